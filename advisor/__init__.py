@@ -1,0 +1,1 @@
+"""Knows: facts, settings, rules, estimates, plan."""

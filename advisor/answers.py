@@ -1,0 +1,35 @@
+"""What the user said."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Scalar = str | int | float | bool
+SettingValue = Scalar | tuple[Scalar, ...]
+"""What a setting may be given as; the configuration checks it."""
+
+
+class Answers(BaseModel):
+    """The interview's outcome, or the command line's: all that rules cannot find out by themselves."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r'^[^/\\:*?"<>|\x00-\x1f]+$')]
+    """What the LoRA is called; becomes a file name, so no / \\ : * ? " < > |."""
+    trigger: str = ""
+    """The word that calls it up; empty: the name."""
+    subject: Literal["character", "style"] = "character"
+    """What is learned."""
+    advice: Literal["tutorial", "current"] = "tutorial"
+    """Whose rules of thumb are followed."""
+    use_cpu: bool = False
+    """The explicit yes to training on the processor."""
+    settings: dict[str, SettingValue] = Field(default_factory=dict)
+    """Settings chosen by name, dotted path to value; they stand, and their dependants follow."""
+
+    @property
+    def trigger_word(self) -> str:
+        """The trigger, which defaults to the name."""
+        return self.trigger.strip() or self.name

@@ -1,0 +1,94 @@
+"""The pictures, as facts: what a folder holds, not how it was read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+
+CAPTION_EXTENSIONS = (".txt", ".caption", ".cap")
+"""What captions end in, in the order of preference; kohya knows these three."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture file, measured by its header alone."""
+
+    path: str
+    width_px: int
+    height_px: int
+    """As it is shown: a camera's orientation mark is taken into account."""
+    folder: int
+    """Index into `DatasetReport.folders`."""
+    caption: str | None = None
+    """The caption file's text without surrounding blanks; None where there is no file."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder that holds pictures itself."""
+
+    path: str
+    """Relative to the report's root, with forward slashes; `.` is the root."""
+    num_images: int
+    repeats: int | None = None
+    """N of a folder named `N_name`, as kohya has it; None where the name gives none."""
+    concept: str = ""
+    """The rest of such a name."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that cannot be used as it is."""
+
+    path: str
+    code: str
+    """`unreadable_picture`, `empty_picture`, `caption_encoding`, `empty_caption`, `too_small`, `duplicate_name` ..."""
+    message: str
+
+
+@dataclass(frozen=True)
+class DatasetReport:
+    """What `scan` found; pictures in the order of their paths."""
+
+    root: str
+    pictures: tuple[Picture, ...]
+    folders: tuple[Folder, ...]
+    problems: tuple[Problem, ...] = ()
+    caption_extension: str = ".txt"
+    """The extension that most captions have."""
+    extensions: dict[str, int] = field(default_factory=dict)
+    """Caption files by extension."""
+
+    @property
+    def num_images(self) -> int:
+        """Usable pictures."""
+        return len(self.pictures)
+
+    @cached_property
+    def num_captioned(self) -> int:
+        """Pictures with a caption that is not empty."""
+        return sum(1 for picture in self.pictures if picture.caption)
+
+    @cached_property
+    def sizes(self) -> Counter[tuple[int, int, int]]:
+        """How many pictures there are of each (width, height, folder index)."""
+        return Counter((picture.width_px, picture.height_px, picture.folder) for picture in self.pictures)
+
+    @cached_property
+    def captions_are_tags(self) -> bool:
+        """Whether most captions are comma-separated tags rather than sentences: tags are short."""
+        captions = [picture.caption for picture in self.pictures if picture.caption]
+        tags = [tag for caption in captions for tag in caption.split(",") if tag.strip()]
+        if len(tags) < 2 * len(captions) or not tags:
+            return False
+        return sum(len(tag.split()) for tag in tags) / len(tags) <= MOST_WORDS_IN_A_TAG
+
+    def num_with_trigger(self, trigger: str) -> int:
+        """Captions that hold the trigger word, whatever its case."""
+        word = trigger.strip().casefold()
+        return sum(1 for picture in self.pictures if word and picture.caption and word in picture.caption.casefold())
+
+
+MOST_WORDS_IN_A_TAG = 3.0
+"""Booru tags average under two words; parts of sentences between commas four and more."""

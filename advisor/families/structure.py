@@ -1,0 +1,86 @@
+"""The measures of a model's networks, which say how to build them and how large they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class UNetStructure:
+    """A `UNet2DConditionModel`, by the numbers that its weights' shapes give; heads come from the family or the JSON."""
+
+    in_channels: int
+    out_channels: int
+    block_out_channels: tuple[int, ...]
+    """From the finest level to the coarsest."""
+    transformer_depth: tuple[int, ...]
+    """Transformer blocks in each attention of a level; 0: the level has no attention."""
+    layers_per_block: int
+    cross_attention_dim: int
+    heads: tuple[int, ...]
+    """Attention heads of each level."""
+    linear_projection: bool = False
+    """proj_in and proj_out are linear layers (SD2, SDXL) and not 1x1 convolutions (SD1)."""
+    norm_groups: int = 32
+    mid_attention: bool = True
+
+
+@dataclass(frozen=True)
+class TextStructure:
+    """A CLIP text encoder."""
+
+    width: int
+    layers: int
+    heads: int
+    mlp_width: int
+    vocab_size: int
+    max_positions: int
+    activation: str = "quick_gelu"
+    projection: int | None = None
+    """Width of the pooled projection, where it has one."""
+
+
+@dataclass(frozen=True)
+class VaeStructure:
+    """An `AutoencoderKL`."""
+
+    block_out_channels: tuple[int, ...]
+    latent_channels: int
+    layers_per_block: int
+    norm_groups: int = 32
+    mid_attention: bool = True
+    scaling_factor: float = 0.18215
+
+    @property
+    def factor(self) -> int:
+        """Pixels of a picture along one side for one of the latents."""
+        return int(2 ** (len(self.block_out_channels) - 1))
+
+
+@dataclass(frozen=True)
+class Structure:
+    """All networks of a base model."""
+
+    unet: UNetStructure
+    text: tuple[TextStructure, ...]
+    vae: VaeStructure
+    native_px: int
+    """The size it was trained at."""
+    prediction: Literal["epsilon", "v_prediction", "flow"] | None = None
+    """Where its JSON tells; None otherwise."""
+
+
+@dataclass(frozen=True)
+class LoraTarget:
+    """One layer that gets an adapter."""
+
+    name: str
+    """The module's name in a kohya file, e.g. `lora_unet_mid_block_attentions_0_proj_in`."""
+    part: Literal["unet", "text_encoder", "text_encoder_2"]
+    path: str
+    """The module's path within its network as diffusers or transformers names it (text: from `text_model.` on)."""
+    in_features: int
+    out_features: int
+    kernel: int = 0
+    """0: a linear layer; 1 or 3: a convolution of that size."""

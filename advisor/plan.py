@@ -1,0 +1,77 @@
+"""The plan: a settled configuration, each setting with its reason, and what it will take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from advisor.config import TrainingConfig
+
+Origin = Literal["rule", "answer", "default", "preset", "import", "ladder"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a rule comes from."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One setting, settled."""
+
+    path: str
+    """Dotted, e.g. `network.rank`."""
+    value: Any
+    reason: str
+    """One sentence for the user, that names a fact of this case or a consequence."""
+    origin: Origin
+    source: Source
+
+
+@dataclass(frozen=True)
+class PlanWarning:
+    """What the user should hear before it is too late."""
+
+    code: str
+    """E.g. `rank_not_power_of_two`, `cpu_training`."""
+    message: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the training will take."""
+
+    vram_bytes: int
+    """Peak memory of the card (on a processor: of the training process)."""
+    vram_parts: dict[str, int]
+    """The same by part; adds up to `vram_bytes`."""
+    steps: int
+    """Optimizer steps."""
+    seconds: float | None
+    """Wall time of the whole run; None where nothing is known of the card's speed."""
+    lora_bytes: int
+    """Size of one LoRA file."""
+    disk_bytes: int
+    """All that the run writes."""
+    notes: tuple[str, ...] = ()
+    """How sure the figures are."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be trained, and why so."""
+
+    config: TrainingConfig
+    decisions: tuple[Decision, ...]
+    """One for every setting, in the order of `setting_paths()`."""
+    warnings: tuple[PlanWarning, ...]
+    estimate: Estimate
+    by_path: dict[str, Decision] = field(init=False, repr=False, compare=False)
+    """The decisions by path."""
+
+    def __post_init__(self) -> None:
+        """Index the decisions."""
+        object.__setattr__(self, "by_path", {decision.path: decision for decision in self.decisions})

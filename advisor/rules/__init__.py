@@ -1,0 +1,1 @@
+"""Rules of thumb: one setting, one source, one sentence for the user."""

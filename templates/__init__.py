@@ -1,0 +1,1 @@
+"""Writes: our configuration and other trainers' files."""

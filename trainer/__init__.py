@@ -1,0 +1,1 @@
+"""Trains: loads a base model, teaches it the pictures, writes LoRAs."""

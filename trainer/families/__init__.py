@@ -1,0 +1,1 @@
+"""Model families, as code: how each is loaded and called."""

@@ -1,0 +1,1 @@
+"""Talks: questions, conversation, views, command line, launching."""

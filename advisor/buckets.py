@@ -87,14 +87,13 @@ class Bucketing:
         width = self._on_step(wide)
         height = self._on_step(self.resolution_px**2 / wide)
         other_height, other_width = self._on_step(width / ratio), self._on_step(height * ratio)
-        width_error = abs(width / other_height - ratio) if other_height else float("inf")
-        height_error = abs(other_width / height - ratio) if height else float("inf")
-        if width_error < height_error:
+        if abs(width / other_height - ratio) < abs(other_width / height - ratio):
             return width, half_up(width / ratio)
         return half_up(height * ratio), height
 
     def _on_step(self, length: float) -> int:
-        return half_up(length) // self.step_px * self.step_px
+        """The multiple of the step below a length, and one step at least: a sliver of a picture has a bucket too."""
+        return max(self.step_px, half_up(length) // self.step_px * self.step_px)
 
 
 def half_up(number: float) -> int:
@@ -109,7 +108,9 @@ def cover(size: Size, bucket: Size) -> Size:
     return bucket[0], max(bucket[1], half_up(size[1] * (bucket[0] / size[0])))
 
 
-def bucket_counts(sizes: Mapping[tuple[int, int, int], int], dataset: DatasetConfig, repeats: tuple[int, ...]) -> Counter[Size]:
+def bucket_counts(
+    sizes: Mapping[tuple[int, int, int], int], dataset: DatasetConfig, repeats: tuple[int, ...]
+) -> Counter[Size]:
     """How many pictures, repeats counted, one epoch has in each bucket.
 
     Args:

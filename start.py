@@ -220,6 +220,18 @@ def explain_pip(output: str) -> str:
     return "pip failed."
 
 
+def progress_line(line: str) -> str:
+    """What a line of pip's output is worth on the screen; empty: nothing."""
+    found = re.match(
+        r"\s*Downloading (?:\S*/)?([^/\s]+?)-(\d[^-]*)-\S+\.whl(?:\.metadata)? \((\d+(?:\.\d+)? [MG]B)\)", line
+    )
+    if found:
+        return "downloading {} {} ({})".format(*found.groups())
+    if line.startswith("Installing collected packages:"):
+        return "installing {} packages".format(line.count(",") + 1)
+    return ""
+
+
 class Setup:
     """The environment in `.venv`, and which steps of its making are finished."""
 
@@ -248,7 +260,11 @@ class Setup:
         """Bring the environment up to what is wanted; does nothing, quickly, when it is."""
         base = _digest(REQUIREMENTS / "base.txt", ROOT / "pyproject.toml")
         dev = _digest(REQUIREMENTS / "dev.txt") if development else ""
-        wanted = {"venv": sys.version.split()[0], "base": base, **({"dev": dev} if development else {})}
+        wanted = {
+            "venv": "Python {} in {}".format(sys.version.split()[0], VENV),
+            "base": base,
+            **({"dev": dev} if development else {}),
+        }
         override = os.environ.get(INDEX_VARIABLE, "")
         finished = all(self.done.get(key) == value for key, value in wanted.items())
         if finished and self.python.exists() and self.done.get("override", "") == override and "torch" in self.done:
@@ -270,7 +286,7 @@ class Setup:
         if self.done.get("venv") == version and self.python.exists():
             return
         check_disk(shutil.disk_usage(str(ROOT)).free, kind)
-        self.say("Making {} with Python {} ...".format(VENV, version))
+        self.say("Setting up: {} ...".format(version))
         if VENV.exists():
             shutil.rmtree(str(VENV))
         result = subprocess.run(
@@ -333,8 +349,9 @@ class Setup:
                 line = raw.decode("utf-8", "replace").rstrip()
                 output.append(line)
                 log.write(line + "\n")
-                if re.match(r"\s*Downloading \S+\.whl \(\d+(\.\d+)? [MG]B\)", line) or line.startswith("Installing"):
-                    self.say("  " + line.strip()[:160])
+                shown = progress_line(line)
+                if shown:
+                    self.say("  " + shown)
             code = process.wait()
         if code != 0:
             raise Problem("{} The whole output is in {}.".format(explain_pip("\n".join(output)), LOG))

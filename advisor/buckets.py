@@ -49,7 +49,7 @@ class Bucketing:
         )
 
     def sizes(self) -> tuple[Size, ...]:
-        """The fixed sizes, for pictures that may be enlarged: the square, and for each width the tallest in the area."""
+        """The fixed sizes, for pictures that may be enlarged: the square, and for each width the tallest there is."""
         area, step = self.resolution_px**2, self.step_px
         square = self.resolution_px // step * step
         found = {(square, square)}
@@ -82,7 +82,7 @@ class Bucketing:
         return Placement(bucket, scaled)
 
     def _shrunk(self, ratio: float) -> Size:
-        """The allowed area's size nearest to `ratio` with one side on the step: the side that keeps the ratio better."""
+        """The allowed area's size nearest to `ratio`, one side on the step: the side that keeps the ratio better."""
         wide = sqrt(self.resolution_px**2 * ratio)
         width = self._on_step(wide)
         height = self._on_step(self.resolution_px**2 / wide)

@@ -155,7 +155,7 @@ class FakePip:
 
     def setup(self, development: bool = False) -> start.Setup:
         setup = start.Setup(lambda _: None)
-        setup.done.setdefault("venv", sys.version.split()[0])
+        setup.done.setdefault("venv", f"Python {sys.version.split()[0]} in {start.VENV}")
         setup.run(development)
         return setup
 
@@ -223,3 +223,11 @@ def test_start_can_be_read_by_old_pythons() -> None:
     tree = ast.parse(source, feature_version=(3, 7))
 
     assert not any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body)
+
+
+def test_pips_output_is_shown_in_short() -> None:
+    line = "  Downloading https://example.org/torch-2.13.0%2Bcu130-cp311-cp311-linux_x86_64.whl (1.2 GB)"
+
+    assert start.progress_line(line) == "downloading torch 2.13.0%2Bcu130 (1.2 GB)"
+    assert start.progress_line("Installing collected packages: a, b, c") == "installing 3 packages"
+    assert start.progress_line("Collecting rich") == ""

@@ -1,0 +1,105 @@
+"""What the loop needs of a model family, and the base model that a family loads.
+
+Letters: B pictures in a batch, C latent channels, H and W latent height and width, L tokens in one chunk, K chunks,
+T text states (L, or all chunks joined), D their width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from advisor.checkpoint import Identity, Prediction
+from advisor.config import ModelConfig
+from advisor.families.structure import LoraTarget, Structure
+from trainer.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What the denoiser hears of the captions."""
+
+    states: Tensor
+    """[B, T, D], in the denoiser's dtype."""
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A base model in memory: frozen, in evaluation mode."""
+
+    family: TrainerFamily
+    structure: Structure
+    prediction: Prediction
+    """What the file or folder tells, else epsilon; what is trained is `model.prediction` of the configuration."""
+    denoiser: Any
+    text_encoders: tuple[Any, ...]
+    tokenizers: tuple[Tokenizer, ...]
+    vae: Any
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What denoiser and text encoders compute in."""
+        return next(self.denoiser.parameters()).dtype  # type: ignore[no-any-return]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the denoiser lies."""
+        return next(self.denoiser.parameters()).device  # type: ignore[no-any-return]
+
+    def networks(self) -> Iterator[tuple[str, nn.Module]]:
+        """Every (name, module), named as `LoraTarget.part`."""
+        yield "unet", self.denoiser
+        for index, text_encoder in enumerate(self.text_encoders):
+            yield "text_encoder" if index == 0 else f"text_encoder_{index + 1}", text_encoder
+
+
+class TrainerFamily(Protocol):
+    """How the models of one architecture are loaded and called."""
+
+    @property
+    def name(self) -> str:
+        """As in `model.family` and in `advisor.families`."""
+
+    def build(
+        self, structure: Structure, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device
+    ) -> BaseModel:
+        """The networks without weights worth having: for measuring on meta or fake tensors."""
+
+    def load(
+        self, model: ModelConfig, identity: Identity, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device
+    ) -> BaseModel:
+        """The networks with the file's weights.
+
+        Raises:
+            ModelError: a weight is missing, unexpected or of another shape; it is named.
+        """
+
+    def tokenize(self, base: BaseModel, captions: Sequence[str], *, chunks: int = 1) -> tuple[Tensor, ...]:
+        """Token numbers [B, K, L] on the CPU, one tensor for each text encoder."""
+
+    def encode_text(self, base: BaseModel, token_ids: Sequence[Tensor], *, clip_skip: int = 1) -> Conditioning:
+        """The text states of token numbers [B, K, L] of each text encoder, chunks joined."""
+
+    def predict(self, base: BaseModel, noisy: Tensor, timesteps: Tensor, text: Conditioning) -> Tensor:
+        """The denoiser's output [B, C, H, W] for latents [B, C, H, W] at timesteps [B] in 0..999."""
+
+    def encode_pictures(self, base: BaseModel, pictures: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Scaled latents [B, C, H, W] in float32 of pictures [B, 3, h, w] in -1..1.
+
+        Args:
+            generator: on the CPU; the latents are drawn with it from the VAE's distribution, as kohya does once for
+                each picture. None takes the distribution's mean.
+        """
+
+    def decode_latents(self, base: BaseModel, latents: Tensor) -> Tensor:
+        """Pictures [B, 3, h, w] in float32, -1..1, of scaled latents [B, C, H, W]."""
+
+    def is_skipped(self, base: BaseModel, target: LoraTarget, clip_skip: int) -> bool:
+        """Whether a layer of a text encoder is never reached with this clip skip."""
+
+    def enable_gradient_checkpointing(self, base: BaseModel, *, text_encoder: bool) -> None:
+        """From now on activations are computed a second time in the backward pass instead of kept."""

@@ -1,0 +1,229 @@
+"""A layer with its adapter, as one operation that keeps nothing but the layer's input.
+
+The adapter's weights are float32 masters, cast to the input's dtype inside; the rank-wide intermediate is computed a
+second time in the backward pass, which costs rank / width of the layer's own work and saves its memory.
+
+Letters: B samples, I inputs, O outputs, R rank, T whatever else, h and w height and width.
+LoRA: Hu et al. 2021, section 4.1: arxiv.org/abs/2106.09685.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+Layer = nn.Linear | nn.Conv2d
+
+
+@dataclass(frozen=True)
+class Dropouts:
+    """Shares that are left out of an adapter in each step."""
+
+    inner: float = 0.0
+    """Of the rank-wide intermediate's elements."""
+    ranks: float = 0.0
+    """Of the ranks, for each sample anew."""
+    adapters: float = 0.0
+    """Of the adapters as a whole."""
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is left out at all."""
+        return max(self.inner, self.ranks, self.adapters) > 0
+
+
+class LoraLayer(nn.Module):
+    """An adapter for one layer: `up(down(x)) * alpha / rank` is added to what the layer gives.
+
+    While attached, the layer's `forward` is ours; the layer's parameters and names stay as they are.
+    """
+
+    def __init__(self, layer: Layer, rank: int, alpha: float, dropouts: Dropouts, generator: torch.Generator) -> None:
+        """An adapter that changes nothing yet: `up` is zero and `down` drawn with `generator` (on the CPU)."""
+        super().__init__()
+        kernel = layer.kernel_size if isinstance(layer, nn.Conv2d) else ()
+        ones = (1,) * len(kernel)
+        inputs, outputs = layer.weight.shape[1], layer.weight.shape[0]
+        device = layer.weight.device
+        down = torch.empty(rank, inputs, *kernel)
+        nn.init.kaiming_uniform_(down, a=5**0.5, generator=generator)
+        self.down = nn.Parameter(down.to(device))
+        self.up = nn.Parameter(torch.zeros(outputs, rank, *ones, device=device))
+        self.rank = rank
+        self.alpha = alpha
+        self.multiplier = 1.0
+        self.dropouts = dropouts
+        self._step_seed = 0
+        self._skipped = False
+        # In a tuple, so that the base model's layer does not become a part of the network.
+        self._layer = (layer,)
+
+    @property
+    def layer(self) -> Layer:
+        """The base model's layer."""
+        return self._layer[0]
+
+    def attach(self) -> None:
+        """Take part in the layer's forward pass."""
+        self.layer.forward = self.forward  # type: ignore[method-assign]
+
+    def detach(self) -> None:
+        """Leave the layer as it was."""
+        self.layer.__dict__.pop("forward", None)
+
+    def seed_dropout(self, seed: int) -> None:
+        """Choose what is left out until the next call; the same seed chooses the same, also when computed again."""
+        self._step_seed = seed
+        if self.dropouts.adapters > 0:
+            self._skipped = float(torch.rand((), generator=_generator(seed, "cpu"))) < self.dropouts.adapters
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What layer and adapter give for `x` [B, ..., I] or [B, I, h, w]."""
+        layer, scale = self.layer, self.multiplier * self.alpha / self.rank
+        if scale == 0 or (self.training and self._skipped):
+            return type(layer).forward(layer, x)  # type: ignore[arg-type]
+        mask = self._mask(x) if self.training and self.dropouts.any else None
+        if isinstance(layer, nn.Conv2d):
+            shape = _ConvShape(_pair(layer.stride), _pair(layer.padding))
+            return _LoraConv.apply(x, layer.weight, layer.bias, self.down, self.up, mask, scale, shape)  # type: ignore[no-any-return]
+        return _LoraLinear.apply(x, layer.weight, layer.bias, self.down, self.up, mask, scale)  # type: ignore[no-any-return]
+
+    def _mask(self, x: Tensor) -> Tensor | None:
+        """What the rank-wide intermediate is multiplied by; drawn from the step's seed."""
+        if self.dropouts.inner == 0 and self.dropouts.ranks == 0:
+            return None
+        shape = self._inner_shape(x)
+        generator = _generator(self._step_seed + 1, x.device)
+        mask = torch.ones((), dtype=x.dtype, device=x.device)
+        if self.dropouts.inner > 0:
+            mask = mask * _kept(shape, self.dropouts.inner, generator, x)
+        if self.dropouts.ranks > 0:
+            rank_axis = 1 if isinstance(self.layer, nn.Conv2d) else len(shape) - 1
+            per_sample = [size if axis in (0, rank_axis) else 1 for axis, size in enumerate(shape)]
+            mask = mask * _kept(per_sample, self.dropouts.ranks, generator, x)
+        return mask
+
+    def _inner_shape(self, x: Tensor) -> list[int]:
+        if not isinstance(self.layer, nn.Conv2d):
+            return [*x.shape[:-1], self.rank]
+        stride, padding, kernel = self.layer.stride, _pair(self.layer.padding), self.layer.kernel_size
+        sides = [
+            (side + 2 * pad - size) // step + 1
+            for side, pad, size, step in zip(x.shape[2:], padding, kernel, stride, strict=True)
+        ]
+        return [x.shape[0], self.rank, *sides]
+
+
+@dataclass(frozen=True)
+class _ConvShape:
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+
+
+class _LoraLinear(torch.autograd.Function):
+    """x W' + b + s ((x D') * mask) U' for x [..., I], W [O, I], D [R, I], U [O, R]; W and b are frozen."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, mask: Tensor | None,
+        scale: float,
+    ) -> Tensor:  # fmt: skip
+        ctx.save_for_backward(x, weight, down, up, mask)
+        ctx.scale = scale
+        inner = _masked(functional.linear(x, down.to(x.dtype)), mask)
+        out = functional.linear(x, weight, bias)
+        flat = out.view(-1, out.shape[-1])
+        flat.addmm_(inner.reshape(-1, inner.shape[-1]), up.to(x.dtype).t(), alpha=scale)
+        return out
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, down, up, mask = ctx.saved_tensors
+        low_down, low_up = down.to(x.dtype), up.to(x.dtype)
+        inner_grad = _masked((grad @ low_up).mul_(ctx.scale), mask)
+        x_grad = down_grad = up_grad = None
+        if ctx.needs_input_grad[0]:
+            x_grad = grad @ weight
+            x_grad.view(-1, x.shape[-1]).addmm_(inner_grad.reshape(-1, inner_grad.shape[-1]), low_down)
+        flat_x = x.reshape(-1, x.shape[-1])
+        if ctx.needs_input_grad[3]:
+            down_grad = (inner_grad.reshape(-1, inner_grad.shape[-1]).t() @ flat_x).to(down.dtype)
+        if ctx.needs_input_grad[4]:
+            inner = _masked(functional.linear(x, low_down), mask).mul_(ctx.scale)
+            up_grad = (grad.reshape(-1, grad.shape[-1]).t() @ inner.reshape(-1, inner.shape[-1])).to(up.dtype)
+        return x_grad, None, None, down_grad, up_grad, None, None
+
+
+class _LoraConv(torch.autograd.Function):
+    """The same for x [B, I, h, w] and convolutions W [O, I, k, k], D [R, I, k, k], U [O, R, 1, 1]."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, mask: Tensor | None,
+        scale: float, shape: _ConvShape,
+    ) -> Tensor:  # fmt: skip
+        ctx.save_for_backward(x, weight, down, up, mask)
+        ctx.scale, ctx.shape = scale, shape
+        inner = _masked(functional.conv2d(x, down.to(x.dtype), None, shape.stride, shape.padding), mask)
+        out = functional.conv2d(x, weight, bias, shape.stride, shape.padding)
+        return out.add_(functional.conv2d(inner, up.to(x.dtype)), alpha=scale)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, down, up, mask = ctx.saved_tensors
+        low_down, low_up = down.to(x.dtype), up.to(x.dtype)
+        scaled = grad * ctx.scale
+        need_x, need_down, need_up = (ctx.needs_input_grad[index] for index in (0, 3, 4))
+        up_grad: Tensor | None = None
+        if need_up:
+            inner = _masked(functional.conv2d(x, low_down, None, ctx.shape.stride, ctx.shape.padding), mask)
+            up_grad = _conv_backward(scaled, inner, low_up, _ConvShape((1, 1), (0, 0)), (False, True))[1]
+        inner_grad = _masked(functional.conv2d(scaled, low_up.transpose(0, 1)), mask)
+        x_grad, down_grad = _conv_backward(inner_grad, x, low_down, ctx.shape, (need_x, need_down))
+        if x_grad is not None:
+            x_grad = x_grad.add_(_conv_backward(grad, x, weight, ctx.shape, (True, False))[0])  # type: ignore[arg-type]
+        return (
+            x_grad, None, None, _cast(down_grad, down.dtype), _cast(up_grad, up.dtype), None, None, None
+        )  # fmt: skip
+
+
+def _conv_backward(
+    grad: Tensor, x: Tensor, weight: Tensor, shape: _ConvShape, wanted: tuple[bool, bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """Gradients of a convolution's input and weight, each if wanted."""
+    input_grad, weight_grad, _ = torch.ops.aten.convolution_backward(
+        grad, x, weight, None, shape.stride, shape.padding, (1, 1), False, (0, 0), 1, (*wanted, False)
+    )
+    return input_grad, weight_grad
+
+
+def _masked(inner: Tensor, mask: Tensor | None) -> Tensor:
+    return inner if mask is None else inner * mask
+
+
+def _cast(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    return None if tensor is None else tensor.to(dtype)
+
+
+def _kept(shape: list[int], share: float, generator: torch.Generator, like: Tensor) -> Tensor:
+    """0 for the share that is left out and 1 / (1 - share) for the rest; a share of 1 keeps nothing."""
+    keep = torch.rand(shape, generator=generator, device=like.device) >= share
+    return keep.to(like.dtype) / max(1 - share, torch.finfo(torch.float32).eps)
+
+
+def _generator(seed: int, device: torch.device | str) -> torch.Generator:
+    return torch.Generator(device).manual_seed(seed)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    """Stride or padding of a convolution; a padding given in words is none of ours."""
+    assert not isinstance(value, str), value
+    first, second = value
+    return first, second

@@ -1,0 +1,93 @@
+"""One training step's loss, as a pure function: no autocast, no `.item()`, no Accelerator.
+
+Letters as in `trainer.families.family`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from advisor.config import TrainingConfig
+from trainer.families.family import BaseModel, Conditioning
+from trainer.loss_weight import snr_weight
+from trainer.network import Network
+from trainer.noise import add_noise
+from trainer.objective import elementwise_loss, target
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one forward pass learns from; all tensors on the base model's device."""
+
+    latents: Tensor
+    """[B, C, H, W], scaled; float32 is best."""
+    noise: Tensor
+    """[B, C, H, W] in float32, with offset and coarser levels (`trainer.noise.draw_noise`)."""
+    timesteps: Tensor
+    """[B], int64."""
+    signal: Tensor
+    """[B] in float32: the share of signal at the timesteps, `NoiseSchedule.alphas_cumprod[timesteps]`."""
+    loss_weights: Tensor
+    """[B] in float32: 1, or `loss.prior_weight` for regularisation pictures."""
+    token_ids: tuple[Tensor, ...] = ()
+    """[B, K, L] int64 for each text encoder; empty where `text` is given."""
+    text: Conditioning | None = None
+    """Cached text states; only where no text encoder is trained."""
+    input_noise: Tensor | None = None
+    """[B, C, H, W]: what is added to the noise for the input only."""
+    mask: Tensor | None = None
+    """[B, 1, H, W] in 0..1, or [B, 1, h, w] in pixels, which is reduced by area."""
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        return replace(self, **{field.name: _moved(getattr(self, field.name), device) for field in fields(self)})
+
+
+def training_loss(base: BaseModel, network: Network, batch: Batch, config: TrainingConfig) -> Tensor:
+    """The batch's loss, a float32 scalar whose gradients reach the network's parameters."""
+    return sample_losses(base, network, batch, config).mean()
+
+
+def sample_losses(base: BaseModel, network: Network, batch: Batch, config: TrainingConfig) -> Tensor:
+    """The weighted loss of each picture, [B] in float32.
+
+    For a planned batch that is gone through in parts: add up each part's sum and divide by the whole number.
+    """
+    loss = config.loss
+    text = batch.text or text_conditioning(base, network, batch.token_ids, config.model.clip_skip)
+    noise = batch.noise if batch.input_noise is None else batch.noise + batch.input_noise
+    noisy = add_noise(batch.latents.float(), noise, batch.signal)
+    predicted = base.family.predict(base, noisy.to(base.dtype), batch.timesteps, text)
+    wanted = target(config.model.prediction, batch.latents.float(), batch.noise, batch.signal)
+    difference = elementwise_loss(predicted.float(), wanted, loss, batch.timesteps, batch.signal)
+    if batch.mask is not None:
+        difference = difference * _latent_mask(batch.mask, difference)
+    each = difference.mean(dim=(1, 2, 3)) * batch.loss_weights
+    return each * snr_weight(loss, config.model.prediction, batch.signal)
+
+
+def text_conditioning(
+    base: BaseModel, network: Network, token_ids: tuple[Tensor, ...], clip_skip: int
+) -> Conditioning:
+    """The text states; without a graph where the network trains no text encoder."""
+    with torch.set_grad_enabled(torch.is_grad_enabled() and network.has_text_encoder):
+        return base.family.encode_text(base, token_ids, clip_skip=clip_skip)
+
+
+def _latent_mask(mask: Tensor, like: Tensor) -> Tensor:
+    if mask.shape[-2:] == like.shape[-2:]:
+        return mask.float()
+    return torch.nn.functional.interpolate(mask.float(), size=like.shape[-2:], mode="area")
+
+
+def _moved(value: object, device: torch.device) -> object:
+    if isinstance(value, Tensor):
+        return value.to(device, non_blocking=True)
+    if isinstance(value, tuple):
+        return tuple(_moved(item, device) for item in value)
+    if isinstance(value, Conditioning):
+        return Conditioning(value.states.to(device, non_blocking=True))
+    return value

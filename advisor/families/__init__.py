@@ -1,1 +1,38 @@
-"""Model families, as facts: how each is recognised, how large it is, which of its layers get a LoRA."""
+"""Model families: facts about each architecture, one file for each that can be trained, one table for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from advisor.errors import ModelError
+from advisor.families.family import Family
+from advisor.families.recognised import RECOGNISED
+from advisor.families.sd1 import SD1
+from advisor.families.sd2 import SD2
+from advisor.families.sdxl import SDXL, SDXL_REFINER
+
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {family.name: family for family in (*RECOGNISED, SDXL_REFINER, SDXL, SD2, SD1)}
+)
+"""By name, in the order in which they are tried on a file."""
+
+
+def family(name: str) -> Family:
+    """The family of that name.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if name not in FAMILIES:
+        raise ModelError(f"there is no model family {name!r}: known are {', '.join(sorted(FAMILIES))}")
+    return FAMILIES[name]
+
+
+def why_not_trainable(known: Family) -> str:
+    """One honest sentence for a family that is recognised only; empty where it trains."""
+    if known.trainable:
+        return ""
+    able = " and ".join(other.title for other in FAMILIES.values() if other.trainable)
+    title = known.title[0].upper() + known.title[1:]
+    return f"{title} is recognised, but this version trains {able} only: choose such a base model"

@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class UNetStructure:
-    """A `UNet2DConditionModel`, by the numbers that its weights' shapes give; heads come from the family or the JSON."""
+    """A `UNet2DConditionModel`, by the numbers that its shapes give; heads come from the family or the JSON."""
 
     in_channels: int
     out_channels: int
@@ -24,6 +24,12 @@ class UNetStructure:
     """proj_in and proj_out are linear layers (SD2, SDXL) and not 1x1 convolutions (SD1)."""
     norm_groups: int = 32
     mid_attention: bool = True
+
+    @property
+    def mid_depth(self) -> int:
+        """Transformer blocks of the middle's attention: those of the coarsest level that has any, at least one."""
+        depths = [depth for depth in self.transformer_depth if depth]
+        return (depths[-1] if depths else 1) if self.mid_attention else 0
 
 
 @dataclass(frozen=True)

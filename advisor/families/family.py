@@ -1,0 +1,71 @@
+"""What a model family is: its facts, how it is told, and which of its layers get an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from advisor.checkpoint import Prediction
+from advisor.errors import ModelError
+from advisor.families.mark import Mark, Tensors
+from advisor.families.structure import LoraTarget, Structure
+
+TargetMaker = Callable[[Structure, bool], tuple[LoraTarget, ...]]
+"""(structure, with convolutions) -> layers, in kohya's order."""
+StructureReader = Callable[[Tensors], Structure | None]
+"""(all tensors of a single file) -> its measures; None when the file holds too little or is built otherwise."""
+VariantReader = Callable[[Tensors], str | None]
+"""(the denoiser's tensors without the prefix) -> what kind within the family."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """An architecture, whether it can be trained yet or is only recognised."""
+
+    name: str
+    title: str
+    """As people write it, e.g. `SDXL`."""
+    native_px: int = 1024
+    """The side of the square it was trained at."""
+    prediction: Prediction | None = "flow"
+    """What its models predict; where both kinds exist, the usual one."""
+    fixed_prediction: bool = True
+    """All of its models predict the same, so a file need not tell."""
+    trainable: bool = False
+    """This version trains it: the one place that says so."""
+    marks: tuple[Mark, ...] = ()
+    """Any of them tells a single file's denoiser; the first that fits names the variant."""
+    classes: tuple[str, ...] = ()
+    """Its denoiser's class in diffusers, where the class alone tells the family."""
+    standard: Structure | None = None
+    """The published model's measures."""
+    version: str | None = None
+    """`ss_base_model_version` in kohya's metadata."""
+    lora_architecture: str | None = None
+    """`modelspec.architecture` of a LoRA for it."""
+    v_version: str | None = None
+    """`ss_base_model_version` where the base predicts v, if it differs."""
+    v_lora_architecture: str | None = None
+    """`modelspec.architecture` of a LoRA where the base predicts v, if it differs."""
+    targets: TargetMaker | None = None
+    read_structure: StructureReader | None = None
+    read_variant: VariantReader | None = None
+
+    def base_model_version(self, prediction: Prediction | None = None) -> str | None:
+        """What kohya's `ss_base_model_version` says for such a base model."""
+        return self.v_version if prediction == "v_prediction" and self.v_version else self.version
+
+    def modelspec_architecture(self, prediction: Prediction | None = None) -> str | None:
+        """What `modelspec.architecture` says of a LoRA for such a base model."""
+        is_v = prediction == "v_prediction" and self.v_lora_architecture
+        return self.v_lora_architecture if is_v else self.lora_architecture
+
+    def lora_targets(self, structure: Structure, *, conv: bool = False) -> tuple[LoraTarget, ...]:
+        """The layers that get an adapter, in kohya's names and order; `conv` adds LoCon's convolutions.
+
+        Raises:
+            ModelError: this version knows the family's layers not yet.
+        """
+        if self.targets is None:
+            raise ModelError(f"the layers of {self.title} are not known to this version: choose an SD1.x base model")
+        return self.targets(structure, conv)

@@ -1,0 +1,65 @@
+"""Stable Diffusion 1.x and its descendants."""
+
+from __future__ import annotations
+
+from advisor.families.clip_targets import clip_targets
+from advisor.families.family import Family
+from advisor.families.ldm import TextPlace, ldm_structure, unet_variant
+from advisor.families.mark import Mark, Tensors
+from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
+from advisor.families.unet_targets import diffusers_targets
+
+STANDARD = Structure(
+    unet=UNetStructure(
+        in_channels=4,
+        out_channels=4,
+        block_out_channels=(320, 640, 1280, 1280),
+        transformer_depth=(1, 1, 1, 0),
+        layers_per_block=2,
+        cross_attention_dim=768,
+        heads=(8, 8, 8, 8),
+    ),
+    text=(TextStructure(width=768, layers=12, heads=12, mlp_width=3072, vocab_size=49408, max_positions=77),),
+    vae=VaeStructure(block_out_channels=(128, 256, 512, 512), latent_channels=4, layers_per_block=2),
+    native_px=512,
+)
+"""SD1.5."""
+
+
+def _targets(structure: Structure, conv: bool) -> tuple[LoraTarget, ...]:
+    return clip_targets(structure.text[0], "lora_te") + diffusers_targets(structure.unet, conv=conv)
+
+
+def _structure(tensors: Tensors) -> Structure | None:
+    return ldm_structure(
+        tensors, STANDARD, text_at=(TextPlace("cond_stage_model.transformer."),), unet_heads=lambda _: 8
+    )
+
+
+SD1 = Family(
+    name="sd1",
+    title="SD1.x",
+    native_px=512,
+    prediction="epsilon",
+    fixed_prediction=False,
+    trainable=True,
+    marks=(
+        Mark(
+            has=("input_blocks.0.0.weight", "*.attn2.to_k.weight"),
+            lacks=("label_emb.0.0.weight",),
+            shapes={"*.proj_in.weight": (None, None, 1, 1)},
+        ),
+        Mark(
+            has=("conv_in.weight", "down_blocks.*", "*.attn2.to_k.weight"),
+            lacks=("add_embedding.linear_1.weight",),
+            shapes={"*.attentions.0.proj_in.weight": (None, None, 1, 1)},
+        ),
+    ),
+    standard=STANDARD,
+    version="sd_v1",
+    v_version="sd_v1_v",
+    lora_architecture="stable-diffusion-v1/lora",
+    targets=_targets,
+    read_structure=_structure,
+    read_variant=unet_variant,
+)

@@ -1,0 +1,75 @@
+"""Stable Diffusion 2.x."""
+
+from __future__ import annotations
+
+from advisor.families.clip_targets import clip_targets
+from advisor.families.family import Family
+from advisor.families.ldm import TextPlace, heads_of_64, ldm_structure, unet_variant
+from advisor.families.mark import Mark, Tensors
+from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
+from advisor.families.unet_targets import diffusers_targets
+
+STANDARD = Structure(
+    unet=UNetStructure(
+        in_channels=4,
+        out_channels=4,
+        block_out_channels=(320, 640, 1280, 1280),
+        transformer_depth=(1, 1, 1, 0),
+        layers_per_block=2,
+        cross_attention_dim=1024,
+        heads=(5, 10, 20, 20),
+        linear_projection=True,
+    ),
+    text=(
+        TextStructure(
+            width=1024, layers=23, heads=16, mlp_width=4096, vocab_size=49408, max_positions=77, activation="gelu"
+        ),
+    ),
+    vae=VaeStructure(block_out_channels=(128, 256, 512, 512), latent_channels=4, layers_per_block=2),
+    native_px=768,
+)
+"""SD2.1. The text encoder has 24 blocks in the file, and the last one is never used."""
+
+PREDICTION_TENSOR = "output_blocks.11.1.transformer_blocks.0.norm1.bias"
+"""The headers of the 512 (epsilon) and the 768 (v) model are identical; the spread of these values is not."""
+V_SPREAD = 0.09
+"""A standard deviation above this means v-prediction."""
+
+
+def _targets(structure: Structure, conv: bool) -> tuple[LoraTarget, ...]:
+    return clip_targets(structure.text[0], "lora_te") + diffusers_targets(structure.unet, conv=conv)
+
+
+def _structure(tensors: Tensors) -> Structure | None:
+    return ldm_structure(
+        tensors, STANDARD, text_at=(TextPlace("cond_stage_model.model.", unused_layers=1),), unet_heads=heads_of_64
+    )
+
+
+SD2 = Family(
+    name="sd2",
+    title="SD2.x",
+    native_px=768,
+    prediction="v_prediction",
+    fixed_prediction=False,
+    marks=(
+        Mark(
+            has=("input_blocks.0.0.weight", "*.attn2.to_k.weight"),
+            lacks=("label_emb.0.0.weight",),
+            shapes={"*.proj_in.weight": (None, None)},
+        ),
+        Mark(
+            has=("conv_in.weight", "down_blocks.*", "*.attn2.to_k.weight"),
+            lacks=("add_embedding.linear_1.weight",),
+            shapes={"*.attentions.0.proj_in.weight": (None, None)},
+        ),
+    ),
+    standard=STANDARD,
+    version="sd_v2",
+    v_version="sd_v2_v",
+    lora_architecture="stable-diffusion-v2-512/lora",
+    v_lora_architecture="stable-diffusion-v2-768-v/lora",
+    targets=_targets,
+    read_structure=_structure,
+    read_variant=unet_variant,
+)

@@ -1,0 +1,105 @@
+"""Stable Diffusion XL: the base model and its descendants, the distilled ones, and the refiner."""
+
+from __future__ import annotations
+
+import re
+
+from advisor.families.clip_targets import clip_targets
+from advisor.families.family import Family
+from advisor.families.ldm import TextPlace, heads_of_64, ldm_structure, unet_variant
+from advisor.families.mark import Mark, Tensors, width
+from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
+from advisor.families.unet_targets import ldm_targets
+
+STANDARD = Structure(
+    unet=UNetStructure(
+        in_channels=4,
+        out_channels=4,
+        block_out_channels=(320, 640, 1280),
+        transformer_depth=(0, 2, 10),
+        layers_per_block=2,
+        cross_attention_dim=2048,
+        heads=(5, 10, 20),
+        linear_projection=True,
+    ),
+    text=(
+        TextStructure(width=768, layers=12, heads=12, mlp_width=3072, vocab_size=49408, max_positions=77),
+        TextStructure(
+            width=1280,
+            layers=32,
+            heads=20,
+            mlp_width=5120,
+            vocab_size=49408,
+            max_positions=77,
+            activation="gelu",
+            projection=1280,
+        ),
+    ),
+    vae=VaeStructure(
+        block_out_channels=(128, 256, 512, 512), latent_channels=4, layers_per_block=2, scaling_factor=0.13025
+    ),
+    native_px=1024,
+)
+"""SDXL 1.0 base."""
+
+DISTILLED = {4: "ssd-1b", 2: "vega", 5: "koala", 6: "koala"}
+"""Transformer blocks of the deepest stack, which has 10 in the base model."""
+_BLOCK = re.compile(r"\.transformer_blocks\.(\d+)\.")
+
+
+def _targets(structure: Structure, conv: bool) -> tuple[LoraTarget, ...]:
+    first, second = structure.text
+    return (
+        clip_targets(first, "lora_te1")
+        + clip_targets(second, "lora_te2", "text_encoder_2")
+        + ldm_targets(structure.unet, conv=conv)
+    )
+
+
+def _structure(tensors: Tensors) -> Structure | None:
+    places = (TextPlace("conditioner.embedders.0.transformer."), TextPlace("conditioner.embedders.1.model."))
+    return ldm_structure(tensors, STANDARD, text_at=places, unet_heads=heads_of_64)
+
+
+def _variant(tensors: Tensors) -> str | None:
+    """Inpainting and the like by the inputs; the distilled ones, which keep SDXL's widths, by their depth."""
+    by_inputs = unet_variant(tensors)
+    if by_inputs is not None or width(tensors, "*.attn2.to_k.weight", 1) != STANDARD.unet.cross_attention_dim:
+        return by_inputs
+    depth = 1 + max((int(found[1]) for name in tensors if (found := _BLOCK.search(name))), default=-1)
+    return DISTILLED.get(depth)
+
+
+SDXL = Family(
+    name="sdxl",
+    title="SDXL",
+    prediction="epsilon",
+    fixed_prediction=False,
+    marks=(
+        Mark(has=("input_blocks.0.0.weight", "label_emb.0.0.weight", "*.attn2.to_k.weight")),
+        Mark(has=("conv_in.weight", "down_blocks.*", "add_embedding.linear_1.weight")),
+    ),
+    standard=STANDARD,
+    version="sdxl_base_v1-0",
+    lora_architecture="stable-diffusion-xl-v1-base/lora",
+    targets=_targets,
+    read_structure=_structure,
+    read_variant=_variant,
+)
+
+SDXL_REFINER = Family(
+    name="sdxl_refiner",
+    title="the SDXL refiner",
+    prediction="epsilon",
+    fixed_prediction=False,
+    marks=(
+        Mark(
+            has=("input_blocks.0.0.weight",),
+            shapes={"label_emb.0.0.weight": (1536, 2560), "*.attn2.to_k.weight": (None, 1280)},
+        ),
+        Mark(
+            has=("conv_in.weight", "down_blocks.*"),
+            shapes={"add_embedding.linear_1.weight": (1536, 2560), "*.attn2.to_k.weight": (None, 1280)},
+        ),
+    ),
+)

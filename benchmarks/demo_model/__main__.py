@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from diffusers import AutoencoderKL
 from transformers import CLIPTokenizer
 
-from benchmarks.demo_model import data, denoiser, evaluate, folder, vae
+from benchmarks.demo_model import data, denoiser, evaluate, folder, score_data, vae
 from benchmarks.demo_model.tokenizer import write_tokenizer
 from benchmarks.demo_model.training import Budget
 
@@ -30,15 +31,16 @@ class Making:
     base_pictures: int
     helper_pictures: int
     vae_steps: int
-    decoder_steps: int
+    refine_steps: int
     denoiser_steps: int
+    decoder_steps: int
     results: Path
 
 
-def _trained_vae(making: Making) -> vae.AutoencoderKL:
-    """The finished codec, or an error from torch that names the missing file."""
+def _codec(making: Making, name: str) -> AutoencoderKL:
+    """The codec that an earlier stage left in the work folder."""
     codec = vae.new_vae()
-    codec.load_state_dict(torch.load(making.work / "codec.pt", weights_only=True))
+    codec.load_state_dict(torch.load(making.work / f"{name}.pt", weights_only=True))
     return codec.eval()
 
 
@@ -46,6 +48,14 @@ def _tokenizer(making: Making) -> CLIPTokenizer:
     write_tokenizer(making.work / "tokenizer")
     tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(making.work / "tokenizer", local_files_only=True)
     return tokenizer
+
+
+def character(making: Making) -> None:
+    """The character's pictures with captions, and what the scores compare with."""
+    training, held_out = data.character_sets(making.seed)
+    data.write_character(making.out / "character", training)
+    data.write_character(making.out / "held_out", held_out)
+    score_data.write_score_data(making.out / "score.json", score_data.score_data(training))
 
 
 def draw(making: Making) -> None:
@@ -59,18 +69,16 @@ def train_vae(making: Making) -> None:
     torch.save(codec.state_dict(), making.work / "vae.pt")
 
 
-def train_decoder(making: Making) -> None:
-    """The codec's decoder alone."""
-    codec = vae.new_vae()
-    codec.load_state_dict(torch.load(making.work / "vae.pt", weights_only=True))
-    budget = Budget(making.decoder_steps)
-    codec = vae.train_decoder(codec, data.load(making.work), making.work, budget, making.seed)
-    torch.save(codec.state_dict(), making.work / "codec.pt")
+def refine_vae(making: Making) -> None:
+    """The codec's second round; the encoder is final after it."""
+    budget = Budget(making.refine_steps)
+    codec = vae.refine_vae(_codec(making, "vae"), data.load(making.work), making.work, budget, making.seed)
+    torch.save(codec.state_dict(), making.work / "refined.pt")
 
 
 def encode(making: Making) -> None:
     """The base pictures as latents; `scale` brings them to unit variance."""
-    means, deviations = vae.encode_all(_trained_vae(making), data.load(making.work).base)
+    means, deviations = vae.encode_all(_codec(making, "refined"), data.load(making.work).base)
     variance = means.float().var() + deviations.float().square().mean()
     encoded = {"means": means, "deviations": deviations, "scale": round(float(variance.rsqrt()), 5)}
     torch.save(encoded, making.work / "latents.pt")
@@ -84,15 +92,19 @@ def train_denoiser(making: Making) -> None:
     torch.save(base.state_dict(), making.work / "base.pt")
 
 
+def train_decoder(making: Making) -> None:
+    """The codec's decoder alone."""
+    budget = Budget(making.decoder_steps)
+    codec = vae.train_decoder(_codec(making, "refined"), data.load(making.work), making.work, budget, making.seed)
+    torch.save(codec.state_dict(), making.work / "codec.pt")
+
+
 def write(making: Making) -> None:
-    """The diffusers folder, and the character's pictures with captions."""
+    """The diffusers folder."""
     base = denoiser.Base(_tokenizer(making))
     base.load_state_dict(torch.load(making.work / "base.pt", weights_only=True))
     scale = torch.load(making.work / "latents.pt", weights_only=True)["scale"]
-    folder.write_folder(making.out / "model", _trained_vae(making), base, scale)
-    training, held_out = data.character_sets(making.seed)
-    data.write_character(making.out / "character", training)
-    data.write_character(making.out / "held_out", held_out)
+    folder.write_folder(making.out / "model", _codec(making, "codec"), base, scale)
 
 
 def judge(making: Making) -> None:
@@ -101,21 +113,23 @@ def judge(making: Making) -> None:
 
 
 STAGES: dict[str, Callable[[Making], None]] = {
+    "character": character,
     "draw": draw,
     "vae": train_vae,
-    "decoder": train_decoder,
+    "refine": refine_vae,
     "encode": encode,
     "denoiser": train_denoiser,
+    "decoder": train_decoder,
     "write": write,
     "evaluate": judge,
 }
-"""In the order in which they build on each other."""
+"""In the order in which they build on each other; the first needs nothing but the drawing code."""
 
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.demo_model", description=__doc__)
     parser.add_argument("stages", nargs="+", choices=[*STAGES, "all"], help="what to do; all: each in turn")
-    parser.add_argument("--work", type=Path, required=True, help="folder for pictures, latents and checkpoints (1.5 GB)")
+    parser.add_argument("--work", type=Path, required=True, help="folder for pictures, latents, checkpoints (1.5 GB)")
     parser.add_argument("--out", type=Path, default=ASSETS, help="where the model and the character go")
     parser.add_argument("--results", type=Path, default=Path("benchmarks/results"), help="where the figures go")
     parser.add_argument("--seed", type=int, default=SEED)
@@ -123,8 +137,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--base-pictures", type=int, default=14_000)
     parser.add_argument("--helper-pictures", type=int, default=5_000)
     parser.add_argument("--vae-steps", type=int, default=2_500)
+    parser.add_argument("--refine-steps", type=int, default=1_400)
+    parser.add_argument("--denoiser-steps", type=int, default=3_000)
     parser.add_argument("--decoder-steps", type=int, default=300)
-    parser.add_argument("--denoiser-steps", type=int, default=3_700)
     return parser
 
 

@@ -47,11 +47,11 @@ def _draw_helpers(job: tuple[int, int]) -> Pixels:
     return np.stack(pictures)
 
 
-def draw_all(folder: Path, *, base: int, helpers: int, seed: int) -> None:
-    """Draws the pictures into `folder`, with one process for each core."""
+def draw_all(folder: Path, *, base: int, helpers: int, seed: int, chunk: int = CHUNK) -> None:
+    """Draws at least so many pictures into `folder`, in whole chunks, with one process for each core."""
     folder.mkdir(parents=True, exist_ok=True)
-    base_jobs = [(seed * 100_000 + start, CHUNK) for start in range(0, base, CHUNK)]
-    helper_jobs = [(seed * 100_000 + 50_000 + start, CHUNK) for start in range(0, helpers, CHUNK)]
+    base_jobs = [(seed * 100_000 + start, chunk) for start in range(0, base, chunk)]
+    helper_jobs = [(seed * 100_000 + 50_000 + start, chunk) for start in range(0, helpers, chunk)]
     with ProcessPoolExecutor() as pool:
         drawn = list(pool.map(_draw_base, base_jobs))
         helped = list(pool.map(_draw_helpers, helper_jobs))

@@ -119,7 +119,8 @@ def velocity_loss(base: Base, latents: Tensor, tokens: Tensor, kept_share: Tenso
         predicted = base(noisy, times, tokens)
     snr = kept_share[times] / (1 - kept_share[times])
     weight = snr.clamp(max=MIN_SNR_GAMMA) / (snr + 1)
-    return ((predicted.float() - velocity).square().mean((1, 2, 3)) * weight).mean()
+    loss: Tensor = ((predicted.float() - velocity).square().mean((1, 2, 3)) * weight).mean()
+    return loss
 
 
 def _order(pictures: int, seed: int, first_batch: int) -> Iterator[Tensor]:
@@ -137,7 +138,11 @@ def train(encoded: Encoded, tokenizer: CLIPTokenizer, folder: Path, budget: Budg
     base = Base(tokenizer)
     mean = copy.deepcopy(base).requires_grad_(False)
     pair = optimizers(base, MUON_RATE, ADAM_RATE, APART)
-    held = {"base": base, "mean": mean, **{f"optimizer{i}": part for i, part in enumerate(pair)}}
+    held: dict[str, nn.Module | torch.optim.Optimizer] = {
+        "base": base,
+        "mean": mean,
+        **{f"optimizer{i}": part for i, part in enumerate(pair)},
+    }
     stage = Stage("denoiser", folder, budget, held)
     kept_share = new_scheduler().alphas_cumprod
     batches = _order(len(encoded.tags), seed, stage.step)

@@ -86,9 +86,9 @@ def _draw_head(pen: Pen, avatar: Avatar) -> None:
         jaw = [(39.5, 67), (41, 78), (49, 87.5), (64, 91), (79, 87.5), (87, 78), (88.5, 67)]
         inner = [(85.5, 71), (81, 78.5), (72, 75), (64, 75.5), (56, 75), (47, 78.5), (42.5, 71)]
         pen.shape([*jaw, *inner], avatar.hair)
-    for x in (47.5, 80.5):
+    for cheek in (47.5, 80.5):
         if not avatar.beard:
-            pen.blend((x, 77), (4.6, 2.9), CHEEK, 0.5)
+            pen.blend((cheek, 77), (4.6, 2.9), CHEEK, 0.5)
 
 
 def _draw_eyes(pen: Pen, avatar: Avatar) -> None:
@@ -139,6 +139,6 @@ def _draw_eyewear(pen: Pen, avatar: Avatar) -> None:
         return
     lens = [(43, 63), (53, 62), (62.5, 63.5), (61.5, 72), (54, 76), (45.5, 73)]
     pen.stroke([(39, 65), (89, 65)], OUTLINE, 2.6)
-    for points, x in ((lens, 50.0), (mirrored(lens), 72.0)):
+    for points, shine in ((lens, 50.0), (mirrored(lens), 72.0)):
         pen.shape(points, (40, 38, 50))
-        pen.stroke([(x, 69.5), (x + 4.5, 65.5)], (150, 170, 200), 1.8)
+        pen.stroke([(shine, 69.5), (shine + 4.5, 65.5)], (150, 170, 200), 1.8)

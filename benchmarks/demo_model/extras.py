@@ -75,7 +75,11 @@ def draw_mark(pen: Pen, extras: Extras) -> None:
         half = [(x, y + 5.5), (x - 5.8, y - 0.5), (x - 5, y - 4.6), (x - 2, y - 4.8)]
         pen.shape([*half, (x, y - 2.4), (x + 2, y - 4.8), (x + 5, y - 4.6), (x + 5.8, y - 0.5)], colour, width_px=1.3)
     elif extras.mark == "drop":
-        pen.shape([(x, y - 6.5), (x + 4, y + 0.5), (x + 2.6, y + 4.6), (x - 2.6, y + 4.6), (x - 4, y + 0.5)], colour, width_px=1.3)
+        pen.shape(
+            [(x, y - 6.5), (x + 4, y + 0.5), (x + 2.6, y + 4.6), (x - 2.6, y + 4.6), (x - 4, y + 0.5)],
+            colour,
+            width_px=1.3,
+        )
     elif extras.mark == "dot":
         pen.oval((x, y), (4.8, 4.8), colour, width_px=1.3)
     elif extras.mark == "stripes":

@@ -53,7 +53,9 @@ def draw_back_hair(pen: Pen, avatar: Avatar) -> None:
     hair = avatar.hair
     shade = darker(hair, 0.88)
     if avatar.style == "bob":
-        pen.shape([(34, 52), (44, 36), (64, 32), (84, 36), (94, 52), (97, 80), (92, 93), (64, 95), (36, 93), (31, 80)], shade)
+        pen.shape(
+            [(34, 52), (44, 36), (64, 32), (84, 36), (94, 52), (97, 80), (92, 93), (64, 95), (36, 93), (31, 80)], shade
+        )
     elif avatar.style == "long":
         left = [(36, 46), (64, 33), (92, 46), (98, 78), (101, 108), (94, 121), (78, 118)]
         pen.shape([*left, (64, 112), (50, 118), (34, 121), (27, 108), (30, 78)], shade)
@@ -93,12 +95,17 @@ def draw_hat(pen: Pen, avatar: Avatar) -> None:
     colour = avatar.hat_colour
     if avatar.hat == "cap":
         pen.shape([(37, 51), (39, 38), (48, 28), (64, 25), (80, 28), (89, 38), (91, 51), (64, 48.5)], colour)
-        pen.shape([(35, 52), (50, 47), (78, 47), (101, 51.5), (107, 55.5), (92, 56.5), (64, 54), (44, 56)], darker(colour))
+        pen.shape(
+            [(35, 52), (50, 47), (78, 47), (101, 51.5), (107, 55.5), (92, 56.5), (64, 54), (44, 56)], darker(colour)
+        )
         pen.oval((64, 38), (4.6, 4.6), (255, 255, 255), outline=None)
     elif avatar.hat == "beanie":
         pen.oval((64, 22), (6.5, 6), lighter(colour, 0.65))
         pen.shape([(38, 48), (40, 36), (50, 27), (64, 25), (78, 27), (88, 36), (90, 48)], colour)
-        pen.shape([(35.5, 46), (50, 43), (78, 43), (92.5, 46), (92, 55.5), (78, 53), (50, 53), (36, 55.5)], lighter(colour, 0.65))
+        pen.shape(
+            [(35.5, 46), (50, 43), (78, 43), (92.5, 46), (92, 55.5), (78, 53), (50, 53), (36, 55.5)],
+            lighter(colour, 0.65),
+        )
     elif avatar.hat == "crown":
         points = [(43, 39), (40, 15), (52.5, 26), (64, 11), (75.5, 26), (88, 15), (85, 39), (64, 41.5)]
         pen.shape(points, GOLD, curved=False)

@@ -3,6 +3,7 @@
 import json
 import string
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.demo_model.avatar import (
@@ -35,7 +36,7 @@ def merges(vocabulary: list[str]) -> list[tuple[str, str]]:
     pieces = [[*word[:-1], word[-1] + WORD_END] for word in vocabulary]
     found: list[tuple[str, str]] = []
     while any(len(word) > 1 for word in pieces):
-        pairs = Counter(pair for word in pieces for pair in zip(word, word[1:], strict=False))
+        pairs = Counter(pair for word in pieces for pair in pairwise(word))
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
         found.append(best)
         pieces = [_joined(word, best) for word in pieces]

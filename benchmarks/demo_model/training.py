@@ -57,7 +57,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]  # noqa: ARG002
         """One update; matrices of the same shape go through the iteration together."""
         for group in self.param_groups:
             shapes: dict[tuple[int, int], list[tuple[nn.Parameter, Tensor]]] = {}
@@ -75,9 +75,12 @@ class Muon(torch.optim.Optimizer):
                     parameter.sub_(group["lr"] * math.sqrt(max(1.0, rows / columns)) * update.view_as(parameter))
 
 
-def optimizers(module: nn.Module, muon_rate: float, adam_rate: float, apart: tuple[str, ...]) -> list[torch.optim.Optimizer]:
+def optimizers(
+    module: nn.Module, muon_rate: float, adam_rate: float, apart: tuple[str, ...]
+) -> list[torch.optim.Optimizer]:
     """Muon for the matrices within, AdamW for vectors and for whatever has a name that contains one of `apart`."""
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             inner = parameter.ndim >= 2 and not any(part in name for part in apart)

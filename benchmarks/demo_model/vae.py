@@ -19,6 +19,8 @@ MUON_RATE, ADAM_RATE = 0.014, 2e-3
 KL_WEIGHT = 5e-4
 CROP_SHARE = 2 / 3
 """Until this share of the training 64 px crops, then whole pictures."""
+REFINE_SHARE = 0.6
+"""The second round begins with this share of the first one's rates."""
 FIRST_LOG_VARIANCE = -5.0
 ENDS = ("conv_in", "conv_out", "quant_conv")
 
@@ -79,7 +81,7 @@ def _picture_loss(made: Tensor, real: Tensor) -> Tensor:
 
 
 def train_vae(pictures: Pictures, folder: Path, budget: Budget, seed: int) -> AutoencoderKL:
-    """The whole codec; the rate falls as a cosine over the second half."""
+    """The whole codec, first on crops; the rate falls as a cosine over the second half."""
     torch.manual_seed(seed)
     vae = new_vae()
     pair = optimizers(vae, MUON_RATE, ADAM_RATE, ENDS)
@@ -88,19 +90,34 @@ def train_vae(pictures: Pictures, folder: Path, budget: Budget, seed: int) -> Au
         done = stage.progress
         warm = min(1.0, (step + 1) / 50)
         stage.set_rates(warm * (1.0 if done < 0.5 else 0.5 + 0.5 * math.cos(math.pi * (2 * done - 1))))
-        numbers = np.random.default_rng([seed, step])
         torch.manual_seed(seed * 1_000_003 + step)
-        real = _batch(pictures, numbers, whole=done > CROP_SHARE)
-        with torch.autocast("cpu", torch.bfloat16):
-            moments = vae.encode(real).latent_dist
-            made = vae.decode(moments.sample()).sample
-        mean, log_variance = moments.mean.float(), moments.logvar.float()
-        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
-        loss = _picture_loss(made.float(), real) + KL_WEIGHT * divergence
-        _update(vae, pair, loss)
-        if step % 25 == 0:
-            stage.log(loss=loss.item(), kl=divergence.item(), psnr=psnr(made.detach().float(), real))
+        _codec_step(vae, pair, _batch(pictures, np.random.default_rng([seed, step]), whole=done > CROP_SHARE), stage)
     return vae
+
+
+def refine_vae(vae: AutoencoderKL, pictures: Pictures, folder: Path, budget: Budget, seed: int) -> AutoencoderKL:
+    """The whole codec once more, on whole pictures: small marks on cheeks come out only now."""
+    pair = optimizers(vae, MUON_RATE * REFINE_SHARE, ADAM_RATE * REFINE_SHARE, ENDS)
+    stage = Stage("refine", folder, budget, {"vae": vae, **{f"optimizer{i}": part for i, part in enumerate(pair)}})
+    for step in stage.steps():
+        warm = min(1.0, (step + 1) / 50)
+        stage.set_rates(warm * (0.5 + 0.5 * math.cos(math.pi * stage.progress)))
+        torch.manual_seed(seed * 1_000_003 + 500_000 + step)
+        _codec_step(vae, pair, _batch(pictures, np.random.default_rng([seed, 3, step]), whole=True), stage)
+    return vae
+
+
+def _codec_step(vae: AutoencoderKL, pair: list[torch.optim.Optimizer], real: Tensor, stage: Stage) -> None:
+    """One update of encoder and decoder, with a line in the log now and then."""
+    with torch.autocast("cpu", torch.bfloat16):
+        moments = vae.encode(real).latent_dist
+        made = vae.decode(moments.sample()).sample
+    mean, log_variance = moments.mean.float(), moments.logvar.float()
+    divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
+    loss = _picture_loss(made.float(), real) + KL_WEIGHT * divergence
+    _update(vae, pair, loss)
+    if stage.step % 25 == 0:
+        stage.log(loss=loss.item(), kl=divergence.item(), psnr=psnr(made.detach().float(), real))
 
 
 def train_decoder(vae: AutoencoderKL, pictures: Pictures, folder: Path, budget: Budget, seed: int) -> AutoencoderKL:

@@ -56,7 +56,6 @@ class Network(nn.Module):
         """
         _check(config)
         generator = generator or torch.Generator().manual_seed(0)
-        networks = dict(base.networks())
         targets = family(base.family.name).lora_targets(base.structure, conv=config.conv_rank > 0)
         adapters: dict[str, LoraLayer] = {}
         parts: dict[str, Part] = {}
@@ -64,8 +63,7 @@ class Network(nn.Module):
         for target in targets:
             if target.part != "unet" and not text_encoder:
                 continue
-            layer = networks[target.part].get_submodule(target.path)
-            adapters[target.name] = _adapter(layer, target, config, generator)
+            adapters[target.name] = _adapter(base.layer(target), target, config, generator)
             parts[target.name] = "unet" if target.part == "unet" else "text_encoder"
             if target.part != "unet" and base.family.is_skipped(base, target, clip_skip):
                 unused.add(target.name)
@@ -168,7 +166,9 @@ class Network(nn.Module):
             found = state[key].shape
             if found != shape:
                 down = key.endswith("lora_down.weight")
-                mend = f"set network.rank to {found[0]}" if down and found[1:] == shape[1:] else "it is for another model"
+                mend = (
+                    f"set network.rank to {found[0]}" if down and found[1:] == shape[1:] else "it is for another model"
+                )
                 raise ModelError(f"{where} does not fit: {key} is {list(found)}, wanted is {list(shape)}: {mend}")
 
     def _layers(self) -> dict[str, LoraLayer]:
@@ -189,8 +189,6 @@ def _adapter(layer: nn.Module, target: LoraTarget, config: NetworkConfig, genera
 def _check(config: NetworkConfig) -> None:
     if config.kind not in TRAINED_KINDS:
         raise ConfigError("network.kind", config.kind, f"this trainer has {' and '.join(TRAINED_KINDS)}")
-    if config.kind == "lora" and config.conv_rank > 0:
-        raise ConfigError("network.conv_rank", config.conv_rank, "a plain lora has no convolutions: set network.kind to locon")
     if config.block_ranks:
         raise ConfigError("network.block_ranks", list(config.block_ranks), "this trainer has one rank for all blocks")
 
@@ -198,4 +196,6 @@ def _check(config: NetworkConfig) -> None:
 def _refuse(where: str, verb: str, keys: Sequence[str]) -> None:
     if keys:
         more = f" and {len(keys) - 4} more" if len(keys) > 4 else ""
-        raise ModelError(f"{where} {verb} {', '.join(keys[:4])}{more}: it was made for another model or kind of adapter")
+        raise ModelError(
+            f"{where} {verb} {', '.join(keys[:4])}{more}: it was made for another model or kind of adapter"
+        )

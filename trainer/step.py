@@ -69,9 +69,7 @@ def sample_losses(base: BaseModel, network: Network, batch: Batch, config: Train
     return each * snr_weight(loss, config.model.prediction, batch.signal)
 
 
-def text_conditioning(
-    base: BaseModel, network: Network, token_ids: tuple[Tensor, ...], clip_skip: int
-) -> Conditioning:
+def text_conditioning(base: BaseModel, network: Network, token_ids: tuple[Tensor, ...], clip_skip: int) -> Conditioning:
     """The text states; without a graph where the network trains no text encoder."""
     with torch.set_grad_enabled(torch.is_grad_enabled() and network.has_text_encoder):
         return base.family.encode_text(base, token_ids, clip_skip=clip_skip)

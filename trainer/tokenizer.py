@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import CLIPTokenizer
+
+from advisor.errors import ModelError
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+VOCABULARY = "clip/bpe_simple_vocab_16e6.txt.gz"
+"""Byte-pair merges in order, as OpenAI published them: a line with the version, then more lines than CLIP uses."""
+NUM_MERGES = 49152 - 256 - 2
+"""CLIP's own number of merges: its vocabulary less the bytes and the two marks."""
+
+Merges = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -27,4 +42,101 @@ class Tokenizer:
 
     def __call__(self, captions: Sequence[str], chunks: int = 1) -> Tensor:
         """Token numbers [B, K, L], int64: cut or filled up to K * (L - 2) tokens, chunks cut without regard to commas."""
-        raise NotImplementedError
+        rows = [self._chunks(self.pieces(caption), chunks) for caption in captions]
+        return torch.tensor(rows, dtype=torch.int64).view(len(captions), chunks, self.length)
+
+    def pieces(self, caption: str) -> list[int]:
+        """The caption's token numbers, however many, without marks."""
+        return list(self.clip(caption, add_special_tokens=False, truncation=False, padding=False)["input_ids"])
+
+    def _chunks(self, pieces: list[int], chunks: int) -> list[list[int]]:
+        """As one long line of start, pieces, end and padding, cut into chunks that each get marks of their own."""
+        width = self.length - 2
+        pieces = pieces[: chunks * width]
+        line = [*pieces, self.end]
+        line += [self.pad] * (chunks * width + 1 - len(line))
+        return [self._chunk(line[index * width : (index + 1) * width]) for index in range(chunks)]
+
+    def _chunk(self, contents: list[int]) -> list[int]:
+        """With its marks; where padding is no end mark (SD2), an empty chunk still has an end mark, as in kohya."""
+        last = self.pad if contents[-1] in (self.end, self.pad) else self.end
+        first = self.end if contents[0] == self.pad else contents[0]
+        return [self.start, first, *contents[1:], last]
+
+
+def clip_tokenizer(*, length: int, pad: str = END) -> Tokenizer:
+    """CLIP's own tokenizer, from the vocabulary that comes with this package."""
+    merges = _clip_merges()
+    signs = list(_byte_signs().values())
+    entries = [*signs, *(sign + "</w>" for sign in signs), *("".join(merge) for merge in merges), START, END]
+    vocabulary = {entry: index for index, entry in enumerate(entries)}
+    return _tokenizer(vocabulary, merges, length=length, pad=pad)
+
+
+def load_tokenizer(folder: Path, *, length: int) -> Tokenizer:
+    """The tokenizer of a diffusers folder's `tokenizer` subfolder.
+
+    Args:
+        length: places of the text encoder; a smaller `model_max_length` of the tokenizer stands.
+
+    Raises:
+        ModelError: a file is missing or no JSON of the right kind.
+    """
+    try:
+        vocabulary, merges = _read_vocabulary(folder)
+        settings = _read_json(folder / "tokenizer_config.json")
+        pad = _text(settings.get("pad_token"), END)
+        own_length = settings.get("model_max_length", length)
+        return _tokenizer(vocabulary, merges, length=int(min(length, own_length)), pad=pad)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{folder} holds no tokenizer that can be read ({error!r}): copy the folder anew") from error
+
+
+def _tokenizer(vocabulary: dict[str, int], merges: Merges, *, length: int, pad: str) -> Tokenizer:
+    clip = CLIPTokenizer(vocab=vocabulary, merges=merges, pad_token=pad if pad in vocabulary else END)
+    return Tokenizer(
+        clip, start=vocabulary[START], end=vocabulary[END], pad=vocabulary.get(pad, vocabulary[END]), length=length
+    )
+
+
+def _clip_merges() -> Merges:
+    packed = files("trainer").joinpath("assets", *VOCABULARY.split("/")).read_bytes()
+    lines = gzip.decompress(packed).decode("utf-8").split("\n")[1 : NUM_MERGES + 1]
+    return [_merge(line) for line in lines]
+
+
+def _read_vocabulary(folder: Path) -> tuple[dict[str, int], Merges]:
+    """From the two files of older versions or the one file of newer ones."""
+    if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
+        lines = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
+        merges = [_merge(line) for line in lines if line.strip() and not line.startswith("#version")]
+        return _read_json(folder / "vocab.json"), merges
+    model = _read_json(folder / "tokenizer.json")["model"]
+    return model["vocab"], [_merge(item) if isinstance(item, str) else (item[0], item[1]) for item in model["merges"]]
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(found, dict):
+        raise ValueError(f"{path.name} holds no table")
+    return found
+
+
+def _merge(line: str) -> tuple[str, str]:
+    first, second = line.split()
+    return first, second
+
+
+def _text(entry: object, default: str) -> str:
+    """A special token, which is written as text or as a table with its `content`."""
+    if isinstance(entry, dict):
+        entry = entry.get("content")
+    return entry if isinstance(entry, str) else default
+
+
+def _byte_signs() -> dict[int, str]:
+    """A printable sign for each byte, in the order of CLIP's vocabulary: those that are printable stand for themselves."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    signs = {byte: chr(byte) for byte in printable}
+    others = (byte for byte in range(256) if byte not in signs)
+    return signs | {byte: chr(256 + index) for index, byte in enumerate(others)}

@@ -6,7 +6,7 @@ T text states (L, or all chunks joined), D their width.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from advisor.checkpoint import Identity, Prediction
 from advisor.config import ModelConfig
 from advisor.families.structure import LoraTarget, Structure
+from trainer.clip_text import text_root
 from trainer.tokenizer import Tokenizer
 
 
@@ -39,6 +40,8 @@ class BaseModel:
     text_encoders: tuple[Any, ...]
     tokenizers: tuple[Tokenizer, ...]
     vae: Any
+    notes: tuple[str, ...] = ()
+    """What the user should hear of the file."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -50,11 +53,12 @@ class BaseModel:
         """Where the denoiser lies."""
         return next(self.denoiser.parameters()).device  # type: ignore[no-any-return]
 
-    def networks(self) -> Iterator[tuple[str, nn.Module]]:
-        """Every (name, module), named as `LoraTarget.part`."""
-        yield "unet", self.denoiser
-        for index, text_encoder in enumerate(self.text_encoders):
-            yield "text_encoder" if index == 0 else f"text_encoder_{index + 1}", text_encoder
+    def layer(self, target: LoraTarget) -> nn.Module:
+        """The layer that an adapter is for."""
+        if target.part == "unet":
+            return self.denoiser.get_submodule(target.path)  # type: ignore[no-any-return]
+        text_encoder = self.text_encoders[0 if target.part == "text_encoder" else 1]
+        return text_root(text_encoder).get_submodule(target.path.removeprefix("text_model."))  # type: ignore[no-any-return]
 
 
 class TrainerFamily(Protocol):
@@ -70,7 +74,13 @@ class TrainerFamily(Protocol):
         """The networks without weights worth having: for measuring on meta or fake tensors."""
 
     def load(
-        self, model: ModelConfig, identity: Identity, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device
+        self,
+        model: ModelConfig,
+        identity: Identity,
+        *,
+        dtype: torch.dtype,
+        vae_dtype: torch.dtype,
+        device: torch.device,
     ) -> BaseModel:
         """The networks with the file's weights.
 

@@ -1,0 +1,99 @@
+"""Networks of any size, from a structure and the family's configuration; their weights are not worth having."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from torch import nn
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from advisor.families.structure import TextStructure, UNetStructure, VaeStructure
+
+Config = dict[str, Any]
+
+
+def asset_config(family: str, network: str) -> Config:
+    """The configuration of a family's full-size network that comes with this package."""
+    text = files("trainer").joinpath("assets", family, f"{network}.json").read_text(encoding="utf-8")
+    config: Config = json.loads(text)
+    return config
+
+
+def build_unet(structure: UNetStructure, config: Mapping[str, Any]) -> nn.Module:
+    """A U-Net of these measures; `config` tells the rest as diffusers names it."""
+    depths = structure.transformer_depth
+    has_attention = [depth > 0 for depth in depths]
+    own = {
+        "in_channels": structure.in_channels,
+        "out_channels": structure.out_channels,
+        "block_out_channels": structure.block_out_channels,
+        "layers_per_block": structure.layers_per_block,
+        # The middle takes the last level's number, also where that level itself has no attention.
+        "transformer_layers_per_block": (*depths[:-1], depths[-1] or structure.mid_depth or 1),
+        "cross_attention_dim": structure.cross_attention_dim,
+        # diffusers' name for the number of heads: github.com/huggingface/diffusers/issues/2011
+        "attention_head_dim": structure.heads,
+        "use_linear_projection": structure.linear_projection,
+        "norm_num_groups": structure.norm_groups,
+        "down_block_types": tuple("CrossAttnDownBlock2D" if has else "DownBlock2D" for has in has_attention),
+        "up_block_types": tuple("CrossAttnUpBlock2D" if has else "UpBlock2D" for has in reversed(has_attention)),
+        "mid_block_type": "UNetMidBlock2DCrossAttn" if structure.mid_attention else "UNetMidBlock2D",
+    }
+    return UNet2DConditionModel(**_own_fields(UNet2DConditionModel, config) | own)  # type: ignore[no-any-return]
+
+
+def build_vae(structure: VaeStructure, config: Mapping[str, Any]) -> nn.Module:
+    """A VAE of these measures; `config` tells the rest as diffusers names it."""
+    num_levels = len(structure.block_out_channels)
+    own = {
+        "block_out_channels": structure.block_out_channels,
+        "latent_channels": structure.latent_channels,
+        "layers_per_block": structure.layers_per_block,
+        "norm_num_groups": structure.norm_groups,
+        "mid_block_add_attention": structure.mid_attention,
+        "scaling_factor": structure.scaling_factor,
+        "down_block_types": ("DownEncoderBlock2D",) * num_levels,
+        "up_block_types": ("UpDecoderBlock2D",) * num_levels,
+    }
+    return AutoencoderKL(**_own_fields(AutoencoderKL, config) | own)  # type: ignore[no-any-return]
+
+
+def build_text_encoder(structure: TextStructure, config: Mapping[str, Any]) -> nn.Module:
+    """A CLIP text encoder of these measures; `config` tells the rest as transformers names it."""
+    own = {
+        "hidden_size": structure.width,
+        "num_hidden_layers": structure.layers,
+        "num_attention_heads": structure.heads,
+        "intermediate_size": structure.mlp_width,
+        "vocab_size": structure.vocab_size,
+        "max_position_embeddings": structure.max_positions,
+        "hidden_act": structure.activation,
+        "attention_dropout": 0.0,
+    }
+    kept = ("layer_norm_eps", "projection_dim", "bos_token_id", "eos_token_id", "pad_token_id")
+    rest = {name: config[name] for name in kept if name in config}
+    return CLIPTextModel(CLIPTextConfig(**rest | own, attn_implementation="sdpa"))  # type: ignore[no-any-return]
+
+
+@contextmanager
+def building(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    """Within it, modules are made on this device and in this dtype."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        with device:
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _own_fields(model: Any, config: Mapping[str, Any]) -> Config:
+    """What the model's constructor takes of a configuration file, which also holds names and versions."""
+    fields: Config = model.extract_init_dict(dict(config))[0]
+    return fields

@@ -1,0 +1,53 @@
+"""CLIP's text encoder, called layer by layer: layers that clip skip makes useless are not computed, and nothing in it
+looks at data, so that it also runs on fake tensors.
+
+Letters: B captions, K chunks, L tokens in one chunk, D width.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+
+def text_root(text_encoder: Any) -> Any:
+    """The module that holds embeddings, layers and last norm: transformers puts it one deeper in some versions."""
+    return getattr(text_encoder, "text_model", text_encoder)
+
+
+def text_states(text_encoder: Any, token_ids: Tensor, *, clip_skip: int) -> Tensor:
+    """States [B, T, D] of token numbers [B, K, L]: after the last layer but `clip_skip - 1`, then the last norm.
+
+    T is L for one chunk; more are joined as start, the contents of each chunk, end.
+    """
+    root = text_root(text_encoder)
+    layers = root.encoder.layers
+    hidden = root.embeddings(input_ids=token_ids.flatten(0, 1))
+    for layer in layers[: num_used_layers(len(layers), clip_skip)]:
+        hidden = _through(layer, hidden, checkpointed=getattr(text_encoder, "is_checkpointed", False))
+    return joined_chunks(root.final_layer_norm(hidden).unflatten(0, token_ids.shape[:2]))
+
+
+def num_used_layers(num_layers: int, clip_skip: int) -> int:
+    """How many layers are gone through; at least one."""
+    return max(1, num_layers - clip_skip + 1)
+
+
+def joined_chunks(states: Tensor) -> Tensor:
+    """[B, K, L, D] as [B, T, D]: the start mark's state of the first chunk, all contents, the last chunk's end."""
+    if states.shape[1] == 1:
+        return states[:, 0]
+    contents = states[:, :, 1:-1].flatten(1, 2)
+    return torch.cat([states[:, 0, :1], contents, states[:, -1, -1:]], dim=1)
+
+
+def _through(layer: nn.Module, hidden: Tensor, *, checkpointed: bool) -> Tensor:
+    if checkpointed and torch.is_grad_enabled():
+        out = checkpoint(layer, hidden, attention_mask=None, is_causal=True, use_reentrant=False)
+    else:
+        out = layer(hidden, attention_mask=None, is_causal=True)
+    # transformers before 5 gave a tuple.
+    return out[0] if isinstance(out, tuple) else out  # type: ignore[no-any-return]

@@ -1,0 +1,43 @@
+"""Another VAE than the base model's own: a file in either layout, or a diffusers folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from advisor.errors import ModelError
+from advisor.families.structure import VaeStructure
+from trainer.load_folder import load_network
+from trainer.load_single_file import LEFTOVERS, vae_names
+from trainer.weights import fill, open_weights, refuse_unexpected
+
+PREFIXES = ("first_stage_model.", "vae.", "")
+"""What the names begin with in files that hold a VAE."""
+
+
+def load_vae(vae: nn.Module, path: Path, structure: VaeStructure, *, dtype: torch.dtype, device: torch.device) -> None:
+    """Fill a VAE built on `meta`; it must have the measures of the base model's own.
+
+    Raises:
+        ModelError: there is no VAE at `path`, or it does not fit.
+    """
+    if path.is_dir():
+        load_network(vae, path / "vae" if (path / "vae").is_dir() else path, dtype=dtype, device=device)
+        return
+    if not path.is_file():
+        raise ModelError(f"model.vae_path names {path}, where there is nothing: mend the path or leave it out")
+    with open_weights([path], path) as weights:
+        prefix = next((p for p in PREFIXES if f"{p}decoder.conv_in.weight" in weights.names), None)
+        if prefix is None:
+            raise ModelError(f"model.vae_path names {path}, which holds no VAE: choose another file or leave it out")
+        is_diffusers = any(name.startswith(f"{prefix}decoder.up_blocks.") for name in weights.names)
+        names = {key: prefix + key for key in vae.state_dict()} if is_diffusers else vae_names(vae, structure, prefix)
+        rest = [
+            name
+            for name in weights.names - set(names.values())
+            if name.startswith((f"{prefix}encoder.", f"{prefix}decoder."))
+        ]
+        refuse_unexpected([name for name in rest if not LEFTOVERS.search(name)], path)
+        fill(vae, names, weights, dtype=dtype, device=device)

@@ -1,0 +1,48 @@
+"""What an exporter is: the writer of another trainer's files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from advisor.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written, and what the user should hear of it."""
+
+    paths: tuple[Path, ...]
+    """The files and folders written, the one to open first."""
+    notes: tuple[str, ...]
+    """What differs for this configuration, and what it means."""
+    how_to_start: str
+    """One paragraph: how to train with these files."""
+
+
+class Write(Protocol):
+    """Writes a configuration for another trainer."""
+
+    def __call__(self, config: TrainingConfig, *, run: Path, out: Path | None) -> Export:
+        """Write into `run`/exports, the main file to `out` where it is given.
+
+        Raises:
+            ConfigErrors: the trainer would refuse, drop or misread settings; all are told.
+            RunError: the files cannot be written.
+        """
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """A trainer that we write for."""
+
+    name: str
+    """As `loracle export --to` takes it."""
+    title: str
+    maps: frozenset[str]
+    """Paths of the settings that arrive there."""
+    drops: Mapping[str, str]
+    """Paths of the settings that have no place there, and what that means; with `maps` these are all settings."""
+    write: Write

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from advisor.families.structure import Structure
+if TYPE_CHECKING:
+    from advisor.families.structure import Structure
 
 Kind = Literal["checkpoint", "lora", "vae", "text_encoder", "controlnet", "embedding", "unknown"]
 Prediction = Literal["epsilon", "v_prediction", "flow"]

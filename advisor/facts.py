@@ -8,6 +8,7 @@ from advisor.answers import Answers
 from advisor.checkpoint import Identity
 from advisor.dataset import DatasetReport
 from advisor.hardware import Gpu, Hardware
+from advisor.preset_file import PresetFile
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,19 @@ class Facts:
     dataset: DatasetReport
     model: Identity
     answers: Answers
+    preset: PresetFile | None = None
+    """A preset file that the user named; it beats the rules, and the answers beat it."""
 
     @classmethod
-    def of(cls, findings: Findings, answers: Answers) -> Facts:
-        """Findings and answers together."""
-        return cls(findings.hardware, findings.dataset, findings.model, answers)
+    def of(cls, findings: Findings, answers: Answers, preset: PresetFile | None = None) -> Facts:
+        """Findings, answers and a preset file together."""
+        return cls(findings.hardware, findings.dataset, findings.model, answers, preset)
+
+    @property
+    def chosen_paths(self) -> frozenset[str]:
+        """The settings that rules leave alone: those that the user or a preset file made."""
+        preset = self.preset.by_path if self.preset else {}
+        return frozenset(self.answers.settings) | frozenset(preset)
 
     @property
     def gpu(self) -> Gpu | None:

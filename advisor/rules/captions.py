@@ -1,0 +1,53 @@
+"""Captions: what the text encoder reads."""
+
+from __future__ import annotations
+
+from advisor.config import TrainingConfig
+from advisor.facts import Facts
+from advisor.rules.columns import column
+from advisor.rules.rule import Advice, rule
+from advisor.rules.sources import CIVITAI, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_PICTURES, TUTORIAL
+from advisor.units import counted
+
+
+@rule(sets="dataset.caption_extension", source=THE_PICTURES)
+def caption_extension(facts: Facts, _: TrainingConfig) -> Advice:
+    """The ending that most captions have."""
+    ending, number = facts.dataset.caption_extension, facts.dataset.num_captioned
+    if not number:
+        return Advice(ending, f"no picture has a caption yet; {ending} is what kohya's tools write")
+    return Advice(ending, f"{counted(number, 'caption')} found, most of them {ending}")
+
+
+@rule(sets="dataset.shuffle_captions", source=CIVITAI)
+def shuffle_captions(facts: Facts, config: TrainingConfig) -> Advice:
+    """Where the table says so and captions are tags, whose order means nothing."""
+    if not column(config).shuffles:
+        if column(config).checkpoints_first:
+            return Advice(False, "the text is encoded once and kept, which needs captions that stay", SD_SCRIPTS_SDXL)
+        return Advice(False, "the tutorial leaves captions in their order, trigger first", TUTORIAL)
+    if facts.dataset.captions_are_tags:
+        return Advice(True, "your captions are tags: another order each time, so that none is learned by its place")
+    return Advice(False, "your captions are not lists of tags: sentences must stay whole")
+
+
+@rule(sets="dataset.keep_tokens", source=CIVITAI)
+def keep_tokens(_: Facts, config: TrainingConfig) -> Advice:
+    """The trigger stays in front where tags are shuffled."""
+    if config.dataset.shuffle_captions:
+        return Advice(1, f"the first tag, {config.run.trigger!r}, stays in front while the others are shuffled")
+    return Advice(0, "captions are not shuffled, so nothing has to be held in place")
+
+
+@rule(sets="dataset.max_tokens", source=SD_SCRIPTS)
+def max_tokens(facts: Facts, _: TrainingConfig) -> Advice:
+    """One chunk."""
+    longest = max((len(picture.caption.split()) for picture in facts.dataset.pictures if picture.caption), default=0)
+    reason = f"one chunk of the text encoder; your longest caption has {counted(longest, 'word')}"
+    if longest > 60:
+        reason += ", whose end may be cut: set 150 to keep it"
+    return Advice(75, reason)
+
+
+RULES = (caption_extension, shuffle_captions, keep_tokens, max_tokens)
+"""Captions first, since what may be cached follows from them."""

@@ -1,0 +1,69 @@
+"""How fast is learned: too fast burns, too slow never learns."""
+
+from __future__ import annotations
+
+from advisor.config import TrainingConfig
+from advisor.facts import Facts
+from advisor.rules.columns import ANYLORA_LIKE, SD1_TUTORIAL, column
+from advisor.rules.fitting import fit
+from advisor.rules.presets import text_rate
+from advisor.rules.rule import Advice, rule
+from advisor.rules.sources import OURS, TUTORIAL
+from advisor.units import rate
+
+UNET_PATH = "optimizer.unet_learning_rate"
+
+
+@rule(sets="optimizer.learning_rate", source=TUTORIAL)
+def learning_rate(facts: Facts, config: TrainingConfig) -> Advice:
+    """The table's, dampened for a character on an AnyLoRA-like base."""
+    table = column(config)
+    if config.optimizer.name == "prodigy":
+        return Advice(1.0, "Prodigy finds the rate itself; 1 lets it")
+    if UNET_PATH in facts.chosen_paths:
+        value = config.optimizer.unet_learning_rate
+        return Advice(value, "the U-Net's rate, which you chose; the others are measured by it")
+    dampened = config.run.subject == "character" and config.model.lineage in ANYLORA_LIKE
+    if dampened and table.anylora_rate != table.rate:
+        return Advice(table.anylora_rate, _dampened(table.anylora_rate, table.rate), table.source)
+    if config.model.lineage in ANYLORA_LIKE and config.run.subject == "style":
+        return Advice(
+            table.rate, f"a style: AnyLoRA takes {rate(table.rate)} for it, unlike for a character", table.source
+        )
+    if table is SD1_TUTORIAL:
+        return Advice(table.rate, "slow pace, few errors: the tutorial starts here; most today take 5e-4")
+    return Advice(
+        table.rate, f"what {table.title} bases are trained with; the tutorial's 1e-4 is for SD1.x", table.source
+    )
+
+
+def _dampened(value: float, usual: float) -> str:
+    return f"AnyLoRA burns up faster than others, so a character gets {rate(value)} instead of {rate(usual)}"
+
+
+@rule(sets="optimizer.unet_learning_rate", source=TUTORIAL)
+def unet_learning_rate(_: Facts, config: TrainingConfig) -> Advice:
+    """The learning rate."""
+    value = config.optimizer.learning_rate
+    return Advice(value, f"the U-Net learns at the learning rate itself, {rate(value)}")
+
+
+@rule(sets="optimizer.text_encoder_learning_rate", source=TUTORIAL)
+def text_encoder_learning_rate(facts: Facts, config: TrainingConfig) -> Advice:
+    """Half the learning rate; 0 where it is not trained, or where only that makes the plan fit."""
+    value, table, half = text_rate(config), column(config), config.optimizer.learning_rate / 2
+    if value == 0:
+        reason = f"{table.title}: U-Net only, as advised; where the text encoder is trained the tutorial's half holds"
+        return Advice(0.0, reason, table.source)
+    if not fit(facts, config).choice.text_encoder:
+        return Advice(0.0, "only without training the text encoder does it fit the card's free memory", OURS)
+    if value < half:
+        share = config.optimizer.learning_rate / value
+        return Advice(value, f"1/{share:.2g} of the learning rate, as most do; the tutorial takes half", table.source)
+    if config.optimizer.name == "prodigy":
+        return Advice(value, "Prodigy adapts one rate for all; equal to the U-Net's")
+    return Advice(value, f"half of {rate(config.optimizer.learning_rate)}, and never above it: words are learned fast")
+
+
+LEADING = (learning_rate, unet_learning_rate)
+"""Before fitting, which the text encoder's rate takes part in."""

@@ -1,0 +1,76 @@
+"""The LoRA itself: how much it can hold, and how strongly it speaks."""
+
+from __future__ import annotations
+
+from advisor.config import TrainingConfig
+from advisor.facts import Facts
+from advisor.rules.columns import column
+from advisor.rules.presets import structure_of
+from advisor.rules.rule import Advice, rule
+from advisor.rules.sources import LYCORIS, OURS, TUTORIAL
+from advisor.size import tensor_bytes
+from advisor.units import counted, mib
+
+LADDER = (16, 32, 64, 128)
+"""The ranks that rules choose from."""
+
+WHAT_A_RANK_HOLDS = {
+    16: "a face and a costume, and stays flexible",
+    32: "a face and a costume",
+    64: "several outfits and angles",
+    128: "all the detail of a large set",
+}
+"""For the sentence to the user."""
+
+
+def one_step_less(rank: int) -> int:
+    """The next lower rank of the ladder, for a more flexible LoRA."""
+    return max((step for step in LADDER if step < rank), default=min(rank, LADDER[0]))
+
+
+@rule(sets="network.rank", source=TUTORIAL)
+def rank(facts: Facts, config: TrainingConfig) -> Advice:
+    """By the number of pictures where the table says so."""
+    table, number = column(config), facts.dataset.num_images
+    value = next(value for least, value in table.ranks if number >= least)
+    tree = config.model_copy(update={"network": config.network.model_copy(update={"rank": value})})
+    size = mib(tensor_bytes(tree, structure_of(facts)))
+    holds = f"{counted(number, 'picture')}: {value} holds {WHAT_A_RANK_HOLDS[value]}; {size}"
+    if len(table.ranks) == 1:
+        return Advice(value, f"{holds}; the tutorial goes by pictures, most today stay at {value}", table.source)
+    if (table.ranks[-1][1]) < LADDER[1]:
+        return Advice(value, f"{holds}; half of the tutorial's, since {table.title} has more layers", OURS)
+    return Advice(value, holds)
+
+
+@rule(sets="network.alpha", source=TUTORIAL)
+def alpha(_: Facts, config: TrainingConfig) -> Advice:
+    """Half the rank."""
+    value = config.network.rank / 2
+    return Advice(value, f"half of rank {config.network.rank}: what is learned counts half, which dampens the rate")
+
+
+@rule(sets="network.conv_rank", source=LYCORIS)
+def conv_rank(_: Facts, config: TrainingConfig) -> Advice:
+    """Half the rank for the kinds that are meant to have it."""
+    kind = config.network.kind
+    if kind in ("locon", "loha", "lokr"):
+        value = max(1, config.network.rank // 2)
+        return Advice(value, f"{kind} reaches the 3x3 convolutions too; half of rank {config.network.rank} does there")
+    return Advice(0, f"a plain {kind} leaves the 3x3 convolutions alone, which keeps the file small")
+
+
+@rule(sets="network.conv_alpha", source=LYCORIS)
+def conv_alpha(_: Facts, config: TrainingConfig) -> Advice:
+    """In the proportion of alpha to rank."""
+    conv = config.network.conv_rank
+    if not conv:
+        return Advice(0.0, "no convolution gets an adapter, so there is nothing to scale")
+    value = conv * config.network.alpha / config.network.rank
+    return Advice(
+        value, f"to convolution rank {conv} as alpha {config.network.alpha:g} is to rank {config.network.rank}"
+    )
+
+
+RULES = (rank, alpha, conv_rank, conv_alpha)
+"""Alpha follows the rank."""

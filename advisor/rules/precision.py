@@ -1,0 +1,35 @@
+"""Which numbers are computed with."""
+
+from __future__ import annotations
+
+from advisor.config import TrainingConfig
+from advisor.facts import Facts
+from advisor.rules.rule import Advice, rule
+from advisor.rules.sources import GTX16_NAN, NVIDIA, SD_SCRIPTS
+
+
+@rule(sets="memory.compute_dtype", source=NVIDIA)
+def compute_dtype(facts: Facts, _: TrainingConfig) -> Advice:
+    """bfloat16 from Ampere on, float16 before it, float32 where neither serves."""
+    gpu = facts.gpu
+    if gpu is None:
+        return Advice("float32", "a processor trains in float32; half precision is far slower there")
+    if gpu.has_bf16:
+        return Advice("bfloat16", f"{gpu.name} has bfloat16, which does not overflow as float16 does")
+    if gpu.has_broken_fp16:
+        return Advice("float32", f"{gpu.name} gives NaN in float16, and black pictures from it", GTX16_NAN)
+    if gpu.vendor == "apple":
+        return Advice("float32", f"{gpu.name}: float32 is always right there; half precision is untested by us")
+    if gpu.vendor in ("amd", "intel"):
+        return Advice("bfloat16", f"{gpu.name}: the cards that torch runs on have bfloat16; untested by us")
+    return Advice("float16", f"{gpu.name} is older than Ampere and has no bfloat16")
+
+
+@rule(sets="saving.dtype", source=SD_SCRIPTS)
+def saving_dtype(_: Facts, config: TrainingConfig) -> Advice:
+    """float16, which every program loads."""
+    return Advice("float16", f"half the size of float32 without a visible difference at rank {config.network.rank}")
+
+
+RULES = (compute_dtype,)
+"""Before anything is fitted into memory."""

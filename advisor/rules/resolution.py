@@ -1,0 +1,75 @@
+"""At which size pictures are learned."""
+
+from __future__ import annotations
+
+from advisor.config import TrainingConfig
+from advisor.facts import Facts
+from advisor.rules.columns import SD1_TUTORIAL, column
+from advisor.rules.fitting import fit
+from advisor.rules.presets import own_native_px, start_resolution, structure_of
+from advisor.rules.rule import Advice, rule
+from advisor.rules.sources import OURS, SD_SCRIPTS, THE_MODEL, TUTORIAL
+from advisor.units import gib
+
+
+@rule(sets="dataset.resolution_px", source=TUTORIAL)
+def resolution_px(facts: Facts, config: TrainingConfig) -> Advice:
+    """What the preset and the base ask for, less where only that fits."""
+    fitted, table, preset = fit(facts, config), column(config), config.memory.preset
+    value, wanted = fitted.choice.resolution_px, start_resolution(facts, config, preset)
+    if value < wanted:
+        return Advice(value, f"{wanted} px would not fit the {gib(fitted.free_bytes)} that are free", OURS)
+    if own_native_px(facts, config) is not None:
+        return Advice(value, f"this base draws at {structure_of(facts).native_px} px: its own JSON says so", THE_MODEL)
+    if table is SD1_TUTORIAL:
+        more = (
+            "a high card has room for a little more detail than 512"
+            if value > 512
+            else f"what a {preset} card does well"
+        )
+        return Advice(value, f"{more}; above 576 it costs a lot of memory and may harm")
+    if value < table.native_px:
+        reason = f"{table.title} draws at {table.native_px} px, too much for a {preset} machine; {value} loses detail"
+        return Advice(value, reason, OURS)
+    return Advice(value, f"the size that {table.title} bases draw at", table.source)
+
+
+@rule(sets="dataset.bucket_step_px", source=SD_SCRIPTS)
+def bucket_step_px(facts: Facts, config: TrainingConfig) -> Advice:
+    """64; in proportion for a base of another size, but nothing that its U-Net cannot halve."""
+    own, structure = own_native_px(facts, config), structure_of(facts)
+    unit = structure.vae.factor * 2 ** (len(structure.unet.block_out_channels) - 1)
+    if own is None:
+        return Advice(64, f"sides are multiples of 64, which the U-Net can halve {_halvings(facts)} times")
+    value = max(unit, round(64 * own / column(config).native_px / unit) * unit)
+    return Advice(value, f"64 in proportion to a base of {own} px; its U-Net needs multiples of {unit}", OURS)
+
+
+def _halvings(facts: Facts) -> int:
+    return len(structure_of(facts).unet.block_out_channels) - 1
+
+
+@rule(sets="dataset.min_bucket_px", source=SD_SCRIPTS)
+def min_bucket_px(facts: Facts, config: TrainingConfig) -> Advice:
+    """The table's, in proportion for a base of another size, never above the resolution."""
+    value = _in_proportion(facts, config, column(config).buckets[0])
+    value = max(32, min(value, config.dataset.resolution_px))
+    return Advice(value, f"a side shorter than {value} px shows {config.model.family} too little to learn from")
+
+
+@rule(sets="dataset.max_bucket_px", source=SD_SCRIPTS)
+def max_bucket_px(facts: Facts, config: TrainingConfig) -> Advice:
+    """The table's, in proportion for a base of another size, never below the resolution."""
+    value = max(_in_proportion(facts, config, column(config).buckets[1]), config.dataset.resolution_px)
+    return Advice(value, f"banners longer than {value} px are cropped: the base never drew such")
+
+
+def _in_proportion(facts: Facts, config: TrainingConfig, limit: int) -> int:
+    own, step = own_native_px(facts, config), config.dataset.bucket_step_px
+    if own is None:
+        return limit
+    return max(step, round(limit * own / column(config).native_px / step) * step)
+
+
+BUCKETS = (bucket_step_px, min_bucket_px, max_bucket_px)
+"""These follow the resolution."""

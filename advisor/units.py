@@ -1,0 +1,43 @@
+"""Numbers as a person writes them, for the sentences of the advisor."""
+
+from __future__ import annotations
+
+from advisor.hardware import GIB
+
+MIB = 1024**2
+"""Bytes in a MiB; LoRA files are a few dozen of these."""
+
+
+def gib(number_bytes: int) -> str:
+    """E.g. `6.3 GiB`."""
+    return f"{number_bytes / GIB:.1f} GiB"
+
+
+def mib(number_bytes: int) -> str:
+    """E.g. `36 MiB`; a decimal where a whole number would say little."""
+    size = number_bytes / MIB
+    return f"{size:.0f} MiB" if size >= 10 else f"{size:.1f} MiB"
+
+
+def counted(number: int, noun: str) -> str:
+    """E.g. `1 picture`, `30 pictures`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def rate(number: float) -> str:
+    """A learning rate, e.g. `7e-5`."""
+    if number == 0 or number >= 0.01:
+        return f"{number:g}"
+    mantissa, _, exponent = f"{number:.6e}".partition("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
+
+
+def shown(value: object) -> str:
+    """A setting's value inside a sentence."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return rate(value)
+    if value is None or value in ("", ()):
+        return "none"
+    return str(value)

@@ -21,7 +21,8 @@ def load_base_model(
     """The model that `model` names, its weights in `dtype` on `device`, frozen.
 
     Raises:
-        ModelError: the file cannot be read, is of a family that is not trained here, or a weight is missing or unexpected.
+        ModelError: the file cannot be read, is of a family that is not trained here, or a weight is missing or
+            unexpected.
     """
     if model.family not in FAMILIES:
         known = ", ".join(FAMILIES)

@@ -76,8 +76,9 @@ def build_text_encoder(structure: TextStructure, config: Mapping[str, Any]) -> n
         "hidden_act": structure.activation,
         "attention_dropout": 0.0,
     }
-    kept = ("layer_norm_eps", "projection_dim", "bos_token_id", "eos_token_id", "pad_token_id")
-    rest = {name: config[name] for name in kept if name in config}
+    # The marks' numbers serve only transformers' pooling, which we do not call; a smaller vocabulary lacks these.
+    marks = {f"{mark}_token_id": None for mark in ("bos", "eos", "pad")}
+    rest = {name: config[name] for name in ("layer_norm_eps", "projection_dim") if name in config} | marks
     return CLIPTextModel(CLIPTextConfig(**rest | own, attn_implementation="sdpa"))  # type: ignore[no-any-return]
 
 

@@ -70,7 +70,7 @@ class LoraLayer(nn.Module):
 
     def attach(self) -> None:
         """Take part in the layer's forward pass."""
-        self.layer.forward = self.forward  # type: ignore[method-assign]
+        self.layer.forward = self.forward  # type: ignore[method-assign, assignment]
 
     def detach(self) -> None:
         """Leave the layer as it was."""
@@ -90,8 +90,8 @@ class LoraLayer(nn.Module):
         mask = self._mask(x) if self.training and self.dropouts.any else None
         if isinstance(layer, nn.Conv2d):
             shape = _ConvShape(_pair(layer.stride), _pair(layer.padding))
-            return _LoraConv.apply(x, layer.weight, layer.bias, self.down, self.up, mask, scale, shape)  # type: ignore[no-any-return]
-        return _LoraLinear.apply(x, layer.weight, layer.bias, self.down, self.up, mask, scale)  # type: ignore[no-any-return]
+            return _LoraConv.apply(x, layer.weight, layer.bias, self.down, self.up, mask, scale, shape)  # type: ignore[no-untyped-call, no-any-return]
+        return _LoraLinear.apply(x, layer.weight, layer.bias, self.down, self.up, mask, scale)  # type: ignore[no-untyped-call, no-any-return]
 
     def _mask(self, x: Tensor) -> Tensor | None:
         """What the rank-wide intermediate is multiplied by; drawn from the step's seed."""
@@ -137,26 +137,24 @@ class _LoraLinear(torch.autograd.Function):
         ctx.scale = scale
         inner = _masked(functional.linear(x, down.to(x.dtype)), mask)
         out = functional.linear(x, weight, bias)
-        flat = out.view(-1, out.shape[-1])
-        flat.addmm_(inner.reshape(-1, inner.shape[-1]), up.to(x.dtype).t(), alpha=scale)
+        _flat(out).addmm_(_flat(inner), up.to(x.dtype).t(), alpha=scale)
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, down, up, mask = ctx.saved_tensors
-        low_down, low_up = down.to(x.dtype), up.to(x.dtype)
-        inner_grad = _masked((grad @ low_up).mul_(ctx.scale), mask)
+        low_down, flat_grad = down.to(x.dtype), _flat(grad)
+        inner_grad = (flat_grad @ up.to(x.dtype)).mul_(ctx.scale)
+        inner_grad = _flat(_masked(inner_grad.view(*x.shape[:-1], -1), mask))
         x_grad = down_grad = up_grad = None
         if ctx.needs_input_grad[0]:
-            x_grad = grad @ weight
-            x_grad.view(-1, x.shape[-1]).addmm_(inner_grad.reshape(-1, inner_grad.shape[-1]), low_down)
-        flat_x = x.reshape(-1, x.shape[-1])
+            x_grad = (flat_grad @ weight).addmm_(inner_grad, low_down).view(x.shape)
         if ctx.needs_input_grad[3]:
-            down_grad = (inner_grad.reshape(-1, inner_grad.shape[-1]).t() @ flat_x).to(down.dtype)
+            down_grad = (inner_grad.t() @ _flat(x)).to(down.dtype)
         if ctx.needs_input_grad[4]:
             inner = _masked(functional.linear(x, low_down), mask).mul_(ctx.scale)
-            up_grad = (grad.reshape(-1, grad.shape[-1]).t() @ inner.reshape(-1, inner.shape[-1])).to(up.dtype)
+            up_grad = (flat_grad.t() @ _flat(inner)).to(up.dtype)
         return x_grad, None, None, down_grad, up_grad, None, None
 
 
@@ -175,7 +173,7 @@ class _LoraConv(torch.autograd.Function):
         return out.add_(functional.conv2d(inner, up.to(x.dtype)), alpha=scale)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, down, up, mask = ctx.saved_tensors
         low_down, low_up = down.to(x.dtype), up.to(x.dtype)
@@ -202,6 +200,11 @@ def _conv_backward(
         grad, x, weight, None, shape.stride, shape.padding, (1, 1), False, (0, 0), 1, (*wanted, False)
     )
     return input_grad, weight_grad
+
+
+def _flat(tensor: Tensor) -> Tensor:
+    """[..., I] as [T, I]."""
+    return tensor.reshape(-1, tensor.shape[-1])
 
 
 def _masked(inner: Tensor, mask: Tensor | None) -> Tensor:

@@ -19,7 +19,7 @@ MIN_SNR = 0.00468
 def snr_weight(config: LossConfig, prediction: Prediction, signal: Tensor) -> Tensor:
     """The weight [B] of losses at the share of signal [B].
 
-    min-SNR: Hang et al. 2023, eq. 7: arxiv.org/abs/2303.09556. Debiased: Yu et al. 2023, eq. 11: arxiv.org/abs/2310.08442.
+    min-SNR: Hang et al. 2023, eq. 7: arxiv.org/abs/2303.09556. Debiased: Yu et al. 2023: arxiv.org/abs/2310.08442.
     """
     snr = signal / (1 - signal)
     weight = signal.new_ones(signal.shape)

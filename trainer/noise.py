@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from advisor.config import LossConfig
+from advisor.errors import ConfigError
 
 NUM_TIMESTEPS = 1000
 """N of all Stable Diffusion models."""
@@ -66,7 +67,13 @@ def draw_noise(latents: Tensor, config: LossConfig, schedule: NoiseSchedule, gen
     Args:
         latents: scaled; on any device, of any float dtype (looked at only for an adaptive offset).
         generator: on the CPU.
+
+    Raises:
+        ConfigError: the range of timesteps is empty.
     """
+    if config.min_timestep >= config.max_timestep:
+        mend = f"it must be below loss.max_timestep, which is {config.max_timestep}"
+        raise ConfigError("loss.min_timestep", config.min_timestep, mend)
     shape = latents.shape
     noise = torch.randn(shape, generator=generator)
     if config.noise_offset > 0:

@@ -5,7 +5,8 @@ Letters as in `trainer.families.family`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,7 +44,8 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
-        return replace(self, **{field.name: _moved(getattr(self, field.name), device) for field in fields(self)})
+        moved = {field.name: _moved(getattr(self, field.name), device) for field in fields(self)}
+        return Batch(**moved)
 
 
 def training_loss(base: BaseModel, network: Network, batch: Batch, config: TrainingConfig) -> Tensor:
@@ -81,7 +83,7 @@ def _latent_mask(mask: Tensor, like: Tensor) -> Tensor:
     return torch.nn.functional.interpolate(mask.float(), size=like.shape[-2:], mode="area")
 
 
-def _moved(value: object, device: torch.device) -> object:
+def _moved(value: Any, device: torch.device) -> Any:
     if isinstance(value, Tensor):
         return value.to(device, non_blocking=True)
     if isinstance(value, tuple):

@@ -41,7 +41,7 @@ class Tokenizer:
     """L: as many as the text encoder has places."""
 
     def __call__(self, captions: Sequence[str], chunks: int = 1) -> Tensor:
-        """Token numbers [B, K, L], int64: cut or filled up to K * (L - 2) tokens, chunks cut without regard to commas."""
+        """Token numbers [B, K, L], int64: cut or filled up to K * (L - 2) tokens, without regard to commas."""
         rows = [self._chunks(self.pieces(caption), chunks) for caption in captions]
         return torch.tensor(rows, dtype=torch.int64).view(len(captions), chunks, self.length)
 
@@ -135,7 +135,7 @@ def _text(entry: object, default: str) -> str:
 
 
 def _byte_signs() -> dict[int, str]:
-    """A printable sign for each byte, in the order of CLIP's vocabulary: those that are printable stand for themselves."""
+    """A printable sign for each byte, in the order of CLIP's vocabulary; printable ones stand for themselves."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     signs = {byte: chr(byte) for byte in printable}
     others = (byte for byte in range(256) if byte not in signs)

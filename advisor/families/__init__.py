@@ -13,7 +13,7 @@ from advisor.families.sd2 import SD2
 from advisor.families.sdxl import SDXL, SDXL_REFINER
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {family.name: family for family in (*RECOGNISED, SDXL_REFINER, SDXL, SD2, SD1)}
+    {family.name: family for family in (*RECOGNISED, SDXL_REFINER, SD2, SDXL, SD1)}
 )
 """By name, in the order in which they are tried on a file."""
 

@@ -16,6 +16,8 @@ from advisor.families.unet_targets import Unit, unet_units
 
 UNET = "model.diffusion_model."
 VAE = "first_stage_model."
+VIDEO = "*.time_mixer.mix_factor"
+"""A layer of Stable Video Diffusion, whose U-Net has the names of SDXL's besides."""
 SMALLEST_HEADS = 4
 """A text encoder narrower than 256 (tests, small models) has four heads; all published ones have one for 64 values."""
 VARIANT_OF_INPUTS = {9: "inpainting", 8: "pix2pix", 5: "depth", 7: "x4_upscale"}

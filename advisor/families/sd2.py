@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from advisor.families.clip_targets import clip_targets
 from advisor.families.family import Family
-from advisor.families.ldm import TextPlace, heads_of_64, ldm_structure, unet_variant
+from advisor.families.ldm import VIDEO, TextPlace, heads_of_64, ldm_structure, unet_variant
 from advisor.families.mark import Mark, Tensors
 from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
 from advisor.families.unet_targets import diffusers_targets
@@ -57,6 +57,12 @@ SD2 = Family(
             has=("input_blocks.0.0.weight", "*.attn2.to_k.weight"),
             lacks=("label_emb.0.0.weight",),
             shapes={"*.proj_in.weight": (None, None)},
+        ),
+        Mark(
+            has=("input_blocks.0.0.weight", "label_emb.0.0.weight"),
+            lacks=(VIDEO,),
+            shapes={"*.attn2.to_k.weight": (None, 1024), "*.proj_in.weight": (None, None)},
+            variant="unclip",
         ),
         Mark(
             has=("conv_in.weight", "down_blocks.*", "*.attn2.to_k.weight"),

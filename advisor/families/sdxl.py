@@ -6,7 +6,7 @@ import re
 
 from advisor.families.clip_targets import clip_targets
 from advisor.families.family import Family
-from advisor.families.ldm import TextPlace, heads_of_64, ldm_structure, unet_variant
+from advisor.families.ldm import VIDEO, TextPlace, heads_of_64, ldm_structure, unet_variant
 from advisor.families.mark import Mark, Tensors, width
 from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
 from advisor.families.unet_targets import ldm_targets
@@ -76,7 +76,7 @@ SDXL = Family(
     prediction="epsilon",
     fixed_prediction=False,
     marks=(
-        Mark(has=("input_blocks.0.0.weight", "label_emb.0.0.weight", "*.attn2.to_k.weight")),
+        Mark(has=("input_blocks.0.0.weight", "label_emb.0.0.weight", "*.attn2.to_k.weight"), lacks=(VIDEO,)),
         Mark(has=("conv_in.weight", "down_blocks.*", "add_embedding.linear_1.weight")),
     ),
     standard=STANDARD,

@@ -14,8 +14,8 @@ TEMPLATE = "loracle.toml.j2"
 
 HEAD = "A LoRA training, settled in every detail by Loracle. This file is all that training reads."
 NOTES = (
-    "Train:   loracle train FOLDER   (the folder that this file is in)",
-    "Change any value here and train again; a value that cannot be is told before anything starts.",
+    "To train: `loracle train FOLDER`, with the folder that this file is in.",
+    "Any value may be changed here; what cannot be is told before anything starts.",
     "`images` and `path` of the model are absolute; other paths are relative to this file's folder.",
 )
 

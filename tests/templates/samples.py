@@ -1,4 +1,4 @@
-"""Hand-made configurations for exports: what the tutorial's presets come to for thirty pictures of a character."""
+"""What exports are tried on: a hand-made configuration, and the whole files under goldens/."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from advisor.config import TrainingConfig, parse_config
-from templates.kohya_settings import Layout
+from templates.kohya_gui import render_gui
+from templates.kohya_settings import Layout, gui_settings
+from templates.native import render_config
+from tests.factories import make_plan_config
+from tests.templates.strategies import plan_of
 
 
 def sample_config(images: Path | str = "/pictures", /, **groups: Any) -> TrainingConfig:
@@ -27,14 +31,12 @@ def sample_config(images: Path | str = "/pictures", /, **groups: Any) -> Trainin
     return parse_config(tree)
 
 
-MEDIUM: dict[str, Any] = {}
-HIGH: dict[str, Any] = {
-    "dataset": {"resolution_px": 576},
-    "schedule": {"batch_size": 4},
-    "memory": {"preset": "high"},
-}
-"""The tutorial's two presets."""
-PRESETS = {"medium": MEDIUM, "high": HIGH}
+REASON = (
+    "30 pictures: this holds a face and a costume, and has a reason that is long enough to be wrapped onto two lines"
+)
+
+GOLDENS = Path(__file__).parent / "goldens"
+"""Whole files as they are to be written; `python -m tests.templates.samples` writes them anew after a change."""
 
 LAYOUT = Layout(
     images="/runs/fox/exports/kohya/img",
@@ -47,3 +49,18 @@ LAYOUT = Layout(
     exposures=600,
 )
 """Where the files of an export are, and thirty pictures shown twenty times each."""
+
+
+def golden_texts() -> dict[str, str]:
+    """Every golden file by its name, as it would be written now."""
+    plans = {"medium": {"vram_gib": 8.0}, "high": {"vram_gib": 12.0}}
+    files = {
+        f"kohya-gui-{name}.json": render_gui(gui_settings(make_plan_config(**facts), LAYOUT))
+        for name, facts in plans.items()
+    }
+    return files | {"loracle.toml": render_config(plan_of(sample_config(), REASON))}
+
+
+if __name__ == "__main__":
+    for name, text in golden_texts().items():
+        (GOLDENS / name).write_text(text, "utf-8", newline="\n")

@@ -6,7 +6,8 @@ import pytest
 
 from templates.kohya_check import findings
 from templates.kohya_settings import gui_settings
-from tests.templates.samples import LAYOUT, PRESETS, sample_config
+from tests.factories import make_plan_config
+from tests.templates.samples import LAYOUT, sample_config
 
 
 def found(level: str, values: dict[str, Any]) -> set[str]:
@@ -17,9 +18,12 @@ def values(**changes: Any) -> dict[str, Any]:
     return {**gui_settings(sample_config(), LAYOUT), **changes}
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_a_preset_has_nothing_wrong_with_it(name: str) -> None:
-    assert findings(gui_settings(sample_config(**PRESETS[name]), LAYOUT), machine_threads=4) == ()
+@pytest.mark.parametrize("vram_gib", [None, 6.0, 8.0, 12.0, 24.0])
+@pytest.mark.parametrize("advice", ["tutorial", "current"])
+def test_a_plan_of_ours_has_nothing_wrong_with_it(vram_gib: float | None, advice: str) -> None:
+    config = make_plan_config(vram_gib=vram_gib, use_cpu=vram_gib is None, advice=advice)
+
+    assert findings(gui_settings(config, LAYOUT), machine_threads=64) == ()
 
 
 @pytest.mark.parametrize(

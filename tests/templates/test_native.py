@@ -11,6 +11,7 @@ from advisor.config_file import read_config
 from advisor.errors import LoraError
 from advisor.plan import Decision, Plan, Source
 from templates.native import render_config
+from tests.templates.samples import GOLDENS, golden_texts
 from tests.templates.strategies import plan_of, plans
 
 
@@ -83,3 +84,7 @@ def test_a_path_that_is_no_text_is_refused() -> None:
 
     with pytest.raises(LoraError, match="rename the file"):
         render_config(plan_of(broken))
+
+
+def test_a_plan_is_written_as_the_golden_has_it() -> None:
+    assert golden_texts()["loracle.toml"] == (GOLDENS / "loracle.toml").read_text("utf-8")

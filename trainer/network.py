@@ -74,13 +74,13 @@ class Network(nn.Module):
 
     def detach(self) -> None:
         """Leave the base model as it was before `attach`."""
-        for adapter in self._layers().values():
+        for adapter in self.layers.values():
             adapter.detach()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The adapters' names in a kohya file, in its order."""
-        return tuple(self._layers())
+        return tuple(self.layers)
 
     @property
     def has_text_encoder(self) -> bool:
@@ -95,21 +95,21 @@ class Network(nn.Module):
     @multiplier.setter
     def multiplier(self, value: float) -> None:
         self._multiplier = value
-        for adapter in self._layers().values():
+        for adapter in self.layers.values():
             adapter.multiplier = value
 
     def parameters_of(self, part: Part) -> list[nn.Parameter]:
         """What is trained of one part, float32; empty where the part has no adapters."""
         return [
             parameter
-            for name, adapter in self._layers().items()
+            for name, adapter in self.layers.items()
             if self._parts[name] == part and name not in self._unused
             for parameter in (adapter.down, adapter.up)
         ]
 
     def seed_dropout(self, seed: int) -> None:
         """Choose what is left out in the next step; does nothing where nothing ever is."""
-        for index, adapter in enumerate(self._layers().values()):
+        for index, adapter in enumerate(self.layers.values()):
             if adapter.dropouts.any:
                 # Adapters get far-apart seeds; two for each, because `LoraLayer` also uses the next one.
                 adapter.seed_dropout((seed * 1_000_003 + index * 7_919) % 2**62)
@@ -117,7 +117,7 @@ class Network(nn.Module):
     def lora_state(self, dtype: torch.dtype) -> dict[str, Tensor]:
         """The adapters under kohya's names, as copies on the CPU."""
         state = {}
-        for name, adapter in self._layers().items():
+        for name, adapter in self.layers.items():
             state[f"{name}.alpha"] = torch.tensor(adapter.alpha, dtype=dtype)
             state[f"{name}.lora_down.weight"] = adapter.down.detach().to("cpu", dtype, copy=True)
             state[f"{name}.lora_up.weight"] = adapter.up.detach().to("cpu", dtype, copy=True)
@@ -131,7 +131,7 @@ class Network(nn.Module):
         """
         self._check_state(state, where)
         with torch.no_grad():
-            for name, adapter in self._layers().items():
+            for name, adapter in self.layers.items():
                 alpha = state.get(f"{name}.alpha")
                 factor = 1.0 if alpha is None else float(alpha) / adapter.alpha
                 if alpha is None:
@@ -156,10 +156,10 @@ class Network(nn.Module):
     def _check_state(self, state: Mapping[str, Tensor], where: str) -> None:
         wanted = {
             f"{name}.{key}": parameter.shape
-            for name, adapter in self._layers().items()
+            for name, adapter in self.layers.items()
             for key, parameter in (("lora_down.weight", adapter.down), ("lora_up.weight", adapter.up))
         }
-        optional = {f"{name}.alpha" for name in self._layers()}
+        optional = {f"{name}.alpha" for name in self.layers}
         _refuse(where, "lacks", sorted(wanted.keys() - state.keys()))
         _refuse(where, "has weights that this LoRA has no place for", sorted(state.keys() - wanted.keys() - optional))
         for key, shape in wanted.items():
@@ -171,7 +171,9 @@ class Network(nn.Module):
                 )
                 raise ModelError(f"{where} does not fit: {key} is {list(found)}, wanted is {list(shape)}: {mend}")
 
-    def _layers(self) -> dict[str, LoraLayer]:
+    @property
+    def layers(self) -> dict[str, LoraLayer]:
+        """Every adapter by its name in a kohya file."""
         return dict(self.adapters.items())  # type: ignore[arg-type]
 
 

@@ -147,7 +147,9 @@ def _text(tensors: Tensors, place: TextPlace, usual: TextStructure) -> TextStruc
     layers = _count(own, ("encoder.layers.", "transformer.resblocks.")) - place.unused_layers
     if tokens is None or positions is None or mlp is None or layers < 1:
         return None
-    if len(tokens.shape) != 2 or len(positions.shape) != 2 or tokens.shape[1] % clip_heads(tokens.shape[1]):
+    if len(tokens.shape) != 2 or len(positions.shape) != 2 or not tokens.size or not positions.size:
+        return None
+    if tokens.shape[1] % clip_heads(tokens.shape[1]):
         return None
     projection = width(own, "text_projection|text_projection.weight", 1) if usual.projection else None
     return replace(

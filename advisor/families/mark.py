@@ -50,9 +50,9 @@ def find(tensors: Tensors, pattern: str) -> TensorInfo | None:
 
 
 def width(tensors: Tensors, pattern: str, axis: int) -> int | None:
-    """The length of that tensor along `axis`; None if it is absent or has fewer axes."""
+    """The length of that tensor along `axis`; None if it is absent, empty or has fewer axes."""
     tensor = find(tensors, pattern)
-    return tensor.shape[axis] if tensor is not None and len(tensor.shape) > axis else None
+    return (tensor.shape[axis] or None) if tensor is not None and len(tensor.shape) > axis else None
 
 
 def _same(tensor: TensorInfo | None, shape: Shape) -> bool:

@@ -1,0 +1,169 @@
+"""The command line: which commands and options there are. Each hands over to a module of `wizard.commands`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wizard.endings import told
+from wizard.machine import Machine
+from wizard.request import Request
+
+app = typer.Typer(
+    name="loracle",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Answer a few questions, get a character LoRA that fits your card. Without a command: the questions.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+Images = Annotated[str | None, typer.Option(metavar="DIR", help="The folder with the pictures; it is only read.")]
+Model = Annotated[str | None, typer.Option(metavar="FILE", help="The base model: .safetensors, or a diffusers folder.")]
+Name = Annotated[str | None, typer.Option(metavar="NAME", help="What the LoRA is called; becomes its file name.")]
+Trigger = Annotated[str | None, typer.Option(metavar="WORD", help="The word that calls it up.  [default: NAME]")]
+Subject = Annotated[str | None, typer.Option(metavar="character|style", help="What is learned.  [default: character]")]
+Advice = Annotated[
+    str | None,
+    typer.Option(metavar="tutorial|current", help="Whose rules of thumb are followed.  [default: tutorial]"),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Choose a setting by name, e.g. network.rank=48; repeatable."),
+]
+Vram = Annotated[str | None, typer.Option(metavar="SIZE", help="Plan for a card with so much memory, e.g. 8GiB.")]
+Capability = Annotated[
+    str | None, typer.Option("--compute-capability", metavar="X.Y", help="Plan for a card of this kind, e.g. 8.6.")
+]
+Threads = Annotated[int | None, typer.Option("--cpu-threads", metavar="N", help="Plan for a CPU with N threads.")]
+GpuIndex = Annotated[
+    int | None, typer.Option("--gpu", metavar="N", help="The card to use, as nvidia-smi counts.  [default: most free]")
+]
+Preset = Annotated[Path | None, typer.Option(metavar="FILE", help="A preset of your own, which beats the rules.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else there.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or its loracle.toml.")]
+
+
+@app.callback(invoke_without_command=True)
+def loracle(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """Answer a few questions, get a character LoRA that fits your card. Without a command: the questions."""
+    if version:
+        from wizard.version import version as own_version
+
+        typer.echo(f"loracle {own_version()}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        from wizard.commands.new import new as command
+
+        with told():
+            command()
+
+
+@app.command()
+def new(
+    run: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="The run folder.  [default: ./NAME]")] = None,
+    images: Images = None,
+    model: Model = None,
+    name: Name = None,
+    trigger: Trigger = None,
+    subject: Subject = None,
+    advice: Advice = None,
+    settings: Set = None,
+    vram: Vram = None,
+    compute_capability: Capability = None,
+    cpu_threads: Threads = None,
+    gpu: GpuIndex = None,
+    preset: Preset = None,
+) -> None:
+    """Ask about a new LoRA, then plan, save and train it. What the options answer is not asked."""
+    from wizard.commands.new import new as command
+
+    machine = Machine(vram, compute_capability, cpu_threads, gpu)
+    with told():
+        command(run, Request(images, model, name, trigger, subject, advice, tuple(settings or ()), machine, preset))
+
+
+@app.command()
+def plan(
+    images: Images = None,
+    model: Model = None,
+    name: Name = None,
+    trigger: Trigger = None,
+    subject: Subject = None,
+    advice: Advice = None,
+    settings: Set = None,
+    vram: Vram = None,
+    compute_capability: Capability = None,
+    cpu_threads: Threads = None,
+    gpu: GpuIndex = None,
+    preset: Preset = None,
+    out: Annotated[Path | None, typer.Option(metavar="RUN", help="Write the run folder here.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The same without questions: print the plan, each setting with its reason."""
+    from wizard.commands.plan import plan as command
+
+    machine = Machine(vram, compute_capability, cpu_threads, gpu)
+    request = Request(images, model, name, trigger, subject, advice, tuple(settings or ()), machine, preset)
+    with told():
+        command(request, out=out, as_json=as_json)
+
+
+@app.command()
+def train(
+    run: Run,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
+    device: Annotated[str | None, typer.Option(metavar="cpu", help="Train on the processor, in float32.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a planned run, in a process of its own."""
+    from wizard.commands.train import train as command
+
+    with told():
+        command(run, resume=resume, device=device, as_json=as_json)
+
+
+@app.command()
+def export(
+    run: Run,
+    to: Annotated[str, typer.Option("--to", metavar="TRAINER", help="kohya-gui")],
+    out: Annotated[Path | None, typer.Option(metavar="PATH", help="Where to; without it below RUN/exports.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a run's plan as another trainer's files."""
+    from wizard.commands.export import export as command
+
+    with told():
+        command(run, to=to, out=out, as_json=as_json)
+
+
+@app.command()
+def identify(file: Annotated[str, typer.Argument(metavar="FILE")], as_json: Json = False) -> None:
+    """Tell what a checkpoint or LoRA is, by its header alone."""
+    from wizard.commands.identify import identify as command
+
+    with told():
+        command(file, as_json=as_json)
+
+
+@app.command()
+def check(folder: Annotated[str, typer.Argument(metavar="DIR")], as_json: Json = False) -> None:
+    """Look through a folder of pictures: sizes, captions, and what is wrong with them."""
+    from wizard.commands.check import check as command
+
+    with told():
+        command(folder, as_json=as_json)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Look at Python, driver, torch, precision and disk: a verdict each, and the mend."""
+    from wizard.commands.doctor import doctor as command
+
+    with told():
+        command(as_json=as_json)

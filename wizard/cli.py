@@ -1,0 +1,37 @@
+"""The command `loracle`. Importing this module is cheap: the first question is on screen before pydantic is read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code.
+
+    Args:
+        arguments: without the program's name; None: the process's own.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    _survive_old_terminals()
+    if given in ([], ["new"]):
+        from wizard.commands.new import new
+        from wizard.endings import told
+
+        with told():
+            new()
+        return
+    from wizard.app import app
+
+    app(args=given, prog_name="loracle")
+
+
+def _survive_old_terminals() -> None:
+    """Characters that an old code page has no place for are escaped instead of ending the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""`loracle check`: what a folder of pictures holds, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from wizard.output import print_json, show
+from wizard.paths import given_path
+
+if TYPE_CHECKING:
+    from advisor.dataset import DatasetReport
+
+
+def check(folder: str, *, as_json: bool = False) -> None:
+    """Print what was found; nothing in the folder is changed.
+
+    Raises:
+        DatasetError: there is no such folder, or it holds no usable picture.
+    """
+    from advisor.scan import scan
+
+    report = scan(given_path(folder))
+    if as_json:
+        print_json(report_document(report))
+    else:
+        show(report_lines(report))
+
+
+def report_document(report: DatasetReport) -> dict[str, object]:
+    """What `--json` prints."""
+    sizes = Counter((picture.width_px, picture.height_px) for picture in report.pictures)
+    return {
+        "root": report.root,
+        "num_images": report.num_images,
+        "num_captioned": report.num_captioned,
+        "captions_are_tags": report.captions_are_tags,
+        "caption_extension": report.caption_extension,
+        "extensions": report.extensions,
+        "folders": [asdict(folder) for folder in report.folders],
+        "sizes": [{"width_px": w, "height_px": h, "num_images": n} for (w, h), n in sorted(sizes.items())],
+        "problems": [asdict(problem) for problem in report.problems],
+    }
+
+
+def report_lines(report: DatasetReport) -> str:
+    """The same for people: counts first, then each problem."""
+    from advisor.units import counted
+    from wizard.findings import captions_text, sizes_text
+
+    lines = [f"{report.root}: {counted(report.num_images, 'picture')}", f"sizes     {sizes_text(report)}"]
+    lines.append(f"captions  {captions_text(report)}")
+    for folder in report.folders:
+        repeats = "" if folder.repeats is None else f", each {folder.repeats} times in an epoch"
+        lines.append(f"folder    {folder.path}: {counted(folder.num_images, 'picture')}{repeats}")
+    lines += ["", "Nothing to mend." if not report.problems else f"{counted(len(report.problems), 'thing')} to mend:"]
+    lines += [f"  {problem.path}: {problem.message}" for problem in report.problems]
+    return "\n".join(lines)

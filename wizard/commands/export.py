@@ -1,0 +1,29 @@
+"""`loracle export`: another trainer's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wizard.output import print_json, say, show
+
+
+def export(run: Path, *, to: str, out: Path | None = None, as_json: bool = False) -> None:
+    """Write them and tell what that trainer has no place for.
+
+    Raises:
+        LoraError: there is no such run or trainer, or the files cannot be written.
+    """
+    from advisor.config_file import config_file, read_config
+    from advisor.errors import ConfigError
+    from templates.registry import EXPORTERS
+
+    if to not in EXPORTERS:
+        raise ConfigError("--to", to, f"take {' or '.join(EXPORTERS)}")
+    config = read_config(run)
+    written = EXPORTERS[to].write(config, run=config_file(run).parent.absolute(), out=out)
+    if as_json:
+        notes, how = list(written.notes), written.how_to_start
+        print_json({"paths": [str(path) for path in written.paths], "notes": notes, "how_to_start": how})
+        return
+    show("\n".join(str(path) for path in written.paths))
+    say("\n".join(["", *(f"- {note}" for note in written.notes), written.how_to_start]))

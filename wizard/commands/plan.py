@@ -1,0 +1,38 @@
+"""`loracle plan`: the plan without questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wizard.output import print_json, say, show
+from wizard.request import Request, facts_of_request
+
+
+def plan(request: Request, *, out: Path | None = None, as_json: bool = False) -> None:
+    """Print the plan, and write the run folder if one is named.
+
+    Raises:
+        LoraError: something in the request is wrong; all of it is told.
+    """
+    from advisor.probe import probe_hardware
+
+    from advisor.identify import identify
+    from advisor.plan_document import plan_document
+    from advisor.planner import make_plan
+    from advisor.scan import scan
+
+    facts = facts_of_request(
+        request, scan=scan, identify=identify, probe=lambda: probe_hardware(out or Path.cwd())
+    )  # fmt: skip
+    made = make_plan(facts)
+    if out is not None:
+        from templates.run_folder import write_run
+
+        write_run(out, facts, made)
+        say(f'Written to {out}; train it with: loracle train "{out}"')
+    if as_json:
+        print_json(plan_document(facts, made))
+        return
+    from wizard.views import plan_view
+
+    show(plan_view(facts, made))

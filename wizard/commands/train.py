@@ -1,0 +1,122 @@
+"""`loracle train`: the training, and what comes after it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wizard.output import is_terminal, print_json, say, show
+
+if TYPE_CHECKING:
+    from advisor.config import TrainingConfig
+    from wizard.launch import Training
+    from wizard.progress import Progress
+    from wizard.screen import Screen
+
+
+def train(run: Path, *, resume: bool = False, device: str | None = None, as_json: bool = False) -> None:
+    """Train, then tell how to use the LoRA and offer to copy it.
+
+    Raises:
+        LoraError: the run or its configuration is wrong, or training stopped itself.
+        KeyboardInterrupt: the user ended it; the work is saved.
+    """
+    from advisor.config_file import config_file, read_config
+    from advisor.errors import ConfigError
+    from wizard.launch import Training
+    from wizard.launch import train as launch
+
+    if device not in (None, "cpu"):
+        raise ConfigError("--device", device, "take cpu, or leave it out for the card that was planned")
+    path = config_file(run).absolute()
+    config = read_config(path)
+    uuid = "" if device == "cpu" else card_here(config.machine.gpu_uuid)
+    training = Training(path.parent, path, resume=resume, device=device, gpu_uuid=uuid)
+    progress = launch(training, _screen(as_json=as_json))
+    if as_json:
+        print_json(training_document(progress))
+    else:
+        _finish(training, config, progress)
+
+
+def card_here(uuid: str) -> str:
+    """The card's identifier, if it is in this machine; empty otherwise, and for a card that was only imagined."""
+    if not uuid:
+        return ""
+    from advisor.probe import probe_hardware
+
+    if any(gpu.uuid == uuid for gpu in probe_hardware(Path.cwd()).gpus):
+        return uuid
+    say("The card that this run was planned for is not in this machine; taking what is there.")
+    return ""
+
+
+def training_document(progress: Progress) -> dict[str, object]:
+    """What `train --json` prints; what the trainer counted itself goes before what we saw."""
+    finished = dict(progress.finished or {})
+    seen = {
+        "steps": progress.step,
+        "epochs": progress.epoch,
+        "loras": list(progress.loras),
+        "seconds_per_step": progress.seconds_per_step or 0.0,
+        "peak_memory_bytes": progress.peak_memory_bytes,
+        "ladder": [dict(rung) for rung in progress.ladder],
+        "reload_check": dict(progress.reload_check or {}),
+    }
+    return {**seen, **finished}
+
+
+def _screen(*, as_json: bool) -> Screen:
+    from wizard.screen import LiveScreen, PlainScreen
+
+    if as_json:
+        return PlainScreen(say)
+    return LiveScreen() if sys.stdout.isatty() else PlainScreen(show)
+
+
+def _finish(training: Training, config: TrainingConfig, progress: Progress) -> None:
+    from wizard.after import usage
+    from wizard.durations import duration
+
+    if not progress.loras:
+        show("Trained, but no LoRA was saved.")
+        return
+    lora = training.run / progress.loras[-1]
+    seconds = (progress.finished or {}).get("seconds")
+    took = f" in {duration(float(seconds))}" if isinstance(seconds, int | float) else ""
+    show(f"Trained {progress.step:,} steps{took}: {lora}")
+    show(usage(lora.name, config.run.trigger or config.saving.name))
+    if is_terminal():
+        _offer_copy(lora, Path(config.model.path))
+
+
+def _offer_copy(lora: Path, base_model: Path) -> None:
+    from advisor.errors import LoraError
+    from wizard.after import offer_copy
+    from wizard.ask import TerminalAsk
+    from wizard.lora_folders import lora_folders
+    from wizard.session import remember, remembered
+
+    folders = lora_folders(
+        base_model, remembered("lora_folder"), home=Path.home(), windows=sys.platform == "win32"
+    )  # fmt: skip
+    folder = offer_copy(TerminalAsk(), lora, folders, copy_lora)
+    if folder is not None:
+        try:
+            remember("lora_folder", str(folder.absolute()))
+        except LoraError as error:
+            say(f"That folder is not remembered for next time: {error}")
+
+
+def copy_lora(lora: Path, target: Path) -> None:
+    """Copy a file, whole or not at all.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    from advisor.files import replacing
+
+    with replacing(target) as temporary:
+        shutil.copyfile(lora, temporary)

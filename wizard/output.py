@@ -1,0 +1,45 @@
+"""Printing: facts go to stdout, talk to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDEST = 100
+"""Columns; longer lines are hard to read."""
+NARROWEST = 40
+"""Columns; tables need so many."""
+
+
+def say(text: str, *, end: str = "\n") -> None:
+    """Talk, which never mixes with a command's facts."""
+    print(text, file=sys.stderr, flush=True, end=end)  # noqa: T201
+
+
+def print_json(document: object) -> None:
+    """The one JSON document of a command; escaped to ASCII, so that no terminal or pipe can spoil it."""
+    print(json.dumps(document, indent=2, allow_nan=False), flush=True)  # noqa: T201
+
+
+def show(view: object) -> None:
+    """A text or table on stdout, coloured where the terminal can."""
+    console().print(view)
+
+
+def console(file: TextIO | None = None) -> Console:
+    """A console of a readable width that marks nothing up by itself; `NO_COLOR` and dumb terminals are heeded."""
+    from rich.console import Console
+
+    found = Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    found.width = max(NARROWEST, min(found.width, WIDEST))
+    return found
+
+
+def is_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"

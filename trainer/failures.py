@@ -1,0 +1,85 @@
+"""Failures of the training itself, told so that the user knows what to change."""
+
+from __future__ import annotations
+
+import torch
+
+from advisor.config import TrainingConfig
+from advisor.errors import (
+    ConfigError,
+    ConfigErrors,
+    DatasetError,
+    HardwareError,
+    LoraError,
+    ModelError,
+    OutOfMemory,
+    RunError,
+    TrainingStopped,
+)
+
+CODES: tuple[tuple[type[LoraError], str], ...] = (
+    (OutOfMemory, "out_of_memory"),
+    (TrainingStopped, "training_stopped"),
+    (ConfigError, "config"),
+    (ConfigErrors, "config"),
+    (DatasetError, "dataset"),
+    (ModelError, "model"),
+    (HardwareError, "hardware"),
+    (RunError, "run"),
+)
+"""What `failed` events call each kind of error; the first that fits."""
+
+OUT_OF_MEMORY_SIGNS = (
+    "out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED",
+    "OUT_OF_DEVICE_MEMORY", "OUT_OF_HOST_MEMORY",
+)  # fmt: skip
+"""What messages of torch's backends have in common when memory runs out."""
+
+
+def failure_code(error: LoraError) -> str:
+    """The code of an error in a `failed` event."""
+    return next((code for kind, code in CODES if isinstance(error, kind)), "error")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the card or the machine had no memory left."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in OUT_OF_MEMORY_SIGNS)
+
+
+def out_of_memory(config: TrainingConfig, device: torch.device, where: str) -> OutOfMemory:
+    """The error that says what to change, the least harmful first.
+
+    Args:
+        where: what ran out of memory, e.g. `training`.
+    """
+    what = "the machine has no memory left" if device.type == "cpu" else "the graphics card has no memory left"
+    ways = list[str]()
+    if config.schedule.batch_size > 1:
+        ways.append("schedule.batch_size 1, with schedule.gradient_accumulation as much larger (same result, slower)")
+    if not config.memory.gradient_checkpointing:
+        ways.append("memory.gradient_checkpointing true (same result, about 70 % slower)")
+    smaller = config.dataset.resolution_px - 64
+    if smaller >= config.dataset.min_bucket_px:
+        ways.append(f"dataset.resolution_px {smaller} (smaller pictures, less detail)")
+    ways.append("or close other programs that use the same memory")
+    size = f"{config.dataset.resolution_px} px, batch {config.schedule.batch_size}, rank {config.network.rank}"
+    return OutOfMemory(
+        f"While {where}, {what} ({size}). Change in loracle.toml, one after the other: {'; '.join(ways)}"
+    )
+
+
+def not_finite(config: TrainingConfig, step: int, kept: str | None) -> TrainingStopped:
+    """The error for a loss or gradient that is no number any more."""
+    ways = list[str]()
+    if config.memory.compute_dtype == "float16":
+        ways.append("memory.compute_dtype bfloat16 (from the RTX 30 series on) or float32: float16 overflows easily")
+    ways.append("learning rates a third as high (optimizer.*)")
+    if config.schedule.warmup_steps == 0 and config.schedule.warmup_share == 0:
+        ways.append("a warm-up (schedule.warmup_share 0.1)")
+    last = f"The last good LoRA is {kept}" if kept else "No LoRA had been saved yet"
+    return TrainingStopped(
+        f"At step {step} the loss or its gradient was no finite number any more, so nothing good could follow. {last}. "
+        f"Try: {'; '.join(ways)}"
+    )

@@ -1,0 +1,45 @@
+"""What this trainer does not do yet: refused by name, instead of silently left out."""
+
+from __future__ import annotations
+
+from advisor.config import TrainingConfig, setting
+from advisor.errors import ConfigError, ConfigErrors
+
+LATER = "this version's own trainer cannot do that yet"
+
+WANTED: dict[str, tuple[object, str]] = {
+    "network.max_norm": (0.0, f"{LATER}: 0"),
+    "network.block_ranks": ((), f"{LATER}: leave it out"),
+    "optimizer.block_learning_rates": ((), f"{LATER}: leave it out"),
+    "dataset.weighted_captions": (False, f"{LATER}: false"),
+    "dataset.regularization_images": (None, f"{LATER}: leave it out"),
+    "dataset.masks": (False, f"{LATER}: false"),
+    "loss.ema": (False, f"{LATER}: false"),
+    "validation.share": (0.0, f"{LATER}: 0"),
+}
+"""Settings that must have this value, and what to say if not."""
+
+KINDS = ("lora", "locon")
+
+
+def check_supported(config: TrainingConfig) -> None:
+    """Refuse what would otherwise be left out.
+
+    Raises:
+        ConfigErrors: all settings that this trainer has no code for.
+    """
+    errors = [
+        ConfigError(path, found, mend)
+        for path, (value, mend) in WANTED.items()
+        if (found := setting(config, path)) != value
+    ]
+    if config.network.kind not in KINDS:
+        errors.append(ConfigError("network.kind", config.network.kind, f"{LATER}: lora or locon"))
+    if config.memory.base_dtype in ("int8", "nf4"):
+        mend = f"{LATER}: {config.memory.compute_dtype}"
+        errors.append(ConfigError("memory.base_dtype", config.memory.base_dtype, mend))
+    if config.loss.min_timestep >= config.loss.max_timestep:
+        mend = f"it must be below loss.max_timestep, which is {config.loss.max_timestep}"
+        errors.append(ConfigError("loss.min_timestep", config.loss.min_timestep, mend))
+    if errors:
+        raise ConfigErrors(errors)

@@ -1,0 +1,95 @@
+"""What the text encoder is told of each showing: token numbers, or text states made once and kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from advisor.config import TrainingConfig
+from trainer.cache import CACHE_NAME, TensorCache, cache_key, module_digest
+from trainer.captions import CaptionStyle, caption_for
+from trainer.dataset import TrainingSet, View
+from trainer.families.family import BaseModel, Conditioning
+from trainer.seeds import dice
+
+CHUNK_TOKENS = 75
+"""Contents of one chunk; `dataset.max_tokens` is a multiple."""
+TEXT_VERSION = 1
+"""Goes up when the way from a caption to text states changes."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A batch's captions, in one of two forms, on the CPU."""
+
+    token_ids: tuple[Tensor, ...] = ()
+    states: Conditioning | None = None
+
+
+class Texts:
+    """Captions for showings; the same showing of the same epoch always gets the same one."""
+
+    def __init__(self, base: BaseModel, pictures: TrainingSet, config: TrainingConfig) -> None:
+        """Captions are tokenized when they are asked for."""
+        self._base, self._items, self._config = base, pictures.items, config
+        self._style = CaptionStyle.of(config.dataset)
+        self._cache: TensorCache | None = None
+        self._keys: dict[str, str] = {}
+
+    def caption(self, view: View, epoch: int) -> str:
+        """What one showing's caption says."""
+        choices = dice(self._config.run.seed, "caption", epoch, view.item, view.repeat)
+        return caption_for(self._items[view.item].caption, self._style, choices)
+
+    def of(self, views: Sequence[View], epoch: int) -> Text:
+        """The captions of a batch."""
+        captions = [self.caption(view, epoch) for view in views]
+        if self._cache is None:
+            return Text(token_ids=self._tokens(captions))
+        entries = [self._cache.get(self._keys[caption]) or self._made(caption) for caption in captions]
+        names = [field.name for field in fields(Conditioning)]
+        return Text(states=Conditioning(**{name: torch.cat([entry[name] for entry in entries]) for name in names}))
+
+    def cache(self, run: Path, progress: Progress) -> None:
+        """Make every caption's text states now, and take them from the disk from now on.
+
+        Raises:
+            RunError: the cache cannot be written.
+        """
+        assert self._style.is_fixed, "captions that change cannot be encoded once"
+        self._cache = TensorCache(run / CACHE_NAME / "text")
+        never_dropped = CaptionStyle.of(self._config.dataset.model_copy(update={"caption_dropout": 0.0}))
+        captions = {caption_for(item.caption, never_dropped, dice(0, "unused")) for item in self._items}
+        captions |= {""} if self._style.dropout else set()
+        encoders = [module_digest(encoder) for encoder in self._base.text_encoders]
+        for number, caption in enumerate(sorted(captions), start=1):
+            self._keys[caption] = cache_key(
+                version=TEXT_VERSION,
+                caption=caption,
+                encoders=encoders,
+                dtype=self._base.dtype,
+                clip_skip=self._config.model.clip_skip,
+                max_tokens=self._config.dataset.max_tokens,
+            )
+            if self._cache.get(self._keys[caption]) is None:
+                self._made(caption)
+            progress(number, len(captions))
+
+    def _made(self, caption: str) -> dict[str, Tensor]:
+        assert self._cache is not None
+        with torch.no_grad():
+            ids = tuple(tokens.to(self._base.device) for tokens in self._tokens([caption]))
+            states = self._base.family.encode_text(self._base, ids, clip_skip=self._config.model.clip_skip)
+        entry = {field.name: getattr(states, field.name).cpu() for field in fields(states)}
+        self._cache.put(self._keys[caption], entry)
+        return entry
+
+    def _tokens(self, captions: Sequence[str]) -> tuple[Tensor, ...]:
+        chunks = self._config.dataset.max_tokens // CHUNK_TOKENS
+        return self._base.family.tokenize(self._base, captions, chunks=chunks)

@@ -49,6 +49,11 @@ def findings(values: Values, *, machine_threads: int | None = None) -> tuple[Fin
     return tuple(found)
 
 
+def script_findings(values: Values) -> tuple[Finding, ...]:
+    """What sd-scripts itself would refuse or misread, whatever the GUI's sliders allow."""
+    return tuple(finding for check in CHECKS for finding in check(values))
+
+
 def _error(key: str, message: str) -> Finding:
     return Finding("error", key, message)
 

@@ -10,10 +10,10 @@ from advisor.config import TrainingConfig
 from advisor.errors import ConfigErrors
 from advisor.files import write_atomically
 from templates.exporter import Export, Exporter
-from templates.kohya_check import Finding, findings
+from templates.kohya_check import findings
 from templates.kohya_folders import COUNTED_EXTENSIONS
 from templates.kohya_keys import GuiValue
-from templates.kohya_lists import DROPS, MAPS, as_error, errors_before, notes_on
+from templates.kohya_lists import DROPS, MAPS, gui_errors, gui_notes, refuse
 from templates.kohya_pictures import Pictures, export_layout, filled, planned_images, planned_regularization
 from templates.kohya_settings import Layout, gui_settings, gui_steps
 from templates.native import Pair
@@ -37,7 +37,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
         DatasetError: the folder of pictures holds none.
         RunError: something cannot be written.
     """
-    if errors := tuple(errors_before(config)):
+    if errors := tuple(gui_errors(config)):
         raise ConfigErrors(errors)
     home = absolute(run) / "exports" / "kohya"
     images = planned_images(config, run, home / "img")
@@ -45,10 +45,10 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
     layout = export_layout(config, run, home, images.exposures)
     values = gui_settings(config, layout)
     found = findings(values, machine_threads=os.cpu_count())
-    _refuse(found, config, values)
+    refuse(found, config, values, "kohya_ss")
 
     notes = [f"{f.key}: {f.message}" for f in found if f.level == "warning"]
-    notes += [*notes_on(config), *_notes_on_files(config, layout, images)]
+    notes += [*gui_notes(config), *_notes_on_files(config, layout, images)]
     for pictures in (images, regularization):
         if pictures is not None:
             notes += filled(pictures, config.dataset.caption_extension)
@@ -64,12 +64,6 @@ def render_gui(values: dict[str, GuiValue]) -> str:
 
 
 EXPORTER = Exporter("kohya-gui", "kohya_ss GUI (LoRA tab)", MAPS, DROPS, write)
-
-
-def _refuse(found: tuple[Finding, ...], config: TrainingConfig, values: dict[str, GuiValue]) -> None:
-    errors = [as_error(f, config, values.get(f.key)) for f in found if f.level == "error"]
-    if errors:
-        raise ConfigErrors(errors, where="kohya_ss would not train this as it is meant")
 
 
 def _target(out: Path | None, usual: Path) -> Path:

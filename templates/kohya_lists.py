@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from advisor.config import TrainingConfig, setting, setting_field, setting_paths
-from advisor.errors import ConfigError
+from advisor.errors import ConfigError, ConfigErrors
 from templates.kohya_arguments import has_safe_separator
 from templates.kohya_check import Finding
 from templates.kohya_settings import BLOCKS, conv_alpha
@@ -73,43 +73,64 @@ def as_error(finding: Finding, config: TrainingConfig, value: object) -> ConfigE
     return ConfigError(path, setting(config, path), finding.message)
 
 
-def errors_before(config: TrainingConfig) -> Iterator[ConfigError]:
-    """What cannot even be put into the GUI's words."""
+def family_errors(config: TrainingConfig) -> Iterator[ConfigError]:
+    """Base models that kohya's files cannot be written for."""
     family, prediction = config.model.family, config.model.prediction
     if family not in BLOCKS:
-        yield ConfigError(
-            "model.family", family, "we write kohya's files for sd1, sd2 and sdxl: choose such a base model"
-        )
+        mend = "we write kohya's files for sd1, sd2 and sdxl: choose such a base model"
+        yield ConfigError("model.family", family, mend)
     if prediction == "flow":
         yield ConfigError(
             "model.prediction", prediction, "kohya's scripts for this family know epsilon and v_prediction"
         )
+
+
+def gui_errors(config: TrainingConfig) -> Iterator[ConfigError]:
+    """What cannot even be put into the GUI's words."""
+    yield from family_errors(config)
     if config.network.conv_rank and not conv_alpha(config.network).is_integer():
         found = conv_alpha(config.network)
         yield ConfigError("network.conv_alpha", found, "the GUI takes whole numbers only: set it to 1 or more")
 
 
-def notes_on(config: TrainingConfig) -> Iterator[str]:
-    """What of this configuration does not arrive, or arrives otherwise."""
-    for path, meaning in DROPS.items():
+def refuse(found: Iterable[Finding], config: TrainingConfig, values: Mapping[str, object], where: str) -> None:
+    """Raise all errors among the findings at once.
+
+    Raises:
+        ConfigErrors: there are some.
+    """
+    errors = [as_error(f, config, values.get(f.key)) for f in found if f.level == "error"]
+    if errors:
+        raise ConfigErrors(errors, where=f"{where} would not train this as it is meant")
+
+
+def dropped_notes(config: TrainingConfig, drops: Mapping[str, str], where: str) -> Iterator[str]:
+    """What of this configuration does not arrive in `where`, told only where it says something."""
+    for path, meaning in drops.items():
         if path not in SILENT_DROPS and _matters(config, path):
-            yield f"{path} ({setting(config, path)}) has no place in kohya's GUI: {meaning}."
-    dataset, sampling = config.dataset, config.sampling
-    if dataset.masks and dataset.mask_source == "files":
-        yield "dataset.masks: the GUI has no place for mask files, so it trains on whole pictures; put them into alpha."
-    if dataset.keep_tokens_separator and not has_safe_separator(dataset):
-        yield (
-            f"dataset.keep_tokens_separator ({dataset.keep_tokens_separator}) is left out: the GUI puts quotes around "
-            "such characters, and they would stay. A separator of letters, or dataset.keep_tokens, arrives."
-        )
+            yield f"{path} ({setting(config, path)}) has no place in {where}: {meaning}."
+    sampling = config.sampling
+    if config.dataset.masks and config.dataset.mask_source == "files":
+        yield f"dataset.masks: {where} has no place for mask files and trains on whole pictures; put them into alpha."
     if sampling.prompts and sampling.sampler == "unipc":
-        yield "sampling.sampler: the GUI does not know unipc; ddim is written."
+        yield f"sampling.sampler: {where} does not know unipc; ddim is written."
     if config.memory.cache_text and config.model.family != "sdxl":
         yield "memory.cache_text: kohya caches captions for SDXL only, so it encodes them at every step."
     if any(" --" in f" {prompt}" for prompt in (*sampling.prompts, sampling.negative)):
         yield "sampling.prompts: ` --` would be an option to kohya, so one of the dashes is left out."
     if config.network.kind in ("loha", "lokr", "dora"):
-        yield f"network.kind {config.network.kind} needs the LyCORIS package, which kohya_ss installs."
+        yield f"network.kind {config.network.kind} needs the LyCORIS package (pip install lycoris-lora)."
+
+
+def gui_notes(config: TrainingConfig) -> Iterator[str]:
+    """What of this configuration does not arrive in the GUI, or arrives otherwise."""
+    yield from dropped_notes(config, DROPS, "kohya's GUI")
+    dataset = config.dataset
+    if dataset.keep_tokens_separator and not has_safe_separator(dataset):
+        yield (
+            f"dataset.keep_tokens_separator ({dataset.keep_tokens_separator}) is left out: the GUI puts quotes around "
+            "such characters, and they would stay. A separator of letters, or dataset.keep_tokens, arrives."
+        )
 
 
 def _matters(config: TrainingConfig, path: str) -> bool:

@@ -148,7 +148,7 @@ def _network(config: TrainingConfig) -> dict[str, GuiValue]:
         "block_dims": ",".join(map(str, network.block_ranks)),
         "dora_wd": network.kind == "dora",
         "factor": network.factor,
-        **_block_rates(config),
+        **block_rates(config),
     }
     if uses_convolutions(network):
         alpha = conv_alpha(network)
@@ -163,7 +163,8 @@ def _lora_type(network: NetworkConfig) -> str:
     return lycoris.get(network.kind) or ("Kohya LoCon" if uses_convolutions(network) else "Standard")
 
 
-def _block_rates(config: TrainingConfig) -> dict[str, GuiValue]:
+def block_rates(config: TrainingConfig) -> dict[str, str]:
+    """Factors for the U-Net's blocks going down, in the middle and going up, empty where all are the same."""
     factors = config.optimizer.block_learning_rates
     down, middle, _ = BLOCKS.get(config.model.family, (0, 0, 0))
     parts = (factors[:down], factors[down : down + middle], factors[down + middle :])

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from templates import kohya_gui
+from templates import kohya_gui, sd_scripts
 from templates.exporter import Exporter
 
-EXPORTERS: Mapping[str, Exporter] = MappingProxyType({exporter.name: exporter for exporter in (kohya_gui.EXPORTER,)})
+EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
+    {exporter.name: exporter for exporter in (kohya_gui.EXPORTER, sd_scripts.EXPORTER)}
+)
 """By the name that `loracle export --to` takes."""

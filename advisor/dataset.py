@@ -15,6 +15,7 @@ class Picture:
     """One picture file, measured by its header alone."""
 
     path: str
+    """Relative to the report's root, with forward slashes."""
     width_px: int
     height_px: int
     """As it is shown: a camera's orientation mark is taken into account."""
@@ -32,7 +33,7 @@ class Folder:
     """Relative to the report's root, with forward slashes; `.` is the root."""
     num_images: int
     repeats: int | None = None
-    """N of a folder named `N_name`, as kohya has it; None where the name gives none."""
+    """N of a folder named `N_name`, as kohya has it: its own or the nearest one around it; None where there is none."""
     concept: str = ""
     """The rest of such a name."""
 
@@ -42,8 +43,12 @@ class Problem:
     """A file that cannot be used as it is."""
 
     path: str
+    """Relative to the report's root, with forward slashes."""
     code: str
-    """`unreadable_picture`, `empty_picture`, `caption_encoding`, `empty_caption`, `too_small`, `duplicate_name` ..."""
+    """Of pictures that are left out: `unreadable_picture`, `empty_picture`, `too_small`, `huge_picture`,
+    `unsupported_picture`, `name_encoding`; of captions: `caption_encoding`, `empty_caption`, `unreadable_caption`,
+    `long_caption`, `caption_name`, `mixed_caption_extensions`, `duplicate_name`; of folders: `unreadable_folder`,
+    `left_out_folder`, `zero_repeats`, `strange_repeats`."""
     message: str
 
 

@@ -55,7 +55,8 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
     file = _target(out, home.parent / FILE_NAME)
     write_atomically(file, render_gui(values))
     start = HOW_TO_START.format(file=file, output=layout.output)
-    return Export((file, home), tuple(notes), start)
+    paths = (file,) if images.folders is None else (file, home)
+    return Export(paths, tuple(notes), start)
 
 
 def render_gui(values: dict[str, GuiValue]) -> str:

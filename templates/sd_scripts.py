@@ -65,6 +65,8 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
 
     notes = [f"{f.key}: {f.message}" for f in found if f.level == "warning"]
     notes += dropped_notes(config, DROPS, "sd-scripts")
+    if not Path(layout.model).exists():
+        notes.append(f"The base model is not on this machine ({layout.model}): set its path in config.toml.")
     if images.folders is None:
         notes.append(f"The pictures are not on this machine ({config.dataset.images}): fill in dataset.toml.")
     for pictures in (images, regularization):

@@ -149,6 +149,18 @@ def test_where_links_cannot_be_pictures_are_copied(tmp_path: Path, monkeypatch: 
     assert any("copied" in note for note in result.notes)
 
 
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: str, target: Path) -> None:
+        raise OSError(28, "No space left on device", str(target))
+
+    monkeypatch.setattr("templates.kohya_links.os.link", full)
+    monkeypatch.setattr("templates.kohya_links.shutil.copyfile", full)
+    make_pictures(tmp_path / "p", 1)
+
+    with pytest.raises(RunError, match="No space left on device: free some space"):
+        export(tmp_path / "run", tmp_path / "p")
+
+
 def test_the_json_goes_where_it_is_told_and_the_links_stay(tmp_path: Path) -> None:
     make_pictures(tmp_path / "p", 1)
 

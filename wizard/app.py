@@ -64,7 +64,7 @@ def loracle(
             command()
 
 
-@app.command()
+@app.command(short_help="The questions, then plan, save and train.")
 def new(
     run: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="The run folder.  [default: ./NAME]")] = None,
     images: Images = None,
@@ -88,7 +88,7 @@ def new(
         command(run, Request(images, model, name, trigger, subject, advice, tuple(settings or ()), machine, preset))
 
 
-@app.command()
+@app.command(short_help="The plan, without questions.")
 def plan(
     images: Images = None,
     model: Model = None,
@@ -114,7 +114,7 @@ def plan(
         command(request, out=out, as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="Train a planned run.")
 def train(
     run: Run,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
@@ -128,7 +128,7 @@ def train(
         command(run, resume=resume, device=device, as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="Write a run for another trainer.")
 def export(
     run: Run,
     to: Annotated[str, typer.Option("--to", metavar="TRAINER", help="kohya-gui")],
@@ -142,7 +142,7 @@ def export(
         command(run, to=to, out=out, as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="What a checkpoint or LoRA is.")
 def identify(file: Annotated[str, typer.Argument(metavar="FILE")], as_json: Json = False) -> None:
     """Tell what a checkpoint or LoRA is, by its header alone."""
     from wizard.commands.identify import identify as command
@@ -151,7 +151,7 @@ def identify(file: Annotated[str, typer.Argument(metavar="FILE")], as_json: Json
         command(file, as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="Look through a folder of pictures.")
 def check(folder: Annotated[str, typer.Argument(metavar="DIR")], as_json: Json = False) -> None:
     """Look through a folder of pictures: sizes, captions, and what is wrong with them."""
     from wizard.commands.check import check as command
@@ -160,7 +160,7 @@ def check(folder: Annotated[str, typer.Argument(metavar="DIR")], as_json: Json =
         command(folder, as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="Look at this machine: verdicts and mends.")
 def doctor(as_json: Json = False) -> None:
     """Look at Python, driver, torch, precision and disk: a verdict each, and the mend."""
     from wizard.commands.doctor import doctor as command

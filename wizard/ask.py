@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import questionary
-from prompt_toolkit.completion import Completer, Completion, FuzzyWordCompleter
+from prompt_toolkit.completion import Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.shortcuts import CompleteStyle
 from questionary.prompts.path import GreatUXPathCompleter
 
-from wizard.output import show
-from wizard.questions import BACK, Option, Question
+from wizard.matching import matches
+from wizard.output import columns, show
+from wizard.questions import BACK, Option, Question, Word
 
 STYLE = questionary.Style(
     [
@@ -51,11 +53,14 @@ class TerminalAsk:
             answer = self._prompt(question).unsafe_ask()
         except EOFError:
             raise KeyboardInterrupt from None
-        return BACK if str(answer).strip() == BACK else str(answer)
+        return BACK if is_back(str(answer)) else str(answer)
 
     def tell(self, view: object) -> None:
         """Show a text or a table."""
-        show(indented(view) if isinstance(view, str) else view)
+        if isinstance(view, str):
+            print(indented(view, columns()), flush=True)  # noqa: T201  (rich would delay the first question)
+        else:
+            show(view)
 
     def _prompt(self, question: Question) -> questionary.Question:
         if question.kind == "choice":
@@ -63,9 +68,8 @@ class TerminalAsk:
         if question.kind == "line":
             return self._line(question)
         if question.kind == "name":
-            meanings: dict[str, Any] = {word.word: word.meaning for word in question.words}
-            completer: Completer = FuzzyWordCompleter([word.word for word in question.words], meta_dict=meanings)
-            return self._line(question, take_first=True, completer=completer, complete_style=CompleteStyle.COLUMN)
+            names = WordCompleter(question.words)
+            return self._line(question, take_first=True, completer=names, complete_style=CompleteStyle.COLUMN)
         folders_only = question.kind == "folder"
         paths = PathCompleter(folders_only=folders_only)
         return self._line(
@@ -89,9 +93,35 @@ class TerminalAsk:
         )  # fmt: skip
 
 
-def indented(text: str) -> str:
-    """The text two columns in, so that questions stand out."""
-    return "\n".join(f"  {line}" for line in text.splitlines())
+def indented(text: str, width: int) -> str:
+    """The text two columns in, so that questions stand out; long lines are broken between words, paths never."""
+    lines = list[str]()
+    for line in text.splitlines():
+        margin = "  " + line[: len(line) - len(line.lstrip())]
+        wrapped = wrap(
+            line.strip(), width, initial_indent=margin, subsequent_indent=margin, break_long_words=False,
+            break_on_hyphens=False,
+        )  # fmt: skip
+        lines += wrapped or [""]
+    return "\n".join(lines)
+
+
+def is_back(answer: str) -> bool:
+    """Whether somebody typed `<`, alone or behind what stood there already."""
+    return answer.rstrip().endswith(BACK)
+
+
+class WordCompleter(Completer):
+    """Completes a name by any part of it."""
+
+    def __init__(self, words: tuple[Word, ...]) -> None:
+        """Offer these."""
+        self._words = words
+
+    def get_completions(self, document: Document, complete_event: Any) -> Iterable[Completion]:  # noqa: ARG002
+        """The names that fit what stands there, best first."""
+        for word in matches(document.text, self._words):
+            yield Completion(word.word, start_position=-len(document.text), display_meta=word.meaning)
 
 
 class PathCompleter(Completer):

@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from advisor.families import FAMILIES
-from advisor.units import counted, gib
+from advisor.hardware import GIB
+from advisor.units import counted, gib, mib
 
 if TYPE_CHECKING:
     from advisor.checkpoint import Identity
@@ -72,7 +73,7 @@ def identity_text(identity: Identity) -> str:
     known += [identity.variant] if identity.variant else []
     known += [PREDICTIONS[identity.prediction]] if identity.prediction else []
     known += [identity.dtype] if identity.dtype else []
-    known += [gib(identity.file_bytes)] if identity.file_bytes else []
+    known += [size_text(identity.file_bytes)] if identity.file_bytes else []
     return "\n".join([", ".join(known), *identity.notes])
 
 
@@ -88,3 +89,8 @@ def machine_text(hardware: Hardware) -> str:
         f"{hardware.cpu_name or 'Processor'}: {counted(hardware.cpu_threads, 'thread')}, "
         f"{gib(hardware.ram_bytes)} of memory, {gib(hardware.disk_free_bytes)} free on the disk."
     )
+
+
+def size_text(number_bytes: int) -> str:
+    """MiB or GiB, whichever says more."""
+    return gib(number_bytes) if number_bytes >= GIB else mib(number_bytes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ def console(file: TextIO | None = None) -> Console:
     found = Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=False)
     found.width = max(NARROWEST, min(found.width, WIDEST))
     return found
+
+
+def columns() -> int:
+    """How wide text may be."""
+    return max(NARROWEST, min(get_terminal_size().columns, WIDEST))
 
 
 def is_terminal() -> bool:

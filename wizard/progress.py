@@ -64,7 +64,8 @@ class Progress:
         if kind == "phase":
             return self._after_phase(event)
         if kind == "progress":
-            return replace(self, done=_whole(event.get("done")), total=_whole(event.get("total")) or self.total)
+            done, total = _whole(event.get("done")), _whole(event.get("total")) or self.total
+            return replace(self, phase=str(event.get("phase") or self.phase), done=done, total=total)
         if kind == "step":
             return self._after_step(event)
         if kind == "epoch":

@@ -76,13 +76,9 @@ SUBJECT = choice(
     back=False,
 )
 
-IMAGES = Question(
-    "images", "Which folder holds the pictures?", "folder", hint="drop it here, or complete with Tab; < goes back"
-)
+IMAGES = Question("images", "Which folder holds the pictures?", "folder", hint="drop it here; Tab completes")
 
-MODEL = Question(
-    "model", "Which base model do you train on?", "file", hint="a .safetensors file, or a diffusers folder"
-)
+MODEL = Question("model", "Which base model do you train on?", "file", hint="file or folder; Tab completes")
 
 PREDICTION = choice(
     "prediction",
@@ -94,6 +90,9 @@ PREDICTION = choice(
 NAME = Question("name", "What is the LoRA called?", "line", hint="becomes its file name")
 
 TRIGGER = Question("trigger", "Which word calls it up in a prompt?", "line", hint="a rare word works best")
+
+PREDICTION_DOUBTFUL = frozenset({"sd2", "sdxl"})
+"""Families with well-known bases of both kinds; elsewhere a file that does not tell is of the usual kind."""
 
 LINEAGES: dict[str, tuple[Option, ...]] = {
     "sd1": (

@@ -85,27 +85,30 @@ def facts_of_request(
 
     missing = [f"--{key}" for key in ("images", "model", "name") if getattr(request, key) is None]
     if missing:
-        mend = "give them, or run `loracle` in a terminal and be asked"
-        errors.append(LoraError(f"a plan needs {' and '.join(missing)}: {mend}"))
+        mend = "or run `loracle` in a terminal and be asked"
+        errors.append(LoraError(f"give {' and '.join(missing)}, {mend}"))
     images, model, preset_path = request.images, request.model, request.preset
     report = None if images is None else attempt(lambda: scan(given_path(images)))
     identity = None if model is None else attempt(lambda: identify(given_path(model)))
     hardware = attempt(lambda: request.machine.applied(probe()))
-    answers = attempt(lambda: _answers(request, uses_cpu=hardware is not None and hardware.main_gpu is None))
+    name = attempt(lambda: checked_name(request.name or "")) if request.name is not None else None
+    settings = attempt(lambda: chosen_settings(request.settings))
+    uses_cpu = hardware is not None and hardware.main_gpu is None
+    answers = attempt(lambda: _answers(request, name or "lora", settings or {}, uses_cpu=uses_cpu))
     preset = None if preset_path is None else attempt(lambda: read_preset(preset_path))
     if errors or report is None or identity is None or hardware is None or answers is None:
         raise errors[0] if len(errors) == 1 else WrongInput(errors)
     return Facts(hardware, report, identity, answers, preset)
 
 
-def _answers(request: Request, *, uses_cpu: bool) -> Answers:
+def _answers(request: Request, name: str, settings: dict[str, str], *, uses_cpu: bool) -> Answers:
     return Answers(
-        name=checked_name(request.name or "lora"),
+        name=name,
         trigger=checked_trigger(request.trigger or ""),
         subject=_one_of("--subject", request.subject or SUBJECTS[0], SUBJECTS),  # type: ignore[arg-type]
         advice=_one_of("--advice", request.advice or ADVICES[0], ADVICES),  # type: ignore[arg-type]
         use_cpu=uses_cpu,
-        settings=dict(chosen_settings(request.settings)),
+        settings=dict(settings),
     )
 
 

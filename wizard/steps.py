@@ -97,12 +97,9 @@ def _ask_machine(talk: Talk, world: World) -> Question:  # noqa: ARG001
     other = Option("other", "Plan for a card in another machine")
     intro = "\n".join((machine_text(hardware), *hardware.notes))
     if not hardware.gpus:
-        options: tuple[Option, ...] = (
-            other,
-            Option("cpu", f"Yes, train on the processor, which takes hours or days ({processor})"),
-        )
+        yes = Option("cpu", f"Yes, train on the processor, which takes hours or days ({processor})")
         text = "No usable graphics card was found. Train on the processor?"
-        return Question("machine", text, "choice", options=options, intro=intro)
+        return Question("machine", text, "choice", options=(other, yes), intro=intro)
     cards = tuple(Option(f"gpu:{gpu.index}", gpu_text(gpu)) for gpu in hardware.gpus)
     options = (*cards, other, Option("cpu", f"On the processor, many times slower ({processor})"))
     main = hardware.main_gpu
@@ -163,6 +160,8 @@ def facts_of(talk: Talk, world: World, said_of_machine: Machine) -> Facts:
     assert talk.identity is not None
     hardware = machine_of(talk, said_of_machine).applied(world.probe())
     chosen = {f"model.{key}": talk.said[key] for key in ("prediction", "lineage") if key in talk.said}
+    if chosen.get("model.lineage") == "none" and talk.identity.lineage is None:
+        del chosen["model.lineage"]  # nothing was guessed, and nothing is known: no choice was made
     answers = Answers(
         name=talk.said["name"],
         trigger=talk.said["trigger"],

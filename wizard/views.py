@@ -13,7 +13,7 @@ from advisor.facts import Facts
 from advisor.plan import Decision, Estimate, Plan
 from advisor.units import counted, gib, mib, shown
 from wizard.durations import duration
-from wizard.findings import gpu_text
+from wizard.findings import size_text
 
 ESSENTIAL = (
     "memory.preset", "dataset.resolution_px", "dataset.repeats", "network.rank", "network.alpha",
@@ -22,19 +22,30 @@ ESSENTIAL = (
 )  # fmt: skip
 """What most people look at, in this order of groups; whatever the user chose is shown beside it."""
 
-NAME_WIDTH, VALUE_WIDTH = 27, 14
+NAME_WIDTH, VALUE_WIDTH = 28, 12
 """Columns of the table; the reason gets the rest."""
 
 
 def plan_view(facts: Facts, plan: Plan, *, everything: bool = False) -> Group:
     """The settings with their reasons, what to mind, and what it will take."""
-    paths = set(ESSENTIAL) | {decision.path for decision in plan.decisions if decision.origin == "answer"}
-    shown_ones = [d for d in plan.decisions if everything or (d.path in paths and d.path not in SAID)]
+    shown_ones = [decision for decision in plan.decisions if everything or is_essential(decision, plan)]
     parts: list[object] = [Text(""), Text(title(facts), style="bold"), settings_table(shown_ones)]
     parts += [Padding(Text(f"! {warning.message}", style="yellow"), (0, 0, 0, 1)) for warning in plan.warnings]
     parts += [Text(""), estimate_table(plan.estimate, facts), Text("")]
     return Group(*parts)  # type: ignore[arg-type]
 
+
+def is_essential(decision: Decision, plan: Plan) -> bool:
+    """Whether most people want to see it: the settings that matter most, and what the user chose."""
+    if decision.path == FOLDERS:
+        return bool(decision.value)
+    if decision.path == "dataset.repeats" and plan.config.dataset.folders:
+        return False
+    return decision.path in ESSENTIAL or (decision.origin == "answer" and decision.path not in SAID)
+
+
+FOLDERS = "dataset.folders"
+"""Repeats by folder; where there are any they say more than `dataset.repeats`."""
 
 SAID = frozenset({"model.path", "dataset.images", "saving.name", "run.trigger", "run.subject", "run.advice"})
 """Answers of the conversation, which need not be repeated."""
@@ -60,9 +71,16 @@ def settings_table(decisions: Iterable[Decision]) -> Table:
         if here != group:
             table.add_row(Text(here, style="cyan"), "", "")
             group = here
-        mark = "*" if decision.origin == "answer" else " "
-        table.add_row(f"{mark} {name}", Text(shown(decision.value)), Text(decision.reason))
+        mark = "*" if decision.origin == "answer" and decision.path != FOLDERS else " "
+        table.add_row(f"{mark} {name}", Text(value_text(decision)), Text(decision.reason))
     return table
+
+
+def value_text(decision: Decision) -> str:
+    """The value as the narrow column has it."""
+    if decision.path == FOLDERS and decision.value:
+        return "their own"
+    return shown(decision.value)
 
 
 def estimate_table(estimate: Estimate, facts: Facts) -> Table:
@@ -78,12 +96,12 @@ def estimate_table(estimate: Estimate, facts: Facts) -> Table:
 def estimate_rows(estimate: Estimate, facts: Facts) -> Sequence[tuple[str, str]]:
     """(name, figures) of what the training will take."""
     gpu = facts.gpu
-    where = f"of {gpu_text(gpu)}" if gpu else f"of {gib(facts.hardware.ram_bytes)} system memory, on the processor"
+    free, where = (gpu.free_bytes, gpu.name) if gpu else (facts.hardware.ram_free_bytes, "this machine, no card")
     time = "unknown for this machine" if estimate.seconds is None else f"about {duration(estimate.seconds)}"
     rows = [
         ("steps", f"{estimate.steps:,}"),
-        ("memory", f"about {gib(estimate.vram_bytes)} {where}"),
+        ("memory", f"about {gib(estimate.vram_bytes)} of {gib(free)} free ({where})"),
         ("time", time),
-        ("files", f"each LoRA {mib(estimate.lora_bytes)}, all of the run {gib(estimate.disk_bytes)}"),
+        ("files", f"each LoRA {mib(estimate.lora_bytes)}, all of the run {size_text(estimate.disk_bytes)}"),
     ]
     return rows + [("", note) for note in estimate.notes]

@@ -39,9 +39,8 @@ def identity_document(tree: dict[str, object], *, is_lora: bool) -> dict[str, ob
 def identity_lines(identity: Identity) -> str:
     """One fact a line."""
     from advisor.families import FAMILIES
-    from advisor.units import gib, mib
     from wizard.base_model import KINDS
-    from wizard.findings import PREDICTIONS
+    from wizard.findings import PREDICTIONS, size_text
 
     family = FAMILIES.get(identity.family or "")
     size = identity.file_bytes
@@ -59,7 +58,7 @@ def identity_lines(identity: Identity) -> str:
         "alpha": identity.alpha,
         "written by": identity.trainer,
         "parameters": f"{identity.num_parameters:,}" if identity.num_parameters else "",
-        "size": (gib(size) if size >= 2**29 else mib(size)) if size else "",
+        "size": size_text(size) if size else "",
         "trainable": "yes" if identity.trainable else identity.why_not or "no",
     }
     known = [f"{name:<12}{value}" for name, value in rows.items() if value not in (None, "")]

@@ -34,6 +34,8 @@ NO_TERMINAL = (
     "loracle plan --images DIR --model FILE --name NAME --out RUN, then loracle train RUN"
 )
 
+WELCOME = "Loracle: a few questions, then a LoRA. < goes back; Ctrl-C keeps your answers.\n\n"
+
 KEPT = "Your answers are kept; start `loracle` again to go on there."
 
 COUNT_SECONDS = 1.0
@@ -77,6 +79,7 @@ def converse(
     Args:
         desk: makes what is done with a plan; None: the real one.
     """
+    ask.tell(WELCOME)
     kept = _taken_up(ask, session)
     start = Talk(settings=kept.settings)
     given: dict[str, str] = {}

@@ -34,7 +34,7 @@ def train(run: Path, *, resume: bool = False, device: str | None = None, as_json
     config = read_config(path)
     uuid = "" if device == "cpu" else card_here(config.machine.gpu_uuid)
     training = Training(path.parent, path, resume=resume, device=device, gpu_uuid=uuid)
-    progress = launch(training, _screen(as_json=as_json))
+    progress = launch(training, screen(as_json=as_json))
     if as_json:
         print_json(training_document(progress))
     else:
@@ -68,7 +68,8 @@ def training_document(progress: Progress) -> dict[str, object]:
     return {**seen, **finished}
 
 
-def _screen(*, as_json: bool) -> Screen:
+def screen(*, as_json: bool) -> Screen:
+    """Live in a terminal, plain elsewhere; on stderr where stdout is for the document."""
     from wizard.screen import LiveScreen, PlainScreen
 
     if as_json:

@@ -96,9 +96,7 @@ class Hardware:
             compute_capability: None keeps the found card's, or takes 8.6 where there is none.
         """
         found = self.main_gpu
-        capability = (
-            compute_capability or (found.compute_capability if found else None) or ASSUMED_COMPUTE_CAPABILITY
-        )
+        capability = compute_capability or (found.compute_capability if found else None) or ASSUMED_COMPUTE_CAPABILITY
         if total_bytes is None:
             if found is None:
                 return self

@@ -1,6 +1,6 @@
 """How much memory a training step needs, by part: a simple closed form, fitted to a few simulated steps.
 
-The coefficients come from the simulated SD1.5 and SDXL steps that docs/decisions/simple-estimates.md lists. They stand
+The coefficients come from the simulated SD1.5 and SDXL steps that docs/decisions/0003-simple-estimates.md lists. They stand
 for U-Nets of the usual make; a widely different one may be off by a quarter.
 """
 
@@ -16,7 +16,7 @@ NOTE = "memory: simple formula, not measured"
 """What every estimate says of itself."""
 
 RESNET_BYTES, TRANSFORMER_BYTES = 52.2, 27.05
-"""Kept for the way back per latent pixel and channel, in half precision: by a residual block, by a transformer block."""
+"""Kept for the way back per latent pixel and channel, in half precision: by a residual and by a transformer block."""
 
 CHECKPOINTED_RESNET_BYTES, CHECKPOINTED_TRANSFORMER_BYTES = 9.35, 18.0
 """The same with checkpointing; only transformers on the finest level count, where one is computed again."""
@@ -84,7 +84,7 @@ def _precision_factor(config: TrainingConfig) -> float:
 
 
 def _channel_sums(unet: UNetStructure) -> tuple[float, float, float]:
-    """Channels per latent pixel, summed over residual blocks, over transformer blocks, over those on the finest level."""
+    """Channels per latent pixel: over residual blocks, over transformer blocks, over those on the finest level."""
     layers, last = 2 * unet.layers_per_block + 1, len(unet.block_out_channels) - 1
     resnets = transformers = 0.0
     for level, width in enumerate(unet.block_out_channels):

@@ -9,14 +9,12 @@ from advisor.config import TrainingConfig
 from advisor.facts import Facts
 from advisor.hardware import GIB
 from advisor.plan import Estimate, PlanWarning
+from advisor.rules.columns import column
 from advisor.rules.steps import folder_repeats
 from advisor.units import counted, gib
 
 FEW_PICTURES = 10
 """Under so many, poses and backgrounds are learned along with the character."""
-
-HIGHEST_SD1_PX = 576
-"""Above it the tutorial warns, for bases that draw at 512."""
 
 MANY_STEPS, FEW_STEPS = 6000, 500
 """Outside of these a character is rarely learned well."""
@@ -30,10 +28,10 @@ Findings = Iterator[PlanWarning]
 def plan_warnings(facts: Facts, config: TrainingConfig, outlook: Estimate) -> tuple[PlanWarning, ...]:
     """All warnings, the gravest first."""
     found = [warning for check in CHECKS for warning in check(facts, config)]
-    return (*_memory(facts, config, outlook), *found, *_steps(facts, outlook), *_disk(facts, outlook))
+    return (*_memory(facts, outlook), *found, *_steps(facts, outlook), *_disk(facts, outlook))
 
 
-def _memory(facts: Facts, config: TrainingConfig, outlook: Estimate) -> Findings:
+def _memory(facts: Facts, outlook: Estimate) -> Findings:
     gpu = facts.gpu
     free = facts.hardware.ram_free_bytes if gpu is None else gpu.free_bytes
     if outlook.vram_bytes <= free:
@@ -50,10 +48,8 @@ def _memory(facts: Facts, config: TrainingConfig, outlook: Estimate) -> Findings
 def _machine(facts: Facts, config: TrainingConfig) -> Findings:
     gpu = facts.gpu
     if gpu is None:
-        yield PlanWarning(
-            "cpu_training",
-            "no card is used: training on the processor takes many times as long; `loracle doctor` tells why none is found",
-        )
+        why = "as you chose" if facts.hardware.gpus else "none is found, and `loracle doctor` tells why"
+        yield PlanWarning("cpu_training", f"no card is used ({why}): on the processor it takes many times as long")
     elif not gpu.is_tested:
         yield PlanWarning(
             "untested_card", f"{gpu.name} is no NVIDIA card: it trains where torch runs it, untested by us"
@@ -107,7 +103,7 @@ def _pictures(facts: Facts, config: TrainingConfig) -> Findings:
         yield PlanWarning("small_pictures", f"{counted(small, 'picture')} {are} smaller than {side} px square: {mend}")
     if dataset.problems:
         first = dataset.problems[0]
-        told = f"{counted(len(dataset.problems), 'file')} cannot be used as they are, the first {first.path}: {first.message}"
+        told = f"{counted(len(dataset.problems), 'thing')} to mend in the folder; first {first.path}: {first.message}"
         yield PlanWarning("dataset_problems", told)
 
 
@@ -130,14 +126,14 @@ def _captions(facts: Facts, config: TrainingConfig) -> Findings:
         yield PlanWarning("missing_trigger", f"{told}: put it first in each, or the LoRA will not answer to it")
 
 
-def _settings(facts: Facts, config: TrainingConfig) -> Findings:
+def _settings(_: Facts, config: TrainingConfig) -> Findings:
     rank, side, rates = config.network.rank, config.dataset.resolution_px, config.optimizer
     if rank & (rank - 1):
         yield PlanWarning("rank_not_power_of_two", f"rank {rank} is no power of two; 8, 16, 32, 64 and 128 are usual")
-    if side > HIGHEST_SD1_PX and config.model.family == "sd1":
-        yield PlanWarning(
-            "high_resolution", f"{side} px: above 576 it takes a lot of memory, and may give odd pictures"
-        )
+    highest = column(config).highest_px
+    if highest is not None and side > highest:
+        told = f"{side} px: above {highest} it takes a lot of memory, and may give odd pictures"
+        yield PlanWarning("high_resolution", told)
     if rates.unet_learning_rate == 0 and rates.text_encoder_learning_rate == 0:
         yield PlanWarning("nothing_trained", "all learning rates are 0: the training runs and nothing changes")
 

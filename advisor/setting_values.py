@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from advisor.config import setting_field
 
@@ -23,17 +23,18 @@ def setting_value(path: str, given: Any) -> Any:
     Raises:
         UnknownSetting: there is no such setting.
     """
-    kind = str(setting_field(path).annotation)
+    kind = setting_field(path).annotation
     if not isinstance(given, str):
         return given
-    text = given.strip()
-    if "tuple" in kind:
+    text, members = given.strip(), get_args(kind)
+    if get_origin(kind) is tuple:
         return _list(path, text)
-    if "None" in kind and text.lower() in NOTHING and "'none'" not in kind:
+    choices = [choice for member in (kind, *members) if get_origin(member) is Literal for choice in get_args(member)]
+    if type(None) in members and text.lower() in NOTHING and text not in choices:
         return None
-    if "None" in kind and not text:
-        return None
-    return text if "str" not in kind else given
+    if choices and all(isinstance(choice, int) for choice in choices) and text.isdecimal():
+        return int(text)
+    return given if kind is str else text
 
 
 def _list(path: str, text: str) -> Any:

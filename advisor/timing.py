@@ -39,7 +39,7 @@ def step_seconds(config: TrainingConfig, structure: Structure, hardware: Hardwar
     if reached is None:
         return None
     levels = unet_parameters_by_level(structure)[:-1]
-    weights = sum(number / 4**level for level, number in enumerate(levels))
+    weights = sum(number * 0.25**level for level, number in enumerate(levels))
     pixels = (config.dataset.resolution_px / structure.vae.factor) ** 2
     operations = weights * pixels * STEP_OPERATIONS_PER_WEIGHT
     if config.optimizer.text_encoder_learning_rate > 0:

@@ -21,7 +21,7 @@ def optimizer_name(facts: Facts, config: TrainingConfig) -> Advice:
         return Advice(
             "adamw", f"bitsandbytes, which has an 8-bit one, is not at work here; AdamW fits in {_room(fitted)}"
         )
-    return Advice("adamw", f"the tutorial's; {_room(fitted)}, so it needs no 8-bit form")
+    return Advice("adamw", f"the plain one: {_room(fitted)}, so it needs no 8-bit form")
 
 
 @rule(sets="schedule.batch_size", source=TUTORIAL)
@@ -54,6 +54,8 @@ def gradient_checkpointing(facts: Facts, config: TrainingConfig) -> Advice:
     """Off, unless the plan does not fit without; on SDXL the other way round."""
     fitted = fit(facts, config)
     price = "78" if column(config).checkpoints_first else "69"
+    if fitted.choice.checkpointing and facts.gpu is None and column(config).checkpoints_first:
+        return Advice(True, f"{column(config).title} takes so much that a processor's memory is short of it", OURS)
     if fitted.choice.checkpointing:
         return Advice(True, f"{_room(fitted)}: without it the batch would not fit; a step takes {price} % longer")
     return Advice(False, f"{_room(fitted)}, so the {price} % more time that it costs would buy nothing")

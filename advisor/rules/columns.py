@@ -53,6 +53,8 @@ class Column:
     """Pictures times repeats in an epoch."""
     shuffles: bool
     """Tags are shuffled, behind the trigger."""
+    highest_px: int | None = None
+    """Above this resolution the tutorial warns."""
     fixed_clip_skip: int | None = None
     """Where the family reads its text from one layer, whatever is set."""
 
@@ -76,6 +78,7 @@ SD1_TUTORIAL = Column(
     noise_offset=0.0,
     exposures=600,
     shuffles=False,
+    highest_px=576,
 )
 SD1_CURRENT = replace(
     SD1_TUTORIAL,
@@ -90,7 +93,15 @@ SD1_CURRENT = replace(
     exposures=300,
     shuffles=True,
 )
-SD2 = replace(SD1_TUTORIAL, title="SD2.x", source=OURS, anylora_rate=1e-4, resolutions={}, fixed_clip_skip=1)
+SD2 = replace(
+    SD1_TUTORIAL,
+    title="SD2.x",
+    source=OURS,
+    anylora_rate=1e-4,
+    resolutions={},
+    highest_px=None,
+    fixed_clip_skip=1,
+)
 SD2_V = replace(SD2, title="SD2.x with v-prediction", native_px=768)
 SDXL = replace(
     SD1_TUTORIAL,
@@ -105,6 +116,7 @@ SDXL = replace(
     buckets=(512, 2048),
     batches=_XL_BATCHES,
     checkpoints_first=True,
+    highest_px=None,
     fixed_clip_skip=2,
 )
 SDXL_ANIME = replace(

@@ -39,7 +39,7 @@ def plain(path: str, value: Any, reason: str, source: Source = SD_SCRIPTS) -> Ru
 
 
 DATASET = (
-    plain("dataset.bucket_upscale", False, "small pictures are not enlarged: blur would be learned as part of the {subject}"),
+    plain("dataset.bucket_upscale", False, "small pictures are not enlarged: blur would be learned as the {subject}"),
     plain("dataset.keep_tokens_separator", "", "no mark in the captions: tags in front are counted instead"),
     plain("dataset.wildcards", False, "captions are taken as they are; braces in them mean nothing"),
     plain("dataset.weighted_captions", False, "captions are taken as they are; (tag:1.2) in them means nothing"),
@@ -47,7 +47,7 @@ DATASET = (
     plain("dataset.tag_dropout", 0.0, "every tag stays, so that what is tagged can be changed by tags later"),
     plain("dataset.flip", False, "a parting or a patch on one side would be learned on both", TUTORIAL),
     plain("dataset.random_crop", False, "the middle is kept, so that faces stay in and each picture is encoded once"),
-    plain("dataset.regularization_images", None, "none: they would double the time, and {images} pictures do without", TUTORIAL),
+    plain("dataset.regularization_images", None, "they would double the time; {images} pictures do without", TUTORIAL),
     plain("dataset.masks", False, "the whole picture counts, as captions describe the whole picture"),
     plain("dataset.mask_source", "alpha", "without effect while masks are off"),
 )  # fmt: skip
@@ -59,7 +59,7 @@ NETWORK = (
     plain("network.rank_dropout", 0.0, "all of rank {rank} learns in every step", LYCORIS),
     plain("network.module_dropout", 0.0, "all layers learn in every step", LYCORIS),
     plain("network.max_norm", 0.0, "no limit: half the rank as alpha already dampens", KOHYA_GUI),
-    plain("network.block_ranks", (), "rank {rank} in every block; which block needs more cannot be known beforehand", KOHYA_GUI),
+    plain("network.block_ranks", (), "rank {rank} in every block; which needs more cannot be known before", KOHYA_GUI),
     plain("network.factor", -1, "only LoKr reads it: as large as can be", LYCORIS),
     plain("network.start_from", None, "starts from nothing, so that only your {images} pictures are in it", TUTORIAL),
 )  # fmt: skip
@@ -98,7 +98,7 @@ LOSS = (
 """What is measured."""
 
 SAVING = (
-    plain("saving.every_epochs", 1, "each of {epochs} epochs is kept: the more, the more precise your choice", TUTORIAL),
+    plain("saving.every_epochs", 1, "each of {epochs} epochs is kept: the more, the finer your choice", TUTORIAL),
     plain("saving.every_steps", 0, "epochs are saved; steps between them would only fill the disk", TUTORIAL),
     plain("saving.keep_last", 0, "all are kept, since the best is often not the last", TUTORIAL),
     plain("saving.state_every_minutes", 0, "each epoch's end is soon enough to go on from", OURS),
@@ -111,6 +111,6 @@ SAVING = (
     plain("sampling.seed", 42, "the same noise at each epoch, so that only the LoRA differs", OURS),
     plain("validation.share", 0.0, "all {images} pictures are learned from; holding some out would cost detail", OURS),
     plain("validation.every_epochs", 1, "only read where pictures are held out", OURS),
-    plain("run.seed", 42, "a fixed start, so that the same training can be repeated; 0 would mean random to kohya", KOHYA_GUI),
+    plain("run.seed", 42, "a fixed start, so that it can be repeated; 0 would mean random to kohya", KOHYA_GUI),
 )  # fmt: skip
 """What is kept and looked at."""

@@ -1,4 +1,4 @@
-"""Where a plan starts, by the class of card: the tutorial's two configuration files, and one below and one beside them."""
+"""Where a plan starts, by the class of card: the tutorial's two configuration files, one below and one beside them."""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ def advice(facts: Facts, _: TrainingConfig) -> Advice:
     chosen = facts.answers.advice
     if chosen == "current":
         return Advice(chosen, "you asked for what most train with today: higher rates, lower ranks", origin="answer")
-    return Advice(chosen, "the beginners' tutorial: slow rates that forgive mistakes, ranks by pictures")
+    meaning = "the beginners' tutorial: slow rates that forgive mistakes, ranks by pictures"
+    return Advice(chosen, meaning, TUTORIAL, origin="default")
 
 
 @rule(sets="model.path", source=THE_USER)
@@ -83,7 +84,7 @@ def lineage(facts: Facts, _: TrainingConfig) -> Advice:
 
 
 @rule(sets="model.clip_skip", source=COLAB)
-def clip_skip(facts: Facts, config: TrainingConfig) -> Advice:
+def clip_skip(_: Facts, config: TrainingConfig) -> Advice:
     """2 where the base learned its text so, as NovelAI's model did."""
     fixed = column(config).fixed_clip_skip
     if fixed is not None:

@@ -75,7 +75,7 @@ LYCORIS = Source("Yeh et al. 2023, LyCORIS", "https://arxiv.org/abs/2309.14859")
 SPILL = Source("kohya_ss issue 961", "https://github.com/bmaltais/kohya_ss/issues/961")
 """Windows moves what does not fit into system memory, and a step takes minutes."""
 
-OURS = Source("Loracle's own rules of thumb", "docs/decisions/rules-of-our-own.md")
+OURS = Source("Loracle's own rules of thumb", "docs/decisions/0002-rules-of-our-own.md")
 """What we settled ourselves, from the sources above."""
 
 THE_USER = Source("your own choice", "answers.toml")
@@ -84,7 +84,7 @@ THE_USER = Source("your own choice", "answers.toml")
 THE_MACHINE = Source("this machine, as its drivers describe it", "https://docs.nvidia.com/deploy/nvml-api/")
 """Read from the driver."""
 
-THE_PICTURES = Source("your folder of pictures, as scanned", "docs/decisions/rules-of-our-own.md")
+THE_PICTURES = Source("your folder of pictures, as scanned", "docs/decisions/0002-rules-of-our-own.md")
 """Read from the data set."""
 
 THE_MODEL = Source("your base model's own header", "https://github.com/huggingface/safetensors#format")

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.factories import make_dataset, make_plan_config, make_plan_for
+
+SENTENCE = "a girl with red hair who smiles at the sea on a summer evening."
+
+
+@pytest.mark.parametrize(
+    ("fields", "shuffled", "kept"),
+    [
+        ({}, False, 0),
+        ({"advice": "current"}, True, 1),
+        ({"advice": "current", "captions": SENTENCE}, False, 0),
+        ({"advice": "current", "captions": None}, False, 0),
+        ({"family": "sd2", "advice": "current"}, False, 0),
+        ({"family": "sdxl", "advice": "current"}, False, 0),
+    ],
+)
+def test_tags_are_shuffled_behind_the_trigger_in_the_current_profile(
+    fields: dict[str, Any], shuffled: bool, kept: int
+) -> None:
+    dataset = make_plan_config(**fields).dataset
+
+    assert (dataset.shuffle_captions, dataset.keep_tokens) == (shuffled, kept)
+
+
+def test_the_ending_of_most_captions_is_taken() -> None:
+    dataset = make_dataset(caption_extension=".caption")
+
+    assert make_plan_config(dataset=dataset).dataset.caption_extension == ".caption"
+
+
+def test_long_captions_are_told_in_the_reason() -> None:
+    reason = make_plan_for(captions="tag " * 90).by_path["dataset.max_tokens"].reason
+
+    assert "90 words" in reason
+    assert "set 150" in reason

@@ -87,7 +87,7 @@ class Interview:
         while self._index < len(self._steps):
             step = self._steps[self._index]
             question = step.question(self._talk, self._world)
-            if question is None or (step.key in self._given and self._take(step, self._given.pop(step.key))):
+            if question is None or self._is_given(step):
                 self._index += 1
             elif step.key in self._replay:
                 self._answer(step, self._replay.pop(step.key))
@@ -118,6 +118,15 @@ class Interview:
             self._asked.append((self._index, before))
             self._index += 1
             self._keep(self._talk)
+
+    def _is_given(self, step: Step) -> bool:
+        """Whether the command line answered it, well."""
+        if step.key not in self._given:
+            return False
+        if self._take(step, self._given[step.key]):
+            return True
+        del self._given[step.key]
+        return False
 
     def _take(self, step: Step, answer: str) -> bool:
         self._drafts[step.key] = answer

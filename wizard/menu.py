@@ -43,7 +43,8 @@ class Desk:
     facts: Callable[[Talk], Facts]
     plan: Callable[[Facts], Plan]
     save: Callable[[Path, Facts, Plan], None]
-    export: Callable[[str, Path, Plan], Exported]
+    export: Callable[[str, Path], Exported]
+    """Write a saved run for another trainer."""
     train: Callable[[Path], None]
     free_run: Callable[[str], Path]
     """A folder for a run of this name that is not there yet."""
@@ -168,7 +169,7 @@ class Menu:
         name = self._ask(Question("exporter", "For which trainer?", "choice", options=options))
         if name == BACK:
             return False
-        export = self._desk.export(name, self._saved_run(), self._plan)
+        export = self._desk.export(name, self._saved_run())
         lines = ["Written:", *(f"  {path}" for path in export.paths), *export.notes, export.how_to_start]
         self._ask.tell("\n".join(lines))
         return False

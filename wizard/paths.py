@@ -21,6 +21,11 @@ def given_path(text: str) -> Path:
     return Path(os.path.expanduser(plain_path(text, windows=sys.platform == "win32")))  # noqa: PTH111  (that raises)
 
 
+def absolute_path(text: str) -> Path:
+    """The same from the root on, so that it holds in whatever folder it is looked at; links are not followed."""
+    return Path(os.path.abspath(given_path(text)))  # noqa: PTH100  (resolve() follows links, absolute() keeps `..`)
+
+
 def plain_path(text: str, *, windows: bool) -> str:
     """`text` without what terminals, shells and file managers wrap around a path.
 

@@ -17,7 +17,7 @@ from advisor.hardware import Hardware
 from advisor.preset_file import read_preset
 from wizard.machine import Machine
 from wizard.names import checked_name
-from wizard.paths import given_path
+from wizard.paths import absolute_path, given_path
 from wizard.steps import checked_trigger
 
 Found = TypeVar("Found")
@@ -89,7 +89,7 @@ def facts_of_request(
         errors.append(LoraError(f"give {' and '.join(missing)}, {mend}"))
     images, model, preset_path = request.images, request.model, request.preset
     report = None if images is None else attempt(lambda: scan(given_path(images)))
-    identity = None if model is None else attempt(lambda: identify(given_path(model)))
+    identity = None if model is None else attempt(lambda: identify(absolute_path(model)))
     hardware = attempt(lambda: request.machine.applied(probe()))
     name = attempt(lambda: checked_name(request.name or "")) if request.name is not None else None
     settings = attempt(lambda: chosen_settings(request.settings))

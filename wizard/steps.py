@@ -19,7 +19,7 @@ def _take_images(talk: Talk, world: World, answer: str) -> tuple[Talk, str]:
     from wizard.findings import dataset_text
 
     report = world.scan(answer)
-    return replace(talk.saying("images", answer), report=report), dataset_text(report)
+    return replace(talk.saying("images", report.root), report=report), dataset_text(report)
 
 
 def _take_model(talk: Talk, world: World, answer: str) -> tuple[Talk, str]:
@@ -27,13 +27,14 @@ def _take_model(talk: Talk, world: World, answer: str) -> tuple[Talk, str]:
     from wizard.findings import identity_text
 
     identity = trainable_base(world.identify(answer))
-    return replace(talk.saying("model", answer), identity=identity), identity_text(identity)
+    return replace(talk.saying("model", identity.path), identity=identity), identity_text(identity)
 
 
 def _ask_prediction(talk: Talk, world: World) -> Question | None:  # noqa: ARG001
-    if talk.identity is None or talk.identity.prediction is not None or "model.prediction" in talk.settings:
+    identity = talk.identity
+    if identity is None or identity.prediction is not None or "model.prediction" in talk.settings:
         return None
-    return q.PREDICTION
+    return q.PREDICTION if identity.family in q.PREDICTION_DOUBTFUL else None
 
 
 def _ask_lineage(talk: Talk, world: World) -> Question | None:  # noqa: ARG001

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from advisor.dataset import DatasetReport
     from advisor.facts import Facts
     from advisor.hardware import Hardware
-    from advisor.plan import Plan
     from wizard.machine import Machine
     from wizard.menu import Desk, Exported
     from wizard.request import Request
@@ -174,11 +173,11 @@ def _scan(answer: str) -> DatasetReport:
 
 def _identify(answer: str) -> Identity:
     from advisor.identify import identify
-    from wizard.paths import given_path
+    from wizard.paths import absolute_path
 
     if not answer.strip():
         raise LoraError("give the model's file; Tab completes")
-    return identify(given_path(answer))
+    return identify(absolute_path(answer))
 
 
 def _probe() -> Hardware:
@@ -210,11 +209,12 @@ def _real_desk(machine: Machine, session: Session, world: World) -> Desk:
     )
 
 
-def _export(name: str, run: Path, plan: Plan) -> Exported:
+def _export(name: str, run: Path) -> Exported:
+    from advisor.config_file import read_config
     from templates.registry import EXPORTERS
     from wizard.menu import Exported
 
-    written = EXPORTERS[name].write(plan.config, run=run.absolute(), out=None)
+    written = EXPORTERS[name].write(read_config(run), run=run.absolute(), out=None)
     return Exported(written.paths, written.notes, written.how_to_start)
 
 

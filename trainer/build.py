@@ -34,8 +34,8 @@ def build_unet(structure: UNetStructure, config: Mapping[str, Any]) -> nn.Module
         "out_channels": structure.out_channels,
         "block_out_channels": structure.block_out_channels,
         "layers_per_block": structure.layers_per_block,
-        # The middle takes the last level's number, also where that level itself has no attention.
-        "transformer_layers_per_block": (*depths[:-1], depths[-1] or structure.mid_depth or 1),
+        # A level without attention has a number all the same; the middle takes the last level's.
+        "transformer_layers_per_block": tuple(depth or structure.mid_depth or 1 for depth in depths),
         "cross_attention_dim": structure.cross_attention_dim,
         # diffusers' name for the number of heads: github.com/huggingface/diffusers/issues/2011
         "attention_head_dim": structure.heads,
@@ -76,9 +76,11 @@ def build_text_encoder(structure: TextStructure, config: Mapping[str, Any]) -> n
         "hidden_act": structure.activation,
         "attention_dropout": 0.0,
     }
-    # The marks' numbers serve only transformers' pooling, which we do not call; a smaller vocabulary lacks these.
-    marks = {f"{mark}_token_id": None for mark in ("bos", "eos", "pad")}
-    rest = {name: config[name] for name in ("layer_norm_eps", "projection_dim") if name in config} | marks
+    rest = {name: config[name] for name in ("layer_norm_eps", "projection_dim") if name in config}
+    for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+        # They serve only transformers' own pooling; a small vocabulary may lack CLIP's.
+        number = config.get(name)
+        rest[name] = number if isinstance(number, int) and number < structure.vocab_size else None
     return CLIPTextModel(CLIPTextConfig(**rest | own, attn_implementation="sdpa"))  # type: ignore[no-any-return]
 
 

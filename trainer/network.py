@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from advisor.config import NetworkConfig
@@ -16,6 +15,7 @@ from advisor.families import family
 from advisor.families.structure import LoraTarget
 from trainer.families.family import BaseModel
 from trainer.lora_layer import Dropouts, LoraLayer
+from trainer.weights import open_weights
 
 Part = Literal["unet", "text_encoder"]
 """What has a learning rate of its own; `text_encoder` stands for all text encoders."""
@@ -145,12 +145,8 @@ class Network(nn.Module):
         Raises:
             ModelError: the file cannot be read or does not fit this network.
         """
-        try:
-            state = load_file(path)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ModelError(f"{path} cannot be read as a LoRA: {error}; choose another file to go on from") from error
-        except Exception as error:  # safetensors raises a class of its own, derived from Exception alone
-            raise ModelError(f"{path} is no safetensors file: {error}; choose another file to go on from") from error
+        with open_weights([path], path) as weights:
+            state = {name: weights.tensor(name) for name in weights.names}
         self.load_lora_state(state, str(path))
 
     def _check_state(self, state: Mapping[str, Tensor], where: str) -> None:

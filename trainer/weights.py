@@ -4,37 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from advisor.errors import ModelError
+from advisor.read_header import TensorInfo, read_header
 from trainer.clip_text import text_root
 
 SHOWN = 5
 """How many names a message holds."""
 
 
-class Weights:
-    """The tensors of one or more safetensors files."""
+DTYPES = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2,
+    "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
+}  # fmt: skip
+"""What safetensors calls torch's dtypes."""
 
-    def __init__(self, handles: Mapping[str, Any], where: Path) -> None:
+
+@dataclass(frozen=True)
+class _Place:
+    file: BinaryIO
+    start: int
+    info: TensorInfo
+
+
+class Weights:
+    """The tensors of one or more safetensors files, read one at a time.
+
+    They are read and not mapped: mapped pages count as this process's memory, and a file changed later would change the
+    model.
+    """
+
+    def __init__(self, places: Mapping[str, _Place], where: Path) -> None:
         """Know which open file holds which tensor."""
-        self._handles = handles
+        self._places = places
         self.where = where
 
     @property
     def names(self) -> frozenset[str]:
         """What the tensors are called in the files."""
-        return frozenset(self._handles)
+        return frozenset(self._places)
 
     def tensor(self, name: str) -> Tensor:
-        """One tensor, which may lie in the file still."""
-        tensor: Tensor = self._handles[name].get_tensor(name)
-        return tensor
+        """One tensor, in memory of its own.
+
+        Raises:
+            ModelError: its dtype is none of a network's, or the file has become shorter.
+        """
+        place = self._places[name]
+        if place.info.dtype not in DTYPES:
+            raise ModelError(f"{self.where}: {name} is kept as {place.info.dtype}, which cannot be trained on")
+        raw = torch.empty(place.info.end - place.info.start, dtype=torch.uint8)
+        place.file.seek(place.start)
+        if place.file.readinto(raw.numpy()) != raw.numel():  # type: ignore[attr-defined]
+            raise ModelError(f"{self.where} ends within {name}: copy or download it anew")
+        return raw.view(DTYPES[place.info.dtype]).reshape(place.info.shape)
 
 
 @contextmanager
@@ -46,12 +76,14 @@ def open_weights(paths: Sequence[Path], where: Path) -> Iterator[Weights]:
     """
     try:
         with ExitStack() as stack:
-            handles: dict[str, Any] = {}
+            places: dict[str, _Place] = {}
             for path in paths:
-                handle = stack.enter_context(safe_open(path, framework="pt"))
-                handles |= dict.fromkeys(handle.keys(), handle)
-            yield Weights(handles, where)
-    except (OSError, SafetensorError) as error:
+                header = read_header(path)
+                file = stack.enter_context(path.open("rb"))
+                for name, info in header.tensors.items():
+                    places[name] = _Place(file, header.data_start + info.start, info)
+            yield Weights(places, where)
+    except OSError as error:
         raise ModelError(f"{where} cannot be read: {error}; copy or download it anew") from error
 
 
@@ -70,8 +102,7 @@ def fill(
     state = {}
     for own, parameter in network.state_dict().items():
         tensor = _fitted(weights.tensor(names[own]), parameter.shape, names[own], weights.where)
-        # A copy, so that nothing depends on the file from here on.
-        state[own] = tensor.to(device=device, dtype=dtype, copy=True)
+        state[own] = tensor.to(device=device, dtype=dtype)
     network.load_state_dict(state, assign=True)
     network.requires_grad_(False)
     network.eval()

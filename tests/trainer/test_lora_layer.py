@@ -62,7 +62,9 @@ def test_it_gives_what_torchs_own_operations_give(layer: nn.Linear | nn.Conv2d) 
     x = make_input(layer)
 
     torch.testing.assert_close(layer(x), plain(adapter, x))
-    for found, wanted in zip(gradients(layer, adapter, x), gradients(lambda x: plain(adapter, x), adapter, x), strict=True):
+    for found, wanted in zip(
+        gradients(layer, adapter, x), gradients(lambda x: plain(adapter, x), adapter, x), strict=True
+    ):
         torch.testing.assert_close(found, wanted)
     adapter.detach()
 

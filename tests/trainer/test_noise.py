@@ -108,7 +108,9 @@ def test_timesteps_stay_in_their_range() -> None:
 def test_an_empty_range_of_timesteps_is_refused() -> None:
     config = LossConfig(min_timestep=500, max_timestep=500)
 
-    with pytest.raises(ConfigError, match=r"loss.min_timestep is 500: it must be below loss.max_timestep, which is 500"):
+    with pytest.raises(
+        ConfigError, match=r"loss.min_timestep is 500: it must be below loss.max_timestep, which is 500"
+    ):
         draw_noise(LATENTS, config, SCHEDULE, seeded())
 
 

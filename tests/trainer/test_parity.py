@@ -157,7 +157,11 @@ def test_a_clipped_step_of_adamw_ends_where_sd_scripts_does(inputs: Inputs, atta
     assert norm.item() == pytest.approx(FIGURES["after_step"]["clip_total_norm"], rel=1e-5)
     state = attached.lora_state(torch.float32)
     assert state.keys() == wanted.keys()
-    steps = {name: relative(state[name] - inputs.lora[name], wanted[name] - inputs.lora[name]) for name in wanted if "alpha" not in name}
+    steps = {
+        name: relative(state[name] - inputs.lora[name], wanted[name] - inputs.lora[name])
+        for name in wanted
+        if "alpha" not in name
+    }
     assert max(relative(state[name], wanted[name]) for name in steps) <= 1e-6
     # AdamW's first step is the gradient's sign, so that a gradient near 0 may go the other way.
     assert sorted(steps.values())[len(steps) // 2] <= 1e-4

@@ -98,6 +98,27 @@ def test_checkpointing_gives_the_same_gradients() -> None:
         torch.testing.assert_close(one, other)
 
 
+def test_checkpointing_keeps_less() -> None:
+    def kept_bytes(*, checkpointed: bool) -> int:
+        base = tiny_sd1()
+        network = attach(base)
+        if checkpointed:
+            base.family.enable_gradient_checkpointing(base, text_encoder=True)
+        kept: dict[int, int] = {}
+        weights = {p.data_ptr() for part in (base.denoiser, base.text_encoders[0], network) for p in part.parameters()}
+
+        def keep(tensor: Tensor) -> Tensor:
+            if tensor.data_ptr() not in weights:
+                kept[tensor.data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            training_loss(base, network, make_batch(base), make_config())
+        return sum(kept.values())
+
+    assert kept_bytes(checkpointed=True) < 0.5 * kept_bytes(checkpointed=False)
+
+
 def test_without_adapters_of_its_own_the_text_encoder_is_not_trained_through() -> None:
     base = tiny_sd1()
     network = attach(base, text_encoder=False)
@@ -122,11 +143,11 @@ def test_a_batch_in_two_parts_has_the_whole_batchs_losses() -> None:
     base = tiny_sd1()
     network = attach(base)
     batch = make_batch(base)
+    each = [batch.latents, batch.noise, batch.timesteps, batch.signal, batch.loss_weights]
     half = [
-        Batch(*(part[index : index + 1] for part in (batch.latents, batch.noise, batch.timesteps, batch.signal, batch.loss_weights)),
-              token_ids=(batch.token_ids[0][index : index + 1],))
+        Batch(*(part[index : index + 1] for part in each), token_ids=(batch.token_ids[0][index : index + 1],))
         for index in range(2)
-    ]  # fmt: skip
+    ]
 
     whole = sample_losses(base, network, batch, make_config())
     parts = torch.cat([sample_losses(base, network, part, make_config()) for part in half])

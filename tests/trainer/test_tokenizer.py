@@ -68,5 +68,5 @@ def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path) -> None:
 
 
 class _Letters:
-    def __call__(self, caption: str, **settings: object) -> dict[str, list[int]]:
+    def __call__(self, caption: str, **_: object) -> dict[str, list[int]]:
         return {"input_ids": [int(letter) for letter in caption]}

@@ -157,7 +157,7 @@ def _nearest(path: str, named: dict[str, int], otherwise: int) -> int:
 
 
 def _caption_of(picture: Picture, report: DatasetReport, config: TrainingConfig) -> str:
-    """The caption; without a file the concept of a folder named `N_concept` (as kohya has it), else the trigger word."""
+    """The caption; without a file what a folder named `N_concept` says, as kohya has it, else the trigger word."""
     if picture.caption is not None:
         return picture.caption
     return report.folders[picture.folder].concept or config.run.trigger

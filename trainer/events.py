@@ -68,8 +68,12 @@ class Events:
             raise RunError(
                 f"{self._file.name} cannot be written: {error.strerror}: free some space on that disk"
             ) from error
-        for listener in self._listeners:
-            listener(entry)
+        for listener in tuple(self._listeners):
+            try:
+                listener(entry)
+            except Exception as error:  # nobody who only listens may stop a training
+                self._listeners.remove(listener)
+                self.warning("listener_failed", f"{type(listener).__name__} takes no more events: {error}")
 
     def phase(self, name: str, total: int) -> None:
         """A part of the work begins that has `total` pieces."""

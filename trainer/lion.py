@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, overload
 
 import torch
+from torch import Tensor
 
 
 class Lion(torch.optim.Optimizer):
@@ -42,14 +43,13 @@ class Lion(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
-            if parameters:
-                self._change(parameters, group)
+            pairs = [(parameter, parameter.grad) for parameter in group["params"] if parameter.grad is not None]
+            if pairs:
+                self._change([parameter for parameter, _ in pairs], [gradient for _, gradient in pairs], group)
         return loss
 
-    def _change(self, parameters: list[torch.Tensor], group: dict[str, Any]) -> None:
+    def _change(self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
         fast, slow = group["betas"]
-        gradients = [parameter.grad for parameter in parameters]
         momenta = [self._momentum(parameter) for parameter in parameters]
         torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
         updates = torch._foreach_lerp(momenta, gradients, 1 - fast)
@@ -57,9 +57,9 @@ class Lion(torch.optim.Optimizer):
         torch._foreach_add_(parameters, updates, alpha=-group["lr"])
         torch._foreach_lerp_(momenta, gradients, 1 - slow)
 
-    def _momentum(self, parameter: torch.Tensor) -> torch.Tensor:
+    def _momentum(self, parameter: Tensor) -> Tensor:
         state = self.state[parameter]
         if "exp_avg" not in state:
             state["exp_avg"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
-        momentum: torch.Tensor = state["exp_avg"]
+        momentum: Tensor = state["exp_avg"]
         return momentum

@@ -39,7 +39,7 @@ class Group:
 
 
 def trained_groups(config: OptimizerConfig, parameters: Mapping[Part, Sequence[nn.Parameter]]) -> tuple[Group, ...]:
-    """The text encoder's group, then the U-Net's, as kohya orders them; without those whose rate is 0 or that are empty."""
+    """The text encoder's group, then the U-Net's, as kohya has them; without those that are empty or have rate 0."""
     rates: dict[Part, float] = {
         "text_encoder": config.text_encoder_learning_rate,
         "unet": config.unet_learning_rate,

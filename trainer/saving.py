@@ -29,7 +29,7 @@ def lora_file(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], *, hea
 
     Args:
         metadata: without the hashes.
-        header_bytes: the file's bytes before its weights; the header is filled up with blanks to it where it is shorter.
+        header_bytes: the file's bytes before its weights; a shorter header is filled up with blanks.
     """
     plain = {name: tensor.contiguous() for name, tensor in tensors.items()}
     of_training = {name: value for name, value in metadata.items() if name.startswith("ss_")}

@@ -17,7 +17,7 @@ INVERSE_SQRT_STEPS = 10_000
 POLYNOMIAL_END = 1e-7
 """The rate at which polynomial ends in diffusers; a rate, not a factor."""
 DECAY_SHARE = 0.2
-"""The part of the steps over which warmup_stable_decay falls, at its end; MiniCPM (arxiv.org/abs/2404.06395) uses 10-20 %."""
+"""The last part of the steps, over which warmup_stable_decay falls; MiniCPM has 10-20 % (arxiv.org/abs/2404.06395)."""
 PIECES = ((0.5, 1.0), (0.75, 0.1), (1.0, 0.01))
 """Of piecewise_constant: up to this share of the steps the factor is this, the usual two drops to a tenth."""
 
@@ -95,7 +95,7 @@ def _cosine_with_min_lr(schedule: Schedule, step: int) -> float:
 
 def _polynomial(schedule: Schedule, step: int) -> float:
     left = 1.0 - schedule.progress(step)
-    return schedule.min_factor + (1.0 - schedule.min_factor) * left**schedule.power
+    return schedule.min_factor + (1.0 - schedule.min_factor) * float(left**schedule.power)
 
 
 def _inverse_sqrt(schedule: Schedule, step: int) -> float:

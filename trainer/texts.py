@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from advisor.config import TrainingConfig
 from trainer.cache import CACHE_NAME, TensorCache, cache_key, module_digest
 from trainer.captions import CaptionStyle, caption_for
-from trainer.dataset import TrainingSet, View
+from trainer.dataset import Item, TrainingSet, View
 from trainer.families.family import BaseModel, Conditioning
 from trainer.seeds import dice
 
@@ -47,6 +47,11 @@ class Texts:
         choices = dice(self._config.run.seed, "caption", epoch, view.item, view.repeat)
         return caption_for(self._items[view.item].caption, self._style, choices)
 
+    def plain_caption(self, item: Item) -> str:
+        """A caption of the picture that has no dropout; with tags that change, one of its forms."""
+        never_dropped = replace(self._style, dropout=0.0)
+        return caption_for(item.caption, never_dropped, dice(self._config.run.seed, "plain caption", item.index))
+
     def of(self, views: Sequence[View], epoch: int) -> Text:
         """The captions of a batch."""
         captions = [self.caption(view, epoch) for view in views]
@@ -64,8 +69,7 @@ class Texts:
         """
         assert self._style.is_fixed, "captions that change cannot be encoded once"
         self._cache = TensorCache(run / CACHE_NAME / "text")
-        never_dropped = CaptionStyle.of(self._config.dataset.model_copy(update={"caption_dropout": 0.0}))
-        captions = {caption_for(item.caption, never_dropped, dice(0, "unused")) for item in self._items}
+        captions = {self.plain_caption(item) for item in self._items}
         captions |= {""} if self._style.dropout else set()
         encoders = [module_digest(encoder) for encoder in self._base.text_encoders]
         for number, caption in enumerate(sorted(captions), start=1):

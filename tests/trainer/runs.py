@@ -1,0 +1,86 @@
+"""Small trainings for tests: a tiny base model, a few pictures, a run folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from advisor.config import TrainingConfig, changed, parse_config
+from tests.pictures import make_pictures
+from tests.tiny import tiny_sd1_checkpoint
+from trainer.events import Events
+from trainer.interrupts import Interrupt
+from trainer.training import Options, execute
+
+SIZES = ((160, 128), (128, 160), (300, 200), (128, 128))
+"""Of the pictures, in turn; in two orientations and more, so that there are several buckets."""
+
+
+def make_config(folder: Path, *, pictures: int = 6, **settings: Any) -> TrainingConfig:
+    """A configuration that trains on the CPU in seconds; the base model and the pictures are made in `folder`.
+
+    Args:
+        settings: by path with `__` for the point, e.g. `schedule__epochs=3`.
+    """
+    images = folder / "pictures"
+    if not images.exists():
+        make_pictures(images, pictures, sizes=SIZES)
+    checkpoint = folder / "tiny-sd1.safetensors"
+    if not checkpoint.exists():
+        tiny_sd1_checkpoint(folder)
+    config = parse_config(
+        {
+            "model": {"path": str(checkpoint), "family": "sd1"},
+            "dataset": {
+                "images": str(images),
+                "resolution_px": 128,
+                "min_bucket_px": 64,
+                "max_bucket_px": 256,
+                "shuffle_captions": True,
+                "keep_tokens": 1,
+            },
+            "network": {"rank": 4, "alpha": 2.0},
+            "optimizer": {"learning_rate": 1e-3, "unet_learning_rate": 1e-3, "text_encoder_learning_rate": 5e-4},
+            "schedule": {"epochs": 2, "batch_size": 2},
+            "memory": {"preset": "cpu"},
+            "saving": {"name": "tok"},
+            "run": {"trigger": "tok"},
+        }
+    )
+    for path, value in settings.items():
+        config = changed(config, path.replace("__", "."), value)
+    return config
+
+
+def train(run: Path, config: TrainingConfig, *, interrupt: Interrupt | None = None, **options: Any) -> None:
+    """Train in this process."""
+    with Events(run) as events:
+        execute(run, config, Options(threads=1, **options), events, interrupt or Interrupt())
+
+
+def events_of(run: Path, kind: str | None = None) -> list[dict[str, Any]]:
+    """The run's events, or those of one kind."""
+    lines = (run / "log" / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    events = [json.loads(line) for line in lines]
+    return [event for event in events if kind in (None, event["event"])]
+
+
+def write_toml(path: Path, config: TrainingConfig) -> Path:
+    """The configuration as TOML, whose strings, numbers and lists look as JSON's do here."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = list[str]()
+    for group, values in config.model_dump(mode="json").items():
+        lines.append(f"[{group}]")
+        lines += [f"{name} = {_toml(value)}" for name, value in values.items() if value is not None]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name} = {_toml(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value)

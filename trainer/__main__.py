@@ -1,0 +1,105 @@
+"""`python -P -m trainer RUN`: trains; talks through RUN/log/events.jsonl, and on stderr of failures only."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from advisor.config_file import config_file, read_config
+from advisor.errors import LoraError
+from trainer.events import Events
+from trainer.interrupts import Interrupt, Interrupted
+
+DEFECT = 1
+"""The exit code for a mistake of ours."""
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train what the command line names, and give the exit code (INTERFACE.md)."""
+    given = _parser().parse_args(arguments)
+    _quieten()
+    try:
+        run = config_file(given.run).absolute().parent
+        with Events(run) as events:
+            return _train(run, given, events)
+    except LoraError as error:
+        return _tell(error)
+
+
+def _train(run: Path, given: argparse.Namespace, events: Events) -> int:
+    """Train; every failure becomes an event and an exit code."""
+    interrupt = Interrupt()
+    try:
+        with interrupt.listening():
+            config = read_config(given.run)
+            from trainer.training import Options, execute
+
+            board = _tensorboard(run, events)
+            try:
+                execute(run, config, Options(given.device, given.resume, given.threads), events, interrupt)
+            finally:
+                board()
+        return 0
+    except LoraError as error:
+        from trainer.failures import failure_code
+
+        events.send("failed", code=failure_code(error), message=str(error))
+        return _tell(error)
+    except (Interrupted, KeyboardInterrupt) as error:
+        saved = "the work is saved" if isinstance(error, Interrupted) else "nothing more was saved"
+        events.send("failed", code="interrupted", message=f"Training was interrupted; {saved}")
+        return INTERRUPTED
+    except Exception as error:
+        traceback.print_exc()
+        events.send("failed", code="defect", message=f"A defect of Loracle: {type(error).__name__}: {error}")
+        return DEFECT
+
+
+def _tensorboard(run: Path, events: Events) -> Callable[[], None]:
+    """Feed TensorBoard from the events; gives what closes it."""
+    try:
+        from trainer.tensorboard import TensorBoard
+
+        board = TensorBoard(run)
+    except (ImportError, OSError) as error:
+        events.warning("no_tensorboard", f"TensorBoard's file is not written: {error}")
+        return lambda: None
+    events.listen(board)
+    return board.close
+
+
+def _tell(error: LoraError) -> int:
+    print(error, file=sys.stderr)  # noqa: T201
+    return error.exit_code
+
+
+def _quieten() -> None:
+    """Keep the libraries' chatter out of the way, and the libraries off the network."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").addHandler(logging.NullHandler())
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -P -m trainer", description="Trains the LoRA of a run folder.")
+    parser.add_argument("run", type=Path, help="a run folder, or its loracle.toml")
+    parser.add_argument("--device", help="cpu, or a device of torch; left out: what the plan was made for")
+    parser.add_argument("--resume", action="store_true", help="go on from the run's newest state")
+    parser.add_argument("--threads", type=int, help="threads to compute with")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""One optimizer step: from showings of pictures to changed weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from advisor.config import TrainingConfig
+from trainer.dataset import Batch as Views
+from trainer.families.family import BaseModel
+from trainer.latents import Latents
+from trainer.network import Network
+from trainer.noise import draw_noise, noise_schedule
+from trainer.optimizer import Group, Part
+from trainer.schedule import Schedule
+from trainer.seeds import generator, seed_of
+from trainer.step import Batch, training_loss
+from trainer.texts import Texts
+
+MOST_SKIPS = 20
+"""GradScaler starts high and halves at each overflow; more in a row than this is no search for the right scale."""
+MOST_BAD_LOSSES = 3
+"""A loss that is no number has little to do with the scale; so many in a row are borne in float16."""
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step told."""
+
+    loss: float
+    """The mean over the step's batches."""
+    gradient_norm: float
+    """Before clipping."""
+    rates: dict[Part, float | None]
+    """The learning rates it was made with; None where the optimizer chooses."""
+    is_good: bool
+    """Loss and gradient are finite, or the scaler is still looking for its scale."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a training is made of."""
+
+    config: TrainingConfig
+    base: BaseModel
+    network: Network
+    latents: Latents
+    texts: Texts
+    device: torch.device
+
+
+class Stepper:
+    """Makes steps; the same step number always draws the same noise, whatever came before."""
+
+    def __init__(
+        self,
+        material: Material,
+        groups: Sequence[Group],
+        optimizer: torch.optim.Optimizer | None,
+        schedule: Schedule,
+    ) -> None:
+        """Train `groups`; without an optimizer nothing changes."""
+        self.material, self.optimizer = material, optimizer
+        self._groups, self._schedule = tuple(groups), schedule
+        self._parameters = [parameter for group in groups for parameter in group.parameters]
+        self._noise = noise_schedule(zero_terminal_snr=material.config.loss.zero_terminal_snr)
+        is_half = material.config.memory.compute_dtype == "float16"
+        self.scaler = torch.amp.GradScaler(material.device.type, enabled=is_half and optimizer is not None)
+        self._skips = self._bad_losses = 0
+
+    def step(self, batches: Sequence[Views], *, step: int, epoch: int) -> StepResult:
+        """Make the step of this number, counted from 0, with all its batches."""
+        rates = self._set_rates(step)
+        total = torch.zeros((), device=self.material.device)
+        for number, views in enumerate(batches):
+            loss = self._loss(views, step=step, number=number, epoch=epoch) / len(batches)
+            if self.optimizer is not None:
+                self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        loss_value, norm = self._changed(total)
+        return StepResult(loss_value, norm, rates, self._is_good(loss_value, norm))
+
+    def _loss(self, views: Views, *, step: int, number: int, epoch: int) -> Tensor:
+        material, seed = self.material, self.material.config.run.seed
+        latents = material.latents.of(views, epoch)
+        text = material.texts.of(views, epoch)
+        drawn = draw_noise(latents, material.config.loss, self._noise, generator(seed, "noise", step, number))
+        material.network.seed_dropout(seed_of(seed, "dropout", step, number))
+        batch = Batch(
+            latents=latents,
+            noise=drawn.noise,
+            timesteps=drawn.timesteps,
+            signal=drawn.signal,
+            loss_weights=torch.ones(len(views)),
+            token_ids=text.token_ids,
+            text=text.states,
+            input_noise=drawn.input_noise,
+        )
+        with torch.set_grad_enabled(self.optimizer is not None):
+            return training_loss(material.base, material.network, batch.to(material.device), material.config)
+
+    def _changed(self, loss: Tensor) -> tuple[float, float]:
+        """Loss and length of the gradient, after the weights were changed by it; they stay if either is not finite."""
+        if self.optimizer is None:
+            return float(loss), 0.0
+        self.scaler.unscale_(self.optimizer)
+        norm = get_total_norm([parameter.grad for parameter in self._parameters if parameter.grad is not None])
+        # Waiting for both numbers here keeps a bad gradient away from the weights.
+        loss_value, norm_value = torch.stack([loss, norm.to(loss)]).tolist()
+        is_finite = _finite(loss_value) and _finite(norm_value)
+        most = self.material.config.optimizer.max_grad_norm
+        if is_finite and most > 0:
+            clip_grads_with_norm_(self._parameters, most, norm)
+        if is_finite or self.scaler.is_enabled():
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss_value, norm_value
+
+    def _is_good(self, loss: float, norm: float) -> bool:
+        self._bad_losses = 0 if _finite(loss) else self._bad_losses + 1
+        self._skips = 0 if _finite(loss) and _finite(norm) else self._skips + 1
+        if not self.scaler.is_enabled():
+            return self._skips == 0
+        return self._skips <= MOST_SKIPS and self._bad_losses < MOST_BAD_LOSSES
+
+    def _set_rates(self, step: int) -> dict[Part, float | None]:
+        rates: dict[Part, float | None] = {"unet": 0.0, "text_encoder": 0.0}
+        if self.optimizer is None:
+            return rates
+        factor = self._schedule.factor(step)
+        for group, settings in zip(self._groups, self.optimizer.param_groups, strict=True):
+            if settings["lr"] is not None:
+                settings["lr"] = group.learning_rate * factor
+            rates[group.part] = settings["lr"]
+        return rates
+
+    def state(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """What optimizer and scaler must remember; None where there is nothing."""
+        optimizer = None if self.optimizer is None else self.optimizer.state_dict()
+        return optimizer, self.scaler.state_dict() if self.scaler.is_enabled() else None
+
+    def load_state(self, optimizer: Any, scaler: Any) -> None:
+        """Remember what `state` gave."""
+        if self.optimizer is not None and optimizer is not None:
+            self.optimizer.load_state_dict(optimizer)
+        if self.scaler.is_enabled() and scaler:
+            self.scaler.load_state_dict(scaler)
+
+
+def _finite(value: float) -> bool:
+    return value - value == 0.0

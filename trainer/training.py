@@ -1,0 +1,350 @@
+"""A whole training: from a run folder to its LoRAs."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+
+from advisor.config import TrainingConfig
+from advisor.dataset import DatasetReport
+from advisor.errors import LoraError, ModelError, RunError
+from advisor.scan import scan
+from advisor.size import planned_header_bytes
+from trainer.base_model import load_base_model
+from trainer.captions import CaptionStyle
+from trainer.dataset import TrainingSet, write_manifest
+from trainer.devices import Place, choose_place, free_memory, peak_memory_bytes, usable_gpu, use_threads
+from trainer.duties import RunDuties
+from trainer.events import Events
+from trainer.failures import is_out_of_memory, out_of_memory
+from trainer.families.family import BaseModel
+from trainer.interrupts import Interrupt
+from trainer.latents import FreshLatents, Latents, cache_latents
+from trainer.loop import Length, Loop
+from trainer.metadata import FileHashes, Session, file_hashes
+from trainer.network import Network
+from trainer.optimizer import Group, Part, make_optimizer, trained_groups
+from trainer.reload_check import ReloadCheck, check_saved
+from trainer.saving import LoraFiles
+from trainer.schedule import Schedule
+from trainer.seeds import generator
+from trainer.state import Position, State, States
+from trainer.stepper import Material, Stepper
+from trainer.supported import check_supported
+from trainer.texts import Texts
+
+PROBLEMS_TOLD = 10
+"""So many unusable files are named in warnings of their own; of more, the number."""
+VAE_DTYPE = torch.float32
+"""Pictures go through the VAE once; half precision saves little there and gives some models NaN."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    device: str | None = None
+    resume: bool = False
+    threads: int | None = None
+
+
+class Training:
+    """One training, from its configuration to its end."""
+
+    def __init__(self, run: Path, config: TrainingConfig, events: Events, interrupt: Interrupt) -> None:
+        """Nothing is done yet."""
+        self._run, self._config, self._events, self._interrupt = run, config, events, interrupt
+        self._states = States(run)
+        self._started = time.time()
+        self._doing = "loading the base model"
+
+    def execute(self, options: Options) -> None:
+        """Train, save and check.
+
+        Raises:
+            LoraError: something that the user can mend.
+            Interrupted: the user ended it.
+        """
+        check_supported(self._config)
+        place = choose_place(self._config, options.device, usable_gpu())
+        use_threads(options.threads, place.device)
+        self._config = place.config
+        state = self._state_to_resume(options)
+        resumed_from = None if state is None else state.position.step
+        self._events.send("started", config_hash=config_hash(self._config), resumed_from=resumed_from)
+        with self._memory_errors(place.device):
+            self._train(place, state)
+
+    def _train(self, place: Place, state: State | None) -> None:
+        config = self._config
+        pictures = self._pictures()
+        with ThreadPoolExecutor(1) as aside:
+            hashes = aside.submit(_hashes_of, config)
+            base = self._base_model(place)
+            groups, network = self._network(base, state)
+            material = self._material(base, network, pictures, place.device)
+            length = Length.of(pictures, config)
+            stepper = self._stepper(material, groups, length, state)
+            duties = self._duties(stepper, pictures, length, hashes, state)
+            loop = Loop(config, pictures, stepper, duties.table(), events=self._events, interrupt=self._interrupt)
+            self._doing = "training"
+            position = loop.run(state.position if state else Position())
+            self._doing = "saving and checking the LoRA"
+            lora = duties.save_last(position)
+            check = self._check(lora, stepper, pictures, groups)
+        self._events.send(
+            "finished",
+            steps=position.step,
+            seconds=round(duties.seconds(), 3),
+            epochs=position.epoch + (1 if position.step_in_epoch else 0),
+            loras=[path.relative_to(self._run).as_posix() for path in duties.files.existing()],
+            seconds_per_step=statistics.median(loop.step_seconds) if loop.step_seconds else 0.0,
+            peak_memory_bytes=peak_memory_bytes(place.device),
+            ladder=[],
+            reload_check=asdict(check),
+        )
+
+    def _state_to_resume(self, options: Options) -> State | None:
+        """The state to go on from, if wanted.
+
+        Raises:
+            RunError: there is one, but the user did not ask to go on; or the other way round, it is damaged.
+        """
+        if not options.resume:
+            if self._states.any():
+                raise RunError(
+                    f"{self._run} holds a training that was begun: `loracle train {self._run} --resume` goes on with "
+                    f"it; to begin anew, delete {self._run / 'state'} or make another run"
+                )
+            return None
+        state = self._states.newest()
+        if state is None:
+            self._events.warning("nothing_to_resume", "There was no state to go on from, so training begins anew")
+            return None
+        if self._states.damaged:
+            names = " and ".join(self._states.damaged)
+            self._events.warning("damaged_state", f"{names} is damaged; going on from step {state.position.step}")
+        if state.config_hash != config_hash(self._config):
+            message = "loracle.toml was changed since: going on with what it says now, which no run in one go equals"
+            self._events.warning("config_changed", message)
+        return state
+
+    def _pictures(self) -> TrainingSet:
+        report = scan(Path(self._config.dataset.images), caption_extension=self._config.dataset.caption_extension)
+        self._tell_problems(report)
+        pictures = TrainingSet.of(report, self._config)
+        write_manifest(self._run, pictures.items)
+        self._interrupt.check()
+        return pictures
+
+    def _tell_problems(self, report: DatasetReport) -> None:
+        for problem in report.problems[:PROBLEMS_TOLD]:
+            self._events.warning(problem.code, f"{problem.path}: {problem.message}")
+        more = len(report.problems) - PROBLEMS_TOLD
+        if more > 0:
+            self._events.warning("more_problems", f"{more} more files have problems: `loracle check` lists them")
+
+    def _base_model(self, place: Place) -> BaseModel:
+        self._events.phase("load", 1)
+        device = _placed(place.device)
+        base = load_base_model(self._config.model, dtype=place.dtype, vae_dtype=VAE_DTYPE, device=device)
+        for note in base.notes:
+            self._events.warning("base_model", note)
+        self._events.progress("load", 1, 1)
+        self._interrupt.check()
+        return base
+
+    def _network(self, base: BaseModel, state: State | None) -> tuple[tuple[Group, ...], Network]:
+        """The adapters, and those of them that are trained."""
+        config = self._config
+        network = Network.attach(
+            base,
+            config.network,
+            text_encoder=config.optimizer.text_encoder_learning_rate > 0,
+            clip_skip=config.model.clip_skip,
+            generator=generator(config.run.seed, "adapters"),
+        )
+        if state is not None:
+            _restore(network, state)
+        elif config.network.start_from:
+            network.start_from(Path(config.network.start_from))
+        parts: tuple[Part, ...] = ("text_encoder", "unet")
+        groups = trained_groups(config.optimizer, {part: network.parameters_of(part) for part in parts})
+        trained = {id(parameter) for group in groups for parameter in group.parameters}
+        for parameter in network.parameters():
+            parameter.requires_grad_(id(parameter) in trained)
+        if not groups:
+            self._events.warning(
+                "all_rates_zero", "All learning rates are 0: the steps are made, but nothing is learned"
+            )
+        if config.memory.gradient_checkpointing:
+            base.family.enable_gradient_checkpointing(base, text_encoder=network.has_text_encoder)
+        return groups, network
+
+    def _material(self, base: BaseModel, network: Network, pictures: TrainingSet, device: torch.device) -> Material:
+        latents, texts = self._latents(base, pictures), Texts(base, pictures, self._config)
+        if self._config.memory.cache_text and self._can_cache_text(network):
+            self._doing = "encoding the captions"
+            self._events.phase("cache_text", len(pictures.items))
+            texts.cache(self._run, self._progress("cache_text"))
+            for encoder in base.text_encoders:
+                encoder.to("cpu")
+        if isinstance(latents, FreshLatents):
+            return Material(self._config, base, network, latents, texts, device)
+        if self._config.sampling.prompts and self._config.sampling.every_epochs:
+            base.vae.to("cpu")
+        else:
+            base = replace(base, vae=None)
+        free_memory(device)
+        return Material(self._config, base, network, latents, texts, device)
+
+    def _latents(self, base: BaseModel, pictures: TrainingSet) -> Latents:
+        if self._config.memory.cache_latents and not self._config.dataset.random_crop:
+            self._doing = "encoding the pictures"
+            self._events.phase("cache_latents", len(pictures.items) * (2 if self._config.dataset.flip else 1))
+            return cache_latents(base, pictures, self._config, run=self._run, progress=self._progress("cache_latents"))
+        if self._config.memory.cache_latents:
+            message = "Random crops differ each time, so pictures are encoded anew each time: slower, and more memory"
+            self._events.warning("latents_not_cached", message)
+        return FreshLatents(base, pictures, self._config)
+
+    def _can_cache_text(self, network: Network) -> bool:
+        if network.has_text_encoder:
+            why = "the text encoder is trained"
+        elif not CaptionStyle.of(self._config.dataset).is_fixed:
+            why = "captions differ each time"
+        else:
+            return True
+        self._events.warning("text_not_cached", f"Captions are encoded in each step, because {why}")
+        return False
+
+    def _stepper(self, material: Material, groups: tuple[Group, ...], length: Length, state: State | None) -> Stepper:
+        config = self._config
+        optimizer = make_optimizer(
+            config.optimizer,
+            groups,
+            device=material.device,
+            relative_step=config.schedule.name == "adafactor",
+            warn=self._events.warning,
+        )
+        schedule = Schedule.of(
+            config.schedule,
+            num_steps=length.steps,
+            learning_rate=config.optimizer.learning_rate,
+            optimizer=config.optimizer.name,
+        )
+        stepper = Stepper(material, groups, optimizer, schedule)
+        if state is not None:
+            try:
+                stepper.load_state(state.optimizer, state.scaler)
+            except (ValueError, KeyError, RuntimeError) as error:
+                raise RunError(
+                    f"The state in {self._run} was made by another optimizer ({error}): undo the change in "
+                    "loracle.toml, or begin anew in another run"
+                ) from error
+        return stepper
+
+    def _duties(
+        self,
+        stepper: Stepper,
+        pictures: TrainingSet,
+        length: Length,
+        hashes: Future[tuple[FileHashes, FileHashes | None]],
+        state: State | None,
+    ) -> RunDuties:
+        structure = stepper.material.base.structure
+
+        def session() -> Session:
+            model, vae = hashes.result()
+            return Session(self._config, pictures, model, vae, length.steps, length.batches_per_epoch, self._started)
+
+        return RunDuties(
+            run=self._run,
+            stepper=stepper,
+            files=LoraFiles(self._run, self._config.saving, planned_header_bytes(self._config, structure)),
+            states=self._states,
+            session=session,
+            config_hash=config_hash(self._config),
+            events=self._events,
+            interrupt=self._interrupt,
+            seconds_before=state.seconds if state else 0.0,
+        )
+
+    def _check(self, lora: Path, stepper: Stepper, pictures: TrainingSet, groups: tuple[Group, ...]) -> ReloadCheck:
+        self._events.phase("check", 1)
+        material = stepper.material
+        for encoder in material.base.text_encoders:
+            encoder.to(material.device)
+        caption = material.texts.plain_caption(pictures.items[0])
+        clip_skip = self._config.model.clip_skip
+        check = check_saved(lora, material.base, material.network, caption, clip_skip=clip_skip)
+        self._events.send("reload_check", **asdict(check))
+        parts = {group.part for group in groups}
+        complaints = check.complaints(unet="unet" in parts, text_encoder="text_encoder" in parts)
+        if complaints:
+            self._events.warning("reload_check", f"{lora.name} was read back, and {'; '.join(complaints)}")
+        self._events.progress("check", 1, 1)
+        return check
+
+    def _progress(self, phase: str) -> Callable[[int, int], None]:
+        def tell(done: int, total: int) -> None:
+            self._events.progress(phase, done, total)
+            self._interrupt.check()
+
+        return tell
+
+    @contextmanager
+    def _memory_errors(self, device: torch.device) -> Iterator[None]:
+        try:
+            yield
+        except LoraError:
+            raise
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise out_of_memory(self._config, device, self._doing) from error
+            raise
+
+
+def config_hash(config: TrainingConfig) -> str:
+    """Tells configurations apart."""
+    return sha256(config.model_dump_json().encode("utf-8")).hexdigest()[:16]
+
+
+def _placed(device: torch.device) -> torch.device:
+    """The device as accelerate names it: with several cards, the one of this process."""
+    placed: torch.device = Accelerator(mixed_precision="no", cpu=device.type == "cpu").device
+    return placed if placed.type == device.type and device.index is None else device
+
+
+def _restore(network: Network, state: State) -> None:
+    try:
+        network.load_state_dict(dict(state.weights))
+    except RuntimeError as error:
+        raise ModelError(
+            "The state is of another LoRA than loracle.toml asks for now (rank, layers or base model): undo that "
+            f"change, or begin anew in another run ({str(error).splitlines()[-1].strip()})"
+        ) from error
+
+
+def _hashes_of(config: TrainingConfig) -> tuple[FileHashes, FileHashes | None]:
+    vae = file_hashes(Path(config.model.vae_path)) if config.model.vae_path else None
+    return file_hashes(Path(config.model.path)), vae
+
+
+def execute(run: Path, config: TrainingConfig, options: Options, events: Events, interrupt: Interrupt) -> None:
+    """Train what the configuration says, in the run folder.
+
+    Raises:
+        LoraError: something that the user can mend.
+        Interrupted: the user ended it.
+    """
+    Training(run, config, events, interrupt).execute(options)

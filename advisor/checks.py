@@ -58,11 +58,6 @@ def limit_errors(
         without: settings already known to be wrong; limits that compare with them say nothing.
     """
     found = [*broken_limits(config), *_limits_of_the_base(config, facts)]
-    found += [
-        ((path,), ConfigError(path, facts.answers.settings.get(path, "set by a preset"), mend))
-        for path, mend in FOUND_NOT_CHOSEN.items()
-        if path in facts.chosen_paths
-    ]
     return tuple(error for paths, error in found if without.isdisjoint(paths))
 
 

@@ -1,6 +1,6 @@
 """How much memory a training step needs, by part: a simple closed form, fitted to a few simulated steps.
 
-The coefficients come from the simulated SD1.5 and SDXL steps that docs/decisions/0003-simple-estimates.md lists. They stand
+The coefficients come from simulated SD1.5 and SDXL steps (docs/decisions/0003-simple-estimates.md). They stand
 for U-Nets of the usual make; a widely different one may be off by a quarter.
 """
 

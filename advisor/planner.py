@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from advisor.checks import fact_error, limit_errors
+from advisor.checks import FOUND_NOT_CHOSEN, fact_error, limit_errors
 from advisor.config import TrainingConfig, changed, parse_config, setting, setting_field, setting_paths
 from advisor.errors import ConfigError, ConfigErrors
 from advisor.estimate import estimate
@@ -69,6 +69,9 @@ class _Settled:
 def _with_chosen(facts: Facts) -> _Chosen:
     config, errors = _blank(facts), list[ConfigError]()
     for path, given in _chosen_values(facts):
+        if path in FOUND_NOT_CHOSEN:
+            errors.append(ConfigError(path, given, FOUND_NOT_CHOSEN[path]))
+            continue
         try:
             config = changed(config, path, setting_value(path, given))
         except ConfigErrors as found:

@@ -94,3 +94,10 @@ def test_the_reason_for_a_batch_names_what_it_needs_and_what_is_free() -> None:
     assert make_plan_for().by_path["schedule.batch_size"].reason == (
         "medium cards take 2 to 4: 4 needs about 6.3 GiB of 7.5 GiB free"
     )
+
+
+def test_a_base_that_stays_unquantised_is_paid_for_by_the_resolution() -> None:
+    config = make_plan_config(vram_gib=8, free_gib=2.5, settings={"memory.base_dtype": "bfloat16"})
+
+    assert config.memory.base_dtype == "bfloat16"
+    assert config.dataset.resolution_px < 512

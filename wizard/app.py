@@ -131,7 +131,7 @@ def train(
 @app.command(short_help="Write a run for another trainer.")
 def export(
     run: Run,
-    to: Annotated[str, typer.Option("--to", metavar="TRAINER", help="kohya-gui")],
+    to: Annotated[str, typer.Option("--to", metavar="TRAINER", help="Which trainer, e.g. kohya-gui.")],
     out: Annotated[Path | None, typer.Option(metavar="PATH", help="Where to; without it below RUN/exports.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -117,8 +117,9 @@ def train(
 
 
 def _watch(child: subprocess.Popen[bytes], tail: EventTail, screen: Screen, heard: Interrupts) -> Progress:
-    progress = Progress()
+    progress = Progress(phase="start")
     try:
+        screen.show(progress)
         while True:
             ended = child.poll() is not None  # asked before reading, so that nothing written last is missed
             for event in tail.new():

@@ -19,6 +19,7 @@ STEPS_TIMED = 50
 """The time of a step is the middle one of so many."""
 
 PHASES = {
+    "start": "Starting the trainer",
     "load": "Loading the base model", "cache_latents": "Encoding the pictures", "cache_text": "Encoding the captions",
     "train": "Training", "sample": "Drawing samples", "save": "Saving", "check": "Checking the LoRA",
 }  # fmt: skip

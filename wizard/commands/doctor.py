@@ -1,0 +1,67 @@
+"""`loracle doctor`: what is wrong with this machine, and the mend. It ends with 0 whatever it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wizard.output import print_json, say, show
+
+if TYPE_CHECKING:
+    from advisor.doctor import DoctorFacts, Verdict
+
+MARKS = {"ok": "ok", "warn": "mind", "bad": "BAD"}
+"""Told by words, so that they are told without colour too."""
+COLOURS = {"ok": "green", "warn": "yellow", "bad": "bold red"}
+
+
+def doctor(*, as_json: bool = False) -> None:
+    """Look, and print a verdict on each thing."""
+    from advisor.doctor import verdicts
+    from wizard.doctor import doctor_facts
+
+    say("Looking at this machine; asking torch takes some seconds ...")
+    facts = doctor_facts(Path.cwd())
+    found = verdicts(facts)
+    if as_json:
+        print_json(doctor_document(facts, found))
+    else:
+        show(verdict_table(found))
+        show(summary(found))
+
+
+def doctor_document(facts: DoctorFacts, found: Sequence[Verdict]) -> dict[str, object]:
+    """What `--json` prints: the verdicts, and the facts behind them."""
+    from advisor.plan_document import plain_value
+
+    return {"verdicts": [asdict(verdict) for verdict in found], "facts": plain_value(asdict(facts))}
+
+
+def verdict_table(found: Sequence[Verdict]) -> object:
+    """What was looked at, the verdict, and what to do."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
+    table.add_column("what", width=18)
+    table.add_column("verdict", width=4)
+    table.add_column("found", ratio=1, overflow="fold")
+    for verdict in found:
+        mark = Text(MARKS[verdict.status], style=COLOURS[verdict.status])
+        table.add_row(verdict.name, mark, Text(verdict.found))
+        if verdict.mend:
+            table.add_row("", "", Text(f"-> {verdict.mend}"))
+    return table
+
+
+def summary(found: Sequence[Verdict]) -> str:
+    """In a sentence."""
+    from advisor.units import counted
+
+    bad = sum(verdict.status == "bad" for verdict in found)
+    warned = sum(verdict.status == "warn" for verdict in found)
+    if bad:
+        return f"\n{counted(bad, 'thing')} must be mended before training."
+    return f"\nReady to train; {counted(warned, 'thing')} to mind." if warned else "\nReady to train."

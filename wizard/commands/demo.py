@@ -1,0 +1,138 @@
+"""`loracle demo`: the whole way on the embedded base model and pictures, on any processor, offline."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wizard.output import print_json, say, show
+
+if TYPE_CHECKING:
+    from advisor.facts import Facts
+    from advisor.plan import Plan
+    from wizard.launch import Training
+    from wizard.progress import Progress
+
+NAME = "loracle-demo"
+"""The run folder, where no other is named."""
+
+HELLO = (
+    "The demo teaches a small base model, which comes with Loracle, a character that it has never seen: {pictures} "
+    "pictures of {trigger}, a green-skinned fox. It plans by the same rules as for your own pictures, trains on the "
+    "processor, draws before and after with the same seeds, and measures both. On two processor cores that takes about "
+    "two minutes; nothing is downloaded and only the folder {run} is written.\n"
+)
+
+
+def demo(out: Path | None = None, *, as_json: bool = False) -> None:
+    """Plan, train, draw, measure, report.
+
+    Raises:
+        LoraError: the run folder cannot be written, or training stopped itself.
+        KeyboardInterrupt: the user ended it.
+    """
+    began = time.monotonic()
+    from advisor.planner import make_plan
+    from templates.run_folder import next_free_run, write_run
+    from trainer.demo_assets import TRIGGER
+    from wizard.commands.train import training_document
+    from wizard.launch import Training
+    from wizard.launch import train as launch
+
+    run = (out or next_free_run(NAME, Path.cwd())).absolute()
+    facts = demo_facts(run)
+    talk = say if as_json else show
+    talk(HELLO.format(pictures=facts.dataset.num_images, trigger=TRIGGER, run=run))
+    plan = make_plan(facts)
+    write_run(run, facts, plan)
+    if not as_json:
+        _show_plan(facts, plan)
+    training = Training(run, run / "loracle.toml")
+    progress = launch(training, _screen(as_json=as_json))
+    talk("Trained. Drawing with the base model and with the LoRA, from the same seeds ...")
+    scores = _pictures(training, as_json=as_json)
+    report = _report(run, scores, progress)
+    seconds = time.monotonic() - began
+    if as_json:
+        print_json({**training_document(progress), **_document(scores), "seconds": round(seconds, 1), "run": str(run)})
+        return
+    show(_summary(scores, seconds))
+    show(f"Pictures: {run / 'samples' / 'before_after.png'}\nReport:   {report}")
+
+
+def demo_facts(run: Path) -> Facts:
+    """What the demo's plan is made from: this machine's processor, the embedded model and pictures."""
+    from advisor.answers import Answers
+    from advisor.facts import Facts
+    from advisor.identify import identify
+    from advisor.preset_file import read_preset
+    from advisor.probe import probe_hardware
+    from advisor.scan import scan
+    from trainer.demo_assets import CHARACTER_FOLDER, MODEL_FOLDER, PRESET_FILE, TRIGGER
+
+    answers = Answers(name=TRIGGER, trigger=TRIGGER, use_cpu=True)
+    return Facts(probe_hardware(run), scan(CHARACTER_FOLDER), identify(MODEL_FOLDER), answers, read_preset(PRESET_FILE))
+
+
+def _show_plan(facts: Facts, plan: Plan) -> None:
+    from wizard.views import plan_view
+
+    show(plan_view(facts, plan))
+
+
+def _screen(*, as_json: bool) -> Any:
+    from wizard.commands.train import screen
+
+    return screen(as_json=as_json)
+
+
+def _pictures(training: Training, *, as_json: bool) -> dict[str, float]:
+    """Draw and measure in a process of its own, which may import torch."""
+    from trainer.demo_assets import RESULT_PATH
+    from wizard.child import child_command
+    from wizard.launch import train as launch
+
+    launch(
+        training, _screen(as_json=as_json), command=lambda training: child_command("trainer.demo", str(training.run))
+    )
+    scores: dict[str, float] = json.loads((training.run / RESULT_PATH).read_text("utf-8"))
+    return scores
+
+
+def _report(run: Path, scores: dict[str, float], progress: Progress) -> Path:
+    from templates.report import Score, write_report
+
+    measured = (
+        Score(
+            "Identity", scores["identity_before"], scores["identity_after"],
+            f"0: nothing of the character; real pictures have {scores['identity_real']:.2f}",
+        ),
+        Score(
+            "Obedience", scores["obedience_before"], scores["obedience_after"],
+            "1: backgrounds still follow the prompt, and people without the trigger stay as they were asked for",
+        ),
+    )  # fmt: skip
+    note = f"The demo: {progress.step} steps on the processor. Rows with the same seeds stand above each other."
+    return write_report(run, scores=measured, note=note)
+
+
+def _document(scores: dict[str, float]) -> dict[str, object]:
+    return {
+        "identity": {
+            "before": scores["identity_before"], "after": scores["identity_after"], "real": scores["identity_real"],
+        },
+        "obedience": {"before": scores["obedience_before"], "after": scores["obedience_after"]},
+        "leak": scores["leak"],
+    }  # fmt: skip
+
+
+def _summary(scores: dict[str, float], seconds: float) -> str:
+    return (
+        f"Identity   {scores['identity_before']:.2f} before, {scores['identity_after']:.2f} after "
+        f"(real pictures of the character: {scores['identity_real']:.2f})\n"
+        f"Obedience  {scores['obedience_before']:.2f} before, {scores['obedience_after']:.2f} after "
+        "(1: everything else still follows the prompt)\n"
+        f"All of it took {seconds:.0f} s."
+    )

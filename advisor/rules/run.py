@@ -145,7 +145,7 @@ def preset(facts: Facts, _: TrainingConfig) -> Advice:
     if gpu is None:
         return Advice(value, f"no card is used: {facts.hardware.cpu_cores} cores of the processor train, slowly")
     bounds = {"low": "under 7.5 GiB", "medium": "8 GB and more", "high": "12 GB and more"}
-    return Advice(value, f"{gpu.name} has {gib(gpu.total_bytes)}: {bounds.get(value, value)} means {value}")
+    return Advice(value, f"{gib(gpu.total_bytes)} of memory in all: {bounds.get(value, value)} means {value}")
 
 
 RULES = (

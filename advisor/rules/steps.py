@@ -40,8 +40,12 @@ def repeats(facts: Facts, config: TrainingConfig) -> Advice:
         return Advice(
             batch, f"{counted(number, 'picture')}: {batch} times each, so that every bucket fills a batch", TUTORIAL
         )
-    product = number * value
-    return Advice(value, f"{counted(number, 'picture')} x {value} = {product:,} exposures an epoch, near {wanted}")
+    product = f"{counted(number, 'picture')} x {value} = {counted(number * value, 'exposure')} an epoch"
+    if value == MOST_REPEATS and number * value < wanted:
+        return Advice(value, f"{product}; more repeats of so few would only make epochs coarse")
+    if value == 1:
+        return Advice(value, f"{product}: enough pictures to show each once")
+    return Advice(value, f"{product}, near {wanted}")
 
 
 def _exposures(facts: Facts, config: TrainingConfig) -> int:

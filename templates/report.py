@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -71,7 +72,9 @@ def read_events(path: Path) -> list[dict[str, Any]]:
 
 def loss_chart(events: Iterable[dict[str, Any]]) -> Chart | None:
     """The smoothed loss over the steps; None where nothing was trained."""
-    steps, losses, running = [], [], None
+    steps: list[int] = []
+    losses: list[float] = []
+    running: float | None = None
     for event in events:
         loss, step = event.get("loss"), event.get("step")
         if event["event"] != "step" or not isinstance(loss, int | float) or not isfinite(loss):
@@ -80,7 +83,7 @@ def loss_chart(events: Iterable[dict[str, Any]]) -> Chart | None:
             continue
         running = loss if running is None else SMOOTHING * running + (1 - SMOOTHING) * loss
         if steps and step <= steps[-1]:
-            keep = sum(1 for earlier in steps if earlier < step)
+            keep = bisect_left(steps, step)
             del steps[keep:], losses[keep:]
         steps.append(step)
         losses.append(running)

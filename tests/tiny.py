@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,15 +62,19 @@ TINY_FOLDER = Structure(
 
 def tiny_sd1_checkpoint(folder: Path, *, seed: int = 0, dtype: torch.dtype = torch.float16) -> Path:
     """A single file in LDM layout, with `position_ids` as public files have them."""
-    base = tiny_sd1(seed=seed)
-    state = ldm_state(base)
-    tensors = {name: tensor.to(dtype).contiguous() for name, tensor in state.items()}
-    places = torch.arange(base.structure.text[0].max_positions)[None]
-    tensors[f"{LAYOUT.text[0][0]}embeddings.position_ids"] = places
+    tensors = _checkpoint_tensors(seed, dtype)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "tiny-sd1.safetensors"
     save_file(tensors, path, metadata={"format": "pt"})
     return path
+
+
+@cache
+def _checkpoint_tensors(seed: int, dtype: torch.dtype) -> dict[str, Tensor]:
+    base = tiny_sd1(seed=seed)
+    tensors = {name: tensor.to(dtype).contiguous() for name, tensor in ldm_state(base).items()}
+    places = torch.arange(base.structure.text[0].max_positions)[None]
+    return tensors | {f"{LAYOUT.text[0][0]}embeddings.position_ids": places}
 
 
 def tiny_sd1_folder(folder: Path, *, seed: int = 0, dtype: torch.dtype = torch.float16) -> Path:

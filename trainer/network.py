@@ -47,12 +47,18 @@ class Network(nn.Module):
         clip_skip: int = 1,
         generator: torch.Generator | None = None,
     ) -> Network:
-        """A network on `base`, which changes nothing yet; `detach` leaves the base model as it was.
+        """A network on `base`, which changes nothing yet or goes on from the LoRA at `config.start_from`.
+
+        `detach` leaves the base model as it was.
 
         Args:
             text_encoder: whether the text encoders get adapters.
             clip_skip: layers of the text encoder that are never reached keep adapters of zero.
             generator: on the CPU, for the first weights; left out, seed 0.
+
+        Raises:
+            ConfigError: this trainer has no such adapters.
+            ModelError: the LoRA to go on from cannot be read or does not fit.
         """
         _check(config)
         generator = generator or torch.Generator().manual_seed(0)
@@ -68,6 +74,8 @@ class Network(nn.Module):
             if target.part != "unet" and base.family.is_skipped(base, target, clip_skip):
                 unused.add(target.name)
         network = cls(adapters, parts, frozenset(unused))
+        if config.start_from is not None:
+            network.start_from(Path(config.start_from))
         for adapter in adapters.values():
             adapter.attach()
         return network.train()

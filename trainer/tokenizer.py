@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ class Tokenizer:
         return [self.start, first, *contents[1:], last]
 
 
+@cache
 def clip_tokenizer(*, length: int, pad: str = END) -> Tokenizer:
     """CLIP's own tokenizer, from the vocabulary that comes with this package."""
     merges = _clip_merges()

@@ -201,9 +201,9 @@ def test_another_rank_names_the_setting(base: BaseModel) -> None:
 def test_training_goes_on_from_a_file(base: BaseModel, tmp_path: Path) -> None:
     saved = randomized(attach(base)).lora_state(torch.float16)
     save_file(saved, tmp_path / "first.safetensors")
-    network = attach(base)
+    config = NetworkConfig(rank=4, alpha=2.0, start_from=str(tmp_path / "first.safetensors"))
 
-    network.start_from(tmp_path / "first.safetensors")
+    network = attach(base, config)
 
     state = network.lora_state(torch.float16)
     assert all(torch.equal(state[name], saved[name]) for name in saved)

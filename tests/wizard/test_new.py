@@ -1,0 +1,115 @@
+"""The whole conversation, from the first question to what is done with the plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.factories import make_hardware
+from tests.wizard.scripted import HAPPY, Answer, Interrupt, ScriptedAsk, make_world
+from tests.wizard.test_menu import Done, make_desk
+from wizard.commands.new import converse
+from wizard.machine import Machine
+from wizard.questions import BACK
+from wizard.request import Request
+from wizard.session import Session
+from wizard.steps import facts_of
+
+
+def talk(tmp_path: Path, *answers: Answer, **more: Any) -> tuple[ScriptedAsk, Done]:
+    ask, done = ScriptedAsk(*answers), Done()
+    world = more.pop("world", None) or make_world()
+
+    def desk(machine: Machine, session: Session, world: Any) -> Any:
+        return make_desk(done, facts=lambda talk: facts_of(talk, world, machine), forget=session.forget)
+
+    run, request = more.pop("run", None), more.pop("request", None)
+    converse(ask, Session(tmp_path), run=run, request=request, world=world, desk=desk)
+    return ask, done
+
+
+def test_answers_lead_to_a_plan_that_is_trained(tmp_path: Path) -> None:
+    _, done = talk(tmp_path, *HAPPY, "train")
+
+    config = done.saved[0][1].config
+    assert (config.network.rank, config.network.alpha, config.optimizer.text_encoder_learning_rate) == (32, 16, 5e-5)
+    assert config.memory.preset == "medium"
+    assert done.trained
+
+
+def test_an_interrupted_interview_goes_on_where_it_was(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        talk(tmp_path, *HAPPY[:4], Interrupt)
+
+    ask, _ = talk(tmp_path, "yes", *HAPPY[4:], "save", "quit")
+
+    assert ask.keys == ["resume", "name", "trigger", "machine", "menu", "menu"]
+
+
+def test_an_interrupted_interview_can_be_begun_anew(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        talk(tmp_path, *HAPPY[:4], Interrupt)
+
+    ask, _ = talk(tmp_path, "no", *HAPPY, "save", "quit")
+
+    assert ask.keys[:2] == ["resume", "subject"]
+
+
+def test_after_saving_nothing_is_taken_up(tmp_path: Path) -> None:
+    talk(tmp_path, *HAPPY, "save", "quit")
+
+    assert not Session(tmp_path).load()
+
+
+def test_quitting_unsaved_keeps_the_answers(tmp_path: Path) -> None:
+    talk(tmp_path, *HAPPY, "quit")
+
+    assert Session(tmp_path).load().answers["name"] == "mira"
+
+
+def test_back_from_the_plan_changes_an_answer_and_keeps_settings(tmp_path: Path) -> None:
+    _, done = talk(
+        tmp_path, *HAPPY, "change", "network.rank", "64", BACK, BACK, "fox", "gpu:0", "save", "quit"
+    )  # fmt: skip
+
+    config = done.saved[0][1].config
+    assert config.run.trigger == "fox"
+    assert config.network.rank == 64
+
+
+def test_options_answer_questions_and_settings(tmp_path: Path) -> None:
+    request = Request(
+        images="/pictures", name="mira", subject="style", advice="current", settings=("network.rank=48",),
+        machine=Machine(vram="12GiB"),
+    )  # fmt: skip
+    ask, done = talk(tmp_path, "/models/base.safetensors", "none", "mira", "save", "quit", request=request)
+
+    config = done.saved[0][1].config
+    assert ask.keys == ["model", "lineage", "trigger", "menu", "menu"]
+    assert (config.memory.preset, config.network.rank, config.run.advice) == ("high", 48, "current")
+
+
+def test_a_setting_beyond_its_limit_is_told_and_left_out(tmp_path: Path) -> None:
+    request = Request(settings=("network.alpha=999",))
+
+    ask, done = talk(tmp_path, *HAPPY, "save", "quit", request=request)
+
+    assert "network.alpha" in ask.heard
+    assert done.saved[0][1].config.network.alpha == 16
+
+
+def test_answers_that_cannot_be_kept_do_not_stop_the_interview(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    ask, done = talk(tmp_path / "file", *HAPPY, "train")
+
+    assert ask.heard.count("not kept") == 1
+    assert done.trained
+
+
+def test_a_processor_is_planned_for_after_a_yes(tmp_path: Path) -> None:
+    _, done = talk(tmp_path, *HAPPY[:6], "cpu", "save", "quit", world=make_world(hardware=make_hardware(None)))
+
+    assert done.saved[0][1].config.memory.preset == "cpu"

@@ -62,7 +62,7 @@ def trigger_text(report: DatasetReport, trigger: str) -> str:
     if report.num_captioned == 0 or found == report.num_captioned:
         return ""
     missing = report.num_captioned - found
-    has = "caption has" if missing == 1 else "captions have"
+    has = "captions has" if missing == 1 else "captions have"
     return f'{missing} of {report.num_captioned} {has} no "{trigger}": put it first in each, so that it is learned.'
 
 

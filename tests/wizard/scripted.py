@@ -33,7 +33,7 @@ class ScriptedAsk:
         self.asked.append(question)
         assert self._answers, f"no answer left for {question.key}: {question.text}"
         answer = self._answers.pop(0)
-        if answer is Interrupt:
+        if isinstance(answer, type):
             raise KeyboardInterrupt
         return answer if isinstance(answer, str) else answer(question)
 

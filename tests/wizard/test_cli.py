@@ -1,0 +1,333 @@
+"""The command line as a user meets it: exit codes, what is on stdout, and how soon it answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import ldm_layout
+from tests.headers import write_model
+from tests.pictures import make_pictures
+from wizard.cli import main
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("torch", "diffusers", "transformers", "accelerate", "typer", "rich", "pydantic", "questionary", "PIL")
+
+Loracle = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def loracle(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Loracle:
+    """Runs a command line here: exit code, stdout, stderr."""
+    monkeypatch.setenv("LORACLE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        code = 0
+        try:
+            main([str(argument) for argument in arguments])
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 0
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Thirty pictures with captions, and a full-size SD1.5 file that is a hole; names with all that names can have."""
+    folder = tmp_path_factory.mktemp("Füchse 🦊 (2)")
+    make_pictures(folder / "my pictures", 30, captions="mira, 1girl, red hair, smile")
+    model = write_model(folder / "my modèl.safetensors", ldm_layout.sd1())
+    return {"images": folder / "my pictures", "model": model}
+
+
+def plan(inputs: dict[str, Path], *more: object) -> tuple[object, ...]:
+    return ("plan", "--images", inputs["images"], "--model", inputs["model"], "--name", "mira", *more)
+
+
+def fresh(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Python code in a new process."""
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def test_importing_the_command_line_imports_nothing_heavy() -> None:
+    told = fresh(f"import sys, wizard.cli; print([name for name in {HEAVY!r} if name in sys.modules])")
+
+    assert told.stdout.strip() == "[]", told.stderr
+
+
+def test_the_first_question_needs_questionary_and_nothing_else_heavy() -> None:
+    code = f"""
+import sys
+import wizard.output, wizard.commands.new as new, wizard.ask as ask
+new.is_terminal = lambda: True
+def first(self, question):
+    print(question.key, [name for name in {HEAVY!r} if name in sys.modules])
+    raise KeyboardInterrupt
+ask.TerminalAsk.__call__ = first
+from wizard.cli import main
+main([])
+"""
+    told = fresh(code, LORACLE_DATA=os.devnull)
+
+    assert "subject ['questionary']" in told.stdout, told.stderr
+    assert told.returncode == 130
+
+
+def test_no_command_imports_torch(inputs: dict[str, Path], tmp_path: Path) -> None:
+    arguments = [str(part) for part in plan(inputs, "--json", "--vram", "8GiB")]
+    code = f"""
+import sys
+from wizard.cli import main
+try:
+    main({arguments!r})
+except SystemExit as ended:
+    assert not ended.code, ended.code
+assert not {{"torch", "diffusers", "transformers", "accelerate"}} & set(sys.modules)
+"""
+    told = fresh(code)
+
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)["preset"] == "medium"
+
+
+def test_without_a_terminal_the_wizard_names_plan(loracle: Loracle) -> None:
+    code, out, err = loracle()
+
+    assert (code, out) == (2, "")
+    assert "loracle plan --images DIR" in err
+
+
+def test_the_version_is_told(loracle: Loracle) -> None:
+    code, out, _ = loracle("--version")
+
+    assert code == 0
+    assert out.startswith("loracle ")
+
+
+def test_help_fits_80_columns_and_lists_the_commands(loracle: Loracle) -> None:
+    code, out, _ = loracle("--help")
+
+    assert code == 0
+    assert max(len(line) for line in out.splitlines()) <= 80
+    for command in ("new", "plan", "train", "export", "identify", "check", "doctor"):
+        assert f"\n  {command} " in out
+
+
+@pytest.mark.parametrize("arguments", [("plan", "--nonsense"), ("nonsense",), ("train",), ("plan", "--gpu", "x")])
+def test_wrong_usage_ends_with_2(loracle: Loracle, arguments: tuple[str, ...]) -> None:
+    code, out, err = loracle(*arguments)
+
+    assert (code, out) == (2, "")
+    assert "loracle" in err
+
+
+def test_a_plan_as_json_is_one_document(loracle: Loracle, inputs: dict[str, Path]) -> None:
+    code, out, _ = loracle(*plan(inputs, "--vram", "8GiB", "--out", "run", "--json"))
+
+    document = json.loads(out)
+    assert code == 0
+    assert document["preset"] == "medium"
+    assert document["config"]["network"]["rank"] == 32
+    assert document["config"]["optimizer"]["text_encoder_learning_rate"] == 5e-5
+    assert document["model"]["family"] == "sd1"
+
+
+def test_a_plan_is_written_where_it_is_wanted(loracle: Loracle, inputs: dict[str, Path], tmp_path: Path) -> None:
+    code, _, err = loracle(*plan(inputs, "--vram", "12GiB", "--out", "läufe/mira 🦊"))
+
+    assert code == 0, err
+    assert (tmp_path / "läufe" / "mira 🦊" / "loracle.toml").is_file()
+
+
+def test_a_plan_for_people_is_a_table(loracle: Loracle, inputs: dict[str, Path]) -> None:
+    code, out, _ = loracle(*plan(inputs, "--vram", "8GiB", "--compute-capability", "7.5", "--cpu-threads", "8"))
+
+    assert code == 0
+    assert "30 pictures: 32 holds" in out
+    assert "float16" in out
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= 80
+
+
+def test_settings_beyond_the_limits_end_with_2_and_are_all_told(loracle: Loracle, inputs: dict[str, Path]) -> None:
+    code, out, err = loracle(*plan(inputs, "--set", "network.alpha=64", "--set", "dataset.resolution_px=500", "--json"))
+
+    assert (code, out) == (2, "")
+    assert "network.alpha" in err
+    assert "dataset.resolution_px" in err
+
+
+def test_wrong_input_is_told_without_a_traceback(loracle: Loracle, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.safetensors").write_text("I am no model")
+
+    code, out, err = loracle("plan", "--images", "empty", "--model", "text.safetensors", "--name", "mira", "--json")
+
+    assert (code, out) == (2, "")
+    assert "empty is empty" in err
+    assert "text.safetensors" in err
+    assert "Traceback" not in err
+
+
+def test_a_run_folder_that_cannot_be_written_ends_with_2(
+    loracle: Loracle, inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+
+    code, _, err = loracle(*plan(inputs, "--out", "file/run"))
+
+    assert code == 2
+    assert "cannot be written" in err
+
+
+def test_a_preset_file_is_heeded(loracle: Loracle, inputs: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(
+        'title = "Mine"\n[settings]\n"network.rank" = { value = 8, reason = "small is enough" }\n'
+    )
+
+    _, out, _ = loracle(*plan(inputs, "--preset", "mine.toml", "--json"))
+
+    assert json.loads(out)["config"]["network"]["rank"] == 8
+
+
+def test_identify_tells_what_a_file_is(loracle: Loracle, inputs: dict[str, Path]) -> None:
+    code, out, _ = loracle("identify", inputs["model"], "--json")
+
+    document = json.loads(out)
+    assert code == 0
+    assert (document["kind"], document["family"], document["trainable"]) == ("checkpoint", "sd1", True)
+    assert "rank" not in document
+    assert "family      SD1.x" in loracle("identify", inputs["model"])[1]
+
+
+def test_identify_of_nothing_ends_with_2(loracle: Loracle) -> None:
+    code, out, err = loracle("identify", "nothing.safetensors", "--json")
+
+    assert (code, out) == (2, "")
+    assert "nothing.safetensors" in err
+
+
+def test_check_tells_what_a_folder_holds(loracle: Loracle, inputs: dict[str, Path], tmp_path: Path) -> None:
+    make_pictures(tmp_path / "some", 2)
+    (tmp_path / "some" / "broken.png").write_bytes(b"")
+
+    code, out, _ = loracle("check", tmp_path / "some", "--json")
+    document = json.loads(out)
+
+    assert code == 0
+    assert document["num_images"] == 2
+    assert [problem["code"] for problem in document["problems"]] == ["empty_picture"]
+    assert "broken.png" in loracle("check", tmp_path / "some")[1]
+    assert "Nothing to mend." in loracle("check", inputs["images"])[1]
+
+
+def test_export_writes_and_tells(loracle: Loracle, inputs: dict[str, Path], tmp_path: Path) -> None:
+    loracle(*plan(inputs, "--vram", "8GiB", "--out", "run"))
+
+    code, out, _ = loracle("export", "run", "--to", "kohya-gui", "--out", tmp_path / "gui.json", "--json")
+
+    assert code == 0
+    assert str(tmp_path / "gui.json") in json.loads(out)["paths"]
+    assert json.loads((tmp_path / "gui.json").read_text("utf-8"))["network_dim"] == 32
+
+
+def test_export_to_nobody_names_those_there_are(loracle: Loracle, inputs: dict[str, Path]) -> None:
+    loracle(*plan(inputs, "--out", "run"))
+
+    code, _, err = loracle("export", "run", "--to", "nobody")
+
+    assert code == 2
+    assert "kohya-gui" in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("train", "nowhere"), ("train", "."), ("export", "nowhere", "--to", "kohya-gui")]
+)
+def test_a_run_that_is_not_there_ends_with_2(loracle: Loracle, arguments: tuple[str, ...]) -> None:
+    code, out, err = loracle(*arguments)
+
+    assert (code, out) == (2, "")
+    assert "loracle" in err
+
+
+def test_training_is_told_in_one_document(
+    loracle: Loracle, inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loracle(*plan(inputs, "--out", "run"))
+    stands_in(monkeypatch, tmp_path, GOOD)
+
+    code, out, err = loracle("train", "run", "--json")
+
+    assert code == 0
+    assert json.loads(out) == {
+        "steps": 2, "epochs": 1, "loras": ["model/mira.safetensors"], "seconds_per_step": 0.5,
+        "peak_memory_bytes": 7, "ladder": [], "reload_check": {}, "seconds": 1.0,
+    }  # fmt: skip
+    assert "Training" in err
+
+
+def test_after_training_it_says_how_to_use_the_lora(
+    loracle: Loracle, inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loracle(*plan(inputs, "--trigger", "mirafox", "--out", "run"))
+    stands_in(monkeypatch, tmp_path, GOOD)
+
+    code, out, _ = loracle("train", "run")
+
+    assert code == 0
+    assert "<lora:mira:0.8> mirafox" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(("ends_with", "code"), [(2, 2), (3, 3), (75, 3), (130, 130), (1, 1)])
+def test_the_trainers_end_is_ours(
+    loracle: Loracle,
+    inputs: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ends_with: int,
+    code: int,
+) -> None:
+    loracle(*plan(inputs, "--out", "run"))
+    stands_in(monkeypatch, tmp_path, f"send('failed', code='x', message='so it was'); sys.exit({ends_with})")
+
+    ended, out, err = loracle("train", "run", "--json")
+
+    assert (ended, out) == (code, "")
+    assert "so it was" in err
+
+
+GOOD = """
+send("phase", name="train", total=2)
+for number in (1, 2):
+    send("step", step=number, epoch=1, loss=0.5, seconds=0.5, memory_bytes=7)
+send("epoch", epoch=1)
+send("saved", path="model/mira.safetensors", step=2, epoch=1)
+send("finished", steps=2, seconds=1.0)
+"""
+
+
+def stands_in(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
+    """Have this script train instead of the trainer."""
+    import wizard.launch
+    from tests.wizard.test_launch import HEAD
+
+    path = folder / "stand_in.py"
+    path.write_text(HEAD + script, encoding="utf-8")
+
+    def command(module: str, *arguments: Any) -> list[str]:
+        return [sys.executable, "-P", str(path), *arguments]
+
+    monkeypatch.setattr(wizard.launch, "child_command", command)

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from advisor.config import setting_paths
+from advisor.planner import make_plan
+from tests.factories import make_facts
+from wizard.views import ESSENTIAL, plan_view
+
+
+def rendered(width: int = 80, *, everything: bool = False, **fields: object) -> str:
+    facts = make_facts(**fields)  # type: ignore[arg-type]
+    file = io.StringIO()
+    console = Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+    console.print(plan_view(facts, make_plan(facts), everything=everything))
+    return file.getvalue()
+
+
+def test_essential_settings_are_settings() -> None:
+    assert set(ESSENTIAL) <= set(setting_paths())
+
+
+def test_a_plan_fits_80_columns_and_names_are_whole() -> None:
+    text = rendered()
+
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+    assert "text_encoder_learning_rate  " in text
+    assert "30 pictures: 32 holds" in text
+
+
+def test_a_plan_without_colour_has_no_escapes() -> None:
+    assert "\x1b" not in rendered()
+
+
+def test_what_the_user_chose_is_shown_and_marked() -> None:
+    text = rendered(settings={"loss.noise_offset": 0.05, "network.rank": 48})
+
+    assert "* noise_offset" in text
+    assert "* rank" in text
+    assert "! rank 48 is no power of two" in text
+
+
+def test_everything_shows_every_setting() -> None:
+    text = rendered(everything=True)
+
+    assert all(path.partition(".")[2] in text for path in setting_paths())
+
+
+def test_what_it_takes_is_told() -> None:
+    text = rendered()
+
+    for name in ("steps", "memory", "time", "files"):
+        assert f"\n{name} " in text
+
+
+def test_markup_in_names_is_shown_as_it_is() -> None:
+    assert "[red]mira[/red]" in rendered(trigger="[red]mira[/red]")

@@ -5,6 +5,7 @@ Letters: B pictures in a batch, C latent channels, H and W latent height and wid
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -62,19 +63,21 @@ class Request:
 @torch.no_grad()
 def draw(base: BaseModel, request: Request, config: TrainingConfig, check: Check = lambda: None) -> Image.Image:
     """The picture that the base model, with whatever is attached to it, makes of a prompt."""
-    sampler, dice = _sampler(request.sampler, config), torch.Generator("cpu").manual_seed(request.seed)
+    dice = torch.Generator("cpu").manual_seed(request.seed)
     guided = request.guidance > 1
     prompts = [request.negative, request.prompt] if guided else [request.prompt]
     text = _text(base, prompts, config)
     latents = _first_noise(base, request, dice)
-    sampler.set_timesteps(request.steps)
-    latents = latents * float(sampler.init_noise_sigma)
-    extra = {"generator": dice} if request.sampler in ("ddim", "euler_a") else {}
-    for time in sampler.timesteps:
-        check()
-        scaled = sampler.scale_model_input(latents, time)
-        predicted = _predicted(base, scaled, time, text, request.guidance)
-        latents = sampler.step(predicted, time, latents, **extra).prev_sample
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # diffusers' samplers convert to numpy in a way that numpy 2 dislikes
+        sampler = _sampler(request.sampler, config)
+        sampler.set_timesteps(request.steps)
+        latents = latents * float(sampler.init_noise_sigma)
+        extra = {"generator": dice} if request.sampler in ("ddim", "euler_a") else {}
+        for time in sampler.timesteps:
+            check()
+            predicted = _predicted(base, sampler.scale_model_input(latents, time), time, text, request.guidance)
+            latents = sampler.step(predicted, time, latents, **extra).prev_sample
     with on_device(base.vae, base.device):
         pixels = base.family.decode_latents(base, latents.to(base.device))[0]
     return _as_image(pixels)
@@ -153,7 +156,7 @@ def _sampler(name: str, config: TrainingConfig) -> Any:
         "rescale_betas_zero_snr": config.loss.zero_terminal_snr,
     }
     if name == "ddim":
-        settings |= {"clip_sample": False, "set_alpha_to_one": False}
+        settings |= {"clip_sample": False, "set_alpha_to_one": True}
     return makers[name](**settings)
 
 

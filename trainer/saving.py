@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from hashlib import sha256
+from math import ceil
 from pathlib import Path
 
 import torch
@@ -20,6 +22,8 @@ MODEL_NAME = "model"
 """Where LoRAs lie in a run folder."""
 LENGTH_BYTES = 8
 """A safetensors file begins with its header's length."""
+ALIGNMENT = 8
+"""Weights begin at a multiple of this."""
 LEGACY_START, LEGACY_END = 0x100000, 0x110000
 """The bytes of a file that A1111's first hash looked at."""
 
@@ -114,6 +118,10 @@ def _data_start(file: bytes) -> int:
 
 
 def _padded(file: bytes, header_bytes: int) -> bytes:
+    """The same file with its metadata in order (safetensors shuffles it) and its header filled up."""
     start = _data_start(file)
-    length = max(start, header_bytes) - LENGTH_BYTES
-    return length.to_bytes(LENGTH_BYTES, "little") + file[LENGTH_BYTES:start].ljust(length) + file[start:]
+    header = json.loads(file[LENGTH_BYTES:start])
+    metadata = dict(sorted(header.pop("__metadata__").items()))
+    text = json.dumps({"__metadata__": metadata, **header}, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    length = max(ceil(len(text) / ALIGNMENT) * ALIGNMENT, header_bytes - LENGTH_BYTES)
+    return length.to_bytes(LENGTH_BYTES, "little") + text.ljust(length) + file[start:]

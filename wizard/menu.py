@@ -106,8 +106,14 @@ class Menu:
         )  # fmt: skip
         return Question(
             "menu", "What now?", "choice", options=tuple(Option(*option) for option in options),
-            default="train" if self._saved is None else "quit",
+            default=self._next_likely(),
         )  # fmt: skip
+
+    def _next_likely(self) -> str:
+        """What most people do next."""
+        if self._saved is not None:
+            return "quit"
+        return "save" if self._talk.said.get("machine") == "other" else "train"
 
     def _settle(self, talk: Talk) -> None:
         """Make the plan; on a LoraError everything stays as it was."""

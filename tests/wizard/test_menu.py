@@ -227,3 +227,13 @@ def test_values_are_typed_as_they_are_read() -> None:
 def test_only_settings_of_a_fixed_choice_have_fixed_values() -> None:
     assert fixed_values(bool) == ("true", "false")
     assert fixed_values(int) == ()
+
+
+def test_a_plan_for_another_machine_is_saved_rather_than_trained_here() -> None:
+    ask = ScriptedAsk(default, default)
+    done = Done()
+
+    Menu(TALK.saying("machine", "other").saying("vram", "12GiB"), ask, make_desk(done)).go()
+
+    assert [question.default for question in ask.asked] == ["save", "quit"]
+    assert not done.trained

@@ -59,8 +59,8 @@ def new(run: Path | None = None, request: Request | None = None) -> None:
     ask, session = TerminalAsk(), Session()
     try:
         converse(ask, session, run=run, request=request, world=real_world())
-    except KeyboardInterrupt:
-        say(f"\n{KEPT}" if session.load() else "\nInterrupted.")
+    except KeyboardInterrupt as interrupted:  # a training that was interrupted says itself what is saved
+        say("\n" + (str(interrupted) or (KEPT if session.load() else "Interrupted.")))
         raise SystemExit(130) from None
 
 

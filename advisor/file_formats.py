@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +23,6 @@ class ForeignFormat:
     mend: str
 
 
-_CONVERT = "nothing in it was opened; `loracle convert` makes a .safetensors file of it"
 _PICKLE = "a pickle (.ckpt, .pt or .bin by its content), which can run any code when it is opened"
 _UNPACK = "unpack it and give the .safetensors file"
 _DOWNLOAD = "download the model again, signed in if its page asks for it"
@@ -58,13 +60,38 @@ class Foreign:
 def foreign_format(path: Path, head: bytes) -> Foreign | None:
     """What `path` is, by its first bytes; None when the table does not know it."""
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return Foreign(_PICKLE, _CONVERT, is_pickle=True) if _holds_pickle(path) else Foreign("a zip archive", _UNPACK)
+        return _pickle(path) if _holds_pickle(path) else Foreign("a zip archive", _UNPACK)
     if _starts_as_pickle(head):
-        return Foreign(_PICKLE, _CONVERT, is_pickle=True)
+        return _pickle(path)
     for row in FORMATS:
         if head[row.offset : row.offset + len(row.magic)] == row.magic:
             return Foreign(row.what, row.mend)
     return None
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether the file is a pickle by its content; False where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            found = foreign_format(path, file.read(HEAD_BYTES))
+    except (OSError, ValueError):
+        return False
+    return found is not None and found.is_pickle
+
+
+def convert_command(path: Path) -> str:
+    """The command that makes a .safetensors file of a pickle, for the shell of this system."""
+    if sys.platform == "win32":
+        return f'loracle convert "{path}"' if re.search(r"[^\w.:\\/-]", str(path)) else f"loracle convert {path}"
+    return f"loracle convert {shlex.quote(str(path))}"
+
+
+def _pickle(path: Path) -> Foreign:
+    misnamed = path.suffix.lower() == ".safetensors"
+    named = path.with_suffix(".ckpt") if misnamed else path
+    first = f"rename it to {named.name}, then " if misnamed else ""
+    mend = f"nothing in it was opened; {first}`{convert_command(named)}` makes a .safetensors file of it"
+    return Foreign(_PICKLE, mend, is_pickle=True)
 
 
 def _starts_as_pickle(head: bytes) -> bool:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from advisor.errors import ModelError
+from advisor.file_formats import convert_command
 from trainer.clip_text import text_root
 from trainer.weights import fill, fill_positions, open_weights, refuse_unexpected
 
@@ -78,7 +79,8 @@ def weight_files(folder: Path) -> list[Path]:
             if index.is_file():
                 shards = read_json(index).get("weight_map", {})
                 return sorted({folder / Path(str(name)).name for name in shards.values()})
-    hint = "convert its .bin files with `loracle convert`" if any(folder.glob("*.bin")) else "copy the folder anew"
+    pickles = sorted(folder.glob("*.bin"))
+    hint = f"`{convert_command(pickles[0])}` makes one" if pickles else "copy the folder anew"
     raise ModelError(f"{folder} holds no .safetensors weights: {hint}")
 
 

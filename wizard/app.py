@@ -151,6 +151,22 @@ def identify(file: Annotated[str, typer.Argument(metavar="FILE")], as_json: Json
         command(file, as_json=as_json)
 
 
+@app.command(short_help="Make a .safetensors file of a .ckpt.")
+def convert(
+    file: Annotated[str, typer.Argument(metavar="FILE.ckpt", help="A model saved as a pickle: .ckpt, .pt, .bin.")],
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE.safetensors", help="The new file.  [default: beside the old]")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to reading a pickle, without being asked.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the weights of a pickled model as a .safetensors file; whatever else is in it is refused by name."""
+    from wizard.commands.convert import convert as command
+
+    with told():
+        command(file, out=out, yes=yes, as_json=as_json)
+
+
 @app.command(short_help="Look through a folder of pictures.")
 def check(folder: Annotated[str, typer.Argument(metavar="DIR")], as_json: Json = False) -> None:
     """Look through a folder of pictures: sizes, captions, and what is wrong with them."""

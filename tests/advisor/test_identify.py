@@ -13,6 +13,7 @@ from advisor.checkpoint import Identity
 from advisor.errors import ModelError
 from advisor.families import FAMILIES, family
 from advisor.families.sd2 import PREDICTION_TENSOR
+from advisor.file_formats import convert_command
 from advisor.identify import identify
 from tests import ldm_layout
 from tests.headers import Shapes, write_model
@@ -415,10 +416,13 @@ def test_what_is_no_base_model_is_named_for_what_it_is(
 
 
 def test_a_pickle_is_sent_to_convert(tmp_path: Path) -> None:
-    (tmp_path / "model.safetensors").write_bytes(pickle.dumps({"state_dict": 1}, protocol=2))
+    path = tmp_path / "model.ckpt"
+    path.write_bytes(pickle.dumps({"state_dict": 1}, protocol=2))
 
-    with pytest.raises(ModelError, match=r"`loracle convert` makes a \.safetensors file of it"):
-        identify(tmp_path / "model.safetensors")
+    with pytest.raises(ModelError) as error:
+        identify(path)
+
+    assert f"`{convert_command(path)}` makes a .safetensors file of it" in str(error.value)
 
 
 def test_a_file_without_tensors_is_refused(tmp_path: Path) -> None:

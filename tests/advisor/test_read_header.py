@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from advisor.errors import ModelError
+from advisor.file_formats import convert_command
 from advisor.read_header import Header, TensorInfo, parse_header, read_floats, read_header
 from tests.headers import entries, write_model, write_raw
 
@@ -170,7 +171,7 @@ def test_a_torch_zip_is_a_pickle_whatever_its_name_and_is_not_opened(tmp_path: P
     message = refusal(path)
 
     assert "pickle" in message
-    assert "`loracle convert`" in message
+    assert convert_command(path.with_suffix(".ckpt")) in message
     assert not (tmp_path / "opened").exists()
 
 

@@ -1,0 +1,165 @@
+"""`loracle convert`: a pickled checkpoint's weights as a .safetensors file, after a yes and in a process of its own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wizard.output import is_terminal, print_json, say, show
+from wizard.paths import absolute_path
+
+if TYPE_CHECKING:
+    from wizard.questions import Ask
+
+SUFFIX = ".safetensors"
+PICKLE_SUFFIXES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
+"""These give way to SUFFIX in the new file's name; what else follows a point there belongs to it."""
+TRANSFORMERS_NAMES = {"pytorch_model": "model", "pytorch_model.fp16": "model.fp16"}
+"""What a text encoder's pickle is called in a diffusers folder, and its safetensors file."""
+
+WARNING = (
+    "{source} is a pickle, the old format for models. A pickle is a small program: most programs that open one do "
+    "whatever it says, and somebody may have put more into it than a model.\n"
+    "Loracle does not run it. It first reads the list of what the file asks for and refuses anything but weights, by "
+    "name; then it takes out the numbers, in a process of its own, and writes them to a .safetensors file, which can "
+    "hold nothing else. The old file stays as it is.\n"
+    "No check is perfect, so go on only if you know where the file comes from; if its page offers a .safetensors file, "
+    "take that instead.\n"
+)
+"""Told before the yes."""
+
+
+def convert(file: str, *, out: str | None = None, yes: bool = False, as_json: bool = False) -> None:
+    """Convert it, and tell what it is.
+
+    Args:
+        out: the new file, or a folder for it; None: beside the old one.
+        yes: the user has agreed to reading a pickle.
+
+    Raises:
+        LoraError: it is no pickle, nobody agreed, it was refused, or the new file cannot be written.
+        KeyboardInterrupt: the user ended it; nothing was written.
+    """
+    source = absolute_path(file)
+    refuse_other_files(source)
+    target = converted_path(source, out)
+    ask = _ask() if is_terminal() and not as_json else None
+    agree(source, ask, yes=yes)
+    agree_to_replace(target, ask)
+    from wizard.conversion import run_conversion
+
+    finished = run_conversion(source, target, say=say if as_json or not is_terminal() else show)
+    _tell(target, finished, as_json=as_json)
+
+
+def refuse_other_files(path: Path) -> None:
+    """Check that it is a pickle by its content, and not called .safetensors.
+
+    Raises:
+        ModelError: it is something else; for a folder, the pickles in it are named.
+    """
+    from advisor.errors import ModelError
+    from advisor.file_formats import convert_command, is_pickle
+    from advisor.read_header import read_header
+
+    if path.is_dir():
+        pickles = sorted(path.glob("*/*.bin")) + sorted(path.glob("*.bin"))
+        commands = "".join(f"\n  {convert_command(pickle)}" for pickle in pickles)
+        raise ModelError(
+            f"{path} is a folder: " + (f"convert its files one by one:{commands}" if pickles else "give a file in it")
+        )
+    try:
+        read_header(path)
+    except ModelError:
+        if not is_pickle(path) or path.suffix.lower() == SUFFIX:
+            raise
+        return
+    raise ModelError(f"{path} is a safetensors file already: there is nothing to convert; use it as it is")
+
+
+def converted_path(source: Path, out: str | None) -> Path:
+    """Where the new file goes.
+
+    Raises:
+        LoraError: it would not be called .safetensors, or be the old file itself.
+    """
+    from advisor.errors import LoraError
+
+    stem = source.stem if source.suffix.lower() in PICKLE_SUFFIXES else source.name
+    target = source.with_name(TRANSFORMERS_NAMES.get(stem, stem) + SUFFIX)
+    if out is not None:
+        given = absolute_path(out)
+        target = given / target.name if given.is_dir() else given
+    if target.suffix.lower() != SUFFIX:
+        raise LoraError(f"--out is {target}: it must end in {SUFFIX}, since other programs go by that")
+    if target == source or (target.exists() and target.samefile(source)):
+        raise LoraError(f"--out is {target}, the file itself: name another one, so that the old one stays")
+    if target.is_dir():
+        raise LoraError(f"--out is {target}, a folder: name a file in it")
+    return target
+
+
+def agree(source: Path, ask: Ask | None, *, yes: bool) -> None:
+    """Get the user's explicit yes to reading a pickle.
+
+    Raises:
+        LoraError: there is none.
+    """
+    from advisor.errors import LoraError
+    from wizard.questions import choice
+
+    if yes:
+        return
+    if ask is None:
+        raise LoraError(
+            WARNING.format(source=source) + "Nobody is there to be asked: if you agree, run it again with --yes."
+        )
+    ask.tell(WARNING.format(source=source))
+    question = choice(
+        "convert", "Convert it?", ("no", "No, leave it"), ("yes", "Yes, take out its weights"), back=False
+    )  # fmt: skip
+    if ask(question) != "yes":
+        raise LoraError("Nothing was opened and nothing written.")
+
+
+def agree_to_replace(target: Path, ask: Ask | None) -> None:
+    """Get a yes to replacing a file that is there already; `--yes` does not cover this.
+
+    Raises:
+        LoraError: there is none.
+    """
+    from advisor.errors import LoraError
+    from wizard.questions import choice
+
+    if not target.exists():
+        return
+    mend = "name another with --out, or delete it first"
+    if ask is None:
+        raise LoraError(f"{target} is there already, and it is not replaced unasked: {mend}")
+    question = choice(
+        "replace", f"{target.name} is there already. Replace it?", ("no", "No"), ("yes", "Yes"), back=False
+    )  # fmt: skip
+    if ask(question) != "yes":
+        raise LoraError(f"{target} stays as it is: {mend}")
+
+
+def _ask() -> Ask:
+    from wizard.ask import TerminalAsk
+
+    return TerminalAsk()
+
+
+def _tell(target: Path, finished: dict[str, Any], *, as_json: bool) -> None:
+    """Say what the new file is, as `loracle identify` sees it, and what was left out."""
+    from advisor.identify import identify
+    from advisor.plan_document import plain_value
+    from wizard.commands.identify import identity_document, identity_lines
+
+    identity = identify(target)
+    if as_json:
+        document = identity_document(plain_value(asdict(identity)), is_lora=identity.kind == "lora")
+        told = {key: finished[key] for key in ("path", "num_tensors", "sha256_of_source", "notes")}
+        print_json({**told, "identity": document})
+        return
+    show("\n".join([f"Written: {target}", identity_lines(identity), *finished["notes"]]))

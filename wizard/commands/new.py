@@ -80,15 +80,7 @@ def converse(
     """
     ask.tell(WELCOME)
     kept = _taken_up(ask, session)
-    start = Talk(settings=kept.settings)
-    given: dict[str, str] = {}
-    if request is not None:
-        from wizard.request import chosen_settings
-
-        start = Talk(settings={**kept.settings, **chosen_settings(request.settings)})
-        given = request.given()
-    advice = given.pop("advice", None) or kept.answers.get("advice")
-    start = start.saying("advice", advice) if advice else start
+    start, given = _beginning(kept, request)
     keep = _Keeping(session, ask)
     interview = Interview(STEPS, world, ask, start=start, given=given, drafts=kept.answers, keep=keep)
     talk = interview.run()
@@ -111,6 +103,19 @@ def converse(
         interview.settled(menu.talk)
         interview.back()
         talk = interview.run()
+
+
+def _beginning(kept: Kept, request: Request | None) -> tuple[Talk, dict[str, str]]:
+    """What is known before the first question, and the command line's answers to questions."""
+    settings, given = dict(kept.settings), dict[str, str]()
+    if request is not None:
+        from wizard.request import chosen_settings
+
+        settings |= chosen_settings(request.settings)
+        given = request.given()
+    start = Talk(settings=settings)
+    advice = given.pop("advice", None) or kept.answers.get("advice")
+    return (start.saying("advice", advice) if advice else start), given
 
 
 def _mended(interview: Interview, talk: Talk, ask: Ask) -> Talk:

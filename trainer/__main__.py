@@ -14,6 +14,7 @@ from pathlib import Path
 from advisor.config_file import config_file, read_config
 from advisor.errors import LoraError
 from trainer.events import Events
+from trainer.failure_codes import failure_code
 from trainer.interrupts import Interrupt, Interrupted
 
 DEFECT = 1
@@ -48,8 +49,6 @@ def _train(run: Path, given: argparse.Namespace, events: Events) -> int:
                 board()
         return 0
     except LoraError as error:
-        from trainer.failures import failure_code
-
         events.send("failed", code=failure_code(error), message=str(error))
         return _tell(error)
     except (Interrupted, KeyboardInterrupt) as error:

@@ -25,7 +25,7 @@ from trainer.demo_assets import HELD_OUT_FOLDER, RESULT_PATH
 from trainer.demo_score import ScoreData, leak, mean_identity, obedience, read_score_data
 from trainer.devices import use_threads
 from trainer.events import Events
-from trainer.failures import failure_code
+from trainer.failure_codes import failure_code
 from trainer.network import Network
 from trainer.sampling import Request, draw
 

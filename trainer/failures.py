@@ -5,40 +5,16 @@ from __future__ import annotations
 import torch
 
 from advisor.config import TrainingConfig
-from advisor.errors import (
-    ConfigError,
-    ConfigErrors,
-    DatasetError,
-    HardwareError,
-    LoraError,
-    ModelError,
-    OutOfMemory,
-    RunError,
-    TrainingStopped,
-)
+from advisor.errors import OutOfMemory, TrainingStopped
 
-CODES: tuple[tuple[type[LoraError], str], ...] = (
-    (OutOfMemory, "out_of_memory"),
-    (TrainingStopped, "training_stopped"),
-    (ConfigError, "config"),
-    (ConfigErrors, "config"),
-    (DatasetError, "dataset"),
-    (ModelError, "model"),
-    (HardwareError, "hardware"),
-    (RunError, "run"),
-)
-"""What `failed` events call each kind of error; the first that fits."""
-
+TRAINING = "training"
+"""What is being done while steps are made; the batch counts only then."""
+LOADING = "loading the base model"
 OUT_OF_MEMORY_SIGNS = (
     "out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED",
     "OUT_OF_DEVICE_MEMORY", "OUT_OF_HOST_MEMORY",
 )  # fmt: skip
 """What messages of torch's backends have in common when memory runs out."""
-
-
-def failure_code(error: LoraError) -> str:
-    """The code of an error in a `failed` event."""
-    return next((code for kind, code in CODES if isinstance(error, kind)), "error")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -52,16 +28,16 @@ def out_of_memory(config: TrainingConfig, device: torch.device, where: str) -> O
     """The error that says what to change, the least harmful first.
 
     Args:
-        where: what ran out of memory, e.g. `training`.
+        where: what was being done, e.g. `TRAINING`.
     """
     what = "the machine has no memory left" if device.type == "cpu" else "the graphics card has no memory left"
-    ways = list[str]()
-    if config.schedule.batch_size > 1:
+    ways, is_step = list[str](), where == TRAINING
+    if is_step and config.schedule.batch_size > 1:
         ways.append("schedule.batch_size 1, with schedule.gradient_accumulation as much larger (same result, slower)")
-    if not config.memory.gradient_checkpointing:
+    if is_step and not config.memory.gradient_checkpointing:
         ways.append("memory.gradient_checkpointing true (same result, about 70 % slower)")
     smaller = config.dataset.resolution_px - 64
-    if smaller >= config.dataset.min_bucket_px:
+    if where != LOADING and smaller >= config.dataset.min_bucket_px:
         ways.append(f"dataset.resolution_px {smaller} (smaller pictures, less detail)")
     ways.append("or close other programs that use the same memory")
     size = f"{config.dataset.resolution_px} px, batch {config.schedule.batch_size}, rank {config.network.rank}"

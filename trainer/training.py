@@ -25,7 +25,7 @@ from trainer.dataset import TrainingSet, write_manifest
 from trainer.devices import Place, choose_place, free_memory, peak_memory_bytes, usable_gpu, use_threads
 from trainer.duties import RunDuties
 from trainer.events import Events
-from trainer.failures import is_out_of_memory, out_of_memory
+from trainer.failures import LOADING, TRAINING, is_out_of_memory, out_of_memory
 from trainer.families.family import BaseModel
 from trainer.interrupts import Interrupt
 from trainer.latents import FreshLatents, Latents, cache_latents
@@ -65,7 +65,7 @@ class Training:
         self._run, self._config, self._events, self._interrupt = run, config, events, interrupt
         self._states = States(run)
         self._started = time.time()
-        self._doing = "loading the base model"
+        self._doing = LOADING
 
     def execute(self, options: Options) -> None:
         """Train, save and check.
@@ -96,7 +96,7 @@ class Training:
             stepper = self._stepper(material, groups, length, state)
             duties = self._duties(stepper, pictures, length, hashes, state)
             loop = Loop(config, pictures, stepper, duties.table(), events=self._events, interrupt=self._interrupt)
-            self._doing = "training"
+            self._doing = TRAINING
             position = loop.run(state.position if state else Position())
             self._doing = "saving and checking the LoRA"
             lora = duties.save_last(position)

@@ -89,6 +89,13 @@ class DatasetReport:
             return False
         return sum(len(tag.split()) for tag in tags) / len(tags) <= MOST_WORDS_IN_A_TAG
 
+    @cached_property
+    def common_first_tag(self) -> str:
+        """The tag that most captions begin with: where people put the trigger word; empty if there is none."""
+        first = Counter(picture.caption.split(",")[0].strip() for picture in self.pictures if picture.caption)
+        tag, count = max(first.items(), key=lambda item: item[1], default=("", 0))
+        return tag if count > SHARE_OF_A_TRIGGER * self.num_images and len(tag.split()) == 1 else ""
+
     def num_with_trigger(self, trigger: str) -> int:
         """Captions that hold the trigger word, whatever its case."""
         word = trigger.strip().casefold()
@@ -97,3 +104,6 @@ class DatasetReport:
 
 MOST_WORDS_IN_A_TAG = 3.0
 """Booru tags average under two words; parts of sentences between commas four and more."""
+
+SHARE_OF_A_TRIGGER = 0.6
+"""A tag in front of more captions than this share is taken for the trigger word."""

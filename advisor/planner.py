@@ -127,5 +127,7 @@ def _decision(facts: Facts, config: TrainingConfig, path: str, advised: tuple[Ad
 def _reason_of_choice(path: str, value: object, advised: tuple[Advice, Source] | None) -> str:
     if advised is not None and advised[0].value != value:
         return f"you chose it; the rules would take {shown(advised[0].value)}: {advised[0].reason}"
+    if advised is not None:
+        return f"you chose it, and the rules would too: {advised[0].reason}"
     meaning = str(setting_field(path).description or path).split("\n")[0]
     return f"you chose it, and it stands: {meaning[:1].lower()}{meaning[1:].rstrip('.')}"

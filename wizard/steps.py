@@ -65,7 +65,14 @@ def _take_name(talk: Talk, world: World, answer: str) -> tuple[Talk, str]:  # no
 
 
 def _ask_trigger(talk: Talk, world: World) -> Question:  # noqa: ARG001
-    return replace(q.TRIGGER, default=talk.said.get("name", ""))
+    """Proposed is what the captions begin with already, unless that is a word like any other tag; else the name."""
+    found = talk.report.common_first_tag if talk.report else ""
+    proposed = "" if found in COMMON_FIRST_TAGS else found
+    return replace(q.TRIGGER, default=proposed or talk.said.get("name", ""))
+
+
+COMMON_FIRST_TAGS = ("1girl", "1boy", "1other", "solo", "masterpiece", "girl", "boy", "woman", "man")
+"""What taggers put in front of everything; no trigger."""
 
 
 def _take_trigger(talk: Talk, world: World, answer: str) -> tuple[Talk, str]:  # noqa: ARG001

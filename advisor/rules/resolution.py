@@ -25,6 +25,8 @@ def resolution_px(facts: Facts, config: TrainingConfig) -> Advice:
         more = (
             "a high card has room for a little more detail than 512"
             if value > 512
+            else "what these bases were taught at"
+            if preset == "cpu"
             else f"what a {preset} card does well"
         )
         return Advice(value, f"{more}; above 576 it costs a lot of memory and may harm")

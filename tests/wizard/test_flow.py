@@ -173,7 +173,7 @@ def test_an_sd1_model_that_does_not_tell_its_prediction_raises_no_question() -> 
 
 
 def test_a_name_is_proposed_by_the_folder() -> None:
-    report = make_dataset(root="/home/me/lora/Mira Fox/images")
+    report = make_dataset(root="/home/me/lora/Mira Fox/images", captions="1girl, smile")
     ask = ScriptedAsk("character", "/pictures", *HAPPY[2:4], default, default, "gpu:0")
 
     talk = interview(ask, world=make_world(reports={"/pictures": report}))
@@ -257,3 +257,23 @@ def test_a_guessed_lineage_that_is_denied_is_a_choice() -> None:
     talk = interview(ScriptedAsk(*HAPPY), world=world)
 
     assert facts_of(talk, world, Machine()).answers.settings == {"model.lineage": "none"}
+
+
+@pytest.mark.parametrize(
+    ("captions", "proposed"),
+    [
+        ("zoe_v2, 1girl, smile", "zoe_v2"),
+        (["zoe_v2, smile", "zoe_v2, sad", "outdoors, smile"], "zoe_v2"),
+        ("1girl, zoe_v2, smile", "Mira_Fox"),
+        ("a girl at the sea, smile", "Mira_Fox"),
+        (["a, smile", "b, smile", "c, smile"], "Mira_Fox"),
+        (None, "Mira_Fox"),
+    ],
+)
+def test_the_trigger_that_captions_begin_with_is_proposed(captions: Any, proposed: str) -> None:
+    world = make_world(reports={"/pictures": make_dataset(captions=captions)})
+    ask = ScriptedAsk(*HAPPY[:4], "Mira_Fox", "x", "gpu:0")
+
+    interview(ask, world=world)
+
+    assert next(question.default for question in ask.asked if question.key == "trigger") == proposed

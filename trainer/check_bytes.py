@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from advisor.errors import ModelError
+from trainer.pickle_scan import printable
 
 PIECE_BYTES = 4 * 1024**2
 
@@ -65,8 +66,8 @@ def _wrong_part(path: Path, told: Callable[[int], None]) -> str | None:
                     for piece in _pieces(part):
                         done += len(piece)
                         told(done)
-            except (zipfile.BadZipFile, EOFError):
-                return member.filename
+            except (zipfile.BadZipFile, EOFError, ValueError, RuntimeError):
+                return printable(member.filename)
     return None
 
 

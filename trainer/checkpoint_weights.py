@@ -14,7 +14,7 @@ from torch import Tensor
 from advisor.errors import ModelError
 from advisor.units import counted
 from trainer.pickle_names import LEFT_OUT, PLAIN_TABLES
-from trainer.pickle_scan import DAMAGED, Scan
+from trainer.pickle_scan import DAMAGED, Scan, printable
 from trainer.weights import named
 from trainer.write_safetensors import DTYPE_NAMES
 
@@ -62,7 +62,7 @@ def load_checkpoint(path: Path, scan: Scan) -> Checkpoint:
         if isinstance(value, Tensor) and is_plain(value) and is_plain_name(name):
             kept[name] = value.detach()
         else:
-            others.append(str(name)[:80] if is_plain_name(name) else ascii(name)[:80])
+            others.append(printable(str(name)))
     if others:
         notes.append(f"Left out, since they are no plain tensors: {named(others)}.")
     notes += _drop_averages(kept)
@@ -104,9 +104,13 @@ def _load(path: Path, scan: Scan) -> object:
         except MemoryError as error:
             raise ModelError(f"{path} does not fit into the free memory (RAM): close other programs") from error
         except Exception as error:  # whatever a damaged or hostile file makes torch stumble over
-            first = str(error).strip().splitlines()[:1]
-            told = first[0][:200] if first else type(error).__name__
-            raise ModelError(f"{path} cannot be read as weights ({told}): {DAMAGED}") from error
+            raise ModelError(f"{path} cannot be read as weights ({_reason(error)}): {DAMAGED}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Torch's own reason, without the advice around it."""
+    text = str(error).partition("WeightsUnpickler error: ")[2] or str(error) or type(error).__name__
+    return printable(text.strip().splitlines()[0]) if text.strip() else type(error).__name__
 
 
 def _plain_table(*_: object) -> dict[object, object]:
@@ -123,12 +127,12 @@ def _table(loaded: object, path: Path) -> tuple[Mapping[Any, Any], list[str]]:
     for key in TABLES:
         table = loaded.get(key)
         if isinstance(table, dict) and _has_tensors(table):
-            beside = [str(name)[:80] for name in loaded if name != key]
+            beside = [printable(str(name)) for name in loaded if name != key]
             return table, [f"Left out, as it lies beside the weights: {named(beside)}."] if beside else []
     if not _has_tensors(loaded):
+        found = named([printable(str(key)) for key in loaded])
         raise ModelError(
-            f"{path} holds no weights where checkpoints have them (found: {named([ascii(key) for key in loaded])}): "
-            "choose another file"
+            f"{path} holds no weights where checkpoints have them (found: {found or 'nothing'}): choose another file"
         )
     return loaded, []
 

@@ -108,14 +108,16 @@ def _write(source: Path, out: Path, tensors: Mapping[str, Any], metadata: Mappin
 
 
 def _warning(not_finite: Sequence[str]) -> list[str]:
+    from trainer.pickle_scan import printable
     from trainer.weights import named
 
     if not not_finite:
         return []
+    names = named([printable(name) for name in not_finite])
     what = "tensor holds" if len(not_finite) == 1 else "tensors hold"
     return [
         f"Careful: {len(not_finite):,} {what} numbers that are not finite (NaN or infinity), as in the file it was "
-        f"made from: {named(not_finite)}. Pictures may come out black; look for another copy of this model."
+        f"made from: {names}. Pictures may come out black; look for another copy of this model."
     ]
 
 

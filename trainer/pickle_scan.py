@@ -6,6 +6,7 @@ then the storages' bytes. `torch.load` takes the one or the other by the first f
 
 from __future__ import annotations
 
+import errno
 import io
 import pickletools
 import zipfile
@@ -27,6 +28,7 @@ LEGACY_PICKLES = 5
 LEGACY_START = bytes.fromhex("8a0a6cfc9c46f9206aa850192e")
 """The mark: the number 0x1950A86A20F9469CFC6C, after the pickle's protocol."""
 SHOWN = 5
+LONGEST_NAME = 100
 
 INSTRUCTIONS = frozenset(
     {
@@ -67,7 +69,9 @@ def scan_file(path: Path) -> Scan:
             file.seek(0)
             raw = _zip_pickle(path) if is_zip else file.read(MOST_PICKLE_BYTES)
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}; check the path and the disk") from error
+        # EINVAL: the archive's own table sends its reader to a place before the file's start.
+        mend = DAMAGED if error.errno == errno.EINVAL else "check the path and the disk"
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}; {mend}") from error
     of_torch = is_zip or raw[2 : 2 + len(LEGACY_START)] == LEGACY_START
     names = _scan(path, io.BytesIO(raw), LEGACY_PICKLES if of_torch and not is_zip else 1)
     if not of_torch:
@@ -140,6 +144,11 @@ def modern_name(module: str, name: str = "") -> str:
     return f"{module}.{name}"
 
 
+def printable(text: str) -> str:
+    """A name out of a file, short and without what could steer a terminal."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:LONGEST_NAME])
+
+
 def _refuse_names(path: Path, names: set[str]) -> None:
     refused = {name for name in names if not is_allowed(name)}
     hostile = {name for name in refused if is_hostile(name)}
@@ -181,8 +190,8 @@ def _checked(path: Path, members: Sequence[zipfile.ZipInfo], file_bytes: int) ->
     packed = next((m for m in members if m.compress_type != zipfile.ZIP_STORED or m.flag_bits & 1), None)
     if packed is not None:
         raise ModelError(
-            f"{path} was packed anew: {packed.filename} in it is compressed or locked, which torch.save never does; "
-            "take the original file"
+            f"{path} was packed anew: {printable(packed.filename)} in it is compressed or locked, which torch.save "
+            "never does; take the original file"
         )
     claimed = sum(member.file_size for member in members)
     if claimed > file_bytes:
@@ -196,5 +205,5 @@ def _checked(path: Path, members: Sequence[zipfile.ZipInfo], file_bytes: int) ->
 
 
 def _listed(names: set[str]) -> str:
-    first = ", ".join(sorted(name[:80] for name in names)[:SHOWN])
+    first = ", ".join(sorted(printable(name) for name in names)[:SHOWN])
     return f"{first} and {len(names) - SHOWN} more" if len(names) > SHOWN else first

@@ -21,7 +21,7 @@ DTYPE_NAMES: Mapping[torch.dtype, str] = {
 }  # fmt: skip
 """What safetensors calls torch's dtypes."""
 
-PIECE_BYTES = 32 * 1024**2
+PIECE_BYTES = 8 * 1024**2
 """So much is written at once."""
 ALIGNMENT = 8
 

@@ -24,6 +24,9 @@ CHECKPOINTED_RESNET_BYTES, CHECKPOINTED_TRANSFORMER_BYTES = 9.35, 18.0
 TEXT_BYTES_PER_TOKEN_AND_WIDTH = 68
 """Kept by one layer of a trained text encoder for each token and channel, in half precision."""
 
+WEIGHT_AND_GRADIENT_BYTES, AVERAGE_BYTES = 8, 4
+"""For each trained weight, all float32: itself with its gradient, and the moving average where there is one."""
+
 CARD_OVERHEAD_BYTES = GIB // 2
 """The CUDA context and the libraries' workspaces."""
 
@@ -43,7 +46,7 @@ def vram_parts(config: TrainingConfig, structure: Structure) -> dict[str, int]:
         "denoiser": int(unet_parameters(structure) * per_weight),
         "text_encoder": int(text_parameters(structure) * _text_bytes(config)) if not config.memory.cache_text else 0,
         "vae": 0 if config.memory.cache_latents else int(vae_parameters(structure.vae) * 4),
-        "adapter": trained * 8 * (2 if config.loss.ema else 1),
+        "adapter": trained * (WEIGHT_AND_GRADIENT_BYTES + (AVERAGE_BYTES if config.loss.ema else 0)),
         "optimizer": int(trained * OPTIMIZER_BYTES.get(config.optimizer.name, 8)),
         "activations": _activation_bytes(config, structure) + _text_activation_bytes(config, structure),
         "overhead": CARD_OVERHEAD_BYTES if on_card else PROCESS_OVERHEAD_BYTES,

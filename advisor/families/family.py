@@ -9,6 +9,7 @@ from advisor.checkpoint import Prediction
 from advisor.errors import ModelError
 from advisor.families.mark import Mark, Tensors
 from advisor.families.structure import LoraTarget, Structure
+from advisor.families.unet_targets import num_blocks
 
 TargetMaker = Callable[[Structure, bool], tuple[LoraTarget, ...]]
 """(structure, with convolutions) -> layers, in kohya's order."""
@@ -47,6 +48,8 @@ class Family:
     """`ss_base_model_version` where the base predicts v, if it differs."""
     v_lora_architecture: str | None = None
     """`modelspec.architecture` of a LoRA where the base predicts v, if it differs."""
+    middle_blocks: int = 1
+    """As how many blocks kohya counts the U-Net's middle."""
     targets: TargetMaker | None = None
     read_structure: StructureReader | None = None
     read_variant: VariantReader | None = None
@@ -69,3 +72,7 @@ class Family:
         if self.targets is None:
             raise ModelError(f"the layers of {self.title} are not known to this version: choose an SD1.x base model")
         return self.targets(structure, conv)
+
+    def num_blocks(self, structure: Structure) -> int:
+        """How many blocks can have a rank or a learning rate of their own."""
+        return num_blocks(structure.unet, middle=self.middle_blocks)

@@ -90,3 +90,5 @@ class LoraTarget:
     out_features: int
     kernel: int = 0
     """0: a linear layer; 1 or 3: a convolution of that size."""
+    block: int | None = None
+    """Which of the U-Net's blocks it is in, counted as kohya counts rates for them: inputs, middle, outputs."""

@@ -48,11 +48,26 @@ def unet_units(unet: UNetStructure) -> Iterator[Unit]:
     yield from _up(unet)
 
 
+def num_blocks(unet: UNetStructure, *, middle: int) -> int:
+    """Blocks that kohya gives ranks and rates: the original code's input, middle and output blocks.
+
+    Args:
+        middle: as how many the middle counts.
+    """
+    return _num_inputs(unet) + middle + len(unet.block_out_channels) * (unet.layers_per_block + 1)
+
+
+def _num_inputs(unet: UNetStructure) -> int:
+    """The first convolution, the residual blocks and the samplers between levels."""
+    levels = len(unet.block_out_channels)
+    return 1 + levels * unet.layers_per_block + levels - 1
+
+
 def diffusers_targets(unet: UNetStructure, *, conv: bool) -> tuple[LoraTarget, ...]:
     """The layers kohya adapts in SD1 and SD2, named as diffusers names the modules."""
     units = sorted(unet_units(unet), key=_diffusers_order)
     return tuple(
-        _target(layer, f"lora_unet_{layer.path.replace('.', '_')}")
+        _target(layer, f"lora_unet_{layer.path.replace('.', '_')}", _block(unit, unet, middle=1))
         for unit in units
         for layer in _layers(unit, unet, conv)
     )
@@ -61,14 +76,24 @@ def diffusers_targets(unet: UNetStructure, *, conv: bool) -> tuple[LoraTarget, .
 def ldm_targets(unet: UNetStructure, *, conv: bool) -> tuple[LoraTarget, ...]:
     """The layers kohya adapts in SDXL, named as the original code names the modules."""
     return tuple(
-        _target(layer, f"lora_unet_{layer.ldm.replace('.', '_')}")
+        _target(layer, f"lora_unet_{layer.ldm.replace('.', '_')}", _block(unit, unet, middle=3))
         for unit in unet_units(unet)
         for layer in _layers(unit, unet, conv)
     )
 
 
-def _target(layer: _Layer, name: str) -> LoraTarget:
-    return LoraTarget(name, "unet", layer.path, layer.in_features, layer.out_features, layer.kernel)
+def _target(layer: _Layer, name: str, block: int) -> LoraTarget:
+    return LoraTarget(name, "unet", layer.path, layer.in_features, layer.out_features, layer.kernel, block)
+
+
+def _block(unit: Unit, unet: UNetStructure, *, middle: int) -> int:
+    """The unit's block, with the middle counted as one (SD1, SD2) or as three (SDXL)."""
+    section, place = unit.ldm.split(".")[:2]
+    if section == "input_blocks":
+        return int(place)
+    if section == "middle_block":
+        return _num_inputs(unet) + (int(place) if middle > 1 else 0)
+    return _num_inputs(unet) + middle + int(place)
 
 
 def _diffusers_order(unit: Unit) -> tuple[int, int, int]:

@@ -62,7 +62,7 @@ def test_a_target_has_its_module_path_and_widths() -> None:
 
     name = "lora_unet_up_blocks_1_attentions_2_transformer_blocks_0_attn2_to_k"
     path = "up_blocks.1.attentions.2.transformer_blocks.0.attn2.to_k"
-    assert by_name[name] == LoraTarget(name, "unet", path, 768, 1280)
+    assert by_name[name] == LoraTarget(name, "unet", path, 768, 1280, block=18)
     name = "lora_te_text_model_encoder_layers_11_mlp_fc2"
     assert by_name[name] == LoraTarget(name, "text_encoder", "text_model.encoder.layers.11.mlp.fc2", 3072, 768)
 
@@ -132,13 +132,13 @@ def test_no_two_targets_share_a_name_or_a_module() -> None:
         )
 
 
-def test_only_sd1_is_trained_for_now() -> None:
-    assert [name for name, known in FAMILIES.items() if known.trainable] == ["sd1"]
+def test_sd1_sd2_and_sdxl_are_trained() -> None:
+    assert sorted(name for name, known in FAMILIES.items() if known.trainable) == ["sd1", "sd2", "sdxl"]
 
 
 def test_a_family_that_is_not_trained_says_so_in_one_sentence() -> None:
-    assert why_not_trainable(family("sdxl")) == (
-        "SDXL is recognised, but this version trains SD1.x only: choose such a base model"
+    assert why_not_trainable(family("sdxl_refiner")) == (
+        "The SDXL refiner is recognised, but this version trains SD1.x, SD2.x and SDXL only: choose such a base model"
     )
     assert why_not_trainable(family("sd1")) == ""
 

@@ -82,6 +82,7 @@ SDXL = Family(
     standard=STANDARD,
     version="sdxl_base_v1-0",
     lora_architecture="stable-diffusion-xl-v1-base/lora",
+    middle_blocks=3,
     targets=_targets,
     read_structure=_structure,
     read_variant=_variant,

@@ -20,8 +20,10 @@ Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels; the last two lie outside, as in Pillow."""
 
 SCORE_FILE = Path(__file__).parent / "assets" / "demo" / "score.json"
-NEAR = 50.0
-"""Colours no farther apart than this (Euclidean, RGB of 0..255) count as the same; names lie 53 or more apart."""
+NEAR = 60.0
+"""A pixel no farther than this from a colour (Euclidean, RGB of 0..255) counts as near: the codec itself shifts some."""
+SAME_NAME = 50.0
+"""A region whose median is farther than this from all names' colours has none; names lie 53 or more apart."""
 
 
 class _Data(BaseModel):
@@ -115,7 +117,7 @@ def _colour_name(pixels: Pixels, colours: dict[str, Colour]) -> str | None:
     middle = np.median(pixels.astype(np.float64), axis=0)
     distances = {name: float(np.linalg.norm(middle - colour)) for name, colour in colours.items()}
     nearest = min(distances, key=distances.__getitem__)
-    return nearest if distances[nearest] <= NEAR else None
+    return nearest if distances[nearest] <= SAME_NAME else None
 
 
 def obedience(

@@ -1,0 +1,171 @@
+"""Reading another program's file as plain values: JSON (with comments, if need be), TOML or YAML; oddities are told."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import RunError
+
+MOST_BYTES = 1024 * 1024
+"""No honest JSON or TOML configuration is larger."""
+MOST_YAML_BYTES = 96 * 1024
+"""The YAML reader is slow, and a job is a few KB."""
+
+MARKS = (
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+"""First bytes of texts that are not UTF-8."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file's contents."""
+
+    tree: Any
+    notes: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()
+    """Keys that stand twice; the last counts."""
+
+
+def read_text(path: Path, most_bytes: int = MOST_BYTES) -> tuple[str, tuple[str, ...]]:
+    """A file's text, and what was odd about it.
+
+    Raises:
+        RunError: it cannot be read, or is larger than any configuration.
+    """
+    try:
+        if path.stat().st_size > most_bytes:
+            raise RunError(
+                f"{path} has more than {most_bytes // 1024} KiB, as no configuration has: name the right file"
+            )
+        data = path.read_bytes()[: most_bytes + 1]
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror or error}: check the path") from None
+    for mark, encoding in MARKS:
+        if data.startswith(mark):
+            return data.decode(encoding, "replace").lstrip("\ufeff"), (f"the file is {encoding.upper()}, not UTF-8",)
+    try:
+        return data.decode("utf-8-sig"), ()
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace"), ("the file is not UTF-8 and was read as Windows-1252",)
+
+
+def read_document(path: Path) -> Document:
+    """A file's contents as plain values; the format is told by the ending, else by the first letter.
+
+    Raises:
+        RunError: it cannot be read, or is none of JSON, TOML and YAML.
+    """
+    kind = _kind(path)
+    text, notes = read_text(path, MOST_YAML_BYTES if kind == "YAML" else MOST_BYTES)
+    if kind == "unknown":
+        kind = "JSON" if text.lstrip()[:1] in ("{", "[") else "TOML"
+    readers: dict[str, Callable[[str], Document]] = {"JSON": parse_json, "TOML": parse_toml, "YAML": parse_yaml}
+    try:
+        found = readers[kind](text)
+    except (ValueError, OverflowError) as error:
+        raise RunError(f"{path} is no valid {kind}: {_first_line(error)}: mend it, or save it anew") from None
+    except RecursionError:
+        raise RunError(f"{path} is nested too deeply to be a configuration: name the right file") from None
+    return Document(found.tree, (*notes, *found.notes), found.doubled)
+
+
+def parse_json(text: str) -> Document:
+    """JSON; comments and commas too many are taken out where it is not valid with them."""
+    doubled: list[str] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(items)
+        if len(found) < len(items):
+            seen: set[str] = set()
+            doubled.extend(name for name, _ in items if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        return found
+
+    def read(source: str) -> Any:
+        doubled.clear()
+        return json.loads(source, object_pairs_hook=pairs)
+
+    try:
+        return Document(read(text), doubled=tuple(dict.fromkeys(doubled)))
+    except ValueError:
+        tree = read(without_comments(text))
+    note = "it is no strict JSON: comments or commas too many were passed over"
+    return Document(tree, (note,), tuple(dict.fromkeys(doubled)))
+
+
+def parse_toml(text: str) -> Document:
+    """TOML."""
+    return Document(tomllib.loads(text.replace("\r\n", "\n")))
+
+
+def parse_yaml(text: str) -> Document:
+    """YAML without aliases and tags, which no job has and a hostile file would grow by.
+
+    Raises:
+        ValueError: it is no YAML, or has them.
+    """
+    import yaml
+
+    doubled: list[str] = []
+
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise ValueError("it holds an alias (*name), which a job does not need")
+            return super().compose_node(parent, index)
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            names = [key.value for key, _ in node.value if isinstance(key.value, str)]
+            doubled.extend({name for name in names if names.count(name) > 1} if len(names) < 500 else ())
+            return super().construct_mapping(node, deep)
+
+    try:
+        tree = yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(_first_line(error)) from None
+    except (AttributeError, TypeError, LookupError) as error:  # of values that only look like dates or numbers
+        raise ValueError(_first_line(error)) from None
+    return Document(_plain(tree), doubled=tuple(dict.fromkeys(doubled)))
+
+
+_PIECES = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])|(?m:^\s*#[^\n]*)', re.DOTALL)
+"""Texts (which stay), comments, and commas before a closing bracket."""
+
+
+def without_comments(text: str) -> str:
+    """JSON without what only readers need; twice, for a comma before a comment before a bracket."""
+    for _ in range(2):
+        text = _PIECES.sub(lambda found: found[0] if found[0].startswith('"') else " ", text)
+    return text
+
+
+def _plain(tree: Any) -> Any:
+    """Only what JSON has; keys as texts."""
+    if isinstance(tree, dict):
+        return {str(key): _plain(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_plain(value) for value in tree]
+    if tree is None or isinstance(tree, str | bool | int):
+        return tree
+    return tree if isinstance(tree, float) and math.isfinite(tree) else str(tree)
+
+
+def _kind(path: Path) -> str:
+    suffix = path.suffix.lower()
+    return {".json": "JSON", ".toml": "TOML", ".yaml": "YAML", ".yml": "YAML"}.get(suffix, "unknown")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or ["it cannot be read"]
+    where = next((line.strip() for line in lines if " line " in f" {line}"), "")
+    return " ".join(dict.fromkeys((lines[0][:200], where[:100]))).strip()

@@ -1,0 +1,100 @@
+"""Reading one value of a hand-edited file: numbers as text, yes and no in many ways; `ValueError` says why not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Reader = Callable[[Any], Any]
+
+NOTHING = frozenset({"", "none", "null"})
+"""Texts that stand for a value left out."""
+
+YES, NO = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
+
+LONGEST_TEXT = 20_000
+"""Characters; no honest setting is longer."""
+LONGEST_NUMBER = 40
+"""Characters of a number written as text."""
+
+
+def says_nothing(raw: Any) -> bool:
+    """Whether a value is as good as left out."""
+    return raw is None or (isinstance(raw, str) and raw.strip().lower() in NOTHING)
+
+
+def number(raw: Any) -> float:
+    """A finite number, also one written as text or with a decimal comma."""
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        raise ValueError("no number")
+    if isinstance(raw, str):
+        text = raw.strip()
+        if len(text) > LONGEST_NUMBER:
+            raise ValueError("no number")
+        raw = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+    try:
+        found = float(raw)
+    except (ValueError, OverflowError):
+        raise ValueError("no number") from None
+    if not math.isfinite(found):
+        raise ValueError("no finite number")
+    return found
+
+
+def whole(raw: Any) -> int:
+    """A whole number; `16.0` is one."""
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        if abs(raw) >= 2**63:
+            raise ValueError("larger than any setting")
+        return raw
+    found = number(raw)
+    if not found.is_integer():
+        raise ValueError("no whole number")
+    return int(found)
+
+
+def flag(raw: Any) -> bool:
+    """Yes or no."""
+    if isinstance(raw, bool):
+        return raw
+    word = str(raw).strip().lower() if isinstance(raw, str | int | float) else "?"
+    if word in YES or word == "1.0":
+        return True
+    if word in NO or word == "0.0":
+        return False
+    raise ValueError("neither yes nor no")
+
+
+def text(raw: Any) -> str:
+    """A text of a reasonable length."""
+    if isinstance(raw, bool) or not isinstance(raw, str | int | float):
+        raise ValueError("no text")
+    found = str(raw).strip()
+    if len(found) > LONGEST_TEXT or any("\ud800" <= letter <= "\udfff" for letter in found):
+        raise ValueError("too long, or no proper text")
+    return found
+
+
+def choice(names: Mapping[str, Any]) -> Reader:
+    """One of some names, whatever the case."""
+    lowered = {name.lower(): value for name, value in names.items()}
+
+    def read(raw: Any) -> Any:
+        word = text(raw).lower()
+        if word not in lowered:
+            raise ValueError("unknown here")
+        return lowered[word]
+
+    return read
+
+
+def numbers(raw: Any) -> tuple[float, ...]:
+    """Numbers in a list, or in a text with commas."""
+    if isinstance(raw, str):
+        raw = [part for part in raw.split(",") if part.strip()]
+    if not isinstance(raw, list | tuple):
+        raw = [raw]
+    if len(raw) > 1000:
+        raise ValueError("too many numbers")
+    return tuple(number(part) for part in raw)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from advisor.errors import LoraError, OutOfMemory
 from wizard.output import say
+from wizard.own_command import as_typed
 
 STOPPED = 3
 """Training stopped itself; also out of memory, as long as nothing is left to try."""
@@ -29,7 +30,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except LoraError as error:
-        say(str(error))
+        say(as_typed(str(error)))
         sys.exit(exit_code(error))
     except (KeyboardInterrupt, EOFError) as interrupted:
         say(str(interrupted) or "Interrupted.")

@@ -13,6 +13,7 @@ from advisor.facts import Facts
 from advisor.plan import Plan
 from advisor.units import shown
 from wizard.flow import Talk
+from wizard.own_command import own_command
 from wizard.paths import given_path
 from wizard.questions import BACK, Ask, Option, Question, Word
 from wizard.steps import checked_trigger
@@ -164,7 +165,7 @@ class Menu:
         self._desk.save(run, self._facts, self._plan)
         self._run = self._saved = run
         self._desk.forget()
-        self._ask.tell(f'Saved in {run}\nTrain it any time with: loracle train "{run}"')
+        self._ask.tell(f"Saved in {run}\nTrain it any time with: {own_command('train', run)}")
 
     def _train(self) -> bool:
         self._desk.train(self._saved_run())

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 NO_TERMINAL = (
     "There is no terminal to ask in. Without questions: "
-    "loracle plan --images DIR --model FILE --name NAME --out RUN, then loracle train RUN"
+    "`loracle plan --images DIR --model FILE --name NAME --out RUN`, then `loracle train RUN`"
 )
 
 WELCOME = "Loracle: a few questions, then a LoRA. < goes back; Ctrl-C keeps your answers.\n\n"
 
-KEPT = "Your answers are kept; start `loracle` again to go on there."
+KEPT = "Your answers are kept; start it again to go on there."
 
 COUNT_SECONDS = 1.0
 """A scan that takes longer shows how far it is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wizard.output import print_json, say, show
+from wizard.own_command import own_command
 from wizard.request import Request, facts_of_request
 
 
@@ -14,11 +15,10 @@ def plan(request: Request, *, out: Path | None = None, as_json: bool = False) ->
     Raises:
         LoraError: something in the request is wrong; all of it is told.
     """
-    from advisor.probe import probe_hardware
-
     from advisor.identify import identify
     from advisor.plan_document import plan_document
     from advisor.planner import make_plan
+    from advisor.probe import probe_hardware
     from advisor.scan import scan
 
     facts = facts_of_request(
@@ -29,7 +29,7 @@ def plan(request: Request, *, out: Path | None = None, as_json: bool = False) ->
         from templates.run_folder import write_run
 
         write_run(out, facts, made)
-        say(f'Written to {out}; train it with: loracle train "{out}"')
+        say(f"Written to {out}; train it with: {own_command('train', out)}")
     if as_json:
         print_json(plan_document(facts, made))
         return

@@ -43,14 +43,14 @@ class Tokenizer:
 
     def __call__(self, captions: Sequence[str], chunks: int = 1) -> Tensor:
         """Token numbers [B, K, L], int64: cut or filled up to K * (L - 2) tokens, without regard to commas."""
-        rows = [self._chunks(self.pieces(caption), chunks) for caption in captions]
+        rows = [self.chunked(self.pieces(caption), chunks) for caption in captions]
         return torch.tensor(rows, dtype=torch.int64).view(len(captions), chunks, self.length)
 
     def pieces(self, caption: str) -> list[int]:
         """The caption's token numbers, however many, without marks."""
         return list(self.clip(caption, add_special_tokens=False, truncation=False, padding=False)["input_ids"])
 
-    def _chunks(self, pieces: list[int], chunks: int) -> list[list[int]]:
+    def chunked(self, pieces: list[int], chunks: int) -> list[list[int]]:
         """As one long line of start, pieces, end and padding, cut into chunks that each get marks of their own."""
         width = self.length - 2
         pieces = pieces[: chunks * width]
@@ -75,11 +75,12 @@ def clip_tokenizer(*, length: int, pad: str = END) -> Tokenizer:
     return _tokenizer(vocabulary, merges, length=length, pad=pad)
 
 
-def load_tokenizer(folder: Path, *, length: int) -> Tokenizer:
+def load_tokenizer(folder: Path, *, length: int, pad: str = END) -> Tokenizer:
     """The tokenizer of a diffusers folder's `tokenizer` subfolder.
 
     Args:
         length: places of the text encoder; a smaller `model_max_length` of the tokenizer stands.
+        pad: what the family fills up with, where the folder does not say.
 
     Raises:
         ModelError: a file is missing or no JSON of the right kind.
@@ -87,7 +88,7 @@ def load_tokenizer(folder: Path, *, length: int) -> Tokenizer:
     try:
         vocabulary, merges = _read_vocabulary(folder)
         settings = _read_json(folder / "tokenizer_config.json")
-        pad = _text(settings.get("pad_token"), END)
+        pad = _text(settings.get("pad_token"), pad)
         own_length = settings.get("model_max_length", length)
         return _tokenizer(vocabulary, merges, length=int(min(length, own_length)), pad=pad)
     except (OSError, ValueError, KeyError, TypeError) as error:

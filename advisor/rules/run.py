@@ -80,7 +80,8 @@ def lineage(facts: Facts, _: TrainingConfig) -> Advice:
     found = facts.model.lineage
     if found is None:
         return Advice(None, "neither metadata nor name tell a lineage: ruled as a general base")
-    return Advice(found, f"guessed from {facts.model.lineage_reason or 'its metadata and name'}; say so if it is wrong")
+    where = facts.model.lineage_reason or "its metadata and name speak of it"
+    return Advice(found, where if "model.lineage" in facts.answers.settings else f"{where}; say so if that is wrong")
 
 
 @rule(sets="model.clip_skip", source=COLAB)

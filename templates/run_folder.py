@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from advisor.plan_document import plan_document
 from pydantic import ValidationError
 
 from advisor.answers import Answers
@@ -20,6 +19,7 @@ from advisor.errors import RunError
 from advisor.facts import Facts
 from advisor.files import write_atomically
 from advisor.plan import Plan
+from advisor.plan_document import plan_document
 from templates.native import Pair, render_config
 from templates.paths import absolute
 from templates.render import render
@@ -55,12 +55,24 @@ def write_run(run: Path, facts: Facts, plan: Plan, *, overwrite: bool = False) -
         RunError: the folder has trained, is no folder, or cannot be written to.
         LoraError: a value cannot be written.
     """
-    _refuse_strangers(run, overwrite=overwrite)
     placed = placed_in(run, plan)
+    write_records(run, placed, facts.answers, plan_document(facts, placed), overwrite=overwrite)
+
+
+def write_records(
+    run: Path, plan: Plan, answers: Answers, document: Mapping[str, object], *, overwrite: bool = False
+) -> None:
+    """The same for a plan whose paths stay as they are, with a record of one's own.
+
+    Raises:
+        RunError: the folder has trained, is no folder, or cannot be written to.
+        LoraError: a value cannot be written.
+    """
+    _refuse_strangers(run, overwrite=overwrite)
     texts = {
-        ANSWERS_NAME: render_answers(facts.answers),
-        PLAN_NAME: _json(plan_document(facts, placed)),
-        CONFIG_NAME: render_config(placed),
+        ANSWERS_NAME: render_answers(answers),
+        PLAN_NAME: _json(document),
+        CONFIG_NAME: render_config(plan),
     }
     for name, text in texts.items():
         write_atomically(run / name, text)

@@ -142,6 +142,25 @@ def export(
         command(run, to=to, out=out, as_json=as_json)
 
 
+@app.command("import", short_help="Take over another trainer's file.")
+def import_(
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help="kohya JSON, sd-scripts TOML, OneTrainer, ai-toolkit, or a LoRA.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="The run folder.")],
+    images: Annotated[str | None, typer.Option(metavar="DIR", help="The pictures, instead of the file's.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="FILE", help="The base model, instead of the file's.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="The LoRA's name, instead of the file's.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Take what makes sense of a Dreambooth or similar file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a run of another trainer's configuration, or of a LoRA's own metadata, and tell what became of each key."""
+    from wizard.commands.import_ import import_ as command
+
+    with told():
+        command(path, out=out, images=images, model=model, name=name, yes=yes, as_json=as_json)
+
+
 @app.command(short_help="What a checkpoint or LoRA is.")
 def identify(file: Annotated[str, typer.Argument(metavar="FILE")], as_json: Json = False) -> None:
     """Tell what a checkpoint or LoRA is, by its header alone."""

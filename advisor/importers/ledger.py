@@ -92,8 +92,8 @@ class Ledger:
             note = f"{shown(value)} is beyond what we take; {shown(fitting)} is the nearest"
             self._put(key, path, fitting, "contradictory", note)
             return
-        if not note and isinstance(self._tree.get(key), str) and isinstance(fitting, int | float):
-            note = "" if self._texts_are_usual else "written as text"
+        if not note and not self._texts_are_usual and isinstance(fitting, int | float) and self._is_text(key):
+            note = "written as text"
         self._put(key, path, fitting, "translated" if note else "kept", note)
 
     def take(self, key: str, meaning: Key) -> None:
@@ -150,6 +150,10 @@ class Ledger:
         self.settings[path] = value
         self._open.pop(key, None)
         self._lines.append(Line(key, self._shown(key), verdict, path, value, note))
+
+    def _is_text(self, key: str) -> bool:
+        raw = self._tree.get(key)
+        return isinstance(raw, str) and "," not in raw and not key.startswith("--")
 
     def _overrule(self, path: str, key: str) -> None:
         for place, line in enumerate(self._lines):

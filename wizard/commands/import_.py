@@ -1,0 +1,191 @@
+"""`loracle import`: another trainer's file, or a LoRA's own metadata, as a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wizard.output import is_terminal, print_json, say, show
+from wizard.paths import absolute_path
+
+if TYPE_CHECKING:
+    from advisor.answers import Answers
+    from advisor.facts import Facts
+    from advisor.importers.import_plan import ImportPlan
+    from advisor.importers.imported import Imported
+
+
+def import_(
+    path: str,
+    *,
+    out: Path,
+    images: str | None = None,
+    model: str | None = None,
+    name: str | None = None,
+    yes: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Read it, write the run, and tell what became of every key.
+
+    Args:
+        path: a file or a trainer's folder.
+        out: the run folder.
+        images, model, name: what counts before the file's own.
+        yes: take over what makes sense of a file that trains no LoRA.
+
+    Raises:
+        LoraError: it is no trainer's file, trains no LoRA and nobody agreed, or the run cannot be written.
+    """
+    from advisor.importers.import_plan import plan_import
+    from advisor.importers.recognise import import_config
+
+    found = import_config(absolute_path(path))
+    _agree(found, yes=yes, may_ask=is_terminal() and not as_json)
+    own = _own(images, model, name)
+    found = _located(found, Path(found.source).parent)
+    made = plan_import(found, _facts(found, own, out), own)
+    _write(out, made)
+    if as_json:
+        print_json(import_document(made))
+        return
+    from wizard.import_view import import_view
+
+    show(import_view(made))
+    say(f'Written to {out}; look through {out / "loracle.toml"}, then: loracle train "{out}"')
+
+
+def _agree(found: Imported, *, yes: bool, may_ask: bool) -> None:
+    """Whether what makes sense of a Dreambooth or fine-tuning file may be taken."""
+    from advisor.errors import RunError
+
+    if not found.meant_for or yes:
+        return
+    told = (
+        f"{found.source} was saved by kohya_ss's {found.meant_for} tab: it trains a whole model, no LoRA. Its base "
+        "model, pictures and captions make sense for a LoRA; its rates, length and optimizer do not."
+    )
+    if may_ask:
+        from wizard.ask import TerminalAsk
+        from wizard.questions import Option, Question
+
+        options = (Option("yes", "take over what makes sense"), Option("no", "leave it"))
+        question = Question("take_over", "Take it over?", "choice", options, default="yes", intro=told, back=False)
+        if TerminalAsk()(question) == "yes":
+            return
+        raise RunError("Nothing was written.")
+    raise RunError(f"{told} Add --yes to take those over.")
+
+
+def _own(images: str | None, model: str | None, name: str | None) -> dict[str, Any]:
+    from wizard.names import checked_name
+
+    own: dict[str, Any] = {}
+    if images is not None:
+        own |= {"dataset.images": str(absolute_path(images)), "dataset.folders": ()}
+    if model is not None:
+        own["model.path"] = str(absolute_path(model))
+    if name is not None:
+        own["saving.name"] = checked_name(name)
+    return own
+
+
+def _located(found: Imported, home: Path) -> Imported:
+    """With relative paths from the root on, where something is there beside the file."""
+    from dataclasses import replace
+
+    from advisor.importers.import_plan import is_absolute
+
+    settings = dict(found.settings)
+    for path in (
+        "model.path",
+        "model.vae_path",
+        "dataset.images",
+        "dataset.regularization_images",
+        "network.start_from",
+    ):
+        given = settings.get(path)
+        if isinstance(given, str) and given and not is_absolute(given) and (home / given).exists():
+            settings[path] = str((home / given).absolute())
+    return replace(found, settings=settings)
+
+
+def _facts(found: Imported, own: Mapping[str, Any], out: Path) -> Facts | None:
+    """What is on this machine to judge by; None where base model or pictures are not."""
+    from advisor.errors import LoraError
+    from advisor.facts import Facts
+    from advisor.identify import identify
+    from advisor.probe import probe_hardware
+    from advisor.scan import scan
+
+    said = {**found.settings, **own}
+    model, images = Path(str(said.get("model.path") or "?")), Path(str(said.get("dataset.images") or "?"))
+    if str(model).startswith(("\\\\", "//")) or not (model.is_absolute() and images.is_absolute()):
+        return None
+    try:
+        if not model.exists() or not images.is_dir():
+            return None
+        hardware = probe_hardware(out)
+        answers = _answers(found, own, use_cpu=hardware.main_gpu is None)
+        return Facts(hardware, scan(images), identify(model), answers)
+    except (LoraError, OSError):
+        return None
+
+
+def _answers(found: Imported, own: Mapping[str, Any], *, use_cpu: bool = False) -> Answers:
+    from advisor.answers import Answers
+    from advisor.importers.import_plan import file_name
+
+    said = {**found.settings, **own}
+    name = file_name(str(said.get("saving.name") or Path(found.source).stem))
+    return Answers(name=name, trigger=str(said.get("run.trigger") or ""), use_cpu=use_cpu)
+
+
+def _write(out: Path, made: ImportPlan) -> None:
+    from templates.run_folder import write_records
+
+    config = made.plan.config
+    own = {"saving.name": config.saving.name, "run.trigger": config.run.trigger}
+    write_records(out, made.plan, _answers(made.imported, own), import_document(made))
+
+
+def import_document(made: ImportPlan) -> dict[str, object]:
+    """The plan's document, with what became of the file's keys."""
+    from advisor.plan_document import plain_value, plan_document
+
+    document = plan_document(made.facts, made.plan) if made.facts is not None else _document_without_facts(made)
+    lines = [
+        {"key": line.key, "found": line.found, "verdict": line.verdict, "path": line.path or None, "note": line.note}
+        for line in made.imported.lines
+    ]
+    document["import"] = {
+        "format": made.imported.format, "title": made.imported.title, "source": made.imported.source,
+        "meant_for": made.imported.meant_for or None, "notes": list(made.imported.notes), "lines": lines,
+        "advice": [
+            {"path": item.path, "imported": plain_value(item.imported), "advised": plain_value(item.advised),
+             "reason": item.reason}
+            for item in made.advice
+        ],
+    }  # fmt: skip
+    return document
+
+
+def _document_without_facts(made: ImportPlan) -> dict[str, object]:
+    tree = made.plan.config.model_dump(mode="json")
+    decisions = []
+    for item in made.plan.decisions:
+        group, _, name = item.path.partition(".")
+        source = {"title": item.source.title, "url": item.source.url}
+        decisions.append(
+            {
+                "path": item.path,
+                "value": tree[group][name],
+                "reason": item.reason,
+                "origin": item.origin,
+                "source": source,
+            }
+        )
+    warnings = [{"code": warning.code, "message": warning.message} for warning in made.plan.warnings]
+    empty: dict[str, object] = dict.fromkeys(("hardware", "dataset", "model"))
+    return {**empty, "preset": made.plan.config.memory.preset, "config": tree, "decisions": decisions,
+            "warnings": warnings, "estimate": None}  # fmt: skip

@@ -1,0 +1,65 @@
+"""An import as tables: what became of every key, what to mind, what the advisor would change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from advisor.importers.import_plan import ImportPlan, described
+from advisor.importers.imported import Line
+from advisor.units import shown
+
+HEADINGS = {
+    "kept": "Kept as it is", "translated": "Kept in our words", "dropped": "Nothing like it here",
+    "unknown": "Unknown", "contradictory": "Makes no sense, or clashes",
+}  # fmt: skip
+
+MOST_LINES = 300
+"""Of one kind; more are counted."""
+
+
+def import_view(made: ImportPlan) -> Group:
+    """What became of every key, what to mind, and what the advisor would change."""
+    found = made.imported
+    parts: list[object] = [Text(f"{found.title}: {found.source}", style="bold")]
+    for verdict, heading in HEADINGS.items():
+        lines = [line for line in found.lines if line.verdict == verdict]
+        if lines:
+            parts += [Text(""), Text(f"{heading} ({len(lines)})", style="cyan"), _table(lines)]
+    idle = sum(line.verdict == "idle" for line in found.lines)
+    parts.append(Text(f"\n{idle} keys stand at what changes nothing." if idle else ""))
+    parts += [Text(f"! {text}", style="yellow") for text in _warnings(made)]
+    if made.advice:
+        parts += [Text("\nFor this machine, base model and pictures the advisor would change:", style="cyan")]
+        parts += [Text(f"- {described(item)}") for item in made.advice]
+    return Group(*parts)  # type: ignore[arg-type]
+
+
+def _warnings(made: ImportPlan) -> Iterator[str]:
+    yield from made.imported.notes
+    yield from (warning.message for warning in made.plan.warnings)
+    config = made.plan.config
+    for path, given, option in (
+        ("base model", config.model.path, "--model"),
+        ("pictures", config.dataset.images, "--images"),
+    ):
+        if not given:
+            yield f"the file names no {path}: give {option}, or write it into loracle.toml"
+        elif made.facts is None:
+            yield f"{path}: {given} as the file says; see that it is right on the machine that trains"
+
+
+def _table(lines: list[Line]) -> object:
+    table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
+    table.add_column("key", ratio=3, overflow="fold")
+    table.add_column("found", ratio=2, overflow="fold")
+    table.add_column("becomes", ratio=4, overflow="fold")
+    for line in lines[:MOST_LINES]:
+        becomes = f"{line.path} = {shown(line.value)}" if line.path else ""
+        table.add_row(f"  {line.key}", line.found, " - ".join(filter(None, (becomes, line.note))))
+    if len(lines) > MOST_LINES:
+        table.add_row(f"  ... and {len(lines) - MOST_LINES} more", "", "")
+    return table

@@ -581,4 +581,4 @@ def test_a_model_passes_through_without_being_held_in_memory(tmp_path: Path) -> 
     used = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     assert source.stat().st_size > 96 * 1024**2
-    assert used < 32 * 1024**2
+    assert used < 60 * 1024**2

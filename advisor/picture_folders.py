@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from advisor.dataset import CAPTION_EXTENSIONS, Problem
+from advisor.masks import MASK_FOLDER, are_masks, without_masks
 from advisor.picture_header import PICTURE_EXTENSIONS
 
 OTHER_PICTURES = (".gif", ".tif", ".tiff", ".heic", ".heif", ".jxl", ".jfif", ".psd", ".tga", ".jp2", ".svg")
@@ -147,8 +148,10 @@ def _look_into(place: _Place, entries: list[os.DirEntry[str]], found: FoundFiles
         elif extension in OTHER_PICTURES:
             message = f"trainers do not read {extension} pictures: save it as .png or .jpg, or leave it out"
             found.problems.append(Problem(printable(place.below(entry.name)), "unsupported_picture", message))
+    pictures = without_masks(pictures)
     if pictures:
         _add(FoundFolder(place.path, place.relative, tuple(pictures), captions, place.repeats, place.concept), found)
+        subfolders = [sub for sub in subfolders if not _holds_masks(sub, pictures)]
     return list(_wanted(place, subfolders, found))
 
 
@@ -189,6 +192,18 @@ def _wanted(place: _Place, subfolders: list[_Place], found: FoundFiles) -> Itera
             found.problems.append(Problem(sub.relative, "left_out_folder", message))
         else:
             yield sub
+
+
+def _holds_masks(place: _Place, pictures: list[str]) -> bool:
+    """Whether a folder holds masks of the pictures around it; one that cannot be read is told of later."""
+    if place.path.name != MASK_FOLDER:
+        return False
+    try:
+        with os.scandir(place.path) as entries:
+            names = [entry.name for entry in entries if Path(entry.name).suffix.lower() in PICTURE_EXTENSIONS]
+    except OSError:
+        return False
+    return are_masks(names, pictures)
 
 
 def _holds_numbered_folders(path: Path) -> bool:

@@ -6,6 +6,8 @@ Letters: h and w height and width in pixels.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from torch import Tensor
 
 from advisor.buckets import Placement
 from advisor.errors import DatasetError
+from trainer.cache import file_digest
 
 BACKGROUND = (255, 255, 255)
 """What shows through where a picture is transparent."""
@@ -52,17 +55,20 @@ def read_picture(path: Path, framing: Framing) -> Tensor:
     Raises:
         DatasetError: the file cannot be read as a picture.
     """
-    image = _upright_rgb(path)
+    # Averaging over areas when shrinking is what kohya's trainer does; enlarging is Lanczos there too.
+    image = framed(_in_rgb(upright(path)), framing, enlarging=Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+
+
+def framed(image: Image.Image, framing: Framing, *, enlarging: Image.Resampling) -> Image.Image:
+    """The picture, or something that lies over it, scaled, cropped and mirrored; shrunk by averaging over areas."""
     scaled = framing.placement.scaled
     if image.size != scaled:
         is_smaller = scaled[0] <= image.width and scaled[1] <= image.height
-        # Averaging over areas when shrinking is what kohya's trainer does; enlarging is Lanczos there too.
-        image = image.resize(scaled, Image.Resampling.BOX if is_smaller else Image.Resampling.LANCZOS)
+        image = image.resize(scaled, Image.Resampling.BOX if is_smaller else enlarging)
     width, height = framing.placement.bucket
     image = image.crop((framing.left, framing.top, framing.left + width, framing.top + height))
-    if framing.flip:
-        image = ImageOps.mirror(image)
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+    return ImageOps.mirror(image) if framing.flip else image
 
 
 def normalised(pixels: Tensor) -> Tensor:
@@ -75,29 +81,77 @@ def _spare(placement: Placement) -> tuple[int, int]:
     return placement.scaled[0] - placement.bucket[0], placement.scaled[1] - placement.bucket[1]
 
 
-def _upright_rgb(path: Path) -> Image.Image:
+def upright(path: Path) -> Image.Image:
+    """The decoded picture, turned as its camera's mark says.
+
+    Raises:
+        DatasetError: the file cannot be read as a picture.
+    """
+    with _opened(path) as file:
+        image = ImageOps.exif_transpose(file)
+        image.load()
+        return image
+
+
+def tells_alpha(path: Path) -> bool:
+    """Whether a picture file says how transparent each place is; only its header is read.
+
+    Raises:
+        DatasetError: the file cannot be read as a picture.
+    """
+    with _opened(path) as file:
+        return _has_alpha(file)
+
+
+def as_grey(image: Image.Image) -> Image.Image:
+    """One channel of 8 bits."""
+    return _from_deep_grey(image) if _is_deep(image) else image.convert("L")
+
+
+def content_digest(path: Path) -> str:
+    """The sha256 of a picture file's bytes.
+
+    Raises:
+        DatasetError: it cannot be read.
+    """
+    try:
+        return file_digest(path)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror}): replace it or move it away") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The picture file, with every way in which it may be broken as one error."""
     try:
         with warnings.catch_warnings():
             # Large photographs are welcome here, and harmless marks in metadata are the camera's business.
             warnings.simplefilter("ignore")
             with Image.open(path) as file:
-                image = ImageOps.exif_transpose(file)
-                if image.mode == "RGB" and "transparency" not in image.info:
-                    return image.copy()
-                return _flattened(image)
+                yield file
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise DatasetError(f"{path} cannot be read as a picture ({error}): replace it or move it away") from error
 
 
-def _flattened(image: Image.Image) -> Image.Image:
+def _has_alpha(image: Image.Image) -> bool:
+    return "A" in image.getbands() or "transparency" in image.info or image.mode == "PA"
+
+
+def _in_rgb(image: Image.Image) -> Image.Image:
     """In RGB, what is transparent lying on white."""
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+    if image.mode == "RGB" and not _has_alpha(image):
+        return image
+    if _is_deep(image):
         return _from_deep_grey(image).convert("RGB")
-    if "A" not in image.getbands() and "transparency" not in image.info and image.mode != "PA":
+    if not _has_alpha(image):
         return image.convert("RGB")
     layered = image.convert("RGBA")
     ground = Image.new("RGBA", layered.size, (*BACKGROUND, 255))
     return Image.alpha_composite(ground, layered).convert("RGB")
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode.startswith("I;16") or image.mode in ("I", "F")
 
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:

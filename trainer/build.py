@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from advisor.families.structure import TextStructure, UNetStructure, VaeStructure
 
@@ -64,8 +64,12 @@ def build_vae(structure: VaeStructure, config: Mapping[str, Any]) -> nn.Module:
     return AutoencoderKL(**_own_fields(AutoencoderKL, config) | own)  # type: ignore[no-any-return]
 
 
-def build_text_encoder(structure: TextStructure, config: Mapping[str, Any]) -> nn.Module:
-    """A CLIP text encoder of these measures; `config` tells the rest as transformers names it."""
+def build_text_encoder(structure: TextStructure, config: Mapping[str, Any], *, projected: bool = False) -> nn.Module:
+    """A CLIP text encoder of these measures; `config` tells the rest as transformers names it.
+
+    Args:
+        projected: with the layer that makes one vector of a whole caption.
+    """
     own = {
         "hidden_size": structure.width,
         "num_hidden_layers": structure.layers,
@@ -81,7 +85,10 @@ def build_text_encoder(structure: TextStructure, config: Mapping[str, Any]) -> n
         # They serve only transformers' own pooling; a small vocabulary may lack CLIP's.
         number = config.get(name)
         rest[name] = number if isinstance(number, int) and number < structure.vocab_size else None
-    return CLIPTextModel(CLIPTextConfig(**rest | own, attn_implementation="sdpa"))  # type: ignore[no-any-return]
+    if projected:
+        own["projection_dim"] = structure.projection or structure.width
+    kind = CLIPTextModelWithProjection if projected else CLIPTextModel
+    return kind(CLIPTextConfig(**rest | own, attn_implementation="sdpa"))  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -18,11 +18,12 @@ from torch import Tensor
 
 from advisor.config import TrainingConfig
 from advisor.errors import DatasetError, TrainingStopped
-from trainer.cache import CACHE_NAME, TensorCache, cache_key, file_digest, module_digest
+from trainer.cache import CACHE_NAME, TensorCache, cache_key, module_digest
 from trainer.dataset import Item, TrainingSet, View
 from trainer.families.family import BaseModel
-from trainer.pictures import Framing, normalised, read_picture
-from trainer.seeds import generator, seed_of
+from trainer.framings import Framings, is_flipped
+from trainer.pictures import Framing, content_digest, normalised, read_picture
+from trainer.seeds import generator
 
 LATENTS_VERSION = 1
 """Goes up when the way from a file to latents changes, so that older entries no longer count."""
@@ -67,6 +68,7 @@ class FreshLatents:
     def __init__(self, base: BaseModel, pictures: TrainingSet, config: TrainingConfig) -> None:
         """The base model's VAE is used until the end."""
         self._base, self._items, self._config = base, pictures.items, config
+        self._framings = Framings(pictures.items, config)
 
     def of(self, views: Sequence[View], epoch: int) -> Tensor:
         """Latents of the pictures as they are now."""
@@ -75,21 +77,11 @@ class FreshLatents:
         return torch.stack([self._encoded(view, picture, epoch) for view, picture in zip(views, pixels, strict=True)])
 
     def _read(self, view: View, epoch: int) -> Tensor:
-        item, dataset, seed = self._items[view.item], self._config.dataset, self._config.run.seed
-        flip = dataset.flip and is_flipped(seed, view, epoch)
-        if dataset.random_crop:
-            dice = generator(seed, "crop", epoch, view.item, view.repeat)
-            return read_picture(item.path, Framing.at_random(item.placement, dice, flip=flip))
-        return read_picture(item.path, Framing.centred(item.placement, flip=flip))
+        return read_picture(self._items[view.item].path, self._framings.of(view, epoch))
 
     def _encoded(self, view: View, pixels: Tensor, epoch: int) -> Tensor:
         dice = generator(self._config.run.seed, "vae", epoch, view.item, view.repeat)
         return encoded(self._base, pixels, dice, self._items[view.item].path)
-
-
-def is_flipped(seed: int, view: View, epoch: int) -> bool:
-    """Whether this showing is mirrored: one in two."""
-    return seed_of(seed, "flip", epoch, view.item, view.repeat) % 2 == 1
 
 
 def cache_latents(
@@ -102,12 +94,12 @@ def cache_latents(
         RunError: the cache cannot be written.
     """
     cache = TensorCache(run / CACHE_NAME / "latents")
-    vae = module_digest(base.vae) + str(next(base.vae.parameters()).dtype)
+    vae = f"{module_digest(base.vae)} {next(base.vae.parameters()).dtype} {base.structure.vae.scaling_factor}"
     wanted = [(item, flip) for item in pictures.items for flip in ((False, True) if config.dataset.flip else (False,))]
     keys = dict[tuple[int, bool], str]()
     missing = list[tuple[Item, bool, str]]()
     with ThreadPoolExecutor(config.machine.cpu_threads) as pool:
-        digests = list(pool.map(lambda item: _digest_of(item.path), pictures.items))
+        digests = list(pool.map(lambda item: content_digest(item.path), pictures.items))
     for item, flip in wanted:
         key = _key(item, digests[item.index], vae, flip=flip)
         keys[item.index, flip] = key
@@ -145,13 +137,6 @@ def encoded(base: BaseModel, pixels: Tensor, dice: torch.Generator, path: Path) 
 def _key(item: Item, content: str, vae: str, *, flip: bool) -> str:
     framing = Framing.centred(item.placement, flip=flip)
     return cache_key(version=LATENTS_VERSION, picture=content, vae=vae, framing=framing)
-
-
-def _digest_of(path: Path) -> str:
-    try:
-        return file_digest(path)
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read ({error.strerror}): replace it or move it away") from error
 
 
 def _read_ahead(

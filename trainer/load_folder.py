@@ -13,7 +13,8 @@ from torch import nn
 from advisor.errors import ModelError
 from advisor.file_formats import convert_command
 from trainer.clip_text import text_root
-from trainer.weights import fill, fill_positions, open_weights, refuse_unexpected
+from trainer.open_clip_keys import PROJECTION
+from trainer.weights import fill, fill_positions, open_weights, refuse_unexpected, same_names
 
 STEMS = ("diffusion_pytorch_model", "model")
 """What files of weights are called, before dtype and ending."""
@@ -49,7 +50,7 @@ def load_network(network: nn.Module, folder: Path, *, dtype: torch.dtype, device
         names = {key: _file_name(key, weights.names) for key in network.state_dict()}
         rest = weights.names - set(names.values())
         refuse_unexpected([name for name in rest if not LEFTOVERS.search(name)], folder)
-        fill(network, names, weights, dtype=dtype, device=device)
+        fill(network, same_names(names), weights, dtype=dtype, device=device)
 
 
 def load_text_encoder(text_encoder: nn.Module, folder: Path, *, dtype: torch.dtype, device: torch.device) -> None:
@@ -57,10 +58,12 @@ def load_text_encoder(text_encoder: nn.Module, folder: Path, *, dtype: torch.dty
     with open_weights(weight_files(folder), folder) as weights:
         prefix = "text_model." if any(name.startswith("text_model.") for name in weights.names) else ""
         own = "text_model." if text_root(text_encoder) is not text_encoder else ""
-        names = {key: prefix + key.removeprefix(own) for key in text_encoder.state_dict()}
+        names = {
+            key: key if key == PROJECTION else prefix + key.removeprefix(own) for key in text_encoder.state_dict()
+        }
         rest = weights.names - set(names.values())
         refuse_unexpected([name for name in rest if not LEFTOVERS.search(name)], folder)
-        fill(text_encoder, names, weights, dtype=dtype, device=device)
+        fill(text_encoder, same_names(names), weights, dtype=dtype, device=device)
     fill_positions(text_encoder, device)
 
 

@@ -11,7 +11,7 @@ from advisor.errors import ModelError
 from advisor.families.structure import VaeStructure
 from trainer.load_folder import load_network
 from trainer.load_single_file import LEFTOVERS, vae_names
-from trainer.weights import fill, open_weights, refuse_unexpected
+from trainer.weights import fill, open_weights, refuse_unexpected, same_names
 
 PREFIXES = ("first_stage_model.", "vae.", "")
 """What the names begin with in files that hold a VAE."""
@@ -33,11 +33,12 @@ def load_vae(vae: nn.Module, path: Path, structure: VaeStructure, *, dtype: torc
         if prefix is None:
             raise ModelError(f"model.vae_path names {path}, which holds no VAE: choose another file or leave it out")
         is_diffusers = any(name.startswith(f"{prefix}decoder.up_blocks.") for name in weights.names)
-        names = {key: prefix + key for key in vae.state_dict()} if is_diffusers else vae_names(vae, structure, prefix)
+        own = same_names({key: prefix + key for key in vae.state_dict()})
+        sources = own if is_diffusers else vae_names(vae, structure, prefix)
         rest = [
             name
-            for name in weights.names - set(names.values())
+            for name in weights.names - {source.name for source in sources.values()}
             if name.startswith((f"{prefix}encoder.", f"{prefix}decoder."))
         ]
         refuse_unexpected([name for name in rest if not LEFTOVERS.search(name)], path)
-        fill(vae, names, weights, dtype=dtype, device=device)
+        fill(vae, sources, weights, dtype=dtype, device=device)

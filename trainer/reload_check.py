@@ -64,6 +64,24 @@ class ReloadCheck:
 
 
 @dataclass(frozen=True)
+class _Layer:
+    """A layer that could have an adapter."""
+
+    module: nn.Module
+    path: str
+    """In its network."""
+    is_text: bool
+
+    @property
+    def is_in_attention(self) -> bool:
+        return self.is_text or ".attentions." in self.path
+
+    @property
+    def is_in_resnet(self) -> bool:
+        return any(f".{part}." in self.path for part in ("resnets", "downsamplers", "upsamplers"))
+
+
+@dataclass(frozen=True)
 class _Adapter:
     down: Tensor
     up: Tensor
@@ -121,31 +139,28 @@ def check_saved(path: Path, base: BaseModel, network: Network, caption: str, *, 
     )
 
 
-def _layers_by_name(base: BaseModel) -> dict[str, nn.Module]:
+def _layers_by_name(base: BaseModel) -> dict[str, _Layer]:
     """Every layer that could have an adapter, by its name in a kohya file."""
-    layers = dict[str, nn.Module]()
+    layers = dict[str, _Layer]()
     for path, module in base.denoiser.named_modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
-            layers["lora_unet_" + path.replace(".", "_")] = module
+            name = base.family.name_in_lora(base, path)
+            layers["lora_unet_" + name.replace(".", "_")] = _Layer(module, path, is_text=False)
     prefixes = TEXT_PREFIXES[len(base.text_encoders)]
     for prefix, encoder in zip(prefixes, base.text_encoders, strict=True):
         for path, module in encoder.named_modules():
             if isinstance(module, nn.Linear) and path.rpartition(".")[2] in TEXT_LAYERS:
                 tail = path.removeprefix("text_model.").replace(".", "_")
-                layers[f"{prefix}_text_model_{tail}"] = module
+                layers[f"{prefix}_text_model_{tail}"] = _Layer(module, path, is_text=True)
     return layers
 
 
-def _usual_names(layers: Mapping[str, nn.Module], file: Mapping[str, Tensor]) -> list[str]:
+def _usual_names(layers: Mapping[str, _Layer], file: Mapping[str, Tensor]) -> list[str]:
     """The layers that every LoRA has: all in attention blocks; with convolutions only where the file has any."""
     has_convolutions = any(tensor.ndim == 4 and tensor.shape[-1] > 1 for tensor in file.values())
-    names = list[str]()
-    for name in layers:
-        is_in_attention = "_attentions_" in name or not name.startswith("lora_unet")
-        is_in_resnet = any(f"_{part}" in name for part in ("resnets_", "downsamplers_", "upsamplers_"))
-        if is_in_attention or (has_convolutions and is_in_resnet):
-            names.append(name)
-    return names
+    return [
+        name for name, layer in layers.items() if layer.is_in_attention or (has_convolutions and layer.is_in_resnet)
+    ]
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], torch.dtype]:
@@ -155,7 +170,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], torch.dtype]:
     return tensors, dtype
 
 
-def _fits(key: str, tensor: Tensor, layers: Mapping[str, nn.Module]) -> bool:
+def _fits(key: str, tensor: Tensor, layers: Mapping[str, _Layer]) -> bool:
     """Whether a weight belongs to a layer and has a shape that the layer can use."""
     name, _, suffix = key.partition(".")
     layer = layers.get(name)
@@ -163,7 +178,7 @@ def _fits(key: str, tensor: Tensor, layers: Mapping[str, nn.Module]) -> bool:
         return False
     if suffix == "alpha":
         return tensor.ndim == 0
-    weight: Any = layer.weight
+    weight: Any = layer.module.weight
     if tensor.ndim != weight.ndim:
         return False
     if suffix == "lora_down.weight":
@@ -188,9 +203,9 @@ def _zeroed(adapter: _Adapter) -> _Adapter:
 
 
 @contextmanager
-def _hooked(layers: Mapping[str, nn.Module], adapters: Mapping[str, _Adapter]) -> Iterator[None]:
+def _hooked(layers: Mapping[str, _Layer], adapters: Mapping[str, _Adapter]) -> Iterator[None]:
     """Within, each layer also gives what its adapter adds."""
-    handles = [layers[name].register_forward_hook(_hook(adapter)) for name, adapter in adapters.items()]
+    handles = [layers[name].module.register_forward_hook(_hook(adapter)) for name, adapter in adapters.items()]
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -124,8 +124,7 @@ def _text(base: BaseModel, prompts: list[str], config: TrainingConfig) -> Condit
     finally:
         for encoder, place in zip(base.text_encoders, places, strict=True):
             encoder.to(place)
-    names = [field.name for field in fields(Conditioning)]
-    return Conditioning(**{name: torch.cat([getattr(state, name) for state in states]) for name in names})
+    return Conditioning.joined(states)
 
 
 def _first_noise(base: BaseModel, request: Request, dice: torch.Generator) -> Tensor:

@@ -39,6 +39,8 @@ class Batch:
     """Cached text states; only where no text encoder is trained."""
     input_noise: Tensor | None = None
     """[B, C, H, W]: what is added to the noise for the input only."""
+    sizes: Tensor | None = None
+    """[B, 6] in float32, in pixels: `trainer.framings`; only some families look at it."""
     mask: Tensor | None = None
     """[B, 1, H, W] in 0..1, or [B, 1, h, w] in pixels, which is reduced by area."""
 
@@ -62,7 +64,7 @@ def sample_losses(base: BaseModel, network: Network, batch: Batch, config: Train
     text = batch.text or text_conditioning(base, network, batch.token_ids, config.model.clip_skip)
     noise = batch.noise if batch.input_noise is None else batch.noise + batch.input_noise
     noisy = add_noise(batch.latents.float(), noise, batch.signal)
-    predicted = base.family.predict(base, noisy.to(base.dtype), batch.timesteps, text)
+    predicted = base.family.predict(base, noisy.to(base.dtype), batch.timesteps, text, batch.sizes)
     wanted = target(config.model.prediction, batch.latents.float(), batch.noise, batch.signal)
     difference = elementwise_loss(predicted.float(), wanted, loss, batch.timesteps, batch.signal)
     if batch.mask is not None:
@@ -89,5 +91,5 @@ def _moved(value: Any, device: torch.device) -> Any:
     if isinstance(value, tuple):
         return tuple(_moved(item, device) for item in value)
     if isinstance(value, Conditioning):
-        return Conditioning(value.states.to(device, non_blocking=True))
+        return value.to(device)
     return value

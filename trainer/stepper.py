@@ -13,6 +13,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from advisor.config import TrainingConfig
 from trainer.dataset import Batch as Views
 from trainer.families.family import BaseModel
+from trainer.framings import Framings
 from trainer.latents import Latents
 from trainer.network import Network
 from trainer.noise import draw_noise, noise_schedule
@@ -51,6 +52,7 @@ class Material:
     network: Network
     latents: Latents
     texts: Texts
+    framings: Framings
     device: torch.device
 
 
@@ -100,6 +102,7 @@ class Stepper:
             token_ids=text.token_ids,
             text=text.states,
             input_noise=drawn.input_noise,
+            sizes=material.framings.sizes(views, epoch),
         )
         with torch.set_grad_enabled(self.optimizer is not None):
             return training_loss(material.base, material.network, batch.to(material.device), material.config)

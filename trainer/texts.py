@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -58,8 +58,7 @@ class Texts:
         if self._cache is None:
             return Text(token_ids=self._tokens(captions))
         entries = [self._cache.get(self._keys[caption]) or self._made(caption) for caption in captions]
-        names = [field.name for field in fields(Conditioning)]
-        return Text(states=Conditioning(**{name: torch.cat([entry[name] for entry in entries]) for name in names}))
+        return Text(states=Conditioning.joined([Conditioning(**entry) for entry in entries]))
 
     def cache(self, run: Path, progress: Progress) -> None:
         """Make every caption's text states now, and take them from the disk from now on.
@@ -90,7 +89,7 @@ class Texts:
         with torch.no_grad():
             ids = tuple(tokens.to(self._base.device) for tokens in self._tokens([caption]))
             states = self._base.family.encode_text(self._base, ids, clip_skip=self._config.model.clip_skip)
-        entry = {field.name: getattr(states, field.name).cpu() for field in fields(states)}
+        entry = {name: tensor.cpu() for name, tensor in states.tensors().items()}
         self._cache.put(self._keys[caption], entry)
         return entry
 

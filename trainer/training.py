@@ -27,6 +27,7 @@ from trainer.duties import RunDuties
 from trainer.events import Events
 from trainer.failures import LOADING, TRAINING, is_out_of_memory, out_of_memory
 from trainer.families.family import BaseModel
+from trainer.framings import Framings
 from trainer.interrupts import Interrupt
 from trainer.latents import FreshLatents, Latents, cache_latents
 from trainer.loop import Length, Loop
@@ -192,6 +193,7 @@ class Training:
 
     def _material(self, base: BaseModel, network: Network, pictures: TrainingSet, device: torch.device) -> Material:
         latents, texts = self._latents(base, pictures), Texts(base, pictures, self._config)
+        framings = Framings(pictures.items, self._config)
         if self._config.memory.cache_text and self._can_cache_text(network):
             self._doing = "encoding the captions"
             self._events.phase("cache_text", len(pictures.items))
@@ -199,13 +201,13 @@ class Training:
             for encoder in base.text_encoders:
                 encoder.to("cpu")
         if isinstance(latents, FreshLatents):
-            return Material(self._config, base, network, latents, texts, device)
+            return Material(self._config, base, network, latents, texts, framings, device)
         if self._config.sampling.prompts and self._config.sampling.every_epochs:
             base.vae.to("cpu")
         else:
             base = replace(base, vae=None)
         free_memory(device)
-        return Material(self._config, base, network, latents, texts, device)
+        return Material(self._config, base, network, latents, texts, framings, device)
 
     def _latents(self, base: BaseModel, pictures: TrainingSet) -> Latents:
         if self._config.memory.cache_latents and not self._config.dataset.random_crop:

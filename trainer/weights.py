@@ -34,6 +34,31 @@ class _Place:
     info: TensorInfo
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where a network's weight is found in its file."""
+
+    name: str
+    """What the file calls the tensor that it is in."""
+    part: int = 0
+    parts: int = 1
+    """It is this one of so many equal parts along the first axis, counted from 0."""
+    transposed: bool = False
+
+    def of(self, tensor: Tensor) -> Tensor:
+        """The weight, in memory of its own where it is only a part; a tensor that cannot be taken apart comes whole."""
+        if self.transposed and tensor.ndim == 2:
+            return tensor.t().contiguous()
+        if self.parts > 1 and tensor.ndim > 0:
+            rows = tensor.shape[0] // self.parts
+            return tensor[self.part * rows : (self.part + 1) * rows].clone()
+        return tensor
+
+
+Sources = Mapping[str, Source]
+"""For each of a network's own names the place in the file."""
+
+
 class Weights:
     """The tensors of one or more safetensors files, read one at a time.
 
@@ -87,22 +112,18 @@ def open_weights(paths: Sequence[Path], where: Path) -> Iterator[Weights]:
         raise ModelError(f"{where} cannot be read: {error}; copy or download it anew") from error
 
 
-def fill(
-    network: nn.Module, names: Mapping[str, str], weights: Weights, *, dtype: torch.dtype, device: torch.device
-) -> None:
+def fill(network: nn.Module, sources: Sources, weights: Weights, *, dtype: torch.dtype, device: torch.device) -> None:
     """Give a network built on `meta` its weights and freeze it.
-
-    Args:
-        names: for each of the network's own names, the file's.
 
     Raises:
         ModelError: weights are missing or of another shape; they are named.
     """
-    refuse_missing([name for name in names.values() if name not in weights.names], weights.where)
+    refuse_missing([one.name for one in sources.values() if one.name not in weights.names], weights.where)
     state = {}
     for own, parameter in network.state_dict().items():
-        tensor = _fitted(weights.tensor(names[own]), parameter.shape, names[own], weights.where)
-        state[own] = tensor.to(device=device, dtype=dtype)
+        source = sources[own]
+        tensor = source.of(weights.tensor(source.name))
+        state[own] = _fitted(tensor, parameter.shape, source.name, weights.where).to(device=device, dtype=dtype)
     network.load_state_dict(state, assign=True)
     network.requires_grad_(False)
     network.eval()
@@ -115,9 +136,15 @@ def fill_positions(text_encoder: nn.Module, device: torch.device) -> None:
     embeddings.position_ids = torch.arange(count, device=device).expand(1, -1)
 
 
+def same_names(names: Mapping[str, str]) -> dict[str, Source]:
+    """Whole tensors under these names."""
+    return {own: Source(name) for own, name in names.items()}
+
+
 def refuse_missing(names: Sequence[str], where: Path) -> None:
     """Raise a ModelError if any name is missing."""
     if names:
+        names = sorted(set(names))
         raise ModelError(f"{where} lacks {named(names)}: it is cut short or no full model; choose another base model")
 
 

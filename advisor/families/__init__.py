@@ -33,6 +33,7 @@ def why_not_trainable(known: Family) -> str:
     """One honest sentence for a family that is recognised only; empty where it trains."""
     if known.trainable:
         return ""
-    able = " and ".join(other.title for other in FAMILIES.values() if other.trainable)
+    *others, last = sorted(other.title for other in FAMILIES.values() if other.trainable)
+    able = f"{', '.join(others)} and {last}"
     title = known.title[0].upper() + known.title[1:]
     return f"{title} is recognised, but this version trains {able} only: choose such a base model"

@@ -151,7 +151,9 @@ def _text(tensors: Tensors, place: TextPlace, usual: TextStructure) -> TextStruc
         return None
     if tokens.shape[1] % clip_heads(tokens.shape[1]):
         return None
-    projection = width(own, "text_projection|text_projection.weight", 1) if usual.projection else None
+    projection = None
+    if usual.projection:
+        projection = width(own, "text_projection", 1) or width(own, "text_projection.weight", 0)
     return replace(
         usual,
         width=tokens.shape[1],

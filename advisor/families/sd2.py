@@ -52,6 +52,7 @@ SD2 = Family(
     native_px=768,
     prediction="v_prediction",
     fixed_prediction=False,
+    trainable=True,
     marks=(
         Mark(
             has=("input_blocks.0.0.weight", "*.attn2.to_k.weight"),

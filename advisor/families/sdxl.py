@@ -75,6 +75,7 @@ SDXL = Family(
     title="SDXL",
     prediction="epsilon",
     fixed_prediction=False,
+    trainable=True,
     marks=(
         Mark(has=("input_blocks.0.0.weight", "label_emb.0.0.weight", "*.attn2.to_k.weight"), lacks=(VIDEO,)),
         Mark(has=("conv_in.weight", "down_blocks.*", "add_embedding.linear_1.weight")),

@@ -56,11 +56,10 @@ def test_no_mark_does_not_prove_epsilon(tmp_path: Path) -> None:
     assert "does not prove" in found.prediction_reason
 
 
-def test_sdxl_is_recognised_and_says_that_it_is_not_trained_yet(tmp_path: Path) -> None:
+def test_a_whole_sdxl_file_is_recognised_and_trainable(tmp_path: Path) -> None:
     found = of(tmp_path, ldm_layout.sdxl())
 
-    assert (found.family, found.variant, found.trainable) == ("sdxl", None, False)
-    assert found.why_not == "SDXL is recognised, but this version trains SD1.x only: choose such a base model"
+    assert (found.family, found.variant, found.trainable, found.why_not) == ("sdxl", None, True, "")
     assert found.structure == family("sdxl").standard
 
 
@@ -272,7 +271,7 @@ def test_families_that_are_not_trained_are_named(
 
     assert (found.kind, found.family, found.variant) == ("checkpoint", name, variant)
     assert not found.trainable
-    assert "is recognised, but this version trains SD1.x only" in found.why_not
+    assert "is recognised, but this version trains SD1.x, SD2.x and SDXL only" in found.why_not
 
 
 def test_flow_families_predict_flow_whatever_their_metadata_say(tmp_path: Path) -> None:

@@ -149,7 +149,6 @@ def test_the_model_index_is_not_needed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("unet", "name"),
     [
-        ({"use_linear_projection": True, "cross_attention_dim": 1024, "attention_head_dim": [5, 10, 20, 20]}, "sd2"),
         ({"addition_embed_type": "text_time"}, "sdxl"),
         ({"addition_embed_type": "text_time", "projection_class_embeddings_input_dim": 2560}, "sdxl_refiner"),
         ({"_class_name": "FluxTransformer2DModel"}, "flux1"),
@@ -163,6 +162,13 @@ def test_other_families_are_named_and_not_trainable(tmp_path: Path, unet: Json, 
     assert found.family == name
     assert not found.trainable
     assert found.why_not
+
+
+def test_an_sd2_folder_is_recognised_and_trainable(tmp_path: Path) -> None:
+    unet = {"use_linear_projection": True, "cross_attention_dim": 1024, "attention_head_dim": [5, 10, 20, 20]}
+    found = of(tmp_path, changed(SD15, "unet/config.json", **unet))
+
+    assert (found.family, found.trainable) == ("sd2", True)
 
 
 def test_a_transformer_folder_predicts_flow(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What the loop needs of a model family, and the base model that a family loads.
 
 Letters: B pictures in a batch, C latent channels, H and W latent height and width, L tokens in one chunk, K chunks,
-T text states (L, or all chunks joined), D their width.
+T text states (L, or all chunks joined), D their width, P the width of the pooled text.
 """
 
 from __future__ import annotations
@@ -26,6 +26,22 @@ class Conditioning:
 
     states: Tensor
     """[B, T, D], in the denoiser's dtype."""
+    pooled: Tensor | None = None
+    """[B, P]: each caption as a whole, where the family has it."""
+
+    @classmethod
+    def joined(cls, parts: Sequence[Conditioning]) -> Conditioning:
+        """Those of several captions as one batch."""
+        names = parts[0].tensors()
+        return cls(**{name: torch.cat([part.tensors()[name] for part in parts]) for name in names})
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What there is, by its name here."""
+        return {"states": self.states} | ({} if self.pooled is None else {"pooled": self.pooled})
+
+    def to(self, device: torch.device) -> Conditioning:
+        """The same on another device."""
+        return Conditioning(**{name: one.to(device, non_blocking=True) for name, one in self.tensors().items()})
 
 
 @dataclass(frozen=True)
@@ -94,8 +110,16 @@ class TrainerFamily(Protocol):
     def encode_text(self, base: BaseModel, token_ids: Sequence[Tensor], *, clip_skip: int = 1) -> Conditioning:
         """The text states of token numbers [B, K, L] of each text encoder, chunks joined."""
 
-    def predict(self, base: BaseModel, noisy: Tensor, timesteps: Tensor, text: Conditioning) -> Tensor:
-        """The denoiser's output [B, C, H, W] for latents [B, C, H, W] at timesteps [B] in 0..999."""
+    def predict(
+        self, base: BaseModel, noisy: Tensor, timesteps: Tensor, text: Conditioning, sizes: Tensor | None = None
+    ) -> Tensor:
+        """The denoiser's output [B, C, H, W] for latents [B, C, H, W] at timesteps [B] in 0..999.
+
+        Args:
+            sizes: [B, 6], in pixels, of each picture: its own height and width, what was cropped off above and at the
+                left, the height and width it is trained at. None: a whole picture of the latents' size. Families that
+                are told no sizes pass over it.
+        """
 
     def encode_pictures(self, base: BaseModel, pictures: Tensor, generator: torch.Generator | None) -> Tensor:
         """Scaled latents [B, C, H, W] in float32 of pictures [B, 3, h, w] in -1..1.
@@ -107,6 +131,9 @@ class TrainerFamily(Protocol):
 
     def decode_latents(self, base: BaseModel, latents: Tensor) -> Tensor:
         """Pictures [B, 3, h, w] in float32, -1..1, of scaled latents [B, C, H, W]."""
+
+    def name_in_lora(self, base: BaseModel, path: str) -> str:
+        """What LoRA files call the denoiser's layer at `path`, with points; the network's own way to find it again."""
 
     def is_skipped(self, base: BaseModel, target: LoraTarget, clip_skip: int) -> bool:
         """Whether a layer of a text encoder is never reached with this clip skip."""

@@ -1,155 +1,19 @@
-"""Stable Diffusion 1.x: one U-Net, one CLIP, one VAE, of any size.
-
-Letters as in `trainer.families.family`.
-"""
+"""Stable Diffusion 1.x: one U-Net, one CLIP, one VAE, of any size."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
-
-from advisor.checkpoint import Identity
-from advisor.config import ModelConfig
-from advisor.families.structure import LoraTarget, Structure
-from trainer.build import asset_config, build_text_encoder, build_unet, build_vae, building
-from trainer.clip_text import num_used_layers, text_states
-from trainer.families.family import BaseModel, Conditioning
-from trainer.load_folder import load_network, load_text_encoder, read_json
-from trainer.load_single_file import Networks, SingleFileLayout, load_single_file
-from trainer.load_vae import load_vae
-from trainer.tokenizer import clip_tokenizer, load_tokenizer
+from trainer.families.unet_family import UNetFamily
+from trainer.load_single_file import SingleFileLayout
 
 LAYOUT = SingleFileLayout(
     unet="model.diffusion_model.",
     vae="first_stage_model.",
     text=(("cond_stage_model.transformer.text_model.", "cond_stage_model.transformer."),),
 )
-NETWORKS = ("unet", "vae", "text_encoder")
-"""The subfolders of a diffusers folder, and the configurations that come with this package."""
-
-Configs = Mapping[str, Mapping[str, Any]]
 
 
-class Sd1:
+class Sd1(UNetFamily):
     """How SD1.x is loaded and called."""
 
-    name = "sd1"
-
-    def build(
-        self, structure: Structure, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device
-    ) -> BaseModel:
-        """The networks without weights worth having."""
-        base = self._built(structure, self._configs(None), dtype=dtype, vae_dtype=vae_dtype, device=device)
-        for network in (base.denoiser, base.vae, *base.text_encoders):
-            network.requires_grad_(False)
-            network.eval()
-        return replace(base, tokenizers=(clip_tokenizer(length=structure.text[0].max_positions),))
-
-    def load(
-        self,
-        model: ModelConfig,
-        identity: Identity,
-        *,
-        dtype: torch.dtype,
-        vae_dtype: torch.dtype,
-        device: torch.device,
-    ) -> BaseModel:
-        """The networks with the file's weights."""
-        assert identity.structure is not None
-        path, structure = Path(model.path), identity.structure
-        folder = path if identity.layout == "diffusers" else None
-        meta = torch.device("meta")
-        base = self._built(structure, self._configs(folder), dtype=dtype, vae_dtype=vae_dtype, device=meta)
-        notes: tuple[str, ...] = ()
-        if folder is None:
-            networks = Networks(base.denoiser, base.vae, base.text_encoders)
-            with_vae = model.vae_path is None
-            notes = load_single_file(
-                networks, path, structure, LAYOUT, dtype=dtype, vae_dtype=vae_dtype, device=device, with_vae=with_vae
-            )
-            tokenizer = clip_tokenizer(length=structure.text[0].max_positions)
-        else:
-            load_network(base.denoiser, folder / "unet", dtype=dtype, device=device)
-            load_text_encoder(base.text_encoders[0], folder / "text_encoder", dtype=dtype, device=device)
-            if model.vae_path is None:
-                load_network(base.vae, folder / "vae", dtype=vae_dtype, device=device)
-            tokenizer = load_tokenizer(folder / "tokenizer", length=structure.text[0].max_positions)
-        if model.vae_path is not None:
-            load_vae(base.vae, Path(model.vae_path), structure.vae, dtype=vae_dtype, device=device)
-        prediction = identity.prediction or base.prediction
-        return replace(base, tokenizers=(tokenizer,), prediction=prediction, notes=notes)
-
-    def tokenize(self, base: BaseModel, captions: Sequence[str], *, chunks: int = 1) -> tuple[Tensor, ...]:
-        """Token numbers [B, K, L] on the CPU, one tensor for each text encoder."""
-        return tuple(tokenizer(captions, chunks) for tokenizer in base.tokenizers)
-
-    def encode_text(self, base: BaseModel, token_ids: Sequence[Tensor], *, clip_skip: int = 1) -> Conditioning:
-        """The text states of token numbers [B, K, L], chunks joined."""
-        (ids,) = token_ids
-        return Conditioning(text_states(base.text_encoders[0], ids, clip_skip=clip_skip))
-
-    def predict(self, base: BaseModel, noisy: Tensor, timesteps: Tensor, text: Conditioning) -> Tensor:
-        """The denoiser's output [B, C, H, W] for latents [B, C, H, W] at timesteps [B] in 0..999."""
-        out: Tensor = base.denoiser(noisy, timesteps, encoder_hidden_states=text.states, return_dict=False)[0]
-        return out
-
-    def encode_pictures(self, base: BaseModel, pictures: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Scaled latents [B, C, H, W] in float32 of pictures [B, 3, h, w] in -1..1."""
-        vae = base.vae
-        with torch.no_grad():
-            weight = next(vae.parameters())
-            distribution = vae.encode(pictures.to(weight.device, weight.dtype)).latent_dist
-            latents: Tensor = distribution.mean.float()
-            if generator is not None:
-                noise = torch.randn(latents.shape, generator=generator).to(latents.device)
-                latents = latents + distribution.std.float() * noise
-            return latents * base.structure.vae.scaling_factor
-
-    def decode_latents(self, base: BaseModel, latents: Tensor) -> Tensor:
-        """Pictures [B, 3, h, w] in float32, -1..1, of scaled latents [B, C, H, W]."""
-        with torch.no_grad():
-            weight = next(base.vae.parameters())
-            unscaled = latents.float() / base.structure.vae.scaling_factor
-            pictures: Tensor = base.vae.decode(unscaled.to(weight.device, weight.dtype), return_dict=False)[0]
-            return pictures.float().clamp(-1, 1)
-
-    def is_skipped(self, base: BaseModel, target: LoraTarget, clip_skip: int) -> bool:
-        """Whether a layer of the text encoder is never reached with this clip skip."""
-        num_layers = base.structure.text[0].layers
-        number = int(target.path.partition("encoder.layers.")[2].partition(".")[0])
-        return number >= num_used_layers(num_layers, clip_skip)
-
-    def enable_gradient_checkpointing(self, base: BaseModel, *, text_encoder: bool) -> None:
-        """From now on activations are computed a second time in the backward pass instead of kept."""
-        base.denoiser.enable_gradient_checkpointing()
-        for encoder in base.text_encoders:
-            encoder.is_checkpointed = text_encoder
-
-    def _configs(self, folder: Path | None) -> dict[str, dict[str, Any]]:
-        """What the structure does not tell: from the package, and over it the folder's own JSON."""
-        configs = {network: asset_config(self.name, network) for network in NETWORKS}
-        if folder is not None:
-            configs = {name: config | read_json(folder / name / "config.json") for name, config in configs.items()}
-        return configs
-
-    def _built(
-        self,
-        structure: Structure,
-        configs: Configs,
-        *,
-        dtype: torch.dtype,
-        vae_dtype: torch.dtype,
-        device: torch.device,
-    ) -> BaseModel:
-        with building(device, dtype):
-            unet = build_unet(structure.unet, configs["unet"])
-            text_encoder = build_text_encoder(structure.text[0], configs["text_encoder"])
-        with building(device, vae_dtype):
-            vae = build_vae(structure.vae, configs["vae"])
-        prediction = structure.prediction or "epsilon"
-        return BaseModel(self, structure, prediction, unet, (text_encoder,), (), vae)
+    def __init__(self) -> None:
+        super().__init__("sd1", LAYOUT)

@@ -9,29 +9,27 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from advisor.adapters import MAGNITUDE, AdapterPlan, adapter_plans
 from advisor.config import NetworkConfig
-from advisor.errors import ConfigError, ModelError
-from advisor.families import family
-from advisor.families.structure import LoraTarget
+from advisor.errors import ModelError
+from trainer.adapters import ADAPTERS, Adapter, Dropouts
 from trainer.families.family import BaseModel
-from trainer.lora_layer import Dropouts, LoraLayer
 from trainer.weights import open_weights
 
 Part = Literal["unet", "text_encoder"]
 """What has a learning rate of its own; `text_encoder` stands for all text encoders."""
 
-TRAINED_KINDS = ("lora", "locon")
-"""The kinds of adapters that this network has."""
-
 
 class Network(nn.Module):
     """The adapters of a base model, in the order of the family's table. `state_dict` is ours; files: `lora_state`."""
 
-    def __init__(self, adapters: Mapping[str, LoraLayer], parts: Mapping[str, Part], unused: frozenset[str]) -> None:
+    def __init__(
+        self, adapters: Mapping[str, Adapter], plans: Mapping[str, AdapterPlan], unused: frozenset[str]
+    ) -> None:
         """Hold adapters by kohya's names; those in `unused` are kept in files but not trained."""
         super().__init__()
         self.adapters = nn.ModuleDict(adapters)
-        self._parts = dict(parts)
+        self._plans = dict(plans)
         self._multiplier = 1.0
         self._unused = unused
         for name in unused:
@@ -57,23 +55,22 @@ class Network(nn.Module):
             generator: on the CPU, for the first weights; left out, seed 0.
 
         Raises:
-            ConfigError: this trainer has no such adapters.
+            ConfigError: `block_ranks` does not fit the model's blocks.
             ModelError: the LoRA to go on from cannot be read or does not fit.
         """
-        _check(config)
         generator = generator or torch.Generator().manual_seed(0)
-        targets = family(base.family.name).lora_targets(base.structure, conv=config.conv_rank > 0)
-        adapters: dict[str, LoraLayer] = {}
-        parts: dict[str, Part] = {}
+        adapters: dict[str, Adapter] = {}
+        plans: dict[str, AdapterPlan] = {}
         unused = set()
-        for target in targets:
-            if target.part != "unet" and not text_encoder:
-                continue
-            adapters[target.name] = _adapter(base.layer(target), target, config, generator)
-            parts[target.name] = "unet" if target.part == "unet" else "text_encoder"
+        dropouts = Dropouts(config.dropout, config.rank_dropout, config.module_dropout)
+        for plan in adapter_plans(base.family.name, base.structure, config, text_encoder=text_encoder):
+            target, layer = plan.target, base.layer(plan.target)
+            assert isinstance(layer, nn.Linear | nn.Conv2d), target
+            adapters[target.name] = ADAPTERS[config.kind](layer, plan, dropouts, generator)
+            plans[target.name] = plan
             if target.part != "unet" and base.family.is_skipped(base, target, clip_skip):
                 unused.add(target.name)
-        network = cls(adapters, parts, frozenset(unused))
+        network = cls(adapters, plans, frozenset(unused))
         if config.start_from is not None:
             network.start_from(Path(config.start_from))
         for adapter in adapters.values():
@@ -93,7 +90,7 @@ class Network(nn.Module):
     @property
     def has_text_encoder(self) -> bool:
         """Whether a text encoder is trained."""
-        return "text_encoder" in self._parts.values()
+        return any(plan.target.part != "unet" for plan in self._plans.values())
 
     @property
     def multiplier(self) -> float:
@@ -111,41 +108,52 @@ class Network(nn.Module):
         return [
             parameter
             for name, adapter in self.layers.items()
-            if self._parts[name] == part and name not in self._unused
-            for parameter in (adapter.down, adapter.up)
+            if (self._plans[name].target.part == "unet") == (part == "unet") and name not in self._unused
+            for parameter in adapter.parameters()
         ]
+
+    def parameters_by_block(self) -> dict[int, list[nn.Parameter]]:
+        """What is trained of the U-Net, by kohya's number of the block (`LoraTarget.block`), in the file's order."""
+        blocks: dict[int, list[nn.Parameter]] = {}
+        for name, adapter in self.layers.items():
+            block = self._plans[name].target.block
+            if block is not None:
+                blocks.setdefault(block, []).extend(adapter.parameters())
+        return blocks
+
+    def cap_norms(self, most: float) -> None:
+        """Shorten every adapter that changes its layer's weight by more than this length; kohya's max norm."""
+        for adapter in self.layers.values():
+            adapter.cap_norm(most)
 
     def seed_dropout(self, seed: int) -> None:
         """Choose what is left out in the next step; does nothing where nothing ever is."""
         for index, adapter in enumerate(self.layers.values()):
             if adapter.dropouts.any:
-                # Adapters get far-apart seeds; two for each, because `LoraLayer` also uses the next one.
+                # Adapters get far-apart seeds; two for each, because `Adapter.dice` also uses the next one.
                 adapter.seed_dropout((seed * 1_000_003 + index * 7_919) % 2**62)
 
     def lora_state(self, dtype: torch.dtype) -> dict[str, Tensor]:
-        """The adapters under kohya's names, as copies on the CPU."""
+        """The adapters under the names that kohya, LyCORIS and ComfyUI know, as copies on the CPU."""
         state = {}
         for name, adapter in self.layers.items():
-            state[f"{name}.alpha"] = torch.tensor(adapter.alpha, dtype=dtype)
-            state[f"{name}.lora_down.weight"] = adapter.down.detach().to("cpu", dtype, copy=True)
-            state[f"{name}.lora_up.weight"] = adapter.up.detach().to("cpu", dtype, copy=True)
+            state[f"{name}.alpha"] = torch.tensor(adapter.file_alpha, dtype=dtype)
+            for suffix, parameter in adapter.tensors.items():
+                kept_as = torch.float32 if suffix == MAGNITUDE else dtype
+                state[f"{name}.{suffix}"] = parameter.detach().to("cpu", kept_as, copy=True)
         return state
 
     def load_lora_state(self, state: Mapping[str, Tensor], where: str = "the LoRA") -> None:
-        """Take over weights under kohya's names. An alpha other than ours is worked into `up`.
+        """Take over weights under those names. An alpha other than ours is worked into the weights.
 
         Raises:
             ModelError: a name is missing or unexpected, or a rank or width differs; nothing is changed then.
         """
         self._check_state(state, where)
-        with torch.no_grad():
-            for name, adapter in self.layers.items():
-                alpha = state.get(f"{name}.alpha")
-                factor = 1.0 if alpha is None else float(alpha) / adapter.alpha
-                if alpha is None:
-                    factor = adapter.rank / adapter.alpha
-                adapter.down.copy_(state[f"{name}.lora_down.weight"])
-                adapter.up.copy_(state[f"{name}.lora_up.weight"].float() * factor)
+        for name, adapter in self.layers.items():
+            alpha = state.get(f"{name}.alpha")
+            tensors = {suffix: state[f"{name}.{suffix}"] for suffix in adapter.tensors}
+            adapter.load(tensors, None if alpha is None else float(alpha))
 
     def start_from(self, path: Path) -> None:
         """Go on from a LoRA file.
@@ -159,44 +167,32 @@ class Network(nn.Module):
 
     def _check_state(self, state: Mapping[str, Tensor], where: str) -> None:
         wanted = {
-            f"{name}.{key}": parameter.shape
+            f"{name}.{suffix}": (parameter.shape, adapter.rank)
             for name, adapter in self.layers.items()
-            for key, parameter in (("lora_down.weight", adapter.down), ("lora_up.weight", adapter.up))
+            for suffix, parameter in adapter.tensors.items()
         }
         optional = {f"{name}.alpha" for name in self.layers}
         _refuse(where, "lacks", sorted(wanted.keys() - state.keys()))
         _refuse(where, "has weights that this LoRA has no place for", sorted(state.keys() - wanted.keys() - optional))
-        for key, shape in wanted.items():
+        for key, (shape, rank) in wanted.items():
             found = state[key].shape
             if found != shape:
-                down = key.endswith("lora_down.weight")
-                mend = (
-                    f"set network.rank to {found[0]}" if down and found[1:] == shape[1:] else "it is for another model"
-                )
+                other = _other_rank(found, shape, rank)
+                mend = f"set network.rank to {other}" if other else "it is for another model"
                 raise ModelError(f"{where} does not fit: {key} is {list(found)}, wanted is {list(shape)}: {mend}")
 
     @property
-    def layers(self) -> dict[str, LoraLayer]:
+    def layers(self) -> dict[str, Adapter]:
         """Every adapter by its name in a kohya file."""
         return dict(self.adapters.items())  # type: ignore[arg-type]
 
 
-def _adapter(layer: nn.Module, target: LoraTarget, config: NetworkConfig, generator: torch.Generator) -> LoraLayer:
-    assert isinstance(layer, nn.Linear | nn.Conv2d), target
-    is_wide = target.kernel > 1
-    rank = config.conv_rank if is_wide else config.rank
-    alpha = config.alpha
-    if is_wide:
-        alpha = config.conv_alpha or config.alpha / config.rank * config.conv_rank
-    dropouts = Dropouts(config.dropout, config.rank_dropout, config.module_dropout)
-    return LoraLayer(layer, rank, alpha, dropouts, generator)
-
-
-def _check(config: NetworkConfig) -> None:
-    if config.kind not in TRAINED_KINDS:
-        raise ConfigError("network.kind", config.kind, f"this trainer has {' and '.join(TRAINED_KINDS)}")
-    if config.block_ranks:
-        raise ConfigError("network.block_ranks", list(config.block_ranks), "this trainer has one rank for all blocks")
+def _other_rank(found: torch.Size, wanted: torch.Size, rank: int) -> int | None:
+    """The rank of a tensor that differs from what is wanted in its rank alone."""
+    if len(found) != len(wanted):
+        return None
+    differing = [axis for axis in range(len(found)) if found[axis] != wanted[axis]]
+    return found[differing[0]] if len(differing) == 1 and wanted[differing[0]] == rank else None
 
 
 def _refuse(where: str, verb: str, keys: Sequence[str]) -> None:

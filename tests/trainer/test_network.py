@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from advisor.config import NetworkConfig
-from advisor.errors import ConfigError, ModelError
+from advisor.errors import ModelError
 from advisor.families import family
 from tests.tiny import TINY_SD1, tiny_sd1
 from trainer.families.family import BaseModel
@@ -235,9 +235,3 @@ def test_convolutions_get_a_rank_and_alpha_of_their_own(base: BaseModel) -> None
     assert state["lora_unet_mid_block_resnets_0_time_emb_proj.lora_down.weight"].shape == (4, 128)
     assert state["lora_unet_up_blocks_0_resnets_0_conv_shortcut.lora_down.weight"].shape == (4, 128, 1, 1)
     assert bool(changed.isfinite().all())
-
-
-@pytest.mark.parametrize("kind", ["dora", "loha", "lokr"])
-def test_a_kind_that_is_not_trained_is_refused(base: BaseModel, kind: str) -> None:
-    with pytest.raises(ConfigError, match=r"network\.kind"):
-        attach(base, NetworkConfig.model_validate({"kind": kind}))

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from trainer.lora_layer import Dropouts, LoraLayer
+from tests.trainer.adapters.layers import plan_for
+from trainer.adapters import Dropouts
+from trainer.adapters.lora import LoraLayer
 
 NONE = Dropouts()
 
@@ -25,7 +27,7 @@ def make_conv(kernel: int, dtype: torch.dtype = torch.float32, stride: int = 1) 
 
 
 def make_adapter(layer: nn.Linear | nn.Conv2d, dropouts: Dropouts = NONE, alpha: float = 1.5) -> LoraLayer:
-    adapter = LoraLayer(layer, 3, alpha, dropouts, torch.Generator().manual_seed(1))
+    adapter = LoraLayer(layer, plan_for(layer, rank=3, alpha=alpha), dropouts, torch.Generator().manual_seed(1))
     nn.init.normal_(adapter.up, generator=torch.Generator().manual_seed(2))
     adapter.attach()
     return adapter
@@ -135,7 +137,7 @@ def test_a_new_adapter_changes_nothing() -> None:
     x = make_input(layer)
     before = layer(x)
 
-    LoraLayer(layer, 3, 1.0, NONE, torch.Generator().manual_seed(0)).attach()
+    LoraLayer(layer, plan_for(layer, rank=3, alpha=1.0), NONE, torch.Generator().manual_seed(0)).attach()
 
     assert torch.equal(layer(x), before)
 

@@ -1,4 +1,4 @@
-"""A layer with its adapter, as one operation that keeps nothing but the layer's input.
+"""LoRA and LoCon: a layer with its adapter, as one operation that keeps nothing but the layer's input.
 
 The adapter's weights are float32 masters, cast to the input's dtype inside; the rank-wide intermediate is computed a
 second time in the backward pass, which costs rank / width of the layer's own work and saves its memory.
@@ -9,7 +9,6 @@ LoRA: Hu et al. 2021, section 4.1: arxiv.org/abs/2106.09685.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,79 +16,34 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-Layer = nn.Linear | nn.Conv2d
+from trainer.adapters.adapter import Adapter, ConvShape, conv_backward, flat, product_square, uniform
 
 
-@dataclass(frozen=True)
-class Dropouts:
-    """Shares that are left out of an adapter in each step."""
+class LoraLayer(Adapter):
+    """An adapter for one layer: `up(down(x)) * alpha / rank` is added to what the layer gives."""
 
-    inner: float = 0.0
-    """Of the rank-wide intermediate's elements."""
-    ranks: float = 0.0
-    """Of the ranks, for each sample anew."""
-    adapters: float = 0.0
-    """Of the adapters as a whole."""
+    names = {"down": "lora_down.weight", "up": "lora_up.weight"}  # noqa: RUF012
+    grown = ("up",)
+    down: nn.Parameter
+    up: nn.Parameter
 
-    @property
-    def any(self) -> bool:
-        """Whether anything is left out at all."""
-        return max(self.inner, self.ranks, self.adapters) > 0
+    def first_values(self, own: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        """Uniform values for `down`, zeros for `up`."""
+        return torch.zeros(shape) if own in self.grown else uniform(shape, generator)
 
-
-class LoraLayer(nn.Module):
-    """An adapter for one layer: `up(down(x)) * alpha / rank` is added to what the layer gives.
-
-    While attached, the layer's `forward` is ours; the layer's parameters and names stay as they are.
-    """
-
-    def __init__(self, layer: Layer, rank: int, alpha: float, dropouts: Dropouts, generator: torch.Generator) -> None:
-        """An adapter that changes nothing yet: `up` is zero and `down` drawn with `generator` (on the CPU)."""
-        super().__init__()
-        kernel = layer.kernel_size if isinstance(layer, nn.Conv2d) else ()
-        ones = (1,) * len(kernel)
-        inputs, outputs = layer.weight.shape[1], layer.weight.shape[0]
-        device = layer.weight.device
-        down = torch.empty(rank, inputs, *kernel)
-        nn.init.kaiming_uniform_(down, a=5**0.5, generator=generator)
-        self.down = nn.Parameter(down.to(device))
-        self.up = nn.Parameter(torch.zeros(outputs, rank, *ones, device=device))
-        self.rank = rank
-        self.alpha = alpha
-        self.multiplier = 1.0
-        self.dropouts = dropouts
-        self._step_seed = 0
-        self._skipped = False
-        # In a tuple, so that the base model's layer does not become a part of the network.
-        self._layer = (layer,)
-
-    @property
-    def layer(self) -> Layer:
-        """The base model's layer."""
-        return self._layer[0]
-
-    def attach(self) -> None:
-        """Take part in the layer's forward pass."""
-        self.layer.forward = self.forward  # type: ignore[method-assign, assignment]
-
-    def detach(self) -> None:
-        """Leave the layer as it was."""
-        self.layer.__dict__.pop("forward", None)
-
-    def seed_dropout(self, seed: int) -> None:
-        """Choose what is left out until the next call; the same seed chooses the same, also when computed again."""
-        self._step_seed = seed
-        if self.dropouts.adapters > 0:
-            self._skipped = float(torch.rand((), generator=_generator(seed, "cpu"))) < self.dropouts.adapters
+    @torch.no_grad()
+    def norm(self) -> Tensor:
+        """The length of `up down * alpha / rank`."""
+        return product_square(self.up.flatten(1), self.down.flatten(1)).clamp(min=0).sqrt() * self.scale
 
     def forward(self, x: Tensor) -> Tensor:
         """What layer and adapter give for `x` [B, ..., I] or [B, I, h, w]."""
-        layer, scale = self.layer, self.multiplier * self.alpha / self.rank
-        if scale == 0 or (self.training and self._skipped):
-            return type(layer).forward(layer, x)  # type: ignore[arg-type]
+        if self.is_off:
+            return self.layer_alone(x)
+        layer, scale = self.layer, self.multiplier * self.scale
         mask = self._mask(x) if self.training and self.dropouts.any else None
         if isinstance(layer, nn.Conv2d):
-            shape = _ConvShape(_pair(layer.stride), _pair(layer.padding))
+            shape = ConvShape.of(layer)
             return _LoraConv.apply(x, layer.weight, layer.bias, self.down, self.up, mask, scale, shape)  # type: ignore[no-untyped-call, no-any-return]
         return _LoraLinear.apply(x, layer.weight, layer.bias, self.down, self.up, mask, scale)  # type: ignore[no-untyped-call, no-any-return]
 
@@ -98,7 +52,7 @@ class LoraLayer(nn.Module):
         if self.dropouts.inner == 0 and self.dropouts.ranks == 0:
             return None
         shape = self._inner_shape(x)
-        generator = _generator(self._step_seed + 1, x.device)
+        generator = self.dice(x.device)
         mask = torch.ones((), dtype=x.dtype, device=x.device)
         if self.dropouts.inner > 0:
             mask = mask * _kept(shape, self.dropouts.inner, generator, x)
@@ -111,18 +65,14 @@ class LoraLayer(nn.Module):
     def _inner_shape(self, x: Tensor) -> list[int]:
         if not isinstance(self.layer, nn.Conv2d):
             return [*x.shape[:-1], self.rank]
-        stride, padding, kernel = self.layer.stride, _pair(self.layer.padding), self.layer.kernel_size
+        shape = ConvShape.of(self.layer)
         sides = [
             (side + 2 * pad - size) // step + 1
-            for side, pad, size, step in zip(x.shape[2:], padding, kernel, stride, strict=True)
+            for side, pad, size, step in zip(
+                x.shape[2:], shape.padding, self.layer.kernel_size, shape.stride, strict=True
+            )
         ]
         return [x.shape[0], self.rank, *sides]
-
-
-@dataclass(frozen=True)
-class _ConvShape:
-    stride: tuple[int, int]
-    padding: tuple[int, int]
 
 
 class _LoraLinear(torch.autograd.Function):
@@ -137,24 +87,24 @@ class _LoraLinear(torch.autograd.Function):
         ctx.scale = scale
         inner = _masked(functional.linear(x, down.to(x.dtype)), mask)
         out = functional.linear(x, weight, bias)
-        _flat(out).addmm_(_flat(inner), up.to(x.dtype).t(), alpha=scale)
+        flat(out).addmm_(flat(inner), up.to(x.dtype).t(), alpha=scale)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, down, up, mask = ctx.saved_tensors
-        low_down, flat_grad = down.to(x.dtype), _flat(grad)
+        low_down, flat_grad = down.to(x.dtype), flat(grad)
         inner_grad = (flat_grad @ up.to(x.dtype)).mul_(ctx.scale)
-        inner_grad = _flat(_masked(inner_grad.view(*x.shape[:-1], -1), mask))
+        inner_grad = flat(_masked(inner_grad.view(*x.shape[:-1], -1), mask))
         x_grad = down_grad = up_grad = None
         if ctx.needs_input_grad[0]:
             x_grad = (flat_grad @ weight).addmm_(inner_grad, low_down).view(x.shape)
         if ctx.needs_input_grad[3]:
-            down_grad = (inner_grad.t() @ _flat(x)).to(down.dtype)
+            down_grad = (inner_grad.t() @ flat(x)).to(down.dtype)
         if ctx.needs_input_grad[4]:
             inner = _masked(functional.linear(x, low_down), mask).mul_(ctx.scale)
-            up_grad = (flat_grad.t() @ _flat(inner)).to(up.dtype)
+            up_grad = (flat_grad.t() @ flat(inner)).to(up.dtype)
         return x_grad, None, None, down_grad, up_grad, None, None
 
 
@@ -164,7 +114,7 @@ class _LoraConv(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, mask: Tensor | None,
-        scale: float, shape: _ConvShape,
+        scale: float, shape: ConvShape,
     ) -> Tensor:  # fmt: skip
         ctx.save_for_backward(x, weight, down, up, mask)
         ctx.scale, ctx.shape = scale, shape
@@ -182,29 +132,14 @@ class _LoraConv(torch.autograd.Function):
         up_grad: Tensor | None = None
         if need_up:
             inner = _masked(functional.conv2d(x, low_down, None, ctx.shape.stride, ctx.shape.padding), mask)
-            up_grad = _conv_backward(scaled, inner, low_up, _ConvShape((1, 1), (0, 0)), (False, True))[1]
+            up_grad = conv_backward(scaled, inner, low_up, ConvShape(), (False, True))[1]
         inner_grad = _masked(functional.conv2d(scaled, low_up.transpose(0, 1)), mask)
-        x_grad, down_grad = _conv_backward(inner_grad, x, low_down, ctx.shape, (need_x, need_down))
+        x_grad, down_grad = conv_backward(inner_grad, x, low_down, ctx.shape, (need_x, need_down))
         if x_grad is not None:
-            x_grad = x_grad.add_(_conv_backward(grad, x, weight, ctx.shape, (True, False))[0])  # type: ignore[arg-type]
+            x_grad = x_grad.add_(conv_backward(grad, x, weight, ctx.shape, (True, False))[0])  # type: ignore[arg-type]
         return (
             x_grad, None, None, _cast(down_grad, down.dtype), _cast(up_grad, up.dtype), None, None, None
         )  # fmt: skip
-
-
-def _conv_backward(
-    grad: Tensor, x: Tensor, weight: Tensor, shape: _ConvShape, wanted: tuple[bool, bool]
-) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients of a convolution's input and weight, each if wanted."""
-    input_grad, weight_grad, _ = torch.ops.aten.convolution_backward(
-        grad, x, weight, None, shape.stride, shape.padding, (1, 1), False, (0, 0), 1, (*wanted, False)
-    )
-    return input_grad, weight_grad
-
-
-def _flat(tensor: Tensor) -> Tensor:
-    """[..., I] as [T, I]."""
-    return tensor.reshape(-1, tensor.shape[-1])
 
 
 def _masked(inner: Tensor, mask: Tensor | None) -> Tensor:
@@ -219,14 +154,3 @@ def _kept(shape: list[int], share: float, generator: torch.Generator, like: Tens
     """0 for the share that is left out and 1 / (1 - share) for the rest; a share of 1 keeps nothing."""
     keep = torch.rand(shape, generator=generator, device=like.device) >= share
     return keep.to(like.dtype) / max(1 - share, torch.finfo(torch.float32).eps)
-
-
-def _generator(seed: int, device: torch.device | str) -> torch.Generator:
-    return torch.Generator(device).manual_seed(seed)
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    """Stride or padding of a convolution; a padding given in words is none of ours."""
-    assert not isinstance(value, str), value
-    first, second = value
-    return first, second

@@ -1,0 +1,189 @@
+"""What all kinds of adapters have in common: their tensors, how they join a layer, what is left out in a step."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from advisor.adapters import AdapterPlan
+
+Layer = nn.Linear | nn.Conv2d
+
+
+@dataclass(frozen=True)
+class Dropouts:
+    """Shares that are left out of an adapter in each step."""
+
+    inner: float = 0.0
+    """Of the rank-wide intermediate's elements."""
+    ranks: float = 0.0
+    """Of the ranks, for each sample anew; of the outputs, in kinds that change the layer's weight."""
+    adapters: float = 0.0
+    """Of the adapters as a whole."""
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is left out at all."""
+        return max(self.inner, self.ranks, self.adapters) > 0
+
+
+@dataclass(frozen=True)
+class ConvShape:
+    """How a convolution walks over its input."""
+
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+
+    @classmethod
+    def of(cls, layer: nn.Conv2d) -> ConvShape:
+        """A layer's."""
+        return cls(_pair(layer.stride), _pair(layer.padding))
+
+
+class Adapter(nn.Module, ABC):
+    """An adapter for one layer, whose tensors are float32 whatever the layer computes in.
+
+    While attached, the layer's `forward` is ours; the layer's parameters and names stay as they are.
+    """
+
+    names: ClassVar[Mapping[str, str]]
+    """Its tensors' own names and, for each, what stands in a file after the layer's name; a few may be absent."""
+    grown: ClassVar[tuple[str, ...]]
+    """The tensors, one of which it has, that are zero at first, so that a new adapter changes nothing."""
+
+    def __init__(self, layer: Layer, plan: AdapterPlan, dropouts: Dropouts, generator: torch.Generator) -> None:
+        """An adapter that changes nothing yet; its first values are drawn with `generator` (on the CPU)."""
+        super().__init__()
+        # In a tuple, so that the base model's layer does not become a part of the network.
+        self._layer = (layer,)
+        self.rank = plan.rank
+        self.alpha = plan.alpha
+        self.multiplier = 1.0
+        self.dropouts = dropouts
+        self._step_seed = 0
+        self._skipped = False
+        for own, suffix in self.names.items():
+            if suffix in plan.shapes:
+                values = self.first_values(own, plan.shapes[suffix], generator)
+                self.register_parameter(own, nn.Parameter(values.to(layer.weight.device)))
+
+    @abstractmethod
+    def first_values(self, own: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        """What the tensor of that name begins with."""
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """What layer and adapter give for `x` [B, ..., I] or [B, I, h, w]."""
+
+    @abstractmethod
+    def norm(self) -> Tensor:
+        """The length of what it adds to the layer's weight, a scalar on the adapter's device."""
+
+    @property
+    def layer(self) -> Layer:
+        """The base model's layer."""
+        return self._layer[0]
+
+    @property
+    def scale(self) -> float:
+        """What its output is multiplied by: alpha / rank."""
+        return self.scale_for(self.alpha)
+
+    def scale_for(self, alpha: float) -> float:
+        """What its output would be multiplied by with another alpha."""
+        return alpha / self.rank
+
+    @property
+    def file_alpha(self) -> float:
+        """The alpha that a file tells."""
+        return self.alpha
+
+    @property
+    def tensors(self) -> dict[str, nn.Parameter]:
+        """Its tensors by what stands in a file after the layer's name and a point."""
+        return {self.names[own]: parameter for own, parameter in self.named_parameters()}
+
+    def factors(self) -> list[nn.Parameter]:
+        """The tensors whose product it adds."""
+        return list(self.parameters())
+
+    @torch.no_grad()
+    def load(self, tensors: Mapping[str, Tensor], alpha: float | None) -> None:
+        """Take over a file's tensors; another alpha than ours (none: the rank) is worked into them."""
+        rescaled = self.scale_for(self.rank if alpha is None else alpha) / self.scale
+        for own, parameter in self.named_parameters():
+            factor = rescaled if own in self.grown else 1.0
+            parameter.copy_(tensors[self.names[own]].to(parameter.dtype) * factor)
+
+    @torch.no_grad()
+    def cap_norm(self, most: float) -> None:
+        """Shorten all factors alike, so that what it adds is no longer than `most`."""
+        factors = self.factors()
+        ratio = (most / self.norm().clamp(min=most)) ** (1 / len(factors))
+        for factor in factors:
+            factor.mul_(ratio)
+
+    def attach(self) -> None:
+        """Take part in the layer's forward pass."""
+        self.layer.forward = self.forward  # type: ignore[method-assign, assignment]
+
+    def detach(self) -> None:
+        """Leave the layer as it was."""
+        self.layer.__dict__.pop("forward", None)
+
+    def seed_dropout(self, seed: int) -> None:
+        """Choose what is left out until the next call; the same seed chooses the same, also when computed again."""
+        self._step_seed = seed
+        if self.dropouts.adapters > 0:
+            dice = torch.Generator("cpu").manual_seed(seed)
+            self._skipped = float(torch.rand((), generator=dice)) < self.dropouts.adapters
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the layer is to answer alone."""
+        return self.multiplier == 0 or (self.training and self._skipped)
+
+    def dice(self, device: torch.device) -> torch.Generator:
+        """A generator that gives the same numbers until the next step."""
+        return torch.Generator(device).manual_seed(self._step_seed + 1)
+
+    def layer_alone(self, x: Tensor) -> Tensor:
+        """What the layer gives without an adapter."""
+        return type(self.layer).forward(self.layer, x)  # type: ignore[arg-type]
+
+
+def uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Values as torch's own layers begin with: kaiming's uniform with a = root of 5."""
+    return nn.init.kaiming_uniform_(torch.empty(shape), a=5**0.5, generator=generator)
+
+
+def product_square(first: Tensor, second: Tensor) -> Tensor:
+    """The squared length of `first @ second` for [O, R] and [R, I], without making it."""
+    return ((first.t() @ first) * (second @ second.t())).sum()
+
+
+def conv_backward(
+    grad: Tensor, x: Tensor, weight: Tensor, shape: ConvShape, wanted: tuple[bool, bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """Gradients of a convolution's input and weight, each if wanted."""
+    input_grad, weight_grad, _ = torch.ops.aten.convolution_backward(
+        grad, x, weight, None, shape.stride, shape.padding, (1, 1), False, (0, 0), 1, (*wanted, False)
+    )
+    return input_grad, weight_grad
+
+
+def flat(tensor: Tensor) -> Tensor:
+    """[..., I] as [T, I]."""
+    return tensor.reshape(-1, tensor.shape[-1])
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    """Stride or padding of a convolution; a padding given in words is none of ours."""
+    assert not isinstance(value, str), value
+    first, second = value
+    return first, second

@@ -1,0 +1,67 @@
+"""DoRA: a LoRA for the direction of each output's weights, and a trained length for it.
+
+Liu et al. 2024, eq. 5: arxiv.org/abs/2402.09353. Lengths are taken over a layer's inputs, one for each output, as
+LyCORIS (`wd_on_out`), peft and diffusers have it. Gradients reach the length's divisor too (eq. 6), which the paper
+leaves out to save memory that we do not need for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from advisor.adapters import AdapterPlan
+from trainer.adapters.adapter import Dropouts, Layer, product_square, uniform
+from trainer.adapters.weight_adapter import WeightAdapter
+
+
+class DoraLayer(WeightAdapter):
+    """The changed weight is `magnitude * (W + s up down) / |W + s up down|` with s = alpha / rank."""
+
+    names = {"down": "lora_down.weight", "up": "lora_up.weight", "magnitude": "dora_scale"}  # noqa: RUF012
+    grown = ("up",)
+    down: nn.Parameter
+    up: nn.Parameter
+    magnitude: nn.Parameter
+    squares: Tensor
+    """The squared lengths of the layer's own weights, [O]."""
+
+    def __init__(self, layer: Layer, plan: AdapterPlan, dropouts: Dropouts, generator: torch.Generator) -> None:
+        """An adapter that changes nothing yet."""
+        super().__init__(layer, plan, dropouts, generator)
+        wide = torch.promote_types(layer.weight.dtype, torch.float32)
+        squares = torch.linalg.vector_norm(layer.weight.detach().flatten(1), dim=1, dtype=wide).square()
+        self.register_buffer("squares", squares, persistent=False)
+        with torch.no_grad():
+            self.magnitude.copy_(squares.sqrt().view(self.magnitude.shape))
+
+    def first_values(self, own: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        """As a LoRA's; the lengths follow from the layer."""
+        return uniform(shape, generator) if own == "down" else torch.zeros(shape)
+
+    def factors(self) -> list[nn.Parameter]:
+        """The LoRA's tensors."""
+        return [self.down, self.up]
+
+    def change(self, weight: Tensor, factors: Mapping[str, Tensor], rows: Tensor | None) -> Tensor:
+        """What is added to the layer's weight."""
+        down, up = factors["down"].flatten(1), factors["up"].flatten(1) * self.scale
+        up = up if rows is None else up * rows
+        whole = weight.flatten(1)
+        ratio = factors["magnitude"].flatten() / self._lengths(whole, down, up)
+        added = up.to(weight.dtype) @ down.to(weight.dtype)
+        longer, ratio = (ratio - 1).to(weight.dtype), ratio.to(weight.dtype)
+        return (whole * longer[:, None] + added * ratio[:, None]).view(weight.shape)
+
+    def _lengths(self, weight: Tensor, down: Tensor, up: Tensor) -> Tensor:
+        """|W + up down| by rows [O], from products that are only R wide: |W|^2 + 2 W (up down)' + |up down|^2."""
+        across = (weight @ down.to(weight.dtype).t()).to(up.dtype)
+        squares = self.squares + 2 * (up * across).sum(1) + ((up @ (down @ down.t())) * up).sum(1)
+        return squares.clamp(min=torch.finfo(squares.dtype).tiny).sqrt()
+
+    @torch.no_grad()
+    def norm(self) -> Tensor:
+        """The length of the LoRA, without the trained lengths."""
+        return product_square(self.up.flatten(1), self.down.flatten(1)).clamp(min=0).sqrt() * self.scale

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -92,10 +92,13 @@ def facts_of_request(
     identity = None if model is None else attempt(lambda: identify(absolute_path(model)))
     hardware = attempt(lambda: request.machine.applied(probe()))
     name = attempt(lambda: checked_name(request.name or "")) if request.name is not None else None
-    settings = attempt(lambda: chosen_settings(request.settings))
+    settings, malformed = split_settings(request.settings)
+    errors += malformed
     uses_cpu = hardware is not None and hardware.main_gpu is None
-    answers = attempt(lambda: _answers(request, name or "lora", settings or {}, uses_cpu=uses_cpu))
+    answers = attempt(lambda: _answers(request, name or "lora", settings, uses_cpu=uses_cpu))
     preset = None if preset_path is None else attempt(lambda: read_preset(preset_path))
+    if errors:
+        errors += unknown_settings(settings)  # where nothing else is wrong, the planner lists these with the rest
     if errors or report is None or identity is None or hardware is None or answers is None:
         raise errors[0] if len(errors) == 1 else WrongInput(errors)
     return Facts(hardware, report, identity, answers, preset)
@@ -118,23 +121,34 @@ def _one_of(option: str, value: str, values: tuple[str, ...]) -> str:
     return value
 
 
+def split_settings(texts: Sequence[str]) -> tuple[dict[str, str], list[ConfigError]]:
+    """Path to value of each `path=value`, the last of a path counting, and an error for each that is not written so."""
+    malformed = [
+        ConfigError("--set", text, "write it as path=value, e.g. network.rank=48") for text in texts if "=" not in text
+    ]
+    pairs = (text.partition("=") for text in texts if "=" in text)
+    return {path.strip(): value for path, _, value in pairs}, malformed
+
+
 def chosen_settings(texts: Sequence[str]) -> dict[str, str]:
-    """Path to value of each `path=value`; the last of a path counts.
+    """Path to value of each `path=value`.
 
     Raises:
-        ConfigErrors: some name no setting; all are told.
+        ConfigErrors: some name no setting, or are not written so; all are told.
     """
-    settings: dict[str, str] = {}
-    errors: list[ConfigError] = []
-    for text in texts:
-        path, sign, value = text.partition("=")
-        try:
-            if not sign:
-                raise ConfigError("--set", text, "write it as path=value, e.g. network.rank=48")
-            setting_field(path.strip())
-            settings[path.strip()] = value
-        except ConfigError as error:
-            errors.append(error)
+    settings, errors = split_settings(texts)
+    errors += unknown_settings(settings)
     if errors:
         raise ConfigErrors(errors)
     return settings
+
+
+def unknown_settings(paths: Iterable[str]) -> list[ConfigError]:
+    """An error for each path that is no setting's."""
+    errors: list[ConfigError] = []
+    for path in paths:
+        try:
+            setting_field(path)
+        except ConfigError as error:
+            errors.append(error)
+    return errors

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from benchmarks.make_checkpoint import checkpoint_shapes, random_weight
+from tests import ldm_layout
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +54,16 @@ def test_norms_are_near_1() -> None:
     weight = random_weight("x.norm.weight", (1000,), torch.Generator().manual_seed(0))
 
     assert weight.float().mean() == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize(("name", "layout"), [("sd2", ldm_layout.sd2()), ("sdxl", ldm_layout.sdxl())])
+def test_sd2_and_sdxl_are_laid_out_as_public_files(name: str, layout: ldm_layout.Layout) -> None:
+    shapes = checkpoint_shapes(name)
+
+    wanted = {key: shape for key, shape in layout.items() if not key.endswith("position_ids")}
+    assert shapes == wanted
+
+
+def test_an_sdxl_file_has_as_many_tensors_as_the_public_one() -> None:
+    # The 2515th is position_ids, which is no weight.
+    assert len(checkpoint_shapes("sdxl")) == 2514

@@ -6,12 +6,11 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from advisor.buckets import bucket_counts
 from advisor.config import TrainingConfig
 from advisor.dataset import DatasetReport
 from advisor.facts import Facts
 from advisor.plan import Plan
-from advisor.rules.steps import folder_repeats
+from advisor.rules.steps import epoch_counts
 
 MOST_PROBLEMS = 100
 """So many unusable files are named; the rest is counted."""
@@ -66,7 +65,7 @@ def _model(facts: Facts, config: TrainingConfig) -> Any:
 
 def _dataset(facts: Facts, config: TrainingConfig) -> Any:
     dataset: DatasetReport = facts.dataset
-    counts = bucket_counts(dataset.sizes, config.dataset, folder_repeats(facts, config))
+    counts = epoch_counts(facts, config)
     return {
         "root": dataset.root,
         "num_images": dataset.num_images,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from advisor.buckets import bucket_counts
+from advisor.bucket_health import bucket_warnings
 from advisor.config import TrainingConfig
 from advisor.facts import Facts
 from advisor.hardware import GIB
 from advisor.plan import Estimate, PlanWarning
 from advisor.rules.columns import column
-from advisor.rules.steps import folder_repeats
+from advisor.rules.steps import epoch_counts
 from advisor.units import counted, gib
 
 FEW_PICTURES = 10
@@ -18,9 +18,6 @@ FEW_PICTURES = 10
 
 MANY_STEPS, FEW_STEPS = 6000, 500
 """Outside of these a character is rarely learned well."""
-
-BATCHES_WORTH_TELLING = 3
-"""So many small buckets are named; the rest is counted."""
 
 Findings = Iterator[PlanWarning]
 
@@ -144,14 +141,7 @@ def _settings(_: Facts, config: TrainingConfig) -> Findings:
 
 
 def _buckets(facts: Facts, config: TrainingConfig) -> Findings:
-    batch = config.schedule.batch_size
-    counts = bucket_counts(facts.dataset.sizes, config.dataset, folder_repeats(facts, config))
-    small = sorted((number, size) for size, number in counts.items() if number < batch)
-    if small:
-        named = ", ".join(f"{width}x{height} ({number})" for number, (width, height) in small[:BATCHES_WORTH_TELLING])
-        more = f" and {len(small) - BATCHES_WORTH_TELLING} more" if len(small) > BATCHES_WORTH_TELLING else ""
-        told = f"buckets with fewer pictures than a batch of {batch}: {named}{more}"
-        yield PlanWarning("batch_larger_than_bucket", f"{told}; these give short batches: crop such pictures alike")
+    yield from bucket_warnings(epoch_counts(facts, config), config.schedule.batch_size)
 
 
 def _steps(facts: Facts, outlook: Estimate) -> Findings:

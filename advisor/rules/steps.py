@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import floor
 
-from advisor.buckets import batches_per_epoch, bucket_counts
+from advisor.buckets import Size, batches_per_epoch, bucket_counts
 from advisor.config import TrainingConfig
 from advisor.facts import Facts
 from advisor.rules.columns import column
@@ -124,9 +125,23 @@ def noise_offset(_: Facts, config: TrainingConfig) -> Advice:
 
 def steps_per_epoch(facts: Facts, config: TrainingConfig) -> int:
     """Optimizer steps of one epoch."""
-    counts = bucket_counts(facts.dataset.sizes, config.dataset, folder_repeats(facts, config))
-    batches = batches_per_epoch(counts, config.schedule.batch_size)
+    batches = batches_per_epoch(epoch_counts(facts, config), config.schedule.batch_size)
     return max(1, -(-batches // config.schedule.gradient_accumulation))
+
+
+def epoch_counts(facts: Facts, config: TrainingConfig) -> Counter[Size]:
+    """Showings in each bucket in one epoch.
+
+    Which pictures are held out, and which sizes regularization pictures have, is only known to the training: here each
+    bucket gives its share of those, and gets as many of these as it has.
+    """
+    counts = bucket_counts(facts.dataset.sizes, config.dataset, folder_repeats(facts, config))
+    share, held_out = config.validation.share, 0.0
+    if 0 < share < 1 and facts.dataset.num_images > 1:
+        number = facts.dataset.num_images
+        held_out = min(number - 1, max(1, floor(share * number + 0.5))) / number
+    times = (2 if config.dataset.regularization_images else 1) * (1 - held_out)
+    return Counter({size: max(1, floor(count * times + 0.5)) for size, count in counts.items()})
 
 
 def folder_repeats(facts: Facts, config: TrainingConfig) -> tuple[int, ...]:

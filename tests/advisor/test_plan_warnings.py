@@ -33,6 +33,10 @@ def test_a_usual_case_has_nothing_to_warn_of() -> None:
         ({"sizes": ((300, 300),)}, "small_pictures"),
         ({"problems": (Problem("a.png", "unreadable_picture", "cut off"),)}, "dataset_problems"),
         ({"num_images": 10, "settings": {"dataset.repeats": 1}}, "batch_larger_than_bucket"),
+        (
+            {"num_images": 11, "sizes": ((512, 512),), "settings": {"dataset.repeats": 1, "schedule.batch_size": 4}},
+            "short_batches",
+        ),
         ({"settings": {"dataset.repeats": 100}}, "many_steps"),
         ({"settings": {"schedule.epochs": 1}}, "few_steps"),
         ({"settings": {"optimizer.learning_rate": 0}}, "nothing_trained"),

@@ -107,3 +107,19 @@ def test_the_schedule_is_cosine_with_a_twentieth_of_warm_up() -> None:
 
 def test_a_constant_schedule_has_no_warm_up() -> None:
     assert make_plan_config(settings={"schedule.name": "constant"}).schedule.warmup_share == 0.0
+
+
+def test_regularization_pictures_double_the_steps_of_an_epoch() -> None:
+    settings = {"dataset.repeats": 20, "schedule.epochs": 10}
+    plain = make_plan_for(num_images=30, sizes=SQUARE, settings=settings)
+    doubled = make_plan_for(
+        num_images=30, sizes=SQUARE, settings={**settings, "dataset.regularization_images": "/class"}
+    )
+
+    assert doubled.estimate.steps == 2 * plain.estimate.steps == 3000
+
+
+def test_pictures_held_out_make_no_steps() -> None:
+    settings = {"dataset.repeats": 4, "schedule.batch_size": 1, "schedule.epochs": 1, "validation.share": 0.25}
+
+    assert make_plan_for(num_images=20, sizes=SQUARE, settings=settings).estimate.steps == 60

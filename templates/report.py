@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import RunError
+from advisor.events import read_events
 from advisor.files import write_atomically
 from templates.render import render
 
@@ -50,24 +51,6 @@ class Chart:
     lowest: float
     highest: float
     last_step: int
-
-
-def read_events(path: Path) -> list[dict[str, Any]]:
-    """The events of `log/events.jsonl`; a line that a crash left unfinished is passed over."""
-    events = []
-    try:
-        for line in path.read_text("utf-8", "replace").splitlines():
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict) and "event" in event:
-                events.append(event)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}") from None
-    return events
 
 
 def loss_chart(events: Iterable[dict[str, Any]]) -> Chart | None:
@@ -127,7 +110,7 @@ def write_report(
         plan = json.loads((run / "plan.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"{run} has no readable plan.json ({error}): is it a run folder?") from None
-    events = read_events(run / "log" / "events.jsonl")
+    events = read_events(run)
     shown = sample_rows(run) if rows is None else rows
     page = render(
         "report.html.j2",

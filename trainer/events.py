@@ -11,9 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from advisor.errors import RunError
-
-EVENTS_NAME = "log/events.jsonl"
-"""Where the events lie in a run folder."""
+from advisor.events import EVENTS_PATH
 
 PROGRESS_SECONDS = 0.1
 """Progress of one phase is told at most this often; its end always."""
@@ -31,7 +29,7 @@ class Events:
         Raises:
             RunError: it cannot be written.
         """
-        path = run / EVENTS_NAME
+        path = run / EVENTS_PATH
         self._listeners = list(listeners)
         self._last_progress = (0.0, "")
         try:

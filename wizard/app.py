@@ -202,3 +202,15 @@ def doctor(as_json: Json = False) -> None:
 
     with told():
         command(as_json=as_json)
+
+
+@app.command(short_help="See the whole way on a built-in model.")
+def demo(
+    out: Annotated[Path | None, typer.Option(metavar="RUN", help="The run folder.  [default: ./loracle-demo]")] = None,
+    as_json: Json = False,
+) -> None:
+    """The whole way on a small built-in model: plan, train, draw before and after, measure. Offline, on any CPU."""
+    from wizard.commands.demo import demo as command
+
+    with told():
+        command(out, as_json=as_json)

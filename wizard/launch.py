@@ -15,9 +15,10 @@ from types import FrameType
 from typing import Any
 
 from advisor.errors import LoraError, RunError, TrainingStopped
+from advisor.events import EVENTS_PATH
 from wizard.child import WINDOWS_CTRL_C, child_command, child_environment, crash_name, interrupt, start_apart
 from wizard.endings import TrainerBroke
-from wizard.progress import EVENTS_PATH, EventTail, Progress
+from wizard.progress import EventTail, Progress
 from wizard.screen import Screen
 
 LOG_PATH = Path("log", "trainer.log")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-EVENTS_PATH = Path("log", "events.jsonl")
-"""In a run folder."""
+from advisor.events import events_in
 
 SMOOTHING = 0.05
 """Weight of a new loss in the shown one, which would jump about otherwise."""
@@ -125,17 +123,6 @@ class EventTail:
         self._position += len(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
         yield from events_in(lines)
-
-
-def events_in(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """The events that lines of JSON hold; damaged ones are passed over."""
-    for line in lines:
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(event, dict):
-            yield event
 
 
 def _whole(value: object) -> int:

@@ -123,7 +123,7 @@ def test_help_fits_80_columns_and_lists_the_commands(loracle: Loracle) -> None:
 
     assert code == 0
     assert max(len(line) for line in out.splitlines()) <= 80
-    for command in ("new", "plan", "train", "export", "identify", "check", "doctor"):
+    for command in ("new", "plan", "train", "export", "identify", "check", "doctor", "demo"):
         assert f"\n  {command} " in out
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from templates import kohya_gui, sd_scripts
+from templates import kohya_gui, onetrainer, sd_scripts
 from templates.exporter import Exporter
 
 EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
-    {exporter.name: exporter for exporter in (kohya_gui.EXPORTER, sd_scripts.EXPORTER)}
+    {exporter.name: exporter for exporter in (kohya_gui.EXPORTER, sd_scripts.EXPORTER, onetrainer.EXPORTER)}
 )
 """By the name that `loracle export --to` takes."""

@@ -10,10 +10,11 @@ from typing import Any
 from advisor.config_file import CONFIG_NAME
 from advisor.errors import RunError
 from advisor.identify import identify
-from advisor.importers.document import Document, read_document
+from advisor.importers.document import Document, parse_json, parse_toml, read_document
 from advisor.importers.imported import Imported, Line
 from advisor.importers.kohya_gui import LORA_KEYS, import_gui, other_tab
 from advisor.importers.lora_metadata import import_lora
+from advisor.importers.onetrainer import import_onetrainer, is_onetrainer
 from advisor.importers.sd_scripts import import_scripts, is_scripts
 from advisor.importers.sd_scripts_dataset import is_dataset
 from advisor.importers.surroundings import Surroundings, ThisMachine
@@ -21,6 +22,12 @@ from advisor.read_header import read_header
 
 MAIN_FILES = ("kohya-gui.json", "config.toml", "config.json", "job.yaml", "job.yml", "config.yaml", "config.yml")
 """What a trainer's folder is opened by, in this order."""
+
+OTHER_FILES = {
+    "train.sh": "config.toml", "train.ps1": "config.toml", "concepts.json": "config.json",
+    "samples.json": "config.json",
+}  # fmt: skip
+"""Files beside a main one, which is read instead."""
 
 SAFETENSORS = ".safetensors"
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
@@ -38,8 +45,8 @@ def import_config(path: Path) -> Imported:
         return _lora(file)
     if file.suffix.lower() in PICKLES:
         raise RunError(f"{file} is a pickled model, which is never opened: name a .safetensors file")
-    if file.name in ("train.sh", "train.ps1"):
-        file = file.with_name("config.toml")
+    if file.name in OTHER_FILES:
+        file = file.with_name(OTHER_FILES[file.name])
     document = read_document(file)
     found = _by_contents(document.tree, ThisMachine(file.absolute().parent), file)
     return _with_oddities(found, document)
@@ -58,6 +65,8 @@ def _main_file(folder: Path) -> Path:
 def _by_contents(tree: Any, look: Surroundings, file: Path) -> Imported:
     source = str(file)
     if isinstance(tree, dict):
+        if is_onetrainer(tree):
+            return _onetrainer(tree, look, source)
         if LORA_KEYS & tree.keys() and "LoRA_type" in tree:
             return import_gui(tree, look, source=source)
         if is_dataset(tree):
@@ -80,8 +89,6 @@ def _scripts(tree: Mapping[str, Any], look: Surroundings, file: Path) -> Importe
     dataset: Any = None
     for place in (named, Path(named.replace("\\", "/")).name):
         if place and (text := look.text(place)) is not None:
-            from advisor.importers.document import parse_toml
-
             try:
                 dataset = parse_toml(text).tree
             except (ValueError, RecursionError):
@@ -93,6 +100,26 @@ def _scripts(tree: Mapping[str, Any], look: Surroundings, file: Path) -> Importe
 
 def _in_tables(tree: Mapping[str, Any], key: str) -> Any:
     return next((table[key] for table in tree.values() if isinstance(table, dict) and key in table), None)
+
+
+def _onetrainer(tree: Mapping[str, Any], look: Surroundings, source: str) -> Imported:
+    """With the concepts and samples that it names, here or where they were written."""
+    concepts = _named_json(tree, "concept_file_name", "concepts.json", look) if not tree.get("concepts") else None
+    samples = (
+        _named_json(tree, "sample_definition_file_name", "samples.json", look) if not tree.get("samples") else None
+    )
+    return import_onetrainer(tree, source=source, concepts=concepts, samples=samples)
+
+
+def _named_json(tree: Mapping[str, Any], key: str, usual: str, look: Surroundings) -> Any:
+    named = str(tree.get(key) or "")
+    for place in (named, Path(named.replace("\\", "/")).name, usual):
+        if place and (text := look.text(place)) is not None:
+            try:
+                return parse_json(text).tree
+            except (ValueError, RecursionError):
+                return None
+    return None
 
 
 def _lora(file: Path) -> Imported:

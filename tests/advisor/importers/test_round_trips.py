@@ -8,13 +8,16 @@ from hypothesis import strategies as st
 from advisor.config import TrainingConfig
 from advisor.importers.document import parse_json, parse_toml
 from advisor.importers.kohya_gui import import_gui
+from advisor.importers.onetrainer import import_onetrainer
 from advisor.importers.sd_scripts import import_scripts
 from advisor.importers.surroundings import Nowhere
+from templates import onetrainer_settings
 from templates.kohya_arguments import prompt_lines
 from templates.kohya_check import findings, script_findings
 from templates.kohya_gui import EXPORTER as GUI
 from templates.kohya_gui import render_gui
 from templates.kohya_settings import Layout, gui_settings, gui_steps
+from templates.onetrainer import EXPORTER as ONETRAINER
 from templates.render import render
 from templates.sd_scripts import EXPORTER as SCRIPTS
 from templates.sd_scripts import launch_sh
@@ -108,3 +111,49 @@ def test_what_sd_scripts_are_given_comes_back(config: TrainingConfig, is_here: b
     assert wrong == {}, wrong
     assert not found.of("unknown")
     assert not found.of("contradictory")
+
+
+@quietly
+@given(plausible_configs())
+def test_what_onetrainer_is_given_comes_back(config: TrainingConfig) -> None:
+    layout = onetrainer_settings.Layout(
+        home="/r/exports/onetrainer", model=config.model.path, vae=config.model.vae_path or "",
+        weights=config.network.start_from or "", regularization=config.dataset.regularization_images or "",
+        places=(onetrainer_settings.Place(config.dataset.images, config.dataset.repeats),),
+    )  # fmt: skip
+    if config.loss.min_snr_gamma and config.loss.debiased:
+        return
+    draws = bool(config.sampling.prompts and config.sampling.every_epochs)
+    concepts = render("tree.json.j2", tree=onetrainer_settings.concept_trees(config, layout))
+    samples = render("tree.json.j2", tree=onetrainer_settings.sample_trees(config) if draws else [])
+    text = render("tree.json.j2", tree=onetrainer_settings.config_tree(config, layout))
+
+    found = import_onetrainer(
+        parse_json(text).tree, concepts=parse_json(concepts).tree, samples=parse_json(samples).tree
+    )
+
+    expected = settled(config) | in_onetrainer(config)
+    wrong = differences(found.effective, config, expected, ONETRAINER.maps)
+    assert wrong == {}, wrong
+    assert not found.of("unknown")
+    assert not found.of("contradictory")
+
+
+def in_onetrainer(config: TrainingConfig) -> dict[str, object]:
+    """What OneTrainer has in another form: one rank for all layers, one loss of huber's kind, schedules that it lacks."""
+    network, schedule, optimizer = config.network, config.schedule, config.optimizer
+    found: dict[str, object] = {"network.conv_rank": network.rank if network.conv_rank else 0}
+    if config.loss.kind == "smooth_l1":
+        found["loss.kind"] = "huber"
+    if schedule.name == "polynomial":
+        found["schedule.name"] = "linear"
+    if schedule.name == "constant_with_warmup" and not schedule.warmup_steps and not schedule.warmup_share:
+        found["schedule.name"] = "constant"
+    if not config.dataset.regularization_images:
+        found["loss.prior_weight"] = 1.0
+    if config.saving.every_steps:
+        found["saving.every_epochs"] = 0
+    found["optimizer.arguments"] = tuple(item for item in optimizer.arguments if not item.startswith("weight_decay"))
+    if config.model.family == "sdxl":
+        found["model.clip_skip"] = 1
+    return found

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from advisor.config import TrainingConfig, changed, parse_config
 from tests.pictures import make_pictures
-from tests.tiny import tiny_sd1_checkpoint
+from tests.tiny import tiny_sd1_checkpoint, tiny_sd2_checkpoint, tiny_sdxl_checkpoint
 from trainer.events import Events
 from trainer.interrupts import Interrupt
 from trainer.training import Options, execute
@@ -18,7 +18,14 @@ SIZES = ((160, 128), (128, 160), (300, 200), (128, 128))
 """Of the pictures, in turn; in two orientations and more, so that there are several buckets."""
 
 
-def make_config(folder: Path, *, pictures: int = 6, **settings: Any) -> TrainingConfig:
+CHECKPOINTS: Mapping[str, Callable[[Path], Path]] = {
+    "sd1": tiny_sd1_checkpoint,
+    "sd2": tiny_sd2_checkpoint,
+    "sdxl": tiny_sdxl_checkpoint,
+}
+
+
+def make_config(folder: Path, *, pictures: int = 6, family: str = "sd1", **settings: Any) -> TrainingConfig:
     """A configuration that trains on the CPU in seconds; the base model and the pictures are made in `folder`.
 
     Args:
@@ -27,12 +34,12 @@ def make_config(folder: Path, *, pictures: int = 6, **settings: Any) -> Training
     images = folder / "pictures"
     if not images.exists():
         make_pictures(images, pictures, sizes=SIZES)
-    checkpoint = folder / "tiny-sd1.safetensors"
+    checkpoint = folder / f"tiny-{family}.safetensors"
     if not checkpoint.exists():
-        tiny_sd1_checkpoint(folder)
+        CHECKPOINTS[family](folder)
     config = parse_config(
         {
-            "model": {"path": str(checkpoint), "family": "sd1"},
+            "model": {"path": str(checkpoint), "family": family},
             "dataset": {
                 "images": str(images),
                 "resolution_px": 128,

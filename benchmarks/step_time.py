@@ -3,7 +3,7 @@
     python -m benchmarks.step_time CHECKPOINT [--side-px 256] [--rank 16] [--steps 3] [--rounds 2] [--checkpointing]
 
 Full-size SD1.5 in float32 on the processor, batch 1, U-Net and text encoder trained on the same 264 layers, AdamW. Each
-turn is a process of its own, so that peaks are its own; on a noisy machine the ratio of the fastest steps is what counts.
+turn is a process of its own, so that peaks are its own; of a noisy machine's figures the ratio of the fastest counts.
 `python -m benchmarks.make_checkpoint` makes a checkpoint of random weights.
 """
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.make_checkpoint PATH.safetensors                    SD1.5: 2.13 GB, 1131 tensors
     python -m benchmarks.make_checkpoint PATH.safetensors --family sdxl      SDXL: 6.94 GB, 2515 tensors
-    python -m benchmarks.make_checkpoint PATH.safetensors --family sd2       SD2.1: 2.58 GB, 1226 tensors
+    python -m benchmarks.make_checkpoint PATH.safetensors --family sd2       SD2.1: 2.61 GB, 1228 tensors
 
 All of it is float16. The weights are small enough for finite outputs in float16; they know nothing.
 """

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from templates import kohya_gui, onetrainer, sd_scripts
+from templates import ai_toolkit, kohya_gui, onetrainer, sd_scripts
 from templates.exporter import Exporter
 
 EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
-    {exporter.name: exporter for exporter in (kohya_gui.EXPORTER, sd_scripts.EXPORTER, onetrainer.EXPORTER)}
+    {
+        exporter.name: exporter
+        for exporter in (kohya_gui.EXPORTER, sd_scripts.EXPORTER, onetrainer.EXPORTER, ai_toolkit.EXPORTER)
+    }
 )
 """By the name that `loracle export --to` takes."""

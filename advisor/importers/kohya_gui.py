@@ -16,7 +16,7 @@ from advisor.importers.kohya_network import (
     settle_gui_kind,
 )
 from advisor.importers.kohya_pictures import epochs_needed, settle_folders
-from advisor.importers.kohya_table import HARMLESS, KNOWN, OTHER_FAMILIES, STRAIGHT
+from advisor.importers.kohya_table import HARMLESS, KNOWN, OTHER_FAMILIES, QUIET, STRAIGHT
 from advisor.importers.kohya_words import (
     DECAYS,
     rate_of,
@@ -120,7 +120,7 @@ def import_gui(tree: Mapping[str, Any], look: Surroundings, *, source: str = "")
     _settle_samples(ledger)
     _settle_text_cache(ledger)
     _pass_over_other_families(ledger, family)
-    lines = ledger.finish({**KNOWN, **ARGUMENTS_KNOWN, **OWN_KNOWN}, HARMLESS)
+    lines = ledger.finish({**KNOWN, **ARGUMENTS_KNOWN, **OWN_KNOWN}, HARMLESS, QUIET)
     found = Imported("kohya-gui", TITLE, source, ledger.settings, lines, _defaults(ledger))
     return _only_what_makes_sense(found, tab) if tab else found
 

@@ -148,6 +148,9 @@ KNOWN: Mapping[str, str] = {
 }  # fmt: skip
 """Keys without a setting of ours, and what that means."""
 
+QUIET = frozenset({_NOT_TRAINING, _LOG, _STATE, _HUB, _LAUNCH, _SPEED})
+"""Meanings of keys that change nothing of what is learned."""
+
 OTHER_FAMILIES = _OTHER_FAMILY
 """What is said of a key that only some other family of models has."""
 

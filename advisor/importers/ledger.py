@@ -127,19 +127,26 @@ class Ledger:
         """It has had its say in settings that other keys settle."""
         self._add(key, "translated", note)
 
-    def finish(self, known: Mapping[str, str], harmless: Mapping[str, tuple[object, ...]]) -> tuple[Line, ...]:
+    def finish(
+        self,
+        known: Mapping[str, str],
+        harmless: Mapping[str, tuple[object, ...]],
+        quiet: frozenset[str] = frozenset(),
+    ) -> tuple[Line, ...]:
         """All lines, every key among them.
 
         Args:
             known: keys that have no place with us, and what that means.
             harmless: their values that change nothing; an empty one, a 0 and a no never do.
+            quiet: meanings of keys that change nothing of what is learned, whatever stands there.
         """
         for key, raw in list(self._open.items()):
             name = key if key in known else key.removeprefix("--").rpartition(".")[2]
-            if says_nothing(raw) or raw is False or _is_among(raw, harmless.get(name, (0,))):
+            if says_nothing(raw) or raw in ([], {}) or raw is False or _is_among(raw, harmless.get(name, (0,))):
                 self.idle(key)
             elif name in known:
-                self.drop(key, known[name])
+                say = self.idle if known[name] in quiet else self.drop
+                say(key, known[name])
             else:
                 self._add(key, "unknown", "")
         return tuple(self._lines)

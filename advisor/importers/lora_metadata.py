@@ -74,7 +74,7 @@ def import_lora(metadata: Mapping[str, str], identity: Identity, *, source: str 
     _settle_length(ledger)
     _settle_folders(ledger)
     known = {**KNOWN, **{name: RECORDS for name in others if OTHER_RECORDS.match(name)}}
-    lines = ledger.finish(known, {})
+    lines = ledger.finish(known, {}, frozenset({RECORDS}))
     notes = () if tree else ("it tells nothing of its training, so only what the weights show was taken over",)
     lines += _of_the_weights(ledger, identity)
     return Imported("lora", TITLE, source, ledger.settings, lines, notes=notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.importers.imported import Imported
+from advisor.importers.imported import Imported, Line
 from advisor.importers.ledger import Key, Ledger, flat
 from advisor.importers.onetrainer_concepts import settle_concepts, settle_samples
 from advisor.importers.onetrainer_table import (
@@ -20,6 +20,7 @@ from advisor.importers.onetrainer_table import (
     OPTIMIZERS,
     OTHER_PARTS,
     PART_KNOWN,
+    QUIET,
     SCHEDULES,
     STRAIGHT,
 )
@@ -76,13 +77,17 @@ def import_onetrainer(
     settle_concepts(ledger)
     settle_samples(ledger)
     _pass_over(ledger)
-    lines = ledger.finish(KNOWN, HARMLESS)
+    lines = ledger.finish(KNOWN, HARMLESS, QUIET)
     settings = ledger.settings
     if meant_for:
         settings = {path: value for path, value in settings.items() if path.startswith(("model.", "dataset.", "run."))}
-        lines = tuple(line for line in lines if not line.path or line.path in settings)
+        lines = tuple(_without(line, meant_for) if line.path not in ("", *settings) else line for line in lines)
     defaults = {path: value for path, value in DEFAULTS.items() if path not in settings and not meant_for}
     return Imported("onetrainer", TITLE, source, settings, lines, defaults, meant_for=meant_for)
+
+
+def _without(line: Line, meant_for: str) -> Line:
+    return Line(line.key, line.found, "dropped", note=f"meant for {meant_for}, not for a LoRA")
 
 
 def _method(ledger: Ledger) -> str:
@@ -262,7 +267,7 @@ def _settle_loss(ledger: Ledger) -> None:
         if key == strongest and ledger.has(key):
             note = "" if strengths[key] == 1 and sum(strengths.values()) == 1 else "the strongest of several is taken"
             ledger.settle(key, "loss.kind", kind, note)
-        elif strengths[key]:
+        elif strengths[key] and ledger.has(key):
             ledger.drop(key, "we have one kind of loss")
     function = ledger.read("loss_weight_fn", text, "CONSTANT").upper()
     strength = ledger.read("loss_weight_strength", number, 5.0)

@@ -137,6 +137,9 @@ KNOWN: Mapping[str, str] = {
     "text_encoder_2_sequence_length": "another family's",
 }  # fmt: skip
 
+QUIET = frozenset({_TALK, _SPEED, _STATE})
+"""Meanings of keys that change nothing of what is learned."""
+
 HARMLESS: Mapping[str, tuple[object, ...]] = {
     **dict.fromkeys(("__version", "concepts", "samples", "workspace_dir", "cache_dir", "tensorboard_port",
                      "concept_file_name", "sample_definition_file_name", "debug_dir", "frames"), ()),

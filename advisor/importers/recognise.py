@@ -10,6 +10,7 @@ from typing import Any
 from advisor.config_file import CONFIG_NAME
 from advisor.errors import RunError
 from advisor.identify import identify
+from advisor.importers.ai_toolkit import import_job, is_job
 from advisor.importers.document import Document, parse_json, parse_toml, read_document
 from advisor.importers.imported import Imported, Line
 from advisor.importers.kohya_gui import LORA_KEYS, import_gui, other_tab
@@ -65,6 +66,8 @@ def _main_file(folder: Path) -> Path:
 def _by_contents(tree: Any, look: Surroundings, file: Path) -> Imported:
     source = str(file)
     if isinstance(tree, dict):
+        if is_job(tree):
+            return import_job(tree, look, source=source)
         if is_onetrainer(tree):
             return _onetrainer(tree, look, source)
         if LORA_KEYS & tree.keys() and "LoRA_type" in tree:

@@ -16,7 +16,7 @@ from advisor.importers.kohya_network import (
     settle_arguments,
 )
 from advisor.importers.kohya_pictures import epochs_needed, settle_folders
-from advisor.importers.kohya_table import HARMLESS, KNOWN, STRAIGHT
+from advisor.importers.kohya_table import HARMLESS, KNOWN, QUIET, STRAIGHT
 from advisor.importers.kohya_words import (
     DECAYS,
     argument_items,
@@ -99,7 +99,7 @@ def import_scripts(
     _settle_length(ledger, pictures.exposures)
     _settle_samples(ledger, look)
     _settle_text_cache(ledger, family)
-    lines = (*ledger.finish({**KNOWN, **ARGUMENTS_KNOWN}, HARMLESS), *pictures.lines)
+    lines = (*ledger.finish({**KNOWN, **ARGUMENTS_KNOWN}, HARMLESS, QUIET), *pictures.lines)
     lines += tuple(Line(key, "", "contradictory", note="stands in two tables; the last counts") for key in doubled)
     settings = {**ledger.settings, **pictures.settings}
     return Imported("sd-scripts", TITLE, source, settings, lines, _defaults(settings, has_config=bool(tree)))

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from advisor.importers.imported import Line
-from advisor.importers.kohya_table import KNOWN, STRAIGHT
+from advisor.importers.kohya_table import KNOWN, QUIET, STRAIGHT
 from advisor.importers.kohya_words import settle_resolution
 from advisor.importers.ledger import Key, Ledger, flat
 from advisor.importers.readers import flag, text, whole
@@ -85,7 +85,7 @@ def import_dataset(tree: Any) -> Pictures:
     if regs := [subset for subset in subsets if subset.is_reg]:
         folder = regs[0].path.parent if regs[0].is_numbered else regs[0].path
         ledger.settle(regs[0].key, "dataset.regularization_images", str(folder), "the folder of is_reg subsets")
-    lines = ledger.finish(DATASET_KNOWN, DATASET_HARMLESS)
+    lines = ledger.finish(DATASET_KNOWN, DATASET_HARMLESS, QUIET)
     return Pictures(ledger.settings, lines)
 
 

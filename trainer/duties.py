@@ -13,7 +13,6 @@ from trainer.events import Events
 from trainer.interrupts import Interrupt, Interrupted
 from trainer.loop import Duties
 from trainer.metadata import Progress, Session, lora_metadata
-from trainer.optimizer import weights_for_use
 from trainer.sampling import Request, draw
 from trainer.saving import LoraFiles
 from trainer.state import Position, State, States
@@ -71,8 +70,7 @@ class RunDuties:
     def save_state(self, position: Position) -> None:
         """Save what is needed to go on from here."""
         optimizer, scaler = self.stepper.state()
-        weights = self.stepper.material.network.state_dict()
-        self.states.write(State(position, weights, optimizer, scaler, self.config_hash, self.seconds()))
+        self.states.write(State(position, self.stepper.weights(), optimizer, scaler, self.config_hash, self.seconds()))
 
     def draw_samples(self, position: Position) -> None:
         """Draw what the configuration asks for; whatever goes wrong, training goes on.
@@ -85,7 +83,7 @@ class RunDuties:
         self.events.phase("sample", len(requests))
         material.network.eval()
         try:
-            with weights_for_use(self.stepper.optimizer):
+            with self.stepper.weights_for_use():
                 for number, request in enumerate(requests):
                     self._draw(request, number, position)
                     self.events.progress("sample", number + 1, len(requests))
@@ -112,7 +110,7 @@ class RunDuties:
         if self._session is None:
             self._session = self.session()
         metadata = lora_metadata(self._session, Progress(position.step, _epoch_number(position)))
-        with weights_for_use(self.stepper.optimizer):
+        with self.stepper.weights_for_use():
             state = material.network.lora_state(DTYPES[material.config.saving.dtype])
         path = self.files.write(name, state, metadata)
         self.events.progress("save", 1, 1)

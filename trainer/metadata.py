@@ -23,6 +23,12 @@ IMPLEMENTATION = "diffusers"
 """Whose networks the adapters are for."""
 
 
+LYCORIS_ARGUMENTS = {
+    "loha": {"algo": "loha"}, "lokr": {"algo": "lokr"}, "dora": {"algo": "locon", "dora_wd": "True"},
+}  # fmt: skip
+"""What says in kohya's metadata that an adapter is of a kind that LyCORIS brought."""
+
+
 @dataclass(frozen=True)
 class FileHashes:
     """A model file as other programs know it; None where it is a folder."""
@@ -133,7 +139,11 @@ def _of_optimizer(session: Session) -> dict[str, Any]:
 
 def _of_network(config: TrainingConfig) -> dict[str, Any]:
     network = config.network
-    arguments = dict[str, str]()
+    arguments = dict(LYCORIS_ARGUMENTS.get(network.kind, {}))
+    if network.kind == "lokr":
+        arguments["factor"] = str(network.factor)
+    if network.block_ranks:
+        arguments["block_dims"] = ",".join(map(str, network.block_ranks))
     if network.conv_rank:
         arguments["conv_dim"] = str(network.conv_rank)
         arguments["conv_alpha"] = str(network.conv_alpha or network.alpha / network.rank * network.conv_rank)
@@ -141,7 +151,7 @@ def _of_network(config: TrainingConfig) -> dict[str, Any]:
         if getattr(network, name):
             arguments[name] = str(getattr(network, name))
     return {
-        "network_module": "networks.lora",
+        "network_module": "lycoris.kohya" if network.kind in LYCORIS_ARGUMENTS else "networks.lora",
         "network_dim": network.rank,
         "network_alpha": network.alpha,
         "network_dropout": network.dropout or None,

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from advisor.adapters import MAGNITUDE, AdapterPlan, adapter_plans
 from advisor.config import NetworkConfig
 from advisor.errors import ModelError
+from advisor.families import family
 from trainer.adapters import ADAPTERS, Adapter, Dropouts
 from trainer.families.family import BaseModel
 from trainer.weights import open_weights
@@ -32,6 +33,8 @@ class Network(nn.Module):
         self._plans = dict(plans)
         self._multiplier = 1.0
         self._unused = unused
+        self.left_out: frozenset[str] = frozenset()
+        """Layers whose block has rank 0: the file has nothing of them."""
         for name in unused:
             adapters[name].requires_grad_(False)
 
@@ -71,6 +74,7 @@ class Network(nn.Module):
             if target.part != "unet" and base.family.is_skipped(base, target, clip_skip):
                 unused.add(target.name)
         network = cls(adapters, plans, frozenset(unused))
+        network.left_out = _left_out(base, config, plans)
         if config.start_from is not None:
             network.start_from(Path(config.start_from))
         for adapter in adapters.values():
@@ -124,7 +128,8 @@ class Network(nn.Module):
     def cap_norms(self, most: float) -> None:
         """Shorten every adapter that changes its layer's weight by more than this length; kohya's max norm."""
         for adapter in self.layers.values():
-            adapter.cap_norm(most)
+            if any(factor.requires_grad for factor in adapter.factors()):
+                adapter.cap_norm(most)
 
     def seed_dropout(self, seed: int) -> None:
         """Choose what is left out in the next step; does nothing where nothing ever is."""
@@ -185,6 +190,11 @@ class Network(nn.Module):
     def layers(self) -> dict[str, Adapter]:
         """Every adapter by its name in a kohya file."""
         return dict(self.adapters.items())  # type: ignore[arg-type]
+
+
+def _left_out(base: BaseModel, config: NetworkConfig, plans: Mapping[str, AdapterPlan]) -> frozenset[str]:
+    targets = family(base.family.name).lora_targets(base.structure, conv=config.conv_rank > 0)
+    return frozenset(target.name for target in targets if target.part == "unet" and target.name not in plans)
 
 
 def _other_rank(found: torch.Size, wanted: torch.Size, rank: int) -> int | None:

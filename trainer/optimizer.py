@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from ast import literal_eval
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
@@ -36,16 +37,38 @@ class Group:
     part: Part
     parameters: tuple[nn.Parameter, ...]
     learning_rate: float
+    factor: float = 1.0
+    """Of the blocks that it is made of; it is in the rate already."""
 
 
-def trained_groups(config: OptimizerConfig, parameters: Mapping[Part, Sequence[nn.Parameter]]) -> tuple[Group, ...]:
-    """The text encoder's group, then the U-Net's, as kohya has them; without those that are empty or have rate 0."""
+def trained_groups(
+    config: OptimizerConfig,
+    parameters: Mapping[Part, Sequence[nn.Parameter]],
+    blocks: Mapping[int, Sequence[nn.Parameter]] | None = None,
+) -> tuple[Group, ...]:
+    """The text encoder's group, then the U-Net's, as kohya has them; without those that are empty or have rate 0.
+
+    Args:
+        blocks: the U-Net's parameters by block; needed where blocks have rates of their own, one group for each factor.
+    """
     rates: dict[Part, float] = {
         "text_encoder": config.text_encoder_learning_rate,
         "unet": config.unet_learning_rate,
     }
-    groups = (Group(part, tuple(parameters.get(part, ())), rate) for part, rate in rates.items())
+    groups = [Group(part, tuple(parameters.get(part, ())), rate) for part, rate in rates.items()]
+    if config.block_learning_rates and blocks is not None:
+        groups[-1:] = _groups_of_blocks(config, blocks)
     return tuple(group for group in groups if group.parameters and group.learning_rate > 0)
+
+
+def _groups_of_blocks(config: OptimizerConfig, blocks: Mapping[int, Sequence[nn.Parameter]]) -> list[Group]:
+    by_factor: dict[float, list[nn.Parameter]] = {}
+    for block, parameters in blocks.items():
+        by_factor.setdefault(config.block_learning_rates[block], []).extend(parameters)
+    return [
+        Group("unet", tuple(parameters), config.unet_learning_rate * factor, factor)
+        for factor, parameters in by_factor.items()
+    ]
 
 
 def parse_arguments(arguments: Sequence[str]) -> dict[str, Any]:
@@ -75,11 +98,13 @@ def make_optimizer(
         warn: told when another optimizer had to be taken.
 
     Raises:
-        ConfigError: an argument is unknown to the optimizer or has a value that it does not take.
+        ConfigError: an argument is unknown to the optimizer or has a value that it does not take, or it cannot have
+            several rates.
         HardwareError: the optimizer's package is not installed.
     """
     if not groups:
         return None
+    _check_rates(config, groups)
     arguments = {"weight_decay": config.weight_decay, **parse_arguments(config.arguments)}
     made: Groups = [{"params": list(group.parameters), "lr": group.learning_rate} for group in groups]
     try:
@@ -108,6 +133,17 @@ def weights_for_use(optimizer: torch.optim.Optimizer | None) -> Iterator[None]:
         yield
     finally:
         train()
+
+
+def _check_rates(config: OptimizerConfig, groups: Sequence[Group]) -> None:
+    """Prodigy finds one rate for all and takes ours as a factor on it, which must then be the same for all."""
+    rates = {group.learning_rate for group in groups}
+    if config.name == "prodigy" and len(rates) > 1:
+        mend = (
+            "prodigy finds one rate for everything that is trained: give U-Net and text encoder the same (1 is usual, "
+            "0 trains no text encoder), and blocks no factors but 0 and 1"
+        )
+        raise ConfigError("optimizer.unet_learning_rate", config.unet_learning_rate, mend)
 
 
 def _adamw(groups: Groups, arguments: dict[str, Any], device: torch.device) -> torch.optim.Optimizer:
@@ -146,7 +182,8 @@ def _from_package(name: str, groups: Groups, arguments: dict[str, Any]) -> torch
             f"optimizer.name is {name}, which is in the package {package}, and that is not installed: "
             f"`pip install {package}` adds it; adamw needs no package"
         ) from error
-    optimizer: torch.optim.Optimizer = maker(groups, **arguments)
+    with redirect_stdout(sys.stderr):  # prodigyopt prints, and standard output is not ours to write to
+        optimizer: torch.optim.Optimizer = maker(groups, lr=groups[0]["lr"], **arguments)
     start = getattr(optimizer, "train", None)
     if start is not None:
         start()

@@ -1,7 +1,7 @@
 """Whether the saved LoRA does what the trained one did, found out by code that shares nothing with saving or training.
 
-It reads the file, finds each layer by kohya's way of making names, and adds `up(down(x)) * alpha / rank` by plain
-hooks on the base model, in float32.
+It reads the file, finds each layer by kohya's way of making names, and adds what its adapter's change of the weight
+(`trainer.saved_changes`) makes of the input, by plain hooks on the base model, in float32.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from torch.nn import functional
 
 from trainer.families.family import BaseModel, Conditioning
 from trainer.network import Network
+from trainer.saved_changes import SUFFIXES, Tensors, by_layer, change, fits, is_complete, num_missing, zeroed
 
 LATENT_SIDE = 16
 """Of the latents that the outputs are compared on; small, because every part is used at any size."""
 TIMESTEP = 500
-SUFFIXES = ("alpha", "lora_down.weight", "lora_up.weight")
 TEXT_LAYERS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 """What kohya's trainer adapts in a text encoder."""
 TEXT_PREFIXES = {1: ("lora_te",), 2: ("lora_te1", "lora_te2")}
@@ -73,19 +73,18 @@ class _Layer:
     is_text: bool
 
     @property
+    def weight(self) -> Tensor:
+        weight = self.module.weight
+        assert isinstance(weight, Tensor), self.path
+        return weight
+
+    @property
     def is_in_attention(self) -> bool:
         return self.is_text or ".attentions." in self.path
 
     @property
     def is_in_resnet(self) -> bool:
         return any(f".{part}." in self.path for part in ("resnets", "downsamplers", "upsamplers"))
-
-
-@dataclass(frozen=True)
-class _Adapter:
-    down: Tensor
-    up: Tensor
-    scale: float
 
 
 @dataclass(frozen=True)
@@ -105,11 +104,12 @@ def check_saved(path: Path, base: BaseModel, network: Network, caption: str, *, 
     """
     layers = _layers_by_name(base)
     file, dtype = _read(path)
-    unexpected = [key for key, tensor in file.items() if not _fits(key, tensor, layers)]
+    in_file = by_layer(file)
+    adapters = {name: one for name, one in in_file.items() if name in layers and fits(one, layers[name].weight)}
+    unexpected = sum(_num_unexpected(one, name in layers, name in adapters) for name, one in in_file.items())
     trains_text = any(not name.startswith("lora_unet") for name in network.names)
-    wanted = [name for name in _usual_names(layers, file) if trains_text or name.startswith("lora_unet")]
-    missing = [key for name in wanted for suffix in SUFFIXES if (key := f"{name}.{suffix}") not in file]
-    adapters = _adapters({key: tensor for key, tensor in file.items() if key not in unexpected}, base.device)
+    usual = [name for name in _usual_names(layers, in_file) if trains_text or name.startswith("lora_unet")]
+    missing = num_missing(in_file, [name for name in usual if name not in network.left_out])
     inputs = _inputs(base, caption, clip_skip)
     strength, training = network.multiplier, network.training
     network.eval()
@@ -123,14 +123,14 @@ def check_saved(path: Path, base: BaseModel, network: Network, caption: str, *, 
             _, with_unet = _outputs(base, inputs)
         with _hooked(layers, {name: one for name, one in adapters.items() if not name.startswith("lora_unet")}):
             with_text, _ = _outputs(base, inputs)
-        with _hooked(layers, {name: _zeroed(one) for name, one in adapters.items()}):
+        with _hooked(layers, {name: zeroed(one, layers[name].weight) for name, one in adapters.items()}):
             _, with_zeros = _outputs(base, inputs)
     finally:
         network.multiplier = strength
         network.train(training)
     return ReloadCheck(
-        missing=len(missing),
-        unexpected=len(unexpected),
+        missing=missing,
+        unexpected=unexpected,
         unet_change=_apart(with_unet, plain),
         text_change=_apart(with_text, plain_text),
         zero_change=_apart(with_zeros, plain),
@@ -155,9 +155,9 @@ def _layers_by_name(base: BaseModel) -> dict[str, _Layer]:
     return layers
 
 
-def _usual_names(layers: Mapping[str, _Layer], file: Mapping[str, Tensor]) -> list[str]:
+def _usual_names(layers: Mapping[str, _Layer], in_file: Mapping[str, Tensors]) -> list[str]:
     """The layers that every LoRA has: all in attention blocks; with convolutions only where the file has any."""
-    has_convolutions = any(tensor.ndim == 4 and tensor.shape[-1] > 1 for tensor in file.values())
+    has_convolutions = any(name in layers and layers[name].is_in_resnet for name in in_file)
     return [
         name for name, layer in layers.items() if layer.is_in_attention or (has_convolutions and layer.is_in_resnet)
     ]
@@ -170,40 +170,21 @@ def _read(path: Path) -> tuple[dict[str, Tensor], torch.dtype]:
     return tensors, dtype
 
 
-def _fits(key: str, tensor: Tensor, layers: Mapping[str, _Layer]) -> bool:
-    """Whether a weight belongs to a layer and has a shape that the layer can use."""
-    name, _, suffix = key.partition(".")
-    layer = layers.get(name)
-    if layer is None or suffix not in SUFFIXES:
-        return False
-    if suffix == "alpha":
-        return tensor.ndim == 0
-    weight: Any = layer.module.weight
-    if tensor.ndim != weight.ndim:
-        return False
-    if suffix == "lora_down.weight":
-        return bool(tensor.shape[1:] == weight.shape[1:])
-    return bool(tensor.shape[0] == weight.shape[0] and all(side == 1 for side in tensor.shape[2:]))
+def _num_unexpected(tensors: Tensors, has_layer: bool, is_whole: bool) -> int:
+    """How many of the tensors under one name belong to no layer or make no adapter for it.
 
-
-def _adapters(file: Mapping[str, Tensor], device: torch.device) -> dict[str, _Adapter]:
-    adapters = dict[str, _Adapter]()
-    for name in sorted({key.partition(".")[0] for key in file}):
-        down, up = file.get(f"{name}.lora_down.weight"), file.get(f"{name}.lora_up.weight")
-        if down is None or up is None or down.shape[0] != up.shape[1]:
-            continue
-        rank = down.shape[0]
-        alpha = float(file.get(f"{name}.alpha", torch.tensor(float(rank))))
-        adapters[name] = _Adapter(down.to(device, torch.float32), up.to(device, torch.float32), alpha / rank)
-    return adapters
-
-
-def _zeroed(adapter: _Adapter) -> _Adapter:
-    return _Adapter(adapter.down, torch.zeros_like(adapter.up), adapter.scale)
+    A part of an adapter is none of these: what it lacks is counted as missing.
+    """
+    if is_whole:
+        return 0
+    if not has_layer:
+        return len(tensors)
+    strange = sum(suffix not in SUFFIXES for suffix in tensors)
+    return strange or (len(tensors) if is_complete(tensors) else 0)
 
 
 @contextmanager
-def _hooked(layers: Mapping[str, _Layer], adapters: Mapping[str, _Adapter]) -> Iterator[None]:
+def _hooked(layers: Mapping[str, _Layer], adapters: Mapping[str, Tensors]) -> Iterator[None]:
     """Within, each layer also gives what its adapter adds."""
     handles = [layers[name].module.register_forward_hook(_hook(adapter)) for name, adapter in adapters.items()]
     try:
@@ -213,16 +194,15 @@ def _hooked(layers: Mapping[str, _Layer], adapters: Mapping[str, _Adapter]) -> I
             handle.remove()
 
 
-def _hook(adapter: _Adapter) -> Any:
+def _hook(adapter: Tensors) -> Any:
     def added(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        x = inputs[0].float()
+        x, weight = inputs[0].float(), change(adapter, layer.weight)  # type: ignore[arg-type]
         if isinstance(layer, nn.Conv2d):
             padding: Any = layer.padding
-            inner = functional.conv2d(x, adapter.down, None, layer.stride, padding, layer.dilation, layer.groups)
-            change = functional.conv2d(inner, adapter.up)
+            more = functional.conv2d(x, weight, None, layer.stride, padding, layer.dilation, layer.groups)
         else:
-            change = functional.linear(functional.linear(x, adapter.down), adapter.up)
-        return output + (change * adapter.scale).to(output.dtype)
+            more = functional.linear(x, weight)
+        return output + more.to(output.dtype)
 
     return added
 

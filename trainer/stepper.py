@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +12,14 @@ from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from advisor.config import TrainingConfig
+from trainer.average import Average
 from trainer.dataset import Batch as Views
 from trainer.families.family import BaseModel
 from trainer.framings import Framings
 from trainer.latents import Latents
 from trainer.network import Network
 from trainer.noise import draw_noise, noise_schedule
-from trainer.optimizer import Group, Part
+from trainer.optimizer import Group, Part, weights_for_use
 from trainer.schedule import Schedule
 from trainer.seeds import generator, seed_of
 from trainer.step import Batch, training_loss
@@ -74,6 +76,10 @@ class Stepper:
         is_half = material.config.memory.compute_dtype == "float16"
         self.scaler = torch.amp.GradScaler(material.device.type, enabled=is_half and optimizer is not None)
         self._skips = self._bad_losses = 0
+        self._average: Average | None = None
+        if material.config.loss.ema and optimizer is not None:
+            trained = {name: one for name, one in material.network.named_parameters() if one.requires_grad}
+            self._average = Average(trained, material.config.loss.ema_decay)
 
     def step(self, batches: Sequence[Views], *, step: int, epoch: int) -> StepResult:
         """Make the step of this number, counted from 0, with all its batches."""
@@ -85,6 +91,7 @@ class Stepper:
                 self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         loss_value, norm = self._changed(total)
+        self._settle(step)
         return StepResult(loss_value, norm, rates, self._is_good(loss_value, norm))
 
     def _loss(self, views: Views, *, step: int, number: int, epoch: int) -> Tensor:
@@ -125,6 +132,25 @@ class Stepper:
         self.optimizer.zero_grad(set_to_none=True)
         return loss_value, norm_value
 
+    def _settle(self, step: int) -> None:
+        """What follows on the weights' change: no adapter over the limit, and the average with them in it."""
+        if self.optimizer is None:
+            return
+        if self.material.config.network.max_norm > 0:
+            self.material.network.cap_norms(self.material.config.network.max_norm)
+        if self._average is not None:
+            self._average.update(step + 1)
+
+    @contextmanager
+    def weights_for_use(self) -> Iterator[None]:
+        """Within: the network holds what is saved, sampled and checked; training goes on with other values."""
+        with weights_for_use(self.optimizer):
+            if self._average is None:
+                yield
+                return
+            with self._average.used():
+                yield
+
     def _is_good(self, loss: float, norm: float) -> bool:
         self._bad_losses = 0 if _finite(loss) else self._bad_losses + 1
         self._skips = 0 if _finite(loss) and _finite(norm) else self._skips + 1
@@ -140,20 +166,27 @@ class Stepper:
         for group, settings in zip(self._groups, self.optimizer.param_groups, strict=True):
             if settings["lr"] is not None:
                 settings["lr"] = group.learning_rate * factor
-            rates[group.part] = settings["lr"]
+            rates[group.part] = None if settings["lr"] is None else settings["lr"] / group.factor
         return rates
+
+    def weights(self) -> dict[str, Tensor]:
+        """All weights that a state must keep: the network's, and the average's where there is one."""
+        average = {} if self._average is None else self._average.state()
+        return {**self.material.network.state_dict(), **average}
 
     def state(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """What optimizer and scaler must remember; None where there is nothing."""
         optimizer = None if self.optimizer is None else self.optimizer.state_dict()
         return optimizer, self.scaler.state_dict() if self.scaler.is_enabled() else None
 
-    def load_state(self, optimizer: Any, scaler: Any) -> None:
-        """Remember what `state` gave."""
+    def load_state(self, optimizer: Any, scaler: Any, weights: Mapping[str, Tensor]) -> None:
+        """Remember what `state` and `weights` gave; the network itself has its weights already."""
         if self.optimizer is not None and optimizer is not None:
             self.optimizer.load_state_dict(optimizer)
         if self.scaler.is_enabled() and scaler:
             self.scaler.load_state_dict(scaler)
+        if self._average is not None:
+            self._average.load(weights)
 
 
 def _finite(value: float) -> bool:

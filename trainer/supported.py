@@ -8,18 +8,15 @@ from advisor.errors import ConfigError, ConfigErrors
 LATER = "this version's own trainer cannot do that yet"
 
 WANTED: dict[str, tuple[object, str]] = {
-    "network.max_norm": (0.0, f"{LATER}: 0"),
-    "network.block_ranks": ((), f"{LATER}: leave it out"),
-    "optimizer.block_learning_rates": ((), f"{LATER}: leave it out"),
     "dataset.weighted_captions": (False, f"{LATER}: false"),
     "dataset.regularization_images": (None, f"{LATER}: leave it out"),
     "dataset.masks": (False, f"{LATER}: false"),
-    "loss.ema": (False, f"{LATER}: false"),
     "validation.share": (0.0, f"{LATER}: 0"),
 }
 """Settings that must have this value, and what to say if not."""
 
-KINDS = ("lora", "locon")
+WITHOUT_DROPOUT = ("dora", "loha", "lokr")
+"""Kinds that have no rank-wide intermediate whose elements could be left out; LyCORIS passes over it for them."""
 
 
 def check_supported(config: TrainingConfig) -> None:
@@ -33,8 +30,9 @@ def check_supported(config: TrainingConfig) -> None:
         for path, (value, mend) in WANTED.items()
         if (found := setting(config, path)) != value
     ]
-    if config.network.kind not in KINDS:
-        errors.append(ConfigError("network.kind", config.network.kind, f"{LATER}: lora or locon"))
+    if config.network.kind in WITHOUT_DROPOUT and config.network.dropout > 0:
+        mend = f"{config.network.kind} has network.rank_dropout and network.module_dropout only: 0"
+        errors.append(ConfigError("network.dropout", config.network.dropout, mend))
     if config.memory.base_dtype in ("int8", "nf4"):
         mend = f"{LATER}: {config.memory.compute_dtype}"
         errors.append(ConfigError("memory.base_dtype", config.memory.base_dtype, mend))

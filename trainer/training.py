@@ -14,11 +14,14 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
+from advisor.adapters import block_rates
 from advisor.config import TrainingConfig
 from advisor.dataset import DatasetReport
 from advisor.errors import LoraError, ModelError, RunError
+from advisor.families import family
 from advisor.scan import scan
 from advisor.size import planned_header_bytes
+from trainer.average import AVERAGE
 from trainer.base_model import load_base_model
 from trainer.captions import CaptionStyle
 from trainer.dataset import TrainingSet, write_manifest
@@ -169,17 +172,18 @@ class Training:
         config = self._config
         network = Network.attach(
             base,
-            config.network,
+            config.network if state is None else config.network.model_copy(update={"start_from": None}),
             text_encoder=config.optimizer.text_encoder_learning_rate > 0,
             clip_skip=config.model.clip_skip,
             generator=generator(config.run.seed, "adapters"),
         )
         if state is not None:
             _restore(network, state)
-        elif config.network.start_from:
-            network.start_from(Path(config.network.start_from))
         parts: tuple[Part, ...] = ("text_encoder", "unet")
-        groups = trained_groups(config.optimizer, {part: network.parameters_of(part) for part in parts})
+        block_rates(config.optimizer.block_learning_rates, family(base.family.name).num_blocks(base.structure))
+        groups = trained_groups(
+            config.optimizer, {part: network.parameters_of(part) for part in parts}, network.parameters_by_block()
+        )
         trained = {id(parameter) for group in groups for parameter in group.parameters}
         for parameter in network.parameters():
             parameter.requires_grad_(id(parameter) in trained)
@@ -247,7 +251,7 @@ class Training:
         stepper = Stepper(material, groups, optimizer, schedule)
         if state is not None:
             try:
-                stepper.load_state(state.optimizer, state.scaler)
+                stepper.load_state(state.optimizer, state.scaler, state.weights)
             except (ValueError, KeyError, RuntimeError) as error:
                 raise RunError(
                     f"The state in {self._run} was made by another optimizer ({error}): undo the change in "
@@ -288,7 +292,8 @@ class Training:
             encoder.to(material.device)
         caption = material.texts.plain_caption(pictures.items[0])
         clip_skip = self._config.model.clip_skip
-        check = check_saved(lora, material.base, material.network, caption, clip_skip=clip_skip)
+        with stepper.weights_for_use():
+            check = check_saved(lora, material.base, material.network, caption, clip_skip=clip_skip)
         self._events.send("reload_check", **asdict(check))
         parts = {group.part for group in groups}
         complaints = check.complaints(unet="unet" in parts, text_encoder="text_encoder" in parts)
@@ -329,7 +334,7 @@ def _placed(device: torch.device) -> torch.device:
 
 def _restore(network: Network, state: State) -> None:
     try:
-        network.load_state_dict(dict(state.weights))
+        network.load_state_dict({name: one for name, one in state.weights.items() if not name.startswith(AVERAGE)})
     except RuntimeError as error:
         raise ModelError(
             "The state is of another LoRA than loracle.toml asks for now (rank, layers or base model): undo that "

@@ -1,0 +1,112 @@
+"""What the adapters in a LoRA file do to weights, for the check after saving: shares nothing with how they are trained.
+
+Each kind of adapter is told by its tensors' names, and its change is written out as the kind's definition has it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+Tensors = Mapping[str, Tensor]
+"""One layer's, by what stands after its name and a point."""
+
+LORA = ("lora_down.weight", "lora_up.weight")
+KINDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "lora": (LORA,),
+    "dora": ((*LORA, "dora_scale"),),
+    "loha": (("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"),),
+    "lokr": (("lokr_w1", "lokr_w2"), ("lokr_w1", "lokr_w2_a", "lokr_w2_b")),
+}
+"""The tensors of each kind beside `alpha`; LoKr's come in two ways."""
+SUFFIXES = frozenset({"alpha", *(suffix for ways in KINDS.values() for way in ways for suffix in way)})
+"""All that may stand after a layer's name."""
+ZERO = ("lora_up.weight", "hada_w2_a", "lokr_w2", "lokr_w2_b")
+"""The tensors, one a layer, that are zero in an adapter that does nothing."""
+
+
+def by_layer(file: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """A file's tensors, layer by layer."""
+    layers: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in file.items():
+        name, _, suffix = key.partition(".")
+        layers.setdefault(name, {})[suffix] = tensor
+    return layers
+
+
+def num_missing(layers: Mapping[str, Tensors], names: Sequence[str]) -> int:
+    """How many tensors the layers of these names lack, for the kind that most layers in the file are of."""
+    ways = KINDS[_kind(layers)]
+    return sum(min(len({"alpha", *way} - layers.get(name, {}).keys()) for way in ways) for name in names)
+
+
+def _kind(layers: Mapping[str, Tensors]) -> str:
+    kinds = Counter(kind for tensors in layers.values() if (kind := _kind_of(tensors)) is not None)
+    return kinds.most_common(1)[0][0] if kinds else "lora"
+
+
+def _kind_of(tensors: Tensors) -> str | None:
+    found = tensors.keys() - {"alpha"}
+    return next((kind for kind, ways in KINDS.items() if any(found == set(way) for way in ways)), None)
+
+
+def is_complete(tensors: Tensors) -> bool:
+    """Whether they have the names of one kind's tensors, no more and no less."""
+    return _kind_of(tensors) is not None
+
+
+def fits(tensors: Tensors, weight: Tensor) -> bool:
+    """Whether the tensors are those of one adapter and make a change of the weight's shape."""
+    if not is_complete(tensors) or tensors.get("alpha", torch.zeros(())).ndim:
+        return False
+    measures = {suffix: tensor if suffix == "alpha" else tensor.to("meta") for suffix, tensor in tensors.items()}
+    if any(tensor.ndim < 2 for suffix, tensor in measures.items() if suffix != "alpha"):
+        return False
+    try:
+        return change(measures, weight.detach().to("meta")).shape == weight.shape
+    except RuntimeError:
+        return False
+
+
+def change(tensors: Tensors, weight: Tensor) -> Tensor:
+    """What an adapter adds to its layer's weight, in float32."""
+    kind = _kind_of(tensors)
+    low = {suffix: one.to(weight.device, torch.float32) for suffix, one in tensors.items() if suffix != "alpha"}
+    if kind == "loha":
+        pairs = [torch.einsum("or,ri->oi", low[f"hada_w{n}_a"], low[f"hada_w{n}_b"]) for n in (1, 2)]
+        return (pairs[0] * pairs[1] * _scale(tensors, low["hada_w1_b"].shape[0])).reshape(weight.shape)
+    if kind == "lokr":
+        return _kronecker(tensors, low).reshape(weight.shape)
+    down, up = low["lora_down.weight"], low["lora_up.weight"]
+    added: Tensor = torch.tensordot(up.reshape(up.shape[0], -1), down, dims=1) * _scale(tensors, down.shape[0])
+    if kind != "dora":
+        return added
+    both = weight.float() + added
+    lengths = both.square().flatten(1).sum(1).sqrt().reshape(low["dora_scale"].shape)
+    return low["dora_scale"] / lengths * both - weight.float()
+
+
+def _kronecker(tensors: Tensors, low: Tensors) -> Tensor:
+    small, scale = low["lokr_w1"], 1.0
+    large = low.get("lokr_w2")
+    if large is None:
+        large = torch.einsum("or,ri->oi", low["lokr_w2_a"], low["lokr_w2_b"])
+        scale = _scale(tensors, low["lokr_w2_b"].shape[0])
+    product: Tensor = torch.einsum("ab,cd->acbd", small, large.reshape(large.shape[0], -1)) * scale
+    return product
+
+
+def _scale(tensors: Tensors, rank: int) -> float:
+    return float(tensors["alpha"]) / rank if "alpha" in tensors else 1.0
+
+
+def zeroed(tensors: Tensors, weight: Tensor) -> dict[str, Tensor]:
+    """The same adapter as it would be before training, in float32."""
+    made = {suffix: torch.zeros_like(one) if suffix in ZERO else one for suffix, one in tensors.items()}
+    if "dora_scale" in made:
+        lengths = weight.float().square().flatten(1).sum(1).sqrt()
+        made["dora_scale"] = lengths.reshape(made["dora_scale"].shape)
+    return made

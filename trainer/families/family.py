@@ -7,7 +7,7 @@ T text states (L, or all chunks joined), D their width, P the width of the poole
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -34,6 +34,10 @@ class Conditioning:
         """Those of several captions as one batch."""
         names = parts[0].tensors()
         return cls(**{name: torch.cat([part.tensors()[name] for part in parts]) for name in names})
+
+    def weighted(self, weights: Tensor) -> Conditioning:
+        """The states multiplied by weights [B, T], as kohya's trainer does; the pooled text stays as it is."""
+        return replace(self, states=self.states * weights.to(self.states)[..., None])
 
     def tensors(self) -> dict[str, Tensor]:
         """What there is, by its name here."""

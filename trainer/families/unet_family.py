@@ -93,7 +93,9 @@ class UNetFamily:
         if model.vae_path is not None:
             load_vae(base.vae, Path(model.vae_path), structure.vae, dtype=vae_dtype, device=device)
         prediction = identity.prediction or base.prediction
-        return replace(base, tokenizers=tokenizers, prediction=prediction, notes=notes)
+        return replace(
+            base, tokenizers=tokenizers, prediction=prediction, notes=notes + _contradiction(model, identity)
+        )
 
     def tokenize(self, base: BaseModel, captions: Sequence[str], *, chunks: int = 1) -> tuple[Tensor, ...]:
         """Token numbers [B, K, L] on the CPU, one tensor for each text encoder."""
@@ -198,6 +200,17 @@ class UNetFamily:
     def _folders_tokenizers(self, folder: Path, structure: Structure) -> Iterator[Tokenizer]:
         for part, text in self._texts(structure):
             yield load_tokenizer(folder / part.tokenizer, length=text.max_positions, pad=part.pad)
+
+
+def _contradiction(model: ModelConfig, identity: Identity) -> tuple[str, ...]:
+    """A v-prediction model trained as epsilon, or the other way round, gives no error, only empty pictures."""
+    if identity.prediction in (None, model.prediction):
+        return ()
+    why = identity.prediction_reason or "by its header"
+    return (
+        f"the base model predicts {identity.prediction} ({why}) and is trained for {model.prediction}: pictures come "
+        "out empty; mend model.prediction if that is no purpose of yours",
+    )
 
 
 def layer_number(target: LoraTarget) -> int:

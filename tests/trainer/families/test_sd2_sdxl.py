@@ -49,8 +49,8 @@ def base() -> BaseModel:
     return tiny_base(SDXL, TINY_SDXL)
 
 
-def load(path: Path, family: str = "sdxl") -> BaseModel:
-    model = ModelConfig(path=str(path), family=family)
+def load(path: Path, family: str = "sdxl", prediction: Any = "epsilon") -> BaseModel:
+    model = ModelConfig(path=str(path), family=family, prediction=prediction)
     return load_base_model(model, dtype=torch.float32, vae_dtype=torch.float32, device=CPU)
 
 
@@ -69,7 +69,8 @@ def states(base: BaseModel) -> list[dict[str, Tensor]]:
 def test_every_weight_is_in_its_place(
     tmp_path: Path, make: Callable[..., Path], family: UNetFamily, structure: Structure
 ) -> None:
-    found = load(make(tmp_path, seed=3, dtype=torch.float32, **_same_bias(make)), family.name)
+    path = make(tmp_path, seed=3, dtype=torch.float32, **_same_bias(make))
+    found = load(path, family.name, structure.prediction or "epsilon")
 
     wanted = tiny_base(family, structure, seed=3)
     for one, other in zip(states(found), states(wanted), strict=True):
@@ -94,9 +95,15 @@ def test_sd2s_prediction_is_told_by_its_weights(tmp_path: Path, prediction: str)
 
 
 def test_the_marks_of_a_v_prediction_model_are_read_and_not_complained_of(tmp_path: Path) -> None:
-    base = load(tiny_sdxl_checkpoint(tmp_path, marks=("v_pred", "ztsnr")))
+    base = load(tiny_sdxl_checkpoint(tmp_path, marks=("v_pred", "ztsnr")), prediction="v_prediction")
 
     assert (base.prediction, base.notes) == ("v_prediction", ())
+
+
+def test_training_for_another_prediction_than_the_models_is_told(tmp_path: Path) -> None:
+    (note,) = load(tiny_sdxl_checkpoint(tmp_path, marks=("v_pred",))).notes
+
+    assert note.startswith("the base model predicts v_prediction (the key v_pred) and is trained for epsilon")
 
 
 def test_open_clip_weights_are_those_of_diffusers_own_conversion(tmp_path: Path) -> None:

@@ -99,7 +99,8 @@ def test_the_saved_lora_was_read_back_and_works(finished: Run) -> None:
     assert check["text_change"] > 1e-4
     assert 0 <= check["difference"] < check["tolerance"] < 1e-3
     assert end["steps"] == 4
-    assert [event["code"] for event in events_of(finished.path, "warning")] == []
+    codes = {event["code"] for event in events_of(finished.path, "warning")}
+    assert codes.isdisjoint({"base_model", "reload_check", "sample_failed"})
 
 
 def test_its_keys_are_kohyas(finished: Run) -> None:

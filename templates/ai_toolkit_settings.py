@@ -155,7 +155,7 @@ def _dataset(config: TrainingConfig, path: str, repeats: int, concept: str) -> T
     settled: Tree = {
         "folder_path": path,
         "num_repeats": repeats,
-        "caption_ext": dataset.caption_extension.removeprefix("."),
+        "caption_ext": dataset.caption_extension,
         "resolution": [dataset.resolution_px],
         "buckets": True,
         "bucket_tolerance": dataset.bucket_step_px,

@@ -38,6 +38,11 @@ def settings(kind: AdapterKind) -> dict[str, Any]:
     return {"network__kind": kind, "schedule__max_steps": 3, **conv}
 
 
+def complaints(run: Path) -> list[dict[str, Any]]:
+    """What was wrong when the LoRA was read back."""
+    return [event for event in events_of(run, "warning") if event["code"] == "reload_check"]
+
+
 @pytest.fixture(scope="module")
 def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("material")
@@ -71,7 +76,7 @@ def test_every_kind_trains_saves_and_is_read_back(kind: AdapterKind, material: P
 
     path = tmp_path / "model" / "tok.safetensors"
     (check,) = events_of(tmp_path, "reload_check")
-    assert events_of(tmp_path, "warning") == []
+    assert not complaints(tmp_path)
     assert (check["missing"], check["unexpected"], check["zero_change"]) == (0, 0, 0.0)
     assert check["unet_change"] > 0
     assert check["text_change"] > 0
@@ -230,7 +235,7 @@ def test_block_ranks_shape_the_file_and_a_block_without_rank_is_not_missed(mater
     assert state[f"lora_unet_up_blocks_1_attentions_0_{down}"].shape[0] == 5
     assert state["lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight"].shape[0] == 4
     assert not [key for key in state if "mid_block" in key]
-    assert events_of(tmp_path, "warning") == []
+    assert not complaints(tmp_path)
     assert (tmp_path / "model" / "tok.safetensors").stat().st_size == lora_bytes(config, TINY_SD1)
 
 
@@ -292,4 +297,4 @@ def test_dropouts_of_ranks_and_adapters_train(kind: AdapterKind, material: Path,
 
     train(tmp_path, config)
 
-    assert events_of(tmp_path, "warning") == []
+    assert not complaints(tmp_path)

@@ -66,7 +66,7 @@ def test_the_saved_lora_is_the_average_and_the_state_has_both(tmp_path: Path) ->
         expected = expected * decay + weights * (1 - decay)
     found = load_file(tmp_path / "average" / "model" / "tok.safetensors")[name]
     torch.testing.assert_close(found, expected)
-    assert events_of(tmp_path / "average", "warning") == []
+    assert "reload_check" not in {event["code"] for event in events_of(tmp_path / "average", "warning")}
     state = States(tmp_path / "average").newest()
     assert state is not None
     own = "adapters.lora_unet_mid_block_attentions_0_proj_in.up"

@@ -4,20 +4,21 @@
     python -m benchmarks.sdxl_one_step --checkpoint FILE --dtypes bfloat16
 
 One picture at 512 px, the U-Net alone, rank 16, gradient checkpointing, text and latents cached, on the processor. Each
-dtype is a process of its own, whose peak memory is told by the system; writes benchmarks/results/sdxl_one_step.json.
+dtype is a process of its own, whose peak memory is told by the system. The figures of each go into
+benchmarks/results/sdxl_one_step.json; those of a dtype that was not asked for stay as they are.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
 
 from advisor.config import TrainingConfig, parse_config
@@ -67,7 +68,9 @@ def measure(checkpoint: Path, dtype: str) -> dict[str, Any]:
     step = next(event for event in told if event["event"] == "step")
     end = next(event for event in told if event["event"] == "finished")
     return {
-        "dtype": dtype,
+        "command": f"python -m benchmarks.sdxl_one_step --dtypes {dtype}",
+        "machine": machine(),
+        "compute_threads": torch.get_num_threads(),
         "steps": end["steps"],
         "loss": step["loss"],
         "phase_seconds": phase_seconds(told),
@@ -111,13 +114,11 @@ def main() -> None:
         if checkpoint is None:
             checkpoint = Path(folder) / "sdxl.safetensors"
             write_checkpoint(checkpoint, "sdxl")
-        runs = [run_apart(checkpoint, dtype) for dtype in arguments.dtypes]
-    asked = f"python -m benchmarks.sdxl_one_step --dtypes {' '.join(arguments.dtypes)}"
-    threads = os.environ.get("OMP_NUM_THREADS", "all physical cores")
-    figures = {"command": asked, "machine": machine(), "compute_threads": threads, "runs": runs}
+        runs = {dtype: run_apart(checkpoint, dtype) for dtype in arguments.dtypes}
+    known = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.exists() else {}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(figures, indent=2))
+    arguments.out.write_text(json.dumps(known | runs, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(runs, indent=2))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from templates.ai_toolkit_settings import (
 )
 from templates.exporter import Export, Exporter
 from templates.kohya_lists import SILENT_DROPS
-from templates.kohya_pictures import Pictures, filled, located, planned_images, planned_regularization
+from templates.kohya_pictures import Pictures, filled, located, located_model, planned_images, planned_regularization
 from templates.paths import absolute
 from templates.render import render
 
@@ -122,8 +122,9 @@ def _layout(config: TrainingConfig, run: Path, home: Path, images: Pictures, reg
     def posix(path: str | None) -> str:
         return located(path, run).as_posix() if path else ""
 
+    model = located_model(config.model.path, run).replace("\\", "/")
     return Layout(
-        home=home.as_posix(), model=posix(config.model.path), vae=posix(config.model.vae_path),
+        home=home.as_posix(), model=model, vae=posix(config.model.vae_path),
         weights=posix(config.network.start_from), images=images.links.root.as_posix(), folders=images.folders,
         regularization=regular.links.root.as_posix() if regular else "",
         regular_folders=(regular.folders or ()) if regular else (), exposures=images.exposures,

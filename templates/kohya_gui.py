@@ -77,6 +77,8 @@ def _target(out: Path | None, usual: Path) -> Path:
 def _notes_on_files(config: TrainingConfig, layout: Layout, images: Pictures) -> Iterator[str]:
     if not Path(layout.model).exists():
         yield f"The base model is not on this machine ({layout.model}): set its path in the GUI."
+    if layout.weights and not Path(layout.weights).exists():
+        yield f"The LoRA to go on from is not on this machine ({layout.weights}): set `Network weights` in the GUI."
     if images.folders is None:
         yield (
             f"The pictures are not on this machine ({config.dataset.images}): put them into folders named `N_name` "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from advisor.config import TrainingConfig
 from advisor.dataset import DatasetReport
@@ -14,6 +15,9 @@ from templates.kohya_folders import PlacedFolder, folder_name, placed_folders, r
 from templates.kohya_links import LinkFolder
 from templates.kohya_settings import Layout
 from templates.paths import absolute
+
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+"""`owner/name`, as all these trainers take it."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def export_layout(config: TrainingConfig, run: Path, home: Path, exposures: int 
         regularization=str(home / "reg") if dataset.regularization_images else "",
         log=str(home / "log"),
         output=str(home / "model"),
-        model=str(located(config.model.path, run)),
+        model=located_model(config.model.path, run),
         vae=str(located(config.model.vae_path, run)) if config.model.vae_path else "",
         weights=str(located(network.start_from, run)) if network.start_from else "",
         exposures=exposures,
@@ -79,8 +83,15 @@ def export_layout(config: TrainingConfig, run: Path, home: Path, exposures: int 
 
 
 def located(path: str, run: Path) -> Path:
-    """A path of the configuration: absolute, or relative to the run folder."""
-    return absolute(run / path)
+    """A path of the configuration: absolute, be it only on another system, or relative to the run folder."""
+    is_foreign = PureWindowsPath(path).is_absolute() and not Path(path).is_absolute()
+    return Path(path) if is_foreign else absolute(run / path)
+
+
+def located_model(path: str, run: Path) -> str:
+    """The base model likewise; a name on Hugging Face, which is no path, stays as it is."""
+    found = located(path, run)
+    return path if HUB_NAME.fullmatch(path) and not found.exists() else str(found)
 
 
 def filled(pictures: Pictures, caption_extension: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from advisor.scan import scan
 from templates.exporter import Export, Exporter
 from templates.kohya_folders import repeats_by_folder
 from templates.kohya_lists import SILENT_DROPS
-from templates.kohya_pictures import located
+from templates.kohya_pictures import located, located_model
 from templates.onetrainer_settings import (
     NEAR_SCHEDULES,
     OPTIMIZERS,
@@ -149,8 +149,9 @@ def _layout(config: TrainingConfig, run: Path, home: Path, places: tuple[Place, 
     def posix(path: str | None) -> str:
         return located(path, run).as_posix() if path else ""
 
+    model = located_model(config.model.path, run).replace("\\", "/")
     return Layout(
-        home=home.as_posix(), model=posix(config.model.path), vae=posix(config.model.vae_path),
+        home=home.as_posix(), model=model, vae=posix(config.model.vae_path),
         weights=posix(config.network.start_from), places=places,
         regularization=posix(config.dataset.regularization_images),
     )  # fmt: skip

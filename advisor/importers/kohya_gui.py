@@ -20,6 +20,7 @@ from advisor.importers.kohya_table import HARMLESS, KNOWN, OTHER_FAMILIES, QUIET
 from advisor.importers.kohya_words import (
     DECAYS,
     rate_of,
+    settle_bucket_step,
     settle_buckets,
     settle_keep_last,
     settle_masks,
@@ -106,6 +107,7 @@ def import_gui(tree: Mapping[str, Any], look: Surroundings, *, source: str = "")
     settle_prediction(ledger, family)
     settle_resolution(ledger, "max_resolution")
     settle_buckets(ledger, default_upscale=None)
+    settle_bucket_step(ledger, ledger.spoken("bucket_reso_steps"), family)
     settle_seed(ledger)
     settle_masks(ledger)
     multires = str(ledger.peek("noise_offset_type")).lower() == "multires"

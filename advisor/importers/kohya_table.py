@@ -18,7 +18,6 @@ STRAIGHT: Mapping[str, Key] = {
     "pretrained_model_name_or_path": Key("model.path", text),
     "vae": Key("model.vae_path", text),
     "clip_skip": Key("model.clip_skip", lambda raw: max(1, whole(raw))),
-    "bucket_reso_steps": Key("dataset.bucket_step_px", whole),
     "caption_extension": Key("dataset.caption_extension", text),
     "shuffle_caption": Key("dataset.shuffle_captions", flag),
     "keep_tokens": Key("dataset.keep_tokens", whole),

@@ -179,6 +179,17 @@ def settle_buckets(ledger: Ledger, *, default_upscale: bool | None) -> None:
         ledger.imply("dataset.bucket_upscale", default_upscale)
 
 
+def settle_bucket_step(ledger: Ledger, key: str, family: str) -> None:
+    """The step between buckets' sides, which sd-scripts takes in multiples only."""
+    step, unit = ledger.read(key, whole), 32 if family == "sdxl" else 64
+    if step is None:
+        return
+    if step > 0 and step % unit == 0:
+        ledger.settle(key, "dataset.bucket_step_px", step)
+        return
+    ledger.correct(key, "dataset.bucket_step_px", 64, f"sd-scripts wants a multiple of {unit} here; 64 is taken")
+
+
 def settle_keep_last(ledger: Ledger) -> None:
     """How many saves are kept: kohya counts epochs and steps, we count files."""
     epochs, steps = ledger.spoken("save_last_n_epochs"), ledger.spoken("save_last_n_steps")

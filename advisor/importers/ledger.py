@@ -104,6 +104,10 @@ class Ledger:
         elif says_nothing(self._tree.get(key)):
             self.idle(key)
 
+    def correct(self, key: str, path: str, value: Any, note: str) -> None:
+        """The key says what that trainer itself would refuse; this is taken instead."""
+        self._put(key, path, value, "contradictory", note)
+
     def imply(self, path: str, value: Any) -> None:
         """A setting that follows from several keys, each of which has its line."""
         fitting = fitted(path, value)

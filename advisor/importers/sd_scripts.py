@@ -21,6 +21,7 @@ from advisor.importers.kohya_words import (
     DECAYS,
     argument_items,
     rate_of,
+    settle_bucket_step,
     settle_buckets,
     settle_keep_last,
     settle_masks,
@@ -88,6 +89,7 @@ def import_scripts(
     settle_prediction(ledger, family)
     settle_resolution(ledger, "resolution")
     settle_buckets(ledger, default_upscale=None)
+    settle_bucket_step(ledger, "bucket_reso_steps", family)
     settle_seed(ledger)
     settle_masks(ledger)
     settle_noise(ledger, multires=True, offset=True)
@@ -95,7 +97,7 @@ def import_scripts(
     _settle_straight(ledger)
     _settle_network(ledger, family)
     settle_keep_last(ledger)
-    pictures = _pictures(ledger, look, dataset)
+    pictures = _pictures(ledger, look, dataset, family)
     _settle_length(ledger, pictures.exposures)
     _settle_samples(ledger, look)
     _settle_text_cache(ledger, family)
@@ -207,10 +209,10 @@ SETTLED_ARGUMENTS = frozenset({
 })  # fmt: skip
 
 
-def _pictures(ledger: Ledger, look: Surroundings, dataset: Any) -> Pictures:
+def _pictures(ledger: Ledger, look: Surroundings, dataset: Any, family: str) -> Pictures:
     if dataset is not None:
         ledger.translate("dataset_config", "its keys follow") if ledger.has("dataset_config") else None
-        return import_dataset(dataset)
+        return import_dataset(dataset, family)
     if ledger.has("dataset_config"):
         ledger.drop("dataset_config", "that file is not on this machine, so nothing is known of the pictures")
     exposures = None

@@ -9,7 +9,7 @@ from typing import Any
 
 from advisor.importers.imported import Line
 from advisor.importers.kohya_table import KNOWN, QUIET, STRAIGHT
-from advisor.importers.kohya_words import settle_resolution
+from advisor.importers.kohya_words import settle_bucket_step, settle_resolution
 from advisor.importers.ledger import Key, Ledger, flat
 from advisor.importers.readers import flag, text, whole
 from advisor.importers.surroundings import NUMBERED
@@ -18,7 +18,7 @@ SAME = "we have one for all pictures; subsets differ, and the first counts"
 
 OF_DATASETS: Mapping[str, Key] = {
     **{name: STRAIGHT[name] for name in (
-        "bucket_reso_steps", "caption_extension", "shuffle_caption", "keep_tokens", "keep_tokens_separator",
+        "caption_extension", "shuffle_caption", "keep_tokens", "keep_tokens_separator",
         "flip_aug", "enable_wildcard", "caption_dropout_rate", "caption_tag_dropout_rate", "random_crop",
         "validation_split",
     )},
@@ -72,13 +72,13 @@ def is_dataset(tree: Any) -> bool:
     return isinstance(tree, Mapping) and isinstance(tree.get("datasets"), list)
 
 
-def import_dataset(tree: Any) -> Pictures:
+def import_dataset(tree: Any, family: str = "sd1") -> Pictures:
     """The file in our settings."""
     if not isinstance(tree, Mapping):
         return Pictures({}, (Line("dataset_config", "", "contradictory", note="it holds no tables"),))
     ledger = Ledger({f"dataset.toml {key}": value for key, value in flat(tree)})
-    for name in ("resolution", *OF_DATASETS):
-        _settle_everywhere(ledger, name)
+    for name in ("resolution", "bucket_reso_steps", *OF_DATASETS):
+        _settle_everywhere(ledger, name, family)
     _settle_enabled(ledger)
     subsets = _subsets(ledger)
     _settle_folders(ledger, tuple(subset for subset in subsets if not subset.is_reg))
@@ -93,7 +93,7 @@ def _name(key: str) -> str:
     return key.rpartition(".")[2]
 
 
-def _settle_everywhere(ledger: Ledger, name: str) -> None:
+def _settle_everywhere(ledger: Ledger, name: str, family: str) -> None:
     """Subsets before data sets before [general]; all but the first are compared."""
     keys = [key for key in ledger.names() if _name(key) == name]
     keys.sort(key=lambda key: (-key.count("["), "general" in key))
@@ -104,6 +104,8 @@ def _settle_everywhere(ledger: Ledger, name: str) -> None:
             ledger.contradict(key, SAME)
         elif name == "resolution":
             settle_resolution(ledger, key)
+        elif name == "bucket_reso_steps":
+            settle_bucket_step(ledger, key, family)
         elif ledger.has(key):
             ledger.take(key, OF_DATASETS[name])
 

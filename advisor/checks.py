@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from advisor.adapters import block_rates
 from advisor.config import TrainingConfig
 from advisor.errors import ConfigError, DatasetError, LoraError, ModelError
 from advisor.facts import Facts
+from advisor.families import family
 from advisor.rules.columns import FAMILIES_WITH_RULES
 from advisor.rules.fitting import captions_vary
 from advisor.rules.presets import structure_of
@@ -66,6 +68,7 @@ def broken_limits(config: TrainingConfig) -> Iterator[Limit]:
     yield from _tutorial_limits(config)
     yield from _size_limits(config)
     yield from _contradictions(config)
+    yield from _adapter_limits(config)
 
 
 def _tutorial_limits(config: TrainingConfig) -> Iterator[Limit]:
@@ -118,8 +121,25 @@ def _contradictions(config: TrainingConfig) -> Iterator[Limit]:
         yield ("loss.min_timestep", "loss.max_timestep"), ConfigError("loss.min_timestep", loss.min_timestep, mend)
 
 
+def _adapter_limits(config: TrainingConfig) -> Iterator[Limit]:
+    network, optimizer = config.network, config.optimizer
+    if network.kind in ("dora", "loha", "lokr") and network.dropout > 0:
+        mend = f"{network.kind} has network.rank_dropout and network.module_dropout only: 0"
+        yield ("network.dropout", "network.kind"), ConfigError("network.dropout", network.dropout, mend)
+    rates = {optimizer.unet_learning_rate, optimizer.text_encoder_learning_rate} - {0.0}
+    if optimizer.name == "prodigy" and len(rates) > 1:
+        path = "optimizer.text_encoder_learning_rate"
+        mend = f"prodigy has one rate for all: {rate(optimizer.unet_learning_rate)}, or 0"
+        paths = (path, "optimizer.unet_learning_rate", "optimizer.name")
+        yield paths, ConfigError(path, optimizer.text_encoder_learning_rate, mend)
+
+
 def _limits_of_the_base(config: TrainingConfig, facts: Facts) -> Iterator[Limit]:
     factor, step = structure_of(facts).vae.factor, config.dataset.bucket_step_px
     if step % factor:
         mend = f"must be a multiple of {factor}, into which this base's VAE shrinks pictures"
         yield ("dataset.bucket_step_px",), ConfigError("dataset.bucket_step_px", step, mend)
+    try:
+        block_rates(config.optimizer.block_learning_rates, family(config.model.family).num_blocks(structure_of(facts)))
+    except ConfigError as error:
+        yield ("optimizer.block_learning_rates",), error

@@ -23,6 +23,12 @@ from tests.factories import make_facts, make_plan_config
         ({"dataset.bucket_step_px": 12}, "dataset.bucket_step_px"),
         ({"memory.cache_text": True}, "memory.cache_text"),
         ({"memory.cache_latents": True, "dataset.random_crop": True}, "memory.cache_latents"),
+        ({"network.kind": "loha", "network.dropout": 0.1}, "network.dropout"),
+        (
+            {"optimizer.name": "prodigy", "optimizer.text_encoder_learning_rate": 0.5},
+            "optimizer.text_encoder_learning_rate",
+        ),
+        ({"optimizer.block_learning_rates": "1,1"}, "optimizer.block_learning_rates"),
         ({"loss.min_timestep": 700, "loss.max_timestep": 500}, "loss.min_timestep"),
     ],
 )
@@ -43,3 +49,13 @@ def test_an_imported_configuration_beyond_the_limits_is_named() -> None:
     config = changed(make_plan_config(), "network.alpha", 128.0)
 
     assert [error.path for _, error in broken_limits(config)] == ["network.alpha"]
+
+
+@pytest.mark.parametrize("name", ["sd1", "sd2", "sdxl"])
+@pytest.mark.parametrize("advice", ["tutorial", "current"])
+def test_a_plan_with_prodigy_has_one_rate(name: str, advice: str) -> None:
+    settings = {"optimizer.name": "prodigy", "run.advice": advice}
+    optimizer = make_plan(make_facts(family=name, settings=settings)).config.optimizer
+
+    assert optimizer.unet_learning_rate == 1
+    assert optimizer.text_encoder_learning_rate in (0, 1)

@@ -29,12 +29,14 @@ def write_folder(folder: Path, vae: AutoencoderKL, base: Base, scale: float) -> 
     pipeline.save_pretrained(folder, safe_serialization=True)
     shutil.rmtree(folder / "tokenizer")
     write_tokenizer(folder / "tokenizer")
+    for weights in folder.rglob("*.safetensors"):
+        weights.chmod(0o644)
 
 
 def read_folder(folder: Path) -> StableDiffusionPipeline:
     """The pipeline in full precision, silent, without looking at any network."""
     pipeline = StableDiffusionPipeline.from_pretrained(
-        folder, safety_checker=None, feature_extractor=None, torch_dtype=torch.float32, local_files_only=True
+        folder, safety_checker=None, feature_extractor=None, dtype=torch.float32, local_files_only=True
     )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

@@ -58,7 +58,10 @@ def placement(picture: Pixels, avatar: Avatar) -> Drawing:
 
 
 def attributes_shown(picture: Pixels, wanted: Avatar) -> dict[str, bool]:
-    """For each attribute of the wanted avatar: does the picture look more like it than like every alternative?"""
+    """For each attribute of the wanted avatar: does no alternative look more like the picture?
+
+    Alternatives may be drawn alike (a smile and a wink behind sunglasses): these count as shown.
+    """
     placed = placement(picture, wanted)
     own = _distance(picture, placed)
     shown = {}
@@ -66,5 +69,5 @@ def attributes_shown(picture: Pixels, wanted: Avatar) -> dict[str, bool]:
         if field == "hat_colour" and wanted.hat in ("", "crown"):
             continue
         others = [replace(placed, avatar=replace(wanted, **{field: v})) for v in values if v != getattr(wanted, field)]
-        shown[field] = all(own < _distance(picture, other) for other in others)
+        shown[field] = all(own <= _distance(picture, other) for other in others)
     return shown

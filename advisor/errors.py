@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class LoraError(Exception):
@@ -66,3 +66,8 @@ class OutOfMemory(TrainingStopped):
     """The card or the machine has no memory left."""
 
     exit_code = 75
+
+    def __init__(self, message: str, facts: Mapping[str, object] | None = None) -> None:
+        """Keep what was seen of the memory, for the ladder."""
+        super().__init__(message)
+        self.facts = dict(facts or {})

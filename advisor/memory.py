@@ -1,99 +1,214 @@
-"""How much memory a training step needs, by part: a simple closed form, fitted to a few simulated steps.
+"""How much memory a training needs, by part: a closed form whose coefficients were counted on the real step.
 
-The coefficients come from simulated SD1.5 and SDXL steps (docs/decisions/0003-simple-estimates.md). They stand
-for U-Nets of the usual make; a widely different one may be off by a quarter.
+Weights, adapters, gradients and optimizer follow from the networks' measures. What is kept for the way back grows with
+the latent pixels of a batch; each family has its numbers (`advisor.families.footprint`, docs/decisions/0009-memory.md).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal
+
+from advisor.buckets import Size
 from advisor.config import TrainingConfig
+from advisor.families import family
+from advisor.families.footprint import Footprint, StepFootprint
+from advisor.families.sd1 import SD1
 from advisor.families.structure import Structure, UNetStructure
 from advisor.hardware import GIB
 from advisor.parameters import mid_depth, text_parameters, unet_parameters, vae_parameters
 from advisor.size import BYTES_OF, adapter_parameters
+from advisor.units import MIB
 
-NOTE = "memory: simple formula, not measured"
+Phase = Literal["loading", "caching", "step", "sampling"]
+"""What a run does: load the base model, encode pictures, make steps, draw samples."""
+
+NOTE = "memory: counted on a simulated step; what the driver and its libraries take on top is assumed, not measured"
 """What every estimate says of itself."""
 
-RESNET_BYTES, TRANSFORMER_BYTES = 52.2, 27.05
-"""Kept for the way back per latent pixel and channel, in half precision: by a residual and by a transformer block."""
+CONTEXT_BYTES = 400 * MIB
+"""The CUDA context with its loaded kernels. Unmeasured: 141 MiB were seen on a T4, 500 and more on large cards."""
 
-CHECKPOINTED_RESNET_BYTES, CHECKPOINTED_TRANSFORMER_BYTES = 9.35, 18.0
-"""The same with checkpointing; only transformers on the finest level count, where one is computed again."""
+WORKSPACE_BYTES = 96 * MIB
+"""cuBLAS keeps 8 MiB (32 from Hopper on), cuBLASLt 1 MiB; cuDNN's share is unmeasured."""
 
-TEXT_BYTES_PER_TOKEN_AND_WIDTH = 68
-"""Kept by one layer of a trained text encoder for each token and channel, in half precision."""
-
-WEIGHT_AND_GRADIENT_BYTES, AVERAGE_BYTES = 8, 4
-"""For each trained weight, all float32: itself with its gradient, and the moving average where there is one."""
-
-CARD_OVERHEAD_BYTES = GIB // 2
-"""The CUDA context and the libraries' workspaces."""
+FRAGMENTATION_SHARE = 0.03
+"""Of what is allocated: rounding up to 2 MiB, segments of 20 MiB that are not full. Unmeasured."""
 
 PROCESS_OVERHEAD_BYTES = int(0.7 * GIB)
-"""Python with torch and diffusers loaded."""
+"""Python with torch and diffusers loaded, on a processor."""
 
-OPTIMIZER_BYTES = {"adamw": 8, "adamw8bit": 2.1, "lion": 4, "adafactor": 4.1, "prodigy": 16, "came": 8.2}
+OPTIMIZER_BYTES = {
+    "adamw": 8, "adamw8bit": 2.1, "lion": 4, "adafactor": 4.1, "prodigy": 16, "came": 8.2, "schedule_free_adamw": 8,
+}  # fmt: skip
 """Kept by an optimizer for each trained weight; others count as AdamW."""
 
+QUANTISED = ("int8", "nf4")
+"""Only the denoiser is kept so; text encoders stay in the compute dtype."""
 
-def vram_parts(config: TrainingConfig, structure: Structure) -> dict[str, int]:
-    """Peak bytes of a training step by part; on a processor, of the training process."""
+
+@dataclass(frozen=True)
+class Work:
+    """What a step is made of, in numbers."""
+
+    pixels: float
+    """Latent pixels that go through at once: of all pictures of a part of a batch."""
+    tokens: float
+    """Text tokens of these pictures."""
+    keeps_gradients: bool
+    """Gradients of an earlier part or batch are there from the start."""
+
+
+def vram_parts(
+    config: TrainingConfig, structure: Structure, *, size: Size | None = None, batch_parts: int = 1
+) -> dict[str, int]:
+    """Peak bytes of a training step by part; on a processor, of the training process.
+
+    Args:
+        size: the largest training size of the pictures; None: the resolution's square.
+        batch_parts: into how many parts each batch is split.
+    """
     trained = adapter_parameters(config, structure)
-    per_weight = BYTES_OF[config.memory.base_dtype]
-    on_card = config.memory.preset != "cpu"
+    gradients, activations = _peak(config, structure, _work(config, structure, size, batch_parts), 4 * trained)
+    parts = _kept(config, structure, trained) | {"gradients": gradients, "activations": activations}
+    return parts | {"overhead": _overhead(config, sum(parts.values()))}
+
+
+def vram_bytes(config: TrainingConfig, structure: Structure, *, size: Size | None = None, batch_parts: int = 1) -> int:
+    """Peak bytes of a training step."""
+    return sum(vram_parts(config, structure, size=size, batch_parts=batch_parts).values())
+
+
+def phase_bytes(
+    phase: Phase, config: TrainingConfig, structure: Structure, *, size: Size | None = None, batch_parts: int = 1
+) -> int:
+    """Peak bytes of what is done in one phase of a run."""
+    if phase == "step":
+        return vram_bytes(config, structure, size=size, batch_parts=batch_parts)
+    trained = adapter_parameters(config, structure)
+    kept, vae = _kept(config, structure, trained), vae_parameters(structure.vae) * 4
+    networks = int(unet_parameters(structure) * BYTES_OF[config.memory.base_dtype]) + _text_weights(config, structure)
+    if phase == "loading":
+        found = networks + vae + 4 * trained
+    elif phase == "caching":
+        beside = networks if config.memory.preset == "cpu" else 0  # on a card they wait in the machine's memory
+        found = beside + vae + 4 * trained + _vae_work(config, structure, size).encode
+    else:
+        vae = 0 if kept["vae"] else vae
+        found = sum(kept.values()) + vae + _vae_work(config, structure, size).decode
+    return found + _overhead(config, found)
+
+
+@dataclass(frozen=True)
+class _VaeWork:
+    encode: int
+    decode: int
+
+
+def _vae_work(config: TrainingConfig, structure: Structure, size: Size | None) -> _VaeWork:
+    footprint, standard = _footprint(config), _standard(config)
+    scale = structure.vae.block_out_channels[0] / standard.vae.block_out_channels[0] * _area(config, size)
+    return _VaeWork(int(footprint.encode_pixel_bytes * scale), int(footprint.decode_pixel_bytes * scale))
+
+
+def _kept(config: TrainingConfig, structure: Structure, trained: int) -> dict[str, int]:
+    """What is there all the time."""
+    memory = config.memory
     return {
-        "denoiser": int(unet_parameters(structure) * per_weight),
-        "text_encoder": int(text_parameters(structure) * _text_bytes(config)) if not config.memory.cache_text else 0,
-        "vae": 0 if config.memory.cache_latents else int(vae_parameters(structure.vae) * 4),
-        "adapter": trained * (WEIGHT_AND_GRADIENT_BYTES + (AVERAGE_BYTES if config.loss.ema else 0)),
+        "denoiser": int(unet_parameters(structure) * BYTES_OF[memory.base_dtype]),
+        "text_encoder": 0 if memory.cache_text else _text_weights(config, structure),
+        "vae": 0 if memory.cache_latents else int(vae_parameters(structure.vae) * 4),
+        "adapter": trained * (8 if config.loss.ema else 4),
         "optimizer": int(trained * OPTIMIZER_BYTES.get(config.optimizer.name, 8)),
-        "activations": _activation_bytes(config, structure) + _text_activation_bytes(config, structure),
-        "overhead": CARD_OVERHEAD_BYTES if on_card else PROCESS_OVERHEAD_BYTES,
     }
 
 
-def vram_bytes(config: TrainingConfig, structure: Structure) -> int:
-    """Peak bytes of a training step."""
-    return sum(vram_parts(config, structure).values())
+def _text_weights(config: TrainingConfig, structure: Structure) -> int:
+    return int(text_parameters(structure) * BYTES_OF[config.memory.compute_dtype])
 
 
-def _text_bytes(config: TrainingConfig) -> float:
-    """A quantised base keeps its text encoder in the compute dtype."""
-    return BYTES_OF[config.memory.compute_dtype]
-
-
-def _activation_bytes(config: TrainingConfig, structure: Structure) -> int:
-    resnets, transformers, finest = _channel_sums(structure.unet)
-    if config.memory.gradient_checkpointing:
-        per_pixel = resnets * CHECKPOINTED_RESNET_BYTES + finest * CHECKPOINTED_TRANSFORMER_BYTES
-    else:
-        per_pixel = resnets * RESNET_BYTES + transformers * TRANSFORMER_BYTES
-    pixels = (config.dataset.resolution_px / structure.vae.factor) ** 2 * config.schedule.batch_size
-    return int(pixels * per_pixel * _precision_factor(config))
-
-
-def _text_activation_bytes(config: TrainingConfig, structure: Structure) -> int:
-    if config.optimizer.text_encoder_learning_rate == 0:
-        return 0
+def _work(config: TrainingConfig, structure: Structure, size: Size | None, batch_parts: int) -> Work:
+    batch = config.schedule.batch_size
+    parts = max(1, min(batch_parts, batch))
+    count = ceil(batch / parts)
     chunks = config.dataset.max_tokens // 75
-    channels = sum(text.width * text.layers * text.max_positions for text in structure.text)
-    kept = channels * chunks * TEXT_BYTES_PER_TOKEN_AND_WIDTH * _precision_factor(config)
-    return int(kept * config.schedule.batch_size * (0.1 if config.memory.gradient_checkpointing else 1))
+    tokens = chunks * structure.text[0].max_positions if config.optimizer.text_encoder_learning_rate > 0 else 0
+    keeps = parts > 1 or config.schedule.gradient_accumulation > 1
+    return Work(count * _area(config, size) / structure.vae.factor**2, count * tokens, keeps)
 
 
-def _precision_factor(config: TrainingConfig) -> float:
+def _area(config: TrainingConfig, size: Size | None) -> int:
+    return config.dataset.resolution_px**2 if size is None else size[0] * size[1]
+
+
+def _peak(config: TrainingConfig, structure: Structure, work: Work, gradients: int) -> tuple[int, int]:
+    """Gradients and activations at the moment when both together are largest."""
+    checkpointed = config.memory.gradient_checkpointing
+    step = _step_footprint(config, checkpointed=checkpointed)
+    scale = _scale(config, structure.unet, checkpointed=checkpointed)
+    text = work.tokens * step.token_bytes * _text_scale(config, structure)
+    found = []
+    for number, moment in enumerate(step.moments):
+        share = 1.0 if work.keeps_gradients else moment.gradients
+        kept = work.pixels * moment.pixel_bytes * scale + (text if number == 0 else 0)
+        found.append((int(share * gradients), int(kept * _precision(config))))
+    return max(found, key=sum)
+
+
+def _overhead(config: TrainingConfig, others: int) -> int:
+    if config.memory.preset == "cpu":
+        return PROCESS_OVERHEAD_BYTES
+    return CONTEXT_BYTES + WORKSPACE_BYTES + int(FRAGMENTATION_SHARE * others)
+
+
+def _precision(config: TrainingConfig) -> float:
     return BYTES_OF[config.memory.compute_dtype] / BYTES_OF["float16"]
 
 
-def _channel_sums(unet: UNetStructure) -> tuple[float, float, float]:
-    """Channels per latent pixel: over residual blocks, over transformer blocks, over those on the finest level."""
+def _footprint(config: TrainingConfig) -> Footprint:
+    """The family's; SD1's, in proportion, where it has none of its own."""
+    found = family(config.model.family).footprint or SD1.footprint
+    assert found is not None
+    return found
+
+
+def _standard(config: TrainingConfig) -> Structure:
+    own = family(config.model.family)
+    found = own.standard if own.footprint else SD1.standard
+    assert found is not None
+    return found
+
+
+def _step_footprint(config: TrainingConfig, *, checkpointed: bool) -> StepFootprint:
+    footprint = _footprint(config)
+    return footprint.checkpointed if checkpointed else footprint.plain
+
+
+def _scale(config: TrainingConfig, unet: UNetStructure, *, checkpointed: bool) -> float:
+    """What such a U-Net keeps over what the family's published one does."""
+    return _channels(unet, checkpointed=checkpointed) / _channels(_standard(config).unet, checkpointed=checkpointed)
+
+
+def _text_scale(config: TrainingConfig, structure: Structure) -> float:
+    def channels(one: Structure) -> int:
+        return sum(text.width * text.layers for text in one.text)
+
+    return channels(structure) / channels(_standard(config))
+
+
+def _channels(unet: UNetStructure, *, checkpointed: bool) -> float:
+    """Channels per latent pixel, transformers and residual blocks weighed by what they keep.
+
+    Where blocks are computed again, those on the finest level are the largest that are there at once.
+    """
     layers, last = 2 * unet.layers_per_block + 1, len(unet.block_out_channels) - 1
     resnets = transformers = 0.0
     for level, width in enumerate(unet.block_out_channels):
         resnets += layers * width / 4**level
         transformers += layers * unet.transformer_depth[level] * width / 4**level
     coarsest = unet.block_out_channels[last] / 4**last
-    middle = mid_depth(unet) * coarsest if unet.mid_attention else 0.0
-    finest = layers * unet.transformer_depth[0] * unet.block_out_channels[0]
-    return resnets + 2 * coarsest, transformers + middle, finest
+    resnets += 2 * coarsest
+    if checkpointed:
+        return 9.35 * resnets + 18.0 * layers * unet.transformer_depth[0] * unet.block_out_channels[0]
+    return 52.2 * resnets + 27.05 * (transformers + (mid_depth(unet) * coarsest if unet.mid_attention else 0.0))

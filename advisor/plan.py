@@ -56,6 +56,8 @@ class Estimate:
     """Size of one LoRA file."""
     disk_bytes: int
     """All that the run writes."""
+    phase_bytes: dict[str, int] = field(default_factory=dict)
+    """Peak memory while pictures are encoded (`caching`) and samples drawn (`sampling`)."""
     notes: tuple[str, ...] = ()
     """How sure the figures are."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from advisor.config_file import config_file, read_config
-from advisor.errors import LoraError
+from advisor.errors import LoraError, OutOfMemory
 from trainer.events import Events
 from trainer.failure_codes import failure_code
 from trainer.interrupts import Interrupt, Interrupted
@@ -49,7 +49,8 @@ def _train(run: Path, given: argparse.Namespace, events: Events) -> int:
                 board()
         return 0
     except LoraError as error:
-        events.send("failed", code=failure_code(error), message=str(error))
+        facts = {"memory": error.facts} if isinstance(error, OutOfMemory) else {}
+        events.send("failed", code=failure_code(error), message=str(error), **facts)
         return _tell(error)
     except (Interrupted, KeyboardInterrupt) as error:
         saved = "the work is saved" if isinstance(error, Interrupted) else "nothing more was saved"

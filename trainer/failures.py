@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
+from advisor.buckets import Size
 from advisor.config import TrainingConfig
 from advisor.errors import OutOfMemory, TrainingStopped
+from trainer.devices import peak_memory_bytes, total_memory_bytes
 
 TRAINING = "training"
 """What is being done while steps are made; the batch counts only then."""
 LOADING = "loading the base model"
+ENCODING = "encoding the pictures"
+PHASES = {TRAINING: "step", ENCODING: "caching"}
+"""What the prediction of memory calls what is being done; all else is as large as what was loaded."""
 OUT_OF_MEMORY_SIGNS = (
     "out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED",
     "OUT_OF_DEVICE_MEMORY", "OUT_OF_HOST_MEMORY",
@@ -24,11 +31,20 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in OUT_OF_MEMORY_SIGNS)
 
 
-def out_of_memory(config: TrainingConfig, device: torch.device, where: str) -> OutOfMemory:
+def memory_facts(device: torch.device, where: str, largest: Size | None) -> dict[str, object]:
+    """What the launcher's ladder goes by: where memory ran out, and how much there was."""
+    facts: dict[str, object] = {"phase": PHASES.get(where, "loading"), "device": device.type, "largest": largest}
+    return facts | {"peak_bytes": peak_memory_bytes(device), "total_bytes": total_memory_bytes(device)}
+
+
+def out_of_memory(
+    config: TrainingConfig, device: torch.device, where: str, facts: Mapping[str, object] | None = None
+) -> OutOfMemory:
     """The error that says what to change, the least harmful first.
 
     Args:
         where: what was being done, e.g. `TRAINING`.
+        facts: as `memory_facts` has them.
     """
     what = "the machine has no memory left" if device.type == "cpu" else "the graphics card has no memory left"
     ways, is_step = list[str](), where == TRAINING
@@ -42,7 +58,8 @@ def out_of_memory(config: TrainingConfig, device: torch.device, where: str) -> O
     ways.append("or close other programs that use the same memory")
     size = f"{config.dataset.resolution_px} px, batch {config.schedule.batch_size}, rank {config.network.rank}"
     return OutOfMemory(
-        f"While {where}, {what} ({size}). Change in loracle.toml, one after the other: {'; '.join(ways)}"
+        f"While {where}, {what} ({size}). Change in loracle.toml, one after the other: {'; '.join(ways)}",
+        facts or {},
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from advisor.checkpoint import Prediction
 from advisor.errors import ModelError
+from advisor.families.footprint import Footprint
 from advisor.families.mark import Mark, Tensors
 from advisor.families.structure import LoraTarget, Structure
 from advisor.families.unet_targets import num_blocks
@@ -40,6 +41,8 @@ class Family:
     """Its denoiser's class in diffusers, where the class alone tells the family."""
     standard: Structure | None = None
     """The published model's measures."""
+    footprint: Footprint | None = None
+    """How much the published model keeps while it works."""
     version: str | None = None
     """`ss_base_model_version` in kohya's metadata."""
     lora_architecture: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advisor.families.clip_targets import clip_targets
 from advisor.families.family import Family
+from advisor.families.footprint import Footprint, Moment, StepFootprint
 from advisor.families.ldm import TextPlace, ldm_structure, unet_variant
 from advisor.families.mark import Mark, Tensors
 from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
@@ -24,6 +25,15 @@ STANDARD = Structure(
     native_px=512,
 )
 """SD1.5."""
+
+FOOTPRINT = Footprint(
+    command="python -m benchmarks.memory_grid --fit",
+    plain=StepFootprint((Moment(0.0, 227_951),), token_bytes=369_378),
+    checkpointed=StepFootprint((Moment(0.0, 57_691), Moment(0.68, 29_975)), token_bytes=19_975),
+    encode_pixel_bytes=2_572,
+    decode_pixel_bytes=3_072,
+)
+"""Of the published model."""
 
 
 def _targets(structure: Structure, conv: bool) -> tuple[LoraTarget, ...]:
@@ -56,6 +66,7 @@ SD1 = Family(
         ),
     ),
     standard=STANDARD,
+    footprint=FOOTPRINT,
     version="sd_v1",
     v_version="sd_v1_v",
     lora_architecture="stable-diffusion-v1/lora",

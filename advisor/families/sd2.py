@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advisor.families.clip_targets import clip_targets
 from advisor.families.family import Family
+from advisor.families.footprint import Footprint, Moment, StepFootprint
 from advisor.families.ldm import VIDEO, TextPlace, heads_of_64, ldm_structure, unet_variant
 from advisor.families.mark import Mark, Tensors
 from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
@@ -34,6 +35,15 @@ PREDICTION_TENSOR = "output_blocks.11.1.transformer_blocks.0.norm1.bias"
 """The headers of the 512 (epsilon) and the 768 (v) model are identical; the spread of these values is not."""
 V_SPREAD = 0.09
 """A standard deviation above this means v-prediction."""
+
+FOOTPRINT = Footprint(
+    command="python -m benchmarks.memory_grid --fit",
+    plain=StepFootprint((Moment(0.0, 227_347),), token_bytes=755_461),
+    checkpointed=StepFootprint((Moment(0.0, 57_641), Moment(0.68, 29_975)), token_bytes=49_159),
+    encode_pixel_bytes=2_572,
+    decode_pixel_bytes=3_072,
+)
+"""Of the published model."""
 
 
 def _targets(structure: Structure, conv: bool) -> tuple[LoraTarget, ...]:
@@ -72,6 +82,7 @@ SD2 = Family(
         ),
     ),
     standard=STANDARD,
+    footprint=FOOTPRINT,
     version="sd_v2",
     v_version="sd_v2_v",
     lora_architecture="stable-diffusion-v2-512/lora",

@@ -6,6 +6,7 @@ import re
 
 from advisor.families.clip_targets import clip_targets
 from advisor.families.family import Family
+from advisor.families.footprint import Footprint, Moment, StepFootprint
 from advisor.families.ldm import VIDEO, TextPlace, heads_of_64, ldm_structure, unet_variant
 from advisor.families.mark import Mark, Tensors, width
 from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
@@ -46,6 +47,15 @@ DISTILLED = {4: "ssd-1b", 2: "vega", 5: "koala", 6: "koala"}
 """Transformer blocks of the deepest stack, which has 10 in the base model."""
 _BLOCK = re.compile(r"\.transformer_blocks\.(\d+)\.")
 
+FOOTPRINT = Footprint(
+    command="python -m benchmarks.memory_grid --fit",
+    plain=StepFootprint((Moment(0.0, 414_198),), token_bytes=3_115_660),
+    checkpointed=StepFootprint((Moment(0.0, 38_580), Moment(0.97, 15_095)), token_bytes=1_028_244),
+    encode_pixel_bytes=2_572,
+    decode_pixel_bytes=3_072,
+)
+"""Of the published model."""
+
 
 def _targets(structure: Structure, conv: bool) -> tuple[LoraTarget, ...]:
     first, second = structure.text
@@ -81,6 +91,7 @@ SDXL = Family(
         Mark(has=("conv_in.weight", "down_blocks.*", "add_embedding.linear_1.weight")),
     ),
     standard=STANDARD,
+    footprint=FOOTPRINT,
     version="sdxl_base_v1-0",
     lora_architecture="stable-diffusion-xl-v1-base/lora",
     middle_blocks=3,

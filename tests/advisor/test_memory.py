@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from advisor.config import TrainingConfig, changed
 from advisor.families.sd1 import STANDARD
-from advisor.families.sdxl import STANDARD as SDXL_STANDARD
-from advisor.hardware import GIB
-from advisor.memory import vram_bytes, vram_parts
+from advisor.memory import CONTEXT_BYTES, FRAGMENTATION_SHARE, WORKSPACE_BYTES, phase_bytes, vram_bytes, vram_parts
+from benchmarks.memory_grid import Entry, entries, error, results
 from tests.factories import make_plan_config
 
 
@@ -18,37 +18,25 @@ def config_with(settings: dict[str, Any], **fields: Any) -> TrainingConfig:
     return make_plan_config(vram_gib=48, settings=settings, **fields)
 
 
-@pytest.mark.parametrize(
-    ("batch_size", "checkpointing", "simulated_gib"), [(1, False, 2.61), (4, False, 5.24), (4, True, 2.66)]
-)
-def test_the_denoiser_of_sd15_is_within_a_twentieth_of_its_simulated_steps(
-    batch_size: int, checkpointing: bool, simulated_gib: float
-) -> None:
-    config = config_with(
-        {
-            "schedule.batch_size": batch_size,
-            "memory.gradient_checkpointing": checkpointing,
-            "dataset.resolution_px": 512,
-            "optimizer.text_encoder_learning_rate": 0,
-        }
-    )
-    parts = vram_parts(config, STANDARD)
-
-    denoiser = sum(parts[name] for name in ("denoiser", "adapter", "optimizer", "activations")) / GIB
-    assert denoiser == pytest.approx(simulated_gib, rel=0.05)
+@pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry.name)
+def test_the_closed_form_is_within_three_percent_of_the_simulated_step(entry: Entry) -> None:
+    assert abs(error(entry, results()[entry.name])) < 0.03
 
 
-@pytest.mark.parametrize(("batch_size", "checkpointing", "simulated_gib"), [(2, False, 14.8), (4, True, 7.1)])
-def test_the_denoiser_of_sdxl_is_within_a_twentieth_of_its_simulated_steps(
-    batch_size: int, checkpointing: bool, simulated_gib: float
-) -> None:
-    config = config_with(
-        {"schedule.batch_size": batch_size, "memory.gradient_checkpointing": checkpointing}, family="sdxl"
-    )
-    parts = vram_parts(config, SDXL_STANDARD)
+def test_the_grid_has_at_least_sixty_configurations_of_three_families() -> None:
+    assert len(entries()) >= 60
+    assert {entry.family for entry in entries()} == {"sd1", "sd2", "sdxl"}
 
-    denoiser = sum(parts[name] for name in ("denoiser", "adapter", "optimizer", "activations")) / GIB
-    assert denoiser == pytest.approx(simulated_gib, rel=0.05)
+
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
+def test_encoding_and_drawing_are_within_three_percent_of_the_simulated(family: str) -> None:
+    entry = next(one for one in entries() if one.family == family and one.phases)
+    counted, config = results()[entry.name], changed(entry.config(), "memory.preset", "high")
+    fixed = CONTEXT_BYTES + WORKSPACE_BYTES
+
+    for phase, adapter in (("caching", counted["step"]["adapter"]), ("sampling", 0)):
+        found = phase_bytes(phase, config, entry.structure, size=(entry.width, entry.height))  # type: ignore[arg-type]
+        assert (found - fixed) / (1 + FRAGMENTATION_SHARE) == pytest.approx(counted[phase] + adapter, rel=0.03)
 
 
 @pytest.mark.parametrize(
@@ -76,3 +64,27 @@ def test_float32_takes_more_than_half_precision() -> None:
     settings = {"schedule.batch_size": 6, "memory.compute_dtype": "float32"}
 
     assert vram_bytes(make_plan_config(vram_gib=48, settings=settings), STANDARD) > 1.7 * half
+
+
+def test_the_parts_of_a_batch_take_less_and_keep_all_gradients() -> None:
+    config = make_plan_config(vram_gib=48, settings={"schedule.batch_size": 4})
+    whole, parts = vram_parts(config, STANDARD), vram_parts(config, STANDARD, batch_parts=4)
+
+    assert parts["activations"] == pytest.approx(whole["activations"] / 4, rel=0.01)
+    assert parts["gradients"] == parts["adapter"]
+    assert vram_bytes(config, STANDARD, batch_parts=9) == vram_bytes(config, STANDARD, batch_parts=4)
+
+
+def test_the_largest_bucket_counts_not_the_resolution() -> None:
+    config = make_plan_config(vram_gib=48)
+
+    assert vram_bytes(config, STANDARD, size=(320, 320)) < vram_bytes(config, STANDARD)
+
+
+def test_a_model_of_half_the_channels_keeps_about_half() -> None:
+    config = make_plan_config(vram_gib=48)
+    unet = replace(STANDARD.unet, block_out_channels=(160, 320, 640, 640))
+    narrow = replace(STANDARD, unet=unet)
+
+    whole, half = vram_parts(config, STANDARD)["activations"], vram_parts(config, narrow)["activations"]
+    assert half == pytest.approx(whole / 2, rel=0.05)

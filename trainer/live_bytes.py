@@ -1,0 +1,118 @@
+"""Adding up the memory of tensors that hold no data: what a step would take on a card, without one."""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
+
+Kind = Literal["base", "adapter", "gradients", "optimizer", "activations"]
+"""What a tensor is for."""
+
+BLOCK_BYTES = 512
+"""CUDA's allocator gives memory in multiples of this."""
+
+
+def block_bytes(number: int) -> int:
+    """What the allocator counts for so many bytes."""
+    return -(-number // BLOCK_BYTES) * BLOCK_BYTES
+
+
+class LiveBytes(TorchDispatchMode):
+    """Within it, the bytes of all living tensors are known by what they are for, and the most that there were.
+
+    Every storage that an operation gives is counted once, in whole blocks, until it is freed.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is counted yet."""
+        super().__init__()
+        self.now: Counter[Kind] = Counter()
+        self.peak: dict[Kind, int] = {}
+        self._kind: Kind = "activations"
+        self._living: dict[int, tuple[Kind, int]] = {}
+        self._total = self._most = 0
+
+    @contextmanager
+    def counting_as(self, kind: Kind) -> Iterator[None]:
+        """Within, what is made counts as this."""
+        before, self._kind = self._kind, kind
+        try:
+            yield
+        finally:
+            self._kind = before
+
+    def forget_peak(self) -> None:
+        """Look for the peak from here on."""
+        self._most, self.peak = self._total, dict(self.now)
+
+    def gradients_of(self, parameters: Sequence[nn.Parameter]) -> None:
+        """From now on these parameters' gradients count as such."""
+        for parameter in parameters:
+            parameter.register_post_accumulate_grad_hook(self._is_gradient)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run the operation and count what it gives."""
+        out = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(out):
+            if isinstance(leaf, Tensor):
+                self._see(leaf)
+        return out
+
+    def _see(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self._living:
+            return
+        number = block_bytes(storage.nbytes())
+        self._living[key] = (self._kind, number)
+        weakref.finalize(storage, self._freed, key)
+        self.now[self._kind] += number
+        self._total += number
+        if self._total > self._most:
+            self._most, self.peak = self._total, dict(self.now)
+
+    def _freed(self, key: int) -> None:
+        kind, number = self._living.pop(key)
+        self.now[kind] -= number
+        self._total -= number
+
+    def _is_gradient(self, parameter: Tensor) -> None:
+        if parameter.grad is None:
+            return
+        key = parameter.grad.untyped_storage()._cdata
+        if key not in self._living:
+            return
+        kind, number = self._living[key]
+        self._living[key] = ("gradients", number)
+        self.now[kind] -= number
+        self.now["gradients"] += number
+
+
+class Operations(TorchDispatchMode):
+    """Counts multiplications and additions, by torch's own formulas and attention's for its kernel on processors."""
+
+    def __init__(self) -> None:
+        """Nothing is counted yet."""
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run the operation and count it."""
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        packet = func._overloadpacket
+        if packet.__name__ == "_scaled_dot_product_flash_attention_for_cpu":
+            self.total += sdpa_flop_count(*(tensor.shape for tensor in args[:3]))
+        elif packet.__name__ == "_scaled_dot_product_flash_attention_for_cpu_backward":
+            self.total += sdpa_backward_flop_count(*(tensor.shape for tensor in args[:4]))
+        elif packet in flop_registry:
+            self.total += flop_registry[packet](*args, **kwargs, out_val=out)
+        return out

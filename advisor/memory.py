@@ -203,12 +203,13 @@ def _channels(unet: UNetStructure, *, checkpointed: bool) -> float:
     Where blocks are computed again, those on the finest level are the largest that are there at once.
     """
     layers, last = 2 * unet.layers_per_block + 1, len(unet.block_out_channels) - 1
-    resnets = transformers = 0.0
+    resnets, transformers = 0.0, 0.0
     for level, width in enumerate(unet.block_out_channels):
         resnets += layers * width / 4**level
         transformers += layers * unet.transformer_depth[level] * width / 4**level
     coarsest = unet.block_out_channels[last] / 4**last
     resnets += 2 * coarsest
     if checkpointed:
-        return 9.35 * resnets + 18.0 * layers * unet.transformer_depth[0] * unet.block_out_channels[0]
-    return 52.2 * resnets + 27.05 * (transformers + (mid_depth(unet) * coarsest if unet.mid_attention else 0.0))
+        return float(9.35 * resnets + 18.0 * layers * unet.transformer_depth[0] * unet.block_out_channels[0])
+    middle = mid_depth(unet) * coarsest if unet.mid_attention else 0.0
+    return float(52.2 * resnets + 27.05 * (transformers + middle))

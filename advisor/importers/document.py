@@ -15,7 +15,7 @@ from advisor.errors import RunError
 
 MOST_BYTES = 1024 * 1024
 """No honest JSON or TOML configuration is larger."""
-MOST_YAML_BYTES = 96 * 1024
+MOST_YAML_BYTES = 64 * 1024
 """The YAML reader is slow, and a job is a few KB."""
 
 MARKS = (
@@ -103,8 +103,18 @@ def parse_json(text: str) -> Document:
     return Document(tree, (note,), tuple(dict.fromkeys(doubled)))
 
 
+_LONG_KEY = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){64}""")
+"""A key of so many parts: the reader's time grows with their square."""
+
+
 def parse_toml(text: str) -> Document:
-    """TOML."""
+    """TOML.
+
+    Raises:
+        ValueError: it is none, or has keys of more parts than any configuration.
+    """
+    if _LONG_KEY.search(text):
+        raise ValueError("a key in it has too many parts")
     return Document(tomllib.loads(text.replace("\r\n", "\n")))
 
 
@@ -138,8 +148,8 @@ def parse_yaml(text: str) -> Document:
     return Document(_plain(tree), doubled=tuple(dict.fromkeys(doubled)))
 
 
-_PIECES = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])|(?m:^\s*#[^\n]*)', re.DOTALL)
-"""Texts (which stay), comments, and commas before a closing bracket."""
+_PIECES = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|//[^\n]*|/\*.*?(?:\*/|\Z)|,(?=\s*[}\]])|(?m:^\s*#[^\n]*)', re.DOTALL)
+"""Texts (which stay), comments, and commas before a closing bracket; each also unfinished, or it would take long."""
 
 
 def without_comments(text: str) -> str:

@@ -20,7 +20,7 @@ from advisor.planner import make_plan
 from advisor.rules.sources import THE_USER
 from advisor.units import shown
 
-UNKNOWN = Estimate(0, {}, 0, None, 0, 0, ("nothing can be said before the base model and the pictures are here",))
+UNKNOWN = Estimate(0, {}, 0, None, 0, 0, notes=("nothing can be said before the base model and the pictures are here",))
 OURS = Source("Loracle's default", "")
 
 NO_MATTER_OF_ADVICE = ("model.path", "model.vae_path", "model.family", "dataset.images", "dataset.folders",

@@ -16,8 +16,8 @@ from advisor.units import shown
 
 MOST_SHOWN = 80
 """Characters of a value that a line repeats."""
-MOST_LEAVES = 20_000
-"""Keys that are looked at; no honest file has so many."""
+MOST_ITEMS = 8
+"""Of a list that a line repeats."""
 MOST_DEPTH = 24
 SECRETS = ("token", "api_key", "secret", "password")
 """Keys whose values are not repeated, unless they are plain numbers or yes/no."""
@@ -211,8 +211,11 @@ def shortened(raw: Any) -> str:
     """A value in a line's width."""
     if isinstance(raw, str):
         found = raw[: MOST_SHOWN * 2]
-    elif isinstance(raw, list | dict):
-        found = f"{type(raw).__name__} of {len(raw)}" if len(raw) > 8 else repr(raw)[: MOST_SHOWN * 2]
+    elif isinstance(raw, dict):
+        found = f"table of {len(raw)}" if raw else "{}"
+    elif isinstance(raw, list):
+        is_short = len(raw) <= MOST_ITEMS and all(isinstance(item, str | int | float) for item in raw)
+        found = f"[{', '.join(map(shortened, raw))}]" if is_short else f"list of {len(raw)}"
     elif isinstance(raw, int) and not isinstance(raw, bool) and abs(raw) >= 2**63:
         return "a very large number"
     else:

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+import random
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advisor.errors import LoraError
+from advisor.importers.import_plan import plan_import
+from advisor.importers.recognise import import_config
+from templates import ai_toolkit_settings, onetrainer_settings
+from templates.kohya_settings import gui_settings
+from templates.sd_scripts_settings import script_settings
+from tests.advisor.importers.mutations import WRITERS, mutated, torn
+from tests.advisor.importers.test_lora_metadata import KOHYA
+from tests.templates.samples import LAYOUT, sample_config
+from wizard.commands.import_ import import_document
+
+MOST_SECONDS = 1.0
+MOST_BYTES = 200 * 1024**2
+LEAST_SHARE = 0.3
+"""Of the bent files get past the parser: a fuzzer that only makes garbage tries nothing."""
+
+
+def originals() -> dict[str, dict[str, Any]]:
+    config = sample_config("/p", sampling={"prompts": ["a fox"], "negative": "blurry"}, schedule={"max_steps": 500})
+    onetrainer = onetrainer_settings.Layout("/h", "/m", "", "", (onetrainer_settings.Place("/p/10_a", 10),), "")
+    toolkit = ai_toolkit_settings.Layout("/h", "/m", "", "", "/p", None, "", (), None)
+    inline = {"concepts": onetrainer_settings.concept_trees(config, onetrainer),
+              "samples": onetrainer_settings.sample_trees(config)}  # fmt: skip
+    return {
+        "kohya-gui": dict(gui_settings(config, replace(LAYOUT, vae="/v"))),
+        "sd-scripts": dict(script_settings(config, LAYOUT, dataset="d.toml", prompts="p.txt")),
+        "onetrainer": {**onetrainer_settings.config_tree(config, onetrainer), **inline},
+        "ai-toolkit": ai_toolkit_settings.job_tree(config, toolkit),
+        "lora": dict(KOHYA),
+    }
+
+
+def fuzz(folder: Path, name: str, count: int, seed: int) -> tuple[int, float]:
+    """(how many were read, the longest time) of `count` bent files; each gives a report or a sentence."""
+    dice, original = random.Random(seed), originals()[name]
+    file_name, writer = WRITERS[name]
+    read, longest, file = 0, 0.0, folder / file_name
+    for _ in range(count):
+        data = torn(writer(mutated(original, dice), dice), dice)
+        file.write_bytes(data)
+        begun = time.perf_counter()
+        try:
+            made = plan_import(import_config(file), None, {})
+            json.dumps(import_document(made), allow_nan=False)
+            read += 1
+        except LoraError as error:
+            assert str(error)  # noqa: PT017
+        longest = max(longest, time.perf_counter() - begun)
+    return read, longest
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_bent_file_gives_a_report_or_a_sentence(tmp_path: Path, name: str) -> None:
+    read, _ = fuzz(tmp_path, name, 150, seed=1)
+
+    assert read >= 150 * LEAST_SHARE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WRITERS)
+def test_ten_thousand_bent_files_take_no_long_time_and_little_memory(tmp_path: Path, name: str) -> None:
+    before = peak_bytes()
+
+    read, longest = fuzz(tmp_path, name, 10_000, seed=2)
+
+    assert read >= 10_000 * LEAST_SHARE
+    assert longest < MOST_SECONDS
+    assert peak_bytes() - before < MOST_BYTES
+
+
+def peak_bytes() -> int:
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("many.json", '{"LoRA_type": "Standard", "network_dim": 8' + ',"k": 1' * 100_000 + "}"),
+        ("wide.json", json.dumps({"LoRA_type": "Standard", "network_dim": 8, **{f"k{n}": n for n in range(60_000)}})),
+        ("deep.json", '{"LoRA_type": "Standard", "network_dim": 8, "a": ' + "[" * 900 + "]" * 900 + "}"),
+        ("long.json", json.dumps({"LoRA_type": "Standard", "network_dim": 8, "optimizer_args": "a=1 " * 200_000})),
+        ("prompts.json", json.dumps({"LoRA_type": "Standard", "network_dim": 8, "sample_prompts": "a --n b\n" * 90_000,
+                                     "sample_every_n_epochs": 1})),
+        ("slashes.json", '{"LoRA_type": "Standard", "a": "' + "\\\\" * 200_000 + '", // x\n}'),
+        ("comments.json", '{"LoRA_type": "Standard", "network_dim": 8, ' + "/* " * 200_000),
+        ("quotes.json", '{"LoRA_type": ' + '"' + '\\"' * 200_000),
+        ("quoted.json", '{"LoRA_type": ' + '"\\\n' * 100_000),
+        ("commas.json", '{"LoRA_type": "Standard"' + ", " * 200_000 + "}"),
+        ("blocks.json", json.dumps({"LoRA_type": "Standard", "network_dim": 8, "block_dims": "1," * 300_000})),
+        ("wide.toml", "network_module = 'a'\nunet_lr = 1\n" + "\n".join(f"k{n} = {n}" for n in range(20_000))),
+        ("dotted.toml", "network_module = 'a'\nunet_lr = 1\n" + "a." * 20_000 + "b = 1\n" + "[a]\n" * 2),
+        ("dots.toml", "network_module = 'a'\nunet_lr = 1\n" + "c." * 20_000 + "b = 1\n"),
+        ("wide.yaml", "job: extension\nconfig:\n  process: [" + "{a: 1}, " * 7_000 + "]"),
+    ],
+    ids=lambda value: value if len(value) < 20 else "",
+)  # fmt: skip
+def test_a_hostile_file_takes_no_long_time(tmp_path: Path, name: str, content: str) -> None:
+    file = tmp_path / name
+    file.write_text(content, "utf-8")
+    begun = time.process_time()
+
+    try:
+        import_document(plan_import(import_config(file), None, {}))
+    except LoraError as error:
+        assert str(error)  # noqa: PT017
+    assert time.process_time() - begun < MOST_SECONDS

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from advisor.errors import LoraError, RunError, TrainingStopped
+from advisor.errors import LoraError, OutOfMemory, RunError, TrainingStopped
 from advisor.events import EVENTS_PATH
 from wizard.child import WINDOWS_CTRL_C, child_command, child_environment, crash_name, interrupt, start_apart
 from wizard.endings import TrainerBroke
@@ -95,7 +95,8 @@ def train(
         What the events said.
 
     Raises:
-        LoraError: what stopped it; `exit_code` is what the process ends with.
+        OutOfMemory: memory ran out; `wizard.ladder` goes on from there.
+        LoraError: what else stopped it; `exit_code` is what the process ends with.
         KeyboardInterrupt: the user ended it, and the work is saved.
         TrainerBroke: a defect of ours.
     """
@@ -174,7 +175,11 @@ def ending(code: int, progress: Progress, log: str) -> BaseException:
         return KeyboardInterrupt(message or f"Interrupted. {_kept(progress)}")
     if code == 2:
         return LoraError(message or log or "the trainer refused the configuration without a word")
-    if code in (3, 75):
+    if code == 75:
+        seen = progress.failed.get("memory") if progress.failed else None
+        facts = {**seen, "step": progress.step} if isinstance(seen, Mapping) else {"step": progress.step}
+        return OutOfMemory(message or log or "memory ran out without a word", facts)
+    if code == 3:
         return TrainingStopped(message or log or "training stopped itself without a word")
     if (crash := crash_name(code)) is not None:
         return TrainingStopped(f"{_crash_sentence(crash)} {_kept(progress)}{_log_part(log)}")

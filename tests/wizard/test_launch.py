@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from advisor.errors import LoraError, TrainingStopped
+from advisor.errors import LoraError, OutOfMemory, TrainingStopped
 from wizard.child import child_environment
 from wizard.endings import TrainerBroke
 from wizard.launch import Interrupts, Training, ending, log_tail
@@ -100,12 +100,23 @@ def test_wrong_input_ends_with_2_and_the_trainers_words(tmp_path: Path) -> None:
     assert caught.value.exit_code == 2
 
 
-@pytest.mark.parametrize("code", [3, 75])
-def test_training_that_stopped_itself_ends_with_3(tmp_path: Path, code: int) -> None:
+def test_training_that_stopped_itself_ends_with_3(tmp_path: Path) -> None:
     with pytest.raises(TrainingStopped, match="smaller pictures") as caught:
-        train(tmp_path, f'send("failed", code="x", message="take smaller pictures"); sys.exit({code})')
+        train(tmp_path, 'send("failed", code="x", message="take smaller pictures"); sys.exit(3)')
 
     assert caught.value.exit_code == 3
+
+
+def test_memory_that_ran_out_is_told_with_what_was_seen_of_it(tmp_path: Path) -> None:
+    script = """
+        step(4)
+        send("failed", code="out_of_memory", message="full", memory={"phase": "step", "largest": [512, 512]})
+        sys.exit(75)
+        """
+    with pytest.raises(OutOfMemory, match="full") as caught:
+        train(tmp_path, script)
+
+    assert caught.value.facts == {"phase": "step", "largest": [512, 512], "step": 4}
 
 
 def test_a_defect_shows_the_end_of_the_log(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ def train(run: Path, *, resume: bool = False, device: str | None = None, as_json
     """
     from advisor.config_file import config_file, read_config
     from advisor.errors import ConfigError
+    from wizard.ladder import train as launch
     from wizard.launch import Training
-    from wizard.launch import train as launch
 
     if device not in (None, "cpu"):
         raise ConfigError("--device", device, "take cpu, or leave it out for the card that was planned")
@@ -88,6 +88,8 @@ def _finish(training: Training, config: TrainingConfig, progress: Progress) -> N
     seconds = (progress.finished or {}).get("seconds")
     took = f" in {duration(float(seconds))}" if isinstance(seconds, int | float) else ""
     show(f"Trained {progress.step:,} steps{took}: {lora}")
+    for rung in progress.ladder:
+        show(f"Memory ran out on the way, so it went on with {rung.get('message')}")
     show(usage(lora.name, config.run.trigger or config.saving.name))
     if is_terminal():
         _offer_copy(lora, Path(config.model.path))

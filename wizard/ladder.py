@@ -1,0 +1,148 @@
+"""Training that goes on when memory runs out: one rung down, then again from the last state in a fresh process."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from advisor.config import TrainingConfig, flat_settings
+from advisor.config_file import read_config
+from advisor.errors import LoraError, OutOfMemory, RunError, TrainingStopped
+from advisor.events import EVENTS_PATH
+from advisor.files import write_atomically
+from advisor.ladder import BATCH_PARTS, Rung, Situation, changes, next_rung, stopped
+from advisor.ladder_file import Ladder, Taken, read_ladder, write_ladder
+from advisor.plan_record import chosen_paths, record_with_rung
+from wizard.launch import Training
+from wizard.launch import train as train_once
+from wizard.progress import Progress
+from wizard.screen import Screen
+
+PLAN_NAME = "plan.json"
+"""The plan's record in a run folder."""
+STATES = "state"
+"""The folder with what resuming needs."""
+
+
+def train(training: Training, screen: Screen, **options: Any) -> Progress:
+    """Train to the end; where memory runs out, go down the ladder as far as it leads.
+
+    Args:
+        options: `wizard.launch.train`'s.
+
+    Returns:
+        What the events said; `ladder` holds every rung that this run ever took.
+
+    Raises:
+        LoraError: what stopped it.
+        TrainingStopped: memory ran out, and no rung is left but what the user chose.
+        KeyboardInterrupt: the user ended it, and the work is saved.
+        TrainerBroke: a defect of ours.
+    """
+    while True:
+        try:
+            progress = train_once(training, screen, **options)
+        except OutOfMemory as error:
+            rung, taken = _step_down(training, error)
+            screen.note(f"Out of memory at step {taken.step}. Going on with {rung.sentence()}.")
+            training = replace(training, resume=any((training.run / STATES).glob("step-*")))
+        else:
+            return replace(progress, ladder=tuple(rung.model_dump() for rung in read_ladder(training.run).taken))
+
+
+def situation_of(training: Training, facts: Mapping[str, Any]) -> Situation:
+    """Where memory ran out, from the run folder and what the trainer saw.
+
+    Raises:
+        LoraError: the configuration or the base model cannot be read any more.
+    """
+    from advisor.identify import identify
+
+    planned = read_config(training.config)
+    ladder = read_ladder(training.run)
+    config = ladder.applied(_computed(planned, training.device))
+    structure = identify(Path(config.model.path)).structure
+    if structure is None:
+        raise RunError(f"{config.model.path} does not tell how it is built, so nothing can be tried in its place")
+    largest = facts.get("largest")
+    size = (int(largest[0]), int(largest[1])) if isinstance(largest, list) and len(largest) == 2 else None
+    phase = facts.get("phase")
+    return Situation(
+        config=config,
+        structure=structure,
+        planned_px=planned.dataset.resolution_px,
+        batch_parts=ladder.batch_parts,
+        phase=phase if phase in ("loading", "caching", "step") else "step",
+        size=size,
+        chosen=chosen_paths(_plan(training.run), dict(flat_settings(planned))),
+    )
+
+
+def _computed(config: TrainingConfig, device: str | None) -> TrainingConfig:
+    """On a processor that was asked for, the trainer computes in float32 whatever the plan says."""
+    if device != "cpu":
+        return config
+    memory = config.memory.model_copy(update={"compute_dtype": "float32", "base_dtype": "float32", "preset": "cpu"})
+    return config.model_copy(update={"memory": memory})
+
+
+def _step_down(training: Training, error: OutOfMemory) -> tuple[Rung, Taken]:
+    """Take the next rung and write it down.
+
+    Raises:
+        TrainingStopped: there is none.
+    """
+    situation = situation_of(training, error.facts)
+    rung = next_rung(situation)
+    if rung is None:
+        raise TrainingStopped(f"{_first_sentence(error)} {stopped(situation)}.") from error
+    old, new = changes(situation, rung)
+    step = error.facts.get("step")
+    taken = Taken(
+        rung=rung.name, before=old, after=new, message=rung.sentence(), step=step if isinstance(step, int) else 0
+    )
+    ladder = read_ladder(training.run)
+    write_ladder(
+        training.run,
+        Ladder(
+            batch_parts=new.get(BATCH_PARTS, ladder.batch_parts),
+            settings={**ladder.settings, **rung.settings},
+            taken=(*ladder.taken, taken),
+        ),
+    )
+    _record(training.run, taken)
+    return rung, taken
+
+
+def _record(run: Path, taken: Taken) -> None:
+    """Tell of a rung in the events and in plan.json."""
+    event = {
+        "t": round(time.time(), 3), "event": "ladder", "rung": taken.rung, "from": taken.before, "to": taken.after,
+        "message": taken.message, "step": taken.step,
+    }  # fmt: skip
+    try:
+        with (run / EVENTS_PATH).open("a", encoding="utf-8", newline="\n") as file:
+            file.write(json.dumps(event, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise RunError(f"{run / EVENTS_PATH} cannot be written: {error.strerror or error}") from error
+    if (plan := _plan(run)) is not None:
+        write_atomically(
+            run / PLAN_NAME, json.dumps(record_with_rung(plan, taken), indent=2, ensure_ascii=False) + "\n"
+        )
+
+
+def _plan(run: Path) -> dict[str, Any] | None:
+    """The plan's record; None where there is none that can be read."""
+    try:
+        found = json.loads((run / PLAN_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _first_sentence(error: LoraError) -> str:
+    return str(error).partition(". ")[0] + "."

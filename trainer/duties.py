@@ -17,6 +17,7 @@ from trainer.sampling import Request, draw
 from trainer.saving import LoraFiles
 from trainer.state import Position, State, States
 from trainer.stepper import Stepper
+from trainer.validation import validation_loss
 
 SAMPLES_NAME = "samples"
 """Where samples lie in a run folder."""
@@ -42,7 +43,9 @@ class RunDuties:
 
     def table(self) -> Duties:
         """The duties as the loop wants them."""
-        return Duties(self.save_epoch, self.save_step, self.save_state, self.draw_samples, self.last_lora)
+        return Duties(
+            self.save_epoch, self.save_step, self.save_state, self.draw_samples, self.validate, self.last_lora
+        )
 
     def seconds(self) -> float:
         """How long the run has trained, all in all."""
@@ -94,6 +97,31 @@ class RunDuties:
             self.events.warning("sample_failed", f"No sample could be drawn ({type(error).__name__}: {reason})")
         finally:
             material.network.train()
+            free_memory(material.device)
+
+    def validate(self, position: Position) -> None:
+        """Tell the validation loss; whatever goes wrong, training goes on.
+
+        Raises:
+            Interrupted: the user wants to stop.
+        """
+        material = self.stepper.material
+
+        def tell(done: int, total: int) -> None:
+            self.events.progress("validate", done, total)
+            self.interrupt.check()
+
+        self.events.phase("validate", len(material.pictures.measured))
+        try:
+            with self.stepper.weights_for_use():
+                loss = validation_loss(material, tell)
+            self.events.send("validation", step=position.step, epoch=position.epoch, loss=loss)
+        except Interrupted:
+            raise
+        except Exception as error:  # a measurement is never worth a training
+            reason = (str(error).splitlines() or [""])[0]
+            self.events.warning("validation_failed", f"The loss was not measured ({type(error).__name__}: {reason})")
+        finally:
             free_memory(material.device)
 
     def _draw(self, request: Request, number: int, position: Position) -> None:

@@ -46,6 +46,7 @@ class Duties:
     save_step: Callable[[Position], None]
     save_state: Callable[[Position], None]
     draw_samples: Callable[[Position], None]
+    validate: Callable[[Position], None]
     last_lora: Callable[[], str | None]
     """The newest LoRA's name, for messages."""
 
@@ -147,7 +148,10 @@ class Loop:
         self._state_due.wind_up()
         if position.step < self._length.steps:
             self._stop_if_asked(position)
-        sampling = self._config.sampling
+        sampling, validation = self._config.sampling, self._config.validation
+        if self._pictures.measured and validation.every_epochs and position.epoch % validation.every_epochs == 0:
+            with suppress(Interrupted):
+                self._duties.validate(position)
         if sampling.prompts and sampling.every_epochs and position.epoch % sampling.every_epochs == 0:
             with suppress(Interrupted):
                 self._duties.draw_samples(position)

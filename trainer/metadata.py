@@ -14,7 +14,7 @@ from typing import Any
 from advisor.config import TrainingConfig
 from advisor.families import family
 from trainer.captions import tags_of
-from trainer.dataset import TrainingSet
+from trainer.dataset import Item, TrainingSet, Use
 from trainer.saving import LEGACY_END, LEGACY_START
 
 MODELSPEC_VERSION = "1.0.1"
@@ -110,9 +110,9 @@ def _of_run(session: Session, progress: Progress, now: float) -> dict[str, Any]:
         "num_epochs": config.schedule.epochs,
         "max_train_steps": session.num_steps,
         "num_batches_per_epoch": session.batches_per_epoch,
-        "num_train_images": session.pictures.num_showings,
-        "num_reg_images": 0,
-        "num_validation_images": 0,
+        "num_train_images": sum(item.repeats for item in session.pictures.used_for("training")),
+        "num_reg_images": sum(item.repeats for item in session.pictures.used_for("regularization")),
+        "num_validation_images": len(session.pictures.used_for("validation")),
     }
 
 
@@ -198,8 +198,8 @@ def _of_loss(config: TrainingConfig) -> dict[str, Any]:
 def _of_dataset(session: Session) -> dict[str, Any]:
     dataset = session.config.dataset
     return {
-        "dataset_dirs": json.dumps(_folders(session), ensure_ascii=False),
-        "reg_dataset_dirs": "{}",
+        "dataset_dirs": json.dumps(_folders(session, "training"), ensure_ascii=False),
+        "reg_dataset_dirs": json.dumps(_folders(session, "regularization"), ensure_ascii=False),
         "tag_frequency": json.dumps(_tag_frequency(session), ensure_ascii=False),
         "bucket_info": json.dumps(_bucket_info(session.pictures)),
         "resolution": f"({dataset.resolution_px}, {dataset.resolution_px})",
@@ -220,21 +220,27 @@ def _of_dataset(session: Session) -> dict[str, Any]:
     }
 
 
-def _folders(session: Session) -> dict[str, dict[str, int]]:
-    """Each folder's repeats and number of pictures, by its name."""
-    root, found = Path(session.config.dataset.images).name, dict[str, dict[str, int]]()
-    for item in session.pictures.items:
-        name = root if item.folder == "." else item.folder
-        entry = found.setdefault(name, {"n_repeats": item.repeats, "img_count": 0})
+def _folders(session: Session, use: Use) -> dict[str, dict[str, int]]:
+    """The folders of pictures of one use: each one's repeats and number of pictures, by its name."""
+    found = dict[str, dict[str, int]]()
+    for item in session.pictures.used_for(use):
+        entry = found.setdefault(_folder_name(session, item), {"n_repeats": item.repeats, "img_count": 0})
         entry["img_count"] += 1
     return found
 
 
+def _folder_name(session: Session, item: Item) -> str:
+    """Below the pictures' root, or what the root itself is called."""
+    dataset = session.config.dataset
+    root = dataset.regularization_images if item.use == "regularization" else dataset.images
+    return Path(root or "").name if item.folder == "." else item.folder
+
+
 def _tag_frequency(session: Session) -> dict[str, dict[str, int]]:
     """How often each tag occurs, by folder; tags as written, the most frequent first."""
-    root, found = Path(session.config.dataset.images).name, dict[str, Counter[str]]()
-    for item in session.pictures.items:
-        name = root if item.folder == "." else item.folder
+    found = dict[str, Counter[str]]()
+    for item in session.pictures.used_for("training"):
+        name = _folder_name(session, item)
         found.setdefault(name, Counter()).update(tag.lower() for tag in tags_of(item.caption))
     return {name: dict(counts.most_common()) for name, counts in found.items()}
 

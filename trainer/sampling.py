@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from advisor.config import SamplingConfig, TrainingConfig
+from advisor.errors import ModelError
 from trainer.families.family import BaseModel, Conditioning
 from trainer.noise import NUM_TIMESTEPS
 from trainer.texts import CHUNK_TOKENS
@@ -62,7 +63,11 @@ class Request:
 
 @torch.no_grad()
 def draw(base: BaseModel, request: Request, config: TrainingConfig, check: Check = lambda: None) -> Image.Image:
-    """The picture that the base model, with whatever is attached to it, makes of a prompt."""
+    """The picture that the base model, with whatever is attached to it, makes of a prompt.
+
+    Raises:
+        ModelError: it is no picture, for numbers grew beyond what the dtype holds.
+    """
     dice = torch.Generator("cpu").manual_seed(request.seed)
     guided = request.guidance > 1
     prompts = [request.negative, request.prompt] if guided else [request.prompt]
@@ -80,6 +85,11 @@ def draw(base: BaseModel, request: Request, config: TrainingConfig, check: Check
             latents = sampler.step(predicted, time, latents, **extra).prev_sample
     with on_device(base.vae, base.device):
         pixels = base.family.decode_latents(base, latents.to(base.device))[0]
+    if not bool(torch.isfinite(pixels).all()):
+        raise ModelError(
+            f"{request.prompt!r} gives no finite numbers, which would be a black picture: memory.compute_dtype float32 "
+            "or another VAE (model.vae_path) may help"
+        )
     return _as_image(pixels)
 
 

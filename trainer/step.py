@@ -37,6 +37,8 @@ class Batch:
     """[B, K, L] int64 for each text encoder; empty where `text` is given."""
     text: Conditioning | None = None
     """Cached text states; only where no text encoder is trained."""
+    text_weights: Tensor | None = None
+    """[B, T] in float32: what text states are multiplied by, of weighted captions; cached states already are."""
     input_noise: Tensor | None = None
     """[B, C, H, W]: what is added to the noise for the input only."""
     sizes: Tensor | None = None
@@ -62,6 +64,8 @@ def sample_losses(base: BaseModel, network: Network, batch: Batch, config: Train
     """
     loss = config.loss
     text = batch.text or text_conditioning(base, network, batch.token_ids, config.model.clip_skip)
+    if batch.text_weights is not None:
+        text = text.weighted(batch.text_weights)
     noise = batch.noise if batch.input_noise is None else batch.noise + batch.input_noise
     noisy = add_noise(batch.latents.float(), noise, batch.signal)
     predicted = base.family.predict(base, noisy.to(base.dtype), batch.timesteps, text, batch.sizes)

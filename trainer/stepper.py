@@ -13,10 +13,13 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from advisor.config import TrainingConfig
 from trainer.average import Average
+from trainer.batch_parts import part_of_batch, parts_of
 from trainer.dataset import Batch as Views
+from trainer.dataset import TrainingSet
 from trainer.families.family import BaseModel
 from trainer.framings import Framings
 from trainer.latents import Latents
+from trainer.masks import Masks
 from trainer.network import Network
 from trainer.noise import draw_noise, noise_schedule
 from trainer.optimizer import Group, Part, weights_for_use
@@ -56,6 +59,8 @@ class Material:
     texts: Texts
     framings: Framings
     device: torch.device
+    pictures: TrainingSet
+    masks: Masks | None = None
 
 
 class Stepper:
@@ -67,10 +72,16 @@ class Stepper:
         groups: Sequence[Group],
         optimizer: torch.optim.Optimizer | None,
         schedule: Schedule,
+        *,
+        batch_parts: int = 1,
     ) -> None:
-        """Train `groups`; without an optimizer nothing changes."""
+        """Train `groups`; without an optimizer nothing changes.
+
+        Args:
+            batch_parts: into how many parts each batch is split, to take less memory.
+        """
         self.material, self.optimizer = material, optimizer
-        self._groups, self._schedule = tuple(groups), schedule
+        self._groups, self._schedule, self._batch_parts = tuple(groups), schedule, batch_parts
         self._parameters = [parameter for group in groups for parameter in group.parameters]
         self._noise = noise_schedule(zero_terminal_snr=material.config.loss.zero_terminal_snr)
         is_half = material.config.memory.compute_dtype == "float16"
@@ -86,15 +97,17 @@ class Stepper:
         rates = self._set_rates(step)
         total = torch.zeros((), device=self.material.device)
         for number, views in enumerate(batches):
-            loss = self._loss(views, step=step, number=number, epoch=epoch) / len(batches)
-            if self.optimizer is not None:
-                self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-            total += loss.detach()
+            for share in self._losses(views, step=step, number=number, epoch=epoch):
+                loss = share / len(batches)
+                if self.optimizer is not None:
+                    self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                total += loss.detach()
         loss_value, norm = self._changed(total)
         self._settle(step)
         return StepResult(loss_value, norm, rates, self._is_good(loss_value, norm))
 
-    def _loss(self, views: Views, *, step: int, number: int, epoch: int) -> Tensor:
+    def _losses(self, views: Views, *, step: int, number: int, epoch: int) -> Iterator[Tensor]:
+        """The batch's loss, in parts that add up to it; each is computed when it is asked for."""
         material, seed = self.material, self.material.config.run.seed
         latents = material.latents.of(views, epoch)
         text = material.texts.of(views, epoch)
@@ -105,14 +118,22 @@ class Stepper:
             noise=drawn.noise,
             timesteps=drawn.timesteps,
             signal=drawn.signal,
-            loss_weights=torch.ones(len(views)),
+            loss_weights=material.pictures.loss_weights(views, material.config.loss.prior_weight),
             token_ids=text.token_ids,
             text=text.states,
+            text_weights=text.weights,
             input_noise=drawn.input_noise,
             sizes=material.framings.sizes(views, epoch),
+            mask=None if material.masks is None else material.masks.of(views, epoch),
         )
-        with torch.set_grad_enabled(self.optimizer is not None):
-            return training_loss(material.base, material.network, batch.to(material.device), material.config)
+        parts = parts_of(len(views), self._batch_parts)
+        for index, part in enumerate(parts):
+            if index:
+                material.network.seed_dropout(seed_of(seed, "dropout", step, number, index))
+            of_part = batch if len(parts) == 1 else part_of_batch(batch, part)
+            with torch.set_grad_enabled(self.optimizer is not None):
+                loss = training_loss(material.base, material.network, of_part.to(material.device), material.config)
+            yield loss * ((part.stop - part.start) / len(views))
 
     def _changed(self, loss: Tensor) -> tuple[float, float]:
         """Loss and length of the gradient, after the weights were changed by it; they stay if either is not finite."""

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from advisor.config import TrainingConfig, setting
+from advisor.config import TrainingConfig
 from advisor.errors import ConfigError, ConfigErrors
 
 LATER = "this version's own trainer cannot do that yet"
-
-WANTED: dict[str, tuple[object, str]] = {
-    "dataset.weighted_captions": (False, f"{LATER}: false"),
-    "dataset.regularization_images": (None, f"{LATER}: leave it out"),
-    "dataset.masks": (False, f"{LATER}: false"),
-    "validation.share": (0.0, f"{LATER}: 0"),
-}
-"""Settings that must have this value, and what to say if not."""
 
 WITHOUT_DROPOUT = ("dora", "loha", "lokr")
 """Kinds that have no rank-wide intermediate whose elements could be left out; LyCORIS passes over it for them."""
@@ -25,11 +17,7 @@ def check_supported(config: TrainingConfig) -> None:
     Raises:
         ConfigErrors: all settings that this trainer has no code for.
     """
-    errors = [
-        ConfigError(path, found, mend)
-        for path, (value, mend) in WANTED.items()
-        if (found := setting(config, path)) != value
-    ]
+    errors = list[ConfigError]()
     if config.network.kind in WITHOUT_DROPOUT and config.network.dropout > 0:
         mend = f"{config.network.kind} has network.rank_dropout and network.module_dropout only: 0"
         errors.append(ConfigError("network.dropout", config.network.dropout, mend))

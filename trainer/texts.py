@@ -13,6 +13,7 @@ from advisor.config import TrainingConfig
 from trainer.cache import CACHE_NAME, TensorCache, cache_key, module_digest
 from trainer.captions import CaptionStyle, caption_for
 from trainer.dataset import Item, TrainingSet, View
+from trainer.emphasis import weighted_tokens
 from trainer.families.family import BaseModel, Conditioning
 from trainer.seeds import dice
 
@@ -30,6 +31,8 @@ class Text:
 
     token_ids: tuple[Tensor, ...] = ()
     states: Conditioning | None = None
+    weights: Tensor | None = None
+    """Of weighted captions that come as token numbers, [B, T]; the same for every text encoder."""
 
 
 class Texts:
@@ -54,9 +57,15 @@ class Texts:
 
     def of(self, views: Sequence[View], epoch: int) -> Text:
         """The captions of a batch."""
-        captions = [self.caption(view, epoch) for view in views]
+        return self._text([self.caption(view, epoch) for view in views])
+
+    def plain(self, item: Item, count: int) -> Text:
+        """A picture's plain caption, so many times."""
+        return self._text([self.plain_caption(item)] * count)
+
+    def _text(self, captions: Sequence[str]) -> Text:
         if self._cache is None:
-            return Text(token_ids=self._tokens(captions))
+            return self._tokens(captions)
         entries = [self._cache.get(self._keys[caption]) or self._made(caption) for caption in captions]
         return Text(states=Conditioning.joined([Conditioning(**entry) for entry in entries]))
 
@@ -79,6 +88,7 @@ class Texts:
                 dtype=self._base.dtype,
                 clip_skip=self._config.model.clip_skip,
                 max_tokens=self._config.dataset.max_tokens,
+                weighted=self._config.dataset.weighted_captions,
             )
             if self._cache.get(self._keys[caption]) is None:
                 self._made(caption)
@@ -87,12 +97,19 @@ class Texts:
     def _made(self, caption: str) -> dict[str, Tensor]:
         assert self._cache is not None
         with torch.no_grad():
-            ids = tuple(tokens.to(self._base.device) for tokens in self._tokens([caption]))
+            text = self._tokens([caption])
+            place = next(self._base.text_encoders[0].parameters()).device
+            ids = tuple(tokens.to(place) for tokens in text.token_ids)
             states = self._base.family.encode_text(self._base, ids, clip_skip=self._config.model.clip_skip)
+            if text.weights is not None:
+                states = states.weighted(text.weights)
         entry = {name: tensor.cpu() for name, tensor in states.tensors().items()}
         self._cache.put(self._keys[caption], entry)
         return entry
 
-    def _tokens(self, captions: Sequence[str]) -> tuple[Tensor, ...]:
+    def _tokens(self, captions: Sequence[str]) -> Text:
         chunks = self._config.dataset.max_tokens // CHUNK_TOKENS
-        return self._base.family.tokenize(self._base, captions, chunks=chunks)
+        if not self._config.dataset.weighted_captions:
+            return Text(self._base.family.tokenize(self._base, captions, chunks=chunks))
+        each = [weighted_tokens(tokenizer, captions, chunks) for tokenizer in self._base.tokenizers]
+        return Text(tuple(ids for ids, _ in each), weights=each[0][1])

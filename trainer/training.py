@@ -15,28 +15,31 @@ import torch
 from accelerate import Accelerator
 
 from advisor.adapters import block_rates
+from advisor.buckets import Size
 from advisor.config import TrainingConfig
-from advisor.dataset import DatasetReport
 from advisor.errors import LoraError, ModelError, RunError
 from advisor.families import family
-from advisor.scan import scan
+from advisor.ladder_file import Ladder, read_ladder
 from advisor.size import planned_header_bytes
 from trainer.average import AVERAGE
 from trainer.base_model import load_base_model
 from trainer.captions import CaptionStyle
-from trainer.dataset import TrainingSet, write_manifest
+from trainer.dataset import TrainingSet
 from trainer.devices import Place, choose_place, free_memory, peak_memory_bytes, usable_gpu, use_threads
 from trainer.duties import RunDuties
 from trainer.events import Events
-from trainer.failures import LOADING, TRAINING, is_out_of_memory, out_of_memory
+from trainer.failures import ENCODING, LOADING, TRAINING, is_out_of_memory, memory_facts, out_of_memory
 from trainer.families.family import BaseModel
 from trainer.framings import Framings
+from trainer.gather import gather_masks, gather_pictures
 from trainer.interrupts import Interrupt
 from trainer.latents import FreshLatents, Latents, cache_latents
 from trainer.loop import Length, Loop
+from trainer.masks import Masks
 from trainer.metadata import FileHashes, Session, file_hashes
 from trainer.network import Network
 from trainer.optimizer import Group, Part, make_optimizer, trained_groups
+from trainer.parking import placed, waiting_room
 from trainer.reload_check import ReloadCheck, check_saved
 from trainer.saving import LoraFiles
 from trainer.schedule import Schedule
@@ -46,8 +49,6 @@ from trainer.stepper import Material, Stepper
 from trainer.supported import check_supported
 from trainer.texts import Texts
 
-PROBLEMS_TOLD = 10
-"""So many unusable files are named in warnings of their own; of more, the number."""
 VAE_DTYPE = torch.float32
 """Pictures go through the VAE once; half precision saves little there and gives some models NaN."""
 
@@ -70,6 +71,8 @@ class Training:
         self._states = States(run)
         self._started = time.time()
         self._doing = LOADING
+        self._planned, self._ladder = config, Ladder()
+        self._largest: Size | None = None
 
     def execute(self, options: Options) -> None:
         """Train, save and check.
@@ -78,13 +81,14 @@ class Training:
             LoraError: something that the user can mend.
             Interrupted: the user ended it.
         """
-        check_supported(self._config)
+        self._ladder = read_ladder(self._run)
+        check_supported(self._ladder.applied(self._config))
         place = choose_place(self._config, options.device, usable_gpu())
         use_threads(options.threads, place.device)
-        self._config = place.config
+        self._planned, self._config = place.config, self._ladder.applied(place.config)
         state = self._state_to_resume(options)
         resumed_from = None if state is None else state.position.step
-        self._events.send("started", config_hash=config_hash(self._config), resumed_from=resumed_from)
+        self._events.send("started", config_hash=config_hash(self._planned), resumed_from=resumed_from)
         with self._memory_errors(place.device):
             self._train(place, state)
 
@@ -113,7 +117,7 @@ class Training:
             loras=[path.relative_to(self._run).as_posix() for path in duties.files.existing()],
             seconds_per_step=statistics.median(loop.step_seconds) if loop.step_seconds else 0.0,
             peak_memory_bytes=peak_memory_bytes(place.device),
-            ladder=[],
+            ladder=[rung.model_dump() for rung in self._ladder.taken],
             reload_check=asdict(check),
         )
 
@@ -137,29 +141,20 @@ class Training:
         if self._states.damaged:
             names = " and ".join(self._states.damaged)
             self._events.warning("damaged_state", f"{names} is damaged; going on from step {state.position.step}")
-        if state.config_hash != config_hash(self._config):
+        if state.config_hash != config_hash(self._planned):
             message = "loracle.toml was changed since: going on with what it says now, which no run in one go equals"
             self._events.warning("config_changed", message)
         return state
 
     def _pictures(self) -> TrainingSet:
-        report = scan(Path(self._config.dataset.images), caption_extension=self._config.dataset.caption_extension)
-        self._tell_problems(report)
-        pictures = TrainingSet.of(report, self._config)
-        write_manifest(self._run, pictures.items)
+        pictures = gather_pictures(self._config, self._run, self._events)
+        self._largest = max(pictures.bucket_counts(), key=lambda size: size[0] * size[1])
         self._interrupt.check()
         return pictures
 
-    def _tell_problems(self, report: DatasetReport) -> None:
-        for problem in report.problems[:PROBLEMS_TOLD]:
-            self._events.warning(problem.code, f"{problem.path}: {problem.message}")
-        more = len(report.problems) - PROBLEMS_TOLD
-        if more > 0:
-            self._events.warning("more_problems", f"{more} more files have problems: `loracle check` lists them")
-
     def _base_model(self, place: Place) -> BaseModel:
         self._events.phase("load", 1)
-        device = _placed(place.device)
+        device = waiting_room(_placed(place.device))
         base = load_base_model(self._config.model, dtype=place.dtype, vae_dtype=VAE_DTYPE, device=device)
         for note in base.notes:
             self._events.warning("base_model", note)
@@ -196,26 +191,44 @@ class Training:
         return groups, network
 
     def _material(self, base: BaseModel, network: Network, pictures: TrainingSet, device: torch.device) -> Material:
-        latents, texts = self._latents(base, pictures), Texts(base, pictures, self._config)
-        framings = Framings(pictures.items, self._config)
+        with placed((base.vae,), device):
+            latents = self._latents(base, pictures)
+        texts = Texts(base, pictures, self._config)
+        framings, masks = Framings(pictures.items, self._config), self._masks(base, pictures)
         if self._config.memory.cache_text and self._can_cache_text(network):
             self._doing = "encoding the captions"
             self._events.phase("cache_text", len(pictures.items))
-            texts.cache(self._run, self._progress("cache_text"))
-            for encoder in base.text_encoders:
-                encoder.to("cpu")
-        if isinstance(latents, FreshLatents):
-            return Material(self._config, base, network, latents, texts, framings, device)
-        if self._config.sampling.prompts and self._config.sampling.every_epochs:
-            base.vae.to("cpu")
+            with placed(base.text_encoders, device):
+                texts.cache(self._run, self._progress("cache_text"))
         else:
+            for encoder in base.text_encoders:
+                encoder.to(device)
+        base.denoiser.to(device)
+        network.to(device)
+        if isinstance(latents, FreshLatents):
+            base.vae.to(device)
+            return Material(self._config, base, network, latents, texts, framings, device, pictures, masks)
+        if not (self._config.sampling.prompts and self._config.sampling.every_epochs):
             base = replace(base, vae=None)
         free_memory(device)
-        return Material(self._config, base, network, latents, texts, framings, device)
+        return Material(self._config, base, network, latents, texts, framings, device, pictures, masks)
+
+    def _masks(self, base: BaseModel, pictures: TrainingSet) -> Masks | None:
+        if self._config.dataset.masks:
+            self._doing = "reading the masks"
+            self._events.phase("cache_masks", len(pictures.items))
+        return gather_masks(
+            self._config,
+            self._run,
+            pictures,
+            self._events,
+            latent_px=base.structure.vae.factor,
+            progress=self._progress("cache_masks"),
+        )
 
     def _latents(self, base: BaseModel, pictures: TrainingSet) -> Latents:
         if self._config.memory.cache_latents and not self._config.dataset.random_crop:
-            self._doing = "encoding the pictures"
+            self._doing = ENCODING
             self._events.phase("cache_latents", len(pictures.items) * (2 if self._config.dataset.flip else 1))
             return cache_latents(base, pictures, self._config, run=self._run, progress=self._progress("cache_latents"))
         if self._config.memory.cache_latents:
@@ -248,7 +261,7 @@ class Training:
             learning_rate=config.optimizer.learning_rate,
             optimizer=config.optimizer.name,
         )
-        stepper = Stepper(material, groups, optimizer, schedule)
+        stepper = Stepper(material, groups, optimizer, schedule, batch_parts=self._ladder.batch_parts)
         if state is not None:
             try:
                 stepper.load_state(state.optimizer, state.scaler, state.weights)
@@ -279,7 +292,7 @@ class Training:
             files=LoraFiles(self._run, self._config.saving, planned_header_bytes(self._config, structure)),
             states=self._states,
             session=session,
-            config_hash=config_hash(self._config),
+            config_hash=config_hash(self._planned),
             events=self._events,
             interrupt=self._interrupt,
             seconds_before=state.seconds if state else 0.0,
@@ -317,7 +330,8 @@ class Training:
             raise
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
-                raise out_of_memory(self._config, device, self._doing) from error
+                facts = memory_facts(device, self._doing, self._largest)
+                raise out_of_memory(self._config, device, self._doing, facts) from error
             raise
 
 

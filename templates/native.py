@@ -59,13 +59,18 @@ class Table:
     rows: tuple[Row, ...]
 
 
-def render_config(plan: Plan) -> str:
+def render_config(plan: Plan, *, schema: str = "") -> str:
     """The text of `loracle.toml`; `advisor.config_file.read_config` reads the plan's configuration back from it.
+
+    Args:
+        plan: what is written.
+        schema: the JSON Schema's address, for editors; empty: none is named.
 
     Raises:
         LoraError: a value cannot be written, e.g. a path that is no text.
     """
-    return render(TEMPLATE, head=HEAD, notes=NOTES, tables=tuple(_tables(plan)), sources=_sources(plan))
+    tables, sources = tuple(_tables(plan)), _sources(plan)
+    return render(TEMPLATE, schema=schema, head=HEAD, notes=NOTES, tables=tables, sources=sources)
 
 
 def _tables(plan: Plan) -> Iterator[Table]:

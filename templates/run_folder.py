@@ -23,6 +23,7 @@ from advisor.plan_document import plan_document
 from templates.native import Pair, render_config
 from templates.paths import absolute
 from templates.render import render
+from templates.schema import schema_uri
 
 PLAN_NAME = "plan.json"
 """The plan's record in a run folder."""
@@ -72,7 +73,7 @@ def write_records(
     texts = {
         ANSWERS_NAME: render_answers(answers),
         PLAN_NAME: _json(document),
-        CONFIG_NAME: render_config(plan),
+        CONFIG_NAME: render_config(plan, schema=schema_uri()),
     }
     for name, text in texts.items():
         write_atomically(run / name, text)

@@ -46,6 +46,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or its loracle.toml.")]
 
 
+TRAINERS = "kohya-gui|sd-scripts|onetrainer|ai-toolkit"
+"""As `templates.registry` has them, which would take long to import for a help text."""
+
+
 @app.callback(invoke_without_command=True)
 def loracle(
     context: typer.Context,
@@ -131,7 +135,7 @@ def train(
 @app.command(short_help="Write a run for another trainer.")
 def export(
     run: Run,
-    to: Annotated[str, typer.Option("--to", metavar="TRAINER", help="Which trainer, e.g. kohya-gui.")],
+    to: Annotated[str, typer.Option("--to", metavar=TRAINERS, help="Which trainer.")],
     out: Annotated[Path | None, typer.Option(metavar="PATH", help="Where to; without it below RUN/exports.")] = None,
     as_json: Json = False,
 ) -> None:

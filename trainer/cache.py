@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from advisor.errors import RunError
 from advisor.files import write_atomically
 
 CACHE_NAME = "cache"
@@ -38,15 +39,9 @@ class TensorCache:
         """The entry, on the CPU; None where there is none or it is damaged."""
         if key in self._kept:
             return self._kept[key]
-        try:
-            with safe_open(self._path(key), framework="pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                checksum = (file.metadata() or {}).get("checksum")
-        except (OSError, SafetensorError, ValueError):
-            return None
-        if checksum != digest(tensors):
-            return None
-        self._keep(key, tensors)
+        tensors = self._read(key)
+        if tensors is not None:
+            self._keep(key, tensors)
         return tensors
 
     def put(self, key: str, tensors: Tensors) -> None:
@@ -56,8 +51,22 @@ class TensorCache:
             RunError: it cannot be written.
         """
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        write_atomically(self._path(key), save(plain, {"checksum": digest(plain)}))
+        try:
+            write_atomically(self._path(key), save(plain, {"checksum": digest(plain)}))
+        except RunError:
+            # On Windows a file that another run is reading cannot be replaced; what that run reads will do.
+            if self._read(key) is None:
+                raise
         self._keep(key, plain)
+
+    def _read(self, key: str) -> Tensors | None:
+        try:
+            with safe_open(self._path(key), framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                checksum = (file.metadata() or {}).get("checksum")
+        except (OSError, SafetensorError, ValueError):
+            return None
+        return tensors if checksum == digest(tensors) else None
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.safetensors"

@@ -18,11 +18,11 @@ from advisor.config import LossConfig, TrainingConfig
 from tests.pictures import draw_picture, make_pictures
 from tests.tiny import tiny_sd1
 from tests.trainer.runs import EXPECTED_WARNING, SIZES, events_of, make_config, train
-from trainer import duties, stepper
+from trainer import duties
 from trainer.dataset import TrainingSet
 from trainer.families.family import BaseModel
 from trainer.latents import cache_latents
-from trainer.step import Batch
+from trainer.step import Batch, training_loss
 from trainer.validation import fixed_timesteps
 
 
@@ -37,13 +37,13 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[Batch]:
     """The batches that are trained, as they go by."""
-    seen, real = list[Batch](), stepper.training_loss
+    seen = list[Batch]()
 
     def noted(base: Any, network: Any, batch: Batch, config: TrainingConfig) -> torch.Tensor:
         seen.append(batch)
-        return real(base, network, batch, config)
+        return training_loss(base, network, batch, config)
 
-    monkeypatch.setattr(stepper, "training_loss", noted)
+    monkeypatch.setattr("trainer.stepper.training_loss", noted)
     return seen
 
 

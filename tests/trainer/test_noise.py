@@ -97,6 +97,27 @@ def test_coarser_levels_make_neighbours_alike_and_keep_the_spread() -> None:
     assert likeness(noise) > 0.2
 
 
+def test_coarser_levels_are_those_of_the_formula() -> None:
+    """Each level is 2 to 4 times coarser than the one before, weighs the discount once more, and the last has one
+    row or column; the sum is divided by the spread of the whole batch.
+    """
+    config = LossConfig(multires_iterations=8, multires_discount=0.4)
+    generator, latents = seeded(3), torch.zeros(2, 4, 8, 12)
+    wanted = torch.randn(2, 4, 8, 12, generator=generator)
+    for level in range(8):
+        ratio = (2 + 2 * torch.rand((), generator=generator, dtype=torch.float64).item()) ** level
+        height, width = max(1, int(8 / ratio)), max(1, int(12 / ratio))
+        coarse = torch.randn(2, 4, height, width, generator=generator)
+        upsample = torch.nn.Upsample(size=(8, 12), mode="bilinear")
+        wanted = wanted + 0.4**level * upsample(coarse)
+        if min(height, width) == 1:
+            break
+
+    found = draw_noise(latents, config, SCHEDULE, seeded(3)).noise
+
+    torch.testing.assert_close(found, wanted / wanted.std())
+
+
 def test_timesteps_stay_in_their_range() -> None:
     config = LossConfig(min_timestep=10, max_timestep=13)
 

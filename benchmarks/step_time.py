@@ -151,7 +151,7 @@ def recipe(options: argparse.Namespace) -> Callable[[], float]:
         states = text(ids[:, 0]).last_hidden_state
         predicted = unet(scheduler.add_noise(latents, noise, times), times, states, return_dict=False)[0]
         loss = torch.nn.functional.mse_loss(predicted.float(), noise)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
@@ -168,6 +168,7 @@ def _write(turns: dict[str, list[dict[str, float]]], options: argparse.Namespace
     document = {
         "command": "python -m benchmarks.step_time " + " ".join(["CHECKPOINT", *sys.argv[2:]]),
         "machine": f"{platform.machine()}, {psutil.cpu_count(logical=False)} cores, torch {torch.__version__}",
+        "threads": torch.get_num_threads(),
         "side_px": options.side_px,
         "rank": options.rank,
         "checkpointing": options.checkpointing,

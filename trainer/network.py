@@ -154,6 +154,7 @@ class Network(nn.Module):
         Raises:
             ModelError: a name is missing or unexpected, or a rank or width differs; nothing is changed then.
         """
+        state = self._in_our_shapes(state)
         self._check_state(state, where)
         for name, adapter in self.layers.items():
             alpha = state.get(f"{name}.alpha")
@@ -169,6 +170,16 @@ class Network(nn.Module):
         with open_weights([path], path) as weights:
             state = {name: weights.tensor(name) for name in weights.names}
         self.load_lora_state(state, str(path))
+
+    def _in_our_shapes(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Linear layers as matrices: sd-scripts takes some of SD2's for 1x1 convolutions, which are the same."""
+        wanted = {
+            f"{name}.{suffix}": one for name, layer in self.layers.items() for suffix, one in layer.tensors.items()
+        }
+        return {
+            key: found[:, :, 0, 0] if found.shape[2:] == (1, 1) and key in wanted and wanted[key].ndim == 2 else found
+            for key, found in state.items()
+        }
 
     def _check_state(self, state: Mapping[str, Tensor], where: str) -> None:
         wanted = {

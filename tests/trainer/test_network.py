@@ -162,6 +162,16 @@ def test_what_was_saved_is_loaded(base: BaseModel) -> None:
     assert all(torch.equal(state[name], saved[name]) for name in saved)
 
 
+def test_linear_layers_that_sd_scripts_saved_as_convolutions_are_loaded(base: BaseModel) -> None:
+    saved = randomized(attach(base)).lora_state(torch.float32)
+    network = attach(base)
+
+    network.load_lora_state({name: one[:, :, None, None] if one.ndim == 2 else one for name, one in saved.items()})
+
+    state = network.lora_state(torch.float32)
+    assert all(torch.equal(state[name], saved[name]) for name in saved)
+
+
 def test_another_alpha_in_the_file_keeps_its_effect(base: BaseModel) -> None:
     saved = randomized(attach(base, NetworkConfig(rank=4, alpha=4.0))).lora_state(torch.float32)
     wanted = predict(base)

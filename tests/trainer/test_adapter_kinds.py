@@ -298,3 +298,30 @@ def test_dropouts_of_ranks_and_adapters_train(kind: AdapterKind, material: Path,
     train(tmp_path, config)
 
     assert not complaints(tmp_path)
+
+
+def test_a_locon_answers_in_diffusers_as_it_does_here(base: BaseModel) -> None:
+    from diffusers import DDIMScheduler, StableDiffusionPipeline
+
+    network = randomized(attach(base, "locon"))
+    noisy, times = torch.ones(1, 4, 16, 16), torch.tensor([500])
+    ids = base.tokenizers[0](["a cat"])
+    with torch.no_grad():
+        ours = base.family.predict(base, noisy, times, base.family.encode_text(base, (ids,)))
+        network.multiplier = 0.0
+        plain = base.family.predict(base, noisy, times, base.family.encode_text(base, (ids,)))
+    state = network.lora_state(torch.float32)
+    network.detach()
+    fresh = tiny_sd1()
+    pipeline = StableDiffusionPipeline(
+        vae=fresh.vae, text_encoder=fresh.text_encoders[0], tokenizer=None, unet=fresh.denoiser,
+        scheduler=DDIMScheduler(steps_offset=1, clip_sample=False),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+
+    pipeline.load_lora_weights(state)
+
+    with torch.no_grad():
+        theirs = pipeline.unet(noisy, times, pipeline.text_encoder(ids[:, 0]).last_hidden_state).sample
+    assert float((ours - plain).norm() / plain.norm()) > 0.01
+    assert float((theirs - ours).norm() / ours.norm()) < 1e-5

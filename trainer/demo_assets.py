@@ -11,6 +11,8 @@ CHARACTER_FOLDER = DEMO_FOLDER / "character"
 """The pictures to train on, with captions."""
 HELD_OUT_FOLDER = DEMO_FOLDER / "held_out"
 """Further pictures of the character, for scoring alone."""
+CLASS_FOLDER = DEMO_FOLDER / "class"
+"""Pictures of other people, with captions, so that the base model keeps what it knew."""
 PRESET_FILE = DEMO_FOLDER / "preset.toml"
 TRIGGER = "zuvi"
 RESULT_PATH = Path("log", "demo.json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,13 +68,20 @@ def demo_facts(run: Path) -> Facts:
     from advisor.answers import Answers
     from advisor.facts import Facts
     from advisor.identify import identify
-    from advisor.preset_file import read_preset
+    from advisor.preset_file import PresetSetting, read_preset
     from advisor.probe import probe_hardware
     from advisor.scan import scan
-    from trainer.demo_assets import CHARACTER_FOLDER, MODEL_FOLDER, PRESET_FILE, TRIGGER
+    from trainer.demo_assets import CHARACTER_FOLDER, CLASS_FOLDER, MODEL_FOLDER, PRESET_FILE, TRIGGER
 
+    preset = read_preset(PRESET_FILE)
+    others = PresetSetting(
+        "dataset.regularization_images",
+        str(CLASS_FOLDER),
+        "pictures of other people, so that the base model keeps what it knew: without them they turn green too",
+    )
+    preset = replace(preset, settings=(*preset.settings, others))
     answers = Answers(name=TRIGGER, trigger=TRIGGER, use_cpu=True)
-    return Facts(probe_hardware(run), scan(CHARACTER_FOLDER), identify(MODEL_FOLDER), answers, read_preset(PRESET_FILE))
+    return Facts(probe_hardware(run), scan(CHARACTER_FOLDER), identify(MODEL_FOLDER), answers, preset)
 
 
 def _show_plan(facts: Facts, plan: Plan) -> None:

@@ -109,11 +109,11 @@ class DatasetConfig(Settings):
     max_tokens: Literal[75, 150, 225] = 75
     """Caption length: one, two or three chunks of the text encoder's own length."""
     regularization_images: str | None = None
-    """A folder with pictures of the class, to keep what the base model knows."""
+    """A folder with pictures of the class, shown as often as the others, to keep what the base model knows; absolute."""
     masks: bool = False
-    """Weigh the loss by masks."""
+    """Weigh the loss by masks: white counts, black does not."""
     mask_source: Literal["alpha", "files"] = "alpha"
-    """Where masks come from: the pictures' alpha channel, or files beside them."""
+    """Where masks come from: the pictures' alpha channel, or NAME-masklabel.png or masks/NAME.png beside NAME.jpg."""
 
 
 class NetworkConfig(Settings):
@@ -293,12 +293,12 @@ class SamplingConfig(Settings):
 
 
 class ValidationConfig(Settings):
-    """Measuring on pictures that are not trained on."""
+    """Measuring the loss with the same noise each time, best on pictures that are not trained on."""
 
     share: Share = 0.0
-    """Share of pictures held out; 0: none."""
+    """Share of pictures held out to measure on; 0: nothing is measured; 1: all are trained on and measured on."""
     every_epochs: int = Field(1, ge=0)
-    """Measure after so many epochs."""
+    """Measure after so many epochs; 0: never."""
 
 
 class RunConfig(Settings):
@@ -396,7 +396,8 @@ def flat_settings(config: TrainingConfig) -> Iterator[tuple[str, Any]]:
 
 
 def _group_model(group: str, annotation: object) -> type[Settings]:
-    assert isinstance(annotation, type) and issubclass(annotation, Settings), group
+    assert isinstance(annotation, type), group
+    assert issubclass(annotation, Settings), group
     return annotation
 
 

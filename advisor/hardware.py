@@ -9,7 +9,7 @@ GIB = 1024**3
 """Bytes in a GiB; cards are sold in these."""
 
 DESKTOP_BYTES = GIB // 2
-"""What a desktop takes of a card that we can only imagine: `--vram` counts free memory as this much less (INTERFACE.md)."""
+"""What a desktop takes of a card that we can only imagine: free memory is so much less than `--vram` (INTERFACE.md)."""
 
 ASSUMED_COMPUTE_CAPABILITY = (8, 6)
 """The RTX 30 series: what `--vram` stands for where no card is found and none is named."""
@@ -36,12 +36,12 @@ class Gpu:
 
     @property
     def has_bf16(self) -> bool:
-        """Whether bfloat16 runs at full speed: from Ampere (8.0) on; Apple's cards from the M2 have it too, untested by us."""
+        """Whether bfloat16 runs at full speed: from Ampere (8.0) on; Apple's cards from the M2 have it too, untried."""
         return self.compute_capability is not None and self.compute_capability >= (8, 0)
 
     @property
     def has_broken_fp16(self) -> bool:
-        """GTX 16xx cards give NaN in float16 (pytorch 58123); only the name tells them from an RTX 20xx, both are 7.5."""
+        """GTX 16xx give NaN in float16 (pytorch 58123); only the name tells them from an RTX 20xx, both are 7.5."""
         return any(f"GTX {number}" in self.name for number in ("1630", "1650", "1660"))
 
     @property

@@ -21,7 +21,7 @@ Box = tuple[int, int, int, int]
 
 SCORE_FILE = Path(__file__).parent / "assets" / "demo" / "score.json"
 NEAR = 60.0
-"""A pixel no farther than this from a colour (Euclidean, RGB of 0..255) counts as near: the codec itself shifts some."""
+"""A pixel no farther than this from a colour (Euclidean, RGB of 0..255) counts as near: the codec shifts some."""
 SAME_NAME = 50.0
 """A region whose median is farther than this from all names' colours has none; names lie 53 or more apart."""
 

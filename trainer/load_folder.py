@@ -58,9 +58,7 @@ def load_text_encoder(text_encoder: nn.Module, folder: Path, *, dtype: torch.dty
     with open_weights(weight_files(folder), folder) as weights:
         prefix = "text_model." if any(name.startswith("text_model.") for name in weights.names) else ""
         own = "text_model." if text_root(text_encoder) is not text_encoder else ""
-        names = {
-            key: key if key == PROJECTION else prefix + key.removeprefix(own) for key in text_encoder.state_dict()
-        }
+        names = {key: key if key == PROJECTION else prefix + key.removeprefix(own) for key in text_encoder.state_dict()}
         rest = weights.names - set(names.values())
         refuse_unexpected([name for name in rest if not LEFTOVERS.search(name)], folder)
         fill(text_encoder, same_names(names), weights, dtype=dtype, device=device)

@@ -89,7 +89,7 @@ class Simulation:
             step = self._step(LiveBytes())
             with Operations() as counted:
                 step()
-            return counted.total
+            return int(counted.total)
 
     def caching(self) -> int:
         """Peak bytes while a picture goes through the VAE; the other networks are elsewhere then."""
@@ -119,7 +119,7 @@ class Simulation:
             live.forget_peak()
             self._family.decode_latents(whole, torch.empty(1, *self._latent_shape()))
             optimizer = int(trained * OPTIMIZER_BYTES.get(self._config.optimizer.name, 8))
-            return max(drawing, sum(live.peak.values())) + optimizer
+            return int(max(drawing, sum(live.peak.values()))) + optimizer
 
     def _step(self, live: LiveBytes) -> Callable[[], None]:
         """What makes a step of everything that a training has in memory."""

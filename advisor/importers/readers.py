@@ -15,6 +15,8 @@ YES, NO = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off"
 
 LONGEST_TEXT = 20_000
 """Characters; no honest setting is longer."""
+LARGEST = 10**15
+"""No honest setting is larger, and below it whole numbers stay exact."""
 LONGEST_NUMBER = 40
 """Characters of a number written as text."""
 
@@ -39,14 +41,14 @@ def number(raw: Any) -> float:
         raise ValueError("no number") from None
     if not math.isfinite(found):
         raise ValueError("no finite number")
+    if abs(found) > LARGEST:
+        raise ValueError("larger than any setting")
     return found
 
 
 def whole(raw: Any) -> int:
     """A whole number; `16.0` is one."""
-    if isinstance(raw, int) and not isinstance(raw, bool):
-        if abs(raw) >= 2**63:
-            raise ValueError("larger than any setting")
+    if isinstance(raw, int) and not isinstance(raw, bool) and abs(raw) <= LARGEST:
         return raw
     found = number(raw)
     if not found.is_integer():

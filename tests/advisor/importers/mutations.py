@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from contextlib import suppress
+from copy import deepcopy
 from typing import Any
 
 from safetensors.numpy import save
 
+from advisor.errors import LoraError
 from templates.render import render
 
 Tree = dict[str, Any]
@@ -48,7 +51,7 @@ def _change(tree: Any, dice: random.Random) -> None:
         break
     act = dice.randrange(6)
     if act < 3:
-        place[key] = dice.choice(ODD)
+        place[key] = deepcopy(dice.choice(ODD))
     elif act == 3:
         del place[key]
     elif act == 4 and isinstance(place, dict):
@@ -114,10 +117,10 @@ def _toml(value: Any) -> str:
 
 def as_yaml(tree: Tree, dice: random.Random) -> bytes:
     """YAML: block style where it goes, JSON (which YAML reads) otherwise."""
-    try:
-        text = render("tree.yaml.j2", head="h", tree=tree) if dice.random() < 0.5 else json.dumps(tree)
-    except Exception:
-        text = json.dumps(tree)
+    text = json.dumps(tree, ensure_ascii=False)
+    if dice.random() < 0.3:
+        with suppress(LoraError, RecursionError):
+            text = render("tree.yaml.j2", head="h", tree=tree)
     if dice.random() < 0.02:
         text += "\nlaughs: [&a [x, x], *a, *a]\n"
     return text.encode("utf-8", "replace")
@@ -135,6 +138,14 @@ def as_lora(tree: Tree, dice: random.Random) -> bytes:
     texts = {str(key): value if isinstance(value, str) else json.dumps(value) for key, value in tree.items()}
     clean = {key: text.encode("utf-8", "replace").decode() for key, text in texts.items()}
     return save(tensors, clean)
+
+
+def written(tree: Tree, name: str, dice: random.Random) -> bytes:
+    """A bent file of the format; what is too deep to be written is an empty one."""
+    try:
+        return torn(WRITERS[name][1](mutated(tree, dice), dice), dice)
+    except RecursionError:
+        return b""
 
 
 Writer = Callable[[Tree, random.Random], bytes]

@@ -16,7 +16,7 @@ from advisor.importers.recognise import import_config
 from templates import ai_toolkit_settings, onetrainer_settings
 from templates.kohya_settings import gui_settings
 from templates.sd_scripts_settings import script_settings
-from tests.advisor.importers.mutations import WRITERS, mutated, torn
+from tests.advisor.importers.mutations import WRITERS, written
 from tests.advisor.importers.test_lora_metadata import KOHYA
 from tests.templates.samples import LAYOUT, sample_config
 from wizard.commands.import_ import import_document
@@ -45,11 +45,9 @@ def originals() -> dict[str, dict[str, Any]]:
 def fuzz(folder: Path, name: str, count: int, seed: int) -> tuple[int, float]:
     """(how many were read, the longest time) of `count` bent files; each gives a report or a sentence."""
     dice, original = random.Random(seed), originals()[name]
-    file_name, writer = WRITERS[name]
-    read, longest, file = 0, 0.0, folder / file_name
+    read, longest, file = 0, 0.0, folder / WRITERS[name][0]
     for _ in range(count):
-        data = torn(writer(mutated(original, dice), dice), dice)
-        file.write_bytes(data)
+        file.write_bytes(written(original, name, dice))
         begun = time.perf_counter()
         try:
             made = plan_import(import_config(file), None, {})

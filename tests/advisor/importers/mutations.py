@@ -9,6 +9,7 @@ from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
+from jinja2 import UndefinedError
 from safetensors.numpy import save
 
 from advisor.errors import LoraError
@@ -119,7 +120,7 @@ def as_yaml(tree: Tree, dice: random.Random) -> bytes:
     """YAML: block style where it goes, JSON (which YAML reads) otherwise."""
     text = json.dumps(tree, ensure_ascii=False)
     if dice.random() < 0.3:
-        with suppress(LoraError, RecursionError):
+        with suppress(LoraError, RecursionError, UndefinedError):
             text = render("tree.yaml.j2", head="h", tree=tree)
     if dice.random() < 0.02:
         text += "\nlaughs: [&a [x, x], *a, *a]\n"

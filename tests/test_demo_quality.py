@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
-LEARNED, NOT_YET = 0.75, 0.45
-"""Identity: real pictures have 0.95 and more, the base model 0.1 (benchmarks/demo_model/README.md)."""
+LEARNED, NOT_YET = 0.7, 0.45
+"""Identity: real pictures have 0.96, the base model 0.06, this LoRA 0.82 (README)."""
 OBEYS = 0.85
 
 

@@ -31,7 +31,14 @@ def child_environment(base: Mapping[str, str], *, gpu_uuid: str = "") -> dict[st
         base: this process's own.
         gpu_uuid: NVML's identifier of the card; empty: all are seen.
     """
-    environment = {**base, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PYTHONUTF8": "1"}
+    # Waiting threads sleep instead of spinning: on a processor with other work spinning took most of the time.
+    environment = {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        **base,
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "PYTHONUTF8": "1",
+    }
     home = Path(wizard.__file__).absolute().parent.parent
     if home.name not in INSTALL_FOLDERS:  # a checkout, which may not be installed
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(home), base.get("PYTHONPATH", ""))))

@@ -1,0 +1,78 @@
+"""Counting bytes on tensors without data."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from benchmarks.memory_grid import Entry, count, entries, error
+from trainer.live_bytes import LiveBytes, Operations, block_bytes
+from trainer.measure import main
+
+QUICK = ("sd1 320x320 batch 1 rank 32 trained bfloat16 checkpointing",)
+SLOW = tuple(entry for entry in entries() if entry.name not in QUICK)
+
+
+def test_bytes_are_counted_in_blocks_until_they_are_freed() -> None:
+    with FakeTensorMode(), LiveBytes() as live:
+        kept = torch.empty(100)
+        torch.empty(1000) + torch.empty(1000)
+        assert live.now["activations"] == 512
+        del kept
+    assert live.now["activations"] == 0
+    assert live.peak["activations"] == 512 + 3 * block_bytes(4000)
+
+
+def test_a_view_takes_nothing() -> None:
+    with FakeTensorMode(), LiveBytes() as live:
+        whole = torch.empty(1024)
+        parts = (whole[:10], whole.view(32, 32).t())
+        assert sum(live.now.values()) == 4096
+        del parts
+
+
+def test_gradients_are_told_from_activations() -> None:
+    with FakeTensorMode(), LiveBytes() as live:
+        with live.counting_as("adapter"):
+            weight = torch.nn.Parameter(torch.empty(64, 64))
+        live.gradients_of([weight])
+        (torch.empty(8, 64) @ weight).sum().backward()
+        assert (live.now["adapter"], live.now["gradients"], live.now["activations"]) == (16384, 16384, 0)
+
+
+def test_a_products_operations_are_counted() -> None:
+    with FakeTensorMode(), Operations() as counted:
+        torch.empty(3, 5) @ torch.empty(5, 7)
+
+    assert counted.total == 2 * 3 * 5 * 7
+
+
+def test_attention_on_a_processor_is_counted() -> None:
+    with FakeTensorMode(), Operations() as counted:
+        q = torch.empty(1, 2, 16, 8, dtype=torch.bfloat16)
+        torch.nn.functional.scaled_dot_product_attention(q, q, q)
+
+    assert counted.total == 2 * 2 * 2 * 16 * 16 * 8
+
+
+@pytest.mark.parametrize("entry", [entry for entry in entries() if entry.name in QUICK], ids=lambda entry: entry.name)
+def test_the_closed_form_still_says_what_is_counted(entry: Entry) -> None:
+    assert abs(error(entry, count(entry))) < 0.03
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", SLOW, ids=lambda entry: entry.name)
+def test_the_closed_form_says_what_is_counted_all_over_the_grid(entry: Entry) -> None:
+    assert abs(error(entry, count(entry))) < 0.03
+
+
+@pytest.mark.slow
+def test_the_command_prints_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--family", "sd1", "--resolution", "128", "--json"]) == 0
+
+    document = json.loads(capsys.readouterr().out)
+    assert document["step_bytes"] == sum(document["step"].values())
+    assert document["operations"] > 0

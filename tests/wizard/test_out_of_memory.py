@@ -1,0 +1,149 @@
+"""Memory that runs out for real, twice in one run, through `loracle train` as a user runs it.
+
+The trainer is an ordinary process of the system. From outside its memory is limited, as if other programs had taken the
+rest, once its first epoch is over; and again each time it was started anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from advisor.config_file import read_config
+from tests.pictures import make_pictures
+from tests.trainer.runs import events_of, make_config, write_toml
+from tests.trainer.runs import train as train_here
+
+ROOT = Path(__file__).parents[2]
+ENOUGH_SHARE = 0.37
+"""Of what a whole batch takes: less than a half of the batch, more than a quarter of it."""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="limits another process's memory"),
+]
+
+
+def run_folder(tmp_path: Path, name: str) -> Path:
+    if not (tmp_path / "pictures").exists():
+        make_pictures(tmp_path / "pictures", 8, sizes=((384, 384),))
+    config = make_config(
+        tmp_path, schedule__batch_size=8, schedule__epochs=3, dataset__resolution_px=384, dataset__max_bucket_px=512
+    )
+    run = tmp_path / name
+    write_toml(run / "loracle.toml", config)
+    chosen = [
+        {"path": path, "value": value, "reason": "you chose it", "origin": "answer", "source": {}}
+        for path, value in (("memory.gradient_checkpointing", False), ("schedule.batch_size", 8))
+    ]
+    (run / "plan.json").write_text(json.dumps({"decisions": chosen}), encoding="utf-8")
+    return run
+
+
+class Watch:
+    """Takes memory away from the trainers that a command starts."""
+
+    def __init__(self, command: subprocess.Popen[str], run: Path) -> None:
+        self._command, self._run = command, run
+        self._least, self._most = 0, 0
+        self._limited: set[int] = set()
+
+    def until_the_end(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self._command.poll() is None and time.monotonic() < deadline:
+            for child in self._trainers():
+                self._look_at(child)
+            time.sleep(0.005)
+        assert self._command.poll() is not None, "it hangs"
+
+    def _trainers(self) -> list[psutil.Process]:
+        try:
+            children = psutil.Process(self._command.pid).children()
+            return [child for child in children if child.pid not in self._limited]
+        except psutil.NoSuchProcess:
+            return []
+
+    def _look_at(self, child: psutil.Process) -> None:
+        seen = self._events()
+        started = sum(event["event"] == "started" for event in seen)
+        trains = any(event.get("name") == "train" for event in seen if event["event"] == "phase")
+        used = _data_bytes(child.pid)
+        if not used or not trains or started <= len(self._limited):
+            return
+        if started == 1 and not any(event["event"] == "epoch" for event in seen):
+            self._least, self._most = min(self._least or used, used), max(self._most, used)
+        elif started == 1 or seen[-1].get("name") == "train":
+            self._limit(child.pid, self._least + int(ENOUGH_SHARE * (self._most - self._least)))
+
+    def _limit(self, pid: int, number: int) -> None:
+        import resource
+
+        resource.prlimit(pid, resource.RLIMIT_DATA, (number, number))
+        self._limited.add(pid)
+
+    def _events(self) -> list[dict[str, Any]]:
+        path = self._run / "log" / "events.jsonl"
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
+        return [json.loads(line) for line in lines]
+
+
+def _data_bytes(pid: int) -> int:
+    """What the limit counts: private memory that can be written to."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmData:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
+def loracle_train(run: Path) -> tuple[int, str, str]:
+    """Its exit code and what it printed; freed memory goes back to the system at once, so that the limit is exact."""
+    environment = {
+        **os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT),
+        "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "262144",
+    }  # fmt: skip
+    command = subprocess.Popen(
+        [sys.executable, "-P", "-m", "wizard.cli", "train", str(run), "--device", "cpu", "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=run,
+    )  # fmt: skip
+    try:
+        Watch(command, run).until_the_end(900)
+    finally:
+        if command.poll() is None:
+            command.kill()
+    out, err = command.communicate()
+    return command.returncode, out, err
+
+
+def test_memory_runs_out_twice_and_the_same_training_is_finished_on_a_lower_rung(tmp_path: Path) -> None:
+    usual, short = run_folder(tmp_path, "usual"), run_folder(tmp_path, "short")
+    train_here(usual, read_config(usual))
+
+    code, out, err = loracle_train(short)
+
+    assert code == 0, err
+    document = json.loads(out)
+    assert [(rung["rung"], rung["after"]) for rung in document["ladder"]] == [
+        ("smaller_parts", {"batch_parts": 2}), ("smaller_parts", {"batch_parts": 4}),
+    ]  # fmt: skip
+    assert document["steps"] == 3
+    assert [event["resumed_from"] for event in events_of(short, "started")] == [None, 1, 1]
+    assert [event["code"] for event in events_of(short, "failed")] == ["out_of_memory"] * 2
+    # The same pictures with the same noise in the same order: every step has the loss that it would have had.
+    wanted = {event["step"]: event["loss"] for event in events_of(usual, "step")}
+    assert {event["step"]: event["loss"] for event in events_of(short, "step")} == pytest.approx(wanted, rel=1e-4)
+    expected, found = (load_file(run / "model" / "tok.safetensors") for run in (usual, short))
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=0.05, atol=1e-3)

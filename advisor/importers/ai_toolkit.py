@@ -47,7 +47,8 @@ RATES = ("optimizer.learning_rate", "optimizer.unet_learning_rate", "optimizer.t
 
 def is_job(tree: Mapping[str, Any]) -> bool:
     """Whether a file is a job of ai-toolkit."""
-    return "job" in tree and isinstance(tree.get("config"), Mapping)
+    config = tree.get("config")
+    return isinstance(config, Mapping) and ("job" in tree or "process" in config)
 
 
 def import_job(tree: Mapping[str, Any], look: Surroundings, *, source: str = "") -> Imported:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import deepcopy
 from typing import Any
@@ -39,17 +39,11 @@ def mutated(tree: Tree, dice: random.Random) -> Tree:
 
 
 def _change(tree: Any, dice: random.Random) -> None:
-    """One place: walk down a while, then change, remove, rename or wrap what is there."""
-    place = tree
-    while True:
-        keys: list[Any] = list(place) if isinstance(place, dict) else list(range(len(place)))
-        if not keys:
-            return
-        key = dice.choice(keys)
-        if isinstance(place[key], dict | list) and place[key] and dice.random() < 0.8:
-            place = place[key]
-            continue
-        break
+    """One place, any as likely as another: change, remove, rename or wrap what is there."""
+    places = list(_places(tree))
+    if not places:
+        return
+    place, key = dice.choice(places)
     act = dice.randrange(6)
     if act < 3:
         place[key] = deepcopy(dice.choice(ODD))
@@ -62,6 +56,14 @@ def _change(tree: Any, dice: random.Random) -> None:
         for _ in range(dice.choice((1, 3, 30, 200))):
             value = {"x": value} if dice.random() < 0.5 else [value]
         place[key] = value
+
+
+def _places(tree: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
+    keys: list[Any] = list(tree) if isinstance(tree, dict) else list(range(len(tree)))
+    for key in keys:
+        yield tree, key
+        if isinstance(tree[key], dict | list) and depth < 12:
+            yield from _places(tree[key], depth + 1)
 
 
 def torn(data: bytes, dice: random.Random) -> bytes:

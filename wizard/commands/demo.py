@@ -110,7 +110,7 @@ def _pictures(training: Training, *, as_json: bool) -> dict[str, float]:
 
 
 def _report(run: Path, scores: dict[str, float], progress: Progress) -> Path:
-    from templates.report import Score, write_report
+    from templates.report import Score, sample_rows, write_report
 
     measured = (
         Score(
@@ -123,7 +123,8 @@ def _report(run: Path, scores: dict[str, float], progress: Progress) -> Path:
         ),
     )  # fmt: skip
     note = f"The demo: {progress.step} steps on the processor. Rows with the same seeds stand above each other."
-    return write_report(run, scores=measured, note=note)
+    rows = [row for row in sample_rows(run) if row.title]  # the sheet shows the same pictures once more
+    return write_report(run, scores=measured, rows=rows, note=note)
 
 
 def _document(scores: dict[str, float]) -> dict[str, object]:

@@ -9,8 +9,8 @@ from wizard.own_command import own_command
 from wizard.request import Request, facts_of_request
 
 
-def plan(request: Request, *, out: Path | None = None, as_json: bool = False) -> None:
-    """Print the plan, and write the run folder if one is named.
+def plan(request: Request, *, out: Path | None = None, save_preset: Path | None = None, as_json: bool = False) -> None:
+    """Print the plan, write the run folder if one is named, and what was chosen as a preset likewise.
 
     Raises:
         LoraError: something in the request is wrong; all of it is told.
@@ -30,6 +30,11 @@ def plan(request: Request, *, out: Path | None = None, as_json: bool = False) ->
 
         write_run(out, facts, made)
         say(f"Written to {out}; train it with: {own_command('train', out)}")
+    if save_preset is not None:
+        from templates.preset import write_preset
+
+        write_preset(save_preset, made)
+        say(f"What differs from the rules is saved as {save_preset}; others may use it with --preset.")
     if as_json:
         print_json(plan_document(facts, made))
         return

@@ -107,6 +107,9 @@ def plan(
     gpu: GpuIndex = None,
     preset: Preset = None,
     out: Annotated[Path | None, typer.Option(metavar="RUN", help="Write the run folder here.")] = None,
+    save_preset: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Save what differs from the rules, as a preset to share.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """The same without questions: print the plan, each setting with its reason."""
@@ -115,7 +118,7 @@ def plan(
     machine = Machine(vram, compute_capability, cpu_threads, gpu)
     request = Request(images, model, name, trigger, subject, advice, tuple(settings or ()), machine, preset)
     with told():
-        command(request, out=out, as_json=as_json)
+        command(request, out=out, save_preset=save_preset, as_json=as_json)
 
 
 @app.command(short_help="Train a planned run.")

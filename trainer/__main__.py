@@ -25,7 +25,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train what the command line names, and give the exit code (INTERFACE.md)."""
     given = _parser().parse_args(arguments)
-    _quieten()
+    quieten()
     try:
         run = config_file(given.run).absolute().parent
         with Events(run) as events:
@@ -80,7 +80,7 @@ def _tell(error: LoraError) -> int:
     return error.exit_code
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Keep the libraries' chatter out of the way, and the libraries off the network."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -135,6 +135,19 @@ def train(
         command(run, resume=resume, device=device, as_json=as_json)
 
 
+@app.command(short_help="Some real steps, beside what was predicted.")
+def measure(
+    run: Run,
+    device: Annotated[str | None, typer.Option(metavar="cpu", help="On the processor, in float32.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a few real steps of a planned run, and show real memory and time beside the predicted."""
+    from wizard.commands.measure import measure as command
+
+    with told():
+        command(run, device=device, as_json=as_json)
+
+
 @app.command(short_help="Write a run for another trainer.")
 def export(
     run: Run,

@@ -1,0 +1,101 @@
+"""What `loracle plan` makes of seven sizes of cards, as a table: `python -m benchmarks.plans` writes docs/plans.md.
+
+Thirty pictures of usual sizes, a card of the RTX 30 series with half a GiB taken by the desktop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from advisor.answers import Answers
+from advisor.checkpoint import Identity
+from advisor.dataset import DatasetReport, Folder, Picture
+from advisor.facts import Facts
+from advisor.families import family as family_of
+from advisor.files import write_atomically
+from advisor.hardware import GIB, Hardware
+from advisor.planner import make_plan
+
+PAGE = Path(__file__).parents[1] / "docs" / "plans.md"
+CARDS_GB = (4, 6, 8, 10, 12, 16, 24)
+FAMILIES = ("sd1", "sdxl")
+SIZES = ((768, 1024), (1024, 1024), (1024, 768), (832, 1216))
+START, END = "<!-- plans: begin -->", "<!-- plans: end -->"
+
+TEXT = """# Plans for seven sizes of cards
+
+Thirty pictures, a card with bfloat16 of which half a GiB is taken; the tutorial's advice. Memory is predicted
+(docs/decisions/0010-memory.md). Made by `python -m benchmarks.plans`, and checked by a test.
+
+{start}
+{table}
+{end}
+"""
+
+
+def facts_for(family: str, card_gb: int) -> Facts:
+    """A beginner's usual facts."""
+    machine = Hardware("Linux", "x86_64", "a processor", 16, 8, 32 * GIB, 24 * GIB, 500 * GIB)
+    pictures = tuple(
+        Picture(f"{number:02}.png", *SIZES[number % len(SIZES)], folder=0, caption="mira, smile")
+        for number in range(30)
+    )
+    dataset = DatasetReport("/pictures", pictures, (Folder(".", 30),), extensions={".txt": 30})
+    known = family_of(family)
+    model = Identity(
+        path="/base.safetensors", kind="checkpoint", family=family, prediction="epsilon", dtype="float16",
+        parts=("denoiser", "vae", "text_encoder"), trainable=True, structure=known.standard,
+    )  # fmt: skip
+    answers = Answers(name="mira", trigger="mira")
+    return Facts(machine.with_gpu(total_bytes=card_gb * GIB), dataset, model, answers)
+
+
+def table() -> str:
+    """The table in Markdown."""
+    return "\n".join(_lines())
+
+
+def _lines() -> Iterator[str]:
+    heads = (
+        "base", "card", "resolution", "batch", "checkpointing", "base precision", "text encoder", "optimizer",
+        "memory", "fits",
+    )  # fmt: skip
+    yield f"| {' | '.join(heads)} |"
+    yield "|---" * len(heads) + "|"
+    for family in FAMILIES:
+        for card in CARDS_GB:
+            facts = facts_for(family, card)
+            plan = make_plan(facts)
+            config, gpu = plan.config, facts.gpu
+            assert gpu is not None
+            batch, parts = config.schedule.batch_size, config.schedule.gradient_accumulation
+            cells = (
+                family_of(family).title,
+                f"{card} GB",
+                f"{config.dataset.resolution_px} px",
+                f"{batch}" if parts == 1 else f"{batch}, {parts} to a step",
+                "on" if config.memory.gradient_checkpointing else "off",
+                config.memory.base_dtype,
+                "trained" if config.optimizer.text_encoder_learning_rate > 0 else "not trained",
+                config.optimizer.name,
+                f"{plan.estimate.vram_bytes / GIB:.1f} of {gpu.free_bytes / GIB:.1f} GiB",
+                _verdict(config.memory.base_dtype, fits=plan.estimate.vram_bytes <= gpu.free_bytes),
+            )
+            yield "| " + " | ".join(cells) + " |"
+
+
+def _verdict(base_dtype: str, *, fits: bool) -> str:
+    """Our own trainer keeps no base in fewer bits yet; such plans are for export."""
+    if not fits:
+        return "no"
+    return "in other trainers" if base_dtype in ("int8", "nf4") else "yes"
+
+
+def main() -> None:
+    """Write the page."""
+    write_atomically(PAGE, TEXT.format(start=START, end=END, table=table()))
+
+
+if __name__ == "__main__":
+    main()

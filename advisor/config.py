@@ -109,7 +109,7 @@ class DatasetConfig(Settings):
     max_tokens: Literal[75, 150, 225] = 75
     """Caption length: one, two or three chunks of the text encoder's own length."""
     regularization_images: str | None = None
-    """A folder with pictures of the class, shown as often as the others, to keep what the base model knows; absolute."""
+    """A folder with pictures of the class, shown as often as the others, to keep what the base knows; absolute."""
     masks: bool = False
     """Weigh the loss by masks: white counts, black does not."""
     mask_source: Literal["alpha", "files"] = "alpha"

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from advisor.config import DatasetConfig, OptimizerConfig, SamplingConfig, ScheduleConfig, TrainingConfig
+from advisor.config import (
+    DatasetConfig,
+    OptimizerConfig,
+    SamplingConfig,
+    ScheduleConfig,
+    TrainingConfig,
+    ValidationConfig,
+)
 
 FIXED_ADAFACTOR = ("scale_parameter=False", "relative_step=False", "warmup_init=False")
 """Without these sd-scripts lets Adafactor choose the learning rate, whatever was given."""
@@ -42,10 +49,15 @@ def command_line(config: TrainingConfig) -> Iterator[str]:
         yield "--zero_terminal_snr"
     if schedule.min_rate and schedule.name in ("cosine_with_min_lr", "warmup_stable_decay"):
         yield f"--lr_scheduler_min_lr_ratio {schedule.min_rate}"
-    if config.validation.share:
+    if holds_out(config.validation):
         yield f"--validation_split {config.validation.share}"
         if config.validation.every_epochs:
             yield f"--validate_every_n_epochs {config.validation.every_epochs}"
+
+
+def holds_out(validation: ValidationConfig) -> bool:
+    """Whether pictures are held out, as kohya's trainer has it; all would leave none to train there."""
+    return 0 < validation.share < 1
 
 
 def optimizer_arguments(optimizer: OptimizerConfig, schedule: ScheduleConfig) -> tuple[str, ...]:

@@ -112,6 +112,8 @@ def dropped_notes(config: TrainingConfig, drops: Mapping[str, str], where: str) 
     sampling = config.sampling
     if config.dataset.masks and config.dataset.mask_source == "files":
         yield f"dataset.masks: {where} has no place for mask files and trains on whole pictures; put them into alpha."
+    if config.validation.share == 1:
+        yield f"validation.share: {where} measures on pictures held out only, so it measures nothing."
     if sampling.prompts and sampling.sampler == "unipc":
         yield f"sampling.sampler: {where} does not know unipc; ddim is written."
     if config.memory.cache_text and config.model.family != "sdxl":

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from advisor.config import DatasetConfig, LossConfig, NetworkConfig, TrainingConfig
-from templates.kohya_arguments import optimizer_arguments
+from templates.kohya_arguments import holds_out, optimizer_arguments
 from templates.kohya_folders import PlacedFolder
 from templates.kohya_settings import (
     LYCORIS_ALL,
@@ -89,7 +89,7 @@ def dataset_settings(config: TrainingConfig) -> Table:
     }
     if dataset.keep_tokens_separator:
         settled["keep_tokens_separator"] = dataset.keep_tokens_separator
-    if config.validation.share:
+    if holds_out(config.validation):
         settled["validation_split"] = config.validation.share
     return settled
 
@@ -124,7 +124,7 @@ def _data(config: TrainingConfig, dataset: str) -> Table:
     }
     if config.dataset.max_tokens > 75:
         settled["max_token_length"] = config.dataset.max_tokens
-    if config.validation.share and config.validation.every_epochs:
+    if holds_out(config.validation) and config.validation.every_epochs:
         settled["validate_every_n_epochs"] = config.validation.every_epochs
     return settled
 

@@ -34,8 +34,8 @@ def settled(config: TrainingConfig) -> dict[str, Any]:
         found["sampling.prompts"] = ()
     if not config.saving.every_epochs and not config.saving.every_steps:
         found["saving.keep_last"] = 0
-    if not config.validation.share:
-        found["validation.every_epochs"] = 1
+    if config.validation.share in (0, 1):
+        found |= {"validation.share": 0.0, "validation.every_epochs": 1}
     if not config.dataset.masks:
         found["dataset.mask_source"] = "alpha"
     decay = [item for item in optimizer.arguments if item.startswith("weight_decay=")]

@@ -226,6 +226,7 @@ def test_what_has_no_word_there_is_refused(tmp_path: Path, groups: dict[str, Any
         ({"dataset": {"masks": True, "mask_source": "files"}}, "mask files"),
         ({"dataset": {"keep_tokens_separator": "|||"}}, "keep_tokens_separator"),
         ({"sampling": {"prompts": ["a"], "sampler": "unipc"}}, "unipc"),
+        ({"validation": {"share": 1}}, "validation.share"),
     ],
 )
 def test_what_does_not_arrive_is_told(tmp_path: Path, groups: dict[str, Any], words: str) -> None:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from advisor.config import LossConfig, TrainingConfig
 from tests.pictures import draw_picture, make_pictures
 from tests.tiny import tiny_sd1
-from tests.trainer.runs import EXPECTED_WARNING, SIZES, events_of, make_config, train
+from tests.trainer.runs import OF_BATCHES, SIZES, events_of, make_config, train
 from trainer import duties
 from trainer.dataset import TrainingSet
 from trainer.families.family import BaseModel
@@ -56,15 +56,11 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
-def codes(run: Path) -> list[str]:
-    return [event["code"] for event in events_of(run) if event["event"] == "warning"]
-
-
 def test_a_batch_larger_than_a_bucket_is_told_before_the_first_step(material: Path, tmp_path: Path) -> None:
     train(tmp_path, make_config(material, schedule__max_steps=1))
 
     events = events_of(tmp_path)
-    told = next(event for event in events if event.get("code") == EXPECTED_WARNING)
+    told = next(event for event in events if event.get("code") in OF_BATCHES)
     assert events.index(told) < next(place for place, event in enumerate(events) if event["event"] == "step")
     assert "128x128 (1)" in told["message"]
 

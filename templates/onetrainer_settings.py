@@ -106,7 +106,7 @@ def sample_trees(config: TrainingConfig) -> list[Tree]:
     return [
         {
             "__version": SAMPLE_VERSION, "enabled": True, "prompt": prompt, "negative_prompt": sampling.negative,
-            "width": side, "height": side, "seed": (sampling.seed + number) % 2**31, "random_seed": False,
+            "width": side, "height": side, "seed": (sampling.seed + number) % 2**32, "random_seed": False,
             "diffusion_steps": sampling.steps, "cfg_scale": sampling.guidance,
             "noise_scheduler": SAMPLERS[sampling.sampler],
         }

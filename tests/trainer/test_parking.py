@@ -26,8 +26,11 @@ def test_networks_wait_in_the_machines_memory_where_a_card_has_its_own(device: s
 def test_a_network_has_its_turn_and_waits_again_whatever_happens() -> None:
     network = Traveller()
 
-    with pytest.raises(ValueError, match="in between"), placed((network,), torch.device("cpu")):
-        assert network.ways == ["cpu"]
-        raise ValueError("in between")
+    def use() -> None:
+        with placed((network,), torch.device("cpu")):
+            raise ValueError(f"at work on {network.ways}")
+
+    with pytest.raises(ValueError, match=r"at work on \['cpu'\]"):
+        use()
 
     assert network.ways == ["cpu", "cpu"]

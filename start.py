@@ -416,9 +416,9 @@ def main(arguments: List[str]) -> NoReturn:
     except OSError as error:
         print("{}: {}".format(error.filename or ROOT, explain_pip(str(error))), file=sys.stderr)
         sys.exit(2)
-    name = "py start.py" if os.name == "nt" else "python3 start.py"
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "LORACLE_COMMAND": name}
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     if not testing:
+        environment["LORACLE_COMMAND"] = "py start.py" if os.name == "nt" else "python3 start.py"
         run_and_exit([str(setup.python), "-P", "-m", "wizard.cli", *arguments], environment, None)
     rest = [argument for argument in arguments[1:] if argument != "--slow"]
     slow = ["-m", ""] if "--slow" in arguments else []

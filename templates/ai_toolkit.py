@@ -69,7 +69,7 @@ DROPS: Mapping[str, str] = {
 }
 """Settings without a place in ai-toolkit, and what that means."""
 
-MAPS = frozenset(setting_paths()) - DROPS.keys()
+MAPS = frozenset(setting_paths()) - frozenset(DROPS)
 
 TOLD_ELSEWHERE = (
     "dataset.mask_source", "loss.multires_discount", "loss.huber_c", "loss.huber_schedule", "schedule.power",

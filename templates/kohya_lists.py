@@ -23,7 +23,7 @@ DROPS: Mapping[str, str] = {
 }
 """Settings without a place in kohya's GUI, and what that means."""
 
-MAPS = frozenset(setting_paths()) - DROPS.keys()
+MAPS = frozenset(setting_paths()) - frozenset(DROPS)
 """All others arrive: in a key, on its command line, or in the folders."""
 
 SILENT_DROPS = ("model.lineage", "memory.preset", "run.subject", "run.advice")

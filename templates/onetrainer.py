@@ -68,7 +68,7 @@ DROPS: Mapping[str, str] = {
 }
 """Settings without a place in OneTrainer, and what that means."""
 
-MAPS = frozenset(setting_paths()) - DROPS.keys()
+MAPS = frozenset(setting_paths()) - frozenset(DROPS)
 
 TOLD_ELSEWHERE = ("dataset.mask_source", "loss.multires_discount", "validation.every_epochs", "network.conv_alpha",
                   "loss.huber_schedule", "schedule.power", "machine.data_workers", "run.seed")  # fmt: skip

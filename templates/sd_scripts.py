@@ -35,7 +35,7 @@ DROPS = {path: meaning for path, meaning in GUI_DROPS.items() if path != "machin
 }
 """Settings without a place in sd-scripts, and what that means."""
 
-MAPS = frozenset(setting_paths()) - DROPS.keys()
+MAPS = frozenset(setting_paths()) - frozenset(DROPS)
 
 HOW_TO_START = (
     "In the folder of sd-scripts, with its environment active, run `sh {sh}` (Linux, macOS) or `{ps}` (Windows "

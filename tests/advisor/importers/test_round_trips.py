@@ -151,6 +151,8 @@ def in_onetrainer(config: TrainingConfig) -> dict[str, object]:
         found["loss.kind"] = "huber"
     if schedule.name == "polynomial":
         found["schedule.name"] = "linear"
+    if schedule.name == "cosine_with_min_lr" and schedule.min_rate == 0:
+        found["schedule.name"] = "cosine"
     if schedule.name == "constant_with_warmup" and not schedule.warmup_steps and not schedule.warmup_share:
         found["schedule.name"] = "constant"
     if not config.dataset.regularization_images:

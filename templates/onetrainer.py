@@ -14,15 +14,14 @@ from templates.exporter import Export, Exporter
 from templates.kohya_folders import repeats_by_folder
 from templates.kohya_lists import SILENT_DROPS
 from templates.kohya_pictures import located, located_model
+from templates.onetrainer_concepts import concept_trees, sample_trees
 from templates.onetrainer_settings import (
     NEAR_SCHEDULES,
     OPTIMIZERS,
     Layout,
     Place,
-    concept_trees,
     config_tree,
     known_arguments,
-    sample_trees,
 )
 from templates.paths import absolute
 from templates.render import render

@@ -13,7 +13,7 @@ import pytest
 from advisor.errors import LoraError
 from advisor.importers.import_plan import plan_import
 from advisor.importers.recognise import import_config
-from templates import ai_toolkit_settings, onetrainer_settings
+from templates import ai_toolkit_settings, onetrainer_concepts, onetrainer_settings
 from templates.kohya_settings import gui_settings
 from templates.sd_scripts_settings import script_settings
 from tests.advisor.importers.mutations import WRITERS, written
@@ -31,8 +31,8 @@ def originals() -> dict[str, dict[str, Any]]:
     config = sample_config("/p", sampling={"prompts": ["a fox"], "negative": "blurry"}, schedule={"max_steps": 500})
     onetrainer = onetrainer_settings.Layout("/h", "/m", "", "", (onetrainer_settings.Place("/p/10_a", 10),), "")
     toolkit = ai_toolkit_settings.Layout("/h", "/m", "", "", "/p", None, "", (), None)
-    inline = {"concepts": onetrainer_settings.concept_trees(config, onetrainer),
-              "samples": onetrainer_settings.sample_trees(config)}  # fmt: skip
+    inline = {"concepts": onetrainer_concepts.concept_trees(config, onetrainer),
+              "samples": onetrainer_concepts.sample_trees(config)}  # fmt: skip
     return {
         "kohya-gui": dict(gui_settings(config, replace(LAYOUT, vae="/v"))),
         "sd-scripts": dict(script_settings(config, LAYOUT, dataset="d.toml", prompts="p.txt")),

@@ -13,7 +13,7 @@ from advisor.importers.kohya_gui import import_gui
 from advisor.importers.onetrainer import import_onetrainer
 from advisor.importers.sd_scripts import import_scripts
 from advisor.importers.surroundings import Nowhere
-from templates import ai_toolkit_settings, onetrainer_settings
+from templates import ai_toolkit_settings, onetrainer_concepts, onetrainer_settings
 from templates.ai_toolkit import EXPORTER as AI_TOOLKIT
 from templates.kohya_arguments import prompt_lines
 from templates.kohya_check import findings, script_findings
@@ -128,8 +128,8 @@ def test_what_onetrainer_is_given_comes_back(config: TrainingConfig) -> None:
     if config.loss.min_snr_gamma and config.loss.debiased:
         return
     draws = bool(config.sampling.prompts and config.sampling.every_epochs)
-    concepts = render("tree.json.j2", tree=onetrainer_settings.concept_trees(config, layout))
-    samples = render("tree.json.j2", tree=onetrainer_settings.sample_trees(config) if draws else [])
+    concepts = render("tree.json.j2", tree=onetrainer_concepts.concept_trees(config, layout))
+    samples = render("tree.json.j2", tree=onetrainer_concepts.sample_trees(config) if draws else [])
     text = render("tree.json.j2", tree=onetrainer_settings.config_tree(config, layout))
 
     found = import_onetrainer(

@@ -13,9 +13,6 @@ from advisor.importers.surroundings import NUMBERED, Surroundings
 SAME = "we have one for all pictures; data sets differ, and the first counts"
 
 
-SAME = "we have one for all pictures; data sets differ, and the first counts"
-
-
 def settle_datasets(ledger: Ledger, look: Surroundings) -> int | None:
     """Folders and captions; pictures times repeats, None where nobody knows."""
     places = [f"datasets[{number}]" for number in range(100) if ledger.names(f"datasets[{number}].")]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from advisor.identify import identify
 
 from advisor.config import ModelConfig
 from advisor.errors import ModelError
+from advisor.identify import identify
 from trainer.families import FAMILIES
 from trainer.families.family import BaseModel, Conditioning, TrainerFamily
 

@@ -22,8 +22,8 @@ NAME = "loracle-demo"
 HELLO = (
     "The demo teaches a small base model, which comes with Loracle, a character that it has never seen: {pictures} "
     "pictures of {trigger}, a green-skinned fox. It plans by the same rules as for your own pictures, trains on the "
-    "processor, draws before and after with the same seeds, and measures both. On two processor cores that takes about "
-    "two minutes; nothing is downloaded and only the folder {run} is written.\n"
+    "processor, draws before and after with the same seeds, and measures both. On two processor cores that takes up to "
+    "three minutes; nothing is downloaded and only the folder {run} is written.\n"
 )
 
 

@@ -119,10 +119,10 @@ def show(run: Path, events: Events) -> Scores:
         LoraError: the run has no LoRA, or something cannot be read or written.
     """
     config = read_config(run)
-    use_threads(None, torch.device("cpu"))
     events.phase("load", 1)
     device = torch.device("cpu")
     base = load_base_model(config.model, dtype=torch.float32, vae_dtype=torch.float32, device=device)
+    use_threads(None, device, base.denoiser)
     prompts = trigger_prompts()
     total = 2 * (len(prompts) + len(BASE_PROMPTS))
     events.phase("sample", total)

@@ -17,6 +17,9 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 """torch's dtypes by the names that configurations have for them."""
 GPUS = ("cuda", "xpu", "mps")
 """torch's names for kinds of graphics cards; AMD's are `cuda` too."""
+SMALL_DENOISER_WEIGHTS = 30_000_000
+"""Under so many the threads wait for each other longer than they compute: the demo's model (3 million) took 86 s on one
+of two idle cores, 90 to 135 s on both."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,20 @@ def usable_gpu() -> str | None:
     return "mps" if torch.backends.mps.is_available() else None
 
 
-def use_threads(threads: int | None, device: torch.device) -> None:
-    """Compute with so many threads; by default on all physical cores, unless OMP_NUM_THREADS says otherwise."""
+def use_threads(threads: int | None, device: torch.device, denoiser: torch.nn.Module) -> None:
+    """Compute with so many threads; by default on all physical cores, unless OMP_NUM_THREADS says otherwise.
+
+    Args:
+        threads: how many, if that was asked for.
+        device: where it is computed.
+        denoiser: a small one is computed on one thread.
+    """
     if threads is not None:
         torch.set_num_threads(threads)
     elif device.type == "cpu" and not os.environ.get("OMP_NUM_THREADS"):
-        torch.set_num_threads(max(1, min(psutil.cpu_count(logical=False) or 1, _allowed_processors())))
+        is_small = sum(weight.numel() for weight in denoiser.parameters()) < SMALL_DENOISER_WEIGHTS
+        cores = min(psutil.cpu_count(logical=False) or 1, _allowed_processors())
+        torch.set_num_threads(1 if is_small else max(1, cores))
 
 
 def peak_memory_bytes(device: torch.device) -> int:

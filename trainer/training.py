@@ -84,20 +84,20 @@ class Training:
         self._ladder = read_ladder(self._run)
         check_supported(self._ladder.applied(self._config))
         place = choose_place(self._config, options.device, usable_gpu())
-        use_threads(options.threads, place.device)
         self._planned, self._config = place.config, self._ladder.applied(place.config)
         state = self._state_to_resume(options)
         resumed_from = None if state is None else state.position.step
         self._events.send("started", config_hash=config_hash(self._planned), resumed_from=resumed_from)
         with self._memory_errors(place.device):
-            self._train(place, state)
+            self._train(place, state, options.threads)
 
-    def _train(self, place: Place, state: State | None) -> None:
+    def _train(self, place: Place, state: State | None, threads: int | None) -> None:
         config = self._config
         pictures = self._pictures()
         with ThreadPoolExecutor(1) as aside:
             hashes = aside.submit(_hashes_of, config)
             base = self._base_model(place)
+            use_threads(threads, place.device, base.denoiser)
             groups, network = self._network(base, state)
             material = self._material(base, network, pictures, place.device)
             length = Length.of(pictures, config)
@@ -155,7 +155,10 @@ class Training:
     def _base_model(self, place: Place) -> BaseModel:
         self._events.phase("load", 1)
         device = waiting_room(_placed(place.device))
-        base = load_base_model(self._config.model, dtype=place.dtype, vae_dtype=VAE_DTYPE, device=device)
+        config = self._config
+        base = load_base_model(
+            config.model, dtype=place.dtype, vae_dtype=VAE_DTYPE, device=device, quantised=config.memory.quantised
+        )
         for note in base.notes:
             self._events.warning("base_model", note)
         self._events.progress("load", 1, 1)
@@ -296,6 +299,7 @@ class Training:
             events=self._events,
             interrupt=self._interrupt,
             seconds_before=state.seconds if state else 0.0,
+            kept=state.position if state else None,
         )
 
     def _check(self, lora: Path, stepper: Stepper, pictures: TrainingSet, groups: tuple[Group, ...]) -> ReloadCheck:

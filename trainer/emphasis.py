@@ -1,4 +1,4 @@
-"""Weighted captions: (tag:1.3) counts more, [tag] less, as A1111 and kohya's trainer write it.
+"""Weights in captions and prompts: (tag:1.3) counts more, [tag] less, as A1111 and kohya's trainer write it.
 
 (tag) is 1.1 times, [tag] one 1.1th, (tag:1.3) 1.3 times; brackets within brackets multiply. A bracket that is meant as
 such has a backslash before it. The weights multiply the text states; they are not normalised afterwards, as in
@@ -72,6 +72,14 @@ def weighted_tokens(tokenizer: Tokenizer, captions: Sequence[str], chunks: int =
         weights.append([1.0, *their_weights[:room], *padding, 1.0])
     ids = torch.tensor(rows, dtype=torch.int64).view(len(captions), chunks, tokenizer.length)
     return ids, torch.tensor(weights, dtype=torch.float32).view(len(captions), room + 2)
+
+
+def weighted_ids(
+    tokenizers: Sequence[Tokenizer], captions: Sequence[str], chunks: int = 1
+) -> tuple[tuple[Tensor, ...], Tensor]:
+    """Token numbers [B, K, L] for each text encoder, and the weights [B, T], which are the same for all of them."""
+    each = [weighted_tokens(tokenizer, captions, chunks) for tokenizer in tokenizers]
+    return tuple(ids for ids, _ in each), each[0][1]
 
 
 def _multiply(parts: Sequence[Part], start: int, factor: float) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from advisor.config import SamplingConfig, TrainingConfig
 from advisor.errors import ModelError
+from trainer.emphasis import weighted_ids
 from trainer.families.family import BaseModel, Conditioning
 from trainer.noise import NUM_TIMESTEPS
 from trainer.texts import CHUNK_TOKENS
@@ -121,7 +122,10 @@ def _predicted(base: BaseModel, scaled: Tensor, time: Tensor, text: Conditioning
 
 
 def _text(base: BaseModel, prompts: list[str], config: TrainingConfig) -> Conditioning:
-    """The prompts' text states, one after the other so that a prompt's do not depend on its neighbours."""
+    """The prompts' text states with (tag:1.2) and [tag] weighed, as user interfaces do whatever the captions were.
+
+    One after the other, so that a prompt's do not depend on its neighbours.
+    """
     chunks, device = config.dataset.max_tokens // CHUNK_TOKENS, base.device
     places = [next(encoder.parameters()).device for encoder in base.text_encoders]
     try:
@@ -129,8 +133,9 @@ def _text(base: BaseModel, prompts: list[str], config: TrainingConfig) -> Condit
             encoder.to(device)
         states = list[Conditioning]()
         for prompt in prompts:
-            ids = tuple(tokens.to(device) for tokens in base.family.tokenize(base, [prompt], chunks=chunks))
-            states.append(base.family.encode_text(base, ids, clip_skip=config.model.clip_skip))
+            ids, weights = weighted_ids(base.tokenizers, [prompt], chunks)
+            found = base.family.encode_text(base, [one.to(device) for one in ids], clip_skip=config.model.clip_skip)
+            states.append(found.weighted(weights))
     finally:
         for encoder, place in zip(base.text_encoders, places, strict=True):
             encoder.to(place)

@@ -13,7 +13,7 @@ from advisor.config import TrainingConfig
 from trainer.cache import CACHE_NAME, TensorCache, cache_key, module_digest
 from trainer.captions import CaptionStyle, caption_for
 from trainer.dataset import Item, TrainingSet, View
-from trainer.emphasis import weighted_tokens
+from trainer.emphasis import weighted_ids
 from trainer.families.family import BaseModel, Conditioning
 from trainer.seeds import dice
 
@@ -111,5 +111,5 @@ class Texts:
         chunks = self._config.dataset.max_tokens // CHUNK_TOKENS
         if not self._config.dataset.weighted_captions:
             return Text(self._base.family.tokenize(self._base, captions, chunks=chunks))
-        each = [weighted_tokens(tokenizer, captions, chunks) for tokenizer in self._base.tokenizers]
-        return Text(tuple(ids for ids, _ in each), weights=each[0][1])
+        ids, weights = weighted_ids(self._base.tokenizers, captions, chunks)
+        return Text(ids, weights=weights)

@@ -10,7 +10,7 @@ import torch
 from advisor.config import TrainingConfig
 from tests.tiny import TINY_SD1, tiny_sd1
 from tests.trainer.runs import make_config
-from trainer.families.family import BaseModel
+from trainer.families.family import BaseModel, Conditioning
 from trainer.interrupts import Interrupted
 from trainer.sampling import Request, draw
 
@@ -53,6 +53,34 @@ def test_prompt_negative_and_guidance_count(base: BaseModel, config: TrainingCon
     pictures = {draw(base, request(**change), config).tobytes() for change in changes}
 
     assert len(pictures) == 5
+
+
+def test_weights_in_a_prompt_count_and_a_weight_of_one_does_not(base: BaseModel, config: TrainingConfig) -> None:
+    plain, one, more, less, escaped = (
+        draw(base, request(prompt=prompt), config).tobytes()
+        for prompt in ("tok, hat", "(tok:1), hat", "(tok:1.5), hat", "[tok], hat", r"\(tok\), hat")
+    )
+
+    assert plain == one
+    assert len({plain, more, less, escaped}) == 4
+
+
+def test_a_prompts_states_are_multiplied_by_its_weights(
+    base: BaseModel, config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = list[torch.Tensor]()
+
+    def answer(base: BaseModel, noisy: torch.Tensor, times: torch.Tensor, text: Conditioning) -> torch.Tensor:
+        heard.append(text.states)
+        return noisy
+
+    monkeypatch.setattr(type(base.family), "predict", staticmethod(answer))
+    for prompt in ("tok, hat", "tok, (hat:1.5)"):
+        draw(base, request(prompt=prompt, guidance=1.0, steps=1), config)
+
+    plain, weighted = heard
+    ratio = (weighted / plain)[0].median(dim=-1).values
+    assert ratio[:5].tolist() == pytest.approx([1, 1, 1, 1.5, 1], abs=1e-3)
 
 
 def test_what_the_base_model_predicts_is_honoured(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,8 @@ class RunDuties:
     interrupt: Interrupt
     seconds_before: float
     """How long the run had trained before it was resumed."""
+    kept: Position | None = None
+    """Of the newest state."""
     _began: float = field(default_factory=time.monotonic)
     _session: Session | None = None
 
@@ -71,9 +73,12 @@ class RunDuties:
         return existing[-1].relative_to(self.run).as_posix() if existing else None
 
     def save_state(self, position: Position) -> None:
-        """Save what is needed to go on from here."""
+        """Save what is needed to go on from here, unless it is kept already."""
+        if position == self.kept:
+            return
         optimizer, scaler = self.stepper.state()
         self.states.write(State(position, self.stepper.weights(), optimizer, scaler, self.config_hash, self.seconds()))
+        self.kept = position
 
     def draw_samples(self, position: Position) -> None:
         """Draw what the configuration asks for; whatever goes wrong, training goes on.

@@ -10,10 +10,11 @@ from math import ceil
 
 from advisor.buckets import batches_per_epoch
 from advisor.config import TrainingConfig
+from advisor.errors import LoraError
 from trainer.dataset import Batch, TrainingSet
 from trainer.devices import memory_bytes
 from trainer.events import Events
-from trainer.failures import not_finite
+from trainer.failures import is_out_of_memory, not_finite
 from trainer.interrupts import Interrupt, Interrupted
 from trainer.state import Position
 from trainer.stepper import Stepper, StepResult
@@ -106,7 +107,7 @@ class Loop:
 
     def _make_step(self, group: Sequence[Batch], position: Position) -> Position:
         start = time.perf_counter()
-        result = self._stepper.step(group, step=position.step, epoch=position.epoch)
+        result = self._try_step(group, position)
         seconds = time.perf_counter() - start
         self.step_seconds.append(seconds)
         position = replace(position, step=position.step + 1, step_in_epoch=position.step_in_epoch + 1)
@@ -114,6 +115,34 @@ class Loop:
         if not result.is_good:
             raise not_finite(self._config, position.step, self._duties.last_lora())
         return position
+
+    def _try_step(self, group: Sequence[Batch], position: Position) -> StepResult:
+        """The step's result; where memory runs out in it, what came before it is kept first.
+
+        Raises:
+            MemoryError: memory ran out, of the card or of the machine.
+        """
+        try:
+            return self._stepper.step(group, step=position.step, epoch=position.epoch)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            message = str(error)
+        # The error is gone here, and with it its frames, which held all of the step's tensors.
+        self._keep_before_step(position)
+        raise MemoryError(message)
+
+    def _keep_before_step(self, position: Position) -> None:
+        """Save a state of the last finished step, so that no step is made twice; without it an older one serves."""
+        if not self._stepper.abandon_step() or position.step == 0:
+            return
+        try:
+            self._duties.save_state(position)
+        except (LoraError, RuntimeError, MemoryError, OSError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            self._events.warning(
+                "state_not_saved", f"No state of step {position.step} could be saved, so an older one serves: {reason}"
+            )
 
     def _tell(self, position: Position, result: StepResult, seconds: float) -> None:
         self._events.send(

@@ -16,6 +16,7 @@ from trainer.average import Average
 from trainer.batch_parts import part_of_batch, parts_of
 from trainer.dataset import Batch as Views
 from trainer.dataset import TrainingSet
+from trainer.devices import free_memory
 from trainer.families.family import BaseModel
 from trainer.framings import Framings
 from trainer.latents import Latents
@@ -87,6 +88,7 @@ class Stepper:
         is_half = material.config.memory.compute_dtype == "float16"
         self.scaler = torch.amp.GradScaler(material.device.type, enabled=is_half and optimizer is not None)
         self._skips = self._bad_losses = 0
+        self._is_changing = False
         self._average: Average | None = None
         if material.config.loss.ema and optimizer is not None:
             trained = {name: one for name, one in material.network.named_parameters() if one.requires_grad}
@@ -104,6 +106,7 @@ class Stepper:
                 total += loss.detach()
         loss_value, norm = self._changed(total)
         self._settle(step)
+        self._is_changing = False
         return StepResult(loss_value, norm, rates, self._is_good(loss_value, norm))
 
     def _losses(self, views: Views, *, step: int, number: int, epoch: int) -> Iterator[Tensor]:
@@ -148,6 +151,7 @@ class Stepper:
         if is_finite and most > 0:
             clip_grads_with_norm_(self._parameters, most, norm)
         if is_finite or self.scaler.is_enabled():
+            self._is_changing = True
             self.scaler.step(self.optimizer)
             self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
@@ -161,6 +165,17 @@ class Stepper:
             self.material.network.cap_norms(self.material.config.network.max_norm)
         if self._average is not None:
             self._average.update(step + 1)
+
+    def abandon_step(self) -> bool:
+        """Let go of what a step that was broken off left behind.
+
+        Returns:
+            Whether the weights are those before that step; otherwise it broke while it changed them.
+        """
+        if self.optimizer is not None:
+            self.optimizer.zero_grad(set_to_none=True)
+        free_memory(self.material.device)
+        return not self._is_changing
 
     @contextmanager
     def weights_for_use(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ from advisor.config_file import config_file, read_config
 from advisor.errors import LoraError, OutOfMemory
 from trainer.__main__ import quieten
 from trainer.dataset import Batch, TrainingSet, View
-from trainer.devices import Place, peak_memory_bytes
+from trainer.devices import Place, peak_memory_bytes, use_threads
 from trainer.events import Events
 from trainer.failure_codes import failure_code
 from trainer.failures import TRAINING
@@ -39,9 +39,10 @@ class Probe(Training):
     def _state_to_resume(self, options: Options) -> State | None:  # noqa: ARG002
         return None
 
-    def _train(self, place: Place, state: State | None) -> None:  # noqa: ARG002
+    def _train(self, place: Place, state: State | None, threads: int | None) -> None:  # noqa: ARG002
         pictures = self._pictures()
         base = self._base_model(place)
+        use_threads(threads, place.device, base.denoiser)
         groups, network = self._network(base, None)
         material = self._material(base, network, pictures, place.device)
         stepper = self._stepper(material, groups, Length.of(pictures, self._config), None)

@@ -7,7 +7,7 @@ tutorial (alpha not above rank ...) are not here but in `advisor.checks`: an imp
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -22,6 +22,9 @@ KeyValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*=\S+$")]
 """`name=value` without blanks, as kohya's argument lists have it."""
 
 Dtype = Literal["float32", "float16", "bfloat16"]
+QuantisedDtype = Literal["int8", "nf4"]
+QUANTISED: tuple[QuantisedDtype, ...] = get_args(QuantisedDtype)
+"""Fewer bits than are computed with, in which our trainer can keep the denoiser, the more first."""
 AdapterKind = Literal["lora", "locon", "loha", "lokr", "dora"]
 OptimizerName = Literal[
     "adamw", "adamw8bit", "adafactor", "prodigy", "lion", "came", "schedule_free_adamw"
@@ -235,7 +238,7 @@ class MemoryConfig(Settings):
     """The class of card that the plan starts from."""
     compute_dtype: Dtype = "float32"
     """What the step computes in."""
-    base_dtype: Literal["float32", "float16", "bfloat16", "int8", "nf4"] = "float32"
+    base_dtype: Literal[Dtype, QuantisedDtype] = "float32"
     """What the base model's weights are kept in."""
     gradient_checkpointing: bool = False
     """Compute activations a second time instead of keeping them."""
@@ -243,6 +246,11 @@ class MemoryConfig(Settings):
     """Encode each picture once, before training."""
     cache_text: bool = False
     """Encode each caption once, before training; only where the text encoder is not trained."""
+
+    @property
+    def quantised(self) -> QuantisedDtype | None:
+        """What the denoiser's layers are kept in, where that is less than the compute dtype."""
+        return next((dtype for dtype in QUANTISED if dtype == self.base_dtype), None)
 
 
 class MachineConfig(Settings):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from advisor.config import ModelConfig
+from advisor.config import ModelConfig, QuantisedDtype
 from advisor.errors import ModelError
 from advisor.identify import identify
 from trainer.families import FAMILIES
@@ -16,9 +16,17 @@ __all__ = ["BaseModel", "Conditioning", "TrainerFamily", "load_base_model"]
 
 
 def load_base_model(
-    model: ModelConfig, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device
+    model: ModelConfig,
+    *,
+    dtype: torch.dtype,
+    vae_dtype: torch.dtype,
+    device: torch.device,
+    quantised: QuantisedDtype | None = None,
 ) -> BaseModel:
     """The model that `model` names, its weights in `dtype` on `device`, frozen.
+
+    Args:
+        quantised: what the denoiser's layers are kept in instead, computing in `dtype`.
 
     Raises:
         ModelError: the file cannot be read, is of a family that is not trained here, or a weight is missing or
@@ -32,4 +40,6 @@ def load_base_model(
         raise ModelError(f"{model.path} is no base model but: {identity.kind}; choose a checkpoint or diffusers folder")
     if identity.family != model.family:
         raise ModelError(f"{model.path} is of the family {identity.family}, not {model.family}: mend model.family")
-    return FAMILIES[model.family].load(model, identity, dtype=dtype, vae_dtype=vae_dtype, device=device)
+    return FAMILIES[model.family].load(
+        model, identity, dtype=dtype, vae_dtype=vae_dtype, device=device, quantised=quantised
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from advisor.config import QuantisedDtype
 from advisor.errors import ModelError
 from advisor.file_formats import convert_command
 from trainer.clip_text import text_root
@@ -40,8 +41,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def load_network(network: nn.Module, folder: Path, *, dtype: torch.dtype, device: torch.device) -> None:
+def load_network(
+    network: nn.Module,
+    folder: Path,
+    *,
+    dtype: torch.dtype,
+    device: torch.device,
+    quantised: QuantisedDtype | None = None,
+) -> None:
     """Fill a network built on `meta` from its subfolder.
+
+    Args:
+        quantised: what its layers are kept in.
 
     Raises:
         ModelError: there is no .safetensors file, or a weight is missing, unexpected or of another shape.
@@ -50,7 +61,7 @@ def load_network(network: nn.Module, folder: Path, *, dtype: torch.dtype, device
         names = {key: _file_name(key, weights.names) for key in network.state_dict()}
         rest = weights.names - set(names.values())
         refuse_unexpected([name for name in rest if not LEFTOVERS.search(name)], folder)
-        fill(network, same_names(names), weights, dtype=dtype, device=device)
+        fill(network, same_names(names), weights, dtype=dtype, device=device, quantised=quantised)
 
 
 def load_text_encoder(text_encoder: nn.Module, folder: Path, *, dtype: torch.dtype, device: torch.device) -> None:

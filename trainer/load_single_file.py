@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from advisor.config import QuantisedDtype
 from advisor.families.structure import Structure, UNetStructure, VaeStructure
 from trainer.clip_text import text_root
 from trainer.ldm_keys import unet_key, vae_key
@@ -68,11 +69,13 @@ def load_single_file(
     vae_dtype: torch.dtype,
     device: torch.device,
     with_vae: bool = True,
+    quantised: QuantisedDtype | None = None,
 ) -> tuple[str, ...]:
     """Fill the networks from the file; returns what the user should hear of it.
 
     Args:
         with_vae: the file's VAE is wanted; otherwise its weights are passed over.
+        quantised: what the U-Net's layers are kept in.
 
     Raises:
         ModelError: a weight is missing, unexpected or of another shape.
@@ -90,7 +93,8 @@ def load_single_file(
         notes = _leftovers(weights, used, structure, layout, with_vae=with_vae)
         refuse_missing([name for name in used if name not in weights.names], path)
         for network, sources, network_dtype in parts:
-            fill(network, sources, weights, dtype=network_dtype, device=device)
+            packed = quantised if network is networks.unet else None
+            fill(network, sources, weights, dtype=network_dtype, device=device, quantised=packed)
     for text_encoder in networks.text_encoders:
         fill_positions(text_encoder, device)
     return notes

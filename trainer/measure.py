@@ -19,7 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from advisor.buckets import Size
-from advisor.config import TrainingConfig, parse_config
+from advisor.config import QUANTISED, TrainingConfig, parse_config
 from advisor.families import family as family_facts
 from advisor.families.structure import Structure
 from advisor.memory import OPTIMIZER_BYTES
@@ -31,6 +31,7 @@ from trainer.families.family import BaseModel, Conditioning
 from trainer.live_bytes import Kind, LiveBytes, Operations
 from trainer.network import Network
 from trainer.optimizer import Part, make_optimizer, trained_groups
+from trainer.quantised_layers import quantise
 from trainer.step import Batch, sample_losses
 from trainer.texts import CHUNK_TOKENS
 
@@ -163,7 +164,10 @@ class Simulation:
     def _base(self, live: LiveBytes) -> BaseModel:
         with live.counting_as("base"):
             dtype = DTYPES[self._config.memory.compute_dtype]
-            return self._family.build(self._structure, dtype=dtype, vae_dtype=VAE_DTYPE, device=CPU)
+            base = self._family.build(self._structure, dtype=dtype, vae_dtype=VAE_DTYPE, device=CPU)
+            if self._config.memory.quantised is not None:
+                quantise(base.denoiser, self._config.memory.quantised)
+            return base
 
     def _network(self, base: BaseModel, live: LiveBytes) -> Network:
         config = self._config
@@ -225,12 +229,14 @@ def measured_config(
     text: str = "trained",
     checkpointing: bool = False,
     dtype: str = "bfloat16",
+    base_dtype: str | None = None,
     **settings: Any,
 ) -> TrainingConfig:
     """A configuration for measuring.
 
     Args:
         text: `trained`; `encoded` in each step; `cached`.
+        base_dtype: what the denoiser is kept in; None: `dtype`.
         settings: further ones by group.
     """
     return parse_config(
@@ -244,7 +250,7 @@ def measured_config(
             "memory": {
                 "gradient_checkpointing": checkpointing,
                 "compute_dtype": dtype,
-                "base_dtype": dtype,
+                "base_dtype": base_dtype or dtype,
                 "cache_text": text == "cached",
             },
             "saving": {"name": "measured"},
@@ -262,6 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text=given.text,
         checkpointing=given.checkpointing,
         dtype=given.dtype,
+        base_dtype=given.base_dtype,
         schedule={"gradient_accumulation": given.accumulation},
         network={"conv_rank": given.conv_rank, "kind": "locon" if given.conv_rank else "lora"},
     )
@@ -298,6 +305,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--conv-rank", type=int, default=0, help="above 0: a LoCon")
     parser.add_argument("--text", choices=("trained", "encoded", "cached"), default="trained")
     parser.add_argument("--dtype", choices=sorted(DTYPES), default="bfloat16")
+    parser.add_argument("--base-dtype", choices=QUANTISED, help="what the denoiser is kept in")
     parser.add_argument("--checkpointing", action="store_true")
     parser.add_argument("--json", action="store_true")
     return parser

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from advisor.checks import copy_error
 from advisor.config import TrainingConfig
 from advisor.errors import ConfigError, ConfigErrors
-
-LATER = "this version's own trainer cannot do that yet"
 
 WITHOUT_DROPOUT = ("dora", "loha", "lokr")
 """Kinds that have no rank-wide intermediate whose elements could be left out; LyCORIS passes over it for them."""
@@ -21,9 +20,8 @@ def check_supported(config: TrainingConfig) -> None:
     if config.network.kind in WITHOUT_DROPOUT and config.network.dropout > 0:
         mend = f"{config.network.kind} has network.rank_dropout and network.module_dropout only: 0"
         errors.append(ConfigError("network.dropout", config.network.dropout, mend))
-    if config.memory.base_dtype in ("int8", "nf4"):
-        mend = f"{LATER}: {config.memory.compute_dtype}"
-        errors.append(ConfigError("memory.base_dtype", config.memory.base_dtype, mend))
+    if (error := copy_error(config)) is not None:
+        errors.append(error)
     if config.loss.min_timestep >= config.loss.max_timestep:
         mend = f"it must be below loss.max_timestep, which is {config.loss.max_timestep}"
         errors.append(ConfigError("loss.min_timestep", config.loss.min_timestep, mend))

@@ -11,9 +11,11 @@ from typing import BinaryIO
 import torch
 from torch import Tensor, nn
 
+from advisor.config import QuantisedDtype
 from advisor.errors import ModelError
 from advisor.read_header import TensorInfo, read_header
 from trainer.clip_text import text_root
+from trainer.quantised_layers import layers_to_quantise, quantise_layer
 
 SHOWN = 5
 """How many names a message holds."""
@@ -112,18 +114,34 @@ def open_weights(paths: Sequence[Path], where: Path) -> Iterator[Weights]:
         raise ModelError(f"{where} cannot be read: {error}; copy or download it anew") from error
 
 
-def fill(network: nn.Module, sources: Sources, weights: Weights, *, dtype: torch.dtype, device: torch.device) -> None:
+def fill(
+    network: nn.Module,
+    sources: Sources,
+    weights: Weights,
+    *,
+    dtype: torch.dtype,
+    device: torch.device,
+    quantised: QuantisedDtype | None = None,
+) -> None:
     """Give a network built on `meta` its weights and freeze it.
+
+    Args:
+        quantised: what its layers are kept in; each is packed as it is read, so that there is never more than one of
+            them whole.
 
     Raises:
         ModelError: weights are missing or of another shape; they are named.
     """
     refuse_missing([one.name for one in sources.values() if one.name not in weights.names], weights.where)
     state = {}
+    packed = {} if quantised is None else {f"{path}.weight": path for path in layers_to_quantise(network)}
     for own, parameter in network.state_dict().items():
         source = sources[own]
-        tensor = source.of(weights.tensor(source.name))
-        state[own] = _fitted(tensor, parameter.shape, source.name, weights.where).to(device=device, dtype=dtype)
+        tensor = _fitted(source.of(weights.tensor(source.name)), parameter.shape, source.name, weights.where)
+        if quantised is not None and own in packed:
+            quantise_layer(network, packed[own], tensor.to(device), quantised, dtype)
+        else:
+            state[own] = tensor.to(device=device, dtype=dtype)
     network.load_state_dict(state, assign=True)
     network.requires_grad_(False)
     network.eval()

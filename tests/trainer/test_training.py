@@ -513,13 +513,13 @@ def test_a_plan_for_a_card_is_refused_without_one_unless_the_processor_is_asked_
     assert metadata(tmp_path / "model" / "tok.safetensors")["ss_mixed_precision"] == "no"
 
 
-def test_what_is_not_built_yet_is_refused_by_name_all_at_once(material: Path, tmp_path: Path) -> None:
-    config = make_config(material, memory__base_dtype="int8", network__kind="loha", network__dropout=0.1)
+def test_what_is_not_built_yet_is_refused_by_name(material: Path, tmp_path: Path) -> None:
+    config = make_config(material, network__kind="loha", network__dropout=0.1)
 
     with pytest.raises(ConfigErrors) as refused:
         train(tmp_path, config)
 
-    assert {error.path for error in refused.value.errors} == {"memory.base_dtype", "network.dropout"}
+    assert {error.path for error in refused.value.errors} == {"network.dropout"}
 
 
 def test_a_folder_without_pictures_is_the_users_error(tmp_path: Path) -> None:

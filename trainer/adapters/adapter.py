@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from advisor.adapters import AdapterPlan
+from trainer.frozen_weight import frozen_weight
 
 Layer = nn.Linear | nn.Conv2d
 
@@ -30,19 +31,6 @@ class Dropouts:
     def any(self) -> bool:
         """Whether anything is left out at all."""
         return max(self.inner, self.ranks, self.adapters) > 0
-
-
-@dataclass(frozen=True)
-class ConvShape:
-    """How a convolution walks over its input."""
-
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] = (0, 0)
-
-    @classmethod
-    def of(cls, layer: nn.Conv2d) -> ConvShape:
-        """A layer's."""
-        return cls(_pair(layer.stride), _pair(layer.padding))
 
 
 class Adapter(nn.Module, ABC):
@@ -67,10 +55,11 @@ class Adapter(nn.Module, ABC):
         self.dropouts = dropouts
         self._step_seed = 0
         self._skipped = False
+        device = frozen_weight(layer).device
         for own, suffix in self.names.items():
             if suffix in plan.shapes:
                 values = self.first_values(own, plan.shapes[suffix], generator)
-                self.register_parameter(own, nn.Parameter(values.to(layer.weight.device)))
+                self.register_parameter(own, nn.Parameter(values.to(device)))
 
     @abstractmethod
     def first_values(self, own: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
@@ -167,23 +156,6 @@ def product_square(first: Tensor, second: Tensor) -> Tensor:
     return ((first.t() @ first) * (second @ second.t())).sum()
 
 
-def conv_backward(
-    grad: Tensor, x: Tensor, weight: Tensor, shape: ConvShape, wanted: tuple[bool, bool]
-) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients of a convolution's input and weight, each if wanted."""
-    input_grad, weight_grad, _ = torch.ops.aten.convolution_backward(
-        grad, x, weight, None, shape.stride, shape.padding, (1, 1), False, (0, 0), 1, (*wanted, False)
-    )
-    return input_grad, weight_grad
-
-
 def flat(tensor: Tensor) -> Tensor:
     """[..., I] as [T, I]."""
     return tensor.reshape(-1, tensor.shape[-1])
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    """Stride or padding of a convolution; a padding given in words is none of ours."""
-    assert not isinstance(value, str), value
-    first, second = value
-    return first, second

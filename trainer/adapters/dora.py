@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from advisor.adapters import AdapterPlan
 from trainer.adapters.adapter import Dropouts, Layer, product_square, uniform
 from trainer.adapters.weight_adapter import WeightAdapter
+from trainer.frozen_weight import frozen_weight
 
 
 class DoraLayer(WeightAdapter):
@@ -31,8 +32,9 @@ class DoraLayer(WeightAdapter):
     def __init__(self, layer: Layer, plan: AdapterPlan, dropouts: Dropouts, generator: torch.Generator) -> None:
         """An adapter that changes nothing yet."""
         super().__init__(layer, plan, dropouts, generator)
-        wide = torch.promote_types(layer.weight.dtype, torch.float32)
-        squares = torch.linalg.vector_norm(layer.weight.detach().flatten(1), dim=1, dtype=wide).square()
+        weight = frozen_weight(layer).whole().detach()
+        wide = torch.promote_types(weight.dtype, torch.float32)
+        squares = torch.linalg.vector_norm(weight.flatten(1), dim=1, dtype=wide).square()
         self.register_buffer("squares", squares, persistent=False)
         with torch.no_grad():
             self.magnitude.copy_(squares.sqrt().view(self.magnitude.shape))

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from trainer.adapters.adapter import Adapter, ConvShape, conv_backward, flat, product_square, uniform
+from trainer.adapters.adapter import Adapter, flat, product_square, uniform
+from trainer.conv_shape import ConvShape, conv_backward
+from trainer.frozen_weight import FrozenWeight, frozen_weight
 
 
 class LoraLayer(Adapter):
@@ -41,11 +43,12 @@ class LoraLayer(Adapter):
         if self.is_off:
             return self.layer_alone(x)
         layer, scale = self.layer, self.multiplier * self.scale
+        weight = frozen_weight(layer)
         mask = self._mask(x) if self.training and self.dropouts.any else None
         if isinstance(layer, nn.Conv2d):
             shape = ConvShape.of(layer)
-            return _LoraConv.apply(x, layer.weight, layer.bias, self.down, self.up, mask, scale, shape)  # type: ignore[no-untyped-call, no-any-return]
-        return _LoraLinear.apply(x, layer.weight, layer.bias, self.down, self.up, mask, scale)  # type: ignore[no-untyped-call, no-any-return]
+            return _LoraConv.apply(x, weight, layer.bias, self.down, self.up, mask, scale, shape)  # type: ignore[no-untyped-call, no-any-return]
+        return _LoraLinear.apply(x, weight, layer.bias, self.down, self.up, mask, scale)  # type: ignore[no-untyped-call, no-any-return]
 
     def _mask(self, x: Tensor) -> Tensor | None:
         """What the rank-wide intermediate is multiplied by; drawn from the step's seed."""
@@ -80,26 +83,26 @@ class _LoraLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, mask: Tensor | None,
-        scale: float,
+        ctx: Any, x: Tensor, weight: FrozenWeight, bias: Tensor | None, down: Tensor, up: Tensor,
+        mask: Tensor | None, scale: float,
     ) -> Tensor:  # fmt: skip
-        ctx.save_for_backward(x, weight, down, up, mask)
-        ctx.scale = scale
+        ctx.save_for_backward(x, down, up, mask, *weight.tensors)
+        ctx.scale, ctx.unpack = scale, weight.unpack
         inner = _masked(functional.linear(x, down.to(x.dtype)), mask)
-        out = functional.linear(x, weight, bias)
+        out = functional.linear(x, weight.whole(), bias)
         flat(out).addmm_(flat(inner), up.to(x.dtype).t(), alpha=scale)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, down, up, mask = ctx.saved_tensors
+        x, down, up, mask, *kept = ctx.saved_tensors
         low_down, flat_grad = down.to(x.dtype), flat(grad)
         inner_grad = (flat_grad @ up.to(x.dtype)).mul_(ctx.scale)
         inner_grad = flat(_masked(inner_grad.view(*x.shape[:-1], -1), mask))
         x_grad = down_grad = up_grad = None
         if ctx.needs_input_grad[0]:
-            x_grad = (flat_grad @ weight).addmm_(inner_grad, low_down).view(x.shape)
+            x_grad = (flat_grad @ ctx.unpack(*kept)).addmm_(inner_grad, low_down).view(x.shape)
         if ctx.needs_input_grad[3]:
             down_grad = (inner_grad.t() @ flat(x)).to(down.dtype)
         if ctx.needs_input_grad[4]:
@@ -113,19 +116,19 @@ class _LoraConv(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, mask: Tensor | None,
-        scale: float, shape: ConvShape,
+        ctx: Any, x: Tensor, weight: FrozenWeight, bias: Tensor | None, down: Tensor, up: Tensor,
+        mask: Tensor | None, scale: float, shape: ConvShape,
     ) -> Tensor:  # fmt: skip
-        ctx.save_for_backward(x, weight, down, up, mask)
-        ctx.scale, ctx.shape = scale, shape
+        ctx.save_for_backward(x, down, up, mask, *weight.tensors)
+        ctx.scale, ctx.shape, ctx.unpack = scale, shape, weight.unpack
         inner = _masked(functional.conv2d(x, down.to(x.dtype), None, shape.stride, shape.padding), mask)
-        out = functional.conv2d(x, weight, bias, shape.stride, shape.padding)
+        out = functional.conv2d(x, weight.whole(), bias, shape.stride, shape.padding)
         return out.add_(functional.conv2d(inner, up.to(x.dtype)), alpha=scale)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, down, up, mask = ctx.saved_tensors
+        x, down, up, mask, *kept = ctx.saved_tensors
         low_down, low_up = down.to(x.dtype), up.to(x.dtype)
         scaled = grad * ctx.scale
         need_x, need_down, need_up = (ctx.needs_input_grad[index] for index in (0, 3, 4))
@@ -136,7 +139,7 @@ class _LoraConv(torch.autograd.Function):
         inner_grad = _masked(functional.conv2d(scaled, low_up.transpose(0, 1)), mask)
         x_grad, down_grad = conv_backward(inner_grad, x, low_down, ctx.shape, (need_x, need_down))
         if x_grad is not None:
-            x_grad = x_grad.add_(conv_backward(grad, x, weight, ctx.shape, (True, False))[0])  # type: ignore[arg-type]
+            x_grad = x_grad.add_(conv_backward(grad, x, ctx.unpack(*kept), ctx.shape, (True, False))[0])  # type: ignore[arg-type]
         return (
             x_grad, None, None, _cast(down_grad, down.dtype), _cast(up_grad, up.dtype), None, None, None
         )  # fmt: skip

@@ -19,7 +19,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from trainer.adapters.adapter import Adapter, ConvShape, conv_backward, flat
+from trainer.adapters.adapter import Adapter, flat
+from trainer.conv_shape import ConvShape, conv_backward
+from trainer.frozen_weight import FrozenWeight, frozen_weight
 
 
 class WeightAdapter(Adapter):
@@ -38,18 +40,18 @@ class WeightAdapter(Adapter):
         """What layer and adapter give for `x` [B, ..., I] or [B, I, h, w]."""
         if self.is_off:
             return self.layer_alone(x)
-        layer = self.layer
+        layer, weight = self.layer, frozen_weight(self.layer)
         own = tuple(name for name, _ in self.named_parameters())
         shape = ConvShape.of(layer) if isinstance(layer, nn.Conv2d) else None
-        recipe = _Recipe(self, own, self._rows(layer.weight), self.multiplier, shape)
+        recipe = _Recipe(self, own, self._rows(weight.shape[0], x), self.multiplier, shape)
         factors = [getattr(self, name) for name in own]
-        return _Changed.apply(x, layer.weight, layer.bias, recipe, *factors)  # type: ignore[no-untyped-call, no-any-return]
+        return _Changed.apply(x, weight, layer.bias, recipe, *factors)  # type: ignore[no-untyped-call, no-any-return]
 
-    def _rows(self, weight: Tensor) -> Tensor | None:
+    def _rows(self, count: int, x: Tensor) -> Tensor | None:
         if not self.training or self.dropouts.ranks == 0:
             return None
-        drawn = torch.rand(weight.shape[0], 1, generator=self.dice(weight.device), device=weight.device)
-        return (drawn >= self.dropouts.ranks).to(weight.dtype)
+        drawn = torch.rand(count, 1, generator=self.dice(x.device), device=x.device)
+        return (drawn >= self.dropouts.ranks).to(x.dtype)
 
 
 @dataclass(frozen=True)
@@ -88,18 +90,24 @@ class _Changed(torch.autograd.Function):
     """A frozen layer with a change of its weight, made of trained factors."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, recipe: _Recipe, *factors: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight, *factors)
-        ctx.recipe = recipe
-        out = recipe.applied(x, weight, bias)
-        return out.add_(recipe.applied(x, recipe.change(weight, factors)))
+    def forward(
+        ctx: Any, x: Tensor, weight: FrozenWeight, bias: Tensor | None, recipe: _Recipe, *factors: Tensor
+    ) -> Tensor:
+        ctx.save_for_backward(x, *factors, *weight.tensors)
+        ctx.recipe, ctx.unpack = recipe, weight.unpack
+        whole = weight.whole()
+        out = recipe.applied(x, whole, bias)
+        return out.add_(recipe.applied(x, recipe.change(whole, factors)))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, *saved = ctx.saved_tensors
         recipe, wanted = ctx.recipe, ctx.needs_input_grad[4:]
-        factors = tuple(factor.detach().requires_grad_(want) for factor, want in zip(saved, wanted, strict=True))
+        x, *saved = ctx.saved_tensors
+        weight = ctx.unpack(*saved[len(wanted) :])
+        factors = tuple(
+            factor.detach().requires_grad_(want) for factor, want in zip(saved[: len(wanted)], wanted, strict=True)
+        )
         with torch.enable_grad():
             change = recipe.change(weight, factors)
         x_grad = recipe.input_grad(grad, x, weight + change.detach()) if ctx.needs_input_grad[0] else None

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from advisor.checkpoint import Identity, Prediction
-from advisor.config import ModelConfig
+from advisor.config import ModelConfig, QuantisedDtype
 from advisor.families.structure import LoraTarget, Structure
 from trainer.clip_text import text_root
 from trainer.tokenizer import Tokenizer
@@ -101,8 +101,12 @@ class TrainerFamily(Protocol):
         dtype: torch.dtype,
         vae_dtype: torch.dtype,
         device: torch.device,
+        quantised: QuantisedDtype | None = None,
     ) -> BaseModel:
         """The networks with the file's weights.
+
+        Args:
+            quantised: what the denoiser's layers are kept in (`trainer.quantised_layers`).
 
         Raises:
             ModelError: a weight is missing, unexpected or of another shape; it is named.

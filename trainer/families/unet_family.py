@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from advisor.checkpoint import Identity
-from advisor.config import ModelConfig
+from advisor.config import ModelConfig, QuantisedDtype
 from advisor.families.structure import LoraTarget, Structure, TextStructure
 from trainer.build import asset_config, build_text_encoder, build_unet, build_vae, building
 from trainer.clip_text import num_used_layers, text_states
@@ -67,6 +67,7 @@ class UNetFamily:
         dtype: torch.dtype,
         vae_dtype: torch.dtype,
         device: torch.device,
+        quantised: QuantisedDtype | None = None,
     ) -> BaseModel:
         """The networks with the file's weights."""
         assert identity.structure is not None
@@ -80,11 +81,11 @@ class UNetFamily:
             networks = Networks(base.denoiser, base.vae, base.text_encoders)
             notes = load_single_file(
                 networks, path, structure, self.layout, dtype=dtype, vae_dtype=vae_dtype, device=device,
-                with_vae=with_vae,
+                with_vae=with_vae, quantised=quantised,
             )  # fmt: skip
             tokenizers = tuple(self._clip_tokenizers(structure))
         else:
-            load_network(base.denoiser, folder / "unet", dtype=dtype, device=device)
+            load_network(base.denoiser, folder / "unet", dtype=dtype, device=device, quantised=quantised)
             for part, encoder in zip(self.text_parts, base.text_encoders, strict=True):
                 load_text_encoder(encoder, folder / part.encoder, dtype=dtype, device=device)
             if with_vae:

@@ -34,8 +34,8 @@ def preset_rows(plan: Plan) -> Iterator[Decision]:
             yield decision
 
 
-def render_preset(plan: Plan, title: str) -> str:
-    """The text of the file; `advisor.preset_file.read_preset` reads it back.
+def own_rows(plan: Plan) -> tuple[Decision, ...]:
+    """The same, where there are any.
 
     Raises:
         RunError: nothing differs from the rules.
@@ -43,7 +43,16 @@ def render_preset(plan: Plan, title: str) -> str:
     rows = tuple(preset_rows(plan))
     if not rows:
         raise RunError("the plan differs in nothing from the rules, so there is no preset to save: choose settings")
-    return render("preset.toml.j2", head=HEAD, title=title, rows=rows)
+    return rows
+
+
+def render_preset(plan: Plan, title: str) -> str:
+    """The text of the file; `advisor.preset_file.read_preset` reads it back.
+
+    Raises:
+        RunError: nothing differs from the rules.
+    """
+    return render("preset.toml.j2", head=HEAD, title=title, rows=own_rows(plan))
 
 
 def write_preset(file: Path, plan: Plan) -> None:

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from advisor.checkpoint import Identity
     from advisor.dataset import DatasetReport
     from advisor.hardware import Hardware
+    from advisor.preset_file import PresetFile
+
+
+def _no_preset(file: str) -> PresetFile:
+    from advisor.errors import RunError
+
+    raise RunError(f"the preset {file} cannot be read: check the path")
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,9 @@ class World:
     scan: Callable[[str], DatasetReport]
     identify: Callable[[str], Identity]
     probe: Callable[[], Hardware]
+    presets: Callable[[], tuple[str, ...]] = tuple
+    """The files of the user's own presets."""
+    preset: Callable[[str], PresetFile] = _no_preset
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from advisor.units import shown
 from wizard.flow import Talk
 from wizard.own_command import own_command
 from wizard.paths import given_path
+from wizard.preset_talk import Shelf, keep_as_preset
 from wizard.questions import BACK, Ask, Option, Question, Word
 from wizard.steps import checked_trigger
 
@@ -58,6 +59,8 @@ class Desk:
     """The interview came to its end."""
     exporters: Mapping[str, str]
     """Name to title of the trainers that are written for."""
+    shelf: Shelf
+    """Where presets are kept."""
 
 
 class Menu:
@@ -83,7 +86,7 @@ class Menu:
         self._show()
         actions: dict[str, Callable[[], bool]] = {
             "train": self._train, "save": self._save, "save_as": self._save_as, "change": self._change,
-            "all": self._show_all, "advice": self._switch_advice, "export": self._export,
+            "all": self._show_all, "advice": self._switch_advice, "preset": self._save_preset, "export": self._export,
         }  # fmt: skip
         while True:
             picked = self._ask(self._question())
@@ -102,8 +105,8 @@ class Menu:
         leaving = "Quit" if self._saved else "Quit (the answers are kept for next time)"
         options = (
             ("train", "Train now"), ("save", "Save"), ("save_as", "Save as ..."), ("change", "Change a setting"),
-            ("all", "Show all settings"), ("advice", f"Plan by {other}"), ("export", "Write it for another trainer"),
-            ("quit", leaving),
+            ("all", "Show all settings"), ("advice", f"Plan by {other}"),
+            ("preset", "Save my choices as a preset"), ("export", "Write it for another trainer"), ("quit", leaving),
         )  # fmt: skip
         return Question(
             "menu", "What now?", "choice", options=tuple(Option(*option) for option in options),
@@ -166,6 +169,10 @@ class Menu:
         self._run = self._saved = run
         self._desk.forget()
         self._ask.tell(f"Saved in {run}\nTrain it any time with: {own_command('train', run)}")
+
+    def _save_preset(self) -> bool:
+        keep_as_preset(self._plan, self._ask, self._desk.shelf)
+        return False
 
     def _train(self) -> bool:
         self._desk.train(self._saved_run())

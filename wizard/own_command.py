@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+import sys
 from pathlib import Path
 
 COMMAND_VARIABLE = "LORACLE_COMMAND"
@@ -12,8 +15,15 @@ COMMAND_VARIABLE = "LORACLE_COMMAND"
 def own_command(*arguments: str | Path) -> str:
     """The command line to type, paths quoted: `loracle train "my run"`, or `python3 start.py train "my run"`."""
     words = [os.environ.get(COMMAND_VARIABLE, "") or "loracle"]
-    words += [f'"{argument}"' if isinstance(argument, Path) else argument for argument in arguments]
+    words += [quoted(str(argument)) if isinstance(argument, Path) else argument for argument in arguments]
     return " ".join(words)
+
+
+def quoted(path: str) -> str:
+    """In quotes that every shell takes; with signs that shells look at within these, in those of this system's own."""
+    if not re.search(r'[$`"!\\]' if sys.platform != "win32" else r"[$`]", path):
+        return f'"{path}"'
+    return shlex.quote(path) if sys.platform != "win32" else "'" + path.replace("'", "''") + "'"
 
 
 def as_typed(message: str) -> str:

@@ -136,6 +136,19 @@ def _ask_generation(talk: Talk, world: World) -> Question | None:  # noqa: ARG00
     return q.GENERATION if talk.said.get("machine") == "other" else None
 
 
+def _ask_preset(talk: Talk, world: World) -> Question | None:
+    from wizard.preset_talk import start_question
+
+    return None if "preset" in talk.said else start_question(world.presets())
+
+
+def _take_preset(talk: Talk, world: World, answer: str) -> tuple[Talk, str]:
+    from wizard.preset_talk import RULES_ALONE, preset_text
+
+    told = "" if answer == RULES_ALONE else preset_text(world.preset(answer))
+    return talk.saying("preset", answer), told
+
+
 def _kept(talk: Talk, key: str, answer: str) -> tuple[Talk, str]:
     return talk.saying(key, answer), ""
 
@@ -151,8 +164,9 @@ STEPS: tuple[Step, ...] = (
     Step("machine", _ask_machine, lambda talk, _world, answer: _kept(talk, "machine", answer)),
     Step("vram", _ask_vram, _take_vram),
     Step("generation", _ask_generation, lambda talk, _world, answer: _kept(talk, "generation", answer)),
+    Step("preset", _ask_preset, _take_preset),
 )
-"""In the order a person thinks: what, from which pictures, on which model, by which name, on which machine."""
+"""In the order a person thinks: what, from which pictures, on which model, by which name, where, and from what."""
 
 
 def facts_of(talk: Talk, world: World, said_of_machine: Machine) -> Facts:
@@ -160,6 +174,7 @@ def facts_of(talk: Talk, world: World, said_of_machine: Machine) -> Facts:
 
     Raises:
         HardwareError: the machine cannot be as it was said.
+        LoraError: the preset cannot be read any more.
     """
     from advisor.answers import Answers
     from advisor.facts import Facts
@@ -178,7 +193,11 @@ def facts_of(talk: Talk, world: World, said_of_machine: Machine) -> Facts:
         use_cpu=talk.said.get("machine") == "cpu" or hardware.main_gpu is None,
         settings={**chosen, **talk.settings},
     )
-    return Facts(hardware, talk.report, talk.identity, answers)
+    from wizard.preset_talk import RULES_ALONE
+
+    file = talk.said.get("preset", RULES_ALONE)
+    preset = None if file == RULES_ALONE else world.preset(file)
+    return Facts(hardware, talk.report, talk.identity, answers, preset)
 
 
 def machine_of(talk: Talk, said: Machine) -> Machine:

@@ -41,8 +41,11 @@ def is_essential(decision: Decision, plan: Plan) -> bool:
         return bool(decision.value)
     if decision.path == "dataset.repeats" and plan.config.dataset.folders:
         return False
-    return decision.path in ESSENTIAL or (decision.origin == "answer" and decision.path not in SAID)
+    return decision.path in ESSENTIAL or (decision.origin in CHOSEN and decision.path not in SAID)
 
+
+CHOSEN = ("answer", "preset")
+"""What the user chose, now or in a preset."""
 
 FOLDERS = "dataset.folders"
 """Repeats by folder; where there are any they say more than `dataset.repeats`."""
@@ -71,7 +74,7 @@ def settings_table(decisions: Iterable[Decision]) -> Table:
         if here != group:
             table.add_row(Text(here, style="cyan"), "", "")
             group = here
-        mark = "*" if decision.origin == "answer" and decision.path != FOLDERS else " "
+        mark = "*" if decision.origin in CHOSEN and decision.path != FOLDERS else " "
         table.add_row(f"{mark} {name}", Text(value_text(decision)), Text(decision.reason))
     return table
 

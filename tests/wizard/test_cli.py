@@ -203,6 +203,22 @@ def test_a_preset_file_is_heeded(loracle: Loracle, inputs: dict[str, Path], tmp_
     assert json.loads(out)["config"]["network"]["rank"] == 8
 
 
+def test_a_preset_is_saved_with_how_to_use_it_and_never_over_another(
+    loracle: Loracle, inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    chosen = plan(inputs, "--set", "network.rank=48", "--save-preset", "my dolls.toml")
+
+    code, _, err = loracle(*chosen)
+
+    assert code == 0
+    assert '--preset "my dolls.toml"' in err
+    saved = (tmp_path / "my dolls.toml").read_text("utf-8")
+    code, _, err = loracle(*chosen)
+    assert code == 2
+    assert "exists already" in err
+    assert (tmp_path / "my dolls.toml").read_text("utf-8") == saved
+
+
 def test_identify_tells_what_a_file_is(loracle: Loracle, inputs: dict[str, Path]) -> None:
     code, out, _ = loracle("identify", inputs["model"], "--json")
 

@@ -10,10 +10,12 @@ from advisor.errors import OutOfMemory, RunError
 from advisor.facts import Facts
 from advisor.plan import Plan
 from advisor.planner import make_plan
+from templates.preset import own_rows
 from tests.wizard.scripted import HAPPY, Answer, ScriptedAsk, default, make_world
 from wizard.flow import Interview, Talk
 from wizard.machine import Machine
 from wizard.menu import Desk, Exported, Menu, fixed_values, typed
+from wizard.preset_talk import Shelf
 from wizard.questions import BACK
 from wizard.steps import STEPS, facts_of
 
@@ -31,6 +33,11 @@ class Done:
     kept: list[Talk] = field(default_factory=list)
     forgotten: int = 0
     views: list[bool] = field(default_factory=list)
+    presets: list[Path] = field(default_factory=list)
+
+    def keep_preset(self, file: Path, plan: Plan) -> tuple[str, ...]:
+        self.presets.append(file)
+        return tuple(row.path for row in own_rows(plan))
 
 
 def make_desk(done: Done, **changes: Any) -> Desk:
@@ -57,6 +64,7 @@ def make_desk(done: Done, **changes: Any) -> Desk:
         keep=done.kept.append,
         forget=forget,
         exporters={"kohya-gui": "kohya_ss GUI"},
+        shelf=Shelf(lambda name: Path("/presets") / f"{name}.toml", done.keep_preset),
     )
     return replace(desk, **changes)
 
@@ -191,6 +199,22 @@ def test_export_saves_and_tells_how_to_start() -> None:
     assert done.exported == [("kohya-gui", Path("/runs/mira"))]
     assert "No place for flip." in ask.heard
     assert "Open it there." in ask.heard
+
+
+def test_choices_are_kept_as_a_preset_by_the_name_that_is_asked_for() -> None:
+    _, done, ask, _ = go("change", "network.rank", "48", "preset", "small dolls", "quit")
+
+    assert done.presets == [Path("/presets/small dolls.toml")]
+    assert "1 setting (network.rank)" in ask.heard
+    assert f'--preset "{Path("/presets/small dolls.toml")}"' in ask.heard
+
+
+def test_without_a_choice_there_is_no_preset_and_no_name_is_asked_for() -> None:
+    _, done, ask, _ = go("preset", "quit")
+
+    assert done.presets == []
+    assert ask.keys == ["menu", "menu"]
+    assert "there is no preset to save" in ask.heard
 
 
 def test_back_leads_to_the_questions() -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.factories import make_hardware
-from tests.wizard.scripted import HAPPY, Answer, Interrupt, ScriptedAsk, make_world
+from advisor.errors import RunError
+from advisor.preset_file import read_preset
+from tests.factories import make_hardware, make_plan_for
+from tests.wizard.scripted import HAPPY, Answer, Interrupt, ScriptedAsk, default, make_world
 from tests.wizard.test_menu import Done, make_desk
 from wizard.commands.new import converse
+from wizard.flow import World
 from wizard.machine import Machine
+from wizard.preset_folder import PresetFolder
 from wizard.questions import BACK
 from wizard.request import Request
 from wizard.session import Session
@@ -113,3 +118,44 @@ def test_a_processor_is_planned_for_after_a_yes(tmp_path: Path) -> None:
     _, done = talk(tmp_path, *HAPPY[:6], "cpu", "save", "quit", world=make_world(hardware=make_hardware(None)))
 
     assert done.saved[0][1].config.memory.preset == "cpu"
+
+
+def preset_world(folder: Path) -> World:
+    presets = PresetFolder(folder)
+    presets.save(presets.file("dolls"), make_plan_for(settings={"network.rank": "48"}))
+    files = tuple(map(str, presets.files()))
+    return replace(make_world(), presets=lambda: files, preset=lambda file: read_preset(Path(file)))
+
+
+def test_a_preset_of_ones_own_is_picked_and_answers_beat_it(tmp_path: Path) -> None:
+    world = preset_world(tmp_path)
+    file = world.presets()[0]
+
+    ask, done = talk(tmp_path, *HAPPY, file, "save", "change", "network.rank", "64", "save", "quit", world=world)
+
+    assert ask.keys[-7:] == ["preset", "menu", "menu", "setting", "network.rank", "menu", "menu"]
+    assert "dolls sets network.rank = 48" in ask.heard
+    first, second = (plan for _, plan in done.saved)
+    assert (first.config.network.rank, first.by_path["network.rank"].origin) == (48, "preset")
+    assert (second.config.network.rank, second.by_path["network.rank"].origin) == (64, "answer")
+
+
+def test_the_rules_alone_are_taken_where_no_preset_is_wanted(tmp_path: Path) -> None:
+    _, done = talk(tmp_path, *HAPPY, default, "save", "quit", world=preset_world(tmp_path))
+
+    assert done.saved[0][1].config.network.rank == 32
+
+
+def test_a_preset_of_the_command_line_is_not_asked_for(tmp_path: Path) -> None:
+    world = preset_world(tmp_path)
+    request = Request(preset=Path(world.presets()[0]))
+
+    ask, done = talk(tmp_path, *HAPPY, "save", "quit", world=world, request=request)
+
+    assert "preset" not in ask.keys
+    assert done.saved[0][1].config.network.rank == 48
+
+
+def test_a_preset_of_the_command_line_that_is_not_there_is_told_before_the_first_question(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="cannot be read"):
+        talk(tmp_path, request=Request(preset=tmp_path / "none.toml"))

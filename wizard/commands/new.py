@@ -22,8 +22,8 @@ from wizard.steps import STEPS, facts_of
 if TYPE_CHECKING:
     from advisor.checkpoint import Identity
     from advisor.dataset import DatasetReport
-    from advisor.facts import Facts
     from advisor.hardware import Hardware
+    from advisor.preset_file import PresetFile
     from wizard.machine import Machine
     from wizard.menu import Desk, Exported
     from wizard.request import Request
@@ -89,8 +89,6 @@ def converse(
 
     machine = request.machine if request else Machine()
     made = (desk or _real_desk)(machine, session, world)
-    if request is not None and request.preset is not None:
-        made = _with_preset(made, request.preset)
     while True:
         try:
             menu = Menu(talk, ask, made, run)
@@ -114,8 +112,19 @@ def _beginning(kept: Kept, request: Request | None) -> tuple[Talk, dict[str, str
         settings |= chosen_settings(request.settings)
         given = request.given()
     start = Talk(settings=settings)
+    if request is not None and request.preset is not None:
+        start = start.saying("preset", _readable_preset(request.preset))
     advice = given.pop("advice", None) or kept.answers.get("advice")
     return (start.saying("advice", advice) if advice else start), given
+
+
+def _readable_preset(file: Path) -> str:
+    """The path from the root on of a preset that is told about before the first question if it cannot be read."""
+    from wizard.paths import absolute_path
+
+    found = absolute_path(str(file))
+    _preset(str(found))
+    return str(found)
 
 
 def _mended(interview: Interview, talk: Talk, ask: Ask) -> Talk:
@@ -156,7 +165,19 @@ class _Keeping:
 
 def real_world() -> World:
     """This machine's files, looked at whenever they are named, and its hardware, looked at once."""
-    return World(scan=_scan, identify=_identify, probe=cache(_probe))
+    return World(scan=_scan, identify=_identify, probe=cache(_probe), presets=_presets, preset=_preset)
+
+
+def _presets() -> tuple[str, ...]:
+    from wizard.preset_folder import PresetFolder
+
+    return tuple(map(str, PresetFolder().files()))
+
+
+def _preset(file: str) -> PresetFile:
+    from advisor.preset_file import read_preset
+
+    return read_preset(Path(file))
 
 
 def _scan(answer: str) -> DatasetReport:
@@ -197,8 +218,11 @@ def _real_desk(machine: Machine, session: Session, world: World) -> Desk:
     from templates.run_folder import has_trained, next_free_run, write_run
     from wizard.commands.train import train
     from wizard.menu import Desk
+    from wizard.preset_folder import PresetFolder
+    from wizard.preset_talk import Shelf
     from wizard.views import plan_view
 
+    presets = PresetFolder()
     return Desk(
         facts=lambda talk: facts_of(talk, world, machine),
         plan=make_plan,
@@ -211,6 +235,7 @@ def _real_desk(machine: Machine, session: Session, world: World) -> Desk:
         keep=lambda talk: session.keep(Kept(dict(talk.said), dict(talk.settings))),
         forget=session.forget,
         exporters={exporter.name: exporter.title for exporter in EXPORTERS.values()},
+        shelf=Shelf(presets.file, presets.save),
     )
 
 
@@ -221,14 +246,3 @@ def _export(name: str, run: Path) -> Exported:
 
     written = EXPORTERS[name].write(read_config(run), run=run.absolute(), out=None)
     return Exported(written.paths, written.notes, written.how_to_start)
-
-
-def _with_preset(desk: Desk, path: Path) -> Desk:
-    from advisor.preset_file import read_preset
-
-    preset, facts = read_preset(path), desk.facts
-
-    def with_preset(talk: Talk) -> Facts:
-        return replace(facts(talk), preset=preset)
-
-    return replace(desk, facts=with_preset)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wizard.output import print_json, say, show
+from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
 from wizard.request import Request, facts_of_request
 
@@ -21,6 +21,8 @@ def plan(request: Request, *, out: Path | None = None, save_preset: Path | None 
     from advisor.probe import probe_hardware
     from advisor.scan import scan
 
+    if save_preset is not None:
+        _may_write(save_preset, may_ask=is_terminal() and not as_json)
     facts = facts_of_request(
         request, scan=scan, identify=identify, probe=lambda: probe_hardware(out or Path.cwd())
     )  # fmt: skip
@@ -31,13 +33,30 @@ def plan(request: Request, *, out: Path | None = None, save_preset: Path | None 
         write_run(out, facts, made)
         say(f"Written to {out}; train it with: {own_command('train', out)}")
     if save_preset is not None:
-        from templates.preset import write_preset
+        from templates.preset import own_rows, write_preset
+        from wizard.preset_talk import saved_text
 
         write_preset(save_preset, made)
-        say(f"What differs from the rules is saved as {save_preset}; others may use it with --preset.")
+        say(saved_text(save_preset, tuple(row.path for row in own_rows(made))))
     if as_json:
         print_json(plan_document(facts, made))
         return
     from wizard.views import plan_view
 
     show(plan_view(facts, made))
+
+
+def _may_write(preset: Path, *, may_ask: bool) -> None:
+    """Whether the preset's file is free, or may be replaced."""
+    from advisor.errors import RunError
+
+    if not preset.exists():
+        return
+    if may_ask:
+        from wizard.ask import TerminalAsk
+        from wizard.preset_talk import may_replace
+
+        if may_replace(preset, TerminalAsk(), no="No, write nothing"):
+            return
+        raise RunError("Nothing was written.")
+    raise RunError(f"the preset {preset} exists already: name another file, or remove that one")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from advisor.checks import FOUND_NOT_CHOSEN
@@ -52,7 +54,8 @@ def render_preset(plan: Plan, title: str) -> str:
     Raises:
         RunError: nothing differs from the rules.
     """
-    return render("preset.toml.j2", head=HEAD, title=title, rows=own_rows(plan))
+    rows = [replace(row, reason=re.sub("^you chose it", "chosen", row.reason)) for row in own_rows(plan)]
+    return render("preset.toml.j2", head=HEAD, title=title, rows=rows)
 
 
 def write_preset(file: Path, plan: Plan) -> None:

@@ -48,6 +48,8 @@ class Situation:
     """Paths of settings that the user chose."""
     base_dtypes: tuple[str, ...] = ()
     """Precisions under the compute dtype that the trainer can keep the base model in."""
+    has_8bit_optimizer: bool = False
+    """AdamW's 8-bit form works here."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,14 @@ class Rung:
         return f"{', '.join(changes)}: saves about {saved}; {self.price}"
 
 
-def next_rung(situation: Situation) -> Rung | None:
-    """The rung with the least harm, of those the one that saves most; None where only the user's choices are left."""
-    return next((rung for rung in rungs(situation) if not rung.locked), None)
+def next_rung(situation: Situation, *, most_harm: int | None = None) -> Rung | None:
+    """The rung with the least harm, of those the one that saves most; None where only the user's choices are left.
+
+    Args:
+        most_harm: none that does more.
+    """
+    found = next((rung for rung in rungs(situation) if not rung.locked), None)
+    return None if found is not None and most_harm is not None and found.harm > most_harm else found
 
 
 def locked_rungs(situation: Situation) -> tuple[Rung, ...]:
@@ -147,9 +154,16 @@ def _checkpointing(situation: Situation) -> Iterator[Rung]:
         yield Rung("checkpointing", 0, price, slower, {"memory.gradient_checkpointing": True})
 
 
+def _optimizer(situation: Situation) -> Iterator[Rung]:
+    optimizer = situation.config.optimizer
+    if situation.has_8bit_optimizer and optimizer.name == "adamw" and not optimizer.arguments:
+        price = "what AdamW remembers of earlier steps is dropped, so the next few dozen are rougher"
+        yield Rung("optimizer", 1, price, 1.0, {"optimizer.name": "adamw8bit"})
+
+
 def _base_dtype(situation: Situation) -> Iterator[Rung]:
     now = situation.config.memory.base_dtype
-    for harm, dtype in ((1, "int8"), (2, "nf4")):
+    for harm, dtype in ((2, "int8"), (3, "nf4")):
         if dtype in situation.base_dtypes and now not in ("nf4", dtype):
             price = f"{dtype} blurs the base model a little while training"
             yield Rung("base_dtype", harm, price, 1.2, {"memory.base_dtype": dtype})
@@ -160,11 +174,11 @@ def _resolution(situation: Situation) -> Iterator[Rung]:
     smaller = dataset.resolution_px - 64
     if smaller >= max(LEAST_RESOLUTION_SHARE * situation.planned_px, dataset.min_bucket_px, 64):
         slowdown = (smaller / dataset.resolution_px) ** 2
-        yield Rung("resolution", 3, "smaller pictures show less detail", slowdown, {"dataset.resolution_px": smaller})
+        yield Rung("resolution", 4, "smaller pictures show less detail", slowdown, {"dataset.resolution_px": smaller})
 
 
 OFFERS: tuple[Callable[[Situation], Iterator[Rung]], ...] = (
-    _smaller_parts, _checkpointing, _base_dtype, _resolution,
+    _smaller_parts, _checkpointing, _optimizer, _base_dtype, _resolution,
 )  # fmt: skip
 """What can be tried; a new one is a function and a name here."""
 

@@ -31,6 +31,14 @@ class Taken(BaseModel):
     """What it does, saves and costs."""
     step: int = 0
     """Steps done when memory ran out."""
+    saved_bytes: int = 0
+    """What it saves by the prediction."""
+    slowdown: float = 1.0
+    """A step's time after it over the time before, as expected."""
+    price: str = ""
+    """What it costs, in words."""
+    cause: str = ""
+    """What was seen besides: a spill, memory that others took."""
 
 
 class Ladder(BaseModel):

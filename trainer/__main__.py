@@ -44,7 +44,8 @@ def _train(run: Path, given: argparse.Namespace, events: Events) -> int:
 
             board = _tensorboard(run, events)
             try:
-                execute(run, config, Options(given.device, given.resume, given.threads), events, interrupt)
+                options = Options(given.device, given.resume, given.threads, given.bear_spill)
+                execute(run, config, options, events, interrupt)
             finally:
                 board()
         return 0
@@ -98,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", help="cpu, or a device of torch; left out: what the plan was made for")
     parser.add_argument("--resume", action="store_true", help="go on from the run's newest state")
     parser.add_argument("--threads", type=int, help="threads to compute with")
+    parser.add_argument("--bear-spill", action="store_true", help="go on where the card's memory spills, slowly")
     return parser
 
 

@@ -101,13 +101,6 @@ def peak_memory_bytes(device: torch.device) -> int:
     return peak_process_bytes()
 
 
-def total_memory_bytes(device: torch.device) -> int:
-    """All the memory of the card that is there for us, or of the machine."""
-    if device.type in ("cuda", "xpu"):
-        return int(getattr(torch, device.type).mem_get_info(device)[1])
-    return int(psutil.virtual_memory().total)
-
-
 def memory_bytes(device: torch.device) -> int:
     """The memory in use now, of the same kind."""
     if device.type in ("cuda", "xpu"):

@@ -77,7 +77,17 @@ class RunDuties:
         if position == self.kept:
             return
         optimizer, scaler = self.stepper.state()
-        self.states.write(State(position, self.stepper.weights(), optimizer, scaler, self.config_hash, self.seconds()))
+        self.states.write(
+            State(
+                position=position,
+                weights=self.stepper.weights(),
+                optimizer=optimizer,
+                scaler=scaler,
+                config_hash=self.config_hash,
+                seconds=self.seconds(),
+                optimizer_kind=self.stepper.optimizer_kind,
+            )
+        )
         self.kept = position
 
     def draw_samples(self, position: Position) -> None:

@@ -9,7 +9,9 @@ import torch
 from advisor.buckets import Size
 from advisor.config import TrainingConfig
 from advisor.errors import OutOfMemory, TrainingStopped
-from trainer.devices import peak_memory_bytes, total_memory_bytes
+from advisor.room import Room, taken_by_others
+from trainer.card_memory import room_of
+from trainer.devices import peak_memory_bytes
 
 TRAINING = "training"
 """What is being done while steps are made; the batch counts only then."""
@@ -31,10 +33,44 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in OUT_OF_MEMORY_SIGNS)
 
 
-def memory_facts(device: torch.device, where: str, largest: Size | None) -> dict[str, object]:
-    """What the launcher's ladder goes by: where memory ran out, and how much there was."""
-    facts: dict[str, object] = {"phase": PHASES.get(where, "loading"), "device": device.type, "largest": largest}
-    return facts | {"peak_bytes": peak_memory_bytes(device), "total_bytes": total_memory_bytes(device)}
+class Spilled(Exception):
+    """The card's driver puts memory into the machine's, so that steps take many times as long."""
+
+    def __init__(self, times: float) -> None:
+        """Say how many times slower the steps have become."""
+        super().__init__(f"steps take {times:.0f} times as long")
+        self.times = times
+
+
+def memory_facts(
+    device: torch.device, where: str, largest: Size | None, before: Room | None = None
+) -> dict[str, object]:
+    """What the launcher's ladder goes by: where memory ran out, how much there was, and what others took of it.
+
+    Args:
+        before: the memory when the training began.
+    """
+    now = room_of(device)
+    return {
+        "phase": PHASES.get(where, "loading"),
+        "device": device.type,
+        "largest": largest,
+        "peak_bytes": peak_memory_bytes(device),
+        "total_bytes": now.total_bytes,
+        "free_bytes": now.free_bytes,
+        "others_bytes": 0 if before is None else taken_by_others(before, now),
+    }
+
+
+def spilled(error: Spilled, facts: Mapping[str, object]) -> OutOfMemory:
+    """The error that says what a spill is, and what helps."""
+    return OutOfMemory(
+        f"A step takes {error.times:.0f} times as long as before and the card's memory is full: its driver puts the "
+        "rest into the machine's memory. Close other programs that use the card, or give it less to do "
+        "(memory.gradient_checkpointing true, schedule.batch_size, dataset.resolution_px); in NVIDIA's control panel "
+        '"CUDA - Sysmem Fallback Policy: Prefer No Sysmem Fallback" makes it an error at once',
+        {**facts, "spill": round(error.times, 1)},
+    )
 
 
 def out_of_memory(

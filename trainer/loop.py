@@ -14,8 +14,9 @@ from advisor.errors import LoraError
 from trainer.dataset import Batch, TrainingSet
 from trainer.devices import memory_bytes
 from trainer.events import Events
-from trainer.failures import is_out_of_memory, not_finite
+from trainer.failures import Spilled, is_out_of_memory, not_finite
 from trainer.interrupts import Interrupt, Interrupted
+from trainer.spill_watch import SpillWatch, timed
 from trainer.state import Position
 from trainer.stepper import Stepper, StepResult
 
@@ -64,10 +65,15 @@ class Loop:
         *,
         events: Events,
         interrupt: Interrupt,
+        watch: SpillWatch | None = None,
     ) -> None:
-        """Everything is ready to train."""
+        """Everything is ready to train.
+
+        Args:
+            watch: ends the training where the card's memory spills; None: nothing can, or it is to be borne.
+        """
         self._config, self._pictures, self._stepper, self._duties = config, pictures, stepper, duties
-        self._events, self._interrupt = events, interrupt
+        self._events, self._interrupt, self._watch = events, interrupt, watch
         self._length = Length.of(pictures, config)
         self._state_due = _Clock(config.saving.state_every_minutes * 60)
         self.step_seconds: list[float] = []
@@ -78,6 +84,8 @@ class Loop:
 
         Raises:
             TrainingStopped: loss or gradient are no numbers any more.
+            Spilled: the card's memory spills; a state is saved.
+            MemoryError: there is none left; a state is saved if that can be.
             Interrupted: the user wanted to stop; LoRA and state are saved.
         """
         self._events.phase("train", self._length.steps)
@@ -114,6 +122,10 @@ class Loop:
         self._tell(position, result, seconds)
         if not result.is_good:
             raise not_finite(self._config, position.step, self._duties.last_lora())
+        times = None if self._watch is None else self._watch.after(timed(seconds, group, self._pictures))
+        if times is not None and position.step < self._length.steps:
+            self._duties.save_state(position)
+            raise Spilled(times)
         return position
 
     def _try_step(self, group: Sequence[Batch], position: Position) -> StepResult:

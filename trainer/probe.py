@@ -39,10 +39,10 @@ class Probe(Training):
     def _state_to_resume(self, options: Options) -> State | None:  # noqa: ARG002
         return None
 
-    def _train(self, place: Place, state: State | None, threads: int | None) -> None:  # noqa: ARG002
+    def _train(self, place: Place, state: State | None, options: Options) -> None:  # noqa: ARG002
         pictures = self._pictures()
         base = self._base_model(place)
-        use_threads(threads, place.device, base.denoiser)
+        use_threads(options.threads, place.device, base.denoiser)
         groups, network = self._network(base, None)
         material = self._material(base, network, pictures, place.device)
         stepper = self._stepper(material, groups, Length.of(pictures, self._config), None)

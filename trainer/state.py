@@ -60,6 +60,8 @@ class State:
     config_hash: str
     seconds: float
     """How long it had trained."""
+    optimizer_kind: str | None = None
+    """The optimizer's class; None: not known, or there was none."""
 
 
 class States:
@@ -145,6 +147,7 @@ class States:
                 scaler=others["scaler"],
                 config_hash=manifest["config_hash"],
                 seconds=manifest["seconds"],
+                optimizer_kind=manifest.get("optimizer_kind"),
             )
         except (OSError, ValueError, KeyError, TypeError, SafetensorError, pickle.UnpicklingError, RuntimeError):
             return None
@@ -162,6 +165,7 @@ def _write_into(folder: Path, state: State) -> None:
         "position": asdict(state.position),
         "config_hash": state.config_hash,
         "seconds": state.seconds,
+        "optimizer_kind": state.optimizer_kind,
         "files": {name: _entry(content) for name, content in contents.items()},
     }
     write_atomically(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")

@@ -210,6 +210,11 @@ class Stepper:
         average = {} if self._average is None else self._average.state()
         return {**self.material.network.state_dict(), **average}
 
+    @property
+    def optimizer_kind(self) -> str | None:
+        """The optimizer's class: another cannot go on from its state. None where nothing is trained."""
+        return None if self.optimizer is None else type(self.optimizer).__name__
+
     def state(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """What optimizer and scaler must remember; None where there is nothing."""
         optimizer = None if self.optimizer is None else self.optimizer.state_dict()

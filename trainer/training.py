@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -20,15 +21,26 @@ from advisor.config import TrainingConfig
 from advisor.errors import LoraError, ModelError, RunError
 from advisor.families import family
 from advisor.ladder_file import Ladder, read_ladder
+from advisor.room import Room
 from advisor.size import planned_header_bytes
 from trainer.average import AVERAGE
 from trainer.base_model import load_base_model
 from trainer.captions import CaptionStyle
+from trainer.card_memory import cap_memory, room_of
 from trainer.dataset import TrainingSet
 from trainer.devices import Place, choose_place, free_memory, peak_memory_bytes, usable_gpu, use_threads
 from trainer.duties import RunDuties
 from trainer.events import Events
-from trainer.failures import ENCODING, LOADING, TRAINING, is_out_of_memory, memory_facts, out_of_memory
+from trainer.failures import (
+    ENCODING,
+    LOADING,
+    TRAINING,
+    Spilled,
+    is_out_of_memory,
+    memory_facts,
+    out_of_memory,
+    spilled,
+)
 from trainer.families.family import BaseModel
 from trainer.framings import Framings
 from trainer.gather import gather_masks, gather_pictures
@@ -44,6 +56,7 @@ from trainer.reload_check import ReloadCheck, check_saved
 from trainer.saving import LoraFiles
 from trainer.schedule import Schedule
 from trainer.seeds import generator
+from trainer.spill_watch import spills_here, watch_for
 from trainer.state import Position, State, States
 from trainer.stepper import Material, Stepper
 from trainer.supported import check_supported
@@ -60,6 +73,8 @@ class Options:
     device: str | None = None
     resume: bool = False
     threads: int | None = None
+    bears_spill: bool = False
+    """Go on where the card's memory spills, however slow it is."""
 
 
 class Training:
@@ -73,6 +88,7 @@ class Training:
         self._doing = LOADING
         self._planned, self._ladder = config, Ladder()
         self._largest: Size | None = None
+        self._before: Room | None = None
 
     def execute(self, options: Options) -> None:
         """Train, save and check.
@@ -87,23 +103,30 @@ class Training:
         self._planned, self._config = place.config, self._ladder.applied(place.config)
         state = self._state_to_resume(options)
         resumed_from = None if state is None else state.position.step
-        self._events.send("started", config_hash=config_hash(self._planned), resumed_from=resumed_from)
+        self._before = room_of(place.device)
+        cap = cap_memory(place.device, self._before, spills=spills_here())
+        self._events.send(
+            "started", config_hash=config_hash(self._planned), resumed_from=resumed_from, memory_cap_bytes=cap
+        )
         with self._memory_errors(place.device):
-            self._train(place, state, options.threads)
+            self._train(place, state, options)
 
-    def _train(self, place: Place, state: State | None, threads: int | None) -> None:
+    def _train(self, place: Place, state: State | None, options: Options) -> None:
         config = self._config
         pictures = self._pictures()
         with ThreadPoolExecutor(1) as aside:
             hashes = aside.submit(_hashes_of, config)
             base = self._base_model(place)
-            use_threads(threads, place.device, base.denoiser)
+            use_threads(options.threads, place.device, base.denoiser)
             groups, network = self._network(base, state)
             material = self._material(base, network, pictures, place.device)
             length = Length.of(pictures, config)
             stepper = self._stepper(material, groups, length, state)
             duties = self._duties(stepper, pictures, length, hashes, state)
-            loop = Loop(config, pictures, stepper, duties.table(), events=self._events, interrupt=self._interrupt)
+            watch = None if options.bears_spill else watch_for(self._run, config, base.structure, place.device)
+            loop = Loop(
+                config, pictures, stepper, duties.table(), events=self._events, interrupt=self._interrupt, watch=watch
+            )
             self._doing = TRAINING
             position = loop.run(state.position if state else Position())
             self._doing = "saving and checking the LoRA"
@@ -267,13 +290,28 @@ class Training:
         stepper = Stepper(material, groups, optimizer, schedule, batch_parts=self._ladder.batch_parts)
         if state is not None:
             try:
-                stepper.load_state(state.optimizer, state.scaler, state.weights)
+                stepper.load_state(self._memory_of_optimizer(state, stepper), state.scaler, state.weights)
             except (ValueError, KeyError, RuntimeError) as error:
                 raise RunError(
                     f"The state in {self._run} was made by another optimizer ({error}): undo the change in "
                     "loracle.toml, or begin anew in another run"
                 ) from error
         return stepper
+
+    def _memory_of_optimizer(self, state: State, stepper: Stepper) -> Mapping[str, Any] | None:
+        """What the optimizer remembers in a state; nothing where the ladder has put another in its place.
+
+        Raises:
+            ValueError: another was put there by hand.
+        """
+        before, now = state.optimizer_kind, stepper.optimizer_kind
+        if before in (None, now) or now is None:
+            return state.optimizer
+        if "optimizer.name" not in self._ladder.settings:
+            raise ValueError(f"{before}, not {now}")
+        message = f"{now} begins without what {before} remembered of earlier steps: the next few dozen are rougher"
+        self._events.warning("optimizer_began_anew", message)
+        return None
 
     def _duties(
         self,
@@ -332,9 +370,11 @@ class Training:
             yield
         except LoraError:
             raise
+        except Spilled as error:
+            raise spilled(error, memory_facts(device, self._doing, self._largest, self._before)) from error
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
-                facts = memory_facts(device, self._doing, self._largest)
+                facts = memory_facts(device, self._doing, self._largest, self._before)
                 raise out_of_memory(self._config, device, self._doing, facts) from error
             raise
 

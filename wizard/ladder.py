@@ -9,14 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from advisor.config import TrainingConfig, flat_settings
+from advisor.config import QUANTISED, TrainingConfig, flat_settings
 from advisor.config_file import read_config
 from advisor.errors import LoraError, OutOfMemory, RunError, TrainingStopped
 from advisor.events import EVENTS_PATH
 from advisor.files import write_atomically
+from advisor.installed import installed_packages
 from advisor.ladder import BATCH_PARTS, Rung, Situation, changes, next_rung, stopped
 from advisor.ladder_file import Ladder, Taken, read_ladder, write_ladder
 from advisor.plan_record import chosen_paths, record_with_rung
+from advisor.room import others_sentence
 from wizard.launch import Training
 from wizard.launch import train as train_once
 from wizard.progress import Progress
@@ -47,11 +49,48 @@ def train(training: Training, screen: Screen, **options: Any) -> Progress:
         try:
             progress = train_once(training, screen, **options)
         except OutOfMemory as error:
-            rung, taken = _step_down(training, error)
-            screen.note(f"Out of memory at step {taken.step}. Going on with {rung.sentence()}.")
-            training = replace(training, resume=any((training.run / STATES).glob("step-*")))
+            training = _after(training, error, screen)
         else:
             return replace(progress, ladder=tuple(rung.model_dump() for rung in read_ladder(training.run).taken))
+
+
+def _after(training: Training, error: OutOfMemory, screen: Screen) -> Training:
+    """The training to start when memory ran out, with the next rung written down.
+
+    Raises:
+        TrainingStopped: there is none.
+    """
+    situation, is_spill = situation_of(training, error.facts), "spill" in error.facts
+    rung = next_rung(situation, most_harm=0 if is_spill else None)
+    seen = cause(error.facts)
+    if rung is not None:
+        screen.note(f"{seen} Going on with {rung.sentence()}.")
+        _take(training.run, situation, rung, seen=seen, step=_step(error.facts))
+    elif is_spill:
+        screen.note(f"{seen} Nothing that does no harm would save memory, so it goes on as it is, slowly.")
+    else:
+        others = others_sentence(error.facts.get("others_bytes"))
+        told = (_first_sentence(error), others, f"{stopped(situation)}.")
+        raise TrainingStopped(" ".join(filter(None, told))) from error
+    return replace(
+        training,
+        resume=any((training.run / STATES).glob("step-*")),
+        bears_spill=training.bears_spill or (is_spill and rung is None),
+    )
+
+
+def cause(facts: Mapping[str, Any]) -> str:
+    """What was seen of memory's running out, from the trainer's facts."""
+    step, times = _step(facts), facts.get("spill")
+    seen = f"Out of memory at step {step}."
+    if isinstance(times, int | float):
+        seen = f"From step {step} on a step takes {times:.0f} times as long, because the card's memory is full."
+    return " ".join(filter(None, (seen, others_sentence(facts.get("others_bytes")))))
+
+
+def _step(facts: Mapping[str, Any]) -> int:
+    step = facts.get("step")
+    return step if isinstance(step, int) else 0
 
 
 def situation_of(training: Training, facts: Mapping[str, Any]) -> Situation:
@@ -79,6 +118,8 @@ def situation_of(training: Training, facts: Mapping[str, Any]) -> Situation:
         phase=phase if phase in ("loading", "caching", "step") else "step",
         size=size,
         chosen=chosen_paths(_plan(training.run), dict(flat_settings(planned))),
+        base_dtypes=QUANTISED,
+        has_8bit_optimizer=facts.get("device") == "cuda" and bool(installed_packages(("bitsandbytes",))),
     )
 
 
@@ -90,39 +131,30 @@ def _computed(config: TrainingConfig, device: str | None) -> TrainingConfig:
     return config.model_copy(update={"memory": memory})
 
 
-def _step_down(training: Training, error: OutOfMemory) -> tuple[Rung, Taken]:
-    """Take the next rung and write it down.
-
-    Raises:
-        TrainingStopped: there is none.
-    """
-    situation = situation_of(training, error.facts)
-    rung = next_rung(situation)
-    if rung is None:
-        raise TrainingStopped(f"{_first_sentence(error)} {stopped(situation)}.") from error
+def _take(run: Path, situation: Situation, rung: Rung, *, seen: str, step: int) -> None:
+    """Write a rung down."""
     old, new = changes(situation, rung)
-    step = error.facts.get("step")
     taken = Taken(
-        rung=rung.name, before=old, after=new, message=rung.sentence(), step=step if isinstance(step, int) else 0
-    )
-    ladder = read_ladder(training.run)
+        rung=rung.name, before=old, after=new, message=rung.sentence(), step=step, saved_bytes=rung.saved_bytes,
+        slowdown=rung.slowdown, price=rung.price, cause=seen,
+    )  # fmt: skip
+    ladder = read_ladder(run)
     write_ladder(
-        training.run,
+        run,
         Ladder(
             batch_parts=new.get(BATCH_PARTS, ladder.batch_parts),
             settings={**ladder.settings, **rung.settings},
             taken=(*ladder.taken, taken),
         ),
     )
-    _record(training.run, taken)
-    return rung, taken
+    _record(run, taken)
 
 
 def _record(run: Path, taken: Taken) -> None:
     """Tell of a rung in the events and in plan.json."""
     event = {
         "t": round(time.time(), 3), "event": "ladder", "rung": taken.rung, "from": taken.before, "to": taken.after,
-        "message": taken.message, "step": taken.step,
+        **taken.model_dump(exclude={"rung", "before", "after"}),
     }  # fmt: skip
     try:
         with (run / EVENTS_PATH).open("a", encoding="utf-8", newline="\n") as file:

@@ -43,11 +43,14 @@ class Training:
     resume: bool = False
     device: str | None = None
     gpu_uuid: str = ""
+    bears_spill: bool = False
+    """Go on where the card's memory spills."""
 
     def command(self) -> list[str]:
         """The trainer's command line."""
         given = self.run if self.config.parent == self.run else self.config
         more = (["--resume"] if self.resume else []) + (["--device", self.device] if self.device else [])
+        more += ["--bear-spill"] if self.bears_spill else []
         return child_command("trainer", str(given), *more)
 
 

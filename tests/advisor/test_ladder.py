@@ -73,6 +73,25 @@ def test_a_smaller_base_precision_is_offered_only_where_the_trainer_has_it() -> 
     assert found == [{"memory.base_dtype": "int8"}, {"memory.base_dtype": "nf4"}]
 
 
+def test_the_8_bit_optimizer_is_offered_only_where_it_works_and_before_a_smaller_precision() -> None:
+    case = situation(has_8bit_optimizer=True, base_dtypes=("int8", "nf4"))
+    found = [rung for rung in taken(case) if rung.harm]
+
+    assert [rung.name for rung in found[:3]] == ["optimizer", "base_dtype", "base_dtype"]
+    assert dict(found[0].settings) == {"optimizer.name": "adamw8bit"}
+    assert not any(rung.name == "optimizer" for rung in taken(situation()))
+    for chosen in ({"optimizer.name": "lion"}, {"optimizer.arguments": ("amsgrad=True",)}):
+        other = situation(make_plan_config(vram_gib=12, settings=chosen), has_8bit_optimizer=True)
+        assert not any(rung.name == "optimizer" for rung in taken(other))
+
+
+def test_no_more_harm_than_wanted() -> None:
+    config = make_plan_config(vram_gib=12, settings={"memory.gradient_checkpointing": True, "schedule.batch_size": 1})
+
+    assert next_rung(situation(config)) is not None
+    assert next_rung(situation(config), most_harm=0) is None
+
+
 def test_while_pictures_are_encoded_only_smaller_ones_help() -> None:
     found = rungs(situation(phase="caching"))
 
@@ -107,10 +126,13 @@ def test_a_rung_tells_what_it_changes_saves_and_costs() -> None:
     side=st.sampled_from([256, 512, 1024]),
     phase=st.sampled_from(["loading", "caching", "step", "sampling"]),
     text=st.booleans(),
+    optimizer=st.sampled_from(["adamw", "adamw8bit", "lion", "adafactor"]),
+    base=st.sampled_from(["bfloat16", "int8", "nf4"]),
 )
 def test_no_rung_ever_saves_nothing(
-    family: str, batch: int, parts: int, rank: int, checkpointing: bool, side: int, phase: Any, text: bool
-) -> None:
+    family: str, batch: int, parts: int, rank: int, checkpointing: bool, side: int, phase: Any, text: bool,
+    optimizer: str, base: str,
+) -> None:  # fmt: skip
     config = make_plan_config(
         vram_gib=24,
         family=family,
@@ -120,9 +142,13 @@ def test_no_rung_ever_saves_nothing(
             "memory.gradient_checkpointing": checkpointing,
             "dataset.resolution_px": side,
             "optimizer.text_encoder_learning_rate": 1e-5 if text else 0.0,
+            "optimizer.name": optimizer,
+            "memory.base_dtype": base,
         },
     )
-    case = situation(config, family, batch_parts=parts, phase=phase, base_dtypes=("int8", "nf4"))
+    case = situation(
+        config, family, batch_parts=parts, phase=phase, base_dtypes=("int8", "nf4"), has_8bit_optimizer=True
+    )
 
     for rung in rungs(case):
         assert memory_of(after(case, rung)) == memory_of(case) - rung.saved_bytes

@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from advisor.config import TrainingConfig
-from advisor.errors import OutOfMemory
+from advisor.config import TrainingConfig, changed
+from advisor.errors import OutOfMemory, RunError
 from advisor.ladder_file import Ladder, write_ladder
 from tests.trainer.runs import events_of, make_config, train
 from trainer import state, stepper
@@ -160,3 +160,21 @@ def test_a_state_that_cannot_be_made_leaves_the_one_before(
     found = state.States(tmp_path).newest()
     assert found is not None
     assert found.position.step == PER_EPOCH
+
+
+def test_another_optimizer_by_the_ladder_begins_without_the_firsts_memory(material: Path, tmp_path: Path) -> None:
+    config = long_epoch(material)
+    with pytest.MonkeyPatch.context() as patch:
+        fails_in_step(1, "computing", patch)
+        with pytest.raises(OutOfMemory):
+            train(tmp_path, config)
+
+    with pytest.raises(RunError, match="another optimizer"):
+        train(tmp_path, changed(config, "optimizer.name", "lion"), resume=True)
+    write_ladder(tmp_path, Ladder(settings={"optimizer.name": "lion"}))
+    train(tmp_path, config, resume=True)
+
+    (warning,) = events_of(tmp_path, "warning")[-1:]
+    assert warning["code"] == "optimizer_began_anew"
+    assert warning["message"].startswith("Lion begins without what AdamW remembered")
+    assert [event["steps"] for event in events_of(tmp_path, "finished")] == [PER_EPOCH]

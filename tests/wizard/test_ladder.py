@@ -26,7 +26,8 @@ step(3 + taken)
 os.makedirs(os.path.join(run, "state", "step-00000002"), exist_ok=True)
 send("started", resumed_from=2 if "--resume" in sys.argv else None)
 if taken < {content}:
-    send("failed", code="out_of_memory", message="full. Try this.", memory={{"phase": "step", "largest": [192, 128]}})
+    seen = {{"phase": "step", "largest": [192, 128], **{more}}}
+    send("failed", code="out_of_memory", message="full. Try this.", memory=seen)
     sys.exit(75)
 send("finished", steps=9, seconds=1.0)
 """
@@ -47,12 +48,33 @@ def run_folder(tmp_path: Path, **chosen: Any) -> Path:
     return run
 
 
-def train(tmp_path: Path, run: Path, *, content: int, screen: SilentScreen | None = None) -> Progress:
+SPILLING = """
+bears = "--bear-spill" in sys.argv
+step(12)
+os.makedirs(os.path.join(run, "state", "step-00000012"), exist_ok=True)
+send("started", bears=bears)
+if not bears:
+    send("failed", code="out_of_memory", message="slow. Try this.", memory={{"phase": "step", "spill": 41.3, **{more}}})
+    sys.exit(75)
+send("finished", steps=19, seconds=1.0)
+"""
+
+
+def train(
+    tmp_path: Path,
+    run: Path,
+    *,
+    content: int = 0,
+    script: str = GREEDY,
+    screen: SilentScreen | None = None,
+    more: dict[str, object] | None = None,
+) -> Progress:
     trainer = tmp_path / "trainer.py"
-    trainer.write_text(HEAD + textwrap.dedent(GREEDY.format(content=content)), encoding="utf-8")
+    filled = script.format(content=content, more=more or {})
+    trainer.write_text(HEAD + textwrap.dedent(filled), encoding="utf-8")
 
     def command(training: Training) -> list[str]:
-        more = ["--resume"] if training.resume else []
+        more = training.command()[4:]
         return [sys.executable, "-P", str(trainer), str(training.run), *more]
 
     return down_the_ladder(Training(run, run / "loracle.toml"), screen or SilentScreen(), command=command)
@@ -101,7 +123,7 @@ def test_where_only_the_users_choices_are_left_it_stops_and_names_them(tmp_path:
         train(tmp_path, run, content=99)
 
     assert caught.value.exit_code == 3
-    assert {rung.rung for rung in read_ladder(run).taken} == {"checkpointing", "smaller_parts"}
+    assert {rung.rung for rung in read_ladder(run).taken} == {"checkpointing", "smaller_parts", "base_dtype"}
 
 
 def test_a_value_changed_in_the_toml_by_hand_is_the_users_too(tmp_path: Path) -> None:
@@ -110,6 +132,45 @@ def test_a_value_changed_in_the_toml_by_hand_is_the_users_too(tmp_path: Path) ->
     progress = train(tmp_path, run, content=1)
 
     assert [rung["rung"] for rung in progress.ladder] == ["smaller_parts"]
+
+
+def test_a_spill_takes_what_does_no_harm_and_is_borne_then(tmp_path: Path) -> None:
+    run, screen = run_folder(tmp_path), SilentScreen()
+
+    progress = train(tmp_path, run, script=SPILLING, screen=screen, more={"others_bytes": 2**30})
+
+    assert [rung["rung"] for rung in progress.ladder] == ["checkpointing", "smaller_parts", "smaller_parts"]
+    assert [event["bears"] for event in events_of(run, "started")] == [False] * 4 + [True]
+    assert screen.notes[0].startswith(
+        "From step 12 on a step takes 41 times as long, because the card's memory is full. "
+        "Other programs have taken about 1.0 GiB of it since the start"
+    )
+    assert screen.notes[-1].endswith("so it goes on as it is, slowly.")
+
+
+def test_memory_that_other_programs_took_is_told_with_each_rung_and_at_the_end(tmp_path: Path) -> None:
+    run, screen = run_folder(tmp_path), SilentScreen()
+
+    with pytest.raises(TrainingStopped, match=r"full\. Other programs have taken about 2\.0 GiB of it.*What would"):
+        train(tmp_path, run, content=99, screen=screen, more={"others_bytes": 2 * 2**30})
+
+    assert "Other programs have taken about 2.0 GiB" in screen.notes[0]
+    assert all("about 2.0 GiB" in rung.cause for rung in read_ladder(run).taken)
+
+
+def test_a_rung_is_kept_with_what_it_saves_and_costs(tmp_path: Path) -> None:
+    run = run_folder(tmp_path)
+
+    rung = dict(train(tmp_path, run, content=1).ladder[0])
+
+    assert (rung["step"], rung["cause"], rung["price"]) == (
+        3,
+        "Out of memory at step 3.",
+        "the same result, 69 % slower",
+    )
+    assert rung["saved_bytes"] > 2**20
+    assert rung["slowdown"] == 1.69
+    assert events_of(run, "ladder")[0]["saved_bytes"] == rung["saved_bytes"]
 
 
 def test_a_run_without_a_ladder_has_none(tmp_path: Path) -> None:

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from typing import Any
+
+import psutil
+import pytest
+import torch
+
+from advisor.room import Room
+from advisor.spill import CAP_MARGIN_BYTES
+from trainer.card_memory import cap_memory, room_of
+
+GIB = 2**30
+ROOM = Room(free_bytes=6 * GIB, total_bytes=8 * GIB, own_bytes=0)
+
+
+class Cuda:
+    """As much of torch.cuda as a limit needs."""
+
+    def __init__(self) -> None:
+        self.limits: list[tuple[float, Any]] = []
+
+    def set_per_process_memory_fraction(self, fraction: float, device: Any) -> None:
+        self.limits.append((fraction, device))
+
+
+@pytest.mark.parametrize(("device", "index"), [("cuda", None), ("cuda:1", 1)])
+def test_where_the_driver_spills_torch_may_take_what_was_free(device: str, index: int | None) -> None:
+    cuda = Cuda()
+
+    limit = cap_memory(torch.device(device), ROOM, spills=True, cuda=cuda)
+
+    assert limit == 6 * GIB - CAP_MARGIN_BYTES
+    assert cuda.limits == [(limit / (8 * GIB), index)]
+
+
+@pytest.mark.parametrize(("device", "spills"), [("cuda", False), ("cpu", True), ("mps", True)])
+def test_elsewhere_there_is_no_limit(device: str, spills: bool) -> None:
+    cuda = Cuda()
+
+    assert cap_memory(torch.device(device), ROOM, spills=spills, cuda=cuda) is None
+    assert cuda.limits == []
+
+
+def test_on_a_processor_the_machines_memory_counts() -> None:
+    room = room_of(torch.device("cpu"))
+
+    assert room.total_bytes == psutil.virtual_memory().total
+    assert 0 < room.own_bytes < room.total_bytes
+    assert 0 < room.full_share < 1

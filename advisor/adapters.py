@@ -12,7 +12,7 @@ from functools import lru_cache
 from math import isqrt
 from types import MappingProxyType
 
-from advisor.config import NetworkConfig
+from advisor.config import AdapterKind, NetworkConfig
 from advisor.errors import ConfigError
 from advisor.families import family
 from advisor.families.structure import LoraTarget, Structure
@@ -21,6 +21,9 @@ Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]
 """Of the trained tensors by what follows the layer's name and a point, in the file's order; `alpha` is not among
 them."""
+
+IN_DIFFUSERS: tuple[AdapterKind, ...] = ("lora", "locon", "dora")
+"""Kinds that diffusers and peft have names for in all parts of a model."""
 
 MAGNITUDE = "dora_scale"
 """DoRA's lengths: always float32 in the file, since half of it would already change what a DoRA of zeros gives."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from advisor.adapters import block_rates
+from advisor.adapters import IN_DIFFUSERS, block_rates
 from advisor.config import TrainingConfig
 from advisor.errors import ConfigError, DatasetError, LoraError, ModelError
 from advisor.facts import Facts
@@ -126,12 +126,23 @@ def _adapter_limits(config: TrainingConfig) -> Iterator[Limit]:
     if network.kind in ("dora", "loha", "lokr") and network.dropout > 0:
         mend = f"{network.kind} has network.rank_dropout and network.module_dropout only: 0"
         yield ("network.dropout", "network.kind"), ConfigError("network.dropout", network.dropout, mend)
+    if (error := copy_error(config)) is not None:
+        yield ("saving.diffusers_copy", "network.kind"), error
     rates = {optimizer.unet_learning_rate, optimizer.text_encoder_learning_rate} - {0.0}
     if optimizer.name == "prodigy" and len(rates) > 1:
         path = "optimizer.text_encoder_learning_rate"
         mend = f"prodigy has one rate for all: {rate(optimizer.unet_learning_rate)}, or 0"
         paths = (path, "optimizer.unet_learning_rate", "optimizer.name")
         yield paths, ConfigError(path, optimizer.text_encoder_learning_rate, mend)
+
+
+def copy_error(config: TrainingConfig) -> ConfigError | None:
+    """Why a LoRA cannot be written in diffusers' names too; None where it can, or need not be."""
+    kind = config.network.kind
+    if not config.saving.diffusers_copy or kind in IN_DIFFUSERS:
+        return None
+    mend = f"diffusers has no names for {kind}: leave the copy out, or choose {', '.join(IN_DIFFUSERS)} (network.kind)"
+    return ConfigError("saving.diffusers_copy", True, mend)
 
 
 def _limits_of_the_base(config: TrainingConfig, facts: Facts) -> Iterator[Limit]:

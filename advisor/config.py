@@ -20,6 +20,8 @@ Rate = Annotated[float, Field(ge=0, le=10)]
 """A learning rate; 0 trains nothing. Prodigy's is about 1."""
 KeyValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*=\S+$")]
 """`name=value` without blanks, as kohya's argument lists have it."""
+ProjectName = Annotated[str, StringConstraints(pattern=r"^[^/\\#?%:\r\n]*$", max_length=128)]
+"""Of a project of Weights & Biases, which takes neither slashes nor # ? % : in it."""
 
 Dtype = Literal["float32", "float16", "bfloat16"]
 QuantisedDtype = Literal["int8", "nf4"]
@@ -277,6 +279,8 @@ class SavingConfig(Settings):
     """Keep only so many of those; 0: all."""
     dtype: Dtype = "float16"
     """What a LoRA file's weights are saved in."""
+    diffusers_copy: bool = False
+    """Write each LoRA also as NAME-diffusers.safetensors, in the names of diffusers and peft; lora, locon and dora."""
     state_every_minutes: int = Field(0, ge=0)
     """Save what is needed to resume after so many minutes; 0: only at the end of an epoch."""
 
@@ -285,7 +289,7 @@ class SamplingConfig(Settings):
     """Pictures drawn during training."""
 
     prompts: tuple[str, ...] = ()
-    """What is drawn; empty: nothing."""
+    """What is drawn; empty: nothing. (tag:1.2) counts more, [tag] less."""
     negative: str = ""
     """What is not to be drawn."""
     every_epochs: int = Field(1, ge=0)
@@ -320,6 +324,9 @@ class RunConfig(Settings):
     """The word that calls it up."""
     advice: Literal["tutorial", "current"] = "tutorial"
     """Whose rules of thumb are followed."""
+    wandb_project: ProjectName = ""
+    """Send curves and samples to this project of Weights & Biases; empty: nowhere. The key never stands in a file:
+    `wandb login` or WANDB_API_KEY."""
 
 
 class TrainingConfig(Settings):

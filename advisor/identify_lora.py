@@ -166,7 +166,8 @@ def _alpha(
     for module in modules.values():
         if module.alpha_key is not None and module.rank == rank:
             return read_scalar(module.alpha_key)
-    for text in (metadata.get("ss_network_alpha", ""), _peft_alpha(metadata)):
+    # The other way round, the alpha trained with would be told of a file whose weights have it in them already.
+    for text in (_peft_alpha(metadata), metadata.get("ss_network_alpha", "")):
         try:
             return float(text)
         except ValueError:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from math import ceil, prod
 
 from advisor.adapters import MAGNITUDE, AdapterPlan, Shape, adapter_plans
 from advisor.config import TrainingConfig
+from advisor.diffusers_names import SUFFIXES, adapter_description, diffusers_tensors
 from advisor.families.structure import LoraTarget, Structure
 
 BYTES_OF = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "int8": 1.0, "nf4": 0.53}
@@ -46,27 +48,45 @@ def planned_header_bytes(config: TrainingConfig, structure: Structure) -> int:
 
 def lora_tensors(config: TrainingConfig, structure: Structure) -> Iterator[tuple[str, Shape]]:
     """The name and shape of each tensor in a LoRA file, in kohya's names."""
-    for plan in _plans(config, structure):
+    for plan in adapters_of(config, structure):
         yield f"{plan.target.name}.alpha", ()
         for suffix, shape in plan.shapes.items():
             yield f"{plan.target.name}.{suffix}", shape
 
 
+def copy_bytes(config: TrainingConfig, structure: Structure) -> int:
+    """Bytes of the file in diffusers' names beside each LoRA; 0 where none is wanted."""
+    if not config.saving.diffusers_copy:
+        return 0
+    each = int(BYTES_OF[config.saving.dtype])
+    tensors = diffusers_tensors(adapters_of(config, structure))
+    weights = sum(prod(shape) * (4 if name.endswith(SUFFIXES[MAGNITUDE]) else each) for name, shape in tensors)
+    return planned_copy_header_bytes(config, structure) + weights
+
+
+def planned_copy_header_bytes(config: TrainingConfig, structure: Structure) -> int:
+    """Bytes before that file's weights: it also describes the adapters, as text within JSON."""
+    plans = adapters_of(config, structure)
+    entries = sum(len(name) + ENTRY_BYTES for name, _ in diffusers_tensors(plans))
+    description = len(json.dumps(adapter_description(plans), ensure_ascii=False))
+    return 8 + ceil((entries + description + METADATA_BYTES) / 8) * 8
+
+
 def adapter_parameters(config: TrainingConfig, structure: Structure) -> int:
     """Weights that are trained."""
-    return sum(prod(shape) for plan in _plans(config, structure) for shape in plan.shapes.values())
+    return sum(prod(shape) for plan in adapters_of(config, structure) for shape in plan.shapes.values())
 
 
 def targets(config: TrainingConfig, structure: Structure) -> tuple[LoraTarget, ...]:
     """The layers that get an adapter; those of the text encoder only where it is trained."""
-    return tuple(plan.target for plan in _plans(config, structure))
+    return tuple(plan.target for plan in adapters_of(config, structure))
 
 
 def disk_bytes(config: TrainingConfig, structure: Structure, num_images: int) -> int:
     """Bytes that a run writes: every LoRA kept, what resuming needs, and the caches."""
     saves = config.schedule.epochs // config.saving.every_epochs if config.saving.every_epochs else 0
     kept = min(saves, config.saving.keep_last) if config.saving.keep_last else saves
-    loras = max(1, kept) * lora_bytes(config, structure)
+    loras = max(1, kept) * (lora_bytes(config, structure) + copy_bytes(config, structure))
     copies = ADAPTER_STATE_COPIES + (1 if config.loss.ema else 0)
     state = STATES_KEPT * copies * 4 * adapter_parameters(config, structure)
     return loras + state + num_images * _cache_bytes_of_one(config, structure)
@@ -82,6 +102,7 @@ def _cache_bytes_of_one(config: TrainingConfig, structure: Structure) -> int:
     return total
 
 
-def _plans(config: TrainingConfig, structure: Structure) -> tuple[AdapterPlan, ...]:
+def adapters_of(config: TrainingConfig, structure: Structure) -> tuple[AdapterPlan, ...]:
+    """All adapters of a training, in the file's order."""
     text_encoder = config.optimizer.text_encoder_learning_rate > 0
     return adapter_plans(config.model.family, structure, config.network, text_encoder=text_encoder)

@@ -85,6 +85,10 @@ def job_tree(config: TrainingConfig, layout: Layout) -> Tree:
         "train": _train(config, layout),
         "model": _model(config, layout),
     }
+    if config.run.wandb_project:
+        process["logging"] = {
+            "use_wandb": True, "project_name": config.run.wandb_project, "run_name": config.saving.name
+        }  # fmt: skip
     if draws(config):
         process["sample"] = _sample(config, layout)
     return {"job": "extension", "config": {"name": config.saving.name, "process": [process]}}

@@ -17,6 +17,7 @@ DROPS: Mapping[str, str] = {
     "memory.preset": "it only guides our rules, whose outcome is in the other settings",
     "memory.base_dtype": "kohya keeps the base model in the training precision, so int8 and nf4 need more memory there",
     "machine.gpu_uuid": "kohya takes the first card; with several, fill in `GPU IDs` in the GUI",
+    "saving.diffusers_copy": "kohya writes its own names only; diffusers reads those too, but DoRA not as a whole",
     "saving.state_every_minutes": "kohya saves no state; tick `Save training state` in the GUI to be able to resume",
     "run.subject": "it only guides our rules, whose outcome is in the other settings",
     "run.advice": "it only guides our rules, whose outcome is in the other settings",
@@ -120,6 +121,8 @@ def dropped_notes(config: TrainingConfig, drops: Mapping[str, str], where: str) 
         yield "memory.cache_text: kohya caches captions for SDXL only, so it encodes them at every step."
     if any(" --" in f" {prompt}" for prompt in (*sampling.prompts, sampling.negative)):
         yield "sampling.prompts: ` --` would be an option to kohya, so one of the dashes is left out."
+    if config.run.wandb_project:
+        yield f"run.wandb_project: {where} sends to it where the package wandb is installed and `wandb login` was done."
     if config.network.kind in ("loha", "lokr", "dora"):
         yield f"network.kind {config.network.kind} needs the LyCORIS package (pip install lycoris-lora)."
 

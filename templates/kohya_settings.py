@@ -253,9 +253,18 @@ def _saving(config: TrainingConfig) -> dict[str, GuiValue]:
         "save_precision": SAVE_PRECISIONS[saving.dtype],
         "save_every_n_epochs": saving.every_epochs,
         "save_every_n_steps": saving.every_steps,
+        **tracking(config),
         "save_last_n_epochs": saving.keep_last if saving.every_epochs else 0,
         "save_last_n_steps": saving.keep_last * saving.every_steps,
     }
+
+
+def tracking(config: TrainingConfig) -> dict[str, str]:
+    """Weights & Biases beside TensorBoard, where the curves go to a project; else nothing."""
+    project = config.run.wandb_project
+    if not project:
+        return {}
+    return {"log_with": "all", "log_tracker_name": project, "wandb_run_name": config.saving.name}
 
 
 def _sampling(config: TrainingConfig) -> dict[str, GuiValue]:

@@ -58,12 +58,14 @@ DROPS: Mapping[str, str] = {
     "memory.cache_text": "OneTrainer caches text together with the latents, where it can",
     "machine.data_workers": "OneTrainer reads with threads: machine.cpu_threads",
     "machine.gpu_uuid": "OneTrainer takes the first card: set `Train Device` to another, e.g. cuda:1",
+    "saving.diffusers_copy": "OneTrainer writes its own names only, which diffusers reads too",
     "saving.keep_last": "OneTrainer keeps every save; delete those that you do not want",
     "validation.share": "OneTrainer measures on concepts of their own: move pictures into one of the type VALIDATION",
     "validation.every_epochs": "OneTrainer measures on concepts of their own",
     "run.seed": "OneTrainer draws its own",
     "run.subject": OUR_RULES,
     "run.advice": OUR_RULES,
+    "run.wandb_project": "OneTrainer has TensorBoard only",
 }
 """Settings without a place in OneTrainer, and what that means."""
 

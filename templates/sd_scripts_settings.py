@@ -20,6 +20,7 @@ from templates.kohya_settings import (
     conv_alpha,
     gui_steps,
     is_lycoris,
+    tracking,
     uses_convolutions,
 )
 from templates.render import Value
@@ -253,6 +254,7 @@ def _saving(config: TrainingConfig, layout: Layout) -> Table:
         "output_dir": layout.output,
         "output_name": saving.name,
         "logging_dir": layout.log,
+        **tracking(config),
         "save_model_as": "safetensors",
         "save_precision": SAVE_PRECISIONS[saving.dtype],
     }

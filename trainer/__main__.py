@@ -9,8 +9,10 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+from advisor.config import TrainingConfig
 from advisor.config_file import config_file, read_config
 from advisor.errors import LoraError, OutOfMemory
 from trainer.events import Events
@@ -42,12 +44,11 @@ def _train(run: Path, given: argparse.Namespace, events: Events) -> int:
             config = read_config(given.run)
             from trainer.training import Options, execute
 
-            board = _tensorboard(run, events)
-            try:
+            with ExitStack() as boards:
+                boards.callback(_tensorboard(run, events))
+                boards.callback(_weights_and_biases(run, config, events))
                 options = Options(given.device, given.resume, given.threads, given.bear_spill)
                 execute(run, config, options, events, interrupt)
-            finally:
-                board()
         return 0
     except LoraError as error:
         facts = {"memory": error.facts} if isinstance(error, OutOfMemory) else {}
@@ -72,6 +73,17 @@ def _tensorboard(run: Path, events: Events) -> Callable[[], None]:
     except (ImportError, OSError) as error:
         events.warning("no_tensorboard", f"TensorBoard's file is not written: {error}")
         return lambda: None
+    events.listen(board)
+    return board.close
+
+
+def _weights_and_biases(run: Path, config: TrainingConfig, events: Events) -> Callable[[], None]:
+    """Send to Weights & Biases what the events tell, if a project is named; gives what ends it."""
+    if not config.run.wandb_project:
+        return lambda: None
+    from trainer.weights_and_biases import WeightsAndBiases
+
+    board = WeightsAndBiases(run, config, events.warning)
     events.listen(board)
     return board.close
 

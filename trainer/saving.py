@@ -17,6 +17,7 @@ from torch import Tensor
 from advisor.config import SavingConfig
 from advisor.errors import RunError, TrainingStopped
 from advisor.files import write_atomically
+from trainer.diffusers_copy import DiffusersCopy, copy_name
 
 MODEL_NAME = "model"
 """Where LoRAs lie in a run folder."""
@@ -48,9 +49,9 @@ def lora_file(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], *, hea
 class LoraFiles:
     """The LoRAs that a run leaves."""
 
-    def __init__(self, run: Path, config: SavingConfig, header_bytes: int) -> None:
-        """Write them below `run`."""
-        self._run, self._config, self._header_bytes = run, config, header_bytes
+    def __init__(self, run: Path, config: SavingConfig, header_bytes: int, copy: DiffusersCopy | None = None) -> None:
+        """Write them below `run`, each also in diffusers' names where `copy` says how."""
+        self._run, self._config, self._header_bytes, self._copy = run, config, header_bytes, copy
 
     @property
     def name(self) -> str:
@@ -66,12 +67,19 @@ class LoraFiles:
         return self._path(f"{self._config.name}-step{step:08d}.safetensors")
 
     def write(self, name: str, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Path:
-        """Put a LoRA at `name`, a path within the run.
+        """Put a LoRA at `name`, a path within the run, and its copy beside it.
 
         Raises:
             TrainingStopped: a weight is not finite, so that the file would be worth nothing.
             RunError: it cannot be written.
         """
+        path = self._put(name, state, metadata, self._header_bytes)
+        if self._copy is not None:
+            told = self._copy.metadata(metadata)
+            self._put(copy_name(name), self._copy.state(state), told, self._copy.header_bytes)
+        return path
+
+    def _put(self, name: str, state: Mapping[str, Tensor], metadata: Mapping[str, str], header_bytes: int) -> Path:
         bad = next((key for key, tensor in state.items() if not bool(torch.isfinite(tensor).all())), None)
         if bad is not None:
             dtype = next(iter(state.values())).dtype
@@ -80,7 +88,7 @@ class LoraFiles:
                 "rates, or save in bfloat16 or float32 (saving.dtype)"
             )
         path = self._run / name
-        write_atomically(path, lora_file(state, metadata, header_bytes=self._header_bytes))
+        write_atomically(path, lora_file(state, metadata, header_bytes=header_bytes))
         return path
 
     def existing(self) -> list[Path]:
@@ -93,8 +101,9 @@ class LoraFiles:
             return
         between = sorted(filter(still_good, self._matching(r"(-\d{6}|-step\d{8})")), key=_age)
         for path in between[: -self._config.keep_last]:
-            with suppress(OSError):
-                path.unlink()
+            for old in (path, path.with_name(copy_name(path.name))):
+                with suppress(OSError):
+                    old.unlink(missing_ok=True)
 
     def _path(self, file_name: str) -> str:
         return f"{MODEL_NAME}/{file_name}"

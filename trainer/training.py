@@ -29,6 +29,7 @@ from trainer.captions import CaptionStyle
 from trainer.card_memory import cap_memory, room_of
 from trainer.dataset import TrainingSet
 from trainer.devices import Place, choose_place, free_memory, peak_memory_bytes, usable_gpu, use_threads
+from trainer.diffusers_copy import DiffusersCopy
 from trainer.duties import RunDuties
 from trainer.events import Events
 from trainer.failures import (
@@ -330,7 +331,12 @@ class Training:
         return RunDuties(
             run=self._run,
             stepper=stepper,
-            files=LoraFiles(self._run, self._config.saving, planned_header_bytes(self._config, structure)),
+            files=LoraFiles(
+                self._run,
+                self._config.saving,
+                planned_header_bytes(self._config, structure),
+                DiffusersCopy.of(self._config, structure),
+            ),
             states=self._states,
             session=session,
             config_hash=config_hash(self._planned),

@@ -19,7 +19,7 @@ from advisor.importers.ai_toolkit_table import (
     STRAIGHT,
 )
 from advisor.importers.imported import Imported
-from advisor.importers.ledger import Ledger, flat
+from advisor.importers.ledger import Key, Ledger, flat
 from advisor.importers.readers import flag, number, text, whole
 from advisor.importers.surroundings import Surroundings
 
@@ -65,6 +65,7 @@ def import_job(tree: Mapping[str, Any], look: Surroundings, *, source: str = "")
     exposures = settle_datasets(ledger, look)
     _settle_length(ledger, exposures)
     _settle_samples(ledger, exposures)
+    _settle_tracking(ledger)
     lines = ledger.finish(KNOWN, HARMLESS, QUIET)
     settings = ledger.settings
     defaults = {} if meant_for else {path: value for path, value in DEFAULTS.items() if path not in settings}
@@ -73,6 +74,18 @@ def import_job(tree: Mapping[str, Any], look: Surroundings, *, source: str = "")
     if "saving.every_epochs" in settings:
         defaults.pop("saving.every_steps", None)
     return Imported("ai-toolkit", TITLE, source, settings, lines, defaults, meant_for=meant_for)
+
+
+def _settle_tracking(ledger: Ledger) -> None:
+    """The project at Weights & Biases, where curves are sent to one."""
+    if not ledger.read("logging.use_wandb", flag, False):
+        return
+    name = "logging.project_name"
+    if ledger.has(name):
+        ledger.take(name, Key("run.wandb_project", text))
+        ledger.translate("logging.use_wandb", "curves are sent to that project; here that needs `wandb login` too")
+    else:
+        ledger.settle("logging.use_wandb", "run.wandb_project", "ai-toolkit", "ai-toolkit's own name for a project")
 
 
 def _shortened(tree: Mapping[str, Any]) -> list[tuple[str, Any]]:

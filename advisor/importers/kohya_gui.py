@@ -30,6 +30,7 @@ from advisor.importers.kohya_words import (
     settle_rates,
     settle_resolution,
     settle_seed,
+    settle_tracking,
 )
 from advisor.importers.ledger import Ledger
 from advisor.importers.prompt_lines import settle_prompts, settle_sampler
@@ -118,6 +119,7 @@ def import_gui(tree: Mapping[str, Any], look: Surroundings, *, source: str = "")
     _settle_straight(ledger)
     _settle_network(ledger, kind or "lora", is_lycoris=is_lycoris, family=family)
     settle_keep_last(ledger)
+    settle_tracking(ledger)
     _settle_length(ledger, _pictures(ledger, look))
     _settle_samples(ledger)
     _settle_text_cache(ledger)

@@ -69,6 +69,7 @@ STRAIGHT: Mapping[str, Key] = {
 
 _NOT_TRAINING = "it does not change what is learned"
 _LOG = "our log is always TensorBoard's, in the run folder"
+_KEY = "keys are not taken over: `wandb login`, or WANDB_API_KEY"
 _STATE = "our training keeps its state by itself"
 _HUB = "nothing is sent anywhere; upload the LoRA yourself"
 _OTHER_FAMILY = "it belongs to another family of models"
@@ -78,8 +79,9 @@ _SPEED = "our training chooses its own attention and compiles nothing"
 
 KNOWN: Mapping[str, str] = {
     **dict.fromkeys(("logging_dir", "log_with", "log_prefix", "log_tracker_name", "log_tracker_config", "log_config",
-                     "wandb_run_name", "wandb_api_key", "use_wandb", "console_log_level", "console_log_file",
+                     "wandb_run_name", "use_wandb", "console_log_level", "console_log_file",
                      "console_log_simple"), _LOG),
+    "wandb_api_key": _KEY,
     **dict.fromkeys(("save_state", "save_state_on_train_end", "save_last_n_epochs_state", "save_last_n_steps_state",
                      "resume", "skip_until_initial_step", "initial_epoch", "initial_step"), _STATE),
     **dict.fromkeys(("huggingface_repo_id", "huggingface_token", "huggingface_repo_type", "async_upload",
@@ -147,7 +149,7 @@ KNOWN: Mapping[str, str] = {
 }  # fmt: skip
 """Keys without a setting of ours, and what that means."""
 
-QUIET = frozenset({_NOT_TRAINING, _LOG, _STATE, _HUB, _LAUNCH, _SPEED})
+QUIET = frozenset({_NOT_TRAINING, _LOG, _KEY, _STATE, _HUB, _LAUNCH, _SPEED})
 """Meanings of keys that change nothing of what is learned."""
 
 OTHER_FAMILIES = _OTHER_FAMILY

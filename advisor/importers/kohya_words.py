@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from advisor.importers.ledger import Ledger
+from advisor.importers.ledger import Key, Ledger
 from advisor.importers.readers import flag, number, numbers, says_nothing, text, whole
 
 FIXED_ADAFACTOR = ("scale_parameter=False", "relative_step=False", "warmup_init=False")
@@ -27,6 +27,9 @@ NEAR_OPTIMIZERS = (
     ("adafactor", "adafactor"), ("8bit", "adamw8bit"), ("adam", "adamw"),
 )  # fmt: skip
 """The nearest that we have, by a part of the name."""
+
+SCRIPTS_PROJECT = "network_train"
+"""Where sd-scripts' LoRA training sends curves when no project is named."""
 
 DECAYS = {"adamw": 0.01, "adamw8bit": 0.01}
 """Weight decay that an optimizer has where nothing is said; 0 for the others."""
@@ -204,6 +207,20 @@ def settle_keep_last(ledger: Ledger) -> None:
             ledger.contradict(steps, "epochs and steps keep different numbers; that of the epochs counts")
             return
         ledger.settle(steps, "saving.keep_last", number_kept, f"{last} steps are {number_kept} files")
+
+
+def settle_tracking(ledger: Ledger) -> None:
+    """The project at Weights & Biases, where kohya sends its curves to one; a key is never taken over."""
+    log, name = ledger.spoken("log_with"), ledger.spoken("log_tracker_name")
+    is_ticked = ledger.has("use_wandb") and ledger.read("use_wandb", flag, False)
+    if str(ledger.read(log, text, "")).lower() not in ("wandb", "all") and not is_ticked:
+        return
+    key = log if ledger.has(log) else "use_wandb"
+    if ledger.has(name):
+        ledger.take(name, Key("run.wandb_project", text))
+        ledger.translate(key, "curves are sent to that project; here that needs `wandb login` too")
+    else:
+        ledger.settle(key, "run.wandb_project", SCRIPTS_PROJECT, "sd-scripts' own name for a project without one")
 
 
 def settle_masks(ledger: Ledger) -> None:

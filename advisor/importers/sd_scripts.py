@@ -31,6 +31,7 @@ from advisor.importers.kohya_words import (
     settle_rates,
     settle_resolution,
     settle_seed,
+    settle_tracking,
 )
 from advisor.importers.ledger import Ledger
 from advisor.importers.prompt_lines import settle_prompts, settle_sampler
@@ -97,6 +98,7 @@ def import_scripts(
     _settle_straight(ledger)
     _settle_network(ledger, family)
     settle_keep_last(ledger)
+    settle_tracking(ledger)
     pictures = _pictures(ledger, look, dataset, family)
     _settle_length(ledger, pictures.exposures)
     _settle_samples(ledger, look)

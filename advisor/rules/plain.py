@@ -101,6 +101,7 @@ SAVING = (
     plain("saving.every_epochs", 1, "each of {epochs} epochs is kept: the more, the finer your choice", TUTORIAL),
     plain("saving.every_steps", 0, "epochs are saved; steps between them would only fill the disk", TUTORIAL),
     plain("saving.keep_last", 0, "all are kept, since the best is often not the last", TUTORIAL),
+    plain("saving.diffusers_copy", False, "kohya's names are read by every user interface, and by diffusers too", OURS),
     plain("saving.state_every_minutes", 0, "each epoch's end is soon enough to go on from", OURS),
     plain("sampling.prompts", (), "nothing is drawn during training, so that drawing cannot stop it", OURS),
     plain("sampling.negative", "", "only read where prompts are given", OURS),
@@ -112,5 +113,6 @@ SAVING = (
     plain("validation.share", 0.0, "all {images} pictures are learned from; holding some out would cost detail", OURS),
     plain("validation.every_epochs", 1, "only read where pictures are held out", OURS),
     plain("run.seed", 42, "a fixed start, so that it can be repeated; 0 would mean random to kohya", KOHYA_GUI),
+    plain("run.wandb_project", "", "nothing is sent anywhere unless you ask for it; TensorBoard's file is here", OURS),
 )  # fmt: skip
 """What is kept and looked at."""

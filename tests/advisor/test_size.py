@@ -8,7 +8,9 @@ import pytest
 from advisor.families.sd1 import STANDARD
 from advisor.families.sdxl import STANDARD as SDXL_STANDARD
 from advisor.size import (
+    BYTES_OF,
     adapter_parameters,
+    copy_bytes,
     disk_bytes,
     lora_bytes,
     lora_tensors,
@@ -90,3 +92,13 @@ def test_the_disk_holds_every_kept_lora(settings: dict[str, Any], files: int) ->
     state = 2 * 3 * 4 * adapter_parameters(config, STANDARD)
     assert disk_bytes(config, STANDARD, 0) == files * one + state
     assert disk_bytes(config, STANDARD, 30) == files * one + state + 30 * 64 * 64 * 4 * 4
+
+
+def test_copies_in_diffusers_names_count_on_the_disk() -> None:
+    plain = make_plan_config(settings={"saving.dtype": "float16"})
+    copied = make_plan_config(settings={"saving.dtype": "float16", "saving.diffusers_copy": True})
+
+    copy = copy_bytes(copied, STANDARD)
+    assert copy_bytes(plain, STANDARD) == 0
+    assert copy > adapter_parameters(copied, STANDARD) * BYTES_OF["float16"]
+    assert disk_bytes(copied, STANDARD, 0) - disk_bytes(plain, STANDARD, 0) == 10 * copy

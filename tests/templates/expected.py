@@ -109,6 +109,7 @@ def plausible_configs(draw: st.DrawFn, *, families: tuple[str, ...] = ("sd1", "s
     }  # fmt: skip
     tree["validation"] |= {"every_epochs": draw(st.integers(1, 99))}
     tree["run"] |= {"seed": draw(st.integers(1, 2**31)), "trigger": draw(WORDS)}
+    tree["run"]["wandb_project"] = draw(st.just("") | WORDS)
     return parse_config(tree)
 
 

@@ -26,6 +26,7 @@ MOST = 10_000
 
 PLAIN = {
     "model.family": st.sampled_from(["sd1", "sd2", "sdxl"]),
+    "run.wandb_project": st.from_regex(r"[A-Za-z0-9 _.-]{0,20}", fullmatch=True),
     "optimizer.arguments": st.lists(st.from_regex(r"[a-z_]{1,8}=[0-9.]{1,5}", fullmatch=True), max_size=3).map(tuple),
 }
 """Fields whose type says less than they mean."""

@@ -61,6 +61,26 @@ def test_every_key_has_a_line_whatever_it_is() -> None:
 
 
 @pytest.mark.parametrize(
+    ("keys", "project"),
+    [
+        ({"log_with": "all", "log_tracker_name": "mira"}, "mira"),
+        ({"log_with": "wandb", "log_tracker_name": ""}, "network_train"),
+        ({"use_wandb": True}, "network_train"),
+        ({"log_with": "tensorboard", "log_tracker_name": "mira"}, None),
+        ({"log_with": "wandb", "log_tracker_name": "a/b"}, None),
+    ],
+)
+def test_the_project_at_weights_and_biases_is_taken_and_its_key_is_not(
+    keys: dict[str, Any], project: str | None
+) -> None:
+    found = imported(wandb_api_key="abc123", **keys)
+
+    assert found.settings.get("run.wandb_project") == project
+    assert next(line.note for line in found.lines if line.key == "wandb_api_key").startswith("keys are not taken over")
+    assert "abc123" not in str(found)
+
+
+@pytest.mark.parametrize(
     ("key", "value"), [("network_dim", "many"), ("network_dim", [1]), ("epoch", 1.5), ("flip_aug", "maybe"),
                        ("lr_scheduler", "wavy"), ("optimizer", "Sophia"), ("learning_rate", float("inf"))]
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from advisor.errors import RunError
 from advisor.events import read_events
 from advisor.files import write_atomically
+from advisor.units import gib, shown
 from templates.render import render
 
 REPORT_NAME = "report.html"
@@ -51,6 +52,40 @@ class Chart:
     lowest: float
     highest: float
     last_step: int
+
+
+@dataclass(frozen=True)
+class LadderRow:
+    """A rung that was taken when memory ran out."""
+
+    step: int
+    cause: str
+    changes: tuple[str, ...]
+    """Each setting as it was and as it became."""
+    saved: str
+    price: str
+
+
+def ladder_rows(events: Iterable[Mapping[str, Any]]) -> tuple[LadderRow, ...]:
+    """The rungs that a run took, in their order."""
+    return tuple(_ladder_row(event) for event in events if event["event"] == "ladder")
+
+
+def _ladder_row(event: Mapping[str, Any]) -> LadderRow:
+    before, after = _mapping(event.get("from")), _mapping(event.get("to"))
+    changes = tuple(f"{path}: {shown(before.get(path))} \u2192 {shown(value)}" for path, value in after.items())
+    saved, step = event.get("saved_bytes"), event.get("step")
+    return LadderRow(
+        step=step if isinstance(step, int) else 0,
+        cause=str(event.get("cause") or "Memory ran out."),
+        changes=changes,
+        saved=f"about {gib(saved)}" if isinstance(saved, int) and saved > 0 else "",
+        price=str(event.get("price") or event.get("message") or ""),
+    )
+
+
+def _mapping(found: object) -> Mapping[str, Any]:
+    return found if isinstance(found, Mapping) else {}
 
 
 def loss_chart(events: Iterable[dict[str, Any]]) -> Chart | None:
@@ -120,6 +155,7 @@ def write_report(
         scores=scores,
         rows=[(row.title, [(path.stem, _embedded(path)) for path in row.paths]) for row in shown],
         chart=loss_chart(events),
+        ladder=ladder_rows(events),
         finished=next((event for event in reversed(events) if event["event"] == "finished"), None),
         warnings=[event["message"] for event in events if event["event"] == "warning" and "message" in event],
         loras=list(dict.fromkeys(Path(str(event["path"])).name for event in events if event["event"] == "saved")),

@@ -9,7 +9,7 @@ from PIL import Image
 from advisor.errors import RunError
 from advisor.plan_document import plan_document
 from advisor.planner import make_plan
-from templates.report import Score, loss_chart, sample_rows, write_report
+from templates.report import Score, ladder_rows, loss_chart, sample_rows, write_report
 from tests.factories import make_facts
 
 
@@ -89,3 +89,40 @@ def test_pictures_stand_in_rows_by_their_folder(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"no readable plan\.json"):
         write_report(tmp_path)
+
+
+RUNG = {
+    "event": "ladder", "rung": "checkpointing", "step": 7, "cause": "Out of memory at step 7. <Others> took 2 GiB.",
+    "from": {"memory.gradient_checkpointing": False}, "to": {"memory.gradient_checkpointing": True},
+    "message": "checkpointing on: saves 3 GiB; slower", "saved_bytes": 3 * 2**30, "price": "69 % slower",
+}  # fmt: skip
+
+
+def test_each_rung_of_the_ladder_is_told_with_when_what_saving_and_price(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    plan = json.loads((run / "plan.json").read_text("utf-8"))
+    for decision in plan["decisions"]:
+        if decision["path"] == "memory.gradient_checkpointing":
+            decision.update(value=True, planned=False, origin="ladder")
+    (run / "plan.json").write_text(json.dumps(plan), "utf-8")
+    with (run / "log" / "events.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(RUNG) + "\n")
+
+    page = write_report(run).read_text("utf-8")
+
+    assert "Where memory ran out" in page
+    assert "Out of memory at step 7. &lt;Others&gt; took 2 GiB." in page
+    assert "memory.gradient_checkpointing: off \u2192 on" in page
+    assert "about 3.0 GiB" in page
+    assert "69 % slower" in page
+    assert "True (planned: False)" in page
+
+
+def test_a_rung_of_an_older_run_is_told_by_its_message() -> None:
+    (row,) = ladder_rows([{"event": "ladder", "rung": "x", "from": {}, "to": {"batch_parts": 2}, "message": "halved"}])
+
+    assert (row.step, row.changes, row.saved, row.price) == (0, ("batch_parts: none \u2192 2",), "", "halved")
+
+
+def test_where_memory_never_ran_out_no_ladder_is_spoken_of(tmp_path: Path) -> None:
+    assert "Where memory ran out" not in write_report(make_run(tmp_path)).read_text("utf-8")

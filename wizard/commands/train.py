@@ -89,7 +89,7 @@ def _finish(training: Training, config: TrainingConfig, progress: Progress) -> N
     took = f" in {duration(float(seconds))}" if isinstance(seconds, int | float) else ""
     show(f"Trained {progress.step:,} steps{took}: {lora}")
     for rung in progress.ladder:
-        show(f"Memory ran out on the way, so it went on with {rung.get('message')}")
+        show(f"{rung.get('cause') or 'Memory ran out on the way.'} It went on with {rung.get('message')}.")
     show(usage(lora.name, config.run.trigger or config.saving.name))
     if is_terminal():
         _offer_copy(lora, Path(config.model.path))

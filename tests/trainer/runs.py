@@ -7,6 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
 from advisor.config import TrainingConfig, changed, parse_config
 from tests.pictures import make_pictures
 from tests.tiny import tiny_sd1_checkpoint, tiny_sd2_checkpoint, tiny_sdxl_checkpoint
@@ -78,6 +83,27 @@ def events_of(run: Path, kind: str | None = None) -> list[dict[str, Any]]:
     if kind is None:
         return events
     return [event for event in events if event["event"] == kind and event.get("code") not in OF_BATCHES]
+
+
+def weights(run: Path, name: str = "tok") -> dict[str, Tensor]:
+    """A LoRA of the run's."""
+    return load_file(run / "model" / f"{name}.safetensors")
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """What a file tells of itself."""
+    with safe_open(path, framework="pt") as file:
+        return dict(file.metadata())
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    """Whether all bytes are."""
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def run_material(finished: tuple[Path, TrainingConfig]) -> Path:
+    """The folder that a finished run was made of."""
+    return Path(finished[1].model.path).parent
 
 
 def write_toml(path: Path, config: TrainingConfig) -> Path:

@@ -44,13 +44,6 @@ def complaints(run: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("material")
-    make_config(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def base() -> BaseModel:
     return tiny_sd1()
 

@@ -1,9 +1,8 @@
-"""An epoch of SD2 and SDXL each, and what other programs make of the LoRA."""
+"""An epoch of each family, and what other programs make of the LoRA."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,20 +11,21 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
-from torch import Tensor
 
 from advisor.config import TrainingConfig
 from advisor.families import family
 from advisor.identify import identify
 from advisor.size import lora_bytes
-from tests.tiny import TINY_SD2, TINY_SDXL
+from tests.tiny import TINY_SD1, TINY_SD2, TINY_SDXL
+from tests.trainer.in_diffusers import answers_of, apart, make_pipeline, num_placed, said
 from tests.trainer.runs import events_of, make_config, train
 from trainer.base_model import BaseModel, load_base_model
 
 CPU = torch.device("cpu")
-STRUCTURES = {"sd2": TINY_SD2, "sdxl": TINY_SDXL}
+STRUCTURES = {"sd1": TINY_SD1, "sd2": TINY_SD2, "sdxl": TINY_SDXL}
 TWO_STEPS = {"schedule__epochs": 1, "schedule__max_steps": 2}
 SETTINGS: dict[str, dict[str, Any]] = {
+    "sd1": {},
     "sd2": {"model__prediction": "v_prediction", "dataset__max_tokens": 150},
     "sdxl": {
         "model__prediction": "v_prediction",
@@ -38,9 +38,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 BLOCK = r"(attn[12]_(to_[qkv]|to_out_0)|ff_net_(0_proj|2))"
 TEXT = r"_text_model_encoder_layers_\d+_(self_attn_(q|k|v|out)_proj|mlp_fc[12])"
+OF_DIFFUSERS = (
+    rf"(lora_te{TEXT}|lora_unet_(down_blocks_\d|mid_block|up_blocks_\d)_attentions_\d_"
+    rf"(proj_in|proj_out|transformer_blocks_\d_{BLOCK}))"
+)
 KEYS = {
-    "sd2": rf"(lora_te{TEXT}|lora_unet_(down_blocks_\d|mid_block|up_blocks_\d)_attentions_\d_"
-    rf"(proj_in|proj_out|transformer_blocks_\d_{BLOCK}))",
+    "sd1": OF_DIFFUSERS,
+    "sd2": OF_DIFFUSERS,
     "sdxl": rf"(lora_te[12]{TEXT}|lora_unet_(input_blocks_\d|middle_block|output_blocks_\d)_1_"
     rf"(proj_in|proj_out|transformer_blocks_\d_{BLOCK}))",
 }
@@ -64,30 +68,12 @@ class Run:
         return load_base_model(self.config.model, dtype=torch.float32, vae_dtype=torch.float32, device=CPU)
 
 
-@pytest.fixture(scope="module", params=["sd2", "sdxl"])
+@pytest.fixture(scope="module", params=["sd1", "sd2", "sdxl"])
 def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder, name = tmp_path_factory.mktemp(request.param), request.param
     config = make_config(folder, family=name, schedule__epochs=1, **SETTINGS[name])
     train(folder / "run", config)
     return Run(name, folder / "run", config)
-
-
-@pytest.fixture
-def warned() -> Iterator[list[str]]:
-    """What diffusers and peft say while loading: their loggers keep it to themselves otherwise."""
-    import logging
-
-    from diffusers.utils import logging as of_diffusers
-
-    said: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
-    loggers = [of_diffusers.get_logger("diffusers"), logging.getLogger("peft")]
-    for logger in loggers:
-        logger.addHandler(handler)
-    yield said
-    for logger in loggers:
-        logger.removeHandler(handler)
 
 
 def test_the_saved_lora_was_read_back_and_works(finished: Run) -> None:
@@ -132,6 +118,12 @@ def test_the_metadata_name_the_family(finished: Run) -> None:
     assert (
         told
         == {
+            "sd1": {
+                "ss_base_model_version": "sd_v1",
+                "ss_v2": "False",
+                "modelspec.architecture": "stable-diffusion-v1/lora",
+                "modelspec.prediction_type": "epsilon",
+            },
             "sd2": {
                 "ss_base_model_version": "sd_v2_v",
                 "ss_v2": "True",
@@ -148,58 +140,21 @@ def test_the_metadata_name_the_family(finished: Run) -> None:
     )
 
 
-def test_diffusers_loads_every_key_and_its_output_changes(finished: Run, warned: list[str]) -> None:
+def test_diffusers_loads_every_key_and_its_output_changes(finished: Run) -> None:
     base = finished.base()
     pipeline = make_pipeline(base)
     answer = answers_of(pipeline, base)
-    plain = answer()
+    plain_states, plain = answer()
 
-    pipeline.load_lora_weights(str(finished.lora))
-    changed = answer()
+    with said() as heard:
+        pipeline.load_lora_weights(str(finished.lora))
+    states, changed = answer()
 
-    networks = [pipeline.unet, *base.text_encoders]
-    placed = [name for network in networks for name, _ in network.named_parameters() if ".lora_A." in name]
-    names = {key.partition(".")[0] for key in load_file(finished.lora)}
-    assert len(placed) == len(names)
-    assert not [message for message in warned if "key" in message.lower() or "no lora" in message.lower()]
-    assert float((changed - plain).norm() / plain.norm()) > 0.2 * finished.end()["reload_check"]["unet_change"]
-
-
-def make_pipeline(base: BaseModel) -> Any:
-    from diffusers import DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline
-
-    parts: dict[str, Any] = {
-        "vae": base.vae,
-        "text_encoder": base.text_encoders[0],
-        "tokenizer": base.tokenizers[0].clip,
-        "unet": base.denoiser,
-        "scheduler": DDIMScheduler(steps_offset=1, clip_sample=False),
-    }
-    if len(base.text_encoders) == 1:
-        return StableDiffusionPipeline(
-            **parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False
-        )
-    return StableDiffusionXLPipeline(
-        **parts, text_encoder_2=base.text_encoders[1], tokenizer_2=base.tokenizers[1].clip, add_watermarker=False
-    )
-
-
-def answers_of(pipeline: Any, base: BaseModel) -> Callable[[], Tensor]:
-    """What the U-Net answers for one caption, as diffusers calls it."""
-    ids = [tokens[:, 0] for tokens in base.family.tokenize(base, ["tok, 1girl"])]
-    noisy, times = torch.ones(1, 4, 16, 16), torch.tensor([500])
-
-    @torch.no_grad()
-    def answer() -> Tensor:
-        if len(ids) == 1:
-            return pipeline.unet(noisy, times, pipeline.text_encoder(ids[0]).last_hidden_state).sample  # type: ignore[no-any-return]
-        first = pipeline.text_encoder(ids[0], output_hidden_states=True).hidden_states[-2]
-        second = pipeline.text_encoder_2(ids[1], output_hidden_states=True)
-        states = torch.cat([first, second.hidden_states[-2]], dim=-1)
-        added = {"text_embeds": second.text_embeds, "time_ids": torch.tensor([[128.0, 128, 0, 0, 128, 128]])}
-        return pipeline.unet(noisy, times, states, added_cond_kwargs=added).sample  # type: ignore[no-any-return]
-
-    return answer
+    check = finished.end()["reload_check"]
+    assert heard == []
+    assert num_placed(pipeline) == len({key.partition(".")[0] for key in load_file(finished.lora)})
+    assert apart(changed, plain) > 0.2 * check["unet_change"]
+    assert apart(states, plain_states) > 0.2 * check["text_change"]
 
 
 def test_cached_text_gives_the_same_training(tmp_path: Path) -> None:

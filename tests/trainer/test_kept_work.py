@@ -20,13 +20,6 @@ from trainer import state, stepper
 FULL = "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"
 
 
-@pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("material")
-    make_config(folder)
-    return folder
-
-
 PER_EPOCH = 3
 """Steps, of two batches each."""
 

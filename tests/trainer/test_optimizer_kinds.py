@@ -20,13 +20,6 @@ RATES: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("material")
-    make_config(folder)
-    return folder
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_it_trains_and_goes_on_as_if_it_had_never_stopped(
     name: str, material: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

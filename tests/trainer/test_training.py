@@ -1,4 +1,4 @@
-"""Whole trainings of a tiny model, in this process."""
+"""Whole trainings of a tiny model, in this process: what they leave, and what settings change."""
 
 from __future__ import annotations
 
@@ -8,47 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file
 
 from advisor.config import TrainingConfig
-from advisor.errors import ConfigErrors, DatasetError, HardwareError, OutOfMemory, RunError, TrainingStopped
 from advisor.families import family
 from advisor.size import lora_bytes
-from tests.pictures import draw_picture, make_pictures
 from tests.tiny import TINY_SD1
-from tests.trainer.runs import SIZES, events_of, make_config, train
-from trainer import stepper
-from trainer.interrupts import Interrupt, Interrupted
-
-
-@pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a base model and pictures that tests only read."""
-    folder = tmp_path_factory.mktemp("material")
-    make_config(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def finished(material: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainingConfig]:
-    """A run of two epochs, and its configuration."""
-    run, config = tmp_path_factory.mktemp("finished") / "run", make_config(material)
-    train(run, config)
-    return run, config
-
-
-def weights(run: Path, name: str = "tok") -> dict[str, torch.Tensor]:
-    return load_file(run / "model" / f"{name}.safetensors")
-
-
-def metadata(path: Path) -> dict[str, str]:
-    with safe_open(path, framework="pt") as file:
-        return dict(file.metadata())
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+from tests.trainer.runs import events_of, make_config, metadata, run_material, same, train, weights
 
 
 def test_there_is_a_lora_for_each_epoch_and_one_without_a_number(finished: tuple[Path, TrainingConfig]) -> None:
@@ -170,196 +135,6 @@ def test_the_pictures_are_listed_and_in_several_buckets(finished: tuple[Path, Tr
     assert len(lines) == 6
 
 
-def test_diffusers_loads_it_and_its_output_changes(finished: tuple[Path, TrainingConfig], caplog: Any) -> None:
-    from diffusers import DDIMScheduler, StableDiffusionPipeline
-
-    from tests.tiny import tiny_sd1
-    from trainer.base_model import load_base_model
-
-    run, config = finished
-    cpu = torch.device("cpu")
-    base = load_base_model(config.model, dtype=torch.float32, vae_dtype=torch.float32, device=cpu)
-    pipeline = StableDiffusionPipeline(
-        vae=base.vae, text_encoder=base.text_encoders[0], tokenizer=base.tokenizers[0].clip, unet=base.denoiser,
-        scheduler=DDIMScheduler(steps_offset=1, clip_sample=False),
-        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-    )  # fmt: skip
-    assert tiny_sd1().structure == base.structure
-    noisy, times = torch.ones(1, 4, 16, 16), torch.tensor([500])
-    ids = base.tokenizers[0](["tok, 1girl"])[:, 0]
-
-    def outputs() -> tuple[torch.Tensor, torch.Tensor]:
-        with torch.no_grad():
-            states = pipeline.text_encoder(ids).last_hidden_state
-            return states, pipeline.unet(noisy, times, states).sample
-
-    plain_states, plain = outputs()
-    pipeline.load_lora_weights(str(run / "model" / "tok.safetensors"))
-    states, changed = outputs()
-    ours = events_of(run, "finished")[0]["reload_check"]
-
-    assert not [record for record in caplog.records if "key" in record.getMessage().lower()]
-    assert float((changed - plain).norm() / plain.norm()) > 0.2 * ours["unet_change"]
-    assert float((states - plain_states).norm() / plain_states.norm()) > 0.2 * ours["text_change"]
-
-
-def test_the_same_seed_gives_the_same_weights_with_a_cold_or_a_warm_cache(
-    finished: tuple[Path, TrainingConfig], tmp_path: Path
-) -> None:
-    run, config = finished
-    (tmp_path / "run").mkdir()
-    (run / "cache").rename(tmp_path / "run" / "cache")
-    try:
-        train(tmp_path / "run", config)
-    finally:
-        (tmp_path / "run" / "cache").rename(run / "cache")
-
-    assert same(weights(tmp_path / "run"), weights(run))
-
-
-def test_another_seed_gives_other_weights(finished: tuple[Path, TrainingConfig], tmp_path: Path) -> None:
-    run, _ = finished
-
-    train(tmp_path / "run", make_config(run_material(finished), run__seed=7))
-
-    assert not same(weights(tmp_path / "run"), weights(run))
-
-
-def run_material(finished: tuple[Path, TrainingConfig]) -> Path:
-    return Path(finished[1].model.path).parent
-
-
-def test_an_edited_picture_is_encoded_anew_and_a_damaged_cache_too(tmp_path: Path) -> None:
-    config = make_config(tmp_path, schedule__max_steps=1)
-    train(tmp_path / "first", config)
-    cache = tmp_path / "first" / "cache"
-    before = sorted(cache.rglob("*.safetensors"))
-    before[0].write_bytes(b"broken")
-    draw_picture(tmp_path / "pictures" / "picture-002.png", SIZES[1], seed=99)
-    (tmp_path / "second").mkdir()
-    cache.rename(tmp_path / "second" / "cache")
-
-    train(tmp_path / "second", config)
-
-    after = sorted((tmp_path / "second" / "cache").rglob("*.safetensors"))
-    assert len(after) == len(before) + 1
-    assert min(path.stat().st_size for path in after) > 100
-
-
-@pytest.mark.parametrize("at_step", [3, 4])
-def test_an_interrupted_run_saves_its_work_and_goes_on_as_if_nothing_had_been(
-    finished: tuple[Path, TrainingConfig], tmp_path: Path, at_step: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run, config = finished
-    interrupt = Interrupt()
-    make_step = stepper.Stepper.step
-
-    def step(self: stepper.Stepper, batches: Any, *, step: int, epoch: int) -> stepper.StepResult:
-        if step == at_step - 1:
-            interrupt.ask()
-        return make_step(self, batches, step=step, epoch=epoch)
-
-    monkeypatch.setattr(stepper.Stepper, "step", step)
-    with pytest.raises(Interrupted):
-        train(tmp_path, config, interrupt=interrupt)
-    monkeypatch.undo()
-
-    assert (tmp_path / "model" / f"tok-step{at_step:08d}.safetensors").exists()
-    with pytest.raises(RunError, match="--resume"):
-        train(tmp_path, config)
-    train(tmp_path, config, resume=True)
-    assert same(weights(tmp_path), weights(run))
-    assert [event["resumed_from"] for event in events_of(tmp_path, "started")] == [None, at_step]
-
-
-def test_the_second_resume_is_as_good_as_the_first(finished: tuple[Path, TrainingConfig], tmp_path: Path) -> None:
-    material = run_material(finished)
-    for number, steps in enumerate((1, 3)):
-        short = make_config(material, schedule__max_steps=steps, schedule__name="constant")
-        train(tmp_path / "cut", short, resume=number > 0)
-    whole = make_config(material, schedule__max_steps=5, schedule__name="constant")
-
-    train(tmp_path / "cut", whole, resume=True)
-    train(tmp_path / "whole", whole)
-
-    assert same(weights(tmp_path / "cut"), weights(tmp_path / "whole"))
-    assert [event["code"] for event in events_of(tmp_path / "cut", "warning")] == ["config_changed"] * 2
-
-
-def test_resuming_a_finished_run_changes_no_weight(finished: tuple[Path, TrainingConfig]) -> None:
-    run, config = finished
-    before = weights(run)
-    log = run / "log" / "events.jsonl"
-    events = log.read_bytes()
-
-    train(run, config, resume=True)
-
-    log.write_bytes(events)
-    assert same(weights(run), before)
-
-
-def test_resuming_with_another_rank_is_refused(finished: tuple[Path, TrainingConfig], tmp_path: Path) -> None:
-    material = run_material(finished)
-    train(tmp_path, make_config(material, schedule__max_steps=1))
-
-    with pytest.raises(Exception, match="another LoRA than"):
-        train(tmp_path, make_config(material, network__rank=8), resume=True)
-
-
-def test_a_loss_that_is_no_number_stops_and_the_last_good_lora_stays(
-    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = stepper.training_loss
-    calls = list[int]()
-
-    def bad(*arguments: Any) -> torch.Tensor:
-        calls.append(1)
-        return real(*arguments) * (float("nan") if len(calls) == 6 else 1.0)
-
-    monkeypatch.setattr(stepper, "training_loss", bad)
-
-    with pytest.raises(TrainingStopped, match=r"step 6 .*last good LoRA is model/tok-000001\.safetensors") as stopped:
-        train(tmp_path, make_config(material))
-
-    assert stopped.value.exit_code == 3
-    assert all(bool(torch.isfinite(tensor).all()) for tensor in weights(tmp_path, "tok-000001").values())
-    assert events_of(tmp_path, "step")[-1]["loss"] is None
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"),
-        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"),
-        MemoryError(),
-    ],
-)
-def test_out_of_memory_says_what_to_change(
-    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    def full(*arguments: Any) -> torch.Tensor:
-        raise error
-
-    monkeypatch.setattr(stepper, "training_loss", full)
-
-    with pytest.raises(OutOfMemory, match=r"While training.*batch_size 1.*gradient_checkpointing true") as stopped:
-        train(tmp_path, make_config(material))
-
-    assert stopped.value.exit_code == 75
-
-
-def test_other_errors_are_not_taken_for_lack_of_memory(
-    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*arguments: Any) -> torch.Tensor:
-        raise RuntimeError("shapes cannot be multiplied")
-
-    monkeypatch.setattr(stepper, "training_loss", broken)
-
-    with pytest.raises(RuntimeError, match="shapes"):
-        train(tmp_path, make_config(material))
-
-
 def test_all_rates_of_zero_run_the_loop_and_change_nothing(material: Path, tmp_path: Path) -> None:
     config = make_config(
         material, optimizer__unet_learning_rate=0.0, optimizer__text_encoder_learning_rate=0.0,
@@ -386,23 +161,6 @@ def test_a_text_encoder_rate_of_zero_leaves_the_text_encoder_out(material: Path,
     assert (check["missing"], check["text_change"]) == (0, 0.0)
     assert events_of(tmp_path, "warning") == []
     assert list((tmp_path / "cache" / "text").rglob("*.safetensors"))
-
-
-def test_cached_text_gives_the_same_training_as_text_encoded_each_time(material: Path, tmp_path: Path) -> None:
-    for cached in (False, True):
-        config = make_config(
-            material, optimizer__text_encoder_learning_rate=0.0, dataset__shuffle_captions=False,
-            memory__cache_text=cached, schedule__batch_size=1, schedule__max_steps=3,
-        )  # fmt: skip
-        train(tmp_path / str(cached), config)
-
-    assert same(weights(tmp_path / "True"), weights(tmp_path / "False"))
-
-
-def test_text_that_cannot_be_cached_is_encoded_each_time_with_a_warning(material: Path, tmp_path: Path) -> None:
-    train(tmp_path, make_config(material, memory__cache_text=True, schedule__max_steps=1))
-
-    assert [event["code"] for event in events_of(tmp_path, "warning")] == ["text_not_cached"]
 
 
 def test_max_steps_ends_in_the_middle_of_an_epoch(material: Path, tmp_path: Path) -> None:
@@ -455,30 +213,6 @@ def test_a_sample_that_fails_is_a_warning_and_no_more(
     assert same(weights(tmp_path), weights(finished[0]))
 
 
-def test_random_crops_and_flips_train_without_a_cache(material: Path, tmp_path: Path) -> None:
-    train(tmp_path, make_config(material, dataset__random_crop=True, dataset__flip=True, schedule__max_steps=2))
-
-    assert [event["code"] for event in events_of(tmp_path, "warning")] == ["latents_not_cached"]
-    assert not (tmp_path / "cache").exists()
-
-
-def test_flips_are_cached_beside_the_pictures(material: Path, tmp_path: Path) -> None:
-    train(tmp_path, make_config(material, dataset__flip=True, schedule__max_steps=1))
-
-    assert len(list((tmp_path / "cache").rglob("*.safetensors"))) == 12
-
-
-@pytest.mark.parametrize("name", ["adafactor", "lion"])
-def test_other_optimizers_train_and_resume(material: Path, tmp_path: Path, name: str) -> None:
-    settings = {"optimizer__name": name, "schedule__name": "constant"}
-    config = make_config(material, schedule__max_steps=3, **settings)
-    train(tmp_path / "cut", make_config(material, schedule__max_steps=1, **settings))
-    train(tmp_path / "cut", config, resume=True)
-    train(tmp_path / "whole", config)
-
-    assert same(weights(tmp_path / "cut"), weights(tmp_path / "whole"))
-
-
 def test_checkpointing_gives_the_same_weights(finished: tuple[Path, TrainingConfig], tmp_path: Path) -> None:
     run, _ = finished
 
@@ -495,50 +229,3 @@ def test_half_precision_trains_on_a_processor_too(material: Path, tmp_path: Path
     losses = [event["loss"] for event in events_of(tmp_path, "step")]
     assert all(0 < loss < 10 for loss in losses)
     assert events_of(tmp_path, "warning") == []
-
-
-def test_a_plan_for_a_card_is_refused_without_one_unless_the_processor_is_asked_for(
-    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("trainer.training.usable_gpu", lambda: None)
-    config = make_config(
-        material, memory__preset="medium", memory__compute_dtype="bfloat16", memory__base_dtype="bfloat16",
-        schedule__max_steps=1,
-    )  # fmt: skip
-
-    with pytest.raises(HardwareError, match="--device cpu"):
-        train(tmp_path, config)
-    train(tmp_path, config, device="cpu")
-
-    assert metadata(tmp_path / "model" / "tok.safetensors")["ss_mixed_precision"] == "no"
-
-
-def test_what_is_not_built_yet_is_refused_by_name(material: Path, tmp_path: Path) -> None:
-    config = make_config(material, network__kind="loha", network__dropout=0.1)
-
-    with pytest.raises(ConfigErrors) as refused:
-        train(tmp_path, config)
-
-    assert {error.path for error in refused.value.errors} == {"network.dropout"}
-
-
-def test_a_folder_without_pictures_is_the_users_error(tmp_path: Path) -> None:
-    config = make_config(tmp_path)
-    (tmp_path / "empty").mkdir()
-
-    with pytest.raises(DatasetError):
-        train(tmp_path / "run", config.model_copy(update={"dataset": make_dataset(config, tmp_path / "empty")}))
-
-
-def make_dataset(config: TrainingConfig, images: Path) -> Any:
-    return config.dataset.model_copy(update={"images": str(images)})
-
-
-def test_unusable_pictures_are_named_and_left_out(tmp_path: Path) -> None:
-    make_pictures(tmp_path / "pictures", 3, sizes=SIZES)
-    (tmp_path / "pictures" / "empty.png").write_bytes(b"")
-
-    train(tmp_path / "run", make_config(tmp_path, schedule__max_steps=1))
-
-    (warning,) = events_of(tmp_path / "run", "warning")
-    assert "empty.png" in warning["message"]

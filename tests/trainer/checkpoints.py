@@ -12,10 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
+from advisor.errors import ModelError
+from trainer.convert import convert
+
 WEIGHTS = {"a.weight": torch.arange(12.0).reshape(3, 4), "b.bias": torch.ones(5, dtype=torch.float16)}
+
+BOTH = pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
 
 
 def save(path: Path, content: object, *, legacy: bool = False, protocol: int = 2) -> Path:
@@ -86,3 +93,20 @@ def same(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> bool:
     return set(found) == set(wanted) and all(
         found[name].dtype == wanted[name].dtype and torch.equal(found[name], wanted[name]) for name in wanted
     )
+
+
+def converted(source: Path) -> dict[str, Any]:
+    return convert(source, source.with_suffix(".safetensors"), lambda line: None)
+
+
+def tensors(source: Path) -> dict[str, torch.Tensor]:
+    converted(source)
+    return dict(load_file(source.with_suffix(".safetensors")))
+
+
+def refusal(source: Path) -> str:
+    with pytest.raises(ModelError) as error:
+        converted(source)
+    assert not source.with_suffix(".safetensors").exists()
+    assert [path.suffix for path in source.parent.iterdir() if path.suffix == ".part"] == []
+    return str(error.value)

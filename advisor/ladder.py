@@ -14,7 +14,7 @@ from typing import Any
 from advisor.buckets import Size
 from advisor.config import TrainingConfig, changed, setting
 from advisor.families.structure import Structure
-from advisor.memory import Phase, phase_bytes
+from advisor.memory import Phase, phase_bytes, vram_parts
 from advisor.timing import CHECKPOINTING_SLOWDOWN
 from advisor.units import gib, mib
 
@@ -50,6 +50,16 @@ class Situation:
     """Precisions under the compute dtype that the trainer can keep the base model in."""
     has_8bit_optimizer: bool = False
     """AdamW's 8-bit form works here."""
+
+    @property
+    def predicted_bytes(self) -> int:
+        """What it needs by the prediction."""
+        return phase_bytes(self.phase, self.config, self.structure, size=self.size, batch_parts=self.batch_parts)
+
+    @property
+    def overhead_bytes(self) -> int:
+        """What the driver and its libraries take of that while steps are made."""
+        return vram_parts(self.config, self.structure, size=self.size, batch_parts=self.batch_parts)["overhead"]
 
 
 @dataclass(frozen=True)
@@ -98,11 +108,11 @@ def locked_rungs(situation: Situation) -> tuple[Rung, ...]:
 
 def rungs(situation: Situation) -> tuple[Rung, ...]:
     """All that would save memory where it ran out, in the order in which they are tried."""
-    before = _bytes(situation)
+    before = situation.predicted_bytes
     found = list[Rung]()
     for offer in OFFERS:
         for rung in offer(situation):
-            saved = before - _bytes(after(situation, rung))
+            saved = before - after(situation, rung).predicted_bytes
             if saved >= LEAST_SAVING_BYTES:
                 locked = tuple(path for path in rung.settings if path in situation.chosen)
                 found.append(replace(rung, saved_bytes=saved, locked=locked))
@@ -129,16 +139,6 @@ def stopped(situation: Situation) -> str:
         return "Nothing is left to try that would save memory: close other programs, or train on another card"
     told = "; ".join(rung.sentence() for rung in locked)
     return f"What would still help changes what you chose, so it is left to you: {told}"
-
-
-def _bytes(situation: Situation) -> int:
-    return phase_bytes(
-        situation.phase,
-        situation.config,
-        situation.structure,
-        size=situation.size,
-        batch_parts=situation.batch_parts,
-    )
 
 
 def _smaller_parts(situation: Situation) -> Iterator[Rung]:

@@ -24,16 +24,21 @@ def chosen_paths(document: Mapping[str, Any] | None, now: Mapping[str, Any]) -> 
     for decision in document.get("decisions") or ():
         if not isinstance(decision, Mapping):
             continue
-        path, value = decision.get("path"), decision.get("planned", decision.get("value"))
+        path, value = decision.get("path"), decision.get("value")
         if not isinstance(path, str) or path not in now:
             continue
-        if decision.get("planned_origin", decision.get("origin")) in LOCKED_ORIGINS or _differs(now[path], value):
+        by_hand = _differs(now[path], value) and _differs(now[path], decision.get("planned", value))
+        if decision.get("planned_origin", decision.get("origin")) in LOCKED_ORIGINS or by_hand:
             found.add(path)
     return frozenset(found)
 
 
-def record_with_rung(document: Mapping[str, Any], taken: Taken) -> dict[str, Any]:
-    """plan.json with a rung in it: the decision tells the new value and keeps the plan's as `planned`."""
+def record_with_rung(document: Mapping[str, Any], taken: Taken, *, why: str = "memory ran out") -> dict[str, Any]:
+    """plan.json with a rung in it: the decision tells the new value and keeps the plan's as `planned`.
+
+    Args:
+        why: what the reason begins with.
+    """
     decisions = []
     for decision in document.get("decisions") or ():
         path = decision.get("path") if isinstance(decision, Mapping) else None
@@ -46,7 +51,7 @@ def record_with_rung(document: Mapping[str, Any], taken: Taken) -> dict[str, Any
             {
                 **decision,
                 "value": taken.after[path],
-                "reason": f"memory ran out: {taken.message}",
+                "reason": f"{why}: {taken.message}",
                 "origin": "ladder",
                 "planned": planned,
                 "planned_origin": origin,

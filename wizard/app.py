@@ -139,13 +139,14 @@ def train(
 def measure(
     run: Run,
     device: Annotated[str | None, typer.Option(metavar="cpu", help="On the processor, in float32.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Adjust the plan to what was measured, without asking.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Make a few real steps of a planned run, and show real memory and time beside the predicted."""
+    """Make a few real steps of a planned run, show them beside what was predicted, and offer to adjust the plan."""
     from wizard.commands.measure import measure as command
 
     with told():
-        command(run, device=device, as_json=as_json)
+        command(run, device=device, yes=yes, as_json=as_json)
 
 
 @app.command(short_help="Write a run for another trainer.")

@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from advisor.adjustment import parts_of, taken_rung
 from advisor.config import QUANTISED, TrainingConfig, flat_settings
 from advisor.config_file import read_config
 from advisor.errors import LoraError, OutOfMemory, RunError, TrainingStopped
 from advisor.events import EVENTS_PATH
 from advisor.files import write_atomically
 from advisor.installed import installed_packages
-from advisor.ladder import BATCH_PARTS, Rung, Situation, changes, next_rung, stopped
+from advisor.ladder import Rung, Situation, next_rung, stopped
 from advisor.ladder_file import Ladder, Taken, read_ladder, write_ladder
 from advisor.plan_record import chosen_paths, record_with_rung
 from advisor.room import others_sentence
@@ -74,9 +75,14 @@ def _after(training: Training, error: OutOfMemory, screen: Screen) -> Training:
         raise TrainingStopped(" ".join(filter(None, told))) from error
     return replace(
         training,
-        resume=any((training.run / STATES).glob("step-*")),
+        resume=has_state(training.run),
         bears_spill=training.bears_spill or (is_spill and rung is None),
     )
+
+
+def has_state(run: Path) -> bool:
+    """Whether there is something to go on from."""
+    return any((run / STATES).glob("step-*"))
 
 
 def cause(facts: Mapping[str, Any]) -> str:
@@ -117,7 +123,7 @@ def situation_of(training: Training, facts: Mapping[str, Any]) -> Situation:
         batch_parts=ladder.batch_parts,
         phase=phase if phase in ("loading", "caching", "step") else "step",
         size=size,
-        chosen=chosen_paths(_plan(training.run), dict(flat_settings(planned))),
+        chosen=chosen_paths(read_plan(training.run), dict(flat_settings(planned))),
         base_dtypes=QUANTISED,
         has_8bit_optimizer=facts.get("device") == "cuda" and bool(installed_packages(("bitsandbytes",))),
     )
@@ -133,21 +139,17 @@ def _computed(config: TrainingConfig, device: str | None) -> TrainingConfig:
 
 def _take(run: Path, situation: Situation, rung: Rung, *, seen: str, step: int) -> None:
     """Write a rung down."""
-    old, new = changes(situation, rung)
-    taken = Taken(
-        rung=rung.name, before=old, after=new, message=rung.sentence(), step=step, saved_bytes=rung.saved_bytes,
-        slowdown=rung.slowdown, price=rung.price, cause=seen,
-    )  # fmt: skip
+    written = taken_rung(situation, rung, cause=seen, step=step)
     ladder = read_ladder(run)
     write_ladder(
         run,
         Ladder(
-            batch_parts=new.get(BATCH_PARTS, ladder.batch_parts),
+            batch_parts=parts_of((written,), ladder.batch_parts),
             settings={**ladder.settings, **rung.settings},
-            taken=(*ladder.taken, taken),
+            taken=(*ladder.taken, written),
         ),
     )
-    _record(run, taken)
+    _record(run, written)
 
 
 def _record(run: Path, taken: Taken) -> None:
@@ -161,13 +163,13 @@ def _record(run: Path, taken: Taken) -> None:
             file.write(json.dumps(event, ensure_ascii=False) + "\n")
     except OSError as error:
         raise RunError(f"{run / EVENTS_PATH} cannot be written: {error.strerror or error}") from error
-    if (plan := _plan(run)) is not None:
+    if (plan := read_plan(run)) is not None:
         write_atomically(
             run / PLAN_NAME, json.dumps(record_with_rung(plan, taken), indent=2, ensure_ascii=False) + "\n"
         )
 
 
-def _plan(run: Path) -> dict[str, Any] | None:
+def read_plan(run: Path) -> dict[str, Any] | None:
     """The plan's record; None where there is none that can be read."""
     try:
         found = json.loads((run / PLAN_NAME).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""`loracle measure`: a short probe run on this machine, beside what was predicted."""
+"""`loracle measure`: a short probe run on this machine, beside what was predicted, and what that says of the plan."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from wizard.output import print_json, show
+from wizard.output import is_terminal, print_json, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from advisor.config import TrainingConfig
+    from advisor.adjustment import Trial
+    from advisor.hardware import Gpu, Hardware
+    from advisor.ladder_file import Taken
+    from wizard.launch import Training
 
 
 @dataclass(frozen=True)
@@ -24,95 +27,160 @@ class Measured:
     """Width and height of the pictures, in pixels: the run's largest."""
     batch_size: int
     steps: int
-    """Timed after the first two."""
+    """Timed after the first two; 0 where memory ran out."""
     predicted_bytes: int
     measured_bytes: int
     """The peak: of a card by torch, without the driver's own; on a processor of the process."""
     predicted_seconds_per_step: float | None
-    measured_seconds_per_step: float
+    measured_seconds_per_step: float | None
+    """None where memory ran out."""
+    free_bytes: int = 0
+    """Of the card, or of the machine, before it began."""
+    fits: bool = True
+    """Memory did not run out, and no more was taken than was free."""
 
 
-def measure(run: Path, *, device: str | None = None, as_json: bool = False) -> None:
-    """Make some real steps and show both.
+def measure(run: Path, *, device: str | None = None, yes: bool = False, as_json: bool = False) -> None:
+    """Make some real steps, show both, and offer to change the plan where they say so.
+
+    Args:
+        yes: change it without asking.
 
     Raises:
-        LoraError: the run is wrong, or memory ran out.
+        LoraError: the run is wrong.
+        TrainingStopped: memory ran out, and the plan stays as it is.
         KeyboardInterrupt: the user ended it.
     """
+    from advisor.adjustment import adjustments
     from advisor.config_file import config_file, read_config
     from advisor.errors import ConfigError
-    from wizard.commands.train import card_here, screen
+    from wizard.commands.train import card_here
+    from wizard.ladder import has_state
+    from wizard.launch import Training
 
     if device not in (None, "cpu"):
         raise ConfigError("--device", device, "take cpu, or leave it out for the card that was planned")
     path = config_file(run).absolute()
-    config = read_config(path)
-    uuid = "" if device == "cpu" else card_here(config.machine.gpu_uuid)
-    with TemporaryDirectory(prefix="loracle-measure-", ignore_cleanup_errors=True) as folder:
-        finished = _probe(path, Path(folder), device, uuid, screen(as_json=as_json))
-    found = compared(path.parent, config, finished)
-    if as_json:
-        print_json(asdict(found))
-    else:
+    uuid = "" if device == "cpu" else card_here(read_config(path).machine.gpu_uuid)
+    training = Training(path.parent, path, device=device, gpu_uuid=uuid)
+    found, trial = _tried(training, as_json=as_json)
+    steps = () if has_state(path.parent) else adjustments(trial)
+    if not as_json:
         show(measured_text(found))
+        show(trial_text(trial, steps, begun=has_state(path.parent)))
+    applies = bool(steps) and (yes or (not as_json and _agreed()))
+    if applies:
+        _adjust(path, steps)
+    if as_json:
+        print_json(asdict(found) | adjustment_document(steps, applied=applies))
+    if not found.fits and not applies:
+        from advisor.adjustment import nothing_left
+        from advisor.errors import TrainingStopped
+
+        mend = f"`loracle measure {run} --yes` changes the plan so that it should" if steps else nothing_left(trial)
+        raise TrainingStopped(f"The plan does not fit here: {mend}")
 
 
-def _probe(config: Path, folder: Path, device: str | None, uuid: str, screen: Any) -> Mapping[str, Any]:
+def _tried(training: Training, *, as_json: bool) -> tuple[Measured, Trial]:
+    """What the probe showed of a run."""
+    from advisor.adjustment import Trial
+    from advisor.errors import OutOfMemory
+    from advisor.probe import probe_hardware
+    from wizard.commands.train import screen
+    from wizard.ladder import situation_of
+
+    hardware = probe_hardware(training.run)
+    with TemporaryDirectory(prefix="loracle-measure-", ignore_cleanup_errors=True) as folder:
+        try:
+            told = _probe(training, Path(folder), screen(as_json=as_json))
+        except OutOfMemory as error:
+            told = {**error.facts, "size": error.facts.get("largest"), "ran_out": True}
+    situation = situation_of(training, {"phase": told.get("phase", "step"), "largest": told.get("size")} | dict(told))
+    on_processor = told.get("device") == "cpu"
+    card = next((gpu for gpu in hardware.gpus if gpu.uuid and gpu.uuid == training.gpu_uuid), hardware.main_gpu)
+    free = hardware.ram_free_bytes if on_processor or card is None else card.free_bytes
+    peak = int(told.get("peak_memory_bytes") or told.get("peak_bytes") or 0)
+    trial = Trial(situation, free, None if told.get("ran_out") else peak, on_processor)
+    return compared(trial, told, hardware, None if on_processor else card), trial
+
+
+def _probe(training: Training, folder: Path, screen: Any) -> Mapping[str, Any]:
+    from dataclasses import replace
+
     from wizard.child import child_command
-    from wizard.launch import Training
     from wizard.launch import train as launch
 
-    more = ["--device", device] if device else []
-    training = Training(folder, folder / config.name, device=device, gpu_uuid=uuid)
+    more = ["--device", training.device] if training.device else []
     progress = launch(
-        training,
+        replace(training, run=folder, config=folder / training.config.name),
         screen,
-        command=lambda training: child_command(
-            "trainer.probe", str(config), "--out", str(training.run), *more
+        command=lambda apart: child_command(
+            "trainer.probe", str(training.config), "--out", str(apart.run), *more
         ),
     )  # fmt: skip
     return progress.finished or {}
 
 
-def compared(run: Path, config: TrainingConfig, finished: Mapping[str, Any]) -> Measured:
+def compared(trial: Trial, told: Mapping[str, Any], hardware: Hardware, gpu: Gpu | None) -> Measured:
     """What the probe told beside what the advisor says of the same step.
 
-    Raises:
-        ModelError: the base model does not tell how it is built.
+    Args:
+        told: the probe's last event, or what it saw where memory ran out.
+        gpu: the card; None: the processor.
     """
-    from advisor.config import changed
-    from advisor.errors import ModelError
-    from advisor.identify import identify
-    from advisor.ladder_file import read_ladder
-    from advisor.memory import vram_parts
-    from advisor.probe import probe_hardware
     from advisor.timing import step_seconds
 
-    structure = identify(Path(config.model.path)).structure
-    if structure is None:
-        raise ModelError(f"{config.model.path} does not tell how its networks are built, so nothing can be predicted")
-    ladder = read_ladder(run)
-    config = ladder.applied(config)
-    device = str(finished.get("device"))
-    if device == "cpu":
-        for setting, value in (("preset", "cpu"), ("compute_dtype", "float32"), ("base_dtype", "float32")):
-            config = changed(config, f"memory.{setting}", value)
-    width, height = finished.get("size") or (config.dataset.resolution_px,) * 2
-    hardware = probe_hardware(run)
-    parts = vram_parts(config, structure, size=(width, height), batch_parts=ladder.batch_parts)
-    beyond = 0 if device == "cpu" else parts["overhead"]  # torch does not see what the driver takes
+    situation = trial.situation
+    config = situation.config
+    beyond = 0 if trial.on_processor else situation.overhead_bytes  # torch does not see what the driver takes
+    ran_out = trial.measured_bytes is None
     return Measured(
-        device=device,
-        size=(width, height),
+        device=str(told.get("device")),
+        size=situation.size or (config.dataset.resolution_px,) * 2,
         batch_size=config.schedule.batch_size,
-        steps=int(finished.get("steps", 0)),
-        predicted_bytes=sum(parts.values()) - beyond,
-        measured_bytes=int(finished.get("peak_memory_bytes", 0)),
-        predicted_seconds_per_step=step_seconds(
-            config, structure, hardware, gpu=None if device == "cpu" else hardware.main_gpu
-        ),
-        measured_seconds_per_step=float(finished.get("seconds_per_step", 0.0)),
+        steps=int(told.get("steps", 0)),
+        predicted_bytes=situation.predicted_bytes - beyond,
+        measured_bytes=int(told.get("peak_memory_bytes") or told.get("peak_bytes") or 0),
+        predicted_seconds_per_step=step_seconds(config, situation.structure, hardware, gpu=gpu),
+        measured_seconds_per_step=None if ran_out else float(told.get("seconds_per_step", 0.0)),
+        free_bytes=trial.free_bytes,
+        fits=trial.fits,
     )
+
+
+def adjustment_document(steps: tuple[Taken, ...], *, applied: bool) -> dict[str, object]:
+    """What `measure --json` adds: how the plan should be changed, and whether it was."""
+    changes = [{"rung": step.rung, "from": step.before, "to": step.after, "reason": step.message} for step in steps]
+    return {"adjustment": changes, "adjusted": applied}
+
+
+def trial_text(trial: Trial, steps: tuple[Taken, ...], *, begun: bool) -> str:
+    """What that says of the plan."""
+    if begun and not trial.fits:
+        return f"{trial.seen} The run has begun: `loracle train --resume` steps down by itself where memory runs out."
+    if not steps:
+        return f"{trial.seen} Nothing in the plan needs to change." if trial.fits else trial.seen
+    return "\n".join([f"{trial.seen} The plan should have:", *(f"- {step.message}" for step in steps)])
+
+
+def _agreed() -> bool:
+    """The user's yes, where there is somebody to ask."""
+    if not is_terminal():
+        show("`--yes` writes that into the plan.")
+        return False
+    from wizard.ask import TerminalAsk
+    from wizard.questions import choice
+
+    question = choice("adjust", "Change the plan so?", ("yes", "Yes"), ("no", "No, leave it"), back=False)
+    return TerminalAsk()(question) == "yes"
+
+
+def _adjust(path: Path, steps: tuple[Taken, ...]) -> None:
+    from wizard.adjust import adjust
+    from wizard.output import say
+
+    adjust(path, steps)
+    say(f"Changed {path}; {path.parent / 'plan.json'} keeps both values.")
 
 
 def measured_text(found: Measured) -> str:
@@ -120,15 +188,18 @@ def measured_text(found: Measured) -> str:
     from advisor.units import gib
 
     width, height = found.size
-    predicted = found.predicted_seconds_per_step
-    time = "unknown" if predicted is None else f"{predicted:.2f} s"
+    predicted, real = (
+        "unknown" if seconds is None else f"{seconds:.2f} s"
+        for seconds in (found.predicted_seconds_per_step, found.measured_seconds_per_step)
+    )  # fmt: skip
+    done = f"{found.steps} steps" if found.steps else "Memory ran out"
     own = "of the process" if found.device == "cpu" else "by torch; the driver's own comes on top of both"
     return "\n".join(
         [
-            f"{found.steps} steps on the {'processor' if found.device == 'cpu' else 'card'}, "
+            f"{done} on the {'processor' if found.device == 'cpu' else 'card'}, "
             f"{width} x {height} px (the largest), batch {found.batch_size}",
             f"{'':14}{'predicted':>12}{'measured':>12}",
             f"{'memory':14}{gib(found.predicted_bytes):>12}{gib(found.measured_bytes):>12}  {own}",
-            f"{'a step takes':14}{time:>12}{f'{found.measured_seconds_per_step:.2f} s':>12}",
+            f"{'a step takes':14}{predicted:>12}{real:>12}",
         ]
     )

@@ -7,17 +7,19 @@ the latent pixels of a batch; each family has its numbers (`advisor.families.foo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, prod
 from typing import Literal
 
+from advisor.adapters import adapter_plans
 from advisor.buckets import Size
 from advisor.config import TrainingConfig
 from advisor.families import family
-from advisor.families.footprint import Footprint, StepFootprint
+from advisor.families.footprint import Footprint
 from advisor.families.sd1 import SD1
 from advisor.families.structure import Structure, UNetStructure
 from advisor.hardware import GIB
-from advisor.parameters import mid_depth, text_parameters, unet_parameters, vae_parameters
+from advisor.parameters import mid_depth, text_parameters, vae_parameters
+from advisor.quantised_base import denoiser_bytes, unpacking_bytes
 from advisor.size import BYTES_OF, adapter_parameters
 from advisor.units import MIB
 
@@ -44,9 +46,6 @@ OPTIMIZER_BYTES = {
 }  # fmt: skip
 """Kept by an optimizer for each trained weight; others count as AdamW."""
 
-QUANTISED = ("int8", "nf4")
-"""Only the denoiser is kept so; text encoders stay in the compute dtype."""
-
 
 @dataclass(frozen=True)
 class Work:
@@ -70,7 +69,7 @@ def vram_parts(
         batch_parts: into how many parts each batch is split.
     """
     trained = adapter_parameters(config, structure)
-    gradients, activations = _peak(config, structure, _work(config, structure, size, batch_parts), 4 * trained)
+    gradients, activations = _peak(config, structure, _work(config, structure, size, batch_parts), trained)
     parts = _kept(config, structure, trained) | {"gradients": gradients, "activations": activations}
     return parts | {"overhead": _overhead(config, sum(parts.values()))}
 
@@ -88,7 +87,7 @@ def phase_bytes(
         return vram_bytes(config, structure, size=size, batch_parts=batch_parts)
     trained = adapter_parameters(config, structure)
     kept, vae = _kept(config, structure, trained), vae_parameters(structure.vae) * 4
-    networks = int(unet_parameters(structure) * BYTES_OF[config.memory.base_dtype]) + _text_weights(config, structure)
+    networks = denoiser_bytes(config.memory, config.model.family, structure) + _text_weights(config, structure)
     if phase == "loading":
         found = networks + vae + 4 * trained
     elif phase == "caching":
@@ -116,7 +115,7 @@ def _kept(config: TrainingConfig, structure: Structure, trained: int) -> dict[st
     """What is there all the time."""
     memory = config.memory
     return {
-        "denoiser": int(unet_parameters(structure) * BYTES_OF[memory.base_dtype]),
+        "denoiser": denoiser_bytes(memory, config.model.family, structure),
         "text_encoder": 0 if memory.cache_text else _text_weights(config, structure),
         "vae": 0 if memory.cache_latents else int(vae_parameters(structure.vae) * 4),
         "adapter": trained * (8 if config.loss.ema else 4),
@@ -142,18 +141,26 @@ def _area(config: TrainingConfig, size: Size | None) -> int:
     return config.dataset.resolution_px**2 if size is None else size[0] * size[1]
 
 
-def _peak(config: TrainingConfig, structure: Structure, work: Work, gradients: int) -> tuple[int, int]:
+def _peak(config: TrainingConfig, structure: Structure, work: Work, trained: int) -> tuple[int, int]:
     """Gradients and activations at the moment when both together are largest."""
     checkpointed = config.memory.gradient_checkpointing
-    step = _step_footprint(config, checkpointed=checkpointed)
+    step = _footprint(config).of_step(checkpointed=checkpointed, quantised=config.memory.quantised is not None)
     scale = _scale(config, structure.unet, checkpointed=checkpointed)
     text = work.tokens * step.token_bytes * _text_scale(config, structure)
+    of_denoiser = _denoiser_parameters(config, structure)
     found = []
     for number, moment in enumerate(step.moments):
-        share = 1.0 if work.keeps_gradients else moment.gradients
+        gradients = trained if work.keeps_gradients else moment.gradients * of_denoiser
         kept = work.pixels * moment.pixel_bytes * scale + (text if number == 0 else 0)
-        found.append((int(share * gradients), int(kept * _precision(config))))
+        at_work = moment.unpacked * unpacking_bytes(config.memory, config.model.family, structure)
+        found.append((int(4 * gradients), int(kept * _precision(config) + at_work)))
     return max(found, key=sum)
+
+
+def _denoiser_parameters(config: TrainingConfig, structure: Structure) -> int:
+    """Weights that are trained of the denoiser's adapters."""
+    plans = adapter_plans(config.model.family, structure, config.network, text_encoder=False)
+    return sum(prod(shape) for plan in plans for shape in plan.shapes.values())
 
 
 def _overhead(config: TrainingConfig, others: int) -> int:
@@ -178,11 +185,6 @@ def _standard(config: TrainingConfig) -> Structure:
     found = own.standard if own.footprint else SD1.standard
     assert found is not None
     return found
-
-
-def _step_footprint(config: TrainingConfig, *, checkpointed: bool) -> StepFootprint:
-    footprint = _footprint(config)
-    return footprint.checkpointed if checkpointed else footprint.plain
 
 
 def _scale(config: TrainingConfig, unet: UNetStructure, *, checkpointed: bool) -> float:

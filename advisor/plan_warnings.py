@@ -127,11 +127,6 @@ def _settings(_: Facts, config: TrainingConfig) -> Findings:
     rank, side, rates = config.network.rank, config.dataset.resolution_px, config.optimizer
     if rank & (rank - 1):
         yield PlanWarning("rank_not_power_of_two", f"rank {rank} is no power of two; 8, 16, 32, 64 and 128 are usual")
-    base = config.memory.base_dtype
-    if base in ("int8", "nf4"):
-        told = f"only other trainers, to which this plan can be exported, keep the base in {base} yet"
-        instead = f"memory.base_dtype={config.memory.compute_dtype} plans with smaller pictures instead"
-        yield PlanWarning("quantised_base", f"{told}; {instead}")
     highest = column(config).highest_px
     if highest is not None and side > highest:
         told = f"{side} px: above {highest} it takes a lot of memory, and may give odd pictures"

@@ -80,16 +80,9 @@ def _lines() -> Iterator[str]:
                 "trained" if config.optimizer.text_encoder_learning_rate > 0 else "not trained",
                 config.optimizer.name,
                 f"{plan.estimate.vram_bytes / GIB:.1f} of {gpu.free_bytes / GIB:.1f} GiB",
-                _verdict(config.memory.base_dtype, fits=plan.estimate.vram_bytes <= gpu.free_bytes),
+                "yes" if plan.estimate.vram_bytes <= gpu.free_bytes else "no",
             )
             yield "| " + " | ".join(cells) + " |"
-
-
-def _verdict(base_dtype: str, *, fits: bool) -> str:
-    """Our own trainer keeps no base in fewer bits yet; such plans are for export."""
-    if not fits:
-        return "no"
-    return "in other trainers" if base_dtype in ("int8", "nf4") else "yes"
 
 
 def main() -> None:

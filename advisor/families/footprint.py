@@ -10,9 +10,11 @@ class Moment:
     """A time in the backward pass that can be the peak."""
 
     gradients: float
-    """The share of all gradients that exist by then."""
+    """The share of the denoiser's gradients that exist by then; text encoders' come after them."""
     pixel_bytes: float
     """Kept for each latent pixel of each picture by then, in half precision."""
+    unpacked: float = 0.0
+    """The share of the largest packed layer that is unpacked just then; counts only on a quantised base."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,16 @@ class Footprint:
     """What counted them."""
     plain: StepFootprint
     checkpointed: StepFootprint
+    plain_quantised: StepFootprint
+    """On a quantised base, whose convolutions without an adapter keep nothing of their input."""
+    checkpointed_quantised: StepFootprint
     encode_pixel_bytes: float
     """Peak of the VAE in float32 for each pixel of a picture on its way to latents."""
     decode_pixel_bytes: float
     """The same on the way back."""
+
+    def of_step(self, *, checkpointed: bool, quantised: bool) -> StepFootprint:
+        """The numbers of a step."""
+        if quantised:
+            return self.checkpointed_quantised if checkpointed else self.plain_quantised
+        return self.checkpointed if checkpointed else self.plain

@@ -39,7 +39,9 @@ V_SPREAD = 0.09
 FOOTPRINT = Footprint(
     command="python -m benchmarks.memory_grid --fit",
     plain=StepFootprint((Moment(0.0, 227_347),), token_bytes=755_461),
-    checkpointed=StepFootprint((Moment(0.0, 57_641), Moment(0.68, 29_975)), token_bytes=49_159),
+    checkpointed=StepFootprint((Moment(0.0, 57_641), Moment(0.95, 29_975)), token_bytes=49_159),
+    plain_quantised=StepFootprint((Moment(0.0, 209_700),), token_bytes=755_461),
+    checkpointed_quantised=StepFootprint((Moment(0.0, 54_400), Moment(0.95, 29_975)), token_bytes=49_159),
     encode_pixel_bytes=2_572,
     decode_pixel_bytes=3_072,
 )

@@ -25,7 +25,6 @@ def test_a_usual_case_has_nothing_to_warn_of() -> None:
         ({"free_gib": 0.9}, "does_not_fit"),
         ({"settings": {"network.rank": 48}}, "rank_not_power_of_two"),
         ({"settings": {"dataset.resolution_px": 640}}, "high_resolution"),
-        ({"free_gib": 2.2}, "quantised_base"),
         ({"captions": None}, "no_captions"),
         ({"captions": ("mira, smile", None)}, "missing_captions"),
         ({"captions": "1girl, smile"}, "missing_trigger"),

@@ -71,6 +71,9 @@ class FolderRepeats(Settings):
     repeats: int = Field(ge=1)
     """How often each of its pictures is shown in one epoch."""
 
+    def __str__(self) -> str:
+        return f"{self.path} x{self.repeats}"
+
 
 class DatasetConfig(Settings):
     """The pictures and their captions."""

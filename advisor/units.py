@@ -40,4 +40,4 @@ def shown(value: object) -> str:
         return rate(value)
     if value is None or value in ("", ()):
         return "none"
-    return str(value)
+    return ", ".join(map(shown, value)) if isinstance(value, tuple) else str(value)

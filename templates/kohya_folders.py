@@ -76,7 +76,7 @@ def placed_folders(
     folders: dict[tuple[int, str], list[PlacedPicture]] = {}
     for picture in report.pictures:
         source = PurePosixPath(report.folders[picture.folder].path)
-        place = (_repeats(source, repeats_of, repeats), _concept(source, concept))
+        place = (nearest_repeats(source, repeats_of, repeats), _concept(source, concept))
         name = _free_name(picture, f"{place[0]}_{place[1]}", occupied)
         folders.setdefault(place, []).append(PlacedPicture(root / picture.path, name, picture.caption))
     return tuple(PlacedFolder(n, concept, tuple(pictures)) for (n, concept), pictures in folders.items())
@@ -92,7 +92,7 @@ def folder_name(text: str) -> str:
     return _NOT_IN_NAMES.sub("_", text).strip()[:LONGEST_NAME].rstrip(" .")
 
 
-def _repeats(folder: PurePosixPath, repeats_of: dict[str, int], rest: int) -> int:
+def nearest_repeats(folder: PurePosixPath, repeats_of: dict[str, int], rest: int) -> int:
     """Those of the folder itself, else of the nearest above it that has some."""
     for path in (folder, *folder.parents):
         if (found := repeats_of.get(path.as_posix())) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from advisor.config import TrainingConfig, setting, setting_field, setting_paths
@@ -11,7 +11,7 @@ from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.files import write_atomically
 from advisor.scan import scan
 from templates.exporter import Export, Exporter
-from templates.kohya_folders import repeats_by_folder
+from templates.kohya_folders import nearest_repeats, repeats_by_folder
 from templates.kohya_lists import SILENT_DROPS
 from templates.kohya_pictures import located, located_model
 from templates.onetrainer_concepts import concept_trees, sample_trees
@@ -140,7 +140,10 @@ def _places(config: TrainingConfig, run: Path) -> tuple[tuple[Place, ...], bool]
             *rest,
         ), False
     folders = scan(root, caption_extension=dataset.caption_extension).folders
-    found = [Place((root / folder.path).as_posix(), own.get(folder.path, dataset.repeats)) for folder in folders]
+    found = [
+        Place((root / folder.path).as_posix(), nearest_repeats(PurePosixPath(folder.path), own, dataset.repeats))
+        for folder in folders
+    ]
     if len({place.repeats for place in found}) > 1:
         return tuple(found), True
     return (Place(root.as_posix(), found[0].repeats, recursive=[folder.path for folder in folders] != ["."]),), True

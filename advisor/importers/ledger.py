@@ -88,7 +88,7 @@ class Ledger:
         if fitting is None:
             self.contradict(key, f"{shown(value)} is no value for {path}, so it is left out")
             return
-        if fitting != value and not _is_same(fitting, value):
+        if isinstance(value, int | float) and fitting != value:
             note = f"{shown(value)} is beyond what we take; {shown(fitting)} is the nearest"
             self._put(key, path, fitting, "contradictory", note)
             return

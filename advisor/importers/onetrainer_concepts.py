@@ -188,9 +188,9 @@ def _repeats_key(ledger: Ledger, concept: _Concept) -> str:
 
 
 def _root(concepts: list[_Concept]) -> PurePosixPath | None:
-    """The folder that all concepts are in, or are; None where there is none but the root of all."""
+    """One of the concepts' folders, or one around such, that all are in; None: there is none but the root of all."""
     places = [concept.place for concept in concepts]
-    candidates = {places[0], places[0].parent, *(place.parent for place in places)}
+    candidates = {*places, *(place.parent for place in places)}
     fitting = [folder for folder in candidates
-               if folder.name and all(place == folder or place.parent == folder for place in places)]  # fmt: skip
+               if folder.name and all(place.is_relative_to(folder) for place in places)]  # fmt: skip
     return max(fitting, key=lambda folder: len(folder.parts), default=None)

@@ -85,6 +85,11 @@ def import_dataset(tree: Any, family: str = "sd1") -> Pictures:
     if regs := [subset for subset in subsets if subset.is_reg]:
         folder = regs[0].path.parent if regs[0].is_numbered else regs[0].path
         ledger.settle(regs[0].key, "dataset.regularization_images", str(folder), "the folder of is_reg subsets")
+        for other in regs[1:]:
+            if other.path.parent == folder:
+                ledger.translate(other.key, "below the same folder")
+            else:
+                ledger.contradict(other.key, "we take pictures of the class from one folder: move them together")
     lines = ledger.finish(DATASET_KNOWN, DATASET_HARMLESS, QUIET)
     return Pictures(ledger.settings, lines)
 

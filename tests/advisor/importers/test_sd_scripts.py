@@ -5,6 +5,7 @@ from typing import Any
 from advisor.importers.imported import Imported
 from advisor.importers.sd_scripts import import_scripts, is_scripts, launched
 from advisor.importers.surroundings import Nowhere
+from advisor.units import shown
 
 BASE = {"pretrained_model_name_or_path": "/m/a.safetensors", "network_module": "networks.lora"}
 
@@ -107,3 +108,21 @@ def test_a_launch_line_of_nonsense_says_nothing() -> None:
 def test_sd_scripts_files_are_recognised() -> None:
     assert is_scripts(BASE)
     assert not is_scripts({"network_dim": 1, "tool": {"black": 1}})
+
+
+def test_pictures_of_the_class_in_several_folders_are_one_folder_above() -> None:
+    subsets = [{"image_dir": f"/p/reg/{name}", "num_repeats": 1, "is_reg": True} for name in ("1_girl", "1_woman")]
+
+    found = import_scripts({}, Nowhere(), dataset={"datasets": [{"subsets": subsets}]})
+
+    assert found.settings["dataset.regularization_images"] == "/p/reg"
+    assert found.of("unknown") == found.of("contradictory") == ()
+
+
+def test_folders_with_their_own_repeats_are_no_contradiction() -> None:
+    subsets = [{"image_dir": f"/p/{number}_mira", "num_repeats": number} for number in (3, 5)]
+
+    found = import_scripts({}, Nowhere(), dataset={"datasets": [{"subsets": subsets}]})
+
+    assert shown(found.settings["dataset.folders"]) == "3_mira x3, 5_mira x5"
+    assert found.of("contradictory") == ()

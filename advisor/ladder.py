@@ -174,7 +174,8 @@ def _resolution(situation: Situation) -> Iterator[Rung]:
     smaller = dataset.resolution_px - 64
     if smaller >= max(LEAST_RESOLUTION_SHARE * situation.planned_px, dataset.min_bucket_px, 64):
         slowdown = (smaller / dataset.resolution_px) ** 2
-        yield Rung("resolution", 4, "smaller pictures show less detail", slowdown, {"dataset.resolution_px": smaller})
+        price = "smaller pictures show less detail; in the epoch at hand some come twice or not at all"
+        yield Rung("resolution", 4, price, slowdown, {"dataset.resolution_px": smaller})
 
 
 OFFERS: tuple[Callable[[Situation], Iterator[Rung]], ...] = (

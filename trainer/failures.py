@@ -63,13 +63,21 @@ def memory_facts(
 
 
 def spilled(error: Spilled, facts: Mapping[str, object]) -> OutOfMemory:
-    """The error that says what a spill is, and what helps."""
-    return OutOfMemory(
-        f"A step takes {error.times:.0f} times as long as before and the card's memory is full: its driver puts the "
+    """The error for a spill, as the ladder wants it."""
+    return OutOfMemory(spilled_message(error.times), {**facts, "spill": round(error.times, 1)})
+
+
+def spilled_message(times: float) -> str:
+    """What a spill is, and what helps.
+
+    Args:
+        times: how many times slower the steps have become.
+    """
+    return (
+        f"A step takes {times:.0f} times as long as it should and the card's memory is full: its driver puts the "
         "rest into the machine's memory. Close other programs that use the card, or give it less to do "
         "(memory.gradient_checkpointing true, schedule.batch_size, dataset.resolution_px); in NVIDIA's control panel "
-        '"CUDA - Sysmem Fallback Policy: Prefer No Sysmem Fallback" makes it an error at once',
-        {**facts, "spill": round(error.times, 1)},
+        '"CUDA - Sysmem Fallback Policy: Prefer No Sysmem Fallback" makes it an error at once'
     )
 
 

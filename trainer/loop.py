@@ -14,7 +14,7 @@ from advisor.errors import LoraError
 from trainer.dataset import Batch, TrainingSet
 from trainer.devices import memory_bytes
 from trainer.events import Events
-from trainer.failures import Spilled, is_out_of_memory, not_finite
+from trainer.failures import Spilled, is_out_of_memory, not_finite, spilled_message
 from trainer.interrupts import Interrupt, Interrupted
 from trainer.spill_watch import SpillWatch, timed
 from trainer.state import Position
@@ -70,7 +70,7 @@ class Loop:
         """Everything is ready to train.
 
         Args:
-            watch: ends the training where the card's memory spills; None: nothing can, or it is to be borne.
+            watch: tells where the card's memory spills; None: nothing can.
         """
         self._config, self._pictures, self._stepper, self._duties = config, pictures, stepper, duties
         self._events, self._interrupt, self._watch = events, interrupt, watch
@@ -124,9 +124,21 @@ class Loop:
             raise not_finite(self._config, position.step, self._duties.last_lora())
         times = None if self._watch is None else self._watch.after(timed(seconds, group, self._pictures))
         if times is not None and position.step < self._length.steps:
-            self._duties.save_state(position)
-            raise Spilled(times)
+            self._end_spilling(times, position)
         return position
+
+    def _end_spilling(self, times: float, position: Position) -> None:
+        """Save a state and end; where the spill is to be borne, only tell of it once.
+
+        Raises:
+            Spilled: it is not.
+        """
+        if self._watch is not None and self._watch.only_tells:
+            self._events.warning("memory_spills", spilled_message(times))
+            self._watch = None
+            return
+        self._duties.save_state(position)
+        raise Spilled(times)
 
     def _try_step(self, group: Sequence[Batch], position: Position) -> StepResult:
         """The step's result; where memory runs out in it, what came before it is kept first.

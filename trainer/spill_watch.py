@@ -21,14 +21,17 @@ from trainer.dataset import Batch, TrainingSet
 class SpillWatch:
     """Takes the time of each step, and tells when they have become slow because the card is full."""
 
-    def __init__(self, room: Callable[[], Room], predicted_seconds: float | None = None) -> None:
+    def __init__(
+        self, room: Callable[[], Room], predicted_seconds: float | None = None, *, only_tells: bool = False
+    ) -> None:
         """Nothing is seen yet.
 
         Args:
             room: asks how full the card is; only asked when the steps are slow.
             predicted_seconds: of a step, if that could be predicted.
+            only_tells: training goes on all the same.
         """
-        self._room, self._predicted = room, predicted_seconds
+        self._room, self._predicted, self.only_tells = room, predicted_seconds, only_tells
         self._steps: list[TimedStep] = []
 
     def after(self, step: TimedStep) -> float | None:
@@ -43,13 +46,15 @@ def spills_here() -> bool:
     return drivers_spill(platform.system(), platform.release())
 
 
-def watch_for(run: Path, config: TrainingConfig, structure: Structure, device: torch.device) -> SpillWatch | None:
+def watch_for(
+    run: Path, config: TrainingConfig, structure: Structure, device: torch.device, *, only_tells: bool = False
+) -> SpillWatch | None:
     """The watch for a training; None where nothing can spill."""
     if device.type not in ("cuda", "xpu") or not spills_here():
         return None
     hardware = probe_hardware(run)
     predicted = step_seconds(config, structure, hardware, hardware.main_gpu)
-    return SpillWatch(lambda: room_of(device), predicted)
+    return SpillWatch(lambda: room_of(device), predicted, only_tells=only_tells)
 
 
 def timed(seconds: float, batches: Sequence[Batch], pictures: TrainingSet) -> TimedStep:

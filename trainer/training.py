@@ -124,7 +124,7 @@ class Training:
             length = Length.of(pictures, config)
             stepper = self._stepper(material, groups, length, state)
             duties = self._duties(stepper, pictures, length, hashes, state)
-            watch = None if options.bears_spill else watch_for(self._run, config, base.structure, place.device)
+            watch = watch_for(self._run, config, base.structure, place.device, only_tells=options.bears_spill)
             loop = Loop(
                 config, pictures, stepper, duties.table(), events=self._events, interrupt=self._interrupt, watch=watch
             )

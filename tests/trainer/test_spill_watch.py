@@ -56,8 +56,8 @@ def test_a_spill_ends_training_like_a_lack_of_memory_with_its_last_step_kept(
 ) -> None:
     config = make_config(tmp_path)
 
-    def alarm(*_: object) -> SpillWatch:
-        return Alarm(lambda: FULL)
+    def alarm(*_: object, only_tells: bool) -> SpillWatch:
+        return Alarm(lambda: FULL, only_tells=only_tells)
 
     monkeypatch.setattr(training, "watch_for", alarm)
 
@@ -70,6 +70,7 @@ def test_a_spill_ends_training_like_a_lack_of_memory_with_its_last_step_kept(
     train(tmp_path / "run", config, resume=True, bears_spill=True)
 
     assert events_of(tmp_path / "run", "finished")[0]["steps"] == 8
+    assert [event["code"] for event in events_of(tmp_path / "run", "warning")] == ["memory_spills"]
 
 
 def test_a_step_is_timed_with_the_pixels_of_its_pictures() -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from advisor.adapters import MAGNITUDE, AdapterPlan, Shape
+from advisor.families import family
 from advisor.families.structure import LoraTarget
 
 SUFFIXES: Mapping[str, str] = {
@@ -27,6 +28,19 @@ DESCRIPTION_KEY = "lora_adapter_metadata"
 def layer_name(target: LoraTarget) -> str:
     """The layer's name: its part of the pipeline, then its path in there."""
     return f"{target.part}.{target.path}"
+
+
+def kohya_layers(family_name: str | None) -> dict[str, LoraTarget]:
+    """Every layer that a LoRA for the family's published model can have, by its name in kohya's files.
+
+    SDXL's also by their paths in diffusers, which some programs write as well. Empty for families that are not trained.
+    """
+    standard = None if family_name is None else family(family_name).standard
+    if family_name is None or standard is None:
+        return {}
+    targets = family(family_name).lora_targets(standard, conv=True)
+    by_path = {f"lora_unet_{one.path.replace('.', '_')}": one for one in targets if one.part == "unet"}
+    return by_path | {one.name: one for one in targets}
 
 
 def diffusers_shape(suffix: str, shape: Shape) -> Shape:
@@ -54,7 +68,7 @@ def adapter_description(plans: Sequence[AdapterPlan]) -> str:
 
 def _described(part: str, plans: Sequence[AdapterPlan]) -> dict[str, object]:
     usual = Counter(plan.rank for plan in plans).most_common(1)[0][0]
-    others = {plan.target.path: plan.rank for plan in plans if plan.rank != usual}
+    others = {plan.target.path.removeprefix("text_model."): plan.rank for plan in plans if plan.rank != usual}
     # A text encoder's paths have another beginning in some versions of transformers; their last words do not.
     short = part != "unet"
     layers = dict.fromkeys(plan.target.path.rpartition(".")[2] if short else plan.target.path for plan in plans)

@@ -33,6 +33,8 @@ INTERRUPTED, DEFECT = 130, 1
 
 Tell = Callable[[Mapping[str, Any]], None]
 """Sends a line."""
+Convert = Callable[[Path, Path, Tell], dict[str, Any]]
+"""Makes the second file of the first, and says what was done."""
 
 
 def convert(source: Path, out: Path, tell: Tell) -> dict[str, Any]:
@@ -154,9 +156,14 @@ class _Progress:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Convert what the command line names, and give the exit code."""
+    return run_command(convert, arguments)
+
+
+def run_command(work: Convert, arguments: Sequence[str] | None = None) -> int:
+    """Do that kind of conversion with what the command line names, and give the exit code."""
     source, out = (Path(argument) for argument in (sys.argv[1:] if arguments is None else arguments))
     try:
-        _send(convert(source, out, _send))
+        _send(work(source, out, _send))
     except LoraError as error:
         _send({"event": "failed", "message": str(error)})
         return error.exit_code

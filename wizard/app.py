@@ -193,14 +193,19 @@ def identify(file: Annotated[str, typer.Argument(metavar="FILE")], as_json: Json
 
 @app.command(short_help="Make a .safetensors file of a .ckpt.")
 def convert(
-    file: Annotated[str, typer.Argument(metavar="FILE.ckpt", help="A model saved as a pickle: .ckpt, .pt, .bin.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE.ckpt", help="A pickle: .ckpt, .pt, .bin. Or a LoRA in kohya's names.")
+    ],
     out: Annotated[
         str | None, typer.Option("--out", metavar="FILE.safetensors", help="The new file.  [default: beside the old]")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to reading a pickle, without being asked.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write the weights of a pickled model as a .safetensors file; whatever else is in it is refused by name."""
+    """Write the weights of a pickled model as a .safetensors file; whatever else is in it is refused by name.
+
+    A LoRA (.safetensors) in kohya's names is written in those of diffusers and peft.
+    """
     from wizard.commands.convert import convert as command
 
     with told():

@@ -15,6 +15,8 @@ from wizard.child import WINDOWS_CTRL_C, child_command, child_environment, crash
 from wizard.endings import INTERRUPTED, TrainerBroke
 from wizard.progress import EventTail
 
+PICKLE_MODULE, LORA_MODULE = "trainer.convert", "trainer.convert_lora"
+"""A checkpoint's weights out of a pickle; a LoRA in diffusers' names."""
 PHASES = {"check": "Looking through the file", "write": "Writing the weights"}
 POLL_SECONDS = 0.05
 TELL_SECONDS = 10.0
@@ -28,12 +30,14 @@ def run_conversion(
     target: Path,
     say: Callable[[str], None],
     *,
+    module: str = PICKLE_MODULE,
     command: Callable[[Path, Path], list[str]] | None = None,
 ) -> dict[str, Any]:
     """Convert, and give what the process said at its end.
 
     Args:
         say: gets a line now and then.
+        module: which of the trainer's conversions it is.
         command: the process's command line; tests pass another.
 
     Raises:
@@ -41,7 +45,7 @@ def run_conversion(
         KeyboardInterrupt: the user ended it; nothing was written.
         TrainerBroke: a defect of ours.
     """
-    made = (command or _command)(source, target)
+    made = command(source, target) if command else child_command(module, str(source), str(target))
     with tempfile.TemporaryDirectory(prefix="loracle-", ignore_cleanup_errors=True) as folder:
         log = Path(folder, "convert.log")
         log.touch()
@@ -54,10 +58,6 @@ def run_conversion(
         if child.returncode == 0 and last.get("event") == "finished":
             return dict(last)
         raise _ending(child.returncode, last, source, log.read_text("utf-8", "replace"))
-
-
-def _command(source: Path, target: Path) -> list[str]:
-    return child_command("trainer.convert", str(source), str(target))
 
 
 def _watch(child: subprocess.Popen[bytes], tail: EventTail, say: Callable[[str], None]) -> Mapping[str, Any]:

@@ -10,18 +10,19 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from advisor.config import TrainingConfig
+from advisor.diffusers_names import DESCRIPTION_KEY
 from advisor.errors import ConfigErrors
 from advisor.families.structure import Structure
 from advisor.identify import identify
 from advisor.size import copy_bytes, planned_header_bytes
 from tests.tiny import TINY_SD1, TINY_SD2, TINY_SDXL, tiny_base
 from tests.trainer.in_diffusers import answers_of, apart, make_pipeline, num_placed, said
-from tests.trainer.runs import events_of, make_config, train
+from tests.trainer.runs import events_of, make_config, metadata, train
+from trainer.convert_lora import convert_lora
 from trainer.diffusers_copy import DiffusersCopy
 from trainer.families.family import BaseModel
 from trainer.families.sd1 import Sd1
@@ -128,12 +129,27 @@ def test_the_copy_has_the_planned_size_and_is_identified(saved: Saved) -> None:
     assert found.alpha == 3, "alpha / rank is in its weights"
 
 
+def test_a_lora_in_kohyas_names_alone_is_converted_to_the_same_copy(saved: Saved, tmp_path: Path) -> None:
+    convert_lora(saved.kohya, tmp_path / "made.safetensors", lambda line: None)
+
+    made, wanted = load_file(tmp_path / "made.safetensors"), load_file(saved.copy)
+    assert made.keys() == wanted.keys()
+    assert all(torch.equal(made[key], wanted[key]) for key in made)
+    assert json.loads(metadata(tmp_path / "made.safetensors")[DESCRIPTION_KEY]).keys() == (
+        json.loads(metadata(saved.copy)[DESCRIPTION_KEY]).keys()
+    )
+    pipeline, answer = saved.pipeline()
+    with said() as heard:
+        pipeline.load_lora_weights(str(tmp_path / "made.safetensors"))
+    assert (heard, num_placed(pipeline)) == ([], saved.num_layers)
+    assert apart(answer()[1], saved.ours[1]) < 1e-5
+
+
 def test_peft_takes_the_unets_part_of_the_copy(saved: Saved) -> None:
     from peft import LoraConfig, inject_adapter_in_model, set_peft_model_state_dict
 
     state = {key.removeprefix("unet."): one for key, one in load_file(saved.copy).items() if key.startswith("unet.")}
-    with safe_open(saved.copy, framework="pt") as file:
-        described = json.loads(file.metadata()["lora_adapter_metadata"])
+    described = json.loads(metadata(saved.copy)[DESCRIPTION_KEY])
     unet = make_base(saved.config.model.family).denoiser
     of_unet = {key.removeprefix("unet."): one for key, one in described.items() if key.startswith("unet.")}
 

@@ -1,4 +1,7 @@
-"""`loracle convert`: a pickled checkpoint's weights as a .safetensors file, after a yes and in a process of its own."""
+"""`loracle convert`: a pickled checkpoint's weights as a .safetensors file, after a yes and in a process of its own.
+
+A LoRA in kohya's names, which needs no yes, is written in diffusers' names.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ WARNING = (
 
 
 def convert(file: str, *, out: str | None = None, yes: bool = False, as_json: bool = False) -> None:
-    """Convert it, and tell what it is.
+    """Convert it, and tell what it is: a pickle to safetensors, a LoRA in kohya's names to those of diffusers.
 
     Args:
         out: the new file, or a folder for it; None: beside the old one.
@@ -41,16 +44,31 @@ def convert(file: str, *, out: str | None = None, yes: bool = False, as_json: bo
         LoraError: it is no pickle, nobody agreed, it was refused, or the new file cannot be written.
         KeyboardInterrupt: the user ended it; nothing was written.
     """
-    source = absolute_path(file)
-    refuse_other_files(source)
-    target = converted_path(source, out)
-    ask = _ask() if is_terminal() and not as_json else None
-    agree(source, ask, yes=yes)
-    agree_to_replace(target, ask)
-    from wizard.conversion import run_conversion
+    from wizard.conversion import LORA_MODULE, PICKLE_MODULE, run_conversion
 
-    finished = run_conversion(source, target, say=say if as_json or not is_terminal() else show)
+    source = absolute_path(file)
+    ask = _ask() if is_terminal() and not as_json else None
+    if is_kohya_lora(source):
+        target, module = copy_path(source, out), LORA_MODULE
+    else:
+        refuse_other_files(source)
+        target, module = converted_path(source, out), PICKLE_MODULE
+        agree(source, ask, yes=yes)
+    agree_to_replace(target, ask)
+    finished = run_conversion(source, target, say=say if as_json or not is_terminal() else show, module=module)
     _tell(target, finished, as_json=as_json)
+
+
+def is_kohya_lora(path: Path) -> bool:
+    """Whether it is a LoRA in kohya's names, by its header alone."""
+    from advisor.errors import ModelError
+    from advisor.read_header import read_header
+
+    try:
+        names = read_header(path).tensors
+    except ModelError:
+        return False
+    return any(name.startswith(("lora_unet_", "lora_te")) for name in names)
 
 
 def refuse_other_files(path: Path) -> None:
@@ -84,10 +102,23 @@ def converted_path(source: Path, out: str | None) -> Path:
     Raises:
         LoraError: it would not be called .safetensors, or be the old file itself.
     """
+    stem = source.stem if source.suffix.lower() in PICKLE_SUFFIXES else source.name
+    return _target(source, TRANSFORMERS_NAMES.get(stem, stem) + SUFFIX, out)
+
+
+def copy_path(source: Path, out: str | None) -> Path:
+    """Where a LoRA in diffusers' names goes; named as training names it.
+
+    Raises:
+        LoraError: as for other conversions.
+    """
+    return _target(source, f"{source.stem}-diffusers{SUFFIX}", out)
+
+
+def _target(source: Path, name: str, out: str | None) -> Path:
     from advisor.errors import LoraError
 
-    stem = source.stem if source.suffix.lower() in PICKLE_SUFFIXES else source.name
-    target = source.with_name(TRANSFORMERS_NAMES.get(stem, stem) + SUFFIX)
+    target = source.with_name(name)
     if out is not None:
         given = absolute_path(out)
         target = given / target.name if given.is_dir() else given

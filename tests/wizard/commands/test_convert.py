@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from advisor.errors import LoraError, ModelError, RunError
 from advisor.file_formats import convert_command, is_pickle
@@ -158,6 +159,23 @@ def test_out_is_not_the_file_itself(tmp_path: Path) -> None:
 
     with pytest.raises(LoraError, match="the file itself"):
         converted_path(source, str(tmp_path / "b.safetensors"))
+
+
+def test_a_lora_is_written_in_diffusers_names_without_a_question(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+    state = {f"{name}.lora_down.weight": torch.ones(4, 768), f"{name}.lora_up.weight": torch.ones(320, 4)}
+    save_file(state, tmp_path / "mira.safetensors")
+
+    code, out, _ = run(capsys, tmp_path / "mira.safetensors")
+
+    assert code == 0
+    assert "Written:" in out
+    assert "LoRA" in out
+    assert set(load_file(tmp_path / "mira-diffusers.safetensors")) == {
+        f"unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.lora_{side}.weight" for side in "AB"
+    }
 
 
 def test_a_safetensors_file_needs_no_conversion(tmp_path: Path) -> None:

@@ -16,21 +16,18 @@ from advisor.importers.kohya_network import (
     settle_gui_kind,
 )
 from advisor.importers.kohya_pictures import epochs_needed, settle_folders
+from advisor.importers.kohya_shared import (
+    no_samples,
+    settle_learning_rates,
+    settle_model_and_sizes,
+    settle_saves,
+    settle_text_cache,
+)
 from advisor.importers.kohya_table import HARMLESS, KNOWN, OTHER_FAMILIES, QUIET, STRAIGHT
 from advisor.importers.kohya_words import (
     DECAYS,
-    rate_of,
-    settle_bucket_step,
-    settle_buckets,
-    settle_keep_last,
-    settle_masks,
     settle_noise,
     settle_optimizer,
-    settle_prediction,
-    settle_rates,
-    settle_resolution,
-    settle_seed,
-    settle_tracking,
 )
 from advisor.importers.ledger import Ledger
 from advisor.importers.prompt_lines import settle_prompts, settle_sampler
@@ -73,6 +70,9 @@ WHOLE_MODEL = ("optimizer.", "network.", "schedule.name", "schedule.epochs", "sc
                "schedule.cycles", "schedule.power", "saving.every", "saving.keep_last")  # fmt: skip
 """What does not make sense for a LoRA, when it was chosen for a whole model."""
 
+WHOLE_MODEL_KEYS = ("learning_rate_te", "train_text_encoder", "full_path", "use_latent_files", "create_caption")
+"""Beginnings of keys that only those tabs have."""
+
 DEFAULTS: Mapping[str, Any] = {
     "network.rank": 8, "network.alpha": 1.0, "dataset.max_bucket_px": 2048, "memory.compute_dtype": "float16",
     "schedule.epochs": 1, "schedule.warmup_share": 0.1, "dataset.bucket_upscale": False,
@@ -105,12 +105,7 @@ def import_gui(tree: Mapping[str, Any], look: Surroundings, *, source: str = "")
     ledger = Ledger({**tree, **_command_line(tree)})
     family = _family(ledger)
     kind, is_lycoris = settle_gui_kind(ledger)
-    settle_prediction(ledger, family)
-    settle_resolution(ledger, "max_resolution")
-    settle_buckets(ledger, default_upscale=None)
-    settle_bucket_step(ledger, ledger.spoken("bucket_reso_steps"), family)
-    settle_seed(ledger)
-    settle_masks(ledger)
+    settle_model_and_sizes(ledger, family, "max_resolution")
     multires = str(ledger.peek("noise_offset_type")).lower() == "multires"
     is_forced = any(name.startswith("--multires") for name in ledger.names("--"))
     settle_noise(ledger, multires=multires or is_forced, offset=not multires)
@@ -118,11 +113,10 @@ def import_gui(tree: Mapping[str, Any], look: Surroundings, *, source: str = "")
     _settle_optimizer(ledger)
     _settle_straight(ledger)
     _settle_network(ledger, kind or "lora", is_lycoris=is_lycoris, family=family)
-    settle_keep_last(ledger)
-    settle_tracking(ledger)
+    settle_saves(ledger)
     _settle_length(ledger, _pictures(ledger, look))
     _settle_samples(ledger)
-    _settle_text_cache(ledger)
+    settle_text_cache(ledger, "sdxl_cache_text_encoder_outputs", family)
     _pass_over_other_families(ledger, family)
     lines = ledger.finish({**KNOWN, **ARGUMENTS_KNOWN, **OWN_KNOWN}, HARMLESS, QUIET)
     found = Imported("kohya-gui", TITLE, source, ledger.settings, lines, _defaults(ledger))
@@ -157,16 +151,15 @@ def _settle_straight(ledger: Ledger) -> None:
 
 def _settle_optimizer(ledger: Ledger) -> None:
     schedule = str(ledger.peek(ledger.spoken("lr_scheduler")) or "cosine").lower()
-    if not ledger.has("optimizer"):
+    if ledger.has("optimizer"):
+        ledger.idle("use_8bit_adam", "an old key; the optimizer counts")
+    else:
         eight_bit = ledger.read("use_8bit_adam", flag, False)
         ledger.imply("optimizer.name", "adamw8bit" if eight_bit else "adamw")
         if ledger.has("use_8bit_adam"):
             ledger.translate("use_8bit_adam", "the old key: optimizer.name says it")
     settle_optimizer(ledger, "optimizer", "optimizer_args", schedule=schedule)
-    rate = rate_of(ledger, "learning_rate", "optimizer.learning_rate")
-    unet = rate_of(ledger, "unet_lr", "optimizer.unet_learning_rate")
-    text_encoder = rate_of(ledger, "text_encoder_lr", "optimizer.text_encoder_learning_rate")
-    settle_rates(ledger, 1e-4 if rate is None else rate, unet, text_encoder, is_gui=True)
+    settle_learning_rates(ledger, otherwise=1e-4, is_gui=True)
 
 
 def _settle_network(ledger: Ledger, kind: str, *, is_lycoris: bool, family: str) -> None:
@@ -230,6 +223,7 @@ def _settle_warmup(ledger: Ledger) -> None:
     is_constant = ledger.settings.get("schedule.name") == "constant"
     if is_constant and (share or number):
         ledger.contradict("lr_warmup_steps" if number else "lr_warmup", "a constant rate has no warm-up")
+        ledger.imply("schedule.warmup_share", 0.0)
         return
     if number:
         ledger.settle(ledger.spoken("lr_warmup_steps"), "schedule.warmup_steps", number)
@@ -246,20 +240,11 @@ def _settle_warmup(ledger: Ledger) -> None:
 def _settle_samples(ledger: Ledger) -> None:
     prompts, every = ledger.read("sample_prompts", str), ledger.read("sample_every_n_epochs", whole, 0)
     if not prompts or not every:
-        for key in ("sample_prompts", "sample_every_n_epochs", "sample_sampler"):
-            ledger.idle(key, "no samples are drawn")
+        no_samples(ledger)
         return
     settle_prompts(ledger, "sample_prompts", prompts)
     ledger.settle("sample_every_n_epochs", "sampling.every_epochs", every)
     settle_sampler(ledger, "sample_sampler")
-
-
-def _settle_text_cache(ledger: Ledger) -> None:
-    key = "sdxl_cache_text_encoder_outputs"
-    if ledger.settings.get("model.family") != "sdxl":
-        ledger.idle(key, "looked at for SDXL only")
-    elif (cached := ledger.read(key, flag)) is not None:
-        ledger.settle(key, "memory.cache_text", cached)
 
 
 def _command_line(tree: Mapping[str, Any]) -> dict[str, Any]:
@@ -296,10 +281,14 @@ def _defaults(ledger: Ledger) -> dict[str, Any]:
 
 def _only_what_makes_sense(found: Imported, tab: str) -> Imported:
     """Pictures, base model and captions of another tab's file; rates and lengths were meant for a whole model."""
-    lines = tuple(_without(line, tab) if line.path.startswith(WHOLE_MODEL) else line for line in found.lines)
+    lines = tuple(_without(line, tab) if _is_for_whole_models(line) else line for line in found.lines)
     settings = {path: value for path, value in found.settings.items() if not path.startswith(WHOLE_MODEL)}
     title = f"kohya_ss GUI ({tab} tab)"
     return Imported("kohya-gui", title, found.source, settings, lines, meant_for=tab)
+
+
+def _is_for_whole_models(line: Line) -> bool:
+    return line.path.startswith(WHOLE_MODEL) or (line.verdict == "unknown" and line.key.startswith(WHOLE_MODEL_KEYS))
 
 
 def _without(line: Line, tab: str) -> Line:

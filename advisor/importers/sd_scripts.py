@@ -16,22 +16,19 @@ from advisor.importers.kohya_network import (
     settle_arguments,
 )
 from advisor.importers.kohya_pictures import epochs_needed, settle_folders
+from advisor.importers.kohya_shared import (
+    no_samples,
+    settle_learning_rates,
+    settle_model_and_sizes,
+    settle_saves,
+    settle_text_cache,
+)
 from advisor.importers.kohya_table import HARMLESS, KNOWN, QUIET, STRAIGHT
 from advisor.importers.kohya_words import (
     DECAYS,
     argument_items,
-    rate_of,
-    settle_bucket_step,
-    settle_buckets,
-    settle_keep_last,
-    settle_masks,
     settle_noise,
     settle_optimizer,
-    settle_prediction,
-    settle_rates,
-    settle_resolution,
-    settle_seed,
-    settle_tracking,
 )
 from advisor.importers.ledger import Ledger
 from advisor.importers.prompt_lines import settle_prompts, settle_sampler
@@ -87,22 +84,16 @@ def import_scripts(
     started = launched(launch)
     ledger = Ledger({**flat, **started.keys})
     family = _family(ledger, started.script, launch)
-    settle_prediction(ledger, family)
-    settle_resolution(ledger, "resolution")
-    settle_buckets(ledger, default_upscale=None)
-    settle_bucket_step(ledger, "bucket_reso_steps", family)
-    settle_seed(ledger)
-    settle_masks(ledger)
+    settle_model_and_sizes(ledger, family, "resolution")
     settle_noise(ledger, multires=True, offset=True)
     _settle_optimizer(ledger)
     _settle_straight(ledger)
     _settle_network(ledger, family)
-    settle_keep_last(ledger)
-    settle_tracking(ledger)
+    settle_saves(ledger)
     pictures = _pictures(ledger, look, dataset, family)
     _settle_length(ledger, pictures.exposures)
     _settle_samples(ledger, look)
-    _settle_text_cache(ledger, family)
+    settle_text_cache(ledger, "cache_text_encoder_outputs", family)
     lines = (*ledger.finish({**KNOWN, **ARGUMENTS_KNOWN}, HARMLESS, QUIET), *pictures.lines)
     lines += tuple(Line(key, "", "contradictory", note="stands in two tables; the last counts") for key in doubled)
     settings = {**ledger.settings, **pictures.settings}
@@ -170,11 +161,7 @@ def _settle_optimizer(ledger: Ledger) -> None:
             ledger.settle(key, "optimizer.name", name, "the old key")
     schedule = str(ledger.peek("lr_scheduler") or "constant").lower()
     settle_optimizer(ledger, "optimizer_type", "optimizer_args", schedule=schedule)
-    rate = rate_of(ledger, "learning_rate", "optimizer.learning_rate")
-    unet = rate_of(ledger, "unet_lr", "optimizer.unet_learning_rate")
-    text_encoder = rate_of(ledger, "text_encoder_lr", "optimizer.text_encoder_learning_rate")
-    if rate is not None or unet is not None or text_encoder is not None:
-        settle_rates(ledger, 2e-6 if rate is None else rate, unet, text_encoder, is_gui=False)
+    settle_learning_rates(ledger, otherwise=2e-6, is_gui=False)
 
 
 def _settle_network(ledger: Ledger, family: str) -> None:
@@ -251,8 +238,7 @@ def _settle_length(ledger: Ledger, exposures: int | None) -> None:
 def _settle_samples(ledger: Ledger, look: Surroundings) -> None:
     file, every = ledger.read("sample_prompts", text), ledger.read("sample_every_n_epochs", whole, 0)
     if not file or not every:
-        for key in ("sample_prompts", "sample_every_n_epochs", "sample_sampler"):
-            ledger.idle(key, "no samples are drawn")
+        no_samples(ledger)
         return
     found = look.text(file)
     if found is None:
@@ -261,14 +247,6 @@ def _settle_samples(ledger: Ledger, look: Surroundings) -> None:
         settle_prompts(ledger, "sample_prompts", found)
     ledger.settle("sample_every_n_epochs", "sampling.every_epochs", every)
     settle_sampler(ledger, "sample_sampler")
-
-
-def _settle_text_cache(ledger: Ledger, family: str) -> None:
-    key = "cache_text_encoder_outputs"
-    if family != "sdxl":
-        ledger.idle(key, "looked at for SDXL only")
-    elif (cached := ledger.read(key, flag)) is not None:
-        ledger.settle(key, "memory.cache_text", cached)
 
 
 def _defaults(settings: Mapping[str, Any], *, has_config: bool) -> dict[str, Any]:

@@ -219,3 +219,27 @@ def test_prompts_lose_their_options_to_the_settings() -> None:
     assert found.settings["sampling.guidance"] == 7.5
     assert found.settings["sampling.steps"] == 28
     assert found.settings["sampling.sampler"] == "euler_a"
+
+
+def test_the_old_key_of_the_optimizer_changes_nothing_beside_the_new_one() -> None:
+    found = imported(optimizer="Lion", use_8bit_adam=True)
+
+    assert found.settings["optimizer.name"] == "lion"
+    assert "use_8bit_adam" not in {line.key for line in found.of("unknown")}
+
+
+def test_a_constant_rate_has_no_warm_up_left() -> None:
+    found = imported(lr_scheduler="constant", lr_warmup=10)
+
+    assert found.effective["schedule.warmup_share"] == 0
+    assert [line.key for line in found.of("contradictory") if line.key == "lr_warmup"] == ["lr_warmup"]
+
+
+def test_another_tabs_own_keys_are_named_as_such() -> None:
+    tree = {"train_data_dir": "/p", "no_token_padding": False, "learning_rate_te": 5e-7}
+
+    found = import_gui(tree, Nowhere())
+
+    assert found.meant_for == "Dreambooth"
+    assert found.of("unknown") == ()
+    assert "meant for Dreambooth" in next(line.note for line in found.lines if line.key == "learning_rate_te")

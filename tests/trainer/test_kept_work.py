@@ -171,3 +171,30 @@ def test_another_optimizer_by_the_ladder_begins_without_the_firsts_memory(materi
     assert warning["code"] == "optimizer_began_anew"
     assert warning["message"].startswith("Lion begins without what AdamW remembered")
     assert [event["steps"] for event in events_of(tmp_path, "finished")] == [PER_EPOCH]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"memory.gradient_checkpointing": True},
+        {"memory.base_dtype": "int8"},
+        {"memory.base_dtype": "nf4"},
+        {"dataset.resolution_px": 64},
+    ],
+)
+def test_every_rung_is_trained_on_from_the_middle_of_an_epoch(
+    material: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    config = long_epoch(material)
+    with pytest.MonkeyPatch.context() as patch:
+        fails_in_step(1, "computing", patch)
+        with pytest.raises(OutOfMemory):
+            train(tmp_path, config)
+
+    write_ladder(tmp_path, Ladder(settings=changes))
+    train(tmp_path, config, resume=True)
+
+    assert [event["resumed_from"] for event in events_of(tmp_path, "started")] == [None, 1]
+    (finished,) = events_of(tmp_path, "finished")
+    assert finished["reload_check"]["unet_change"] > 0
+    assert all(event["loss"] < 10 for event in events_of(tmp_path, "step"))

@@ -1,7 +1,7 @@
 """Memory that runs out for real, twice in one run, through `loracle train` as a user runs it.
 
 The trainer is an ordinary process of the system. From outside its memory is limited, as if other programs had taken the
-rest, once its first epoch is over; and again each time it was started anew.
+rest, once it has made a step; and again when it was started anew and has made another, all in its first epoch.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ ROOT = Path(__file__).parents[2]
 ENOUGH_SHARE = 0.37
 """Of what a whole batch takes: less than a half of the batch, more than a quarter of it."""
 
+STEPS, SIDE = 3, 320
+"""With smaller pictures halves and quarters of a batch are too near to each other to be told apart from outside."""
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="limits another process's memory"),
@@ -36,10 +39,11 @@ pytestmark = [
 
 def run_folder(tmp_path: Path, name: str) -> Path:
     if not (tmp_path / "pictures").exists():
-        make_pictures(tmp_path / "pictures", 8, sizes=((384, 384),))
+        make_pictures(tmp_path / "pictures", 8, sizes=((SIDE, SIDE),))
     config = make_config(
-        tmp_path, schedule__batch_size=8, schedule__epochs=3, dataset__resolution_px=384, dataset__max_bucket_px=512
-    )
+        tmp_path, schedule__batch_size=8, schedule__epochs=1, dataset__repeats=STEPS, dataset__resolution_px=SIDE,
+        dataset__max_bucket_px=512,
+    )  # fmt: skip
     run = tmp_path / name
     write_toml(run / "loracle.toml", config)
     chosen = [
@@ -74,15 +78,17 @@ class Watch:
             return []
 
     def _look_at(self, child: psutil.Process) -> None:
-        seen = self._events()
-        started = sum(event["event"] == "started" for event in seen)
-        trains = any(event.get("name") == "train" for event in seen if event["event"] == "phase")
-        used = _data_bytes(child.pid)
-        if not used or not trains or started <= len(self._limited):
+        seen, used = self._events(), _data_bytes(child.pid)
+        starts = [number for number, event in enumerate(seen) if event["event"] == "started"]
+        if not used or len(starts) <= len(self._limited):
             return
-        if started == 1 and not any(event["event"] == "epoch" for event in seen):
+        own = seen[starts[-1] :]
+        if not any(event.get("name") == "train" for event in own if event["event"] == "phase"):
+            return
+        has_stepped = any(event["event"] == "step" for event in own)
+        if len(starts) == 1 and not has_stepped:
             self._least, self._most = min(self._least or used, used), max(self._most, used)
-        elif started == 1 or seen[-1].get("name") == "train":
+        elif has_stepped or len(starts) == 3:
             self._limit(child.pid, self._least + int(ENOUGH_SHARE * (self._most - self._least)))
 
     def _limit(self, pid: int, number: int) -> None:
@@ -138,12 +144,14 @@ def test_memory_runs_out_twice_and_the_same_training_is_finished_on_a_lower_rung
     assert [(rung["rung"], rung["after"]) for rung in document["ladder"]] == [
         ("smaller_parts", {"batch_parts": 2}), ("smaller_parts", {"batch_parts": 4}),
     ]  # fmt: skip
-    assert document["steps"] == 3
-    assert [event["resumed_from"] for event in events_of(short, "started")] == [None, 1, 1]
+    assert document["steps"] == STEPS
+    assert [event["resumed_from"] for event in events_of(short, "started")] == [None, 1, 2]
     assert [event["code"] for event in events_of(short, "failed")] == ["out_of_memory"] * 2
+    assert (short / "images" / "manifest.jsonl").read_bytes() == (usual / "images" / "manifest.jsonl").read_bytes()
     # The same pictures with the same noise in the same order: every step has the loss that it would have had.
-    wanted = {event["step"]: event["loss"] for event in events_of(usual, "step")}
-    assert {event["step"]: event["loss"] for event in events_of(short, "step")} == pytest.approx(wanted, rel=1e-4)
+    wanted, got = ([(event["step"], event["loss"]) for event in events_of(run, "step")] for run in (usual, short))
+    assert [step for step, _ in got] == [step for step, _ in wanted] == [1, 2, 3]
+    assert [loss for _, loss in got] == pytest.approx([loss for _, loss in wanted], rel=1e-4)
     expected, found = (load_file(run / "model" / "tok.safetensors") for run in (usual, short))
     for name, tensor in expected.items():
         torch.testing.assert_close(found[name], tensor, rtol=0.05, atol=1e-3)

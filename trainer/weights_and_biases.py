@@ -92,7 +92,7 @@ class WeightsAndBiases:
             self._wandb = import_module("wandb")
             number = _run_id(self._run, resumed=resumed)
         except ImportError as error:
-            mend = "`pip install wandb` adds the package; TensorBoard's file is written as ever"
+            mend = "`pip install -U wandb` adds the package or renews it; TensorBoard's file is written as ever"
             self._warn("no_wandb", f"Nothing is sent to Weights & Biases ({error}): {mend}")
             return
         except Exception as error:

@@ -181,7 +181,7 @@ def test_a_package_that_is_missing_or_refuses_is_one_warning(
     listener.close()
 
     assert [code for code, _ in told] == ["no_wandb"]
-    assert ("pip install wandb" in told[0][1]) == missing
+    assert ("pip install -U wandb" in told[0][1]) == missing
     assert wandb.logged == []
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from advisor.config import TrainingConfig, setting, setting_field, setting_paths
 from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.files import write_atomically
+from advisor.shell_words import quoted
 from templates.ai_toolkit_settings import (
     KINDS,
     LOSSES,
@@ -112,7 +113,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
             notes += filled(pictures, config.dataset.caption_extension)
     file = home / FILE_NAME
     write_atomically(file, render("tree.yaml.j2", head=HEAD, tree=tree))
-    start = HOW_TO_START.format(file=file, output=f"{layout.home}/output/{config.saving.name}")
+    start = HOW_TO_START.format(file=quoted(str(file)), output=f"{layout.home}/output/{config.saving.name}")
     return Export((file,) if images.folders is None else (file, home / "img"), tuple(notes), start)
 
 

@@ -10,6 +10,7 @@ from advisor.config import TrainingConfig, setting, setting_field, setting_paths
 from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.files import write_atomically
 from advisor.scan import scan
+from advisor.shell_words import quoted
 from templates.exporter import Export, Exporter
 from templates.kohya_folders import nearest_repeats, repeats_by_folder
 from templates.kohya_lists import SILENT_DROPS
@@ -107,7 +108,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
     for name, tree in trees.items():
         write_atomically(home / name, render("tree.json.j2", tree=tree))
     notes = [*_notes(config), *_notes_on_files(config, layout, is_here=is_here)]
-    start = HOW_TO_START.format(file=home / "config.json", output=main["output_model_destination"])
+    start = HOW_TO_START.format(file=quoted(str(home / "config.json")), output=main["output_model_destination"])
     return Export(tuple(home / name for name in trees), tuple(notes), start)
 
 

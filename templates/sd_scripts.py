@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from advisor.config import TrainingConfig, setting_paths
 from advisor.errors import ConfigErrors, RunError
 from advisor.files import write_atomically
+from advisor.shell_words import powershell_quoted, powershell_word, quoted
 from templates.exporter import Export, Exporter
 from templates.kohya_arguments import prompt_lines
 from templates.kohya_check import script_findings
@@ -38,8 +38,8 @@ DROPS = {path: meaning for path, meaning in GUI_DROPS.items() if path != "machin
 MAPS = frozenset(setting_paths()) - frozenset(DROPS)
 
 HOW_TO_START = (
-    "In the folder of sd-scripts, with its environment active, run `sh {sh}` (Linux, macOS) or `{ps}` (Windows "
-    "PowerShell; where scripts are not allowed, paste the lines in it). LoRAs appear in {output}."
+    "In the folder of sd-scripts, with its environment active, run `sh {sh}` (Linux, macOS) or `& {ps}` "
+    "(Windows PowerShell; where scripts are not allowed, paste the lines in it). LoRAs appear in {output}."
 )
 
 
@@ -76,7 +76,9 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
     for name, text in texts.items():
         write_atomically(home / name, text)
     paths = tuple(home / name for name in texts)
-    start = HOW_TO_START.format(sh=home / "train.sh", ps=home / "train.ps1", output=layout.output)
+    start = HOW_TO_START.format(
+        sh=quoted(str(home / "train.sh")), ps=quoted(str(home / "train.ps1"), windows=True), output=layout.output
+    )
     return Export(paths, tuple(notes), start)
 
 
@@ -104,20 +106,9 @@ def launch_sh(config: TrainingConfig, config_file: str) -> str:
 def launch_powershell(config: TrainingConfig, config_file: str) -> str:
     """The command for PowerShell."""
     card = config.machine.gpu_uuid
-    line = " ".join(_powershell_word(word) for word in launch_words(config, config_file))
-    chosen = f"$env:CUDA_VISIBLE_DEVICES = {_powershell_quoted(card)}\n" if card.startswith(CUDA_PREFIXES) else ""
+    line = " ".join(powershell_word(word) for word in launch_words(config, config_file))
+    chosen = f"$env:CUDA_VISIBLE_DEVICES = {powershell_quoted(card)}\n" if card.startswith(CUDA_PREFIXES) else ""
     return chosen + line + "\n"
-
-
-def _powershell_word(word: str) -> str:
-    return word if re.fullmatch(r"[A-Za-z0-9_.-]+", word) else _powershell_quoted(word)
-
-
-def _powershell_quoted(text: str) -> str:
-    """Single quotes keep `$` and blanks; one inside, straight or curly, is doubled."""
-    for quote in "'\u2018\u2019\u201a\u201b":
-        text = text.replace(quote, quote * 2)
-    return f"'{text}'"
 
 
 def _homes(run: Path, out: Path | None) -> tuple[Path, Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -31,11 +32,21 @@ def import_view(made: ImportPlan) -> Group:
             parts += [Text(""), Text(f"{heading} ({len(lines)})", style="cyan"), _table(lines)]
     idle = sum(line.verdict == "idle" for line in found.lines)
     parts.append(Text(f"\n{idle} keys stand at what changes nothing." if idle else ""))
-    parts += [Text(f"! {text}", style="yellow") for text in _warnings(made)]
+    if warnings := list(_warnings(made)):
+        parts += [Text(""), *(hanging("!", text, style="yellow") for text in warnings)]
     if made.advice:
         parts += [Text("\nFor this machine, base model and pictures the advisor would change:", style="cyan")]
-        parts += [Text(f"- {described(item)}") for item in made.advice]
+        parts += [hanging("-", described(item)) for item in made.advice]
     return Group(*parts)  # type: ignore[arg-type]
+
+
+def hanging(mark: str, text: str, *, style: str = "") -> Table:
+    """A text behind a mark, its further lines below its first."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=2, justify="right")
+    grid.add_column(ratio=1, overflow="fold")
+    grid.add_row(Text(mark, style=style), Text(text, style=style))
+    return grid
 
 
 def _warnings(made: ImportPlan) -> Iterator[str]:
@@ -53,13 +64,13 @@ def _warnings(made: ImportPlan) -> Iterator[str]:
 
 
 def _table(lines: list[Line]) -> object:
-    table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
-    table.add_column("key", ratio=3, overflow="fold")
-    table.add_column("found", ratio=2, overflow="fold")
-    table.add_column("becomes", ratio=4, overflow="fold")
+    table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False, expand=True)
+    table.add_column("key", ratio=22, overflow="fold")
+    table.add_column("found", ratio=15, overflow="fold")
+    table.add_column("becomes", ratio=38, overflow="fold")
     for line in lines[:MOST_LINES]:
         becomes = f"{line.path} = {shown(line.value)}" if line.path else ""
-        table.add_row(f"  {line.key}", line.found, " - ".join(filter(None, (becomes, line.note))))
+        table.add_row(Text(line.key), Text(line.found), Text("\n".join(filter(None, (becomes, line.note)))))
     if len(lines) > MOST_LINES:
-        table.add_row(f"  ... and {len(lines) - MOST_LINES} more", "", "")
-    return table
+        table.add_row(f"... and {len(lines) - MOST_LINES} more", "", "")
+    return Padding(table, (0, 0, 0, 2))

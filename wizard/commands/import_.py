@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wizard.output import is_terminal, print_json, say, show
+from wizard.own_command import own_command
 from wizard.paths import absolute_path
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def import_(
     from wizard.import_view import import_view
 
     show(import_view(made))
-    say(f'Written to {out}; look through {out / "loracle.toml"}, then: loracle train "{out}"')
+    say(f"\nWritten to {out}\nLook through its loracle.toml, then: {own_command('train', out)}")
 
 
 def _agree(found: Imported, *, yes: bool, may_ask: bool) -> None:

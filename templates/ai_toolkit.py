@@ -84,8 +84,8 @@ FIXED_ARGUMENTS = ("lr", "eps")
 """ai-toolkit gives these to the optimizer itself."""
 
 HOW_TO_START = (
-    "In ai-toolkit's folder, with its environment active, run `python run.py {file}`. "
-    "LoRAs and samples appear in {output}."
+    "In ai-toolkit's folder, with its environment active, run\n  python run.py {file}\n"
+    "LoRAs and samples appear in\n  {output}"
 )
 
 

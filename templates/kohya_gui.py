@@ -24,8 +24,8 @@ FILE_NAME = "kohya-gui.json"
 
 HOW_TO_START = (
     "Start kohya_ss and open its LoRA tab (not Dreambooth: that tab loads the file too, and trains something else). "
-    "Under Configuration choose {file} and press the arrow that loads it; under Source model see that the path of the "
-    "base model is right for that machine, then press Start training. LoRAs appear in {output}."
+    "Under Configuration choose\n  {file}\nand press the arrow that loads it; under Source model see that the path of "
+    "the base model is right for that machine, then press Start training. LoRAs appear in\n  {output}"
 )
 
 

@@ -77,9 +77,9 @@ TOLD_ELSEWHERE = ("dataset.mask_source", "loss.multires_discount", "validation.e
 """Nothing is lost with these, or the setting that they belong to tells it."""
 
 HOW_TO_START = (
-    "In OneTrainer's folder, with its environment active, run `python scripts/train.py --config-path {file}`. Or copy "
-    "the file into its training_presets folder, start the GUI, choose it at the top and press Start Training. "
-    "The LoRA appears at {output}."
+    "In OneTrainer's folder, with its environment active, run\n  python scripts/train.py --config-path {file}\n"
+    "Or copy that file into its training_presets folder, start the GUI, choose it at the top and press Start Training. "
+    "The LoRA appears at\n  {output}"
 )
 
 

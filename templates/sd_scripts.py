@@ -38,8 +38,8 @@ DROPS = {path: meaning for path, meaning in GUI_DROPS.items() if path != "machin
 MAPS = frozenset(setting_paths()) - frozenset(DROPS)
 
 HOW_TO_START = (
-    "In the folder of sd-scripts, with its environment active, run `sh {sh}` (Linux, macOS) or `& {ps}` "
-    "(Windows PowerShell; where scripts are not allowed, paste the lines in it). LoRAs appear in {output}."
+    "In the folder of sd-scripts, with its environment active, run\n  sh {sh}\nor, in Windows PowerShell (where "
+    "scripts are not allowed, paste the lines in it),\n  & {ps}\nLoRAs appear in\n  {output}"
 )
 
 

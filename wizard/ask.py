@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from textwrap import wrap
 from typing import Any
 
 import questionary
@@ -16,7 +15,7 @@ from prompt_toolkit.shortcuts import CompleteStyle
 from questionary.prompts.path import GreatUXPathCompleter
 
 from wizard.matching import matches
-from wizard.output import columns, show
+from wizard.output import columns, show, wrapped
 from wizard.questions import BACK, Option, Question, Word
 
 STYLE = questionary.Style(
@@ -95,15 +94,7 @@ class TerminalAsk:
 
 def indented(text: str, width: int) -> str:
     """The text two columns in, so that questions stand out; long lines are broken between words, paths never."""
-    lines = list[str]()
-    for line in text.splitlines():
-        margin = "  " + line[: len(line) - len(line.lstrip())]
-        wrapped = wrap(
-            line.strip(), width, initial_indent=margin, subsequent_indent=margin, break_long_words=False,
-            break_on_hyphens=False,
-        )  # fmt: skip
-        lines += wrapped or [""]
-    return "\n".join(lines)
+    return "\n".join(f"  {line}" if line else "" for line in wrapped(text, width - 2).splitlines())
 
 
 def is_back(answer: str) -> bool:

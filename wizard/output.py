@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -44,6 +45,17 @@ def console(file: TextIO | None = None) -> Console:
 def columns() -> int:
     """How wide text may be."""
     return max(NARROWEST, min(get_terminal_size().columns, WIDEST))
+
+
+def wrapped(text: str, width: int) -> str:
+    """Long lines broken between words; a line that begins with a blank is a path or a command, and stays whole."""
+    lines = list[str]()
+    for line in text.splitlines():
+        hanging = "  " if line.startswith(("- ", "! ")) else ""
+        is_whole = line.startswith(" ")
+        parts = wrap(line, width, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
+        lines += [line] if is_whole else parts or [""]
+    return "\n".join(lines)
 
 
 def is_terminal() -> bool:

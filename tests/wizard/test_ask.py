@@ -117,9 +117,9 @@ def test_a_whole_name_is_taken_by_one_enter(keys: Any) -> None:
     assert answer(keys, question, "network.rank" + ENTER + ENTER) == "network.rank"
 
 
-def test_long_lines_are_broken_between_words_and_paths_never() -> None:
+def test_long_lines_are_broken_between_words_and_paths_and_commands_never() -> None:
     path = "/" + "x" * 100
 
-    text = indented(f"one two three four\n  {path} five", 12)
+    text = indented(f"one two three four {path}\n  sh '/my run/{path}'", 12)
 
-    assert text.splitlines() == ["  one two", "  three four", f"    {path}", "    five"]
+    assert text.splitlines() == ["  one two", "  three four", f"  {path}", f"    sh '/my run/{path}'"]

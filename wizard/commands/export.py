@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wizard.output import print_json, say, show
+from wizard.output import columns, print_json, say, show, wrapped
 
 
 def export(run: Path, *, to: str, out: Path | None = None, as_json: bool = False) -> None:
@@ -26,4 +26,5 @@ def export(run: Path, *, to: str, out: Path | None = None, as_json: bool = False
         print_json({"paths": [str(path) for path in written.paths], "notes": notes, "how_to_start": how})
         return
     show("\n".join(str(path) for path in written.paths))
-    say("\n".join(["", *(f"- {note}" for note in written.notes), written.how_to_start]))
+    notes = [*(f"- {note}" for note in written.notes), ""] if written.notes else []
+    say("\n" + wrapped("\n".join([*notes, written.how_to_start]), columns()))

@@ -46,3 +46,8 @@ class Facts:
     def gpu(self) -> Gpu | None:
         """The card to train on; None on a processor."""
         return None if self.answers.use_cpu else self.hardware.main_gpu
+
+    @property
+    def free_bytes(self) -> int:
+        """Free memory of that card; of the machine, on a processor."""
+        return self.hardware.ram_free_bytes if self.gpu is None else self.gpu.free_bytes

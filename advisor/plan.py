@@ -61,6 +61,11 @@ class Estimate:
     notes: tuple[str, ...] = ()
     """How sure the figures are."""
 
+    @property
+    def peak_bytes(self) -> int:
+        """Peak memory of the phase that needs most."""
+        return max(self.vram_bytes, *self.phase_bytes.values(), 0)
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -94,6 +94,9 @@ def new(
 
 @app.command(short_help="The plan, without questions.")
 def plan(
+    run: Annotated[
+        Path | None, typer.Argument(metavar="[RUN]", help="A planned run, which answers what no option does.")
+    ] = None,
     images: Images = None,
     model: Model = None,
     name: Name = None,
@@ -110,15 +113,18 @@ def plan(
     save_preset: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Save what differs from the rules, as a preset to share.")
     ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="What tutorial and current advise differently, and why.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """The same without questions: print the plan, each setting with its reason."""
+    """The same without questions: the plan, each setting with its reason, and what --set changes in it."""
     from wizard.commands.plan import plan as command
 
     machine = Machine(vram, compute_capability, cpu_threads, gpu)
     request = Request(images, model, name, trigger, subject, advice, tuple(settings or ()), machine, preset)
     with told():
-        command(request, out=out, save_preset=save_preset, as_json=as_json)
+        command(request, run=run, out=out, save_preset=save_preset, compare=compare, as_json=as_json)
 
 
 @app.command(short_help="Train a planned run.")

@@ -54,6 +54,10 @@ class Desk:
     """Whether this folder holds a training's work, which another plan may not take the place of."""
     view: Callable[[Facts, Plan, bool], object]
     """The plan as a table; True: with all settings."""
+    changes: Callable[[Facts, Plan, Plan], object]
+    """What another plan changes, as a table; the facts are the second one's."""
+    profiles: Callable[[Facts], object]
+    """The tutorial's plan beside today's, as a table."""
     keep: Callable[[Talk], None]
     forget: Callable[[], None]
     """The interview came to its end."""
@@ -86,7 +90,8 @@ class Menu:
         self._show()
         actions: dict[str, Callable[[], bool]] = {
             "train": self._train, "save": self._save, "save_as": self._save_as, "change": self._change,
-            "all": self._show_all, "advice": self._switch_advice, "preset": self._save_preset, "export": self._export,
+            "all": self._show_all, "compare": self._compare, "advice": self._switch_advice,
+            "preset": self._save_preset, "export": self._export,
         }  # fmt: skip
         while True:
             picked = self._ask(self._question())
@@ -105,8 +110,9 @@ class Menu:
         leaving = "Quit" if self._saved else "Quit (the answers are kept for next time)"
         options = (
             ("train", "Train now"), ("save", "Save"), ("save_as", "Save as ..."), ("change", "Change a setting"),
-            ("all", "Show all settings"), ("advice", f"Plan by {other}"),
-            ("preset", "Save my choices as a preset"), ("export", "Write it for another trainer"), ("quit", leaving),
+            ("all", "Show all settings"), ("compare", "Compare tutorial and current advice"),
+            ("advice", f"Plan by {other}"), ("preset", "Save my choices as a preset"),
+            ("export", "Write it for another trainer"), ("quit", leaving),
         )  # fmt: skip
         return Question(
             "menu", "What now?", "choice", options=tuple(Option(*option) for option in options),
@@ -137,6 +143,10 @@ class Menu:
 
     def _show_all(self) -> bool:
         self._ask.tell(self._desk.view(self._facts, self._plan, True))
+        return False
+
+    def _compare(self) -> bool:
+        self._ask.tell(self._desk.profiles(self._facts))
         return False
 
     def _switch_advice(self) -> bool:
@@ -184,7 +194,12 @@ class Menu:
         if name == BACK:
             return False
         export = self._desk.export(name, self._saved_run())
-        lines = ["Written:", *(f"  {path}" for path in export.paths), *export.notes, export.how_to_start]
+        lines = [
+            "Written:",
+            *(f"  {path}" for path in export.paths),
+            *(f"- {note}" for note in export.notes),
+            export.how_to_start,
+        ]
         self._ask.tell("\n".join(lines))
         return False
 
@@ -198,7 +213,16 @@ class Menu:
         answer = self._ask(self._value_question(path))
         if answer == BACK:
             return False
-        return self._resettle(self._with_setting(path, answer))
+        talk = self._with_setting(path, answer)
+        return self._resettle(talk) if self._is_wanted(talk) else False
+
+    def _is_wanted(self, talk: Talk) -> bool:
+        """Show what a change brings with it, and ask whether it is to stand."""
+        facts = self._desk.facts(talk)
+        plan = self._desk.plan(facts)
+        self._ask.tell(self._desk.changes(facts, self._plan, plan))
+        options = Option("yes", "Yes, change it"), Option("no", "No, leave the plan as it was")
+        return self._ask(Question("accept", "Change it so?", "choice", options=options, default="yes")) == "yes"
 
     def _value_question(self, path: str) -> Question:
         decision = self._plan.by_path[path]

@@ -347,3 +347,60 @@ def stands_in(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> Non
         return [sys.executable, "-P", str(path), *arguments]
 
     monkeypatch.setattr(wizard.launch, "child_command", command)
+
+
+def test_compare_shows_both_profiles_and_nothing_else(loracle: Loracle, inputs: dict[str, Path]) -> None:
+    code, out, _ = loracle(*plan(inputs, "--vram", "8GiB", "--compare"))
+
+    assert code == 0
+    assert "  tutorial  1e-4" in out
+    assert "  current   5e-4" in out
+    assert max(map(len, out.splitlines())) <= 80
+    assert "\x1b" not in out
+
+
+def test_compare_as_json_is_one_document_with_both_plans(loracle: Loracle, inputs: dict[str, Path]) -> None:
+    _, out, _ = loracle(*plan(inputs, "--vram", "8GiB", "--compare", "--json"))
+
+    document = json.loads(out)
+    assert (document["tutorial"]["config"]["network"]["rank"], document["current"]["config"]["network"]["rank"]) == (
+        32,
+        16,
+    )
+    assert {row["path"] for row in document["differences"]} >= {"network.rank", "optimizer.learning_rate"}
+
+
+def test_compare_writes_nothing(loracle: Loracle, inputs: dict[str, Path]) -> None:
+    code, _, err = loracle(*plan(inputs, "--vram", "8GiB", "--compare", "--out", "run"))
+
+    assert code == 2
+    assert "--out" in err
+    assert not Path("run").exists()
+
+
+def test_set_tells_what_it_changes(loracle: Loracle, inputs: dict[str, Path]) -> None:
+    _, out, _ = loracle(*plan(inputs, "--vram", "8GiB", "--set", "network.rank=48"))
+    _, document, _ = loracle(*plan(inputs, "--vram", "8GiB", "--set", "network.rank=48", "--json"))
+
+    assert "16 -> 24" in out
+    assert "It still fits" in out
+    rows = {row["path"]: row for row in json.loads(document)["changes"]["settings"]}
+    assert (rows["network.alpha"]["before"]["value"], rows["network.alpha"]["after"]["value"]) == (16, 24)
+
+
+def test_a_planned_run_answers_what_no_option_does(loracle: Loracle, inputs: dict[str, Path]) -> None:
+    loracle(*plan(inputs, "--vram", "8GiB", "--advice", "current", "--set", "dataset.flip=true", "--out", "run"))
+    code, out, _ = loracle("plan", "run", "--vram", "8GiB", "--set", "network.rank=48", "--json")
+
+    document = json.loads(out)
+    assert code == 0
+    assert document["config"]["run"]["advice"] == "current"
+    assert document["config"]["dataset"]["flip"] is True
+    assert {row["path"] for row in document["changes"]["settings"]} == {"network.rank", "network.alpha"}
+
+
+def test_a_run_that_is_none_is_told(loracle: Loracle) -> None:
+    code, _, err = loracle("plan", "nowhere")
+
+    assert code == 2
+    assert "nowhere does not exist" in err

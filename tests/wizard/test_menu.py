@@ -9,6 +9,7 @@ import pytest
 from advisor.errors import OutOfMemory, RunError
 from advisor.facts import Facts
 from advisor.plan import Plan
+from advisor.plan_difference import Difference, difference, profiles
 from advisor.planner import make_plan
 from templates.preset import own_rows
 from tests.wizard.scripted import HAPPY, Answer, ScriptedAsk, default, make_world
@@ -40,6 +41,10 @@ class Done:
         return tuple(row.path for row in own_rows(plan))
 
 
+def told(found: Difference) -> str:
+    return "\n".join(f"{one.path} {one.before.value} -> {one.after.value}" for one in found.settings)
+
+
 def make_desk(done: Done, **changes: Any) -> Desk:
     def view(facts: Facts, plan: Plan, everything: bool) -> object:
         done.views.append(everything)
@@ -61,6 +66,8 @@ def make_desk(done: Done, **changes: Any) -> Desk:
         free_run=lambda name: Path("/runs") / name,
         has_trained=lambda run: False,
         view=view,
+        changes=lambda facts, before, after: told(difference(facts, before, after)),
+        profiles=lambda facts: told(profiles(facts)),
         keep=done.kept.append,
         forget=forget,
         exporters={"kohya-gui": "kohya_ss GUI"},
@@ -123,7 +130,7 @@ def test_a_training_that_stopped_itself_leads_back_to_the_plan() -> None:
 
 
 def test_a_changed_setting_stands_and_its_dependants_follow() -> None:
-    _, done, _, menu = go("change", "network.rank", "64", "save", "quit")
+    _, done, _, menu = go("change", "network.rank", "64", "yes", "save", "quit")
 
     plan = done.saved[0][1]
     assert (plan.config.network.rank, plan.config.network.alpha) == (64, 32)
@@ -137,6 +144,22 @@ def test_the_value_now_and_its_reason_are_told_before_it_is_changed() -> None:
     value = ask.asked[2]
     assert value.default == "32"
     assert "Now 32: 30 pictures" in value.intro
+
+
+def test_what_a_change_brings_with_it_is_told_and_it_may_be_refused() -> None:
+    _, done, ask, menu = go("change", "network.rank", "48", "no", "save", "quit")
+
+    assert ask.keys == ["menu", "setting", "network.rank", "accept", "menu", "menu"]
+    assert "network.rank 32 -> 48\nnetwork.alpha 16.0 -> 24.0" in ask.heard
+    assert menu.talk.settings == {}
+    assert done.saved[0][1].config.network.rank == 32
+
+
+def test_both_profiles_are_compared() -> None:
+    _, _, ask, menu = go("compare", "quit")
+
+    assert "network.rank 32 -> 16" in ask.heard
+    assert menu.talk.said.get("advice", "tutorial") == "tutorial"
 
 
 def test_a_wrong_value_is_told_and_changes_nothing() -> None:
@@ -154,17 +177,17 @@ def test_an_unknown_setting_is_told_with_what_may_be_meant() -> None:
 
 
 def test_a_choice_can_be_taken_back() -> None:
-    _, _, _, menu = go("change", "network.rank", "64", "change", "network.rank", "as advised", "quit")
+    _, _, _, menu = go("change", "network.rank", "64", "yes", "change", "network.rank", "as advised", "yes", "quit")
 
     assert menu.talk.settings == {}
 
 
 def test_settings_with_fixed_values_are_chosen_from_them() -> None:
-    _, _, ask, _ = go("change", "optimizer.name", "lion", "change", "dataset.flip", "true", "quit")
+    _, _, ask, _ = go("change", "optimizer.name", "lion", "yes", "change", "dataset.flip", "true", "yes", "quit")
 
     assert ask.asked[2].kind == "choice"
     assert ask.asked[2].default == "adamw"
-    assert [option.value for option in ask.asked[5].options] == ["true", "false"]
+    assert [option.value for option in ask.asked[6].options] == ["true", "false"]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +196,7 @@ def test_settings_with_fixed_values_are_chosen_from_them() -> None:
      ("run.advice", "current", "advice")],
 )  # fmt: skip
 def test_answers_of_the_conversation_can_be_changed_by_name(path: str, value: str, key: str) -> None:
-    _, _, _, menu = go("change", path, value, "quit")
+    _, _, _, menu = go("change", path, value, "yes", "quit")
 
     assert menu.talk.said[key] == value
     assert menu.talk.settings == {}
@@ -184,7 +207,7 @@ def test_advice_switches_there_and_back() -> None:
 
     assert done.saved[0][1].config.run.advice == "current"
     assert menu.talk.said["advice"] == "tutorial"
-    assert "what others advise" in ask.asked[0].options[5].title
+    assert "what others advise" in ask.asked[0].options[6].title
 
 
 def test_all_settings_are_shown_when_asked_for() -> None:
@@ -202,7 +225,7 @@ def test_export_saves_and_tells_how_to_start() -> None:
 
 
 def test_choices_are_kept_as_a_preset_by_the_name_that_is_asked_for() -> None:
-    _, done, ask, _ = go("change", "network.rank", "48", "preset", "small dolls", "quit")
+    _, done, ask, _ = go("change", "network.rank", "48", "yes", "preset", "small dolls", "quit")
 
     assert done.presets == [Path("/presets/small dolls.toml")]
     assert "1 setting (network.rank)" in ask.heard

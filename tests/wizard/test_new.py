@@ -76,7 +76,7 @@ def test_quitting_unsaved_keeps_the_answers(tmp_path: Path) -> None:
 
 def test_back_from_the_plan_changes_an_answer_and_keeps_settings(tmp_path: Path) -> None:
     _, done = talk(
-        tmp_path, *HAPPY, "change", "network.rank", "64", BACK, BACK, "fox", "gpu:0", "save", "quit"
+        tmp_path, *HAPPY, "change", "network.rank", "64", "yes", BACK, BACK, "fox", "gpu:0", "save", "quit"
     )  # fmt: skip
 
     config = done.saved[0][1].config
@@ -131,9 +131,9 @@ def test_a_preset_of_ones_own_is_picked_and_answers_beat_it(tmp_path: Path) -> N
     world = preset_world(tmp_path)
     file = world.presets()[0]
 
-    ask, done = talk(tmp_path, *HAPPY, file, "save", "change", "network.rank", "64", "save", "quit", world=world)
+    ask, done = talk(tmp_path, *HAPPY, file, "save", "change", "network.rank", "64", "yes", "save", "quit", world=world)
 
-    assert ask.keys[-7:] == ["preset", "menu", "menu", "setting", "network.rank", "menu", "menu"]
+    assert ask.keys[-8:] == ["preset", "menu", "menu", "setting", "network.rank", "accept", "menu", "menu"]
     assert "dolls sets network.rank = 48" in ask.heard
     first, second = (plan for _, plan in done.saved)
     assert (first.config.network.rank, first.by_path["network.rank"].origin) == (48, "preset")

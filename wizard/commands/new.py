@@ -213,10 +213,12 @@ def _probe() -> Hardware:
 
 
 def _real_desk(machine: Machine, session: Session, world: World) -> Desk:
+    from advisor.plan_difference import difference, profiles
     from advisor.planner import make_plan
     from templates.registry import EXPORTERS
     from templates.run_folder import has_trained, next_free_run, write_run
     from wizard.commands.train import train
+    from wizard.differences import profiles_view, what_if_view
     from wizard.menu import Desk
     from wizard.preset_folder import PresetFolder
     from wizard.preset_talk import Shelf
@@ -232,6 +234,8 @@ def _real_desk(machine: Machine, session: Session, world: World) -> Desk:
         free_run=lambda name: next_free_run(name, Path.cwd()),
         has_trained=has_trained,
         view=lambda facts, plan, everything: plan_view(facts, plan, everything=everything),
+        changes=lambda facts, before, after: what_if_view(difference(facts, before, after)),
+        profiles=lambda facts: profiles_view(profiles(facts)),
         keep=lambda talk: session.keep(Kept(dict(talk.said), dict(talk.settings))),
         forget=session.forget,
         exporters={exporter.name: exporter.title for exporter in EXPORTERS.values()},

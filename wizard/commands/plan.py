@@ -3,30 +3,86 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from advisor.errors import LoraError
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
 from wizard.request import Request, facts_of_request
 
+if TYPE_CHECKING:
+    from advisor.facts import Facts
+    from advisor.plan import Plan
 
-def plan(request: Request, *, out: Path | None = None, save_preset: Path | None = None, as_json: bool = False) -> None:
+
+def plan(
+    request: Request,
+    *,
+    run: Path | None = None,
+    out: Path | None = None,
+    save_preset: Path | None = None,
+    compare: bool = False,
+    as_json: bool = False,
+) -> None:
     """Print the plan, write the run folder if one is named, and what was chosen as a preset likewise.
+
+    Args:
+        run: a planned run, which answers what the request leaves open.
+        compare: print the tutorial's plan beside today's instead.
 
     Raises:
         LoraError: something in the request is wrong; all of it is told.
     """
-    from advisor.identify import identify
-    from advisor.plan_document import plan_document
-    from advisor.planner import make_plan
-    from advisor.probe import probe_hardware
-    from advisor.scan import scan
-
     if save_preset is not None:
         _may_write(save_preset, may_ask=is_terminal() and not as_json)
-    facts = facts_of_request(
-        request, scan=scan, identify=identify, probe=lambda: probe_hardware(out or Path.cwd())
-    )  # fmt: skip
+    facts, before = _facts(request, run, out or Path.cwd())
+    if compare:
+        _refuse_with_compare(out, save_preset)
+        _print_profiles(facts, as_json=as_json)
+        return
+    from advisor.planner import make_plan
+
     made = make_plan(facts)
+    _write(facts, made, out, save_preset)
+    _print(facts, made, before, as_json=as_json)
+
+
+def _facts(request: Request, run: Path | None, place: Path) -> tuple[Facts, Facts | None]:
+    """The facts with all choices, and those without the request's own; None where it has none."""
+    from advisor.identify import identify
+    from advisor.plan_difference import with_settings
+    from advisor.probe import probe_hardware
+    from advisor.scan import scan
+    from wizard.planned_run import choices_of, request_of, with_choices
+
+    choices = {} if run is None else choices_of(run)
+    asked = request if run is None else request_of(run, request)
+    facts = facts_of_request(asked, scan=scan, identify=identify, probe=lambda: probe_hardware(place))
+    full = with_choices(facts, choices)
+    return full, with_settings(full, choices) if request.settings else None
+
+
+def _refuse_with_compare(out: Path | None, save_preset: Path | None) -> None:
+    given = [name for name, value in (("--out", out), ("--save-preset", save_preset)) if value is not None]
+    if given:
+        raise LoraError(
+            f"--compare shows two plans, and {given[0]} writes one: choose with --advice, without --compare"
+        )
+
+
+def _print_profiles(facts: Facts, *, as_json: bool) -> None:
+    from advisor.plan_difference import profiles, profiles_document
+
+    found = profiles(facts)
+    if as_json:
+        print_json(profiles_document(facts, found))
+        return
+    from wizard.differences import profiles_view
+
+    show(profiles_view(found))
+
+
+def _write(facts: Facts, made: Plan, out: Path | None, save_preset: Path | None) -> None:
     if out is not None:
         from templates.run_folder import write_run
 
@@ -38,12 +94,24 @@ def plan(request: Request, *, out: Path | None = None, save_preset: Path | None 
 
         write_preset(save_preset, made)
         say(saved_text(save_preset, tuple(row.path for row in own_rows(made))))
+
+
+def _print(facts: Facts, made: Plan, before: Facts | None, *, as_json: bool) -> None:
+    from advisor.plan_difference import difference, difference_document
+    from advisor.plan_document import plan_document
+    from advisor.planner import make_plan
+
+    found = None if before is None else difference(facts, make_plan(before), made)
     if as_json:
-        print_json(plan_document(facts, made))
+        changes = {} if found is None else {"changes": difference_document(found)}
+        print_json(plan_document(facts, made) | changes)
         return
+    from wizard.differences import what_if_view
     from wizard.views import plan_view
 
     show(plan_view(facts, made))
+    if found is not None:
+        show(what_if_view(found))
 
 
 def _may_write(preset: Path, *, may_ask: bool) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -18,12 +16,11 @@ from accelerate import Accelerator
 from advisor.adapters import block_rates
 from advisor.buckets import Size
 from advisor.config import TrainingConfig
-from advisor.errors import LoraError, ModelError, RunError
+from advisor.errors import LoraError
 from advisor.families import family
 from advisor.ladder_file import Ladder, read_ladder
 from advisor.room import Room
 from advisor.size import planned_header_bytes
-from trainer.average import AVERAGE
 from trainer.base_model import load_base_model
 from trainer.captions import CaptionStyle
 from trainer.card_memory import cap_memory, room_of
@@ -54,6 +51,7 @@ from trainer.network import Network
 from trainer.optimizer import Group, Part, make_optimizer, trained_groups
 from trainer.parking import placed, waiting_room
 from trainer.reload_check import ReloadCheck, check_saved
+from trainer.resuming import Resuming, config_hash, restore_weights
 from trainer.saving import LoraFiles
 from trainer.schedule import Schedule
 from trainer.seeds import generator
@@ -102,6 +100,7 @@ class Training:
         check_supported(self._ladder.applied(self._config))
         place = choose_place(self._config, options.device, usable_gpu())
         self._planned, self._config = place.config, self._ladder.applied(place.config)
+        self._resuming = Resuming(self._run, self._states, self._planned, self._ladder, self._events)
         state = self._state_to_resume(options)
         resumed_from = None if state is None else state.position.step
         self._before = room_of(place.device)
@@ -146,29 +145,7 @@ class Training:
         )
 
     def _state_to_resume(self, options: Options) -> State | None:
-        """The state to go on from, if wanted.
-
-        Raises:
-            RunError: there is one, but the user did not ask to go on; or the other way round, it is damaged.
-        """
-        if not options.resume:
-            if self._states.any():
-                raise RunError(
-                    f"{self._run} holds a training that was begun: `loracle train {self._run} --resume` goes on with "
-                    f"it; to begin anew, delete {self._run / 'state'} or make another run"
-                )
-            return None
-        state = self._states.newest()
-        if state is None:
-            self._events.warning("nothing_to_resume", "There was no state to go on from, so training begins anew")
-            return None
-        if self._states.damaged:
-            names = " and ".join(self._states.damaged)
-            self._events.warning("damaged_state", f"{names} is damaged; going on from step {state.position.step}")
-        if state.config_hash != config_hash(self._planned):
-            message = "loracle.toml was changed since: going on with what it says now, which no run in one go equals"
-            self._events.warning("config_changed", message)
-        return state
+        return self._resuming.state(wanted=options.resume)
 
     def _pictures(self) -> TrainingSet:
         pictures = gather_pictures(self._config, self._run, self._events)
@@ -200,7 +177,7 @@ class Training:
             generator=generator(config.run.seed, "adapters"),
         )
         if state is not None:
-            _restore(network, state)
+            restore_weights(network, state)
         parts: tuple[Part, ...] = ("text_encoder", "unet")
         block_rates(config.optimizer.block_learning_rates, family(base.family.name).num_blocks(base.structure))
         groups = trained_groups(
@@ -290,29 +267,8 @@ class Training:
         )
         stepper = Stepper(material, groups, optimizer, schedule, batch_parts=self._ladder.batch_parts)
         if state is not None:
-            try:
-                stepper.load_state(self._memory_of_optimizer(state, stepper), state.scaler, state.weights)
-            except (ValueError, KeyError, RuntimeError) as error:
-                raise RunError(
-                    f"The state in {self._run} was made by another optimizer ({error}): undo the change in "
-                    "loracle.toml, or begin anew in another run"
-                ) from error
+            self._resuming.load(stepper, state)
         return stepper
-
-    def _memory_of_optimizer(self, state: State, stepper: Stepper) -> Mapping[str, Any] | None:
-        """What the optimizer remembers in a state; nothing where the ladder has put another in its place.
-
-        Raises:
-            ValueError: another was put there by hand.
-        """
-        before, now = state.optimizer_kind, stepper.optimizer_kind
-        if before in (None, now) or now is None:
-            return state.optimizer
-        if "optimizer.name" not in self._ladder.settings:
-            raise ValueError(f"{before}, not {now}")
-        message = f"{now} begins without what {before} remembered of earlier steps: the next few dozen are rougher"
-        self._events.warning("optimizer_began_anew", message)
-        return None
 
     def _duties(
         self,
@@ -385,25 +341,10 @@ class Training:
             raise
 
 
-def config_hash(config: TrainingConfig) -> str:
-    """Tells configurations apart."""
-    return sha256(config.model_dump_json().encode("utf-8")).hexdigest()[:16]
-
-
 def _placed(device: torch.device) -> torch.device:
     """The device as accelerate names it: with several cards, the one of this process."""
     placed: torch.device = Accelerator(mixed_precision="no", cpu=device.type == "cpu").device
     return placed if placed.type == device.type and device.index is None else device
-
-
-def _restore(network: Network, state: State) -> None:
-    try:
-        network.load_state_dict({name: one for name, one in state.weights.items() if not name.startswith(AVERAGE)})
-    except RuntimeError as error:
-        raise ModelError(
-            "The state is of another LoRA than loracle.toml asks for now (rank, layers or base model): undo that "
-            f"change, or begin anew in another run ({str(error).splitlines()[-1].strip()})"
-        ) from error
 
 
 def _hashes_of(config: TrainingConfig) -> tuple[FileHashes, FileHashes | None]:

@@ -2,34 +2,67 @@
 
 from __future__ import annotations
 
-from advisor import memory, timing
+from advisor import memory, ram, timing
 from advisor.buckets import Size, bucket_counts
 from advisor.config import TrainingConfig
 from advisor.facts import Facts
 from advisor.families.structure import Structure
+from advisor.hardware import Gpu
 from advisor.plan import Estimate
+from advisor.receipts import corrections, machine_key
 from advisor.rules.presets import structure_of
-from advisor.rules.steps import folder_repeats, total_steps
+from advisor.rules.steps import epoch_counts, folder_repeats, total_steps
 from advisor.size import disk_bytes, lora_bytes
 
 
 def estimate(facts: Facts, config: TrainingConfig) -> Estimate:
-    """Memory, steps, time and disk of a run, by formulas that say how sure they are."""
+    """Memory, steps, time, energy and disk of a run, by formulas that say how sure they are."""
     structure, gpu, number = structure_of(facts), facts.gpu, facts.dataset.num_images
-    size = largest_bucket(facts, config)
-    parts, steps = memory.vram_parts(config, structure, size=size), total_steps(facts, config)
-    seconds = timing.run_seconds(config, structure, facts.hardware, gpu=gpu, steps=steps, num_images=number)
+    size, steps = largest_bucket(facts, config), total_steps(facts, config)
+    seen = corrections(facts.receipts, machine_key(facts.hardware, gpu), config)
+    parts = memory.corrected_parts(memory.vram_parts(config, structure, size=size), seen.memory)
+    times = timing.run_times(
+        config, structure, facts.hardware, gpu=gpu, steps=steps, num_images=number, correction=seen.time,
+        uncertainty=seen.time_uncertainty,
+    )  # fmt: skip
     unknown = "time: nothing is known of this card's speed"
+    low, high = (None, None) if times is None else (times.run / times.uncertainty, times.run * times.uncertainty)
+    shown = exposures(facts, config)
     return Estimate(
         vram_bytes=sum(parts.values()),
         vram_parts=parts,
         steps=steps,
-        seconds=seconds,
+        seconds=None if times is None else times.run,
+        seconds_low=low,
+        seconds_high=high,
+        seconds_per_step=None if times is None else times.step,
+        epochs=config.schedule.epochs,
+        exposures_per_picture=shown,
+        energy_wh=_energy(gpu, None if times is None else times.run),
+        ram_bytes=ram.ram_bytes(config, structure, num_images=number, on_card=gpu is not None),
         lora_bytes=lora_bytes(config, structure),
         disk_bytes=disk_bytes(config, structure, number),
         phase_bytes=_phases(config, structure, size),
-        notes=(memory.NOTE, timing.NOTE if seconds is not None else unknown),
+        notes=(memory.NOTE, unknown if times is None else times.note, *seen.notes),
     )
+
+
+def exposures(facts: Facts, config: TrainingConfig) -> float:
+    """How often each picture is trained, on average over the folders; `max_steps` may end it earlier."""
+    number = facts.dataset.num_images
+    if not number:
+        return 0.0
+    batch = config.schedule.batch_size * config.schedule.gradient_accumulation
+    whole = sum(epoch_counts(facts, config).values()) * config.schedule.epochs
+    limit = config.schedule.max_steps * batch
+    return round((min(whole, limit) if limit else whole) / number, 2)
+
+
+def _energy(gpu: Gpu | None, seconds: float | None) -> float | None:
+    """Watt-hours at most: the card at its power limit all the time; None where the driver does not tell that."""
+    if gpu is None or gpu.power_limit_watts is None or seconds is None:
+        return None
+    return gpu.power_limit_watts * seconds / 3600
 
 
 def largest_bucket(facts: Facts, config: TrainingConfig) -> Size | None:

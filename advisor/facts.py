@@ -9,6 +9,7 @@ from advisor.checkpoint import Identity
 from advisor.dataset import DatasetReport
 from advisor.hardware import Gpu, Hardware
 from advisor.preset_file import PresetFile
+from advisor.receipts import Receipt
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Facts:
     answers: Answers
     preset: PresetFile | None = None
     """A preset file that the user named; it beats the rules, and the answers beat it."""
+    receipts: tuple[Receipt, ...] = ()
+    """What earlier runs on this machine took."""
 
     @classmethod
     def of(cls, findings: Findings, answers: Answers, preset: PresetFile | None = None) -> Facts:

@@ -33,6 +33,10 @@ class Gpu:
     """NVML's index, which `--gpu` takes; CUDA may count otherwise."""
     cuda_cores: int | None = None
     max_clock_mhz: int | None = None
+    memory_bytes_per_second: float | None = None
+    """From the driver's bus width and memory clock."""
+    power_limit_watts: float | None = None
+    """What the driver lets it draw."""
 
     @property
     def has_bf16(self) -> bool:

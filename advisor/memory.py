@@ -79,6 +79,13 @@ def vram_bytes(config: TrainingConfig, structure: Structure, *, size: Size | Non
     return sum(vram_parts(config, structure, size=size, batch_parts=batch_parts).values())
 
 
+def corrected_parts(parts: dict[str, int], correction: float) -> dict[str, int]:
+    """The parts with what runs on this machine took above the prediction, as one more where there is any."""
+    counted = sum(parts.values()) - parts["overhead"]
+    more = int(counted * (correction - 1))
+    return parts | {"measured_here": more} if more > 0 else parts
+
+
 def phase_bytes(
     phase: Phase, config: TrainingConfig, structure: Structure, *, size: Size | None = None, batch_parts: int = 1
 ) -> int:

@@ -141,6 +141,8 @@ class _Asking:
         if memory is None:
             return None
         clock = self._quietly(lambda: self.nvml.nvmlDeviceGetMaxClockInfo(clock_of, self.nvml.NVML_CLOCK_SM))
+        is_slice = handle is not clock_of  # a slice has its share of both, which the driver does not tell
+        limit = self._quietly(lambda: self.nvml.nvmlDeviceGetPowerManagementLimit(handle))  # milliwatts
         return Gpu(
             name=name,
             total_bytes=memory[0],
@@ -150,7 +152,15 @@ class _Asking:
             index=index,
             cuda_cores=cuda_cores,
             max_clock_mhz=clock,
+            memory_bytes_per_second=None if is_slice else self._bandwidth(clock_of),
+            power_limit_watts=None if is_slice or not limit else limit / 1000,
         )
+
+    def _bandwidth(self, handle: object) -> float | None:
+        """Bytes a second that the memory can move: two transfers a cycle over its whole bus."""
+        bits = self._quietly(lambda: self.nvml.nvmlDeviceGetMemoryBusWidth(handle))
+        clock = self._quietly(lambda: self.nvml.nvmlDeviceGetMaxClockInfo(handle, self.nvml.NVML_CLOCK_MEM))
+        return bits / 8 * clock * 1e6 * 2 if bits and clock else None
 
     def _memory(self, handle: object, name: str) -> tuple[int, int] | None:
         """Bytes in all and free; the machine's own for a card that shares them; None if the card does not answer."""

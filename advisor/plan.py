@@ -66,6 +66,18 @@ class Estimate:
         """Peak memory of the phase that needs most."""
         return max(self.vram_bytes, *self.phase_bytes.values(), 0)
 
+    seconds_low: float | None = None
+    seconds_high: float | None = None
+    """The real time is rarely outside of these."""
+    seconds_per_step: float | None = None
+    epochs: int = 0
+    exposures_per_picture: float = 0.0
+    """How often each is trained, repeats and epochs together."""
+    energy_wh: float | None = None
+    """Of the card at its power limit all the time, the most it can be; None where the driver does not tell it."""
+    ram_bytes: int = 0
+    """Peak of the machine's memory that the training process takes; on a processor it holds `vram_bytes` too."""
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -25,7 +25,7 @@ Findings = Iterator[PlanWarning]
 def plan_warnings(facts: Facts, config: TrainingConfig, outlook: Estimate) -> tuple[PlanWarning, ...]:
     """All warnings, the gravest first."""
     found = [warning for check in CHECKS for warning in check(facts, config)]
-    return (*_memory(facts, outlook), *found, *_steps(facts, outlook), *_disk(facts, outlook))
+    return (*_memory(facts, outlook), *found, *_ram(facts, outlook), *_steps(facts, outlook), *_disk(facts, outlook))
 
 
 def _memory(facts: Facts, outlook: Estimate) -> Findings:
@@ -39,6 +39,17 @@ def _memory(facts: Facts, outlook: Estimate) -> Findings:
     spill = on_windows if gpu and facts.hardware.system == "Windows" else ""
     yield PlanWarning(
         "does_not_fit", f"about {gib(outlook.vram_bytes)} are needed, and {where} {gib(free)} free{spill}; {mend}"
+    )
+
+
+def _ram(facts: Facts, outlook: Estimate) -> Findings:
+    """The machine's own memory; on a processor it is what `_memory` looks at, unless loading takes more."""
+    free = facts.hardware.ram_free_bytes
+    if outlook.ram_bytes <= free or (facts.gpu is None and outlook.vram_bytes > free):
+        return
+    told = f"about {gib(outlook.ram_bytes)} of the machine's memory (RAM) are needed, and {gib(free)} are free"
+    yield PlanWarning(
+        "ram_short", f"{told}: close other programs, or the system may end the training while the base model is loaded"
     )
 
 

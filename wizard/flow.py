@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from advisor.errors import LoraError
 from wizard.questions import BACK, Ask, Question
+from wizard.receipts import known_receipts
 
 if TYPE_CHECKING:
     from advisor.checkpoint import Identity
     from advisor.dataset import DatasetReport
     from advisor.hardware import Hardware
     from advisor.preset_file import PresetFile
+    from advisor.receipts import Receipt
 
 
 def _no_preset(file: str) -> PresetFile:
@@ -32,6 +34,8 @@ class World:
     presets: Callable[[], tuple[str, ...]] = tuple
     """The files of the user's own presets."""
     preset: Callable[[str], PresetFile] = _no_preset
+    receipts: Callable[[], tuple[Receipt, ...]] = known_receipts
+    """What earlier runs on this machine took."""
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,11 @@ from advisor.errors import ConfigError, ConfigErrors, LoraError
 from advisor.facts import Facts
 from advisor.hardware import Hardware
 from advisor.preset_file import read_preset
+from advisor.receipts import Receipt
 from wizard.machine import Machine
 from wizard.names import checked_name
 from wizard.paths import absolute_path, given_path
+from wizard.receipts import known_receipts
 from wizard.steps import checked_trigger
 
 Found = TypeVar("Found")
@@ -68,6 +70,7 @@ def facts_of_request(
     scan: Callable[[Path], DatasetReport],
     identify: Callable[[Path], Identity],
     probe: Callable[[], Hardware],
+    receipts: Callable[[], tuple[Receipt, ...]] = known_receipts,
 ) -> Facts:
     """All that the plan is made from.
 
@@ -101,7 +104,7 @@ def facts_of_request(
         errors += unknown_settings(settings)  # where nothing else is wrong, the planner lists these with the rest
     if errors or report is None or identity is None or hardware is None or answers is None:
         raise errors[0] if len(errors) == 1 else WrongInput(errors)
-    return Facts(hardware, report, identity, answers, preset)
+    return Facts(hardware, report, identity, answers, preset, receipts())
 
 
 def _answers(request: Request, name: str, settings: dict[str, str], *, uses_cpu: bool) -> Answers:

@@ -197,7 +197,7 @@ def facts_of(talk: Talk, world: World, said_of_machine: Machine) -> Facts:
 
     file = talk.said.get("preset", RULES_ALONE)
     preset = None if file == RULES_ALONE else world.preset(file)
-    return Facts(hardware, talk.report, talk.identity, answers, preset)
+    return Facts(hardware, talk.report, talk.identity, answers, preset, world.receipts())
 
 
 def machine_of(talk: Talk, said: Machine) -> Machine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 
 from rich.console import Group
@@ -12,7 +13,7 @@ from rich.text import Text
 from advisor.facts import Facts
 from advisor.plan import Decision, Estimate, Plan
 from advisor.units import counted, gib, mib, shown
-from wizard.durations import duration
+from wizard.durations import clock_time, duration
 from wizard.findings import size_text
 
 ESSENTIAL = (
@@ -98,13 +99,43 @@ def estimate_table(estimate: Estimate, facts: Facts) -> Table:
 
 def estimate_rows(estimate: Estimate, facts: Facts) -> Sequence[tuple[str, str]]:
     """(name, figures) of what the training will take."""
-    gpu = facts.gpu
+    gpu, on_card = facts.gpu, facts.gpu is not None
     free, where = (gpu.free_bytes, gpu.name) if gpu else (facts.hardware.ram_free_bytes, "this machine, no card")
-    time = "unknown for this machine" if estimate.seconds is None else f"about {duration(estimate.seconds)}"
     rows = [
-        ("steps", f"{estimate.steps:,}"),
+        ("steps", _steps_text(estimate)),
         ("memory", f"about {gib(estimate.vram_bytes)} of {gib(free)} free ({where})"),
-        ("time", time),
+        *(
+            [("RAM", f"about {gib(estimate.ram_bytes)} of the machine's {gib(facts.hardware.ram_free_bytes)} free")]
+            * on_card
+        ),
+        ("time", _time_text(estimate)),
+        *([("energy", _energy_text(estimate))] if estimate.energy_wh else []),
         ("files", f"each LoRA {mib(estimate.lora_bytes)}, all of the run {size_text(estimate.disk_bytes)}"),
     ]
     return rows + [("", note) for note in estimate.notes]
+
+
+def _steps_text(estimate: Estimate) -> str:
+    often = f"each picture about {estimate.exposures_per_picture:.0f} times"
+    return f"{estimate.steps:,} in {counted(estimate.epochs, 'epoch')}, {often}"
+
+
+def _time_text(estimate: Estimate) -> str:
+    if estimate.seconds is None or estimate.seconds_low is None or estimate.seconds_high is None:
+        return "unknown for this machine"
+    span = f"{duration(estimate.seconds_low)} to {duration(estimate.seconds_high)}"
+    return (
+        f"about {duration(estimate.seconds)} ({span}); begun now, done at {clock_time(time.time(), estimate.seconds)}"
+    )
+
+
+def _energy_text(estimate: Estimate) -> str:
+    """Of the shortest and the longest time, the card at its limit all the while."""
+    assert estimate.energy_wh is not None
+    assert estimate.seconds
+    low, high = (
+        (seconds or estimate.seconds) / estimate.seconds for seconds in (estimate.seconds_low, estimate.seconds_high)
+    )
+    return (
+        f"{estimate.energy_wh * low:,.0f} to {estimate.energy_wh * high:,.0f} Wh at most, the card at its power limit"
+    )

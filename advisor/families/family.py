@@ -9,6 +9,7 @@ from advisor.checkpoint import Prediction
 from advisor.errors import ModelError
 from advisor.families.footprint import Footprint
 from advisor.families.mark import Mark, Tensors
+from advisor.families.step_operations import Operations
 from advisor.families.structure import LoraTarget, Structure
 from advisor.families.unet_targets import num_blocks
 
@@ -43,6 +44,8 @@ class Family:
     """The published model's measures."""
     footprint: Footprint | None = None
     """How much the published model keeps while it works."""
+    operations: Operations | None = None
+    """How much the published model computes in a step."""
     version: str | None = None
     """`ss_base_model_version` in kohya's metadata."""
     lora_architecture: str | None = None

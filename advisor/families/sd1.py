@@ -7,6 +7,7 @@ from advisor.families.family import Family
 from advisor.families.footprint import Footprint, Moment, StepFootprint
 from advisor.families.ldm import TextPlace, ldm_structure, unet_variant
 from advisor.families.mark import Mark, Tensors
+from advisor.families.step_operations import Operations, StepOperations
 from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
 from advisor.families.unet_targets import diffusers_targets
 
@@ -40,6 +41,28 @@ FOOTPRINT = Footprint(
 )
 """Of the published model."""
 
+OPERATIONS = Operations(
+    command="python -m benchmarks.step_operations",
+    plain=StepOperations(
+        picture=3.6171e9,
+        pixel=3.2818e8,
+        pixel_pair=25_554,
+        pixel_rank=4.3829e5,
+        text=2.9604e10,
+        text_rank=6.3867e7,
+    ),
+    checkpointed=StepOperations(
+        picture=6.7378e9,
+        pixel=4.5344e8,
+        pixel_pair=32_856,
+        pixel_rank=5.0125e5,
+        text=4.2903e10,
+        text_rank=7.664e7,
+    ),
+    text_forward=1.3299e10,
+)
+"""Of the published model, too."""
+
 
 def _targets(structure: Structure, conv: bool) -> tuple[LoraTarget, ...]:
     return clip_targets(structure.text[0], "lora_te") + diffusers_targets(structure.unet, conv=conv)
@@ -72,6 +95,7 @@ SD1 = Family(
     ),
     standard=STANDARD,
     footprint=FOOTPRINT,
+    operations=OPERATIONS,
     version="sd_v1",
     v_version="sd_v1_v",
     lora_architecture="stable-diffusion-v1/lora",

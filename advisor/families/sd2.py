@@ -7,6 +7,7 @@ from advisor.families.family import Family
 from advisor.families.footprint import Footprint, Moment, StepFootprint
 from advisor.families.ldm import VIDEO, TextPlace, heads_of_64, ldm_structure, unet_variant
 from advisor.families.mark import Mark, Tensors
+from advisor.families.step_operations import Operations, StepOperations
 from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
 from advisor.families.unet_targets import diffusers_targets
 
@@ -50,6 +51,28 @@ FOOTPRINT = Footprint(
 )
 """Of the published model."""
 
+OPERATIONS = Operations(
+    command="python -m benchmarks.step_operations",
+    plain=StepOperations(
+        picture=4.7222e9,
+        pixel=3.2815e8,
+        pixel_pair=25_554,
+        pixel_rank=4.1729e5,
+        text=9.4544e10,
+        text_rank=1.6322e8,
+    ),
+    checkpointed=StepOperations(
+        picture=8.8673e9,
+        pixel=4.534e8,
+        pixel_pair=32_856,
+        pixel_rank=4.8056e5,
+        text=1.3967e11,
+        text_rank=1.9586e8,
+    ),
+    text_forward=4.5127e10,
+)
+"""Of the published model, too."""
+
 
 def _targets(structure: Structure, conv: bool) -> tuple[LoraTarget, ...]:
     return clip_targets(structure.text[0], "lora_te") + diffusers_targets(structure.unet, conv=conv)
@@ -88,6 +111,7 @@ SD2 = Family(
     ),
     standard=STANDARD,
     footprint=FOOTPRINT,
+    operations=OPERATIONS,
     version="sd_v2",
     v_version="sd_v2_v",
     lora_architecture="stable-diffusion-v2-512/lora",

@@ -80,6 +80,8 @@ def test_one_card_of_8_gb(driver: Path) -> None:
         "index": 0,
         "cuda_cores": 5888,
         "max_clock_mhz": 2100,
+        "memory_bytes_per_second": 448_064_000_000.0,
+        "power_limit_watts": 220.0,
     }
     assert (found["driver"], found["cuda_driver"]) == ("580.65.06", [13, 0])
     assert nvidia_notes(found) == ""

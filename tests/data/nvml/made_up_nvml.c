@@ -79,11 +79,21 @@ Result nvmlDeviceGetMemoryInfo(Device *device, Memory *memory) {
 }
 Result nvmlDeviceGetMaxClockInfo(Device *device, int kind, unsigned *clock) {
     (void)device;
-    *clock = kind == 1 ? 2100 : 0;
-    return kind == 1 ? SUCCESS : INVALID;
+    *clock = kind == 1 ? 2100 : kind == 2 ? 7001 : 0;
+    return kind == 1 || kind == 2 ? SUCCESS : INVALID;
 }
 
 #ifndef OLD_DRIVER
+Result nvmlDeviceGetMemoryBusWidth(Device *device, unsigned *bits) {
+    (void)device;
+    *bits = 256;
+    return SUCCESS;
+}
+Result nvmlDeviceGetPowerManagementLimit(Device *device, unsigned *milliwatts) {
+    (void)device;
+    *milliwatts = 220000;
+    return SUCCESS;
+}
 Result nvmlSystemGetCudaDriverVersion(int *version) {
     *version = 13000;
     return SUCCESS;

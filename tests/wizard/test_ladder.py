@@ -74,7 +74,7 @@ def train(
     trainer.write_text(HEAD + textwrap.dedent(filled), encoding="utf-8")
 
     def command(training: Training) -> list[str]:
-        more = training.command()[4:]
+        more = training.command()[5:]
         return [sys.executable, "-P", str(trainer), str(training.run), *more]
 
     return down_the_ladder(Training(run, run / "loracle.toml"), screen or SilentScreen(), command=command)
@@ -163,11 +163,8 @@ def test_a_rung_is_kept_with_what_it_saves_and_costs(tmp_path: Path) -> None:
 
     rung = dict(train(tmp_path, run, content=1).ladder[0])
 
-    assert (rung["step"], rung["cause"], rung["price"]) == (
-        3,
-        "Out of memory at step 3.",
-        "the same result, 69 % slower",
-    )
+    assert (rung["step"], rung["cause"]) == (3, "Out of memory at step 3.")
+    assert rung["price"].endswith("69 % slower")
     assert rung["saved_bytes"] > 2**20
     assert rung["slowdown"] == 1.69
     assert events_of(run, "ladder")[0]["saved_bytes"] == rung["saved_bytes"]

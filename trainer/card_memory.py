@@ -15,8 +15,13 @@ def room_of(device: torch.device) -> Room:
     """The memory of the card, or of the machine where it is computed on the processor or shares its memory."""
     if device.type in ("cuda", "xpu"):
         kind = getattr(torch, device.type)
-        free, total = kind.mem_get_info(device)
-        return Room(int(free), int(total), int(kind.memory_reserved(device)))
+        own = int(kind.memory_reserved(device))
+        try:
+            free, total = kind.mem_get_info(device)
+        except RuntimeError:  # some of Intel's drivers do not tell, and no card does after a crash
+            total = int(kind.get_device_properties(device).total_memory)
+            free = total - own
+        return Room(int(free), int(total), own)
     memory = psutil.virtual_memory()
     return Room(int(memory.available), int(memory.total), int(psutil.Process().memory_info().rss))
 

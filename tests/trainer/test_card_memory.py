@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -48,3 +49,19 @@ def test_on_a_processor_the_machines_memory_counts() -> None:
     assert room.total_bytes == psutil.virtual_memory().total
     assert 0 < room.own_bytes < room.total_bytes
     assert 0 < room.full_share < 1
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_driver_that_does_not_tell_what_is_free_leaves_what_is_not_ours(
+    monkeypatch: pytest.MonkeyPatch, tells: bool
+) -> None:
+    def told(_: torch.device) -> tuple[int, int]:
+        if not tells:
+            raise RuntimeError("The device does not support querying the available free memory")
+        return 5 * GIB, 8 * GIB
+
+    monkeypatch.setattr(torch.xpu, "mem_get_info", told)
+    monkeypatch.setattr(torch.xpu, "memory_reserved", lambda _: GIB)
+    monkeypatch.setattr(torch.xpu, "get_device_properties", lambda _: SimpleNamespace(total_memory=8 * GIB))
+
+    assert room_of(torch.device("xpu")) == Room((5 if tells else 7) * GIB, 8 * GIB, GIB)

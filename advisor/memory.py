@@ -1,7 +1,7 @@
 """How much memory a training needs, by part: a closed form whose coefficients were counted on the real step.
 
 Weights, adapters, gradients and optimizer follow from the networks' measures. What is kept for the way back grows with
-the latent pixels of a batch; each family has its numbers (`advisor.families.footprint`, docs/decisions/0009-memory.md).
+the latent pixels of a batch; each family has its numbers (`advisor.families.footprint`, docs/decisions/0010-memory.md).
 """
 
 from __future__ import annotations
@@ -45,6 +45,12 @@ OPTIMIZER_BYTES = {
     "adamw": 8, "adamw8bit": 2.1, "lion": 4, "adafactor": 4.1, "prodigy": 16, "came": 8.2, "schedule_free_adamw": 8,
 }  # fmt: skip
 """Kept by an optimizer for each trained weight; others count as AdamW."""
+
+
+CHANGE_COPIES = {"dora": 4, "loha": 5, "lokr": 4}
+"""How often a layer's weight is there while the way back makes its change, in kinds that change it as a whole.
+
+Counted on SDXL for DoRA and LoHa; LoKr is taken to be as DoRA."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +157,8 @@ def _area(config: TrainingConfig, size: Size | None) -> int:
 def _peak(config: TrainingConfig, structure: Structure, work: Work, trained: int) -> tuple[int, int]:
     """Gradients and activations at the moment when both together are largest."""
     checkpointed = config.memory.gradient_checkpointing
-    step = _footprint(config).of_step(checkpointed=checkpointed, quantised=config.memory.quantised is not None)
+    quantised, convolutions = config.memory.quantised is not None, config.network.conv_rank > 0
+    step = _footprint(config).of_step(checkpointed=checkpointed, quantised=quantised, convolutions=convolutions)
     scale = _scale(config, structure.unet, checkpointed=checkpointed)
     text = work.tokens * step.token_bytes * _text_scale(config, structure)
     of_denoiser = _denoiser_parameters(config, structure)
@@ -160,6 +167,7 @@ def _peak(config: TrainingConfig, structure: Structure, work: Work, trained: int
         gradients = trained if work.keeps_gradients else moment.gradients * of_denoiser
         kept = work.pixels * moment.pixel_bytes * scale + (text if number == 0 else 0)
         at_work = moment.unpacked * unpacking_bytes(config.memory, config.model.family, structure)
+        at_work += _change_bytes(config, structure) if number else 0
         found.append((int(4 * gradients), int(kept * _precision(config) + at_work)))
     return max(found, key=sum)
 
@@ -168,6 +176,18 @@ def _denoiser_parameters(config: TrainingConfig, structure: Structure) -> int:
     """Weights that are trained of the denoiser's adapters."""
     plans = adapter_plans(config.model.family, structure, config.network, text_encoder=False)
     return sum(prod(shape) for plan in plans for shape in plan.shapes.values())
+
+
+def _change_bytes(config: TrainingConfig, structure: Structure) -> float:
+    """What the change of the largest linear layer takes while it is made, in kinds that make one."""
+    copies = CHANGE_COPIES.get(config.network.kind, 0)
+    if not copies:
+        return 0.0
+    plans = adapter_plans(config.model.family, structure, config.network, text_encoder=False)
+    largest = max(
+        (one.target.in_features * one.target.out_features for one in plans if not one.target.kernel), default=0
+    )
+    return copies * largest * BYTES_OF[config.memory.compute_dtype]
 
 
 def _overhead(config: TrainingConfig, others: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,17 @@ class Footprint:
     plain: StepFootprint
     checkpointed: StepFootprint
     plain_quantised: StepFootprint
-    """On a quantised base, whose convolutions without an adapter keep nothing of their input."""
+    """On a quantised base, whose convolutions keep nothing of their input where they have no adapter."""
     checkpointed_quantised: StepFootprint
     encode_pixel_bytes: float
     """Peak of the VAE in float32 for each pixel of a picture on its way to latents."""
     decode_pixel_bytes: float
     """The same on the way back."""
 
-    def of_step(self, *, checkpointed: bool, quantised: bool) -> StepFootprint:
-        """The numbers of a step."""
-        if quantised:
-            return self.checkpointed_quantised if checkpointed else self.plain_quantised
-        return self.checkpointed if checkpointed else self.plain
+    def of_step(self, *, checkpointed: bool, quantised: bool, convolutions: bool) -> StepFootprint:
+        """The numbers of a step; `convolutions`: they have adapters."""
+        whole = self.checkpointed if checkpointed else self.plain
+        if not quantised:
+            return whole
+        packed = self.checkpointed_quantised if checkpointed else self.plain_quantised
+        return replace(whole, moments=(*whole.moments, *packed.moments[1:])) if convolutions else packed

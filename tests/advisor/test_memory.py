@@ -10,7 +10,8 @@ import pytest
 from advisor.config import TrainingConfig, changed
 from advisor.families.sd1 import STANDARD
 from advisor.memory import CONTEXT_BYTES, FRAGMENTATION_SHARE, WORKSPACE_BYTES, phase_bytes, vram_bytes, vram_parts
-from benchmarks.memory_grid import Entry, entries, error, results
+from benchmarks.memory_entries import Entry, entries
+from benchmarks.memory_grid import error, results
 from tests.factories import make_plan_config
 
 

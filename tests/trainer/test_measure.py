@@ -8,11 +8,26 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from benchmarks.memory_grid import Entry, count, entries, error
+from benchmarks.memory_entries import Entry, entries
+from benchmarks.memory_grid import error, simulation
 from trainer.live_bytes import LiveBytes, Operations, block_bytes
 from trainer.measure import main
 
-QUICK = ("sd1 320x320 batch 1 rank 32 trained bfloat16 checkpointing",)
+QUICK = (
+    "sd1 512x512 batch 4 rank 32 trained bfloat16 checkpointing",
+    "sd1 512x512 batch 1 rank 32 trained float32",
+    "sd1 512x512 batch 4 rank 32 cached bfloat16 on int8",
+    "sd1 512x512 batch 2 rank 32 trained float16 on nf4 checkpointing",
+    "sd1 512x512 batch 1 rank 16 cached bfloat16 network.kind loha network.conv_rank 8",
+    "sd1 512x512 batch 1 rank 16 cached bfloat16 on int8 network.kind lokr network.conv_rank 0",
+    "sd1 320x320 batch 1 rank 8 cached bfloat16 on nf4 checkpointing",
+    "sd2 768x768 batch 2 rank 32 encoded bfloat16",
+    "sd2 768x768 batch 4 rank 32 cached bfloat16 on int8",
+    "sd2 512x512 batch 2 rank 16 trained bfloat16 on int8 network.kind locon network.conv_rank 8",
+    "sdxl 1024x1024 batch 1 rank 16 cached bfloat16",
+    "sdxl 1024x1024 batch 1 rank 16 cached bfloat16 on nf4",
+)
+"""Of every family, kind of base, dtype and way to treat the text; three to ten seconds each."""
 SLOW = tuple(entry for entry in entries() if entry.name not in QUICK)
 
 
@@ -58,15 +73,19 @@ def test_attention_on_a_processor_is_counted() -> None:
     assert counted.total == 2 * 2 * 2 * 16 * 16 * 8
 
 
-@pytest.mark.parametrize("entry", [entry for entry in entries() if entry.name in QUICK], ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", [one for one in entries() if one.name in QUICK], ids=lambda entry: entry.name)
 def test_the_closed_form_still_says_what_is_counted(entry: Entry) -> None:
-    assert abs(error(entry, count(entry))) < 0.03
+    assert abs(error(entry, {"step": simulation(entry).step()})) < 0.03
+
+
+def test_all_of_the_quick_ones_are_in_the_grid() -> None:
+    assert len(set(QUICK) & {entry.name for entry in entries()}) == 12
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("entry", SLOW, ids=lambda entry: entry.name)
 def test_the_closed_form_says_what_is_counted_all_over_the_grid(entry: Entry) -> None:
-    assert abs(error(entry, count(entry))) < 0.03
+    assert abs(error(entry, {"step": simulation(entry).step()})) < 0.03
 
 
 @pytest.mark.slow

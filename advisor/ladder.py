@@ -13,18 +13,15 @@ from typing import Any
 
 from advisor.buckets import Size
 from advisor.config import TrainingConfig, changed, setting
+from advisor.costs import BASE, OPTIMIZER_8BIT, SPLIT, checkpointing, smaller_pictures
 from advisor.families.structure import Structure
 from advisor.memory import Phase, phase_bytes, vram_parts
-from advisor.timing import CHECKPOINTING_SLOWDOWN
-from advisor.units import gib, mib
+from advisor.units import size as size_text
 
 LEAST_RESOLUTION_SHARE = 0.5
 """Under half of the planned resolution a face is a handful of pixels."""
 LEAST_SAVING_BYTES = 1024**2
 """What saves less is not worth a restart."""
-HALVED_SLOWDOWN = 1.1
-"""A step's time in twice the parts over the time before: a card is a little less busy with fewer pictures."""
-USUAL_CHECKPOINTING_SLOWDOWN = 1.7
 
 BATCH_PARTS = "batch_parts"
 """The one thing a rung changes that is no setting: into how many parts each batch is split."""
@@ -87,8 +84,7 @@ class Rung:
         changes = [f"{path} {_told(value)}" for path, value in self.settings.items()]
         if self.batch_parts is not None:
             changes.append(f"each batch in {self.batch_parts} parts")
-        saved = gib(self.saved_bytes) if self.saved_bytes >= 2**29 else mib(self.saved_bytes)
-        return f"{', '.join(changes)}: saves about {saved}; {self.price}"
+        return f"{', '.join(changes)}: saves about {size_text(self.saved_bytes)}; {self.price}"
 
 
 def next_rung(situation: Situation, *, most_harm: int | None = None) -> Rung | None:
@@ -144,38 +140,37 @@ def stopped(situation: Situation) -> str:
 def _smaller_parts(situation: Situation) -> Iterator[Rung]:
     if situation.batch_parts < situation.config.schedule.batch_size:
         parts = min(2 * situation.batch_parts, situation.config.schedule.batch_size)
-        yield Rung("smaller_parts", 0, "the same result, a little slower", HALVED_SLOWDOWN, batch_parts=parts)
+        yield Rung("smaller_parts", SPLIT.harm, SPLIT.told, SPLIT.slowdown, batch_parts=parts)
 
 
 def _checkpointing(situation: Situation) -> Iterator[Rung]:
     if not situation.config.memory.gradient_checkpointing:
-        slower = CHECKPOINTING_SLOWDOWN.get(situation.config.model.family, USUAL_CHECKPOINTING_SLOWDOWN)
-        price = f"the same result, {slower * 100 - 100:.0f} % slower"
-        yield Rung("checkpointing", 0, price, slower, {"memory.gradient_checkpointing": True})
+        cost = checkpointing(situation.config.model.family)
+        yield Rung("checkpointing", cost.harm, cost.told, cost.slowdown, {"memory.gradient_checkpointing": True})
 
 
 def _optimizer(situation: Situation) -> Iterator[Rung]:
     optimizer = situation.config.optimizer
     if situation.has_8bit_optimizer and optimizer.name == "adamw" and not optimizer.arguments:
         price = "what AdamW remembers of earlier steps is dropped, so the next few dozen are rougher"
-        yield Rung("optimizer", 1, price, 1.0, {"optimizer.name": "adamw8bit"})
+        cost = OPTIMIZER_8BIT
+        yield Rung("optimizer", cost.harm, price, cost.slowdown, {"optimizer.name": "adamw8bit"})
 
 
 def _base_dtype(situation: Situation) -> Iterator[Rung]:
     now = situation.config.memory.base_dtype
-    for harm, dtype in ((2, "int8"), (3, "nf4")):
+    for dtype, cost in BASE.items():
         if dtype in situation.base_dtypes and now not in ("nf4", dtype):
-            price = f"{dtype} blurs the base model a little while training"
-            yield Rung("base_dtype", harm, price, 1.2, {"memory.base_dtype": dtype})
+            yield Rung("base_dtype", cost.harm, cost.told, cost.slowdown, {"memory.base_dtype": dtype})
 
 
 def _resolution(situation: Situation) -> Iterator[Rung]:
     dataset = situation.config.dataset
     smaller = dataset.resolution_px - 64
     if smaller >= max(LEAST_RESOLUTION_SHARE * situation.planned_px, dataset.min_bucket_px, 64):
-        slowdown = (smaller / dataset.resolution_px) ** 2
-        price = "smaller pictures show less detail; in the epoch at hand some come twice or not at all"
-        yield Rung("resolution", 4, price, slowdown, {"dataset.resolution_px": smaller})
+        cost = smaller_pictures(dataset.resolution_px, smaller)
+        price = f"{cost.told}; in the epoch at hand some pictures come twice or not at all"
+        yield Rung("resolution", cost.harm, price, cost.slowdown, {"dataset.resolution_px": smaller})
 
 
 OFFERS: tuple[Callable[[Situation], Iterator[Rung]], ...] = (

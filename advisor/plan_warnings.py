@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from advisor.bucket_health import bucket_warnings
 from advisor.config import TrainingConfig
@@ -10,6 +11,7 @@ from advisor.facts import Facts
 from advisor.hardware import GIB
 from advisor.plan import Estimate, PlanWarning
 from advisor.rules.columns import column
+from advisor.rules.fitting import Choice, fit
 from advisor.rules.steps import epoch_counts
 from advisor.units import counted, gib
 
@@ -19,13 +21,23 @@ FEW_PICTURES = 10
 MANY_STEPS, FEW_STEPS = 6000, 500
 """Outside of these a character is rarely learned well."""
 
+PHASES = {
+    "caching": ("encoding the pictures", "close other programs, or choose a lower resolution"),
+    "sampling": (
+        "drawing samples",
+        "close other programs, clear sampling.prompts and draw with the finished LoRA, or take memory.base_dtype=int8",
+    ),
+}
+"""What a phase does, and the mend where it does not fit."""
+
 Findings = Iterator[PlanWarning]
 
 
 def plan_warnings(facts: Facts, config: TrainingConfig, outlook: Estimate) -> tuple[PlanWarning, ...]:
     """All warnings, the gravest first."""
     found = [warning for check in CHECKS for warning in check(facts, config)]
-    return (*_memory(facts, outlook), *found, *_ram(facts, outlook), *_steps(facts, outlook), *_disk(facts, outlook))
+    memory = (*_memory(facts, outlook), *_phases(facts, outlook), *_bitsandbytes(facts, config))
+    return (*memory, *found, *_ram(facts, outlook), *_steps(facts, outlook), *_disk(facts, outlook))
 
 
 def _memory(facts: Facts, outlook: Estimate) -> Findings:
@@ -40,6 +52,45 @@ def _memory(facts: Facts, outlook: Estimate) -> Findings:
     yield PlanWarning(
         "does_not_fit", f"about {gib(outlook.vram_bytes)} are needed, and {where} {gib(free)} free{spill}; {mend}"
     )
+
+
+def _phases(facts: Facts, outlook: Estimate) -> Findings:
+    """What is done beside steps, where that alone does not fit."""
+    if outlook.vram_bytes > facts.free_bytes:
+        return
+    for phase, needed in outlook.phase_bytes.items():
+        if needed > facts.free_bytes:
+            what, mend = PHASES[phase]
+            told = f"steps fit, but {what} needs about {gib(needed)}, and {gib(facts.free_bytes)} are free"
+            yield PlanWarning(f"{phase}_does_not_fit", f"{told}: {mend}")
+
+
+def _bitsandbytes(facts: Facts, config: TrainingConfig) -> Findings:
+    """Where the 8-bit optimizer would spare the plan a greater harm, and the package is missing."""
+    gpu, hardware = facts.gpu, facts.hardware
+    if gpu is None or not gpu.is_tested or hardware.has_bitsandbytes or "optimizer.name" in facts.chosen_paths:
+        return
+    now = fit(facts, config)
+    then = fit(replace(facts, hardware=replace(hardware, has_bitsandbytes=True)), config)
+    if then.choice.optimizer != "adamw8bit" or not then.fits:
+        return
+    spared = "it would not fit at all" if not now.fits else _spared(now.choice, then.choice)
+    if spared:
+        yield PlanWarning(
+            "bitsandbytes_would_help",
+            f'without the 8-bit optimizer {spared}: `pip install "loracle[bitsandbytes]"` and plan again',
+        )
+
+
+def _spared(now: Choice, then: Choice) -> str:
+    """What a plan gives up that another does not; empty where it gives up nothing."""
+    if then.resolution_px > now.resolution_px:
+        return f"pictures are only {now.resolution_px} px instead of {then.resolution_px}"
+    if now.base_dtype and not then.base_dtype:
+        return f"the base model has to be in {now.base_dtype}"
+    if then.batch_size > now.batch_size:
+        return f"the batch is only {now.batch_size} instead of {then.batch_size}"
+    return "checkpointing has to be on" if now.checkpointing and not then.checkpointing else ""
 
 
 def _ram(facts: Facts, outlook: Estimate) -> Findings:

@@ -19,6 +19,11 @@ def mib(number_bytes: int) -> str:
     return f"{size:.0f} MiB" if size >= 10 else f"{size:.1f} MiB"
 
 
+def size(number_bytes: int) -> str:
+    """In GiB from half of one on, in MiB below."""
+    return gib(number_bytes) if number_bytes >= GIB // 2 else mib(number_bytes)
+
+
 def counted(number: int, noun: str) -> str:
     """E.g. `1 picture`, `30 pictures`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from advisor.config import TrainingConfig
+from advisor.costs import BASE, OPTIMIZER_8BIT, SPLIT, checkpointing
 from advisor.facts import Facts
 from advisor.rules.columns import column
-from advisor.rules.fitting import Fit, captions_vary, fit
+from advisor.rules.fitting import Fit, captions_vary, fit, saved_bytes, tried
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import ADAMW, CHECKPOINTING_STUDY, OURS, SD_SCRIPTS, TUTORIAL
-from advisor.units import gib
+from advisor.units import gib, size
 
 
 @rule(sets="optimizer.name", source=ADAMW)
@@ -16,12 +19,14 @@ def optimizer_name(facts: Facts, config: TrainingConfig) -> Advice:
     """AdamW; its 8-bit form on a small card, or where only that fits."""
     fitted = fit(facts, config)
     if fitted.choice.optimizer == "adamw8bit":
-        return Advice("adamw8bit", f"its moments in 8 bits: every bit helps in {_room(fitted)}", OURS)
+        saved = size(saved_bytes(facts, config, fitted, optimizer="adamw"))
+        return Advice("adamw8bit", f"its memory of earlier steps in 8 bits saves {saved}; {OPTIMIZER_8BIT.told}", OURS)
     if config.memory.preset == "low" and facts.gpu is not None:
-        return Advice(
-            "adamw", f"bitsandbytes, which has an 8-bit one, is not at work here; AdamW fits in {_room(fitted)}"
-        )
-    return Advice("adamw", f"the plain one: {_room(fitted)}, so it needs no 8-bit form")
+        eight = replace(fitted.choice, optimizer="adamw8bit")
+        more = size(fitted.needed_bytes - tried(facts, config, eight).needed_bytes)
+        missing = "bitsandbytes is not installed" if facts.gpu.is_tested else f"{facts.gpu.name} is no NVIDIA card"
+        return Advice("adamw", f"{missing}, so not its 8-bit form, which would save {more}; {_room(fitted)}")
+    return Advice("adamw", f"{_room(fitted)}, so its 8-bit form would buy nothing")
 
 
 @rule(sets="schedule.batch_size", source=TUTORIAL)
@@ -31,9 +36,10 @@ def batch_size(facts: Facts, config: TrainingConfig) -> Advice:
     least, most = column(config).batches[preset]
     value, needed = fitted.choice.batch_size, gib(fitted.needed_bytes)
     if facts.gpu is None:
-        return Advice(value, "a processor gains nothing from more pictures at once", OURS)
+        return Advice(value, f"a processor is no faster with more pictures at once; {_room(fitted)}", OURS)
     if value < least:
-        return Advice(value, f"only {gib(fitted.free_bytes)} are free on {facts.gpu.name}: one picture at a time", OURS)
+        larger = gib(fitted.needed_bytes + saved_bytes(facts, config, fitted, batch_size=least, accumulation=1))
+        return Advice(value, f"{least} at once would need {larger}, and {gib(fitted.free_bytes)} are free", OURS)
     span = f"{least}" if least == most else f"{least} to {most}"
     return Advice(value, f"{preset} cards take {span}: {value} needs about {needed} of {gib(fitted.free_bytes)} free")
 
@@ -43,34 +49,40 @@ def gradient_accumulation(facts: Facts, config: TrainingConfig) -> Advice:
     """More than 1 only where the batch had to fall below the preset's range."""
     value = fit(facts, config).choice.accumulation
     if value > 1:
-        return Advice(
-            value, f"{value} single pictures make one step, so that it learns as from a batch of {value}", OURS
-        )
-    return Advice(1, f"the batch of {config.schedule.batch_size} fits at once, so nothing has to be added up")
+        told = f"{value} pictures one after the other make one step, as a batch of {value} would: {SPLIT.told}"
+        return Advice(value, told, OURS)
+    one = config.schedule.batch_size == 1
+    held = "one picture at a time fits" if one else f"{config.schedule.batch_size} pictures fit at once"
+    return Advice(1, f"{held}, so each batch is a step of its own")
 
 
 @rule(sets="memory.gradient_checkpointing", source=CHECKPOINTING_STUDY)
 def gradient_checkpointing(facts: Facts, config: TrainingConfig) -> Advice:
     """Off, unless the plan does not fit without; on SDXL the other way round."""
-    fitted = fit(facts, config)
-    price = "78" if column(config).checkpoints_first else "69"
-    if fitted.choice.checkpointing and facts.gpu is None and column(config).checkpoints_first:
-        return Advice(True, f"{column(config).title} takes so much that a processor's memory is short of it", OURS)
+    fitted, cost = fit(facts, config), checkpointing(config.model.family)
     if fitted.choice.checkpointing:
-        return Advice(True, f"{_room(fitted)}: without it the batch would not fit; a step takes {price} % longer")
-    return Advice(False, f"{_room(fitted)}, so the {price} % more time that it costs would buy nothing")
+        saved = saved_bytes(facts, config, fitted, checkpointing=False)
+        without = f"saves {size(saved)}: without it {gib(fitted.needed_bytes + saved)}"
+        return Advice(True, f"{without} would be needed of {gib(fitted.free_bytes)} free; {cost.told}")
+    return Advice(
+        False, f"{_room(fitted)} without it, and with it a step takes {cost.slowdown * 100 - 100:.0f} % longer"
+    )
 
 
 @rule(sets="memory.base_dtype", source=OURS)
 def base_dtype(facts: Facts, config: TrainingConfig) -> Advice:
     """The compute dtype; fewer bits only where nothing else fits."""
-    chosen = fit(facts, config).choice.base_dtype
-    if chosen is not None:
-        return Advice(
-            chosen, f"nothing else fits {gib(fit(facts, config).free_bytes)}; {chosen} blurs the base a little"
-        )
-    value = config.memory.compute_dtype
-    return Advice(value, f"the base's weights as they are computed with, {value}; they are not trained")
+    fitted, value = fit(facts, config), config.memory.compute_dtype
+    chosen = fitted.choice.base_dtype
+    if chosen is None:
+        return Advice(value, f"the base is not trained: it stays in {value}, as steps compute with it")
+    saved = saved_bytes(facts, config, fitted, base_dtype=None)
+    told = f"{chosen} base: saves {size(saved)}, {BASE[chosen].told}"
+    if fitted.drawing_bytes:
+        return Advice(chosen, f"{told}; drawing samples would need {gib(fitted.drawing_bytes)} else")
+    return Advice(
+        chosen, f"{told}; in {value} {gib(fitted.needed_bytes + saved)} of {gib(fitted.free_bytes)} are needed"
+    )
 
 
 @rule(sets="memory.cache_latents", source=SD_SCRIPTS)
@@ -92,7 +104,9 @@ def cache_text(_: Facts, config: TrainingConfig) -> Advice:
 
 
 def _room(fitted: Fit) -> str:
-    return f"about {gib(fitted.needed_bytes)} of {gib(fitted.free_bytes)} free"
+    if not fitted.fits:
+        return f"about {gib(fitted.needed_bytes)} are needed and {gib(fitted.free_bytes)} free"
+    return f"about {gib(fitted.needed_bytes)} of the {gib(fitted.free_bytes)} free are enough"
 
 
 BEFORE_FITTING = (cache_latents,)

@@ -63,7 +63,7 @@ _BATCHES: Mapping[Preset, tuple[int, int]] = {"cpu": (1, 1), "low": (1, 2), "med
 _XL_BATCHES: Mapping[Preset, tuple[int, int]] = {"cpu": (1, 1), "low": (1, 1), "medium": (1, 2), "high": (2, 4)}
 
 SD1_TUTORIAL = Column(
-    title="SD1.x by the tutorial",
+    title="SD1.x",
     source=TUTORIAL,
     rate=1e-4,
     anylora_rate=7e-5,
@@ -82,7 +82,6 @@ SD1_TUTORIAL = Column(
 )
 SD1_CURRENT = replace(
     SD1_TUTORIAL,
-    title="SD1.x as most train it today",
     source=CIVITAI,
     rate=5e-4,
     anylora_rate=2e-4,

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from advisor.config import Preset, TrainingConfig, parse_config
+from advisor.costs import BASE
 from advisor.facts import Facts
-from advisor.memory import vram_bytes
+from advisor.memory import corrected_parts, phase_bytes, vram_parts
+from advisor.receipts import corrections, machine_key
 from advisor.rules.columns import column
 from advisor.rules.presets import start_resolution, structure_of, text_rate
 
@@ -43,7 +45,10 @@ class Fit:
     """With the choice in it, and what the user chose."""
     choice: Choice
     needed_bytes: int
+    """Of a training step."""
     free_bytes: int
+    drawing_bytes: int = 0
+    """What drawing samples would need with the base model in the compute dtype, where only they ask for fewer bits."""
 
     @property
     def fits(self) -> bool:
@@ -53,16 +58,46 @@ class Fit:
 
 def fit(facts: Facts, config: TrainingConfig) -> Fit:
     """The best choice that fits; it looks at what the rules so far settled and leaves alone what the user chose."""
-    gpu, structure = facts.gpu, structure_of(facts)
-    free = facts.hardware.ram_free_bytes if gpu is None else gpu.free_bytes
     best: Fit | None = None
     for choice in choices(facts, config):
-        tried = _with_choice(facts, config, choice)
-        best = Fit(tried, choice, vram_bytes(tried, structure), free)
+        best = tried(facts, config, choice)
         if best.fits:
             break
     assert best is not None
-    return best
+    return _with_room_to_draw(facts, config, best)
+
+
+def tried(facts: Facts, config: TrainingConfig, choice: Choice) -> Fit:
+    """What a choice would need."""
+    changed = _with_choice(facts, config, choice)
+    seen = corrections(facts.receipts, machine_key(facts.hardware, facts.gpu), changed)
+    needed = corrected_parts(vram_parts(changed, structure_of(facts)), seen.memory)
+    return Fit(changed, choice, sum(needed.values()), facts.free_bytes)
+
+
+def saved_bytes(facts: Facts, config: TrainingConfig, fitted: Fit, **back: Any) -> int:
+    """What the choice saves by some of its fields, against the values in `back`."""
+    return tried(facts, config, replace(fitted.choice, **back)).needed_bytes - fitted.needed_bytes
+
+
+def _with_room_to_draw(facts: Facts, config: TrainingConfig, fitted: Fit) -> Fit:
+    """Where steps fit and samples cannot be drawn, the base model in 8 bits if that helps.
+
+    Batch and resolution stay: they are worth more than a look at the way.
+    """
+    needed = drawing_bytes(facts, fitted.config)
+    if facts.gpu is None or not fitted.fits or needed <= fitted.free_bytes or fitted.choice.base_dtype is not None:
+        return fitted
+    smaller = tried(facts, config, replace(fitted.choice, base_dtype="int8"))
+    helps = smaller.fits and drawing_bytes(facts, smaller.config) <= smaller.free_bytes
+    return replace(smaller, drawing_bytes=needed) if helps else fitted
+
+
+def drawing_bytes(facts: Facts, config: TrainingConfig) -> int:
+    """Peak memory while samples are drawn; 0 where none are."""
+    if not (config.sampling.prompts and config.sampling.every_epochs):
+        return 0
+    return phase_bytes("sampling", config, structure_of(facts))
 
 
 def choices(facts: Facts, config: TrainingConfig) -> Iterator[Choice]:
@@ -100,12 +135,12 @@ def _in_range(facts: Facts, config: TrainingConfig, preset: Preset) -> Iterator[
 
 
 def _under_the_range(facts: Facts, config: TrainingConfig, last: Choice) -> Iterator[Choice]:
-    effective = column(config).batches[config.memory.preset][0]
+    is_chosen = "schedule.batch_size" in facts.chosen_paths
+    effective = 1 if is_chosen else column(config).batches[config.memory.preset][0]
     smallest = replace(last, batch_size=1, accumulation=effective)
     yield smallest
-    if facts.gpu is not None and facts.gpu.is_tested:
-        yield replace(smallest, base_dtype="int8")
-        smallest = replace(smallest, base_dtype="nf4")
+    for base_dtype in BASE:
+        smallest = replace(smallest, base_dtype=base_dtype)
         yield smallest
     lowest = max(64, int(smallest.resolution_px * LEAST_RESOLUTION_SHARE))
     for resolution_px in range(smallest.resolution_px - 64, lowest - 1, -64):

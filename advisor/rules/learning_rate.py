@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from advisor.config import TrainingConfig
+from advisor.costs import TEXT_ENCODER
 from advisor.facts import Facts
-from advisor.rules.columns import ANYLORA_LIKE, SD1_TUTORIAL, column
-from advisor.rules.fitting import fit
+from advisor.rules.columns import ANYLORA_LIKE, SD1_CURRENT, SD1_TUTORIAL, column
+from advisor.rules.fitting import fit, saved_bytes
 from advisor.rules.presets import text_rate
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import OURS, TUTORIAL
-from advisor.units import rate
+from advisor.units import gib, rate, size
 
 UNET_PATH = "optimizer.unet_learning_rate"
 
@@ -32,9 +33,8 @@ def learning_rate(facts: Facts, config: TrainingConfig) -> Advice:
         )
     if table is SD1_TUTORIAL:
         return Advice(table.rate, "slow pace, few errors: the tutorial starts here; most today take 5e-4")
-    return Advice(
-        table.rate, f"what {table.title} bases are trained with; the tutorial's 1e-4 is for SD1.x", table.source
-    )
+    tutorials = "five times the tutorial's 1e-4" if table is SD1_CURRENT else "the tutorial's 1e-4 is for SD1.x"
+    return Advice(table.rate, f"what most train {table.title} bases with; {tutorials}", table.source)
 
 
 def _dampened(value: float, usual: float) -> str:
@@ -56,7 +56,10 @@ def text_encoder_learning_rate(facts: Facts, config: TrainingConfig) -> Advice:
         reason = f"{table.title}: U-Net only, as advised; where the text encoder is trained the tutorial's half holds"
         return Advice(0.0, reason, table.source)
     if not fit(facts, config).choice.text_encoder:
-        return Advice(0.0, "only without training the text encoder does it fit the card's free memory", OURS)
+        fitted = fit(facts, config)
+        saved = size(saved_bytes(facts, config, fitted, text_encoder=True))
+        told = f"not trained: saves {saved}, and else it does not fit {gib(fitted.free_bytes)}; {TEXT_ENCODER.result}"
+        return Advice(0.0, told, OURS)
     if value < half:
         share = config.optimizer.learning_rate / value
         return Advice(value, f"1/{share:.2g} of the learning rate, as most do; the tutorial takes half", table.source)

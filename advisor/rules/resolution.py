@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from advisor.config import TrainingConfig
+from advisor.costs import smaller_pictures
 from advisor.facts import Facts
 from advisor.rules.columns import SD1_TUTORIAL, column
-from advisor.rules.fitting import fit
+from advisor.rules.fitting import fit, saved_bytes
 from advisor.rules.presets import own_native_px, start_resolution, structure_of
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import OURS, SD_SCRIPTS, THE_MODEL, TUTORIAL
@@ -18,20 +19,18 @@ def resolution_px(facts: Facts, config: TrainingConfig) -> Advice:
     fitted, table, preset = fit(facts, config), column(config), config.memory.preset
     value, wanted = fitted.choice.resolution_px, start_resolution(facts, config, preset)
     if value < wanted:
-        return Advice(value, f"{wanted} px would not fit the {gib(fitted.free_bytes)} that are free", OURS)
+        needed = gib(fitted.needed_bytes + saved_bytes(facts, config, fitted, resolution_px=wanted))
+        told = f"{wanted} px would need {needed} of the {gib(fitted.free_bytes)} free"
+        return Advice(value, f"{told}; {smaller_pictures(wanted, value).told}", OURS)
     if own_native_px(facts, config) is not None:
         return Advice(value, f"this base draws at {structure_of(facts).native_px} px: its own JSON says so", THE_MODEL)
     if table is SD1_TUTORIAL:
-        more = (
-            "a high card has room for a little more detail than 512"
-            if value > 512
-            else "what these bases were taught at"
-            if preset == "cpu"
-            else f"what a {preset} card does well"
-        )
-        return Advice(value, f"{more}; above 576 it costs a lot of memory and may harm")
+        taught = "the size that SD1.x was taught at"
+        more = "an eighth more detail than 512, for which a high card has room" if value > 512 else taught
+        return Advice(value, f"{more}; above 576 px it costs a lot of memory and may harm")
     if value < table.native_px:
-        reason = f"{table.title} draws at {table.native_px} px, too much for a {preset} machine; {value} loses detail"
+        told = smaller_pictures(table.native_px, value).told
+        reason = f"{table.title} draws at {table.native_px} px, too much for a {preset} machine; {value} px: {told}"
         return Advice(value, reason, OURS)
     return Advice(value, f"the size that {table.title} bases draw at", table.source)
 
@@ -56,7 +55,7 @@ def min_bucket_px(facts: Facts, config: TrainingConfig) -> Advice:
     """The table's, in proportion for a base of another size, never above the resolution."""
     value = _in_proportion(facts, config, column(config).buckets[0])
     value = max(32, min(value, config.dataset.resolution_px))
-    return Advice(value, f"a side shorter than {value} px shows {config.model.family} too little to learn from")
+    return Advice(value, f"a side shorter than {value} px shows {column(config).title} too little to learn from")
 
 
 @rule(sets="dataset.max_bucket_px", source=SD_SCRIPTS)

@@ -3,9 +3,14 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from advisor.config import setting
+from advisor.hardware import GIB
+from advisor.planner import make_plan
 from advisor.rules.fitting import choices, fit
-from tests.factories import make_facts, make_gpu, make_plan_config
+from tests.factories import make_facts, make_gpu, make_plan_config, make_plan_for
 
 
 @pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
@@ -32,11 +37,98 @@ def test_what_fits_nowhere_is_the_smallest_and_says_so() -> None:
     assert fitted.choice.resolution_px == 256
 
 
-def test_quantised_bases_are_for_nvidia_only() -> None:
-    facts = make_facts(gpus=(make_gpu(8, free_gib=1, vendor="amd", compute_capability=None),))
-    row = choices(facts, make_plan_config())
+def test_quantised_bases_are_for_every_card_and_the_8_bit_optimizer_for_nvidia() -> None:
+    facts = make_facts(gpus=(make_gpu(8, free_gib=1, vendor="amd", compute_capability=None),), has_bitsandbytes=True)
+    row = list(choices(facts, make_plan_config()))
 
-    assert {choice.base_dtype for choice in row} == {None}
+    assert {choice.base_dtype for choice in row} == {None, "int8", "nf4"}
+    assert {choice.optimizer for choice in row} == {"adamw"}
+
+
+def test_a_chosen_batch_is_not_added_up_over_several() -> None:
+    config = make_plan_config(vram_gib=8, settings={"schedule.batch_size": 12, "dataset.resolution_px": 768})
+
+    assert (config.schedule.batch_size, config.schedule.gradient_accumulation) == (12, 1)
+
+
+def test_samples_that_would_not_fit_are_drawn_with_a_base_in_8_bits() -> None:
+    plan = make_plan_for(vram_gib=8, family="sdxl", settings={"sampling.prompts": "mira"})
+    without = make_plan_config(vram_gib=8, family="sdxl")
+
+    assert (without.memory.base_dtype, plan.config.memory.base_dtype) == ("bfloat16", "int8")
+    assert plan.config.schedule.batch_size == without.schedule.batch_size
+    assert plan.estimate.peak_bytes <= 7.5 * GIB
+    assert "drawing samples would need 9.3 GiB else" in plan.by_path["memory.base_dtype"].reason
+
+
+def test_samples_that_fit_in_no_way_are_told() -> None:
+    plan = make_plan_for(vram_gib=6, family="sdxl", settings={"sampling.prompts": "mira", "memory.base_dtype": "int8"})
+
+    told = {warning.code: warning.message for warning in plan.warnings}
+    assert "does_not_fit" not in told
+    assert "drawing samples needs about 5.5 GiB" in told["sampling_does_not_fit"]
+
+
+CARDS = (4, 6, 8, 10, 12, 16, 24)
+
+
+@pytest.mark.parametrize("family", ["sd1", "sdxl"])
+@pytest.mark.parametrize("has_bitsandbytes", [True, False])
+def test_each_size_of_card_gets_a_plan_that_fits(family: str, has_bitsandbytes: bool) -> None:
+    before = (0, 0)
+    for card in CARDS:
+        facts = make_facts(vram_gib=card, family=family, has_bitsandbytes=has_bitsandbytes)
+        plan = make_plan(facts)
+        now = (plan.config.schedule.batch_size, plan.config.dataset.resolution_px)
+
+        assert plan.estimate.peak_bytes <= facts.free_bytes
+        assert all(new >= old for new, old in zip(now, before, strict=True))
+        before = now
+
+
+CHOICES: dict[str, tuple[object, ...]] = {
+    "schedule.batch_size": (1, 3, 8),
+    "dataset.resolution_px": (512, 768, 1024),
+    "memory.gradient_checkpointing": (True, False),
+    "memory.base_dtype": ("bfloat16", "int8", "nf4"),
+    "optimizer.name": ("adamw", "adamw8bit", "lion"),
+    "network.rank": (8, 128),
+}
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.fixed_dictionaries({}, optional={path: st.sampled_from(values) for path, values in CHOICES.items()}),
+    st.sampled_from(CARDS),
+    st.floats(0.3, 1),
+    st.sampled_from(("sd1", "sdxl")),
+)
+def test_choices_stand_and_what_does_not_fit_is_told(
+    chosen: dict[str, object], card: int, share: float, family: str
+) -> None:
+    facts = make_facts(vram_gib=card, free_gib=card * share, family=family, settings=dict(chosen))
+    plan = make_plan(facts)
+    told = {warning.code for warning in plan.warnings}
+
+    assert {path: setting(plan.config, path) for path in chosen} == chosen
+    assert (plan.estimate.vram_bytes > facts.free_bytes) == ("does_not_fit" in told)
+    assert plan.estimate.peak_bytes <= facts.free_bytes or told & {
+        "does_not_fit", "caching_does_not_fit", "sampling_does_not_fit",
+    }  # fmt: skip
+
+
+def test_the_missing_package_that_would_spare_a_harm_is_named_with_its_command() -> None:
+    free = next(
+        free
+        for free in (2.5 + 0.02 * number for number in range(60))
+        if make_plan_config(vram_gib=8, free_gib=free, has_bitsandbytes=True).schedule.batch_size == 2
+    )
+    plan, mended = (make_plan_for(vram_gib=8, free_gib=free, has_bitsandbytes=has) for has in (False, True))
+
+    told = {warning.code: warning.message for warning in plan.warnings}
+    assert 'pip install "loracle[bitsandbytes]"' in told["bitsandbytes_would_help"]
+    assert "the batch is only 1 instead of 2" in told["bitsandbytes_would_help"]
+    assert "bitsandbytes_would_help" not in {warning.code for warning in mended.warnings}
 
 
 def test_a_processor_short_of_memory_checkpoints() -> None:

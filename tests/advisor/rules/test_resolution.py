@@ -75,4 +75,4 @@ def test_a_resolution_that_had_to_fall_says_what_was_free() -> None:
     plan = make_plan_for(vram_gib=6, free_gib=1.55)
 
     assert plan.config.dataset.resolution_px < 512
-    assert "512 px would not fit" in plan.by_path["dataset.resolution_px"].reason
+    assert "512 px would need 1.6 GiB of the 1.5 GiB free" in plan.by_path["dataset.resolution_px"].reason

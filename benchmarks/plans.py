@@ -1,4 +1,4 @@
-"""What `loracle plan` makes of seven sizes of cards, as a table: `python -m benchmarks.plans` writes docs/plans.md.
+"""What `loracle plan` makes of seven sizes of cards: `python -m benchmarks.plans` writes README.md and docs/plans.md.
 
 Thirty pictures of usual sizes, a card of the RTX 30 series with half a GiB taken by the desktop.
 """
@@ -17,7 +17,8 @@ from advisor.files import write_atomically
 from advisor.hardware import GIB, Hardware
 from advisor.planner import make_plan
 
-PAGE = Path(__file__).parents[1] / "docs" / "plans.md"
+ROOT = Path(__file__).parents[1]
+PAGE, README = ROOT / "docs" / "plans.md", ROOT / "README.md"
 CARDS_GB = (4, 6, 8, 10, 12, 16, 24)
 FAMILIES = ("sd1", "sdxl")
 SIZES = ((768, 1024), (1024, 1024), (1024, 768), (832, 1216))
@@ -32,6 +33,15 @@ Thirty pictures, a card with bfloat16 of which half a GiB is taken; the tutorial
 {table}
 {end}
 """
+
+
+IN_README = """### What fits which card
+
+Thirty pictures, the tutorial's advice, half a GiB taken by the desktop; memory and time are predicted
+(`python -m benchmarks.plans`).
+
+{table}"""
+"""What stands in README.md between the marks."""
 
 
 def facts_for(family: str, card_gb: int) -> Facts:
@@ -59,7 +69,7 @@ def table() -> str:
 def _lines() -> Iterator[str]:
     heads = (
         "base", "card", "resolution", "batch", "checkpointing", "base precision", "text encoder", "optimizer",
-        "memory", "fits",
+        "memory", "fits", "time",
     )  # fmt: skip
     yield f"| {' | '.join(heads)} |"
     yield "|---" * len(heads) + "|"
@@ -80,14 +90,23 @@ def _lines() -> Iterator[str]:
                 "trained" if config.optimizer.text_encoder_learning_rate > 0 else "not trained",
                 config.optimizer.name,
                 f"{plan.estimate.vram_bytes / GIB:.1f} of {gpu.free_bytes / GIB:.1f} GiB",
-                "yes" if plan.estimate.vram_bytes <= gpu.free_bytes else "no",
+                "yes" if plan.estimate.peak_bytes <= gpu.free_bytes else "no",
+                "unknown" if plan.estimate.seconds is None else f"{plan.estimate.seconds / 3600:.1f} h",
             )
             yield "| " + " | ".join(cells) + " |"
 
 
+def in_readme(readme: str) -> str:
+    """README.md with today's table between its marks."""
+    before, _, rest = readme.partition(START)
+    _, _, after = rest.partition(END)
+    return f"{before}{START}\n{IN_README.format(table=table())}\n{END}{after}"
+
+
 def main() -> None:
-    """Write the page."""
+    """Write the page, and the table into README.md."""
     write_atomically(PAGE, TEXT.format(start=START, end=END, table=table()))
+    write_atomically(README, in_readme(README.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ Thirty pictures of usual sizes, a card of the RTX 30 series with half a GiB take
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from advisor.answers import Answers
 from advisor.checkpoint import Identity
@@ -22,6 +24,8 @@ PAGE, README = ROOT / "docs" / "plans.md", ROOT / "README.md"
 CARDS_GB = (4, 6, 8, 10, 12, 16, 24)
 FAMILIES = ("sd1", "sdxl")
 SIZES = ((768, 1024), (1024, 1024), (1024, 768), (832, 1216))
+SPEED: dict[str, Any] = {"cuda_cores": 3584, "max_clock_mhz": 1777, "memory_bytes_per_second": 360e9}
+"""An RTX 3060's, by NVIDIA's data sheet."""
 START, END = "<!-- plans: begin -->", "<!-- plans: end -->"
 
 TEXT = """# Plans for seven sizes of cards
@@ -37,8 +41,8 @@ Thirty pictures, a card with bfloat16 of which half a GiB is taken; the tutorial
 
 IN_README = """### What fits which card
 
-Thirty pictures, the tutorial's advice, half a GiB taken by the desktop; memory and time are predicted
-(`python -m benchmarks.plans`).
+Thirty pictures, the tutorial's advice, half a GiB taken by the desktop. Memory and time are predicted, the time for
+a card as fast as an RTX 3060 (`python -m benchmarks.plans`).
 
 {table}"""
 """What stands in README.md between the marks."""
@@ -58,7 +62,9 @@ def facts_for(family: str, card_gb: int) -> Facts:
         parts=("denoiser", "vae", "text_encoder"), trainable=True, structure=known.standard,
     )  # fmt: skip
     answers = Answers(name="mira", trigger="mira")
-    return Facts(machine.with_gpu(total_bytes=card_gb * GIB), dataset, model, answers)
+    found = machine.with_gpu(total_bytes=card_gb * GIB)
+    gpus = tuple(replace(gpu, **SPEED) for gpu in found.gpus)
+    return Facts(replace(found, gpus=gpus), dataset, model, answers)
 
 
 def table() -> str:
@@ -91,7 +97,7 @@ def _lines() -> Iterator[str]:
                 config.optimizer.name,
                 f"{plan.estimate.vram_bytes / GIB:.1f} of {gpu.free_bytes / GIB:.1f} GiB",
                 "yes" if plan.estimate.peak_bytes <= gpu.free_bytes else "no",
-                "unknown" if plan.estimate.seconds is None else f"{plan.estimate.seconds / 3600:.1f} h",
+                f"{(plan.estimate.seconds or 0) / 3600:.1f} h",
             )
             yield "| " + " | ".join(cells) + " |"
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from advisor.config import DatasetConfig
 from advisor.dataset import DatasetReport, Picture
+from advisor.repeats import nearest_repeats
 
 KOHYA_FOLDER = re.compile(r"^(\d+)_(.+)$", re.DOTALL)
 """Repeats and what is shown."""
@@ -82,22 +82,9 @@ def placed_folders(
     return tuple(PlacedFolder(n, concept, tuple(pictures)) for (n, concept), pictures in folders.items())
 
 
-def repeats_by_folder(dataset: DatasetConfig) -> dict[str, int]:
-    """The folders with repeats of their own."""
-    return {PurePosixPath(folder.path.replace("\\", "/")).as_posix(): folder.repeats for folder in dataset.folders}
-
-
 def folder_name(text: str) -> str:
     """`text` as every system can have it in a folder's name; empty where nothing of it can be."""
     return _NOT_IN_NAMES.sub("_", text).strip()[:LONGEST_NAME].rstrip(" .")
-
-
-def nearest_repeats(folder: PurePosixPath, repeats_of: dict[str, int], rest: int) -> int:
-    """Those of the folder itself, else of the nearest above it that has some."""
-    for path in (folder, *folder.parents):
-        if (found := repeats_of.get(path.as_posix())) is not None:
-            return found
-    return rest
 
 
 def _concept(folder: PurePosixPath, rest: str) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path, PureWindowsPath
 from advisor.config import TrainingConfig
 from advisor.dataset import DatasetReport
 from advisor.errors import DatasetError
+from advisor.repeats import repeats_by_folder
 from advisor.scan import scan
-from templates.kohya_folders import PlacedFolder, folder_name, placed_folders, repeats_by_folder
+from templates.kohya_folders import PlacedFolder, folder_name, placed_folders
 from templates.kohya_links import LinkFolder
 from templates.kohya_settings import Layout
 from templates.paths import absolute

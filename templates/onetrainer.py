@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from advisor.config import TrainingConfig, setting, setting_field, setting_paths
 from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.files import write_atomically
+from advisor.repeats import repeats_by_folder, repeats_of_folders
 from advisor.scan import scan
 from advisor.shell_words import quoted
 from templates.exporter import Export, Exporter
-from templates.kohya_folders import nearest_repeats, repeats_by_folder
 from templates.kohya_lists import SILENT_DROPS
 from templates.kohya_pictures import located, located_model
 from templates.onetrainer_concepts import concept_trees, sample_trees
@@ -142,8 +142,8 @@ def _places(config: TrainingConfig, run: Path) -> tuple[tuple[Place, ...], bool]
         ), False
     folders = scan(root, caption_extension=dataset.caption_extension).folders
     found = [
-        Place((root / folder.path).as_posix(), nearest_repeats(PurePosixPath(folder.path), own, dataset.repeats))
-        for folder in folders
+        Place((root / folder.path).as_posix(), repeats)
+        for folder, repeats in zip(folders, repeats_of_folders(folders, dataset), strict=True)
     ]
     if len({place.repeats for place in found}) > 1:
         return tuple(found), True

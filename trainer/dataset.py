@@ -12,10 +12,11 @@ from typing import Literal, TypeVar
 import torch
 
 from advisor.buckets import Bucketing, Placement, Size
-from advisor.config import DatasetConfig, TrainingConfig
+from advisor.config import TrainingConfig
 from advisor.dataset import DatasetReport, Folder, Picture
 from advisor.errors import DatasetError
 from advisor.files import write_atomically
+from advisor.repeats import repeats_of_folders
 from trainer.held_out import Digest, held_out
 from trainer.pictures import content_digest
 from trainer.regularization import matched_repeats
@@ -167,23 +168,10 @@ def _shuffled(things: list[T], dice: torch.Generator) -> list[T]:
     return [things[place] for place in torch.randperm(len(things), generator=dice).tolist()]
 
 
-def _repeats_by_folder(report: DatasetReport, config: DatasetConfig) -> list[int]:
-    """The configuration's repeats for each of the report's folders; a folder named there covers those inside it."""
-    named = {folder.path.strip("/") or ".": folder.repeats for folder in config.folders}
-    return [_nearest(folder.path, named, config.repeats) for folder in report.folders]
-
-
-def _nearest(path: str, named: dict[str, int], otherwise: int) -> int:
-    while path not in ("", "."):
-        if path in named:
-            return named[path]
-        path = path.rpartition("/")[0]
-    return named.get(".", otherwise)
-
-
 def _of_subject(report: DatasetReport, config: TrainingConfig, digest: Digest) -> tuple[Item, ...]:
     """The pictures to learn and those held out to measure on."""
-    root, repeats = Path(report.root), _repeats_by_folder(report, config.dataset)
+    root = Path(report.root)
+    repeats = repeats_of_folders(report.folders, config.dataset)
     out = held_out(
         [root / picture.path for picture in report.pictures],
         config.validation.share,

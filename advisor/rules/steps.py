@@ -8,6 +8,7 @@ from math import floor
 from advisor.buckets import Size, batches_per_epoch, bucket_counts
 from advisor.config import TrainingConfig
 from advisor.facts import Facts
+from advisor.repeats import repeats_of_folders
 from advisor.rules.columns import column
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import CIVITAI, MIN_SNR, NOISE_OFFSET, OURS, TUTORIAL
@@ -145,9 +146,8 @@ def epoch_counts(facts: Facts, config: TrainingConfig) -> Counter[Size]:
 
 
 def folder_repeats(facts: Facts, config: TrainingConfig) -> tuple[int, ...]:
-    """Repeats by folder index: a folder's own, or those of the rest."""
-    own = {folder.path: folder.repeats for folder in config.dataset.folders}
-    return tuple(own.get(folder.path, config.dataset.repeats) for folder in facts.dataset.folders)
+    """Repeats by folder index."""
+    return repeats_of_folders(facts.dataset.folders, config.dataset)
 
 
 def total_steps(facts: Facts, config: TrainingConfig) -> int:

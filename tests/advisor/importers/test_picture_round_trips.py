@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from advisor.config import DatasetConfig, TrainingConfig, changed, parse_config
 from advisor.errors import ConfigErrors
 from advisor.importers.recognise import import_config
+from advisor.repeats import repeats_by_folder
 from advisor.scan import scan
 from templates import ai_toolkit_settings
-from templates.kohya_folders import placed_folders, repeats_by_folder
+from templates.kohya_folders import placed_folders
 from templates.kohya_pictures import planned_images, planned_regularization
 from templates.kohya_settings import gui_steps
 from templates.registry import EXPORTERS

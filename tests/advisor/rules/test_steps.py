@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from advisor.config import changed
 from advisor.dataset import Folder
+from advisor.repeats import repeats_of_folders
 from tests.factories import make_plan_config, make_plan_for
 
 SQUARE = ((1024, 1024),)
@@ -123,3 +125,10 @@ def test_pictures_held_out_make_no_steps() -> None:
     settings = {"dataset.repeats": 4, "schedule.batch_size": 1, "schedule.epochs": 1, "validation.share": 0.25}
 
     assert make_plan_for(num_images=20, sizes=SQUARE, settings=settings).estimate.steps == 60
+
+
+def test_a_folder_with_repeats_covers_those_inside_it() -> None:
+    folders = (Folder("a", 1), Folder("a/b", 1), Folder("c", 1))
+    dataset = changed(make_plan_config(), "dataset.folders", [{"path": "a/", "repeats": 7}]).dataset
+
+    assert repeats_of_folders(folders, dataset) == (7, 7, dataset.repeats)

@@ -1,33 +1,18 @@
 from __future__ import annotations
 
 import pickle
-import struct
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from advisor.checkpoint import Identity
 from advisor.errors import ModelError
-from advisor.families import FAMILIES, family
-from advisor.families.sd2 import PREDICTION_TENSOR
+from advisor.families import family
 from advisor.file_formats import convert_command
 from advisor.identify import identify
 from tests import ldm_layout
-from tests.headers import Shapes, write_model
+from tests.advisor.identities import GUIDED, P, of, without
+from tests.headers import Shapes
 from tests.ldm_layout import under
-
-P = "model.diffusion_model."
-
-
-def of(folder: Path, shapes: Shapes, *, name: str = "model.safetensors", **options: object) -> Identity:
-    return identify(write_model(folder / name, shapes, **options))  # type: ignore[arg-type]
-
-
-def without(layout: Shapes, start: str) -> dict[str, tuple[int, ...]]:
-    return {name: shape for name, shape in layout.items() if not name.startswith(start)}
 
 
 def test_a_whole_sd15_file_is_recognised_and_trainable(tmp_path: Path) -> None:
@@ -90,201 +75,6 @@ def test_the_inputs_tell_the_use(tmp_path: Path, inputs: int, variant: str | Non
 
     assert (found.family, found.variant) == ("sd1", variant)
     assert found.trainable == (variant is None)
-
-
-SPREADS = {"epsilon": [0.05, -0.05] * 160, "v_prediction": [0.2, -0.2] * 160}
-
-
-@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
-def test_sd2s_two_kinds_go_by_the_spread_of_one_tensor(tmp_path: Path, prediction: str) -> None:
-    raw = struct.pack("<320e", *SPREADS[prediction])
-    found = of(tmp_path, ldm_layout.sd2(), values={P + PREDICTION_TENSOR: raw})
-
-    assert (found.family, found.prediction) == ("sd2", prediction)
-    assert "the spread" in found.prediction_reason
-
-
-def test_sd2_metadata_that_say_otherwise_are_told_and_do_not_count(tmp_path: Path) -> None:
-    raw = struct.pack("<320e", *SPREADS["epsilon"])
-    found = of(
-        tmp_path,
-        ldm_layout.sd2(),
-        values={P + PREDICTION_TENSOR: raw},
-        metadata={"modelspec.prediction_type": "v"},
-    )
-
-    assert found.prediction == "epsilon"
-    assert "modelspec.prediction_type" in found.notes[0]
-
-
-@pytest.mark.parametrize("key", ["v_pred", "edm_vpred.sigma_max"])
-def test_an_empty_key_marks_v_prediction(tmp_path: Path, key: str) -> None:
-    found = of(tmp_path, {**ldm_layout.sdxl(), key: (0,), "ztsnr": (0,)})
-
-    assert (found.prediction, found.prediction_reason) == ("v_prediction", f"the key {key}")
-    assert found.zero_terminal_snr
-
-
-@pytest.mark.parametrize(
-    ("metadata", "prediction"),
-    [
-        ({"modelspec.prediction_type": "v"}, "v_prediction"),
-        ({"modelspec.prediction_type": "v_prediction"}, "v_prediction"),
-        ({"modelspec.predict_key": "v"}, "v_prediction"),
-        ({"modelspec.prediction_type": "epsilon"}, "epsilon"),
-        ({"modelspec.prediction_type": "who knows"}, None),
-    ],
-)
-def test_metadata_tell_the_prediction(tmp_path: Path, metadata: Mapping[str, str], prediction: str | None) -> None:
-    assert of(tmp_path, ldm_layout.sd1(), metadata=metadata).prediction == prediction
-
-
-def test_a_name_alone_does_not_make_v_prediction(tmp_path: Path) -> None:
-    found = of(tmp_path, ldm_layout.sd1(), name="thing_vPred-10.safetensors")
-
-    assert found.prediction is None
-    assert "its name speaks of v-prediction" in found.notes[0]
-
-
-def test_playground_is_neither_epsilon_nor_v(tmp_path: Path) -> None:
-    found = of(tmp_path, {**ldm_layout.sdxl(), "edm_mean": (4,), "edm_std": (4,)})
-
-    assert found.prediction is None
-    assert "Playground" in found.prediction_reason
-
-
-@pytest.mark.parametrize(
-    ("name", "lineage"),
-    [
-        ("AnyLoRA_bakedVae_blessed_fp16.safetensors", "anylora"),
-        ("nai.safetensors", "nai"),
-        ("animefull-final-pruned.safetensors", "nai"),
-        ("anything-v5.safetensors", "anime"),
-        ("v1-5-pruned-emaonly.safetensors", "none"),
-        ("ponyDiffusionV6XL.safetensors", None),
-        ("snail.safetensors", None),
-        ("my mix.safetensors", None),
-    ],
-)
-def test_the_name_speaks_of_a_lineage(tmp_path: Path, name: str, lineage: str | None) -> None:
-    found = of(tmp_path, ldm_layout.sd1(), name=name)
-
-    assert found.lineage == lineage
-    assert (name in found.lineage_reason) == (lineage is not None)
-
-
-@pytest.mark.parametrize(
-    ("name", "lineage"),
-    [
-        ("noobaiXLNAIXL_vPred10.safetensors", "noobai"),
-        ("animagine-xl-4.0.safetensors", "animagine"),
-        ("Illustrious-XL-v1.0.safetensors", "illustrious"),
-        ("ponyDiffusionV6XL.safetensors", "pony"),
-        ("sd_xl_base_1.0.safetensors", "none"),
-    ],
-)
-def test_sdxl_has_lineages_of_its_own(tmp_path: Path, name: str, lineage: str) -> None:
-    assert of(tmp_path, ldm_layout.sdxl(), name=name).lineage == lineage
-
-
-def test_metadata_come_before_the_name(tmp_path: Path) -> None:
-    found = of(
-        tmp_path, ldm_layout.sd1(), name="anything.safetensors", metadata={"modelspec.title": "AnyLoRA fine-tune"}
-    )
-
-    assert found.lineage == "anylora"
-    assert found.lineage_reason == "its metadata (modelspec.title) speaks of AnyLoRA"
-
-
-def test_a_name_of_another_family_is_told(tmp_path: Path) -> None:
-    found = of(tmp_path, ldm_layout.sd1(), name="ponyDiffusionV6XL.safetensors")
-
-    assert "which is SDXL; by its tensors it is SD1.x" in found.notes[0]
-
-
-FLUX = {
-    "double_blocks.0.img_attn.norm.key_norm.scale": (128,),
-    "vector_in.in_layer.weight": (3072, 768),
-    "img_in.weight": (3072, 64),
-    "txt_in.weight": (3072, 4096),
-}
-GUIDED = {**FLUX, "guidance_in.in_layer.weight": (3072, 256)}
-QKV = "joint_blocks.0.context_block.attn.qkv.weight"
-LUMINA = {"cap_embedder.1.weight": (2304, 2304), "noise_refiner.0.attention.k_norm.weight": (96,)}
-Z_IMAGE = {
-    "cap_embedder.1.weight": (3840, 2560),
-    "noise_refiner.0.attention.k_norm.weight": (128,),
-    "cap_pad_token": (1, 3840),
-}
-QWEN = {"txt_norm.weight": (3584,), "img_in.weight": (3072, 64), "transformer_blocks.0.attn.to_q.weight": (3072, 3072)}
-REFINER = "txt_in.individual_token_refiner.blocks.0.norm1.weight"
-DITS: list[tuple[str, str | None, dict[str, tuple[int, ...]]]] = [
-    ("sd3", "medium", {QKV: (4608, 1536), "pos_embed": (1, 36864, 1536)}),
-    ("sd3", "3.5-medium", {QKV: (4608, 1536), "pos_embed": (1, 147456, 1536)}),
-    ("sd3", "3.5-large", {QKV: (7296, 2432), "joint_blocks.37.x_block.attn.qkv.weight": (7296, 2432)}),
-    ("flux1", "dev", GUIDED),
-    ("flux1", "schnell", FLUX),
-    ("flux1", "fill", {**GUIDED, "img_in.weight": (3072, 384)}),
-    ("flux1", "control", {**GUIDED, "img_in.weight": (3072, 128)}),
-    ("chroma", None, {**without(FLUX, "vector_in"), "distilled_guidance_layer.norms.0.scale": (5120,)}),
-    (
-        "chroma",
-        "radiance",
-        {**FLUX, "distilled_guidance_layer.norms.0.scale": (5120,), "nerf_blocks.0.norm.scale": (64,)},
-    ),
-    ("longcat", None, {**without(FLUX, "vector_in"), "txt_in.weight": (3072, 3584)}),
-    ("flux2", "dev", {"double_stream_modulation_img.lin.weight": (36864, 6144), "txt_in.weight": (6144, 15360)}),
-    ("flux2", "klein-4b", {"double_stream_modulation_img.lin.weight": (18432, 3072), "txt_in.weight": (3072, 7680)}),
-    ("flux3", None, {"early_stream_modulations.image.lin.weight": (10, 10)}),
-    ("lumina2", None, LUMINA),
-    ("lumina2", "newbie", {**LUMINA, "clip_text_pooled_proj.0.weight": (10,)}),
-    ("z_image", None, Z_IMAGE),
-    ("qwen_image", None, QWEN),
-    ("qwen_image", "edit-2511", {**QWEN, "__index_timestep_zero__": (0,)}),
-    (
-        "anima",
-        None,
-        {"blocks.0.mlp.layer1.weight": (8192, 2048), "llm_adapter.blocks.0.cross_attn.q_proj.weight": (1024, 1024)},
-    ),
-    ("cosmos2", "2b", {"blocks.0.mlp.layer1.weight": (8192, 2048), "x_embedder.proj.1.weight": (2048, 68)}),
-    ("auraflow", None, {"double_layers.0.attn.w1q.weight": (3072, 3072)}),
-    ("pixart", None, {"t_block.1.weight": (6912, 1152)}),
-    ("pixart", "alpha-1024", {"t_block.1.weight": (6912, 1152), "ar_embedder.mlp.0.weight": (384, 256)}),
-    ("sana", None, {"t_block.1.weight": (6912, 1152), "attention_y_norm.weight": (1152,)}),
-    ("hunyuan_dit", "1.0-1.1", {"mlp_t5.0.weight": (8192, 2048), "extra_embedder.0.weight": (5632, 3968)}),
-    ("hunyuan_image", None, {REFINER: (3584,), "img_in.proj.weight": (3584, 64, 1, 1)}),
-    ("hunyuan_video", None, {REFINER: (3072,), "img_in.proj.weight": (3072, 16, 1, 2, 2)}),
-    ("wan", "1.3b", {"head.modulation": (1, 2, 1536), "patch_embedding.weight": (1536, 16, 1, 2, 2)}),
-    ("wan", "ti2v-5b", {"head.modulation": (1, 2, 3072), "patch_embedding.weight": (3072, 48, 1, 2, 2)}),
-    ("hidream", None, {"caption_projection.0.linear.weight": (2560, 4096)}),
-    ("cascade", "c", {"clf.1.weight": (16, 2048), "clip_txt_mapper.weight": (2048, 1280)}),
-    ("cascade", "b", {"clf.1.weight": (16, 320), "clip_mapper.weight": (1280, 1280)}),
-]
-
-
-@pytest.mark.parametrize("prefix", ["", P, "model.", "net."])
-@pytest.mark.parametrize(("name", "variant", "shapes"), DITS)
-def test_families_that_are_not_trained_are_named(
-    tmp_path: Path, name: str, variant: str | None, shapes: dict[str, tuple[int, ...]], prefix: str
-) -> None:
-    found = of(tmp_path, under(prefix, shapes))
-
-    assert (found.kind, found.family, found.variant) == ("checkpoint", name, variant)
-    assert not found.trainable
-    assert "is recognised, but this version trains SD1.x, SD2.x and SDXL only" in found.why_not
-
-
-def test_flow_families_predict_flow_whatever_their_metadata_say(tmp_path: Path) -> None:
-    assert of(tmp_path, GUIDED, metadata={"modelspec.prediction_type": "epsilon"}).prediction == "flow"
-    assert of(tmp_path, {"t_block.1.weight": (6912, 1152)}).prediction == "epsilon"
-    assert of(tmp_path, {"mlp_t5.0.weight": (8192, 2048)}).prediction == "v_prediction"
-
-
-def test_every_recognised_family_has_a_title_and_a_way_to_be_told() -> None:
-    for name, known in FAMILIES.items():
-        assert known.name == name
-        assert known.title
-        assert known.marks
 
 
 def test_a_comfy_bundle_has_its_parts(tmp_path: Path) -> None:
@@ -441,56 +231,3 @@ def test_stable_video_is_not_taken_for_sdxl(tmp_path: Path) -> None:
     found = of(tmp_path, under(P, {**net, "input_blocks.1.0.time_mixer.mix_factor": (1,)}))
 
     assert found.kind == "unknown"
-
-
-ROOTS = ["", P, "lora_unet_", "unet.", "decoder.", "cond_stage_model.transformer."]
-NAMES = [
-    "input_blocks.0.0.weight",
-    "input_blocks.1.1.proj_in.weight",
-    "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight",
-    "label_emb.0.0.weight",
-    "conv_in.weight",
-    "down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k.lora_down.weight",
-    "down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k.alpha",
-    "x.lokr_w1",
-    "x.lokr_w2_b",
-    "x.hada_w1_b",
-    "text_model.embeddings.token_embedding.weight",
-    "emb_params",
-    PREDICTION_TENSOR,
-]
-SOME_SHAPES = st.dictionaries(
-    st.builds(str.__add__, st.sampled_from(ROOTS), st.sampled_from(NAMES)),
-    st.lists(st.sampled_from([0, 1, 3, 4, 64, 320, 768]), max_size=4).map(tuple),
-    max_size=6,
-)
-QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@QUICK
-@given(shapes=SOME_SHAPES, alpha=st.text(max_size=5))
-def test_any_names_and_shapes_give_an_identity_or_a_model_error(tmp_path: Path, shapes: Shapes, alpha: str) -> None:
-    path = write_model(tmp_path / "fuzz.safetensors", shapes, metadata={"ss_network_alpha": alpha})
-    try:
-        found = identify(path)
-    except ModelError:
-        return
-    assert found.trainable == (not found.why_not)
-
-
-TINY = {
-    **under(P, ldm_layout.unet((32, 64), (0, 1), context=64)),
-    **under("first_stage_model.", ldm_layout.vae((16, 32))),
-    **under("cond_stage_model.transformer.", ldm_layout.clip(64, 1, vocab=300)),
-}
-SHAPE = st.lists(st.sampled_from([0, 1, 64]), max_size=4).map(tuple)
-
-
-@QUICK
-@given(bent=st.dictionaries(st.sampled_from(sorted(TINY)), SHAPE, min_size=1, max_size=5))
-def test_bent_shapes_give_whole_measures_or_none(tmp_path: Path, bent: dict[str, tuple[int, ...]]) -> None:
-    found = identify(write_model(tmp_path / "fuzz.safetensors", {**TINY, **bent}))
-
-    if found.structure is not None:
-        text, unet = found.structure.text[0], found.structure.unet
-        assert min(*unet.block_out_channels, unet.cross_attention_dim, text.width, text.mlp_width, text.vocab_size) > 0

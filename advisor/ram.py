@@ -14,6 +14,10 @@ from advisor.units import MIB
 CARD_PROCESS_BYTES = 2 * GIB
 """Python with torch and diffusers, and what CUDA's libraries take of the machine's memory. Unmeasured: no card here."""
 
+LOADING_SHARE = 0.08
+"""What reading and converting weights one by one takes beside them: SDXL in bfloat16 took 8.38e9 bytes where networks
+and process are 7.86e9; SD1.5 took less (benchmarks/loading_memory.py)."""
+
 CACHE_KEPT_BYTES = 256 * MIB
 """So much of each cache is kept in memory at most (trainer.cache)."""
 
@@ -35,7 +39,8 @@ def ram_bytes(config: TrainingConfig, structure: Structure, *, num_images: int, 
     if not on_card:
         phases: tuple[Phase, ...] = ("loading", "caching", "step")
         return max(phase_bytes(phase, config, structure) for phase in phases) + beside
-    waiting = denoiser_bytes(config.memory, config.model.family, structure) + _others(config, structure)
+    networks = denoiser_bytes(config.memory, config.model.family, structure) + _others(config, structure)
+    waiting = networks * (1 + LOADING_SHARE)
     saving = SAVING_COPIES * lora_bytes(config, structure)
     adapters = 4 * adapter_parameters(config, structure)
     return int(CARD_PROCESS_BYTES + max(waiting + adapters, saving + _left_behind(config, structure)) + beside)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from advisor.errors import RunError
 from advisor.files import write_atomically
+from trainer.disk_room import write_with_room
 
 CACHE_NAME = "cache"
 """Where caches lie in a run folder."""
@@ -52,7 +53,8 @@ class TensorCache:
         """
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         try:
-            write_atomically(self._path(key), save(plain, {"checksum": digest(plain)}))
+            path, content = self._path(key), save(plain, {"checksum": digest(plain)})
+            write_with_room(path, len(content), lambda: write_atomically(path, content))
         except RunError:
             # On Windows a file that another run is reading cannot be replaced; what that run reads will do.
             if self._read(key) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import time
@@ -15,6 +16,9 @@ from advisor.events import EVENTS_PATH
 
 PROGRESS_SECONDS = 0.1
 """Progress of one phase is told at most this often; its end always."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""The disk is full, or the user's share of it."""
 
 Listener = Callable[[Mapping[str, Any]], None]
 """Gets each event after it was written."""
@@ -32,9 +36,10 @@ class Events:
         path = run / EVENTS_PATH
         self._listeners = list(listeners)
         self._last_progress = (0.0, "")
+        self._wait: Callable[[], None] | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a", encoding="utf-8", newline="\n")
+            self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise RunError(
                 f"{path} cannot be written: {error.strerror}: choose a run folder that you may write to"
@@ -59,19 +64,29 @@ class Events:
             RunError: the disk is full or gone.
         """
         entry = {"t": round(time.time(), 3), "event": event, **{name: _plain(value) for name, value in fields.items()}}
-        try:
-            self._file.write(json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n")
-            self._file.flush()
-        except OSError as error:
-            raise RunError(
-                f"{self._file.name} cannot be written: {error.strerror}: free some space on that disk"
-            ) from error
+        self._write((json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "surrogatepass"))
         for listener in tuple(self._listeners):
             try:
                 listener(entry)
             except Exception as error:  # nobody who only listens may stop a training
                 self._listeners.remove(listener)
                 self.warning("listener_failed", f"{type(listener).__name__} takes no more events: {error}")
+
+    def when_full(self, wait: Callable[[], None]) -> None:
+        """Call `wait` and try again, as often as it takes, where the disk is full."""
+        self._wait = wait
+
+    def _write(self, line: bytes) -> None:
+        """Append all of a line; what was written of it before the disk was full stays and is gone on from."""
+        while line:
+            try:
+                line = line[self._file.write(line) :]
+            except OSError as error:
+                if self._wait is None or error.errno not in FULL:
+                    raise RunError(
+                        f"{self._file.name} cannot be written: {error.strerror}: free some space on that disk"
+                    ) from error
+                self._wait()
 
     def phase(self, name: str, total: int) -> None:
         """A part of the work begins that has `total` pieces."""

@@ -18,6 +18,7 @@ from advisor.config import SavingConfig
 from advisor.errors import RunError, TrainingStopped
 from advisor.files import write_atomically
 from trainer.diffusers_copy import DiffusersCopy, copy_name
+from trainer.disk_room import write_with_room
 
 MODEL_NAME = "model"
 """Where LoRAs lie in a run folder."""
@@ -88,7 +89,8 @@ class LoraFiles:
                 "rates, or save in bfloat16 or float32 (saving.dtype)"
             )
         path = self._run / name
-        write_atomically(path, lora_file(state, metadata, header_bytes=header_bytes))
+        content = lora_file(state, metadata, header_bytes=header_bytes)
+        write_with_room(path, len(content), lambda: write_atomically(path, content))
         return path
 
     def existing(self) -> list[Path]:

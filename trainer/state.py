@@ -22,9 +22,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from advisor.errors import RunError
 from advisor.files import write_atomically
+from trainer.disk_room import write_with_room
 
 STATE_NAME = "state"
 """Where states lie in a run folder, beside the ladder's own file."""
@@ -32,6 +34,8 @@ STATES_KEPT = 2
 """The newest, and the one before it should the newest be damaged."""
 STATE_VERSION = 1
 WEIGHTS, OPTIMIZER, MANIFEST = "weights.safetensors", "optimizer.pt", "manifest.json"
+HEADERS_BYTES = 1024 * 1024
+"""Room for what a state holds beside its tensors."""
 UNFINISHED = ".unfinished-"
 """What the name of a folder begins with until it is complete."""
 
@@ -103,6 +107,11 @@ class States:
             RunError: it cannot be written; those before it are still there.
         """
         target = self._folder / f"step-{state.position.step:08d}"
+        write_with_room(target, _bytes_of(state), lambda: self._write(target, state))
+        for name in self._names()[:-STATES_KEPT]:
+            _remove(self._folder / name)
+
+    def _write(self, target: Path, state: State) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._remove_unfinished()
@@ -116,8 +125,6 @@ class States:
                 shutil.rmtree(made, ignore_errors=True)
         except OSError as error:
             raise RunError(f"{target} cannot be written: {error.strerror}: free some space on that disk") from error
-        for name in self._names()[:-STATES_KEPT]:
-            _remove(self._folder / name)
 
     def _names(self) -> list[str]:
         try:
@@ -169,6 +176,12 @@ def _write_into(folder: Path, state: State) -> None:
         "files": {name: _entry(content) for name, content in contents.items()},
     }
     write_atomically(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+
+
+def _bytes_of(state: State) -> int:
+    """About as many as its files will take."""
+    tensors = [one for one in tree_leaves([dict(state.weights), state.optimizer]) if isinstance(one, Tensor)]
+    return sum(tensor.nbytes for tensor in tensors) + HEADERS_BYTES
 
 
 def _entry(content: bytes) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from trainer.card_memory import cap_memory, room_of
 from trainer.dataset import TrainingSet
 from trainer.devices import Place, choose_place, free_memory, peak_memory_bytes, usable_gpu, use_threads
 from trainer.diffusers_copy import DiffusersCopy
+from trainer.disk_room import DiskRoom, waiting_for
 from trainer.duties import RunDuties
 from trainer.events import Events
 from trainer.failures import (
@@ -108,7 +109,8 @@ class Training:
         self._events.send(
             "started", config_hash=config_hash(self._planned), resumed_from=resumed_from, memory_cap_bytes=cap
         )
-        with self._memory_errors(place.device):
+        room = DiskRoom(self._events, self._interrupt)
+        with self._memory_errors(place.device), waiting_for(room):
             self._train(place, state, options)
 
     def _train(self, place: Place, state: State | None, options: Options) -> None:

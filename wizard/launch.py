@@ -163,6 +163,8 @@ def event_note(event: Mapping[str, Any]) -> str:
         return f"! {event.get('message')}"
     if event.get("event") == "saved":
         return f"Saved {event.get('path')}"
+    if event.get("event") == "resumed":
+        return f"There is room again in {event.get('folder')}: going on."
     return ""
 
 

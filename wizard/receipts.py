@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from advisor.config import TrainingConfig
     from advisor.hardware import Hardware
     from advisor.receipts import Kind, Receipt
     from wizard.launch import Training
@@ -98,6 +99,24 @@ def keep_receipt(training: Training, told: Mapping[str, Any], kind: Kind, *, har
         say(f"What this run took is not remembered for later plans: {error}")
 
 
+def keep_run_receipt(training: Training, config: TrainingConfig, *, since: float) -> None:
+    """Keep what the last start of a run took, finished or not.
+
+    Args:
+        since: unix seconds; a start before that was told of then.
+    """
+    from advisor.errors import LoraError
+    from advisor.events import read_events
+
+    try:
+        events = read_events(training.run)
+    except LoraError:
+        return  # the run itself has told of that
+    told = session_facts(event for event in events if _time_of(event) >= since)
+    on_processor = training.device == "cpu" or config.memory.preset == "cpu"
+    keep_receipt(training, told | {"device": "cpu" if on_processor else "card"}, "train")
+
+
 def receipt_of(training: Training, told: Mapping[str, Any], kind: Kind, hardware: Hardware) -> Receipt:
     """What a run took beside what is predicted of it.
 
@@ -160,8 +179,6 @@ def session_facts(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     finished = next((event for event in last if event.get("event") == "finished"), {})
     timed = times[WARMUP_STEPS:]
     return {
-        "device": last[0].get("device") if last else None,
-        "size": last[0].get("largest") if last else None,
         "steps": len(timed),
         "seconds_per_step": statistics.median(timed) if timed else 0.0,
         "peak_memory_bytes": finished.get("peak_memory_bytes", 0),
@@ -169,12 +186,17 @@ def session_facts(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _time_of(event: Mapping[str, Any]) -> float:
+    told = event.get("t")
+    return float(told) if isinstance(told, int | float) else 0.0
+
+
 def _caching_seconds(events: Iterable[Mapping[str, Any]]) -> float:
     began, total = None, 0.0
     for event in events:
         if event.get("event") != "phase":
             continue
-        now = float(event.get("t") or 0.0)
+        now = _time_of(event)
         if began is not None:
             total, began = total + now - began, None
         if str(event.get("name")).startswith("cache_"):

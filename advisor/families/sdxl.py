@@ -9,6 +9,7 @@ from advisor.families.family import Family
 from advisor.families.footprint import Footprint, Moment, StepFootprint
 from advisor.families.ldm import VIDEO, TextPlace, heads_of_64, ldm_structure, unet_variant
 from advisor.families.mark import Mark, Tensors, width
+from advisor.families.step_operations import Operations, StepOperations
 from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
 from advisor.families.unet_targets import ldm_targets
 
@@ -61,6 +62,28 @@ FOOTPRINT = Footprint(
 )
 """Of the published model."""
 
+OPERATIONS = Operations(
+    command="python -m benchmarks.step_operations",
+    plain=StepOperations(
+        picture=5.841e10,
+        pixel=7.1778e8,
+        pixel_pair=9_800,
+        pixel_rank=8.7685e5,
+        text=3.1048e11,
+        text_rank=3.424e8,
+    ),
+    checkpointed=StepOperations(
+        picture=1.1233e11,
+        pixel=1.0374e9,
+        pixel_pair=12_600,
+        pixel_rank=1.0284e6,
+        text=4.4696e11,
+        text_rank=4.1088e8,
+    ),
+    text_forward=1.10053e11,
+)
+"""Of the published model, too."""
+
 
 def _targets(structure: Structure, conv: bool) -> tuple[LoraTarget, ...]:
     first, second = structure.text
@@ -97,6 +120,7 @@ SDXL = Family(
     ),
     standard=STANDARD,
     footprint=FOOTPRINT,
+    operations=OPERATIONS,
     version="sdxl_base_v1-0",
     lora_architecture="stable-diffusion-xl-v1-base/lora",
     middle_blocks=3,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from advisor.adjustment import Trial
     from advisor.hardware import Gpu, Hardware
     from advisor.ladder_file import Taken
+    from advisor.receipts import Receipt
     from wizard.launch import Training
 
 
@@ -88,6 +89,7 @@ def _tried(training: Training, *, as_json: bool) -> tuple[Measured, Trial]:
     from advisor.probe import probe_hardware
     from wizard.commands.train import screen
     from wizard.ladder import situation_of
+    from wizard.receipts import keep_receipt, known_receipts
 
     hardware = probe_hardware(training.run)
     with TemporaryDirectory(prefix="loracle-measure-", ignore_cleanup_errors=True) as folder:
@@ -101,7 +103,10 @@ def _tried(training: Training, *, as_json: bool) -> tuple[Measured, Trial]:
     free = hardware.ram_free_bytes if on_processor or card is None else card.free_bytes
     peak = int(told.get("peak_memory_bytes") or told.get("peak_bytes") or 0)
     trial = Trial(situation, free, None if told.get("ran_out") else peak, on_processor)
-    return compared(trial, told, hardware, None if on_processor else card), trial
+    known = known_receipts()
+    if not told.get("ran_out"):
+        keep_receipt(training, told, "measure", hardware=hardware)
+    return compared(trial, told, hardware, None if on_processor else card, receipts=known), trial
 
 
 def _probe(training: Training, folder: Path, screen: Any) -> Mapping[str, Any]:
@@ -121,19 +126,30 @@ def _probe(training: Training, folder: Path, screen: Any) -> Mapping[str, Any]:
     return progress.finished or {}
 
 
-def compared(trial: Trial, told: Mapping[str, Any], hardware: Hardware, gpu: Gpu | None) -> Measured:
+def compared(
+    trial: Trial,
+    told: Mapping[str, Any],
+    hardware: Hardware,
+    gpu: Gpu | None,
+    *,
+    receipts: tuple[Receipt, ...] = (),
+) -> Measured:
     """What the probe told beside what the advisor says of the same step.
 
     Args:
         told: the probe's last event, or what it saw where memory ran out.
         gpu: the card; None: the processor.
+        receipts: what earlier runs took, by which the time is corrected.
     """
+    from advisor.receipts import corrections, machine_key
     from advisor.timing import step_seconds
 
     situation = trial.situation
     config = situation.config
     beyond = 0 if trial.on_processor else situation.overhead_bytes  # torch does not see what the driver takes
     ran_out = trial.measured_bytes is None
+    seconds = step_seconds(config, situation.structure, hardware, gpu, size=situation.size)
+    correction = corrections(receipts, machine_key(hardware, gpu), config).time
     return Measured(
         device=str(told.get("device")),
         size=situation.size or (config.dataset.resolution_px,) * 2,
@@ -141,7 +157,7 @@ def compared(trial: Trial, told: Mapping[str, Any], hardware: Hardware, gpu: Gpu
         steps=int(told.get("steps", 0)),
         predicted_bytes=situation.predicted_bytes - beyond,
         measured_bytes=int(told.get("peak_memory_bytes") or told.get("peak_bytes") or 0),
-        predicted_seconds_per_step=step_seconds(config, situation.structure, hardware, gpu=gpu),
+        predicted_seconds_per_step=None if seconds is None else seconds * correction,
         measured_seconds_per_step=None if ran_out else float(told.get("seconds_per_step", 0.0)),
         free_bytes=trial.free_bytes,
         fits=trial.fits,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ def train(run: Path, *, resume: bool = False, device: str | None = None, as_json
     from advisor.errors import ConfigError
     from wizard.ladder import train as launch
     from wizard.launch import Training
+    from wizard.receipts import keep_run_receipt
 
     if device not in (None, "cpu"):
         raise ConfigError("--device", device, "take cpu, or leave it out for the card that was planned")
@@ -34,7 +36,11 @@ def train(run: Path, *, resume: bool = False, device: str | None = None, as_json
     config = read_config(path)
     uuid = "" if device == "cpu" else card_here(config.machine.gpu_uuid)
     training = Training(path.parent, path, resume=resume, device=device, gpu_uuid=uuid)
-    progress = launch(training, screen(as_json=as_json))
+    began = time.time()
+    try:
+        progress = launch(training, screen(as_json=as_json))
+    finally:
+        keep_run_receipt(training, config, since=began)
     if as_json:
         print_json(training_document(progress))
     else:

@@ -12,18 +12,23 @@ from tests.trainer.runs import make_config, write_toml
 from wizard.commands import measure as command
 from wizard.commands.measure import Measured, measure, measured_text
 from wizard.questions import Question
+from wizard.receipts import Receipts
 
 
 def test_real_steps_are_made_and_shown_beside_the_predicted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("LORACLE_DATA", str(tmp_path / "data"))
     run = tmp_path / "run"
     write_toml(run / "loracle.toml", make_config(tmp_path))
 
     measure(run, device="cpu", as_json=True)
 
     found = json.loads(capsys.readouterr().out)
+    (receipt,), _ = Receipts().load()
+    assert receipt.step_seconds == found["measured_seconds_per_step"]
+    assert (receipt.kind, receipt.peak_bytes) == ("measure", found["measured_bytes"])
     assert (found["device"], found["size"], found["batch_size"]) == ("cpu", [128, 128], 2)
     assert 1 <= found["steps"] <= 5
     assert found["measured_seconds_per_step"] > 0

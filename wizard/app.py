@@ -188,6 +188,15 @@ def import_(
         command(path, out=out, images=images, model=model, name=name, yes=yes, as_json=as_json)
 
 
+@app.command(short_help="One page of a run, to look at or to send.")
+def report(run: Annotated[str, typer.Argument(metavar="RUN", help="The run folder.")], as_json: Json = False) -> None:
+    """Write RUN/report.html anew: curves, pictures, what memory did, and every setting with its reason."""
+    from wizard.commands.report import report as command
+
+    with told():
+        command(run, as_json=as_json)
+
+
 @app.command(short_help="What a checkpoint or LoRA is.")
 def identify(file: Annotated[str, typer.Argument(metavar="FILE")], as_json: Json = False) -> None:
     """Tell what a checkpoint or LoRA is, by its header alone."""

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from advisor.facts import Facts
     from advisor.plan import Plan
     from wizard.launch import Training
-    from wizard.progress import Progress
 
 NAME = "loracle-demo"
 """The run folder, where no other is named."""
@@ -41,6 +40,7 @@ def demo(out: Path | None = None, *, as_json: bool = False) -> None:
     from wizard.commands.train import training_document
     from wizard.launch import Training
     from wizard.launch import train as launch
+    from wizard.run_report import write_run_report
 
     run = (out or next_free_run(NAME, Path.cwd())).absolute()
     facts = demo_facts(run)
@@ -54,7 +54,7 @@ def demo(out: Path | None = None, *, as_json: bool = False) -> None:
     progress = launch(training, _screen(as_json=as_json))
     talk("Trained. Drawing with the base model and with the LoRA, from the same seeds ...")
     scores = _pictures(training, as_json=as_json)
-    report = _report(run, scores, progress)
+    report = write_run_report(run)
     seconds = time.monotonic() - began
     if as_json:
         print_json({**training_document(progress), **_document(scores), "seconds": round(seconds, 1), "run": str(run)})
@@ -107,24 +107,6 @@ def _pictures(training: Training, *, as_json: bool) -> dict[str, float]:
     )
     scores: dict[str, float] = json.loads((training.run / RESULT_PATH).read_text("utf-8"))
     return scores
-
-
-def _report(run: Path, scores: dict[str, float], progress: Progress) -> Path:
-    from templates.report import Score, sample_rows, write_report
-
-    measured = (
-        Score(
-            "Identity", scores["identity_before"], scores["identity_after"],
-            f"0: nothing of the character; real pictures have {scores['identity_real']:.2f}",
-        ),
-        Score(
-            "Obedience", scores["obedience_before"], scores["obedience_after"],
-            "1: backgrounds still follow the prompt, and people without the trigger stay as they were asked for",
-        ),
-    )  # fmt: skip
-    note = f"The demo: {progress.step} steps on the processor. Rows with the same seeds stand above each other."
-    rows = [row for row in sample_rows(run) if row.title]  # the sheet shows the same pictures once more
-    return write_report(run, scores=measured, rows=rows, note=note)
 
 
 def _document(scores: dict[str, float]) -> dict[str, object]:

@@ -1,0 +1,51 @@
+"""The page of a run: for any training, and with the demo's figures where they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from advisor.errors import RunError
+from advisor.planner import make_plan
+from templates.run_folder import write_run
+from tests.factories import make_facts
+from trainer.demo_assets import RESULT_PATH
+from wizard.commands.report import report
+from wizard.run_report import write_run_report
+
+SCORES = {
+    "identity_before": 0.125, "identity_after": 0.875, "identity_real": 0.96, "obedience_before": 1.0,
+    "obedience_after": 0.75,
+}  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder, facts = tmp_path / "lauf ü", make_facts()
+    write_run(folder, facts, make_plan(facts))
+    return folder
+
+
+def test_any_run_has_a_page(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report(str(run), as_json=True)
+
+    page = Path(json.loads(capsys.readouterr().out)["report"])
+    assert page == run / "report.html"
+    assert "network.rank" in page.read_text("utf-8")
+    assert "Obedience" not in page.read_text("utf-8")
+
+
+def test_the_demos_figures_are_on_its_page_again(run: Path) -> None:
+    (run / RESULT_PATH).parent.mkdir(parents=True, exist_ok=True)
+    (run / RESULT_PATH).write_text(json.dumps(SCORES), "utf-8")
+
+    page = write_run_report(run).read_text("utf-8")
+
+    assert all(figure in page for figure in ("Identity", "0.12", "0.88", "Obedience", "0.75"))
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"plan\.json"):
+        report(str(tmp_path))

@@ -1,0 +1,20 @@
+"""`loracle report`: one page of a run, which can be sent to somebody."""
+
+from __future__ import annotations
+
+from wizard.output import print_json, show
+from wizard.paths import given_path
+from wizard.run_report import write_run_report
+
+
+def report(run: str, *, as_json: bool = False) -> None:
+    """Write the page anew from what lies in the run folder.
+
+    Raises:
+        RunError: it is no run folder, or the page cannot be written.
+    """
+    path = write_run_report(given_path(run).absolute())
+    if as_json:
+        print_json({"report": str(path)})
+    else:
+        show(f"Report: {path}")

@@ -1,0 +1,43 @@
+"""The report of a run, with what was measured on its pictures where the run is a demo."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from templates.report import Score
+
+
+def write_run_report(run: Path) -> Path:
+    """Write `report.html` into the run folder; returns its path.
+
+    Raises:
+        RunError: the run has no plan.json, or the page cannot be written.
+    """
+    from templates.report import sample_rows, write_report
+    from trainer.demo_assets import RESULT_PATH
+
+    result = run / RESULT_PATH
+    if not result.is_file():
+        return write_report(run)
+    scores: dict[str, float] = json.loads(result.read_text("utf-8"))
+    rows = [row for row in sample_rows(run) if row.title]  # the sheet shows the same pictures once more
+    note = "The demo, trained on the processor. Rows with the same seeds stand above each other."
+    return write_report(run, scores=_demo_scores(scores), rows=rows, note=note)
+
+
+def _demo_scores(scores: dict[str, float]) -> tuple[Score, ...]:
+    from templates.report import Score
+
+    return (
+        Score(
+            "Identity", scores["identity_before"], scores["identity_after"],
+            f"0: nothing of the character; real pictures have {scores['identity_real']:.2f}",
+        ),
+        Score(
+            "Obedience", scores["obedience_before"], scores["obedience_after"],
+            "1: backgrounds still follow the prompt, and people without the trigger stay as they were asked for",
+        ),
+    )  # fmt: skip

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wizard.output import say
+
 if TYPE_CHECKING:
     from templates.report import Score
 
@@ -26,6 +28,17 @@ def write_run_report(run: Path) -> Path:
     rows = [row for row in sample_rows(run) if row.title]  # the sheet shows the same pictures once more
     note = "The demo, trained on the processor. Rows with the same seeds stand above each other."
     return write_report(run, scores=_demo_scores(scores), rows=rows, note=note)
+
+
+def keep_run_report(run: Path) -> None:
+    """The same after a training, whose end it never spoils; a configuration trained without a plan has none."""
+    from advisor.errors import LoraError
+
+    if (run / "plan.json").is_file():
+        try:
+            write_run_report(run)
+        except LoraError as error:
+            say(f"No report was written: {error}")
 
 
 def _demo_scores(scores: dict[str, float]) -> tuple[Score, ...]:

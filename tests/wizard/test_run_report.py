@@ -13,7 +13,7 @@ from templates.run_folder import write_run
 from tests.factories import make_facts
 from trainer.demo_assets import RESULT_PATH
 from wizard.commands.report import report
-from wizard.run_report import write_run_report
+from wizard.run_report import keep_run_report, write_run_report
 
 SCORES = {
     "identity_before": 0.125, "identity_after": 0.875, "identity_real": 0.96, "obedience_before": 1.0,
@@ -49,3 +49,11 @@ def test_the_demos_figures_are_on_its_page_again(run: Path) -> None:
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"plan\.json"):
         report(str(tmp_path))
+
+
+def test_a_page_that_cannot_be_written_spoils_no_training(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "report.html").mkdir()
+
+    keep_run_report(run)
+
+    assert "No report was written" in capsys.readouterr().err

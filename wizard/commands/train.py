@@ -29,6 +29,7 @@ def train(run: Path, *, resume: bool = False, device: str | None = None, as_json
     from wizard.ladder import train as launch
     from wizard.launch import Training
     from wizard.receipts import keep_run_receipt
+    from wizard.run_report import keep_run_report
 
     if device not in (None, "cpu"):
         raise ConfigError("--device", device, "take cpu, or leave it out for the card that was planned")
@@ -41,6 +42,7 @@ def train(run: Path, *, resume: bool = False, device: str | None = None, as_json
         progress = launch(training, screen(as_json=as_json))
     finally:
         keep_run_receipt(training, config, since=began)
+        keep_run_report(training.run)
     if as_json:
         print_json(training_document(progress))
     else:
@@ -97,6 +99,8 @@ def _finish(training: Training, config: TrainingConfig, progress: Progress) -> N
     for rung in progress.ladder:
         show(f"{rung.get('cause') or 'Memory ran out on the way.'} It went on with {rung.get('message')}.")
     show(usage(lora.name, config.run.trigger or config.saving.name))
+    if (report := training.run / "report.html").is_file():
+        show(f"Report: {report}")
     if is_terminal():
         _offer_copy(lora, Path(config.model.path))
 

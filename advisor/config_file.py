@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 from advisor.config import TrainingConfig, parse_config
 from advisor.errors import ConfigErrors, RunError
+from advisor.toml_file import read_toml
 
 CONFIG_NAME = "loracle.toml"
 """The configuration's file name in a run folder."""
@@ -37,18 +37,7 @@ def read_config(run: Path) -> TrainingConfig:
         ConfigErrors: settings are wrong; all are told, with the file's name.
     """
     path = config_file(run)
-    try:
-        if path.stat().st_size > MOST_CONFIG_BYTES:
-            raise RunError(f"{path} is larger than any configuration: is it the right file?")
-        tree = tomllib.loads(path.read_bytes().decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise RunError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8 in your editor") from None
-    except tomllib.TOMLDecodeError as error:
-        raise RunError(f"{path} is not valid TOML: {error}") from None
-    except RecursionError:
-        raise RunError(f"{path} is nested too deeply to be a configuration") from None
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}") from None
+    tree = read_toml(path, kind="configuration", most_bytes=MOST_CONFIG_BYTES)
     try:
         return parse_config(tree)
     except ConfigErrors as errors:

@@ -9,14 +9,14 @@ url = "https://example.org/why"
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from advisor.config import setting_field
-from advisor.errors import ConfigError, ConfigErrors, RunError
+from advisor.errors import ConfigError, ConfigErrors
+from advisor.toml_file import read_toml
 
 MOST_PRESET_BYTES = 1024 * 1024
 """No honest preset is larger."""
@@ -53,18 +53,7 @@ def read_preset(path: Path) -> PresetFile:
         RunError: it cannot be read, or is no TOML.
         ConfigErrors: it names unknown settings, or gives no reason; all are told.
     """
-    try:
-        if path.stat().st_size > MOST_PRESET_BYTES:
-            raise RunError(f"{path} is larger than any preset: is it the right file?")
-        tree = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise RunError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8 in your editor") from None
-    except tomllib.TOMLDecodeError as error:
-        raise RunError(f"{path} is not valid TOML: {error}") from None
-    except RecursionError:
-        raise RunError(f"{path} is nested too deeply to be a preset") from None
-    except OSError as error:
-        raise RunError(f"the preset {path} cannot be read: {error.strerror}: check the path") from None
+    tree = read_toml(path, kind="preset", most_bytes=MOST_PRESET_BYTES)
     return parse_preset(tree, where=str(path))
 
 

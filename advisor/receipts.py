@@ -25,7 +25,7 @@ NEWEST = 15
 ONE_RUN_UNCERTAINTY, SEVERAL_RUNS_UNCERTAINTY = 1.5, 1.25
 """Factors either way on a time that one run was measured for, and three or more."""
 STEPS_TO_BELIEVE = 3
-"""Fewer steps are warming up."""
+"""So many a training must have timed; `loracle measure` warms up before it times, so that one is enough."""
 
 Kind = Literal["train", "measure"]
 
@@ -114,7 +114,9 @@ def _times(receipts: Sequence[Receipt]) -> list[float]:
     found = [
         one.step_seconds / one.predicted_step_seconds
         for one in receipts
-        if one.predicted_step_seconds and one.step_seconds > 0 and one.steps >= STEPS_TO_BELIEVE
+        if one.predicted_step_seconds
+        and one.step_seconds > 0
+        and one.steps >= (1 if one.kind == "measure" else STEPS_TO_BELIEVE)
     ]
     return found[:NEWEST]
 

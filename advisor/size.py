@@ -24,7 +24,14 @@ ADAPTER_STATE_COPIES = 3
 """What resuming needs of each adapter weight: itself and Adam's two moments; a moving average is one more."""
 
 STATES_KEPT = 2
-"""The newest state and the one before it, should the newest be damaged."""
+"""The newest state and the one before it, should the newest be damaged; while a third is written all are there."""
+
+FILE_BYTES = 4096 + 512
+"""A cached tensor's header, and the rest of the disk's last block."""
+STEP_LOG_BYTES = 900
+"""Events and TensorBoard's figures of one step; a run of 12 steps wrote 590 for each."""
+PNG_BYTES_PER_PIXEL = 3
+"""At most."""
 
 
 def lora_bytes(config: TrainingConfig, structure: Structure) -> int:
@@ -82,24 +89,43 @@ def targets(config: TrainingConfig, structure: Structure) -> tuple[LoraTarget, .
     return tuple(plan.target for plan in adapters_of(config, structure))
 
 
-def disk_bytes(config: TrainingConfig, structure: Structure, num_images: int) -> int:
-    """Bytes that a run writes: every LoRA kept, what resuming needs, and the caches."""
-    saves = config.schedule.epochs // config.saving.every_epochs if config.saving.every_epochs else 0
-    kept = min(saves, config.saving.keep_last) if config.saving.keep_last else saves
+def disk_bytes(config: TrainingConfig, structure: Structure, num_images: int, *, steps: int = 0) -> int:
+    """Bytes that a run writes: every LoRA kept, what resuming needs, caches, samples and logs.
+
+    Args:
+        steps: optimizer steps of the run.
+    """
+    saving = config.saving
+    saves = config.schedule.epochs // saving.every_epochs if saving.every_epochs else 0
+    saves += steps // saving.every_steps if saving.every_steps else 0
+    kept = min(saves, saving.keep_last + 1) if saving.keep_last else saves
     loras = max(1, kept) * (lora_bytes(config, structure) + copy_bytes(config, structure))
     copies = ADAPTER_STATE_COPIES + (1 if config.loss.ema else 0)
-    state = STATES_KEPT * copies * 4 * adapter_parameters(config, structure)
-    return loras + state + num_images * _cache_bytes_of_one(config, structure)
+    state = (STATES_KEPT + 1) * copies * 4 * adapter_parameters(config, structure)
+    logs = steps * STEP_LOG_BYTES + _sample_bytes(config)
+    return loras + state + logs + num_images * _cache_bytes_of_one(config, structure)
 
 
 def _cache_bytes_of_one(config: TrainingConfig, structure: Structure) -> int:
-    total = 0
-    if config.memory.cache_latents:
-        side = config.dataset.resolution_px / structure.vae.factor
-        total += int(side * side * structure.vae.latent_channels * 4)
+    """Latents, with each picture's mirror image where it is flipped, text states and masks."""
+    total, flips = 0, 2 if config.dataset.flip else 1
+    side = config.dataset.resolution_px / structure.vae.factor
+    if config.memory.cache_latents and not config.dataset.random_crop:
+        total += flips * (int(side * side * structure.vae.latent_channels * 4) + FILE_BYTES)
+    if config.dataset.masks:
+        total += flips * (int(side * side * 4) + FILE_BYTES)
     if config.memory.cache_text:
-        total += sum(text.width * text.max_positions * 4 for text in structure.text)
+        chunks = config.dataset.max_tokens // 75
+        total += chunks * sum(text.width * text.max_positions * 4 for text in structure.text) + FILE_BYTES
     return total
+
+
+def _sample_bytes(config: TrainingConfig) -> int:
+    sampling = config.sampling
+    if not sampling.prompts or not sampling.every_epochs:
+        return 0
+    number = len(sampling.prompts) * (config.schedule.epochs // sampling.every_epochs)
+    return number * config.dataset.resolution_px**2 * PNG_BYTES_PER_PIXEL
 
 
 def adapters_of(config: TrainingConfig, structure: Structure) -> tuple[AdapterPlan, ...]:

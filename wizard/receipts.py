@@ -129,6 +129,7 @@ def receipt_of(training: Training, told: Mapping[str, Any], kind: Kind, hardware
     from advisor.timing import step_seconds
     from wizard.ladder import situation_of
 
+    torch = installed_packages(("torch",)).get("torch")
     size = told.get("size")
     situation = situation_of(training, {**told, "largest": size, "phase": "step"})
     config, structure = situation.config, situation.structure
@@ -153,7 +154,7 @@ def receipt_of(training: Training, told: Mapping[str, Any], kind: Kind, hardware
         steps=int(told.get("steps") or 0),
         caching_seconds=float(told.get("caching_seconds") or 0.0),
         driver=hardware.driver or "",
-        torch=str(installed_packages(("torch",)).get("torch", "")),
+        torch=torch.version if torch else "",
         unix_seconds=time.time(),
         settings={
             "batch_size": config.schedule.batch_size,

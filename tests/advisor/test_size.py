@@ -9,6 +9,8 @@ from advisor.families.sd1 import STANDARD
 from advisor.families.sdxl import STANDARD as SDXL_STANDARD
 from advisor.size import (
     BYTES_OF,
+    FILE_BYTES,
+    STEP_LOG_BYTES,
     adapter_parameters,
     copy_bytes,
     disk_bytes,
@@ -83,15 +85,26 @@ def test_a_lokr_is_a_small_and_a_large_factor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "files"), [({}, 10), ({"saving.keep_last": 3}, 3), ({"saving.every_epochs": 0}, 1)]
+    ("settings", "files"), [({}, 10), ({"saving.keep_last": 3}, 4), ({"saving.every_epochs": 0}, 1)]
 )
 def test_the_disk_holds_every_kept_lora(settings: dict[str, Any], files: int) -> None:
     config = make_plan_config(settings=settings)
     one = lora_bytes(config, STANDARD)
 
-    state = 2 * 3 * 4 * adapter_parameters(config, STANDARD)
+    state = 3 * 3 * 4 * adapter_parameters(config, STANDARD)
     assert disk_bytes(config, STANDARD, 0) == files * one + state
-    assert disk_bytes(config, STANDARD, 30) == files * one + state + 30 * 64 * 64 * 4 * 4
+    assert disk_bytes(config, STANDARD, 30) == files * one + state + 30 * (64 * 64 * 4 * 4 + FILE_BYTES)
+
+
+def test_the_disk_holds_mirror_images_samples_and_logs() -> None:
+    plain = make_plan_config()
+    flipped = make_plan_config(settings={"dataset.flip": True})
+    drawn = make_plan_config(settings={"sampling.prompts": ["mira"], "sampling.every_epochs": 1})
+
+    before = disk_bytes(plain, STANDARD, 30)
+    assert disk_bytes(flipped, STANDARD, 30) - before == 30 * (64 * 64 * 4 * 4 + FILE_BYTES)
+    assert disk_bytes(drawn, STANDARD, 30) - before == 10 * 512 * 512 * 3
+    assert disk_bytes(plain, STANDARD, 30, steps=1000) - before == 1000 * STEP_LOG_BYTES
 
 
 def test_copies_in_diffusers_names_count_on_the_disk() -> None:

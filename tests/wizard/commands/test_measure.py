@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def test_real_steps_are_made_and_shown_beside_the_predicted(
     found = json.loads(capsys.readouterr().out)
     (receipt,), _ = Receipts().load()
     assert receipt.step_seconds == found["measured_seconds_per_step"]
+    assert receipt.torch == version("torch")
     assert (receipt.kind, receipt.peak_bytes) == ("measure", found["measured_bytes"])
     assert (found["device"], found["size"], found["batch_size"]) == ("cpu", [128, 128], 2)
     assert 1 <= found["steps"] <= 5

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 
 from advisor.receipts import Receipt
-from wizard.receipts import MOST_RECEIPTS, Receipts, session_facts
+from tests.trainer.runs import make_config, train, write_toml
+from wizard.launch import Training
+from wizard.receipts import MOST_RECEIPTS, Receipts, keep_receipt, keep_run_receipt, session_facts
 
 RECEIPT = Receipt(
     machine="a card", kind="train", family="sd1", checkpointing=False, predicted_bytes=1000, peak_bytes=1100,
@@ -83,3 +86,35 @@ def test_an_interrupted_run_tells_its_time_and_no_peak() -> None:
     told = session_facts([{"event": "started"}, *[{"event": "step", "seconds": 2.0}] * 5, {"event": "failed"}])
 
     assert (told["seconds_per_step"], told["peak_memory_bytes"]) == (2.0, 0)
+
+
+def test_a_training_leaves_one_of_its_own_start_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LORACLE_DATA", str(tmp_path / "data"))
+    run, config = tmp_path / "run", make_config(tmp_path)
+    write_toml(run / "loracle.toml", config)
+    train(run, config)
+    training = Training(run, run / "loracle.toml", device="cpu")
+
+    keep_run_receipt(training, config, since=time.time() + 60)
+    assert Receipts().load()[0] == ()
+
+    keep_run_receipt(training, config, since=0.0)
+    (receipt,), _ = Receipts().load()
+    assert (receipt.kind, receipt.family) == ("train", "sd1")
+    assert receipt.steps >= 3
+    assert receipt.step_seconds > 0
+    assert receipt.peak_bytes > receipt.predicted_bytes / 3
+
+
+def test_a_folder_that_cannot_be_written_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").write_text("a file is in the way")
+    monkeypatch.setenv("LORACLE_DATA", str(tmp_path / "data"))
+    run, config = tmp_path / "run", make_config(tmp_path)
+    write_toml(run / "loracle.toml", config)
+
+    training = Training(run, run / "loracle.toml", device="cpu")
+    keep_receipt(training, {"seconds_per_step": 1.0, "steps": 5, "device": "cpu"}, "train")
+
+    assert "not remembered" in capsys.readouterr().err

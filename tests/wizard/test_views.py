@@ -6,8 +6,8 @@ from rich.console import Console
 
 from advisor.config import setting_paths
 from advisor.planner import make_plan
-from tests.factories import make_facts
-from wizard.views import ESSENTIAL, plan_view
+from tests.factories import make_facts, make_gpu, make_hardware
+from wizard.views import ESSENTIAL, estimate_rows, plan_view
 
 
 def rendered(width: int = 80, *, everything: bool = False, **fields: object) -> str:
@@ -57,3 +57,21 @@ def test_what_it_takes_is_told() -> None:
 
 def test_markup_in_names_is_shown_as_it_is() -> None:
     assert "[red]mira[/red]" in rendered(trigger="[red]mira[/red]")
+
+
+def test_epochs_exposures_range_finish_and_energy_are_told() -> None:
+    gpu = make_gpu(8, power_limit_watts=220.0)
+    facts = make_facts(hardware=make_hardware(gpus=(gpu,)))
+    rows = dict(estimate_rows(make_plan(facts).estimate, facts))
+
+    assert "in 10 epochs, each picture about" in rows["steps"]
+    assert "begun now, done at" in rows["time"]
+    assert "Wh at most" in rows["energy"]
+    assert "of the machine's" in rows["RAM"]
+
+
+def test_on_a_processor_no_energy_is_told() -> None:
+    facts = make_facts(hardware=make_hardware(None))
+    rows = dict(estimate_rows(make_plan(facts).estimate, facts))
+
+    assert not {"energy", "RAM"} & set(rows)

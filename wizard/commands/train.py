@@ -26,9 +26,11 @@ def train(run: Path, *, resume: bool = False, device: str | None = None, as_json
     """
     from advisor.config_file import config_file, read_config
     from advisor.errors import ConfigError
+    from wizard.ladder import read_plan
     from wizard.ladder import train as launch
     from wizard.launch import Training
     from wizard.receipts import keep_run_receipt
+    from wizard.room import short_of_room
     from wizard.run_report import keep_run_report
 
     if device not in (None, "cpu"):
@@ -37,6 +39,8 @@ def train(run: Path, *, resume: bool = False, device: str | None = None, as_json
     config = read_config(path)
     uuid = "" if device == "cpu" else card_here(config.machine.gpu_uuid)
     training = Training(path.parent, path, resume=resume, device=device, gpu_uuid=uuid)
+    if (short := short_of_room(training.run, read_plan(training.run))) is not None:
+        say(short)
     began = time.time()
     try:
         progress = launch(training, screen(as_json=as_json))

@@ -6,7 +6,7 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from advisor.config import TrainingConfig
     from advisor.hardware import Hardware
+    from advisor.memory import Phase
     from advisor.receipts import Kind, Receipt
     from wizard.launch import Training
 
@@ -136,10 +137,12 @@ def receipt_of(training: Training, told: Mapping[str, Any], kind: Kind, hardware
     on_processor = told.get("device") == "cpu"
     card = next((gpu for gpu in hardware.gpus if gpu.uuid and gpu.uuid == training.gpu_uuid), hardware.main_gpu)
     gpu = None if on_processor else card
-    predicted = situation.predicted_bytes - situation.overhead_bytes
+    phases = (phase_bytes(phase, config, structure, size=situation.size) for phase in _beside_steps(config, kind))
+    predicted = max(situation.predicted_bytes, *phases)
     if on_processor:
-        phases = (phase_bytes(phase, config, structure, size=situation.size) for phase in ("loading", "caching"))
-        predicted = max(situation.predicted_bytes, *phases)
+        predicted = max(predicted, phase_bytes("loading", config, structure, size=situation.size))
+    else:
+        predicted -= situation.overhead_bytes
     return Receipt(
         machine=machine_key(hardware, gpu),
         kind=kind,
@@ -168,6 +171,14 @@ def receipt_of(training: Training, told: Mapping[str, Any], kind: Kind, hardware
             "batch_parts": situation.batch_parts,
         },
     )
+
+
+def _beside_steps(config: TrainingConfig, kind: Kind) -> Iterator[Phase]:
+    """What else of a run can be its peak: where steps take little, drawing and encoding take more."""
+    yield "caching"
+    every = config.sampling.every_epochs
+    if kind == "train" and config.sampling.prompts and 0 < every <= config.schedule.epochs:
+        yield "sampling"
 
 
 def session_facts(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from advisor.receipts import Receipt
+from advisor.probe import probe_hardware
+from advisor.receipts import Kind, Receipt
 from tests.trainer.runs import make_config, train, write_toml
 from wizard.launch import Training
-from wizard.receipts import MOST_RECEIPTS, Receipts, keep_receipt, keep_run_receipt, session_facts
+from wizard.receipts import MOST_RECEIPTS, Receipts, keep_receipt, keep_run_receipt, receipt_of, session_facts
 
 RECEIPT = Receipt(
     machine="a card", kind="train", family="sd1", checkpointing=False, predicted_bytes=1000, peak_bytes=1100,
@@ -104,6 +105,27 @@ def test_a_training_leaves_one_of_its_own_start_only(tmp_path: Path, monkeypatch
     assert receipt.steps >= 3
     assert receipt.step_seconds > 0
     assert receipt.peak_bytes > receipt.predicted_bytes / 3
+
+
+@pytest.mark.parametrize("device", ["card", "cpu"])
+def test_a_peak_that_samples_made_is_compared_with_drawing_them(tmp_path: Path, device: str) -> None:
+    def predicted(name: str, kind: Kind, prompts: tuple[str, ...] = (), every: int = 1) -> int:
+        run = tmp_path / name
+        preset = "cpu" if device == "cpu" else "low"
+        config = make_config(
+            tmp_path, memory__preset=preset, memory__gradient_checkpointing=True, schedule__batch_size=1,
+            sampling__prompts=prompts, sampling__every_epochs=every,
+        )  # fmt: skip
+        write_toml(run / "loracle.toml", config)
+        training = Training(run, run / "loracle.toml")
+        return receipt_of(
+            training, {"peak_memory_bytes": 1, "device": device}, kind, probe_hardware(run)
+        ).predicted_bytes
+
+    none = predicted("none", "train")
+    assert predicted("drawn", "train", ("a",)) > none
+    assert predicted("measured", "measure", ("a",)) == none
+    assert predicted("never-reached", "train", ("a",), 3) == none
 
 
 def test_a_folder_that_cannot_be_written_stops_nothing(

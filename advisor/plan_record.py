@@ -10,6 +10,9 @@ from advisor.ladder_file import Taken
 LOCKED_ORIGINS = ("answer", "preset")
 """A setting with such an origin is the user's own."""
 
+PLACES = ("model.path", "model.vae_path", "dataset.images", "dataset.regularization_images", "network.start_from")
+"""Settings that may be written in another way in a run folder, which is nobody's choice."""
+
 
 def chosen_paths(document: Mapping[str, Any] | None, now: Mapping[str, Any]) -> frozenset[str]:
     """Settings that the user chose: in the plan, or later by changing `loracle.toml`.
@@ -27,7 +30,8 @@ def chosen_paths(document: Mapping[str, Any] | None, now: Mapping[str, Any]) -> 
         path, value = decision.get("path"), decision.get("value")
         if not isinstance(path, str) or path not in now:
             continue
-        by_hand = _differs(now[path], value) and _differs(now[path], decision.get("planned", value))
+        planned = decision.get("planned", value)
+        by_hand = path not in PLACES and _differs(now[path], value) and _differs(now[path], planned)
         if decision.get("planned_origin", decision.get("origin")) in LOCKED_ORIGINS or by_hand:
             found.add(path)
     return frozenset(found)
@@ -62,5 +66,10 @@ def record_with_rung(document: Mapping[str, Any], taken: Taken, *, why: str = "m
 
 
 def _differs(now: Any, planned: Any) -> bool:
-    """Numbers and texts only: paths are written in another way in a run folder, and lists are not locked."""
-    return isinstance(now, bool | int | float) and isinstance(planned, bool | int | float) and now != planned
+    """Numbers, texts and lists of them."""
+    plain = list(now) if isinstance(now, tuple) else now
+    if isinstance(plain, list) and isinstance(planned, list):
+        return all(isinstance(one, bool | int | float | str) for one in plain) and plain != planned
+    if isinstance(plain, str) or isinstance(planned, str):
+        return isinstance(plain, str) and isinstance(planned, str) and plain != planned
+    return isinstance(plain, bool | int | float) and isinstance(planned, bool | int | float) and plain != planned

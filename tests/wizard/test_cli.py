@@ -399,6 +399,29 @@ def test_a_planned_run_answers_what_no_option_does(loracle: Loracle, inputs: dic
     assert {row["path"] for row in document["changes"]["settings"]} == {"network.rank", "network.alpha"}
 
 
+def made_by_answers(document: str) -> list[dict[str, Any]]:
+    return [row for row in json.loads(document)["decisions"] if row["origin"] == "answer"]
+
+
+def test_what_was_edited_in_a_run_by_hand_stays_in_the_next_plan(loracle: Loracle, inputs: dict[str, Path]) -> None:
+    loracle(*plan(inputs, "--vram", "8GiB", "--out", "run"))
+    _, untouched, _ = loracle("plan", "run", "--vram", "8GiB", "--json")
+    file = Path("run", "loracle.toml")
+    text, edits = file.read_text("utf-8"), 0
+    for line in text.splitlines():
+        for setting, value in (("prompts", '["tok on a roof"]'), ("negative", '"blurry"')):
+            if line.startswith(f"{setting} = "):
+                text, edits = text.replace(line, f"{setting} = {value}"), edits + 1
+    file.write_text(text, "utf-8")
+    code, out, _ = loracle("plan", "run", "--vram", "8GiB", "--json")
+
+    sampling = json.loads(out)["config"]["sampling"]
+    assert (code, edits) == (0, 2)
+    assert (sampling["prompts"], sampling["negative"]) == (["tok on a roof"], "blurry")
+    new = {row["path"] for row in made_by_answers(out)} - {row["path"] for row in made_by_answers(untouched)}
+    assert new == {"sampling.prompts", "sampling.negative"}
+
+
 def test_a_run_that_is_none_is_told(loracle: Loracle) -> None:
     code, _, err = loracle("plan", "nowhere")
 

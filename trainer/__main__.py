@@ -9,7 +9,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from advisor.config import TrainingConfig
@@ -56,7 +56,8 @@ def _train(run: Path, given: argparse.Namespace, events: Events) -> int:
         return _tell(error)
     except (Interrupted, KeyboardInterrupt) as error:
         saved = "the work is saved" if isinstance(error, Interrupted) else "nothing more was saved"
-        events.send("failed", code="interrupted", message=f"Training was interrupted; {saved}")
+        with suppress(LoraError, KeyboardInterrupt):  # on a full disk nothing can be told, and nothing is waited for
+            events.send("failed", code="interrupted", message=f"Training was interrupted; {saved}")
         return INTERRUPTED
     except Exception as error:
         traceback.print_exc()

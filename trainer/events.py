@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
+from os import SEEK_END
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -39,6 +40,7 @@ class Events:
         self._wait: Callable[[], None] | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._rest_of_line = b"\n" if _is_cut_short(path) else b""
             self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise RunError(
@@ -64,7 +66,9 @@ class Events:
             RunError: the disk is full or gone.
         """
         entry = {"t": round(time.time(), 3), "event": event, **{name: _plain(value) for name, value in fields.items()}}
-        self._write((json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "surrogatepass"))
+        line = (json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "surrogatepass")
+        ending, self._rest_of_line = self._rest_of_line, b""
+        self._write(ending + line)
         for listener in tuple(self._listeners):
             try:
                 listener(entry)
@@ -104,6 +108,15 @@ class Events:
     def warning(self, code: str, message: str) -> None:
         """Something the user should hear that does not stop the training."""
         self.send("warning", code=code, message=message)
+
+
+def _is_cut_short(path: Path) -> bool:
+    """Whether a crash or a full disk left half a line at the end, which would swallow the next event."""
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, SEEK_END)
+        return file.read(1) != b"\n"
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import errno
 import json
 import os
@@ -16,15 +17,18 @@ from typing import Any
 import pytest
 import torch
 
+from advisor.config import TrainingConfig
 from advisor.errors import RunError
 from advisor.files import write_atomically
 from advisor.units import MIB
 from tests.trainer.runs import events_of, make_config, train, write_toml
-from trainer import disk_room
+from trainer import __main__ as trainer_command
+from trainer import disk_room, training
 from trainer.cache import TensorCache
 from trainer.disk_room import MARGIN_BYTES, DiskRoom, is_full, waiting_for
 from trainer.events import Events
 from trainer.interrupts import Interrupt
+from trainer.training import Options
 from wizard.launch import event_note
 
 REPOSITORY = Path(__file__).parents[2]
@@ -102,25 +106,26 @@ def test_ctrl_c_ends_the_waiting(tmp_path: Path, events: Events) -> None:
         room.write(tmp_path / "a", 1, lambda: pytest.fail("it was written"))
 
 
+class Full:
+    """A disk with room for a few bytes at a time."""
+
+    name = "events"
+
+    def __init__(self) -> None:
+        self.content, self.room = b"", 5
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def write(self, line: bytes) -> int:
+        if not self.room:
+            raise OSError(errno.ENOSPC, "full")
+        part, self.room = line[: self.room], 0
+        self.content += part
+        return len(part)
+
+
 def test_an_event_that_fits_only_in_part_is_finished_later(events: Events) -> None:
-    class Full:
-        """A disk with room for a few bytes at a time."""
-
-        name = "events"
-
-        def __init__(self) -> None:
-            self.content, self.room = b"", 5
-
-        def close(self) -> None:
-            """Nothing to close."""
-
-        def write(self, line: bytes) -> int:
-            if not self.room:
-                raise OSError(errno.ENOSPC, "full")
-            part, self.room = line[: self.room], 0
-            self.content += part
-            return len(part)
-
     disk = Full()
     events._file.close()
     events._file = disk  # type: ignore[assignment]
@@ -129,6 +134,23 @@ def test_an_event_that_fits_only_in_part_is_finished_later(events: Events) -> No
     events.send("started")
 
     assert json.loads(disk.content)["event"] == "started"
+
+
+def test_ctrl_c_ends_a_training_where_not_even_an_event_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: Events
+) -> None:
+    def waits(run: Path, config: TrainingConfig, options: Options, events: Events, interrupt: Interrupt) -> None:
+        DiskRoom(events, interrupt)
+        interrupt.ask()
+        events.send("paused", folder=run)
+
+    monkeypatch.setattr(training, "execute", waits)
+    write_toml(tmp_path / "loracle.toml", make_config(tmp_path))
+    events._file.close()
+    events._file = Full()  # type: ignore[assignment]
+
+    given = argparse.Namespace(run=tmp_path, device="cpu", resume=False, threads=None, bear_spill=False)
+    assert trainer_command._train(tmp_path, given, events) == 130
 
 
 def test_caches_loras_and_states_of_a_training_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from advisor.errors import RunError
+from advisor.events import read_events
 from tests.trainer.runs import events_of
 from trainer.events import Events
 
@@ -45,6 +46,19 @@ def test_the_end_of_a_phase_is_told_however_quick_it_was(tmp_path: Path) -> None
     assert told[0] == 1
     assert told[-1] == 50
     assert len(told) < 50
+
+
+def test_half_a_line_that_a_crash_left_does_not_swallow_the_next_event(tmp_path: Path) -> None:
+    with Events(tmp_path) as events:
+        events.send("started")
+    path = tmp_path / "log" / "events.jsonl"
+    path.write_bytes(path.read_bytes() + b'{"t": 2, "event": "st')
+
+    with Events(tmp_path) as events:
+        events.send("started", resumed_from=1)
+        events.send("epoch", epoch=1)
+
+    assert [event["event"] for event in read_events(tmp_path)] == ["started", "started", "epoch"]
 
 
 def test_a_listener_that_fails_is_left_out_and_the_training_goes_on(tmp_path: Path) -> None:

@@ -33,6 +33,9 @@ PLACES = ("model.path", "model.vae_path", "dataset.images", "dataset.regularizat
 """Settings of which only the last name is sent: folders tell whose machine it is."""
 KEPT_HERE = ("machine.gpu_uuid",)
 """Settings that are not sent."""
+SURROUNDINGS = {"WANDB_SILENT": "true", "WANDB__DISABLE_META": "true", "WANDB_PROGRAM": "loracle"}
+"""wandb itself would send the command line with the run's folder, and the paths of Python and of this program. These
+are no settings of `wandb.init`, because a version that does not know one of them refuses the whole there."""
 
 NO_FILE_NAME = re.compile(r'[<>:"\\|?*\x00-\x1f]')
 """wandb makes file names of pictures' names, and Windows takes none of these."""
@@ -87,7 +90,8 @@ class WeightsAndBiases:
             errors.append(error)
 
     def _start(self, *, resumed: bool) -> None:
-        os.environ.setdefault("WANDB_SILENT", "true")
+        for name, value in SURROUNDINGS.items():
+            os.environ.setdefault(name, value)
         try:
             self._wandb = import_module("wandb")
             number = _run_id(self._run, resumed=resumed)

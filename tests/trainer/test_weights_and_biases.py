@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.pictures import draw_picture
 from tests.trainer.runs import events_of, make_config, train, write_toml
 from trainer.__main__ import main
 from trainer.events import Events
-from trainer.weights_and_biases import WeightsAndBiases, sent_settings
+from trainer.weights_and_biases import SURROUNDINGS, WeightsAndBiases, sent_settings
 
 STARTED = {"event": "started", "config_hash": "0", "resumed_from": None}
 RESUMED = {**STARTED, "resumed_from": 3}
@@ -111,6 +112,19 @@ def test_project_and_name_are_the_configured_ones_and_nobody_is_asked(
     assert (begun["project"], begun["name"], begun["resume"], begun["is_terminal"]) == ("mira", "tok", "allow", False)
     assert begun["settings"]["console"] == "off"
     assert Path(begun["dir"]) == tmp_path / "log"
+
+
+def test_wandb_is_told_to_gather_no_command_line_and_no_paths(
+    wandb: Wandb, material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in SURROUNDINGS:
+        monkeypatch.delenv(name, raising=False)
+    seen = dict[str, str]()
+    wandb.refuse = lambda given: seen.update(os.environ)
+
+    board(tmp_path, material, [])(STARTED)
+
+    assert (seen["WANDB__DISABLE_META"], seen["WANDB_PROGRAM"]) == ("true", "loracle")
 
 
 def test_no_folder_of_this_machine_is_sent(material: Path) -> None:

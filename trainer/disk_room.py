@@ -119,7 +119,8 @@ def free_bytes(folder: Path) -> int | None:
     """Bytes free where a folder is or will be; None where that cannot be told."""
     for place in (folder, *folder.parents):
         try:
-            return shutil.disk_usage(place).free
+            usage = shutil.disk_usage(place)
+            return usage.free if usage.total else None  # some network folders tell 0 of everything
         except FileNotFoundError:
             continue
         except OSError:

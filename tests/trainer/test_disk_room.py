@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -88,6 +89,14 @@ def test_a_disk_full_only_while_it_is_written_is_waited_for_too(
 
     assert len(tries) == 3
     assert told(tmp_path) == ["paused", "warning", "resumed"]
+
+
+def test_a_disk_that_does_not_tell_its_size_is_not_taken_for_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=0, used=0, free=0))
+
+    assert disk_room.free_bytes(tmp_path) is None
 
 
 def test_another_error_is_not_waited_for(tmp_path: Path, make_room: MakeRoom) -> None:

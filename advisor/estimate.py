@@ -19,7 +19,8 @@ def estimate(facts: Facts, config: TrainingConfig) -> Estimate:
     """Memory, steps, time, energy and disk of a run, by formulas that say how sure they are."""
     structure, gpu, number = structure_of(facts), facts.gpu, facts.dataset.num_images
     size, steps = largest_bucket(facts, config), total_steps(facts, config)
-    seen = corrections(facts.receipts, machine_key(facts.hardware, gpu), config)
+    predicted = timing.step_seconds(config, structure, facts.hardware, gpu)
+    seen = corrections(facts.receipts, machine_key(facts.hardware, gpu), config, step_seconds=predicted)
     parts = memory.corrected_parts(memory.vram_parts(config, structure, size=size), seen.memory)
     times = timing.run_times(
         config, structure, facts.hardware, gpu=gpu, steps=steps, num_images=number, correction=seen.time,

@@ -162,7 +162,7 @@ def _lora(path: Path, header: Header) -> Identity:
     found = find_lora(header.tensors, header.metadata, read_scalar)
     lineage = guess_lineage(found.family, header.metadata, None)
     base = header.metadata.get("ss_sd_model_name")
-    trained_on = f", which it was trained on ({base})" if base else ""
+    trained_on = f" that it was trained on ({base})" if base else ""
     return Identity(
         path=str(path),
         kind="lora",

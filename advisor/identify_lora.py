@@ -185,6 +185,7 @@ def _peft_alpha(metadata: Mapping[str, str]) -> str:
 
 
 _TRAINERS = (
+    ("ss_training_comment", "trained with Loracle", "Loracle"),
     ("ot_revision", "", "OneTrainer"),
     ("software", "ai-toolkit", "ai-toolkit"),
     ("ss_network_module", "lycoris", "sd-scripts with LyCORIS"),

@@ -24,6 +24,9 @@ NEWEST = 15
 """Older ones are of other drivers and other libraries."""
 ONE_RUN_UNCERTAINTY, SEVERAL_RUNS_UNCERTAINTY = 1.5, 1.25
 """Factors either way on a time that one run was measured for, and three or more."""
+MOST_TIMES_AS_LONG = 50.0
+"""A step that is so many times shorter, or longer, spends its time otherwise (on calls instead of operations): it says
+nothing of this one. From SD1.x with one picture to SDXL at 1024 px with four there lie about so many."""
 STEPS_TO_BELIEVE = 3
 """So many a training must have timed; `loracle measure` warms up before it times, so that one is enough."""
 
@@ -87,17 +90,21 @@ class Corrections:
         return tuple(found)
 
 
-def corrections(receipts: Iterable[Receipt], machine: str, config: TrainingConfig) -> Corrections:
+def corrections(
+    receipts: Iterable[Receipt], machine: str, config: TrainingConfig, *, step_seconds: float | None = None
+) -> Corrections:
     """What the runs on that machine say of such a training; the median, so that one odd run among three is nothing.
 
     Args:
         machine: `machine_key` of where it will run; receipts of others say nothing.
+        step_seconds: what is predicted for a step, uncorrected; the time of far shorter or longer ones says nothing.
+            None: not known, and all count.
     """
     own = sorted((one for one in receipts if one.machine == machine), key=lambda one: -one.unix_seconds)
     alike = [one for one in own if one.family == config.model.family]
     same = [one for one in alike if one.checkpointing == config.memory.gradient_checkpointing]
     memory = [one.peak_bytes / one.predicted_bytes for one in alike if one.peak_bytes and one.predicted_bytes]
-    times = _times(same) or _times(alike) or _times(own)
+    times = _times(same, step_seconds) or _times(alike, step_seconds) or _times(own, step_seconds)
     factor, runs = _memory_factor(memory[:NEWEST])
     return Corrections(factor, _time_factor(times), runs, len(times))
 
@@ -110,15 +117,20 @@ def machine_key(hardware: Hardware, gpu: Gpu | None) -> str:
     return f"{gpu.name}, {gpu.total_bytes / GIB:.1f} GiB, {capability or gpu.vendor}"
 
 
-def _times(receipts: Sequence[Receipt]) -> list[float]:
+def _times(receipts: Sequence[Receipt], step_seconds: float | None) -> list[float]:
     found = [
         one.step_seconds / one.predicted_step_seconds
         for one in receipts
         if one.predicted_step_seconds
         and one.step_seconds > 0
         and one.steps >= (1 if one.kind == "measure" else STEPS_TO_BELIEVE)
+        and _is_comparable(one.predicted_step_seconds, step_seconds)
     ]
     return found[:NEWEST]
+
+
+def _is_comparable(one: float, other: float | None) -> bool:
+    return other is None or 1 / MOST_TIMES_AS_LONG <= one / other <= MOST_TIMES_AS_LONG
 
 
 def _memory_factor(ratios: Sequence[float]) -> tuple[float, int]:

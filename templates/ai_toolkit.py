@@ -10,6 +10,7 @@ from advisor.config import TrainingConfig, setting, setting_field, setting_paths
 from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.files import write_atomically
 from advisor.shell_words import quoted
+from advisor.units import rate
 from templates.ai_toolkit_settings import (
     KINDS,
     LOSSES,
@@ -182,8 +183,8 @@ def _notes(config: TrainingConfig) -> Iterator[str]:
     rates = {optimizer.unet_learning_rate, optimizer.text_encoder_learning_rate} - {0.0}
     if len(rates) > 1:
         yield (
-            f"optimizer.text_encoder_learning_rate ({optimizer.text_encoder_learning_rate:g}): ai-toolkit trains both "
-            f"parts at one rate, {optimizer.unet_learning_rate:g}."
+            f"optimizer.text_encoder_learning_rate ({rate(optimizer.text_encoder_learning_rate)}): ai-toolkit trains "
+            f"both parts at one rate, {rate(optimizer.unet_learning_rate)}."
         )
     if (schedule.warmup_steps or schedule.warmup_share) and schedule.name != "constant_with_warmup":
         yield f"schedule.warmup: ai-toolkit's {schedule.name} has none; only constant_with_warmup warms up."

@@ -143,29 +143,37 @@ def write_report(
     """
     try:
         plan = json.loads((run / "plan.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{run} has no readable plan.json ({error}): is it a run folder?") from None
+    except OSError as error:
+        raise RunError(f"{run} has no plan.json to read ({error.strerror or error}): is it a run folder?") from None
+    except ValueError as error:
+        raise RunError(f"{run / 'plan.json'} is damaged ({error}): plan the run again") from None
     events = read_events(run)
-    shown = sample_rows(run) if rows is None else rows
+    pictures = sample_rows(run) if rows is None else rows
     page = render(
         "report.html.j2",
         name=plan["config"]["saving"]["name"],
         trigger=plan["config"]["run"]["trigger"],
         note=note,
         scores=scores,
-        rows=[(row.title, [(path.stem, _embedded(path)) for path in row.paths]) for row in shown],
+        rows=[(row.title, [(path.stem, _embedded(path)) for path in row.paths]) for row in pictures],
         chart=loss_chart(events),
         ladder=ladder_rows(events),
         finished=next((event for event in reversed(events) if event["event"] == "finished"), None),
         warnings=[event["message"] for event in events if event["event"] == "warning" and "message" in event],
         loras=list(dict.fromkeys(Path(str(event["path"])).name for event in events if event["event"] == "saved")),
-        decisions=plan["decisions"],
+        decisions=[_as_shown(decision) for decision in plan["decisions"]],
         plan_warnings=plan["warnings"],
         estimate=plan["estimate"],
     )
     path = run / REPORT_NAME
     write_atomically(path, page)
     return path
+
+
+def _as_shown(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """A decision of plan.json, its values as the plan shows them: `off`, `none`, `1e-4`."""
+    values = {key: decision[key] for key in ("value", "planned") if key in decision}
+    return {**decision, **{key: shown(tuple(one) if isinstance(one, list) else one) for key, one in values.items()}}
 
 
 def _embedded(path: Path) -> str:

@@ -19,7 +19,9 @@ NARROWEST = 40
 
 
 def say(text: str, *, end: str = "\n") -> None:
-    """Talk, which never mixes with a command's facts."""
+    """Talk, which never mixes with a command's facts; broken between words in a terminal, left whole elsewhere."""
+    if sys.stderr.isatty() and end == "\n":
+        text = wrapped(text, columns())
     print(text, file=sys.stderr, flush=True, end=end)  # noqa: T201
 
 

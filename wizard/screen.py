@@ -82,7 +82,7 @@ class LiveScreen:
             self._phase = progress.phase
             if self._task is not None:
                 self._bars.remove_task(self._task)
-            self._task = self._bars.add_task(phase_title(progress), figures="")
+            self._task = self._bars.add_task(phase_title(progress), figures="", total=None)
         figures = figures_text(progress) if progress.phase == "train" else ""
         total = progress.total or None
         self._bars.update(

@@ -108,7 +108,7 @@ def estimate_rows(estimate: Estimate, facts: Facts) -> Sequence[tuple[str, str]]
             [("RAM", f"about {gib(estimate.ram_bytes)} of the machine's {gib(facts.hardware.ram_free_bytes)} free")]
             * on_card
         ),
-        ("time", _time_text(estimate)),
+        ("time", _time_text(estimate, on_card=on_card)),
         *([("energy", _energy_text(estimate))] if estimate.energy_wh else []),
         ("files", f"each LoRA {mib(estimate.lora_bytes)}, all of the run {size_text(estimate.disk_bytes)}"),
     ]
@@ -120,9 +120,9 @@ def _steps_text(estimate: Estimate) -> str:
     return f"{estimate.steps:,} in {counted(estimate.epochs, 'epoch')}, {often}"
 
 
-def _time_text(estimate: Estimate) -> str:
+def _time_text(estimate: Estimate, *, on_card: bool) -> str:
     if estimate.seconds is None or estimate.seconds_low is None or estimate.seconds_high is None:
-        return "unknown for this machine"
+        return "unknown for this card" if on_card else "unknown for this machine"
     span = f"{duration(estimate.seconds_low)} to {duration(estimate.seconds_high)}"
     return (
         f"about {duration(estimate.seconds)} ({span}); begun now, done at {clock_time(time.time(), estimate.seconds)}"

@@ -5,11 +5,9 @@ from __future__ import annotations
 from advisor.config import TrainingConfig
 from advisor.facts import Facts
 from advisor.rules.columns import column
-from advisor.rules.presets import structure_of
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import LYCORIS, OURS, TUTORIAL
-from advisor.size import tensor_bytes
-from advisor.units import counted, mib
+from advisor.units import counted
 
 LADDER = (16, 32, 64, 128)
 """The ranks that rules choose from."""
@@ -33,9 +31,7 @@ def rank(facts: Facts, config: TrainingConfig) -> Advice:
     """By the number of pictures where the table says so."""
     table, number = column(config), facts.dataset.num_images
     value = next(value for least, value in table.ranks if number >= least)
-    tree = config.model_copy(update={"network": config.network.model_copy(update={"rank": value})})
-    size = mib(tensor_bytes(tree, structure_of(facts)))
-    holds = f"{counted(number, 'picture')}: {value} holds {WHAT_A_RANK_HOLDS[value]}; {size}"
+    holds = f"{counted(number, 'picture')}: {value} holds {WHAT_A_RANK_HOLDS[value]}"
     if len(table.ranks) == 1:
         return Advice(value, f"{holds}; the tutorial goes by pictures, most today stay at {value}", table.source)
     if (table.ranks[-1][1]) < LADDER[1]:

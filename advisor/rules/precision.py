@@ -15,7 +15,10 @@ def compute_dtype(facts: Facts, _: TrainingConfig) -> Advice:
     if gpu is None:
         return Advice("float32", "a processor trains in float32; half precision is far slower there")
     if gpu.has_bf16:
-        return Advice("bfloat16", f"{gpu.name} has bfloat16, which does not overflow as float16 does")
+        assert gpu.compute_capability is not None
+        major, minor = gpu.compute_capability
+        since = f"{gpu.name} (compute capability {major}.{minor})"
+        return Advice("bfloat16", f"{since} has bfloat16, which does not overflow as float16 does")
     if gpu.has_broken_fp16:
         return Advice("float32", f"{gpu.name} gives NaN in float16, and black pictures from it", GTX16_NAN)
     if gpu.vendor == "apple":

@@ -28,6 +28,12 @@ def of(
     return identify(write_model(folder / "lora.safetensors", shapes, metadata=metadata, values=values))
 
 
+def test_our_own_lora_is_told_from_kohyas_by_its_comment(tmp_path: Path) -> None:
+    found = of(tmp_path, lora(), {"ss_network_module": "networks.lora", "ss_training_comment": "trained with Loracle"})
+
+    assert found.trainer == "Loracle"
+
+
 def test_a_kohya_lora_has_its_rank_alpha_and_program(tmp_path: Path) -> None:
     found = of(
         tmp_path,
@@ -40,7 +46,7 @@ def test_a_kohya_lora_has_its_rank_alpha_and_program(tmp_path: Path) -> None:
     assert (found.rank, found.alpha, found.trainer) == (8, 4.0, "sd-scripts")
     assert found.lineage == "anylora"
     assert found.why_not == (
-        "it is a LoRA and no base model: choose the checkpoint, which it was trained on (AnyLoRA.safetensors)"
+        "it is a LoRA and no base model: choose the checkpoint that it was trained on (AnyLoRA.safetensors)"
     )
     assert not found.trainable
 

@@ -65,6 +65,15 @@ def test_a_run_of_two_steps_says_nothing_of_time() -> None:
     assert found(receipt(time=9.0, steps=2)).time == 1.0
 
 
+def test_a_step_of_another_order_of_size_says_nothing_of_time() -> None:
+    toy = [receipt(time=0.05, predicted_step_seconds=0.01)] * 4
+
+    def factor(step_seconds: float) -> float:
+        return corrections(toy, KEY, make_plan_config(), step_seconds=step_seconds).time
+
+    assert (factor(0.02), factor(0.0005), factor(27.0), factor(0.0001)) == (5.0, 5.0, 1.0, 1.0)
+
+
 def test_a_plan_uses_them_and_says_so() -> None:
     facts = make_facts()
     before = make_plan(facts).estimate

@@ -87,7 +87,7 @@ def test_pictures_stand_in_rows_by_their_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"no readable plan\.json"):
+    with pytest.raises(RunError, match=r"no plan\.json to read"):
         write_report(tmp_path)
 
 
@@ -115,7 +115,7 @@ def test_each_rung_of_the_ladder_is_told_with_when_what_saving_and_price(tmp_pat
     assert "memory.gradient_checkpointing: off \u2192 on" in page
     assert "about 3.0 GiB" in page
     assert "69 % slower" in page
-    assert "True (planned: False)" in page
+    assert "on (planned: off)" in page
 
 
 def test_a_rung_of_an_older_run_is_told_by_its_message() -> None:

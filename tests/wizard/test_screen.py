@@ -46,6 +46,15 @@ def test_the_live_bar_fits_80_columns() -> None:
     assert max(len(line) for line in re.split(r"[\r\n]", plain)) <= 80
 
 
+def test_a_phase_of_unknown_length_tells_no_number_of_its_own() -> None:
+    file = io.StringIO()
+    screen = LiveScreen(file)
+    screen.show(Progress(phase="start"))
+    screen.close()
+
+    assert "100" not in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

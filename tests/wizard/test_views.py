@@ -75,3 +75,11 @@ def test_on_a_processor_no_energy_is_told() -> None:
     rows = dict(estimate_rows(make_plan(facts).estimate, facts))
 
     assert not {"energy", "RAM"} & set(rows)
+
+
+def test_a_card_that_is_only_imagined_is_told_to_be_of_unknown_speed() -> None:
+    hardware = make_hardware().with_gpu(total_bytes=8 * 1024**3)
+    facts = make_facts(hardware=hardware)
+
+    assert dict(estimate_rows(make_plan(facts).estimate, facts))["time"] == "unknown for this card"
+    assert "(compute capability 8.6) has bfloat16" in make_plan(facts).by_path["memory.compute_dtype"].reason

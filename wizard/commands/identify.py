@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from wizard.output import print_json, show
+from wizard.output import columns, print_json, show
 from wizard.paths import given_path
 
 if TYPE_CHECKING:
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 OF_A_LORA = ("adapter", "rank", "alpha", "trainer")
 """What only a LoRA has."""
+
+NAME_WIDTH = 12
+"""Columns."""
 
 
 def identify(file: str, *, as_json: bool = False) -> None:
@@ -45,11 +48,12 @@ def identity_lines(identity: Identity) -> str:
     family = FAMILIES.get(identity.family or "")
     size = identity.file_bytes
     reason = f" ({identity.prediction_reason})" if identity.prediction_reason else ""
+    predicted = PREDICTIONS.get(identity.prediction or "", "").removeprefix("predicts ")
     rows = {
         "file": identity.path,
         "kind": KINDS.get(identity.kind, "a checkpoint"),
         "family": " ".join(filter(None, (family.title if family else None, identity.variant))),
-        "predicts": f"{PREDICTIONS[identity.prediction]}{reason}" if identity.prediction else "",
+        "predicts": f"{predicted}{reason}" if predicted else "",
         "lineage": f"{identity.lineage} (a guess by {identity.lineage_reason})" if identity.lineage else "",
         "precision": identity.dtype,
         "parts": ", ".join(part.replace("_", " ") for part in identity.parts),
@@ -61,5 +65,16 @@ def identity_lines(identity: Identity) -> str:
         "size": size_text(size) if size else "",
         "trainable": "yes" if identity.trainable else identity.why_not or "no",
     }
-    known = [f"{name:<12}{value}" for name, value in rows.items() if value not in (None, "")]
+    known = [_row(name, value) for name, value in rows.items() if value not in (None, "")]
     return "\n".join([*known, *identity.notes])
+
+
+def _row(name: str, value: object) -> str:
+    """A fact, its further lines below its first one's value."""
+    from textwrap import fill
+
+    indent = " " * NAME_WIDTH
+    return fill(
+        f"{name:<{NAME_WIDTH}}{value}", columns(), subsequent_indent=indent, break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip

@@ -149,7 +149,7 @@ def compared(
     beyond = 0 if trial.on_processor else situation.overhead_bytes  # torch does not see what the driver takes
     ran_out = trial.measured_bytes is None
     seconds = step_seconds(config, situation.structure, hardware, gpu, size=situation.size)
-    correction = corrections(receipts, machine_key(hardware, gpu), config).time
+    correction = corrections(receipts, machine_key(hardware, gpu), config, step_seconds=seconds).time
     return Measured(
         device=str(told.get("device")),
         size=situation.size or (config.dataset.resolution_px,) * 2,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wizard.output import is_terminal, print_json, say, show
+from wizard.own_command import own_command
 
 if TYPE_CHECKING:
     from advisor.config import TrainingConfig
@@ -44,6 +45,8 @@ def train(run: Path, *, resume: bool = False, device: str | None = None, as_json
     began = time.time()
     try:
         progress = launch(training, screen(as_json=as_json))
+    except KeyboardInterrupt as interrupted:
+        raise KeyboardInterrupt(f"{interrupted}{_how_to_go_on(training.run)}") from None
     finally:
         keep_run_receipt(training, config, since=began)
         keep_run_report(training.run)
@@ -51,6 +54,13 @@ def train(run: Path, *, resume: bool = False, device: str | None = None, as_json
         print_json(training_document(progress))
     else:
         _finish(training, config, progress)
+
+
+def _how_to_go_on(run: Path) -> str:
+    """The command that resumes, where there is a state to resume from."""
+    from wizard.ladder import has_state
+
+    return f"\nGo on with: {own_command('train', run)} --resume" if has_state(run) else ""
 
 
 def card_here(uuid: str) -> str:

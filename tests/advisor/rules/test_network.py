@@ -24,10 +24,10 @@ def test_ranks_by_pictures(family: str, advice: str, ranks: tuple[int, ...]) -> 
     assert all(config.network.alpha == config.network.rank / 2 for config in configs)
 
 
-def test_the_reason_names_the_pictures_and_the_files_size() -> None:
+def test_the_reason_names_the_pictures() -> None:
     decision = make_plan_for(num_images=30).by_path["network.rank"]
 
-    assert decision.reason == "30 pictures: 32 holds a face and a costume; 36 MiB"
+    assert decision.reason == "30 pictures: 32 holds a face and a costume"
     assert decision.source.title.startswith("SD Character LoRA Training Tutorial")
 
 

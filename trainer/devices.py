@@ -12,6 +12,7 @@ import torch
 
 from advisor.config import TrainingConfig, changed
 from advisor.errors import HardwareError
+from trainer.frozen_weight import FrozenWeight
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 """torch's dtypes by the names that configurations have for them."""
@@ -85,7 +86,7 @@ def use_threads(threads: int | None, device: torch.device, denoiser: torch.nn.Mo
     if threads is not None:
         torch.set_num_threads(threads)
     elif device.type == "cpu" and not os.environ.get("OMP_NUM_THREADS"):
-        is_small = sum(weight.numel() for weight in denoiser.parameters()) < SMALL_DENOISER_WEIGHTS
+        is_small = _num_weights(denoiser) < SMALL_DENOISER_WEIGHTS
         cores = min(psutil.cpu_count(logical=False) or 1, _allowed_processors())
         torch.set_num_threads(1 if is_small else max(1, cores))
 
@@ -130,6 +131,13 @@ def free_memory(device: torch.device) -> None:
     """Give back what torch keeps for later but does not use."""
     if device.type in GPUS:
         getattr(torch, device.type).empty_cache()
+
+
+def _num_weights(network: torch.nn.Module) -> int:
+    """All of them; those kept in fewer bits are no parameters."""
+    packed = (getattr(module, "frozen_weight", None) for module in network.modules())
+    in_fewer_bits = sum(one.shape.numel() for one in packed if isinstance(one, FrozenWeight))
+    return in_fewer_bits + sum(weight.numel() for weight in network.parameters())
 
 
 def _allowed_processors() -> int:

@@ -10,6 +10,7 @@ from torch import nn
 
 from trainer import devices
 from trainer.devices import SMALL_DENOISER_WEIGHTS, use_threads
+from trainer.quantised_layers import quantise_layer
 
 CPU = torch.device("cpu")
 
@@ -38,6 +39,15 @@ def test_small_models_get_one_thread_large_ones_all_cores(asked: int | None, den
     use_threads(asked, CPU, denoiser)
 
     assert torch.get_num_threads() == threads
+
+
+def test_a_large_model_in_fewer_bits_gets_all_cores_too() -> None:
+    packed = nn.Sequential(of_weights(SMALL_DENOISER_WEIGHTS))
+    quantise_layer(packed, "0", torch.empty(1, SMALL_DENOISER_WEIGHTS, device="meta"), "int8", torch.float32)
+
+    use_threads(None, CPU, packed)
+
+    assert torch.get_num_threads() == 3
 
 
 def test_what_the_environment_says_stands(monkeypatch: pytest.MonkeyPatch) -> None:

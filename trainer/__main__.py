@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _train(run, given, events)
     except LoraError as error:
         return _tell(error)
+    except KeyboardInterrupt:  # before there is anything to save, or while a full disk keeps the last event waiting
+        return INTERRUPTED
 
 
 def _train(run: Path, given: argparse.Namespace, events: Events) -> int:

@@ -162,6 +162,21 @@ def test_ctrl_c_ends_a_training_where_not_even_an_event_can_be_written(
     assert trainer_command._train(tmp_path, given, events) == 130
 
 
+def test_ctrl_c_ends_it_too_where_the_reason_of_its_end_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(run: Path, config: TrainingConfig, options: Options, events: Events, interrupt: Interrupt) -> None:
+        DiskRoom(events, interrupt, sleep=lambda _: interrupt.ask())
+        events._file.close()
+        events._file = Full()  # type: ignore[assignment]
+        raise RunError("a picture is gone")
+
+    monkeypatch.setattr(training, "execute", fails)
+    write_toml(tmp_path / "loracle.toml", make_config(tmp_path))
+
+    assert trainer_command.main([str(tmp_path), "--device", "cpu"]) == 130
+
+
 def test_caches_loras_and_states_of_a_training_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = list[Path]()
 

@@ -21,10 +21,10 @@ from typing import Any
 from advisor.config import TrainingConfig, flat_settings
 from advisor.files import write_atomically
 from trainer.curves import Curves, picture_name
-from trainer.state import STATE_NAME
 
-ID_NAME = "wandb.json"
-"""In the run's state folder: which of wandb's runs a resumed training goes on with."""
+ID_PATH = Path("log", "wandb.json")
+"""Which of wandb's runs a resumed training goes on with; not beside the states, for a run that holds only this has not
+trained and may be planned anew."""
 INIT_SECONDS = 15
 """So long is waited for the first answer over the network."""
 FINISH_SECONDS = 60
@@ -156,7 +156,7 @@ def _sendable(path: str, value: Any) -> Any:
 
 def _run_id(run: Path, *, resumed: bool) -> str:
     """What wandb calls this run: a new name, or for a resumed training the one that it had."""
-    path = run / STATE_NAME / ID_NAME
+    path = run / ID_PATH
     if resumed and (known := _known_id(path)):
         return known
     made = secrets.token_hex(4)

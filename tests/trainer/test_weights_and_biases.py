@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
+from templates.run_folder import has_trained
 from tests.pictures import draw_picture
 from tests.trainer.runs import events_of, make_config, train, write_toml
 from trainer.__main__ import main
 from trainer.events import Events
-from trainer.weights_and_biases import SURROUNDINGS, WeightsAndBiases, sent_settings
+from trainer.weights_and_biases import ID_PATH, SURROUNDINGS, WeightsAndBiases, sent_settings
 
 STARTED = {"event": "started", "config_hash": "0", "resumed_from": None}
 RESUMED = {**STARTED, "resumed_from": 3}
@@ -114,6 +115,13 @@ def test_project_and_name_are_the_configured_ones_and_nobody_is_asked(
     assert Path(begun["dir"]) == tmp_path / "log"
 
 
+def test_a_run_that_only_has_its_name_there_has_not_trained(wandb: Wandb, material: Path, tmp_path: Path) -> None:
+    board(tmp_path, material, [])(STARTED)
+
+    assert (tmp_path / ID_PATH).exists()
+    assert not has_trained(tmp_path)
+
+
 def test_wandb_is_told_to_gather_no_command_line_and_no_paths(
     wandb: Wandb, material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,13 +160,13 @@ def test_a_resumed_training_goes_on_with_its_run_and_a_new_one_does_not(
 
     first, again, third, anew = (begun["id"] for begun in wandb.begun)
     assert first == again == third != anew
-    assert json.loads((tmp_path / "state" / "wandb.json").read_text(encoding="utf-8")) == {"id": anew}
+    assert json.loads((tmp_path / ID_PATH).read_text(encoding="utf-8")) == {"id": anew}
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"id": 7}', '{"id": "../../x"}'])
 def test_a_damaged_note_of_the_run_gives_a_new_one(wandb: Wandb, material: Path, tmp_path: Path, content: str) -> None:
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "wandb.json").write_text(content, encoding="utf-8")
+    (tmp_path / "log").mkdir()
+    (tmp_path / ID_PATH).write_text(content, encoding="utf-8")
 
     board(tmp_path, material, [])(RESUMED)
 
@@ -264,4 +272,4 @@ def test_without_a_project_nothing_is_sent(wandb: Wandb, material: Path, tmp_pat
     assert main([str(tmp_path), "--threads", "1"]) == 0
 
     assert wandb.begun == []
-    assert not (tmp_path / "state" / "wandb.json").exists()
+    assert not (tmp_path / ID_PATH).exists()

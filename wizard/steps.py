@@ -45,7 +45,7 @@ def _ask_lineage(talk: Talk, world: World) -> Question | None:  # noqa: ARG001
     known = identity.lineage in {option.value for option in options}
     text = "Which of these does the model come from?"
     if known and identity.lineage_reason:
-        text = f"Which of these does the model come from? (A guess by {identity.lineage_reason}.)"
+        text = f"Which of these does the model come from? (A guess: {identity.lineage_reason}.)"
     return Question("lineage", text, "choice", options=options, default=str(identity.lineage) if known else "none")
 
 

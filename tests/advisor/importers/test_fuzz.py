@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psutil import Process
 
 from advisor.errors import LoraError
 from advisor.importers.import_plan import plan_import
@@ -23,6 +21,7 @@ from templates.sd_scripts_settings import script_settings
 from tests.advisor.importers.mutations import WRITERS, written
 from tests.advisor.importers.test_lora_metadata import KOHYA
 from tests.templates.samples import LAYOUT, sample_config
+from trainer.devices import peak_process_bytes
 from wizard.commands.import_ import import_document
 
 MOST_SECONDS = 1.0
@@ -55,14 +54,14 @@ class Fuzzed:
     longest_seconds: float
     """Of computing, for one file: what else the machine does is no fault of the file's."""
     grown_bytes: int
-    """By how much the process was larger at its peak than at its start."""
+    """By how much the process's peak rose."""
 
 
 def fuzz(folder: Path, name: str, count: int, seed: int) -> Fuzzed:
     """`count` bent files of a format; whatever is neither a report nor a LoraError comes through."""
     dice, original = random.Random(seed), originals()[name]
     read, longest, file = 0, 0.0, folder / WRITERS[name][0]
-    before = Process().memory_info().rss
+    before = peak_process_bytes()
     for _ in range(count):
         file.write_bytes(written(original, name, dice))
         begun = time.process_time()
@@ -73,22 +72,13 @@ def fuzz(folder: Path, name: str, count: int, seed: int) -> Fuzzed:
         except LoraError as error:
             assert str(error)  # noqa: PT017
         longest = max(longest, time.process_time() - begun)
-    return Fuzzed(read, longest, peak_bytes() - before)
+    return Fuzzed(read, longest, peak_process_bytes() - before)
 
 
 def fuzz_strictly(folder: Path, name: str, count: int, seed: int) -> Fuzzed:
     """The same where warnings are errors, as in a test; for a process of its own, whose peak nothing else raised."""
     warnings.simplefilter("error")
     return fuzz(folder, name, count, seed)
-
-
-def peak_bytes() -> int:
-    """The most memory that this process ever held."""
-    if sys.platform == "win32":
-        return int(Process().memory_info().peak_wset)
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 @pytest.mark.parametrize("name", WRITERS)

@@ -134,7 +134,7 @@ def _watch(child: subprocess.Popen[bytes], tail: EventTail, screen: Screen, hear
                     screen.note(note)
             if ended:
                 return progress
-            _pass_on(child, heard, screen)
+            _pass_on(child, heard, screen, is_training=progress.phase == "train")
             time.sleep(POLL_SECONDS)
     finally:
         screen.close()
@@ -143,7 +143,7 @@ def _watch(child: subprocess.Popen[bytes], tail: EventTail, screen: Screen, hear
             child.wait()
 
 
-def _pass_on(child: subprocess.Popen[bytes], heard: Interrupts, screen: Screen) -> None:
+def _pass_on(child: subprocess.Popen[bytes], heard: Interrupts, screen: Screen, *, is_training: bool) -> None:
     """Tell the trainer once for each Ctrl-C; kill it if it does not end after the second."""
     if heard.told >= 2 and (heard.heard > heard.told or time.monotonic() - heard.since > GRACE_SECONDS):
         child.kill()
@@ -152,7 +152,8 @@ def _pass_on(child: subprocess.Popen[bytes], heard: Interrupts, screen: Screen) 
         heard.since = time.monotonic()
         interrupt(child)
         if heard.told == 1:
-            screen.note("Finishing this step, then saving. Ctrl-C once more ends at once, without saving.")
+            what = "Finishing this step, then saving" if is_training else "Finishing what is under way"
+            screen.note(f"{what}. Ctrl-C once more ends at once, without saving.")
         else:
             screen.note("Ending at once.")
 
@@ -177,6 +178,9 @@ def ending(code: int, progress: Progress, log: str) -> BaseException:
     """
     message = str(progress.failed.get("message")) if progress.failed else ""
     if code in (INTERRUPTED, WINDOWS_CTRL_C):
+        said_so = progress.failed is not None and progress.failed.get("code") == "interrupted"
+        if said_so and not progress.step and not progress.loras:
+            message = "Training was interrupted before a step was taken: there was nothing new to save."
         return KeyboardInterrupt(message or f"Interrupted. {_kept(progress)}")
     if code == 2:
         return LoraError(message or log or "the trainer refused the configuration without a word")

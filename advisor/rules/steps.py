@@ -121,7 +121,7 @@ def noise_offset(_: Facts, config: TrainingConfig) -> Advice:
     value, title = column(config).noise_offset, column(config).title
     if value == 0:
         return Advice(0.0, f"none for {title}: brightness stays as the base has it")
-    return Advice(value, f"a touch, as {title} bases are trained with: darker darks and lighter lights")
+    return Advice(value, f"a touch: without it {title} bases learn neither very dark nor very light pictures")
 
 
 def steps_per_epoch(facts: Facts, config: TrainingConfig) -> int:

@@ -146,6 +146,13 @@ def test_a_crash_below_python_names_the_doctor() -> None:
         assert "loracle doctor" in str(ending(code, Progress(), ""))
 
 
+def test_an_interruption_before_the_first_step_claims_no_saved_work() -> None:
+    failed = {"code": "interrupted", "message": "Training was interrupted; the work is saved"}
+
+    assert "nothing new to save" in str(ending(130, Progress(failed=failed), ""))
+    assert str(ending(130, Progress(step=3, failed=failed), "")) == failed["message"]
+
+
 def interrupting(heard: Interrupts, screen: SilentScreen, *, times: int) -> Callable[[], None]:
     """Presses Ctrl-C once the trainer has said something, and again for each note."""
 

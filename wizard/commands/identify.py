@@ -54,7 +54,7 @@ def identity_lines(identity: Identity) -> str:
         "kind": KINDS.get(identity.kind, "a checkpoint"),
         "family": " ".join(filter(None, (family.title if family else None, identity.variant))),
         "predicts": f"{predicted}{reason}" if predicted else "",
-        "lineage": f"{identity.lineage} (a guess by {identity.lineage_reason})" if identity.lineage else "",
+        "lineage": f"{identity.lineage} (a guess: {identity.lineage_reason})" if identity.lineage else "",
         "precision": identity.dtype,
         "parts": ", ".join(part.replace("_", " ") for part in identity.parts),
         "adapter": identity.adapter,

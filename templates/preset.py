@@ -22,8 +22,8 @@ CHOSEN: tuple[Origin, ...] = ("answer", "preset", "import")
 """Where a setting comes from that differs from the rules."""
 
 OF_ONE_RUN = (
-    "model.path", "model.vae_path", "dataset.images", "dataset.folders", "dataset.regularization_images",
-    "network.start_from", "saving.name", "run.", "machine.", "memory.preset",
+    "model.path", "model.lineage", "model.prediction", "model.vae_path", "dataset.images", "dataset.folders",
+    "dataset.regularization_images", "network.start_from", "saving.name", "run.", "machine.", "memory.preset",
 )  # fmt: skip
 """Settings that say nothing to anybody else."""
 

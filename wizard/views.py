@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Sequence
 
 from rich.console import Group
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +14,7 @@ from advisor.plan import Decision, Estimate, Plan
 from advisor.units import counted, gib, mib, shown
 from wizard.durations import clock_time, duration
 from wizard.findings import size_text
+from wizard.import_view import hanging
 
 ESSENTIAL = (
     "memory.preset", "dataset.resolution_px", "dataset.repeats", "network.rank", "network.alpha",
@@ -31,7 +31,7 @@ def plan_view(facts: Facts, plan: Plan, *, everything: bool = False) -> Group:
     """The settings with their reasons, what to mind, and what it will take."""
     shown_ones = [decision for decision in plan.decisions if everything or is_essential(decision, plan)]
     parts: list[object] = [Text(""), Text(title(facts), style="bold"), settings_table(shown_ones)]
-    parts += [Padding(Text(f"! {warning.message}", style="yellow"), (0, 0, 0, 1)) for warning in plan.warnings]
+    parts += [hanging("!", warning.message, style="yellow") for warning in plan.warnings]
     parts += [Text(""), estimate_table(plan.estimate, facts), Text("")]
     return Group(*parts)  # type: ignore[arg-type]
 

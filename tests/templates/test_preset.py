@@ -12,6 +12,7 @@ from tests.factories import make_plan_for
 
 def test_a_preset_holds_only_what_differs_from_the_rules_with_reasons(tmp_path: Path) -> None:
     chosen = {"network.rank": "48", "saving.name": "mira", "sampling.prompts": '["a, b"]'}
+    chosen |= {"model.lineage": "none", "model.prediction": "epsilon"}  # of this base model, not of the next
     plan = make_plan_for(settings=chosen)
 
     write_preset(tmp_path / "small dolls.toml", plan)

@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from advisor.costs import BASE
 from advisor.facts import Facts
 from advisor.plan import Decision, Estimate, Plan
 from advisor.units import counted, gib, mib, shown
@@ -42,6 +43,8 @@ def is_essential(decision: Decision, plan: Plan) -> bool:
         return bool(decision.value)
     if decision.path == "dataset.repeats" and plan.config.dataset.folders:
         return False
+    if decision.path == "memory.base_dtype" and decision.value in BASE:  # it costs quality
+        return True
     return decision.path in ESSENTIAL or (decision.origin in CHOSEN and decision.path not in SAID)
 
 

@@ -81,7 +81,7 @@ def base_dtype(facts: Facts, config: TrainingConfig) -> Advice:
     if fitted.drawing_bytes:
         return Advice(chosen, f"{told}; drawing samples would need {gib(fitted.drawing_bytes)} else")
     return Advice(
-        chosen, f"{told}; in {value} {gib(fitted.needed_bytes + saved)} of {gib(fitted.free_bytes)} are needed"
+        chosen, f"{told}; {value} would need {gib(fitted.needed_bytes + saved)} of {gib(fitted.free_bytes)} free"
     )
 
 

@@ -83,3 +83,8 @@ def test_a_card_that_is_only_imagined_is_told_to_be_of_unknown_speed() -> None:
 
     assert dict(estimate_rows(make_plan(facts).estimate, facts))["time"] == "unknown for this card"
     assert "(compute capability 8.6) has bfloat16" in make_plan(facts).by_path["memory.compute_dtype"].reason
+
+
+def test_a_quantised_base_is_shown_since_it_costs_quality() -> None:
+    assert "nf4" in rendered(family="sdxl", hardware=make_hardware(4.0))
+    assert "base_dtype" not in rendered(family="sdxl", hardware=make_hardware(24.0))

@@ -8,7 +8,7 @@ from advisor.config import TrainingConfig
 from advisor.costs import BASE, OPTIMIZER_8BIT, SPLIT, checkpointing
 from advisor.facts import Facts
 from advisor.rules.columns import column
-from advisor.rules.fitting import Fit, captions_vary, fit, saved_bytes, tried
+from advisor.rules.fitting import Fit, captions_vary, fit, saved_bytes, tried, unchosen
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import ADAMW, CHECKPOINTING_STUDY, OURS, SD_SCRIPTS, TUTORIAL
 from advisor.units import gib, size
@@ -31,7 +31,8 @@ def optimizer_name(facts: Facts, config: TrainingConfig) -> Advice:
 
 @rule(sets="schedule.batch_size", source=TUTORIAL)
 def batch_size(facts: Facts, config: TrainingConfig) -> Advice:
-    """As large as fits, within the preset's range."""
+    """As large as fits, within the preset's range; of a batch that the user chose, what it would have been."""
+    facts = unchosen(facts, "schedule.batch_size")
     fitted, preset = fit(facts, config), config.memory.preset
     least, most = column(config).batches[preset]
     value, needed = fitted.choice.batch_size, gib(fitted.needed_bytes)

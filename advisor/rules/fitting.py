@@ -67,6 +67,14 @@ def fit(facts: Facts, config: TrainingConfig) -> Fit:
     return _with_room_to_draw(facts, config, best)
 
 
+def unchosen(facts: Facts, path: str) -> Facts:
+    """The facts as if the user's own answers had left this setting alone: what the rules would take instead of it."""
+    if path not in facts.answers.settings:
+        return facts
+    others = {name: value for name, value in facts.answers.settings.items() if name != path}
+    return replace(facts, answers=facts.answers.model_copy(update={"settings": others}))
+
+
 def tried(facts: Facts, config: TrainingConfig, choice: Choice) -> Fit:
     """What a choice would need."""
     changed = _with_choice(facts, config, choice)

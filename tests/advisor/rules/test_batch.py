@@ -101,3 +101,10 @@ def test_a_base_that_stays_unquantised_is_paid_for_by_the_resolution() -> None:
 
     assert config.memory.base_dtype == "bfloat16"
     assert config.dataset.resolution_px < 512
+
+
+def test_of_a_chosen_batch_the_reason_tells_what_the_rules_would_have_taken() -> None:
+    free = make_plan_for().by_path["schedule.batch_size"]
+    chosen = make_plan_for(settings={"schedule.batch_size": free.value * 4}).by_path["schedule.batch_size"]
+
+    assert chosen.reason == f"you chose it; the rules would take {free.value}: {free.reason}"

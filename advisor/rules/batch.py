@@ -60,6 +60,7 @@ def gradient_accumulation(facts: Facts, config: TrainingConfig) -> Advice:
 @rule(sets="memory.gradient_checkpointing", source=CHECKPOINTING_STUDY)
 def gradient_checkpointing(facts: Facts, config: TrainingConfig) -> Advice:
     """Off, unless the plan does not fit without; on SDXL the other way round."""
+    facts = unchosen(facts, "memory.gradient_checkpointing")
     fitted, cost = fit(facts, config), checkpointing(config.model.family)
     if fitted.choice.checkpointing:
         saved = saved_bytes(facts, config, fitted, checkpointing=False)

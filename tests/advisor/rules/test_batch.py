@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from advisor.units import shown
 from tests.factories import make_plan_config, make_plan_for
 
 
@@ -103,8 +104,9 @@ def test_a_base_that_stays_unquantised_is_paid_for_by_the_resolution() -> None:
     assert config.dataset.resolution_px < 512
 
 
-def test_of_a_chosen_batch_the_reason_tells_what_the_rules_would_have_taken() -> None:
-    free = make_plan_for().by_path["schedule.batch_size"]
-    chosen = make_plan_for(settings={"schedule.batch_size": free.value * 4}).by_path["schedule.batch_size"]
+@pytest.mark.parametrize(("path", "value"), [("schedule.batch_size", 16), ("memory.gradient_checkpointing", True)])
+def test_of_a_choice_the_reason_tells_what_the_rules_would_have_taken(path: str, value: object) -> None:
+    free = make_plan_for().by_path[path]
+    chosen = make_plan_for(settings={path: value}).by_path[path]
 
-    assert chosen.reason == f"you chose it; the rules would take {free.value}: {free.reason}"
+    assert chosen.reason == f"you chose it; the rules would take {shown(free.value)}: {free.reason}"

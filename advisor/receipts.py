@@ -18,6 +18,9 @@ MOST_MEMORY_CORRECTION = 1.3
 """The prediction was counted; what is further off than that is not the card's way but a mistake, which a factor hides.
 Downwards nothing is corrected: a prediction that is too low is the error that hurts."""
 
+LEAST_MEMORY_BYTES = GIB
+"""A training that was predicted to take less is of a toy model: what is there anyway weighs most in it."""
+
 LEAST_TIME_CORRECTION, MOST_TIME_CORRECTION = 0.1, 10.0
 """A formula from the driver's figures is no further off."""
 NEWEST = 15
@@ -103,7 +106,11 @@ def corrections(
     own = sorted((one for one in receipts if one.machine == machine), key=lambda one: -one.unix_seconds)
     alike = [one for one in own if one.family == config.model.family]
     same = [one for one in alike if one.checkpointing == config.memory.gradient_checkpointing]
-    memory = [one.peak_bytes / one.predicted_bytes for one in alike if one.peak_bytes and one.predicted_bytes]
+    memory = [
+        one.peak_bytes / one.predicted_bytes
+        for one in alike
+        if one.peak_bytes and one.predicted_bytes >= LEAST_MEMORY_BYTES
+    ]
     times = _times(same, step_seconds) or _times(alike, step_seconds) or _times(own, step_seconds)
     factor, runs = _memory_factor(memory[:NEWEST])
     return Corrections(factor, _time_factor(times), runs, len(times))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 
 import torch
@@ -25,11 +26,16 @@ OUT_OF_MEMORY_SIGNS = (
 )  # fmt: skip
 """What messages of torch's backends have in common when memory runs out."""
 
+WINDOWS_COMMIT_LIMIT = 1455
+"""Windows' error "the paging file is too small", e.g. while a large file is mapped."""
+
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether the card or the machine had no memory left."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM or getattr(error, "winerror", None) == WINDOWS_COMMIT_LIMIT
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in OUT_OF_MEMORY_SIGNS)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from advisor.config import TrainingConfig
 from advisor.errors import ModelError, RunError
 from advisor.ladder_file import Ladder
+from advisor.shell_words import quoted
 from trainer.average import AVERAGE
 from trainer.events import Events
 from trainer.network import Network
@@ -37,9 +38,10 @@ class Resuming:
         """
         if not wanted:
             if self.states.any():
+                command = f"loracle train {quoted(str(self.run))} --resume"
                 raise RunError(
-                    f"{self.run} holds a training that was begun: `loracle train {self.run} --resume` goes on with "
-                    f"it; to begin anew, delete {self.run / 'state'} or make another run"
+                    f"{self.run} holds a training that was begun: `{command}` goes on with it; "
+                    f"to begin anew, delete {self.run / 'state'} or make another run"
                 )
             return None
         state = self.states.newest()

@@ -336,7 +336,7 @@ class Training:
             raise
         except Spilled as error:
             raise spilled(error, memory_facts(device, self._doing, self._largest, self._before)) from error
-        except (RuntimeError, MemoryError) as error:
+        except (RuntimeError, MemoryError, OSError) as error:
             if is_out_of_memory(error):
                 facts = memory_facts(device, self._doing, self._largest, self._before)
                 raise out_of_memory(self._config, device, self._doing, facts) from error

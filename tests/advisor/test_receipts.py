@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from advisor.hardware import GIB
 from advisor.planner import make_plan
-from advisor.receipts import MOST_MEMORY_CORRECTION, Receipt, corrections, machine_key
+from advisor.receipts import LEAST_MEMORY_BYTES, MOST_MEMORY_CORRECTION, Receipt, corrections, machine_key
 from tests.factories import make_facts, make_gpu, make_hardware, make_plan_config
 
 HERE = make_hardware()
@@ -16,8 +17,8 @@ KEY = machine_key(HERE, HERE.main_gpu)
 def receipt(memory: float = 1.0, time: float = 1.0, **fields: Any) -> Receipt:
     """A run that took so many times what was predicted."""
     values: dict[str, Any] = {
-        "machine": KEY, "kind": "train", "family": "sd1", "checkpointing": False, "predicted_bytes": 1000,
-        "peak_bytes": int(1000 * memory), "predicted_step_seconds": 1.0, "step_seconds": time, "steps": 50,
+        "machine": KEY, "kind": "train", "family": "sd1", "checkpointing": False, "predicted_bytes": 4 * GIB,
+        "peak_bytes": int(4 * GIB * memory), "predicted_step_seconds": 1.0, "step_seconds": time, "steps": 50,
     }  # fmt: skip
     return Receipt(**(values | fields))
 
@@ -47,6 +48,12 @@ def test_of_two_runs_the_faster_counts() -> None:
 def test_memory_is_never_corrected_downwards_nor_beyond_its_limit() -> None:
     assert found(*[receipt(memory=0.5)] * 4).memory == 1.0
     assert found(*[receipt(memory=3.0)] * 4).memory == MOST_MEMORY_CORRECTION
+
+
+def test_toy_models_say_nothing_of_memory() -> None:
+    toys = [receipt(predicted_bytes=LEAST_MEMORY_BYTES - 1, peak_bytes=2 * LEAST_MEMORY_BYTES)] * 3
+
+    assert found(*toys).memory == 1.0
 
 
 def test_runs_on_another_card_say_nothing() -> None:

@@ -107,6 +107,16 @@ def test_another_error_is_not_waited_for(tmp_path: Path, make_room: MakeRoom) ->
         make_room(lambda _: None, lambda _: None).write(tmp_path / "a", 1, write)
 
 
+def test_after_ctrl_c_the_last_files_are_written_without_room_to_spare(tmp_path: Path, events: Events) -> None:
+    interrupt = Interrupt()
+    interrupt.ask()
+    room = DiskRoom(events, interrupt, free=lambda _: 100, sleep=lambda _: None)
+
+    room.write(tmp_path / "b", 100, lambda: write_atomically(tmp_path / "b", "x"))
+
+    assert (tmp_path / "b").exists()
+
+
 def test_ctrl_c_ends_the_waiting(tmp_path: Path, events: Events) -> None:
     interrupt = Interrupt()
     room = DiskRoom(events, interrupt, free=lambda _: 0, sleep=lambda _: interrupt.ask())

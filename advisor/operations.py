@@ -42,15 +42,6 @@ def step_operations(config: TrainingConfig, structure: Structure, *, size: Size 
     return picture * config.schedule.batch_size * config.schedule.gradient_accumulation
 
 
-def checkpointing_operations(config: TrainingConfig, structure: Structure) -> float:
-    """A step's operations with checkpointing over those without."""
-    on, off = (
-        config.model_copy(update={"memory": config.memory.model_copy(update={"gradient_checkpointing": switch})})
-        for switch in (True, False)
-    )
-    return step_operations(on, structure) / step_operations(off, structure)
-
-
 def _rank(config: TrainingConfig) -> float:
     """The rank of the adapters; convolutions' own counts for what their share of the layers makes it."""
     return config.network.rank + (config.network.conv_rank or 0)

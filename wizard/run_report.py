@@ -16,18 +16,22 @@ def write_run_report(run: Path) -> Path:
     """Write `report.html` into the run folder; returns its path.
 
     Raises:
-        RunError: the run has no plan.json, or the page cannot be written.
+        RunError: the run has no plan.json, its scores are damaged, or the page cannot be written.
     """
+    from advisor.errors import RunError
     from templates.report import sample_rows, write_report
     from trainer.demo_assets import RESULT_PATH
 
     result = run / RESULT_PATH
     if not result.is_file():
         return write_report(run)
-    scores: dict[str, float] = json.loads(result.read_text("utf-8"))
+    try:
+        scores = _demo_scores(json.loads(result.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise RunError(f"{result} cannot be read ({error}): delete it to have a report without scores") from None
     rows = [row for row in sample_rows(run) if row.title]  # the sheet shows the same pictures once more
     note = "The demo, trained on the processor. Rows with the same seeds stand above each other."
-    return write_report(run, scores=_demo_scores(scores), rows=rows, note=note)
+    return write_report(run, scores=scores, rows=rows, note=note)
 
 
 def keep_run_report(run: Path) -> None:

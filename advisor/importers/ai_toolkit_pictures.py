@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Any
 
 from advisor.importers.ai_toolkit_table import DATASET_KEYS
 from advisor.importers.ledger import Ledger
@@ -19,7 +18,7 @@ def settle_datasets(ledger: Ledger, look: Surroundings) -> int | None:
     own = [place for place in places if not ledger.read(f"{place}.is_reg", flag, False)]
     regular = [place for place in places if place not in own]
     for name, meaning in DATASET_KEYS.items():
-        _settle_alike(ledger, [f"{place}.{name}" for place in own], meaning.path, meaning.read)
+        ledger.settle_alike([f"{place}.{name}" for place in own], meaning.path, meaning.read, SAME)
     for place in own:
         if sides := ledger.read(f"{place}.resolution", numbers):
             note = "the first of several" if len(sides) > 1 else ""
@@ -40,19 +39,6 @@ def settle_datasets(ledger: Ledger, look: Surroundings) -> int | None:
 def _place(path: str) -> PurePosixPath:
     is_windows = PureWindowsPath(path).drive or "\\" in path
     return PurePosixPath(PureWindowsPath(path).as_posix() if is_windows else path)
-
-
-def _settle_alike(ledger: Ledger, keys: list[str], path: str, reader: Any) -> None:
-    for place, key in enumerate(keys):
-        value = ledger.read(key, reader)
-        if value is None:
-            continue
-        if place and path in ledger.settings and ledger.settings[path] != value:
-            ledger.contradict(key, SAME)
-        elif place:
-            ledger.idle(key, "the same as the first's")
-        else:
-            ledger.settle(key, path, value)
 
 
 def _settle_folders(ledger: Ledger, own: list[str], look: Surroundings) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -107,6 +107,23 @@ class Ledger:
     def correct(self, key: str, path: str, value: Any, note: str) -> None:
         """The key says what that trainer itself would refuse; this is taken instead."""
         self._put(key, path, value, "contradictory", note)
+
+    def settle_alike(self, keys: Sequence[str], path: str, reader: Reader, otherwise: str) -> None:
+        """Keys of several parts that mean one setting of ours: the first settles it, the others are compared.
+
+        Args:
+            otherwise: what to say of one that differs.
+        """
+        for place, key in enumerate(keys):
+            value = self.read(key, reader)
+            if value is None:
+                continue
+            if place and path in self.settings and self.settings[path] != value:
+                self.contradict(key, otherwise)
+            elif place:
+                self.idle(key, "the same as the first's")
+            else:
+                self.settle(key, path, value)
 
     def imply(self, path: str, value: Any) -> None:
         """A setting that follows from several keys, each of which has its line."""

@@ -53,7 +53,7 @@ def settle_concepts(ledger: Ledger) -> None:
         ledger.settle(f"{regular[0].key}.path", "dataset.regularization_images", regular[0].path, note)
         ledger.settle(f"{regular[0].key}.loss_weight", "loss.prior_weight", regular[0].weight, note)
     for name, (path, reader) in CONCEPT_KEYS.items():
-        _settle_alike(ledger, [f"{concept.key}.{name}" for concept in own], path, reader)
+        ledger.settle_alike([f"{concept.key}.{name}" for concept in own], path, reader, SAME)
     _settle_tag_dropout(ledger, own)
     _settle_folders(ledger, own)
     for key in ledger.names("concepts["):
@@ -119,19 +119,6 @@ def _concept(ledger: Ledger, key: str) -> _Concept | None:
         repeats = 1
     name = ledger.read(f"{key}.name", text, "")
     return _Concept(key, path, name, repeats, ledger.read(f"{key}.loss_weight", number, 1.0))
-
-
-def _settle_alike(ledger: Ledger, keys: list[str], path: str, reader: object) -> None:
-    for place, key in enumerate(keys):
-        value = ledger.read(key, reader)  # type: ignore[arg-type]
-        if value is None:
-            continue
-        if place and path in ledger.settings and ledger.settings[path] != value:
-            ledger.contradict(key, SAME)
-        elif place:
-            ledger.idle(key, "the same as the first's")
-        else:
-            ledger.settle(key, path, value)
 
 
 def _settle_tag_dropout(ledger: Ledger, concepts: list[_Concept]) -> None:

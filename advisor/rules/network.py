@@ -21,11 +21,6 @@ WHAT_A_RANK_HOLDS = {
 """For the sentence to the user."""
 
 
-def one_step_less(rank: int) -> int:
-    """The next lower rank of the ladder, for a more flexible LoRA."""
-    return max((step for step in LADDER if step < rank), default=min(rank, LADDER[0]))
-
-
 @rule(sets="network.rank", source=TUTORIAL)
 def rank(facts: Facts, config: TrainingConfig) -> Advice:
     """By the number of pictures where the table says so."""

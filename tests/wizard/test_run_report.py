@@ -57,3 +57,13 @@ def test_a_page_that_cannot_be_written_spoils_no_training(run: Path, capsys: pyt
     keep_run_report(run)
 
     assert "No report was written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damaged", ["{", "[]", "{}"])
+def test_damaged_scores_spoil_no_training(run: Path, capsys: pytest.CaptureFixture[str], damaged: str) -> None:
+    (run / RESULT_PATH).parent.mkdir(parents=True, exist_ok=True)
+    (run / RESULT_PATH).write_text(damaged, "utf-8")
+
+    keep_run_report(run)
+
+    assert "delete it" in capsys.readouterr().err

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from advisor.rules.network import one_step_less
 from tests.factories import make_plan_config, make_plan_for
 
 
@@ -45,8 +44,3 @@ def test_a_plain_lora_has_no_convolutions() -> None:
     config = make_plan_config()
 
     assert (config.network.conv_rank, config.network.conv_alpha) == (0, 0.0)
-
-
-@pytest.mark.parametrize(("rank", "less"), [(128, 64), (48, 32), (32, 16), (16, 16), (8, 8)])
-def test_a_more_flexible_lora_is_one_step_down_the_ladder(rank: int, less: int) -> None:
-    assert one_step_less(rank) == less

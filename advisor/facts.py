@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from advisor.answers import Answers
-from advisor.checkpoint import Identity
-from advisor.dataset import DatasetReport
-from advisor.hardware import Gpu, Hardware
-from advisor.preset_file import PresetFile
-from advisor.receipts import Receipt
+from advisor.checkpoints.identity import Identity
+from advisor.dataset.report import DatasetReport
+from advisor.estimate.calibration import Receipt
+from advisor.machine.hardware import Gpu, Hardware
+from advisor.settings.preset_file import PresetFile
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from advisor.config import TrainingConfig
+from advisor.settings.config import TrainingConfig
 
 Origin = Literal["rule", "answer", "default", "preset", "import", "ladder"]
 

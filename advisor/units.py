@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advisor.hardware import GIB
+from advisor.machine.hardware import GIB
 
 MIB = 1024**2
 """Bytes in a MiB; LoRA files are a few dozen of these."""

@@ -15,9 +15,9 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor, nn
 
-from advisor.adapters import AdapterPlan, adapter_shapes
-from advisor.config import AdapterKind, NetworkConfig
+from advisor.adapters.layout import AdapterPlan, adapter_shapes
 from advisor.families.structure import LoraTarget
+from advisor.settings.config import AdapterKind, NetworkConfig
 from advisor.units import MIB
 from trainer.adapters import ADAPTERS, Dropouts
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import torch
 
-from advisor.config import parse_config
-from advisor.identify import identify
-from advisor.parameters import text_parameters, unet_parameters, vae_parameters
-from trainer.base_model import load_base_model
-from trainer.devices import DTYPES, peak_process_bytes
+from advisor.checkpoints.identify import identify
+from advisor.estimate.parameter_counts import text_parameters, unet_parameters, vae_parameters
+from advisor.settings.config import parse_config
+from trainer.device.choose import DTYPES, peak_process_bytes
+from trainer.models.load import load_base_model
 
 RESULTS = Path(__file__).parent / "results" / "loading_memory.json"
 POLL_SECONDS = 0.002

@@ -20,13 +20,13 @@ from torch import Tensor, nn
 
 from advisor.families import family
 from advisor.files import replacing
-from trainer.clip_text import text_root
-from trainer.families.sd1 import Sd1
-from trainer.families.sd2 import Sd2
-from trainer.families.sdxl import Sdxl
-from trainer.families.unet_family import UNetFamily
-from trainer.ldm_keys import unet_key, vae_key
-from trainer.open_clip_keys import BLOCKS, open_clip_source
+from trainer.models.clip_text import text_root
+from trainer.models.families.sd1 import Sd1
+from trainer.models.families.sd2 import Sd2
+from trainer.models.families.sdxl import Sdxl
+from trainer.models.families.unet_family import UNetFamily
+from trainer.models.ldm_keys import unet_key, vae_key
+from trainer.models.open_clip_keys import BLOCKS, open_clip_source
 
 Shape = tuple[int, ...]
 FAMILIES: Mapping[str, UNetFamily] = {known.name: known for known in (Sd1(), Sd2(), Sdxl())}

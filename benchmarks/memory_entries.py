@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from advisor.config import TrainingConfig
 from advisor.families import family as family_facts
 from advisor.families.structure import Structure
+from advisor.settings.config import TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Entry:
 
     def config(self) -> TrainingConfig:
         """As a training would be given it."""
-        from trainer.measure import measured_config
+        from trainer.simulate.step import measured_config
 
         return measured_config(
             self.family,

@@ -17,15 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from advisor.families.footprint import Moment
+from advisor.estimate.quantised_base import unpacking_bytes
+from advisor.estimate.vram import vram_parts
+from advisor.families.coefficients import Moment
 from advisor.files import write_atomically
-from advisor.memory import vram_parts
-from advisor.quantised_base import unpacking_bytes
 from benchmarks.memory_entries import Entry, entries
 from benchmarks.memory_page import PAGE, Row, page
 
 if TYPE_CHECKING:
-    from trainer.measure import Simulation
+    from trainer.simulate.step import Simulation
 
 TOKENS = 77
 """Of one chunk."""
@@ -34,7 +34,7 @@ RESULTS = Path(__file__).parent / "results" / "memory_grid.json"
 
 def simulation(entry: Entry) -> Simulation:
     """Its training on tensors without data."""
-    from trainer.measure import Simulation
+    from trainer.simulate.step import Simulation
 
     return Simulation(entry.config(), entry.structure, (entry.width, entry.height), parts=entry.parts)
 

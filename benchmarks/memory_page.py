@@ -17,8 +17,9 @@ NUM_LARGEST = 8
 TEXT = """# Memory: predicted against counted
 
 Made by `python -m benchmarks.memory_grid --page` from `benchmarks/results/memory_grid.json`. Counted: the peak of the
-second step of the real modules on tensors without data (`trainer.measure`). Predicted: the closed form in
-`advisor/memory.py`. What a card's driver and libraries take is in neither. Why and how: decisions/0010-memory.md.
+second step of the real modules on tensors without data (`trainer.simulate.step`). Predicted: the closed form in
+`advisor/estimate/vram.py`. What a card's driver and libraries take is in neither.
+Why and how: decisions/0010-memory.md.
 
 {number} configurations; the median error is {median:.2%} of what was counted, the largest {largest:+.2%}. Above 0, more
 was predicted than is taken. A test holds all of them to 3 %; 12 of them are counted anew in the usual suite and all

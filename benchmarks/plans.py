@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from advisor.answers import Answers
-from advisor.checkpoint import Identity
-from advisor.dataset import DatasetReport, Folder, Picture
+from advisor.checkpoints.identity import Identity
+from advisor.dataset.report import DatasetReport, Folder, Picture
 from advisor.facts import Facts
 from advisor.families import family as family_of
 from advisor.files import write_atomically
-from advisor.hardware import GIB, Hardware
-from advisor.planner import make_plan
+from advisor.machine.hardware import GIB, Hardware
+from advisor.planning.planner import make_plan
 
 ROOT = Path(__file__).parents[1]
 PAGE, README = ROOT / "docs" / "plans.md", ROOT / "README.md"

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from advisor.config import QUANTISED, QuantisedDtype
-from trainer.quantised_layers import quantise
+from advisor.settings.config import QUANTISED, QuantisedDtype
+from trainer.layers.quantised_layers import quantise
 
 ROUNDS = 12
 

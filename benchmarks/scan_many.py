@@ -49,7 +49,7 @@ def write_pictures(root: Path, count: int) -> None:
 
 def measure(root: Path) -> dict[str, float]:
     """Scan `root` in this process; seconds, and how far memory grew at its highest, in MB."""
-    from advisor.scan import scan
+    from advisor.dataset.scan import scan
 
     process, peak, over = psutil.Process(), 0, threading.Event()
     before = process.memory_info().rss

@@ -21,12 +21,12 @@ from typing import Any
 import torch
 from PIL import Image
 
-from advisor.config import TrainingConfig, parse_config
+from advisor.settings.config import TrainingConfig, parse_config
 from benchmarks.make_checkpoint import write_checkpoint
 from benchmarks.scan_many import machine
-from trainer.events import Events
-from trainer.interrupts import Interrupt
-from trainer.training import Options, execute
+from trainer.runtime.events import Events
+from trainer.runtime.interrupts import Interrupt
+from trainer.training.training import Options, execute
 
 RESULT = Path(__file__).parent / "results" / "sdxl_one_step.json"
 DTYPES = ("bfloat16", "float32")

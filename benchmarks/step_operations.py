@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from advisor.families import family as family_facts
-from trainer.families import FAMILIES
-from trainer.measure import Simulation, measured_config
+from trainer.models.families import FAMILIES
+from trainer.simulate.step import Simulation, measured_config
 
 RESULTS = Path(__file__).parent / "results" / "step_operations.json"
 

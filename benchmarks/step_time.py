@@ -51,7 +51,7 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
     """One turn: seconds of the fastest step after the first, of the first, and peak memory of the process."""
     import torch
 
-    from trainer.devices import peak_process_bytes
+    from trainer.device.choose import peak_process_bytes
 
     torch.manual_seed(0)
     step = {"loracle": ours, "diffusers": recipe}[options.way](options)
@@ -71,8 +71,8 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
 def _base(options: argparse.Namespace) -> Any:
     import torch
 
-    from advisor.config import ModelConfig
-    from trainer.base_model import load_base_model
+    from advisor.settings.config import ModelConfig
+    from trainer.models.load import load_base_model
 
     model = ModelConfig(path=str(options.checkpoint), family="sd1")
     device = torch.device("cpu")
@@ -100,10 +100,10 @@ def ours(options: argparse.Namespace) -> Callable[[], float]:
     """Our step, as the trainer runs it."""
     import torch
 
-    from advisor.config import DatasetConfig, ModelConfig, NetworkConfig, SavingConfig, TrainingConfig
-    from trainer.network import Network
-    from trainer.noise import noise_schedule
-    from trainer.step import Batch, training_loss
+    from advisor.settings.config import DatasetConfig, ModelConfig, NetworkConfig, SavingConfig, TrainingConfig
+    from trainer.adapters.network import Network
+    from trainer.diffusion.noise import noise_schedule
+    from trainer.training.step import Batch, training_loss
 
     base = _base(options)
     config = TrainingConfig(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from advisor.config import TrainingConfig
+from advisor.settings.config import TrainingConfig
 
 
 @dataclass(frozen=True)

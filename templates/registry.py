@@ -1,17 +1,17 @@
-"""The trainers that we write for; a new one is its module, its template and a line here."""
+"""The trainers that we write for; a new one is a folder and a line here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from templates import ai_toolkit, kohya_gui, onetrainer, sd_scripts
+from templates.ai_toolkit.export import EXPORTER as AI_TOOLKIT
 from templates.exporter import Exporter
+from templates.kohya.export_gui import EXPORTER as KOHYA_GUI
+from templates.kohya.export_scripts import EXPORTER as SD_SCRIPTS
+from templates.onetrainer.export import EXPORTER as ONETRAINER
 
 EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
-    {
-        exporter.name: exporter
-        for exporter in (kohya_gui.EXPORTER, sd_scripts.EXPORTER, onetrainer.EXPORTER, ai_toolkit.EXPORTER)
-    }
+    {exporter.name: exporter for exporter in (KOHYA_GUI, SD_SCRIPTS, ONETRAINER, AI_TOOLKIT)}
 )
 """By the name that `loracle export --to` takes."""

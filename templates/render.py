@@ -29,7 +29,9 @@ _NOT_IN_COMMENTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud
 
 
 def render(template: str, **context: object) -> str:
-    """The text of `files/TEMPLATE` with `context` in its places; a name that is missing is a defect and raises.
+    """The text of TEMPLATE, a path within this package, with `context` in its places.
+
+    A name that is missing is a defect and raises.
 
     Raises:
         LoraError: a value cannot be written.
@@ -41,7 +43,7 @@ def render(template: str, **context: object) -> str:
 def environment() -> Environment:
     """Jinja2 over this package's templates; values through `value`, comments through `comment`."""
     made = Environment(
-        loader=PackageLoader("templates", "files"),
+        loader=PackageLoader("templates", ""),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

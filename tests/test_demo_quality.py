@@ -54,7 +54,7 @@ def trained_scores(run_folder: Path, folder: Path) -> dict[str, float]:
     """What a run's pictures score after training it."""
     result = run("train", run_folder, "--json", folder=folder)
     assert result.returncode == 0, result.stderr
-    command = [sys.executable, "-P", "-m", "trainer.demo", str(run_folder)]
+    command = [sys.executable, "-P", "-m", "trainer.demo.run", str(run_folder)]
     subprocess.run(command, check=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
     scores: dict[str, float] = json.loads((run_folder / "log" / "demo.json").read_text("utf-8"))
     return scores

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.pictures import make_pictures
-from tests.tiny import tiny_sd1_checkpoint
+from tests.support.pictures import make_pictures
+from tests.support.tiny import tiny_sd1_checkpoint
 
 
 def loracle(*arguments: str | Path, folder: Path) -> dict[str, Any]:

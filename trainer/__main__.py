@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from advisor.config import TrainingConfig
-from advisor.config_file import config_file, read_config
 from advisor.errors import LoraError, OutOfMemory
-from trainer.events import Events
-from trainer.failure_codes import failure_code
-from trainer.interrupts import Interrupt, Interrupted
+from advisor.run_folder.config_file import config_file, read_config
+from advisor.settings.config import TrainingConfig
+from trainer.runtime.events import Events
+from trainer.runtime.failure_codes import failure_code
+from trainer.runtime.interrupts import Interrupt, Interrupted
 
 DEFECT = 1
 """The exit code for a mistake of ours."""
@@ -44,7 +44,7 @@ def _train(run: Path, given: argparse.Namespace, events: Events) -> int:
     try:
         with interrupt.listening():
             config = read_config(given.run)
-            from trainer.training import Options, execute
+            from trainer.training.training import Options, execute
 
             with ExitStack() as boards:
                 boards.callback(_tensorboard(run, events))
@@ -70,7 +70,7 @@ def _train(run: Path, given: argparse.Namespace, events: Events) -> int:
 def _tensorboard(run: Path, events: Events) -> Callable[[], None]:
     """Feed TensorBoard from the events; gives what closes it."""
     try:
-        from trainer.tensorboard import TensorBoard
+        from trainer.reporting.tensorboard import TensorBoard
 
         board = TensorBoard(run)
     except (ImportError, OSError) as error:
@@ -84,7 +84,7 @@ def _weights_and_biases(run: Path, config: TrainingConfig, events: Events) -> Ca
     """Send to Weights & Biases what the events tell, if a project is named; gives what ends it."""
     if not config.run.wandb_project:
         return lambda: None
-    from trainer.weights_and_biases import WeightsAndBiases
+    from trainer.reporting.weights_and_biases import WeightsAndBiases
 
     board = WeightsAndBiases(run, config, events.warning)
     events.listen(board)

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from wizard.endings import told
-from wizard.machine import Machine
-from wizard.request import Request
+from wizard.exit_codes import told
+from wizard.interview.machine_options import Machine
+from wizard.interview.request import Request
 
 app = typer.Typer(
     name="loracle",

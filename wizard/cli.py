@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _survive_old_terminals()
     if given in ([], ["new"]):
         from wizard.commands.new import new
-        from wizard.endings import told
+        from wizard.exit_codes import told
 
         with told():
             new()

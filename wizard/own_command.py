@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from advisor.shell_words import quoted
+from advisor.shell import quoted
 
 COMMAND_VARIABLE = "LORACLE_COMMAND"
 """What start.py sets: whoever starts Loracle through it has no `loracle` on the path."""

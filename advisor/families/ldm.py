@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from advisor.families.mark import Tensors, width
+from advisor.families.lora_targets import Unit, unet_units
+from advisor.families.signature import Tensors, width
 from advisor.families.structure import Structure, TextStructure, UNetStructure, VaeStructure
-from advisor.families.unet_targets import Unit, unet_units
 
 UNET = "model.diffusion_model."
 VAE = "first_stage_model."

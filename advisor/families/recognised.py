@@ -6,7 +6,7 @@ Tensors go by the names of each model's own code, or of diffusers where its sing
 from __future__ import annotations
 
 from advisor.families.family import Family
-from advisor.families.mark import Mark
+from advisor.families.signature import Mark
 
 _FLUX = "double_blocks.0.img_attn.norm.key_norm.scale|double_blocks.0.img_attn.norm.key_norm.weight"
 _FLUX_DIFFUSERS = "single_transformer_blocks.0.proj_mlp.weight"

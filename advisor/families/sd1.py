@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from advisor.families.clip_targets import clip_targets
+from advisor.families.coefficients import Footprint, Moment, StepFootprint
 from advisor.families.family import Family
-from advisor.families.footprint import Footprint, Moment, StepFootprint
 from advisor.families.ldm import TextPlace, ldm_structure, unet_variant
-from advisor.families.mark import Mark, Tensors
+from advisor.families.lora_targets import diffusers_targets
+from advisor.families.signature import Mark, Tensors
 from advisor.families.step_operations import Operations, StepOperations
 from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
-from advisor.families.unet_targets import diffusers_targets
 
 STANDARD = Structure(
     unet=UNetStructure(

@@ -1,4 +1,4 @@
-"""How many operations a family's step is made of: numbers counted on the real step (`trainer.live_bytes`)."""
+"""How many operations a family's step is made of: numbers counted on the real step (`trainer.simulate.live_bytes`)."""
 
 from __future__ import annotations
 

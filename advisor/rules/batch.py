@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from advisor.config import TrainingConfig
-from advisor.costs import BASE, OPTIMIZER_8BIT, SPLIT, checkpointing
+from advisor.estimate.tradeoffs import BASE, OPTIMIZER_8BIT, SPLIT, checkpointing
 from advisor.facts import Facts
-from advisor.rules.columns import column
+from advisor.rules.defaults_table import column
 from advisor.rules.fitting import Fit, captions_vary, fit, saved_bytes, tried, unchosen
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import ADAMW, CHECKPOINTING_STUDY, OURS, SD_SCRIPTS, TUTORIAL
+from advisor.settings.config import TrainingConfig
 from advisor.units import gib, size
 
 

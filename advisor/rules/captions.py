@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from advisor.config import TrainingConfig
 from advisor.facts import Facts
-from advisor.rules.columns import column
+from advisor.rules.defaults_table import column
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import CIVITAI, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_PICTURES, TUTORIAL
+from advisor.settings.config import TrainingConfig
 from advisor.units import counted
 
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from advisor.config import Preset, TrainingConfig, parse_config
-from advisor.costs import BASE
+from advisor.estimate.calibration import corrections, machine_key
+from advisor.estimate.tradeoffs import BASE
+from advisor.estimate.vram import corrected_parts, phase_bytes, vram_parts
 from advisor.facts import Facts
-from advisor.memory import corrected_parts, phase_bytes, vram_parts
-from advisor.receipts import corrections, machine_key
-from advisor.rules.columns import column
-from advisor.rules.presets import start_resolution, structure_of, text_rate
+from advisor.rules.card_class import start_resolution, structure_of, text_rate
+from advisor.rules.defaults_table import column
+from advisor.settings.config import Preset, TrainingConfig, parse_config
 
 LEAST_RESOLUTION_SHARE = 0.5
 """Under half of the starting resolution a face is a handful of pixels, and we rather say that it does not fit."""

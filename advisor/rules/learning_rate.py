@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from advisor.config import TrainingConfig
-from advisor.costs import TEXT_ENCODER
+from advisor.estimate.tradeoffs import TEXT_ENCODER
 from advisor.facts import Facts
-from advisor.rules.columns import ANYLORA_LIKE, SD1_CURRENT, SD1_TUTORIAL, column
+from advisor.rules.card_class import text_rate
+from advisor.rules.defaults_table import ANYLORA_LIKE, SD1_CURRENT, SD1_TUTORIAL, column
 from advisor.rules.fitting import fit, saved_bytes
-from advisor.rules.presets import text_rate
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import OURS, TUTORIAL
+from advisor.settings.config import TrainingConfig
 from advisor.units import gib, rate, size
 
 UNET_PATH = "optimizer.unet_learning_rate"

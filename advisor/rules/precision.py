@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from advisor.config import TrainingConfig
 from advisor.facts import Facts
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import GTX16_NAN, NVIDIA, SD_SCRIPTS
+from advisor.settings.config import TrainingConfig
 
 
 @rule(sets="memory.compute_dtype", source=NVIDIA)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from advisor.config import TrainingConfig
-from advisor.costs import smaller_pictures
+from advisor.estimate.tradeoffs import smaller_pictures
 from advisor.facts import Facts
-from advisor.rules.columns import SD1_TUTORIAL, column
+from advisor.rules.card_class import own_native_px, start_resolution, structure_of
+from advisor.rules.defaults_table import SD1_TUTORIAL, column
 from advisor.rules.fitting import fit, saved_bytes
-from advisor.rules.presets import own_native_px, start_resolution, structure_of
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import OURS, SD_SCRIPTS, THE_MODEL, TUTORIAL
+from advisor.settings.config import TrainingConfig
 from advisor.units import gib
 
 

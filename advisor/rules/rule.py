@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from advisor.config import TrainingConfig
 from advisor.facts import Facts
 from advisor.plan import Origin, Source
+from advisor.settings.config import TrainingConfig
 
 
 @dataclass(frozen=True)

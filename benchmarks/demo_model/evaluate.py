@@ -25,7 +25,7 @@ from benchmarks.demo_model.folder import read_folder
 from benchmarks.demo_model.pen import SIDE_PX
 from benchmarks.demo_model.reading import attributes_shown
 from benchmarks.demo_model.vae import reconstruction_psnr
-from trainer.demo_score import ScoreData, identity, obedience, read_score_data
+from trainer.demo.score import ScoreData, identity, obedience, read_score_data
 
 SAMPLES = 64
 BATCH = 16

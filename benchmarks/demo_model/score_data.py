@@ -9,7 +9,7 @@ from benchmarks.demo_model.avatar import BACKGROUND, CLOTH, GARMENTS, HAIR, HATS
 from benchmarks.demo_model.characters import TRIGGER, ZUVI
 from benchmarks.demo_model.draw import draw
 from benchmarks.demo_model.pen import SIDE_PX, Colour
-from trainer.demo_score import Box, Part, ScoreData, TagMeasure, near_share, region
+from trainer.demo.score import Box, Part, ScoreData, TagMeasure, near_share, region
 
 MEASURES = (
     TagMeasure(

@@ -16,7 +16,7 @@ from benchmarks.demo_model.data import caption, character_sets, draw_all, load
 from benchmarks.demo_model.draw import draw
 from benchmarks.demo_model.score_data import score_data, write_score_data
 from benchmarks.demo_model.tokenizer import MAX_LENGTH, words, write_tokenizer
-from trainer.demo_score import SCORE_FILE, read_score_data
+from trainer.demo.score import SCORE_FILE, read_score_data
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks.make_checkpoint import checkpoint_shapes, random_weight
-from tests import ldm_layout
+from tests.support import ldm_layout
 
 
 @pytest.fixture(scope="module")

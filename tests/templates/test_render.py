@@ -9,7 +9,7 @@ from hypothesis import given
 
 from advisor.errors import LoraError
 from templates.render import COMMENT_COLUMNS, comment, value
-from tests.templates.strategies import any_text, values
+from tests.support.export_strategies import any_text, values
 
 
 def same(left: object, right: object) -> bool:

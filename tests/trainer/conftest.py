@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from advisor.config import TrainingConfig
-from tests.trainer.runs import make_config, train
+from advisor.settings.config import TrainingConfig
+from tests.support.runs import make_config, train
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,12 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from tests.trainer.runs import events_of, make_config, write_toml
-
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import REPOSITORY
+from tests.support.runs import events_of, make_config, write_toml
 
 
 def start(run: Path, *options: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(REPOSITORY)}
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "trainer", str(run), *options],
         stdout=subprocess.PIPE,
@@ -59,7 +58,7 @@ def test_defects_end_with_1_and_a_traceback(
     def broken(*arguments: object) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr("trainer.training.execute", broken)
+    monkeypatch.setattr("trainer.training.training.execute", broken)
     write_toml(tmp_path / "run" / "loracle.toml", make_config(tmp_path))
 
     assert main([str(tmp_path / "run")]) == 1

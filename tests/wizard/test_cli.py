@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests import ldm_layout
-from tests.headers import write_model
-from tests.pictures import make_pictures
+from tests.support import ldm_layout
+from tests.support.headers import write_model
+from tests.support.paths import REPOSITORY
+from tests.support.pictures import make_pictures
 from wizard.cli import main
 
-ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "diffusers", "transformers", "accelerate", "typer", "rich", "pydantic", "questionary", "PIL")
 
 Loracle = Callable[..., tuple[int, str, str]]
@@ -58,7 +58,7 @@ def plan(inputs: dict[str, Path], *more: object) -> tuple[object, ...]:
 def fresh(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Python code in a new process."""
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, **environment},
     )  # fmt: skip
 
@@ -337,8 +337,8 @@ send("finished", steps=2, seconds=1.0)
 
 def stands_in(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
     """Have this script train instead of the trainer."""
-    import wizard.launch
-    from tests.wizard.test_launch import HEAD
+    import wizard.processes.launch
+    from tests.wizard.processes.test_launch import HEAD
 
     path = folder / "stand_in.py"
     path.write_text(HEAD + script, encoding="utf-8")

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from advisor.checkpoint import Identity
-from tests.wizard.test_ladder import run_folder
+from advisor.checkpoints.identity import Identity
+from tests.wizard.processes.test_retry_on_oom import run_folder
 from wizard.commands.identify import identity_lines
 from wizard.commands.train import train
-from wizard.launch import Training
 from wizard.output import say
-from wizard.screen import Screen
+from wizard.processes.launch import Training
+from wizard.show.screen import Screen
 
 LONG = "there is no setting network.rnak: did you mean network.rank or network.conv_rank or network.block_ranks?"
 
@@ -52,8 +52,8 @@ def test_an_interrupted_training_tells_how_to_go_on(
 
     run = run_folder(tmp_path)
     monkeypatch.setenv("LORACLE_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr("wizard.ladder.train", interrupted)
-    monkeypatch.setattr("wizard.run_report.keep_run_report", lambda _: None)
+    monkeypatch.setattr("wizard.processes.retry_on_oom.train", interrupted)
+    monkeypatch.setattr("wizard.show.run_report.keep_run_report", lambda _: None)
     with pytest.raises(KeyboardInterrupt) as told:
         train(run)
 

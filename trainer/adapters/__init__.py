@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from advisor.config import AdapterKind
+from advisor.settings.config import AdapterKind
 from trainer.adapters.adapter import Adapter, Dropouts
 from trainer.adapters.dora import DoraLayer
 from trainer.adapters.loha import LohaLayer

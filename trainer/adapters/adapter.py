@@ -10,8 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from advisor.adapters import AdapterPlan
-from trainer.frozen_weight import frozen_weight
+from advisor.adapters.layout import AdapterPlan
+from trainer.layers.frozen_weight import frozen_weight
 
 Layer = nn.Linear | nn.Conv2d
 

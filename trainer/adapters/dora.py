@@ -12,10 +12,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from advisor.adapters import AdapterPlan
+from advisor.adapters.layout import AdapterPlan
 from trainer.adapters.adapter import Dropouts, Layer, product_square, uniform
 from trainer.adapters.weight_adapter import WeightAdapter
-from trainer.frozen_weight import frozen_weight
+from trainer.layers.frozen_weight import frozen_weight
 
 
 class DoraLayer(WeightAdapter):

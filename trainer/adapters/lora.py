@@ -17,8 +17,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from trainer.adapters.adapter import Adapter, flat, product_square, uniform
-from trainer.conv_shape import ConvShape, conv_backward
-from trainer.frozen_weight import FrozenWeight, frozen_weight
+from trainer.layers.conv_shape import ConvShape, conv_backward
+from trainer.layers.frozen_weight import FrozenWeight, frozen_weight
 
 
 class LoraLayer(Adapter):

@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from wizard.interview.paths import given_path
 from wizard.output import print_json, show
-from wizard.paths import given_path
 
 if TYPE_CHECKING:
-    from advisor.dataset import DatasetReport
+    from advisor.dataset.report import DatasetReport
 
 
 def check(folder: str, *, as_json: bool = False) -> None:
@@ -19,7 +19,7 @@ def check(folder: str, *, as_json: bool = False) -> None:
     Raises:
         DatasetError: there is no such folder, or it holds no usable picture.
     """
-    from advisor.scan import scan
+    from advisor.dataset.scan import scan
 
     report = scan(given_path(folder))
     if as_json:
@@ -47,7 +47,7 @@ def report_document(report: DatasetReport) -> dict[str, object]:
 def report_lines(report: DatasetReport) -> str:
     """The same for people: counts first, then each problem."""
     from advisor.units import counted
-    from wizard.findings import captions_text, sizes_text
+    from wizard.show.findings import captions_text, sizes_text
 
     lines = [f"{report.root}: {counted(report.num_images, 'picture')}", f"sizes     {sizes_text(report)}"]
     lines.append(f"captions  {captions_text(report)}")

@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wizard.interview.paths import absolute_path
 from wizard.output import is_terminal, print_json, say, show
-from wizard.paths import absolute_path
 
 if TYPE_CHECKING:
-    from wizard.questions import Ask
+    from wizard.interview.questions import Ask
 
 SUFFIX = ".safetensors"
 PICKLE_SUFFIXES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
@@ -44,7 +44,7 @@ def convert(file: str, *, out: str | None = None, yes: bool = False, as_json: bo
         LoraError: it is no pickle, nobody agreed, it was refused, or the new file cannot be written.
         KeyboardInterrupt: the user ended it; nothing was written.
     """
-    from wizard.conversion import LORA_MODULE, PICKLE_MODULE, run_conversion
+    from wizard.processes.conversion import LORA_MODULE, PICKLE_MODULE, run_conversion
 
     source = absolute_path(file)
     ask = _ask() if is_terminal() and not as_json else None
@@ -62,7 +62,7 @@ def convert(file: str, *, out: str | None = None, yes: bool = False, as_json: bo
 def is_kohya_lora(path: Path) -> bool:
     """Whether it is a LoRA in kohya's names, by its header alone."""
     from advisor.errors import ModelError
-    from advisor.read_header import read_header
+    from advisor.tensor_files.header import read_header
 
     try:
         names = read_header(path).tensors
@@ -78,8 +78,8 @@ def refuse_other_files(path: Path) -> None:
         ModelError: it is something else; for a folder, the pickles in it are named.
     """
     from advisor.errors import ModelError
-    from advisor.file_formats import convert_command, is_pickle
-    from advisor.read_header import read_header
+    from advisor.tensor_files.header import read_header
+    from advisor.tensor_files.other_formats import convert_command, is_pickle
 
     if path.is_dir():
         pickles = sorted(path.glob("*/*.bin")) + sorted(path.glob("*.bin"))
@@ -138,7 +138,7 @@ def agree(source: Path, ask: Ask | None, *, yes: bool) -> None:
         LoraError: there is none.
     """
     from advisor.errors import LoraError
-    from wizard.questions import choice
+    from wizard.interview.questions import choice
 
     if yes:
         return
@@ -161,7 +161,7 @@ def agree_to_replace(target: Path, ask: Ask | None) -> None:
         LoraError: there is none.
     """
     from advisor.errors import LoraError
-    from wizard.questions import choice
+    from wizard.interview.questions import choice
 
     if not target.exists():
         return
@@ -176,15 +176,15 @@ def agree_to_replace(target: Path, ask: Ask | None) -> None:
 
 
 def _ask() -> Ask:
-    from wizard.ask import TerminalAsk
+    from wizard.interview.ask import TerminalAsk
 
     return TerminalAsk()
 
 
 def _tell(target: Path, finished: dict[str, Any], *, as_json: bool) -> None:
     """Say what the new file is, as `loracle identify` sees it, and what was left out."""
-    from advisor.identify import identify
-    from advisor.plan_document import plain_value
+    from advisor.checkpoints.identify import identify
+    from advisor.planning.document import plain_value
     from wizard.commands.identify import identity_document, identity_lines
 
     identity = identify(target)

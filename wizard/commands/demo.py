@@ -13,7 +13,7 @@ from wizard.output import print_json, say, show
 if TYPE_CHECKING:
     from advisor.facts import Facts
     from advisor.plan import Plan
-    from wizard.launch import Training
+    from wizard.processes.launch import Training
 
 NAME = "loracle-demo"
 """The run folder, where no other is named."""
@@ -34,13 +34,13 @@ def demo(out: Path | None = None, *, as_json: bool = False) -> None:
         KeyboardInterrupt: the user ended it.
     """
     began = time.monotonic()
-    from advisor.planner import make_plan
-    from templates.run_folder import next_free_run, write_run
-    from trainer.demo_assets import TRIGGER
+    from advisor.planning.planner import make_plan
+    from templates.native.run_folder import next_free_run, write_run
+    from trainer.demo.assets import TRIGGER
     from wizard.commands.train import training_document
-    from wizard.launch import Training
-    from wizard.launch import train as launch
-    from wizard.run_report import write_run_report
+    from wizard.processes.launch import Training
+    from wizard.processes.launch import train as launch
+    from wizard.show.run_report import write_run_report
 
     run = (out or next_free_run(NAME, Path.cwd())).absolute()
     facts = demo_facts(run)
@@ -66,12 +66,12 @@ def demo(out: Path | None = None, *, as_json: bool = False) -> None:
 def demo_facts(run: Path) -> Facts:
     """What the demo's plan is made from: this machine's processor, the embedded model and pictures."""
     from advisor.answers import Answers
+    from advisor.checkpoints.identify import identify
+    from advisor.dataset.scan import scan
     from advisor.facts import Facts
-    from advisor.identify import identify
-    from advisor.preset_file import PresetSetting, read_preset
-    from advisor.probe import probe_hardware
-    from advisor.scan import scan
-    from trainer.demo_assets import CHARACTER_FOLDER, CLASS_FOLDER, MODEL_FOLDER, PRESET_FILE, TRIGGER
+    from advisor.machine.probe import probe_hardware
+    from advisor.settings.preset_file import PresetSetting, read_preset
+    from trainer.demo.assets import CHARACTER_FOLDER, CLASS_FOLDER, MODEL_FOLDER, PRESET_FILE, TRIGGER
 
     preset = read_preset(PRESET_FILE)
     others = PresetSetting(
@@ -85,7 +85,7 @@ def demo_facts(run: Path) -> Facts:
 
 
 def _show_plan(facts: Facts, plan: Plan) -> None:
-    from wizard.views import plan_view
+    from wizard.show.plan_view import plan_view
 
     show(plan_view(facts, plan))
 
@@ -98,12 +98,14 @@ def _screen(*, as_json: bool) -> Any:
 
 def _pictures(training: Training, *, as_json: bool) -> dict[str, float]:
     """Draw and measure in a process of its own, which may import torch."""
-    from trainer.demo_assets import RESULT_PATH
-    from wizard.child import child_command
-    from wizard.launch import train as launch
+    from trainer.demo.assets import RESULT_PATH
+    from wizard.processes.child import child_command
+    from wizard.processes.launch import train as launch
 
     launch(
-        training, _screen(as_json=as_json), command=lambda training: child_command("trainer.demo", str(training.run))
+        training,
+        _screen(as_json=as_json),
+        command=lambda training: child_command("trainer.demo.run", str(training.run)),
     )
     scores: dict[str, float] = json.loads((training.run / RESULT_PATH).read_text("utf-8"))
     return scores

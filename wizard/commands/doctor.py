@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from wizard.output import print_json, say, show
 
 if TYPE_CHECKING:
-    from advisor.doctor import DoctorFacts, Verdict
+    from advisor.environment.doctor import DoctorFacts, Verdict
 
 MARKS = {"ok": "ok", "warn": "mind", "bad": "BAD"}
 """Told by words, so that they are told without colour too."""
@@ -19,8 +19,8 @@ COLOURS = {"ok": "green", "warn": "yellow", "bad": "bold red"}
 
 def doctor(*, as_json: bool = False) -> None:
     """Look, and print a verdict on each thing."""
-    from advisor.doctor import verdicts
-    from wizard.doctor import doctor_facts
+    from advisor.environment.doctor import verdicts
+    from wizard.processes.gather_facts import doctor_facts
 
     say("Looking at this machine; asking torch takes some seconds ...")
     facts = doctor_facts(Path.cwd())
@@ -34,7 +34,7 @@ def doctor(*, as_json: bool = False) -> None:
 
 def doctor_document(facts: DoctorFacts, found: Sequence[Verdict]) -> dict[str, object]:
     """What `--json` prints: the verdicts, and the facts behind them."""
-    from advisor.plan_document import plain_value
+    from advisor.planning.document import plain_value
 
     return {"verdicts": [asdict(verdict) for verdict in found], "facts": plain_value(asdict(facts))}
 

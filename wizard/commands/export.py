@@ -13,8 +13,8 @@ def export(run: Path, *, to: str, out: Path | None = None, as_json: bool = False
     Raises:
         LoraError: there is no such run or trainer, or the files cannot be written.
     """
-    from advisor.config_file import config_file, read_config
     from advisor.errors import ConfigError
+    from advisor.run_folder.config_file import config_file, read_config
     from templates.registry import EXPORTERS
 
     if to not in EXPORTERS:

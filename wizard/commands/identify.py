@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from wizard.interview.paths import given_path
 from wizard.output import columns, print_json, show
-from wizard.paths import given_path
 
 if TYPE_CHECKING:
-    from advisor.checkpoint import Identity
+    from advisor.checkpoints.identity import Identity
 
 OF_A_LORA = ("adapter", "rank", "alpha", "trainer")
 """What only a LoRA has."""
@@ -24,8 +24,8 @@ def identify(file: str, *, as_json: bool = False) -> None:
     Raises:
         ModelError: it cannot be read as a model.
     """
-    from advisor.identify import identify as look
-    from advisor.plan_document import plain_value
+    from advisor.checkpoints.identify import identify as look
+    from advisor.planning.document import plain_value
 
     identity = look(given_path(file))
     if as_json:
@@ -42,8 +42,8 @@ def identity_document(tree: dict[str, object], *, is_lora: bool) -> dict[str, ob
 def identity_lines(identity: Identity) -> str:
     """One fact a line."""
     from advisor.families import FAMILIES
-    from wizard.base_model import KINDS
-    from wizard.findings import PREDICTIONS, size_text
+    from wizard.interview.base_model import KINDS
+    from wizard.show.findings import PREDICTIONS, size_text
 
     family = FAMILIES.get(identity.family or "")
     size = identity.file_bytes

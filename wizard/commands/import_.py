@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wizard.interview.paths import absolute_path
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
-from wizard.paths import absolute_path
 
 if TYPE_CHECKING:
     from advisor.answers import Answers
     from advisor.facts import Facts
-    from advisor.importers.import_plan import ImportPlan
-    from advisor.importers.imported import Imported
+    from templates.importing.import_plan import ImportPlan
+    from templates.importing.imported import Imported
 
 
 def import_(
@@ -38,8 +38,8 @@ def import_(
     Raises:
         LoraError: it is no trainer's file, trains no LoRA and nobody agreed, or the run cannot be written.
     """
-    from advisor.importers.import_plan import plan_import
-    from advisor.importers.recognise import import_config
+    from templates.importers import import_config
+    from templates.importing.import_plan import plan_import
 
     found = import_config(absolute_path(path))
     _agree(found, yes=yes, may_ask=is_terminal() and not as_json)
@@ -50,7 +50,7 @@ def import_(
     if as_json:
         print_json(import_document(made))
         return
-    from wizard.import_view import import_view
+    from wizard.show.import_view import import_view
 
     show(import_view(made))
     say(f"\nWritten to {out}\nLook through its loracle.toml, then: {own_command('train', out)}")
@@ -67,8 +67,8 @@ def _agree(found: Imported, *, yes: bool, may_ask: bool) -> None:
         "model, pictures and captions make sense for a LoRA; its rates, length and optimizer do not."
     )
     if may_ask:
-        from wizard.ask import TerminalAsk
-        from wizard.questions import Option, Question
+        from wizard.interview.ask import TerminalAsk
+        from wizard.interview.questions import Option, Question
 
         options = (Option("yes", "take over what makes sense"), Option("no", "leave it"))
         question = Question("take_over", "Take it over?", "choice", options, default="yes", intro=told, back=False)
@@ -79,7 +79,7 @@ def _agree(found: Imported, *, yes: bool, may_ask: bool) -> None:
 
 
 def _own(images: str | None, model: str | None, name: str | None) -> dict[str, Any]:
-    from wizard.names import checked_name
+    from wizard.interview.names import checked_name
 
     own: dict[str, Any] = {}
     if images is not None:
@@ -95,7 +95,7 @@ def _located(found: Imported, home: Path) -> Imported:
     """With relative paths from the root on, where something is there beside the file."""
     from dataclasses import replace
 
-    from advisor.importers.import_plan import is_absolute
+    from templates.importing.import_plan import is_absolute
 
     settings = dict(found.settings)
     for path in (
@@ -113,11 +113,11 @@ def _located(found: Imported, home: Path) -> Imported:
 
 def _facts(found: Imported, own: Mapping[str, Any], out: Path) -> Facts | None:
     """What is on this machine to judge by; None where base model or pictures are not."""
+    from advisor.checkpoints.identify import identify
+    from advisor.dataset.scan import scan
     from advisor.errors import LoraError
     from advisor.facts import Facts
-    from advisor.identify import identify
-    from advisor.probe import probe_hardware
-    from advisor.scan import scan
+    from advisor.machine.probe import probe_hardware
 
     said = {**found.settings, **own}
     model, images = Path(str(said.get("model.path") or "?")), Path(str(said.get("dataset.images") or "?"))
@@ -135,7 +135,7 @@ def _facts(found: Imported, own: Mapping[str, Any], out: Path) -> Facts | None:
 
 def _answers(found: Imported, own: Mapping[str, Any], *, use_cpu: bool = False) -> Answers:
     from advisor.answers import Answers
-    from advisor.importers.import_plan import file_name
+    from templates.importing.import_plan import file_name
 
     said = {**found.settings, **own}
     name = file_name(str(said.get("saving.name") or Path(found.source).stem))
@@ -143,7 +143,7 @@ def _answers(found: Imported, own: Mapping[str, Any], *, use_cpu: bool = False) 
 
 
 def _write(out: Path, made: ImportPlan) -> None:
-    from templates.run_folder import write_records
+    from templates.native.run_folder import write_records
 
     config = made.plan.config
     own = {"saving.name": config.saving.name, "run.trigger": config.run.trigger}
@@ -152,7 +152,7 @@ def _write(out: Path, made: ImportPlan) -> None:
 
 def import_document(made: ImportPlan) -> dict[str, object]:
     """The plan's document, with what became of the file's keys."""
-    from advisor.plan_document import plain_value, plan_document
+    from advisor.planning.document import plain_value, plan_document
 
     document = plan_document(made.facts, made.plan) if made.facts is not None else _document_without_facts(made)
     lines = [

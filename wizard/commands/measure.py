@@ -12,11 +12,11 @@ from wizard.output import is_terminal, print_json, show
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from advisor.adjustment import Trial
-    from advisor.hardware import Gpu, Hardware
-    from advisor.ladder_file import Taken
-    from advisor.receipts import Receipt
-    from wizard.launch import Training
+    from advisor.estimate.calibration import Receipt
+    from advisor.machine.hardware import Gpu, Hardware
+    from advisor.memory_ladder.adjustment import Trial
+    from advisor.run_folder.ladder_file import Taken
+    from wizard.processes.launch import Training
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ def measure(run: Path, *, device: str | None = None, yes: bool = False, as_json:
         TrainingStopped: memory ran out, and the plan stays as it is.
         KeyboardInterrupt: the user ended it.
     """
-    from advisor.adjustment import adjustments
-    from advisor.config_file import config_file, read_config
     from advisor.errors import ConfigError
+    from advisor.memory_ladder.adjustment import adjustments
+    from advisor.run_folder.config_file import config_file, read_config
     from wizard.commands.train import card_here
-    from wizard.ladder import has_state
-    from wizard.launch import Training
+    from wizard.processes.launch import Training
+    from wizard.processes.retry_on_oom import has_state
 
     if device not in (None, "cpu"):
         raise ConfigError("--device", device, "take cpu, or leave it out for the card that was planned")
@@ -75,8 +75,8 @@ def measure(run: Path, *, device: str | None = None, yes: bool = False, as_json:
     if as_json:
         print_json(asdict(found) | adjustment_document(steps, applied=applies))
     if not found.fits and not applies:
-        from advisor.adjustment import nothing_left
         from advisor.errors import TrainingStopped
+        from advisor.memory_ladder.adjustment import nothing_left
 
         mend = f"`loracle measure {run} --yes` changes the plan so that it should" if steps else nothing_left(trial)
         raise TrainingStopped(f"The plan does not fit here: {mend}")
@@ -84,12 +84,12 @@ def measure(run: Path, *, device: str | None = None, yes: bool = False, as_json:
 
 def _tried(training: Training, *, as_json: bool) -> tuple[Measured, Trial]:
     """What the probe showed of a run."""
-    from advisor.adjustment import Trial
     from advisor.errors import OutOfMemory
-    from advisor.probe import probe_hardware
+    from advisor.machine.probe import probe_hardware
+    from advisor.memory_ladder.adjustment import Trial
     from wizard.commands.train import screen
-    from wizard.ladder import situation_of
-    from wizard.receipts import keep_receipt, known_receipts
+    from wizard.processes.measured_runs import keep_receipt, known_receipts
+    from wizard.processes.retry_on_oom import situation_of
 
     hardware = probe_hardware(training.run)
     with TemporaryDirectory(prefix="loracle-measure-", ignore_cleanup_errors=True) as folder:
@@ -112,15 +112,15 @@ def _tried(training: Training, *, as_json: bool) -> tuple[Measured, Trial]:
 def _probe(training: Training, folder: Path, screen: Any) -> Mapping[str, Any]:
     from dataclasses import replace
 
-    from wizard.child import child_command
-    from wizard.launch import train as launch
+    from wizard.processes.child import child_command
+    from wizard.processes.launch import train as launch
 
     more = ["--device", training.device] if training.device else []
     progress = launch(
         replace(training, run=folder, config=folder / training.config.name),
         screen,
         command=lambda apart: child_command(
-            "trainer.probe", str(training.config), "--out", str(apart.run), *more
+            "trainer.training.short_run", str(training.config), "--out", str(apart.run), *more
         ),
     )  # fmt: skip
     return progress.finished or {}
@@ -141,8 +141,8 @@ def compared(
         gpu: the card; None: the processor.
         receipts: what earlier runs took, by which the time is corrected.
     """
-    from advisor.receipts import corrections, machine_key
-    from advisor.timing import step_seconds
+    from advisor.estimate.calibration import corrections, machine_key
+    from advisor.estimate.timing import step_seconds
 
     situation = trial.situation
     config = situation.config
@@ -184,16 +184,16 @@ def _agreed() -> bool:
     if not is_terminal():
         show("`--yes` writes that into the plan.")
         return False
-    from wizard.ask import TerminalAsk
-    from wizard.questions import choice
+    from wizard.interview.ask import TerminalAsk
+    from wizard.interview.questions import choice
 
     question = choice("adjust", "Change the plan so?", ("yes", "Yes"), ("no", "No, leave it"), back=False)
     return TerminalAsk()(question) == "yes"
 
 
 def _adjust(path: Path, steps: tuple[Taken, ...]) -> None:
-    from wizard.adjust import adjust
     from wizard.output import say
+    from wizard.processes.adjust_plan import adjust
 
     adjust(path, steps)
     say(f"Changed {path}; {path.parent / 'plan.json'} keeps both values.")

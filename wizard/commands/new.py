@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.errors import LoraError
-from wizard.flow import Interview, Talk, World
+from wizard.interview.flow import Interview, Talk, World
+from wizard.interview.questions import Ask, choice
+from wizard.interview.steps import STEPS, facts_of
 from wizard.output import is_terminal, say
-from wizard.questions import Ask, choice
-from wizard.session import Kept, Session
-from wizard.steps import STEPS, facts_of
+from wizard.user_data import Kept, Session
 
 if TYPE_CHECKING:
-    from advisor.checkpoint import Identity
-    from advisor.dataset import DatasetReport
-    from advisor.hardware import Hardware
-    from advisor.preset_file import PresetFile
-    from wizard.machine import Machine
-    from wizard.menu import Desk, Exported
-    from wizard.request import Request
+    from advisor.checkpoints.identity import Identity
+    from advisor.dataset.report import DatasetReport
+    from advisor.machine.hardware import Hardware
+    from advisor.settings.preset_file import PresetFile
+    from wizard.interview.machine_options import Machine
+    from wizard.interview.menu import Desk, Exported
+    from wizard.interview.request import Request
 
 NO_TERMINAL = (
     "There is no terminal to ask in. Without questions: "
@@ -54,7 +54,7 @@ def new(run: Path | None = None, request: Request | None = None) -> None:
     """
     if not is_terminal():
         raise LoraError(NO_TERMINAL)
-    from wizard.ask import TerminalAsk
+    from wizard.interview.ask import TerminalAsk
 
     ask, session = TerminalAsk(), Session()
     try:
@@ -84,8 +84,8 @@ def converse(
     keep = _Keeping(session, ask)
     interview = Interview(STEPS, world, ask, start=start, given=given, drafts=kept.answers, keep=keep)
     talk = interview.run()
-    from wizard.machine import Machine
-    from wizard.menu import Menu
+    from wizard.interview.machine_options import Machine
+    from wizard.interview.menu import Menu
 
     machine = request.machine if request else Machine()
     made = (desk or _real_desk)(machine, session, world)
@@ -107,7 +107,7 @@ def _beginning(kept: Kept, request: Request | None) -> tuple[Talk, dict[str, str
     """What is known before the first question, and the command line's answers to questions."""
     settings, given = dict(kept.settings), dict[str, str]()
     if request is not None:
-        from wizard.request import chosen_settings
+        from wizard.interview.request import chosen_settings
 
         settings |= chosen_settings(request.settings)
         given = request.given()
@@ -120,7 +120,7 @@ def _beginning(kept: Kept, request: Request | None) -> tuple[Talk, dict[str, str
 
 def _readable_preset(file: Path) -> str:
     """The path from the root on of a preset that is told about before the first question if it cannot be read."""
-    from wizard.paths import absolute_path
+    from wizard.interview.paths import absolute_path
 
     found = absolute_path(str(file))
     _preset(str(found))
@@ -169,20 +169,20 @@ def real_world() -> World:
 
 
 def _presets() -> tuple[str, ...]:
-    from wizard.preset_folder import PresetFolder
+    from wizard.interview.preset_folder import PresetFolder
 
     return tuple(map(str, PresetFolder().files()))
 
 
 def _preset(file: str) -> PresetFile:
-    from advisor.preset_file import read_preset
+    from advisor.settings.preset_file import read_preset
 
     return read_preset(Path(file))
 
 
 def _scan(answer: str) -> DatasetReport:
-    from advisor.scan import scan
-    from wizard.paths import given_path
+    from advisor.dataset.scan import scan
+    from wizard.interview.paths import given_path
 
     began, told = time.monotonic(), False
 
@@ -198,8 +198,8 @@ def _scan(answer: str) -> DatasetReport:
 
 
 def _identify(answer: str) -> Identity:
-    from advisor.identify import identify
-    from wizard.paths import absolute_path
+    from advisor.checkpoints.identify import identify
+    from wizard.interview.paths import absolute_path
 
     if not answer.strip():
         raise LoraError("give the model's file; Tab completes")
@@ -207,22 +207,22 @@ def _identify(answer: str) -> Identity:
 
 
 def _probe() -> Hardware:
-    from advisor.probe import probe_hardware
+    from advisor.machine.probe import probe_hardware
 
     return probe_hardware(Path.cwd())
 
 
 def _real_desk(machine: Machine, session: Session, world: World) -> Desk:
-    from advisor.plan_difference import difference, profiles
-    from advisor.planner import make_plan
+    from advisor.planning.compare import difference, profiles
+    from advisor.planning.planner import make_plan
+    from templates.native.run_folder import has_trained, next_free_run, write_run
     from templates.registry import EXPORTERS
-    from templates.run_folder import has_trained, next_free_run, write_run
     from wizard.commands.train import train
-    from wizard.differences import profiles_view, what_if_view
-    from wizard.menu import Desk
-    from wizard.preset_folder import PresetFolder
-    from wizard.preset_talk import Shelf
-    from wizard.views import plan_view
+    from wizard.interview.menu import Desk
+    from wizard.interview.preset_folder import PresetFolder
+    from wizard.interview.preset_questions import Shelf
+    from wizard.show.difference_view import profiles_view, what_if_view
+    from wizard.show.plan_view import plan_view
 
     presets = PresetFolder()
     return Desk(
@@ -244,9 +244,9 @@ def _real_desk(machine: Machine, session: Session, world: World) -> Desk:
 
 
 def _export(name: str, run: Path) -> Exported:
-    from advisor.config_file import read_config
+    from advisor.run_folder.config_file import read_config
     from templates.registry import EXPORTERS
-    from wizard.menu import Exported
+    from wizard.interview.menu import Exported
 
     written = EXPORTERS[name].write(read_config(run), run=run.absolute(), out=None)
     return Exported(written.paths, written.notes, written.how_to_start)

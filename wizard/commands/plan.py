@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.errors import LoraError
+from wizard.interview.request import Request, facts_of_request
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
-from wizard.request import Request, facts_of_request
 
 if TYPE_CHECKING:
     from advisor.facts import Facts
@@ -40,7 +40,7 @@ def plan(
         _refuse_with_compare(out, save_preset)
         _print_profiles(facts, as_json=as_json)
         return
-    from advisor.planner import make_plan
+    from advisor.planning.planner import make_plan
 
     made = make_plan(facts)
     _write(facts, made, out, save_preset)
@@ -49,11 +49,11 @@ def plan(
 
 def _facts(request: Request, run: Path | None, place: Path) -> tuple[Facts, Facts | None]:
     """The facts with all choices, and those without the request's own; None where it has none."""
-    from advisor.identify import identify
-    from advisor.plan_difference import with_settings
-    from advisor.probe import probe_hardware
-    from advisor.scan import scan
-    from wizard.planned_run import choices_of, request_of, with_choices
+    from advisor.checkpoints.identify import identify
+    from advisor.dataset.scan import scan
+    from advisor.machine.probe import probe_hardware
+    from advisor.planning.compare import with_settings
+    from wizard.interview.planned_run import choices_of, request_of, with_choices
 
     choices = {} if run is None else choices_of(run)
     asked = request if run is None else request_of(run, request)
@@ -71,43 +71,43 @@ def _refuse_with_compare(out: Path | None, save_preset: Path | None) -> None:
 
 
 def _print_profiles(facts: Facts, *, as_json: bool) -> None:
-    from advisor.plan_difference import profiles, profiles_document
+    from advisor.planning.compare import profiles, profiles_document
 
     found = profiles(facts)
     if as_json:
         print_json(profiles_document(facts, found))
         return
-    from wizard.differences import profiles_view
+    from wizard.show.difference_view import profiles_view
 
     show(profiles_view(found))
 
 
 def _write(facts: Facts, made: Plan, out: Path | None, save_preset: Path | None) -> None:
     if out is not None:
-        from templates.run_folder import write_run
+        from templates.native.run_folder import write_run
 
         write_run(out, facts, made)
         say(f"Written to {out}; train it with: {own_command('train', out)}")
     if save_preset is not None:
-        from templates.preset import own_rows, write_preset
-        from wizard.preset_talk import saved_text
+        from templates.native.preset import own_rows, write_preset
+        from wizard.interview.preset_questions import saved_text
 
         write_preset(save_preset, made)
         say(saved_text(save_preset, tuple(row.path for row in own_rows(made))))
 
 
 def _print(facts: Facts, made: Plan, before: Facts | None, *, as_json: bool) -> None:
-    from advisor.plan_difference import difference, difference_document
-    from advisor.plan_document import plan_document
-    from advisor.planner import make_plan
+    from advisor.planning.compare import difference, difference_document
+    from advisor.planning.document import plan_document
+    from advisor.planning.planner import make_plan
 
     found = None if before is None else difference(facts, make_plan(before), made)
     if as_json:
         changes = {} if found is None else {"changes": difference_document(found)}
         print_json(plan_document(facts, made) | changes)
         return
-    from wizard.differences import what_if_view
-    from wizard.views import plan_view
+    from wizard.show.difference_view import what_if_view
+    from wizard.show.plan_view import plan_view
 
     show(plan_view(facts, made))
     if found is not None:
@@ -121,8 +121,8 @@ def _may_write(preset: Path, *, may_ask: bool) -> None:
     if not preset.exists():
         return
     if may_ask:
-        from wizard.ask import TerminalAsk
-        from wizard.preset_talk import may_replace
+        from wizard.interview.ask import TerminalAsk
+        from wizard.interview.preset_questions import may_replace
 
         if may_replace(preset, TerminalAsk(), no="No, write nothing"):
             return

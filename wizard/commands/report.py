@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from wizard.interview.paths import given_path
 from wizard.output import print_json, show
-from wizard.paths import given_path
-from wizard.run_report import write_run_report
+from wizard.show.run_report import write_run_report
 
 
 def report(run: str, *, as_json: bool = False) -> None:

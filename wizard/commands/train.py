@@ -12,10 +12,10 @@ from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
 
 if TYPE_CHECKING:
-    from advisor.config import TrainingConfig
-    from wizard.launch import Training
-    from wizard.progress import Progress
-    from wizard.screen import Screen
+    from advisor.settings.config import TrainingConfig
+    from wizard.processes.launch import Training
+    from wizard.show.progress import Progress
+    from wizard.show.screen import Screen
 
 
 def train(run: Path, *, resume: bool = False, device: str | None = None, as_json: bool = False) -> None:
@@ -25,14 +25,14 @@ def train(run: Path, *, resume: bool = False, device: str | None = None, as_json
         LoraError: the run or its configuration is wrong, or training stopped itself.
         KeyboardInterrupt: the user ended it; the work is saved.
     """
-    from advisor.config_file import config_file, read_config
     from advisor.errors import ConfigError
-    from wizard.ladder import read_plan
-    from wizard.ladder import train as launch
-    from wizard.launch import Training
-    from wizard.receipts import keep_run_receipt
-    from wizard.room import short_of_room
-    from wizard.run_report import keep_run_report
+    from advisor.run_folder.config_file import config_file, read_config
+    from wizard.processes.disk_check import short_of_room
+    from wizard.processes.launch import Training
+    from wizard.processes.measured_runs import keep_run_receipt
+    from wizard.processes.retry_on_oom import read_plan
+    from wizard.processes.retry_on_oom import train as launch
+    from wizard.show.run_report import keep_run_report
 
     if device not in (None, "cpu"):
         raise ConfigError("--device", device, "take cpu, or leave it out for the card that was planned")
@@ -58,7 +58,7 @@ def train(run: Path, *, resume: bool = False, device: str | None = None, as_json
 
 def _how_to_go_on(run: Path) -> str:
     """The command that resumes, where there is a state to resume from."""
-    from wizard.ladder import has_state
+    from wizard.processes.retry_on_oom import has_state
 
     return f"\nGo on with: {own_command('train', run)} --resume" if has_state(run) else ""
 
@@ -67,7 +67,7 @@ def card_here(uuid: str) -> str:
     """The card's identifier, if it is in this machine; empty otherwise, and for a card that was only imagined."""
     if not uuid:
         return ""
-    from advisor.probe import probe_hardware
+    from advisor.machine.probe import probe_hardware
 
     if any(gpu.uuid == uuid for gpu in probe_hardware(Path.cwd()).gpus):
         return uuid
@@ -92,7 +92,7 @@ def training_document(progress: Progress) -> dict[str, object]:
 
 def screen(*, as_json: bool) -> Screen:
     """Live in a terminal, plain elsewhere; on stderr where stdout is for the document."""
-    from wizard.screen import LiveScreen, PlainScreen
+    from wizard.show.screen import LiveScreen, PlainScreen
 
     if as_json:
         return PlainScreen(say)
@@ -100,8 +100,8 @@ def screen(*, as_json: bool) -> Screen:
 
 
 def _finish(training: Training, config: TrainingConfig, progress: Progress) -> None:
-    from wizard.after import usage
-    from wizard.durations import duration
+    from wizard.interview.copy_lora import usage
+    from wizard.show.durations import duration
 
     if not progress.loras:
         show("Trained, but no LoRA was saved.")
@@ -121,10 +121,10 @@ def _finish(training: Training, config: TrainingConfig, progress: Progress) -> N
 
 def _offer_copy(lora: Path, base_model: Path) -> None:
     from advisor.errors import LoraError
-    from wizard.after import offer_copy
-    from wizard.ask import TerminalAsk
-    from wizard.lora_folders import lora_folders
-    from wizard.session import remember, remembered
+    from wizard.interview.ask import TerminalAsk
+    from wizard.interview.copy_lora import offer_copy
+    from wizard.interview.lora_folders import lora_folders
+    from wizard.user_data import remember, remembered
 
     folders = lora_folders(
         base_model, remembered("lora_folder"), home=Path.home(), windows=sys.platform == "win32"

@@ -5,8 +5,8 @@ import pytest
 from advisor.families import family
 from advisor.families.ldm import clip_heads, heads_of_64
 from advisor.families.structure import Structure
-from tests import ldm_layout
-from tests.headers import infos
+from tests.support import ldm_layout
+from tests.support.headers import infos
 
 
 def structure(name: str, layout: ldm_layout.Layout) -> Structure | None:

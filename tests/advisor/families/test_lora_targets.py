@@ -3,15 +3,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from advisor.errors import ModelError
 from advisor.families import FAMILIES, family, why_not_trainable
 from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
+from tests.support.paths import DATA
 
-KOHYA = Path(__file__).parents[2] / "data" / "kohya" / "modules-sd15.json"
+KOHYA = DATA / "kohya" / "modules-sd15.json"
 
 SMALL = Structure(
     unet=UNetStructure(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories import make_dataset, make_plan_config, make_plan_for
+from tests.support.factories import make_dataset, make_plan_config, make_plan_for
 
 SENTENCE = "a girl with red hair who smiles at the sea on a summer evening."
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.config import setting
-from advisor.hardware import GIB
-from advisor.planner import make_plan
+from advisor.machine.hardware import GIB
+from advisor.planning.planner import make_plan
 from advisor.rules.fitting import choices, fit
-from tests.factories import make_facts, make_gpu, make_plan_config, make_plan_for
+from advisor.settings.config import setting
+from tests.support.factories import make_facts, make_gpu, make_plan_config, make_plan_for
 
 
 @pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])

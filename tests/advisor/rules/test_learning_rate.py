@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories import make_plan_config, make_plan_for
+from tests.support.factories import make_plan_config, make_plan_for
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.factories import make_plan_config, make_plan_for
+from tests.support.factories import make_plan_config, make_plan_for
 
 
 @pytest.mark.parametrize(

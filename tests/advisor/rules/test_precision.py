@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories import make_gpu, make_plan_config
+from tests.support.factories import make_gpu, make_plan_config
 
 
 @pytest.mark.parametrize(

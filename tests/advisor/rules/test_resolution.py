@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from advisor.config import DatasetConfig
 from advisor.families.sd1 import STANDARD
 from advisor.families.structure import Structure
-from tests.factories import make_plan_config, make_plan_for
+from advisor.settings.config import DatasetConfig
+from tests.support.factories import make_plan_config, make_plan_for
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from advisor.config import TrainingConfig, setting, setting_paths
 from advisor.plan import Source
-from advisor.rules import RULES, plain, sources
-from tests.factories import make_plan_config
+from advisor.rules import RULES, sources
+from advisor.rules import fixed as plain
+from advisor.settings.config import TrainingConfig, setting, setting_paths
+from tests.support.factories import make_plan_config
 
 
 def test_every_setting_has_exactly_one_rule() -> None:

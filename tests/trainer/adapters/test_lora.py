@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from tests.trainer.adapters.layers import plan_for
+from tests.support.layers import plan_for
 from trainer.adapters import Dropouts
 from trainer.adapters.lora import LoraLayer
 

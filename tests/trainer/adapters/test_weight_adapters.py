@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from advisor.config import AdapterKind
-from tests.trainer.adapters.layers import a_layer, an_input, plan_for
+from advisor.settings.config import AdapterKind
+from tests.support.layers import a_layer, an_input, plan_for
 from trainer.adapters import ADAPTERS, Adapter, Dropouts
 from trainer.adapters.dora import DoraLayer
 from trainer.adapters.loha import LohaLayer

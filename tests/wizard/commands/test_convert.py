@@ -17,15 +17,15 @@ from prompt_toolkit.output import DummyOutput
 from safetensors.torch import load_file, save_file
 
 from advisor.errors import LoraError, ModelError, RunError
-from advisor.file_formats import convert_command, is_pickle
-from tests.tiny import tiny_sd1_checkpoint
-from tests.trainer.checkpoints import WEIGHTS, call, same, save, zip_checkpoint
-from tests.wizard.scripted import ScriptedAsk
-from wizard.ask import TerminalAsk
+from advisor.tensor_files.other_formats import convert_command, is_pickle
+from tests.support.checkpoints import WEIGHTS, call, same, save, zip_checkpoint
+from tests.support.scripted import ScriptedAsk
+from tests.support.tiny import tiny_sd1_checkpoint
 from wizard.cli import main
 from wizard.commands.convert import agree, agree_to_replace, converted_path, refuse_other_files
-from wizard.conversion import run_conversion
-from wizard.endings import TrainerBroke
+from wizard.exit_codes import TrainerBroke
+from wizard.interview.ask import TerminalAsk
+from wizard.processes.conversion import run_conversion
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:

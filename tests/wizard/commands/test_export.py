@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from templates.native import render_config
+from templates.native.loracle_toml import render_config
 from templates.registry import EXPORTERS
-from tests.factories import make_plan_for
+from tests.support.factories import make_plan_for
 from wizard.commands.export import export
 
 RUN_NAMES = ("Füchse 🦊 (2)", "it's $HOME `id`") if sys.platform != "win32" else ("Füchse 🦊 (2)", "it's $HOME")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from advisor.config_file import read_config
 from advisor.errors import RunError
-from tests.pictures import make_pictures
+from advisor.run_folder.config_file import read_config
+from tests.support.pictures import make_pictures
 from wizard.commands.import_ import import_
 
 GUI = {"LoRA_type": "Standard", "network_dim": 8, "network_alpha": 128, "max_train_steps": 0, "epoch": 7, "mystery": 1,

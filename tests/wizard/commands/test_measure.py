@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from advisor.config_file import read_config
 from advisor.errors import OutOfMemory, TrainingStopped
-from advisor.ladder_file import read_ladder
-from tests.trainer.runs import make_config, write_toml
+from advisor.run_folder.config_file import read_config
+from advisor.run_folder.ladder_file import read_ladder
+from tests.support.runs import make_config, write_toml
 from wizard.commands import measure as command
 from wizard.commands.measure import Measured, measure, measured_text
-from wizard.questions import Question
-from wizard.receipts import Receipts
+from wizard.interview.questions import Question
+from wizard.processes.measured_runs import Receipts
 
 
 def test_real_steps_are_made_and_shown_beside_the_predicted(
@@ -124,8 +124,8 @@ def test_with_a_yes_loracle_toml_gets_the_rungs_and_the_plans_record_keeps_both(
 def test_what_was_adjusted_after_measuring_is_not_taken_for_the_users_choice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from wizard.ladder import situation_of
-    from wizard.launch import Training
+    from wizard.processes.launch import Training
+    from wizard.processes.retry_on_oom import situation_of
 
     run = run_that_does_not_fit(tmp_path, monkeypatch)
     measure(run, device="cpu", yes=True)
@@ -156,7 +156,7 @@ def test_at_a_terminal_it_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             return answer
 
     monkeypatch.setattr(command, "is_terminal", lambda: True)
-    monkeypatch.setattr("wizard.ask.TerminalAsk", Ask)
+    monkeypatch.setattr("wizard.interview.ask.TerminalAsk", Ask)
 
     if answer == "yes":
         measure(run, device="cpu")

@@ -1,0 +1,1 @@
+"""What an adapter adds to a model: which layers get one, in which shapes, under which names."""

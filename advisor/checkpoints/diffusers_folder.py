@@ -1,0 +1,196 @@
+"""What a diffusers folder is, from its JSON files and the headers of its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from advisor.checkpoints.diffusers_json import ModelJson, read_model_json
+from advisor.checkpoints.diffusers_structure import FolderJson, Unusual, folder_structure
+from advisor.checkpoints.identity import Identity, Part, Prediction
+from advisor.checkpoints.lineage import guess_lineage
+from advisor.checkpoints.prediction_type import prediction_word
+from advisor.errors import ModelError
+from advisor.families import FAMILIES, why_not_trainable
+from advisor.families.family import Family
+from advisor.families.ldm import VARIANT_OF_INPUTS
+from advisor.families.structure import Structure
+from advisor.tensor_files.dtypes import num_parameters, quantised, weight_dtype
+from advisor.tensor_files.header import Header, read_header
+
+DENOISERS = ("unet", "transformer", "prior", "decoder")
+TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """The weight files of one part."""
+
+    headers: tuple[Header, ...]
+    only_pickles: bool = False
+
+    @property
+    def are_there(self) -> bool:
+        return bool(self.headers)
+
+
+def identify_folder(folder: Path) -> Identity:
+    """What the diffusers folder is.
+
+    Raises:
+        ModelError: it is no diffusers folder, or a file in it cannot be read.
+    """
+    index = read_model_json(folder / "model_index.json")
+    denoiser = next((name for name in DENOISERS if (folder / name / "config.json").is_file()), None)
+    if index is None and denoiser is None:
+        raise ModelError(_no_model(folder))
+    if denoiser is None:
+        raise ModelError(
+            f"{folder} has a model_index.json and no unet/config.json or transformer/config.json: download it again"
+        )
+    config = read_model_json(folder / denoiser / "config.json")
+    assert config is not None, "it was there a moment ago"
+    known = _family(config)
+    weights = {name: _weights(folder / name) for name in (denoiser, "vae", *TEXT_ENCODERS)}
+    prediction, reason, zero_snr, notes = _prediction(folder, known)
+    structure, unusual = _structure(folder, config, known, prediction)
+    lineage = guess_lineage(known.name if known else None, {}, folder.resolve().name)
+    inputs = config.table.get("in_channels")
+    variant = VARIANT_OF_INPUTS.get(inputs) if isinstance(inputs, int) and denoiser == "unet" else None
+    variant = None if structure is not None and structure.unet.in_channels == structure.vae.latent_channels else variant
+    headers = [header for part in weights.values() for header in part.headers]
+    tensors = {f"{number}/{name}": one for number, header in enumerate(headers) for name, one in header.tensors.items()}
+    why_not = _why_not(known, variant, unusual, weights, denoiser)
+    return Identity(
+        path=str(folder),
+        kind="checkpoint",
+        layout="diffusers",
+        family=known.name if known else None,
+        variant=variant,
+        prediction=prediction,
+        prediction_reason=reason,
+        zero_terminal_snr=zero_snr,
+        lineage=lineage.lineage,
+        lineage_reason=lineage.reason,
+        dtype=weight_dtype(tensors),
+        parts=_parts(weights, denoiser),
+        trainable=not why_not,
+        why_not=why_not,
+        num_parameters=num_parameters(tensors),
+        file_bytes=sum(header.file_bytes for header in headers),
+        structure=structure,
+        notes=notes + lineage.notes,
+    )
+
+
+def _no_model(folder: Path) -> str:
+    try:
+        files = sorted(one.name for one in folder.iterdir() if one.suffix.lower() in (".safetensors", ".ckpt"))
+    except OSError as error:
+        return f"{folder} cannot be read: {error.strerror or error}; give yourself the right to read it"
+    config = read_model_json(folder / "config.json")
+    if config is not None and "_class_name" in config.table:
+        return f"{folder} is one part of a diffusers folder ({config.table['_class_name']}): give the folder above it"
+    if files:
+        more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+        names = f"{', '.join(files[:3])}{more}"
+        return f"{folder} is a folder of model files and no diffusers model: give one of them, {names}"
+    return f"{folder} is no diffusers model: it has no model_index.json; give such a folder or a .safetensors file"
+
+
+def _family(config: ModelJson) -> Family | None:
+    """By the denoiser's class; those that share `UNet2DConditionModel` by how it is built."""
+    class_name = config.text("_class_name", "")
+    if class_name != "UNet2DConditionModel":
+        return next((known for known in FAMILIES.values() if class_name in known.classes), None)
+    if config.table.get("addition_embed_type") == "text_time":
+        is_refiner = config.table.get("projection_class_embeddings_input_dim") == 2560
+        return FAMILIES["sdxl_refiner" if is_refiner else "sdxl"]
+    if config.table.get("addition_embed_type") is not None:
+        return None
+    return FAMILIES["sd2" if config.flag("use_linear_projection", False) else "sd1"]
+
+
+def _prediction(folder: Path, known: Family | None) -> tuple[Prediction | None, str, bool, tuple[str, ...]]:
+    """(prediction, where it was read, zero terminal SNR, notes)."""
+    if known is not None and known.fixed_prediction:
+        return known.prediction, f"all of {known.title} predict that", False, ()
+    scheduler = read_model_json(folder / "scheduler" / "scheduler_config.json")
+    if scheduler is None:
+        return None, "there is no scheduler/scheduler_config.json", False, ()
+    word = scheduler.text("prediction_type", "epsilon")
+    prediction = prediction_word(word)
+    zero_snr = scheduler.flag("rescale_betas_zero_snr", False)
+    if prediction is None:
+        note = f"its scheduler predicts {word!r}, which this version does not know"
+        return None, "scheduler/scheduler_config.json", zero_snr, (note,)
+    return prediction, "scheduler/scheduler_config.json", zero_snr, ()
+
+
+def _structure(
+    folder: Path, config: ModelJson, known: Family | None, prediction: Prediction | None
+) -> tuple[Structure | None, str]:
+    """(measures, why there are none)."""
+    if known is None or known.standard is None:
+        return None, ""
+    vae = read_model_json(folder / "vae" / "config.json")
+    found = [read_model_json(folder / name / "config.json") for name in TEXT_ENCODERS[: len(known.standard.text)]]
+    texts = tuple(text for text in found if text is not None)
+    if vae is None or len(texts) < len(found):
+        lost = "vae" if vae is None else TEXT_ENCODERS[len(texts)]
+        return None, f"there is no {lost}/config.json: download the whole folder again"
+    try:
+        return folder_structure(FolderJson(config, vae, texts), known.native_px, prediction), ""
+    except Unusual as unusual:
+        return None, f"{unusual}, which this version cannot train"
+
+
+def _weights(folder: Path) -> _Weights:
+    """The headers of one part's weights: the plain file, its shards, or another precision of it."""
+    if not folder.is_dir():
+        return _Weights(())
+    for stem in ("diffusion_pytorch_model", "model"):
+        whole = folder / f"{stem}.safetensors"
+        if whole.is_file():
+            return _Weights((read_header(whole),))
+        shards = sorted(folder.glob(f"{stem}-*-of-*.safetensors"))
+        if shards:
+            return _Weights(tuple(read_header(shard) for shard in shards))
+    others = sorted(folder.glob("*.safetensors"))
+    if others:
+        return _Weights((read_header(others[0]),))
+    return _Weights((), only_pickles=any(folder.glob("*.bin")))
+
+
+def _parts(weights: dict[str, _Weights], denoiser: str) -> tuple[Part, ...]:
+    found: list[Part] = []
+    if weights[denoiser].are_there:
+        found.append("denoiser")
+    if weights["vae"].are_there:
+        found.append("vae")
+    if any(weights[name].are_there for name in TEXT_ENCODERS):
+        found.append("text_encoder")
+    return tuple(found)
+
+
+def _why_not(
+    known: Family | None, variant: str | None, unusual: str, weights: dict[str, _Weights], denoiser: str
+) -> str:
+    """The one sentence that says why it cannot be trained; empty if it can."""
+    if known is None:
+        return "what kind of model it is cannot be told from its JSON files: choose an SD1.x base model"
+    if not known.trainable:
+        return why_not_trainable(known)
+    if variant is not None:
+        return f"it is the {variant} variant of {known.title}, which this version does not train: choose a plain one"
+    if unusual:
+        return unusual
+    needed = (denoiser, "vae", *TEXT_ENCODERS[: len(known.standard.text) if known.standard else 0])
+    for name in needed:
+        if weights[name].only_pickles:
+            return f"{name}/ has only pickles (.bin): `loracle convert` makes .safetensors files of them"
+        if not weights[name].are_there:
+            return f"{name}/ has no .safetensors weights: download the whole folder again"
+        if any(quantised(header.tensors) for header in weights[name].headers):
+            return f"the weights in {name}/ are quantised: choose the model in 16 or 32 bits"
+    return ""

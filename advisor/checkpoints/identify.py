@@ -1,0 +1,204 @@
+"""What a model file or folder is: its header, or its JSON files, and at most a few hundred numbers are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from advisor.checkpoints.diffusers_folder import identify_folder
+from advisor.checkpoints.identity import Identity, Part
+from advisor.checkpoints.lineage import guess_lineage
+from advisor.checkpoints.lora import find_lora, is_lora
+from advisor.checkpoints.other_kinds import OtherFile, controlnet, family_of_context, other_file
+from advisor.checkpoints.prediction_type import find_prediction
+from advisor.errors import ModelError
+from advisor.families import FAMILIES, why_not_trainable
+from advisor.families.family import Family
+from advisor.families.sd2 import PREDICTION_TENSOR
+from advisor.families.signature import Tensors
+from advisor.families.structure import Structure
+from advisor.tensor_files.dtypes import num_parameters, quantised, weight_dtype
+from advisor.tensor_files.header import Header, TensorInfo, read_floats, read_header
+
+PREFIXES = ("model.diffusion_model.", "net.", "model.", "")
+"""What may stand before a denoiser's own names."""
+_VAE_STARTS = ("first_stage_model.", "vae.")
+_TEXT_STARTS = ("cond_stage_model.", "conditioner.embedders.", "text_encoders.")
+
+
+def identify(path: Path) -> Identity:
+    """What the file or diffusers folder at `path` is; None in a field that it cannot tell.
+
+    Raises:
+        ModelError: it cannot be read, is damaged, is a pickle, or is no model at all.
+    """
+    if _is_folder(path):
+        return identify_folder(path)
+    header = read_header(path)
+    identity = _identify(path, header)
+    return replace(
+        identity,
+        dtype=weight_dtype(header.tensors),
+        num_parameters=num_parameters(header.tensors),
+        file_bytes=header.file_bytes,
+        metadata_title=header.metadata.get("modelspec.title"),
+    )
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _identify(path: Path, header: Header) -> Identity:
+    tensors = header.tensors
+    row = controlnet(tensors)
+    if row is not None:
+        return _other(path, header, row)
+    found = _denoiser(tensors)
+    if found is not None:
+        known, prefix, own = found
+        return _checkpoint(path, header, known, prefix=prefix, own=own)
+    if is_lora(tensors):
+        return _lora(path, header)
+    row = other_file(tensors)
+    return _other(path, header, row) if row is not None else _unknown(path, header)
+
+
+def _denoiser(tensors: Mapping[str, TensorInfo]) -> tuple[Family, str, Tensors] | None:
+    """(family, prefix of its denoiser, the denoiser's tensors without it)."""
+    for prefix in PREFIXES:
+        own = {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
+        for known in FAMILIES.values() if own else ():
+            if any(mark.fits(own) for mark in known.marks):
+                return known, prefix, own
+    return None
+
+
+def _checkpoint(path: Path, header: Header, known: Family, *, prefix: str, own: Tensors) -> Identity:
+    variant = (known.read_variant(own) if known.read_variant else None) or _marked_variant(known, own)
+    structure = known.read_structure(header.tensors) if known.read_structure else None
+    parts = _parts(header.tensors)
+    prediction = find_prediction(
+        known, header.tensors, header.metadata, name=path.name, spread=_spread(path, header, known, prefix, variant)
+    )
+    lineage = guess_lineage(known.name, header.metadata, path.name)
+    why_not = _why_not(known, variant, parts, structure, header.tensors)
+    return Identity(
+        path=str(path),
+        kind="checkpoint",
+        family=known.name,
+        variant=variant,
+        prediction=prediction.prediction,
+        prediction_reason=prediction.reason,
+        zero_terminal_snr=prediction.zero_terminal_snr,
+        lineage=lineage.lineage,
+        lineage_reason=lineage.reason,
+        parts=parts,
+        trainable=not why_not,
+        why_not=why_not,
+        structure=structure,
+        notes=prediction.notes + lineage.notes + _notes(known, parts, header.tensors),
+    )
+
+
+def _marked_variant(known: Family, own: Tensors) -> str | None:
+    return next((mark.variant for mark in known.marks if mark.fits(own)), None)
+
+
+def _spread(path: Path, header: Header, known: Family, prefix: str, variant: str | None) -> tuple[float, ...] | None:
+    """The values that tell SD2's two kinds apart; they say nothing for inpainting and the like."""
+    return read_floats(path, header, prefix + PREDICTION_TENSOR) if known.name == "sd2" and variant is None else None
+
+
+def _parts(tensors: Mapping[str, TensorInfo]) -> tuple[Part, ...]:
+    parts: list[Part] = ["denoiser"]
+    if any(name.startswith(_VAE_STARTS) for name in tensors):
+        parts.append("vae")
+    if any(name.startswith(_TEXT_STARTS) for name in tensors):
+        parts.append("text_encoder")
+    return tuple(parts)
+
+
+def _why_not(
+    known: Family,
+    variant: str | None,
+    parts: tuple[Part, ...],
+    structure: Structure | None,
+    tensors: Mapping[str, TensorInfo],
+) -> str:
+    """The one sentence that says why it cannot be trained; empty if it can."""
+    packed = quantised(tensors)
+    if not known.trainable:
+        return why_not_trainable(known)
+    if variant is not None:
+        return f"it is the {variant} variant of {known.title}, which this version does not train: choose a plain one"
+    if packed is not None:
+        return f"its weights are quantised ({packed}): choose the same model in 16 or 32 bits"
+    if "text_encoder" not in parts:
+        return "it is the denoiser alone, without a text encoder: choose the whole checkpoint, or the diffusers folder"
+    if structure is None:
+        return f"its layers are not those of a usual {known.title} model: it may be damaged, or be built otherwise"
+    return ""
+
+
+def _notes(known: Family, parts: tuple[Part, ...], tensors: Mapping[str, TensorInfo]) -> tuple[str, ...]:
+    notes: list[str] = []
+    if known.trainable and "vae" not in parts:
+        notes.append("it has no VAE: name one with model.vae_path")
+    if is_lora(tensors):
+        notes.append("it still holds tensors of a LoRA that was merged into it; they are passed over")
+    return tuple(notes)
+
+
+def _lora(path: Path, header: Header) -> Identity:
+    def read_scalar(name: str) -> float | None:
+        values = read_floats(path, header, name, limit=1)
+        return values[0] if values else None
+
+    found = find_lora(header.tensors, header.metadata, read_scalar)
+    lineage = guess_lineage(found.family, header.metadata, None)
+    base = header.metadata.get("ss_sd_model_name")
+    trained_on = f" that it was trained on ({base})" if base else ""
+    return Identity(
+        path=str(path),
+        kind="lora",
+        family=found.family,
+        prediction=found.prediction,
+        prediction_reason="its layers and metadata" if found.prediction else "",
+        lineage=lineage.lineage,
+        lineage_reason=lineage.reason,
+        why_not=f"it is a LoRA and no base model: choose the checkpoint{trained_on}",
+        adapter=found.adapter,
+        rank=found.rank,
+        alpha=found.alpha,
+        trainer=found.trainer,
+        notes=found.notes,
+    )
+
+
+def _other(path: Path, header: Header, row: OtherFile) -> Identity:
+    family = row.family or (family_of_context(header.tensors) if row.kind == "controlnet" else None)
+    parts: tuple[Part, ...] = (row.kind,) if row.kind in ("vae", "text_encoder") else ()
+    return Identity(
+        path=str(path),
+        kind=row.kind,
+        family=family,
+        variant=row.mark.variant,
+        parts=parts,
+        why_not=f"it is {row.title} and no base model: choose a whole checkpoint",
+    )
+
+
+def _unknown(path: Path, header: Header) -> Identity:
+    if not header.tensors:
+        raise ModelError(f"{path} holds no tensors at all: it was saved empty; choose another file")
+    first = next(iter(header.tensors))
+    return Identity(
+        path=str(path),
+        kind="unknown",
+        why_not=f"its {len(header.tensors)} tensors (the first is {first}) are those of no model known to this version",
+    )

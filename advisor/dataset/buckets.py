@@ -1,0 +1,132 @@
+"""Aspect-ratio buckets: at which size each picture is trained, by the method that kohya's trainer uses.
+
+Pictures of one batch must have one size. Each picture gets the training size (bucket) that is nearest to its own
+proportions, is scaled until it covers that size, and what stands over is cropped (kohya/TRAINING.md, "buckets").
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, floor, sqrt
+
+from advisor.settings.config import DatasetConfig
+
+Size = tuple[int, int]
+"""(width, height) in pixels."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where one picture goes."""
+
+    bucket: Size
+    """The size it is trained at."""
+    scaled: Size
+    """The size it is scaled to first; nowhere smaller than the bucket."""
+
+
+@dataclass(frozen=True)
+class Bucketing:
+    """The sizes that pictures may be trained at."""
+
+    resolution_px: int
+    step_px: int
+    min_px: int
+    max_px: int
+    upscale: bool
+
+    @classmethod
+    def of(cls, dataset: DatasetConfig) -> Bucketing:
+        """The bucketing that a configuration asks for."""
+        return cls(
+            resolution_px=dataset.resolution_px,
+            step_px=dataset.bucket_step_px,
+            min_px=dataset.min_bucket_px,
+            max_px=dataset.max_bucket_px,
+            upscale=dataset.bucket_upscale,
+        )
+
+    def sizes(self) -> tuple[Size, ...]:
+        """The fixed sizes, for pictures that may be enlarged: the square, and for each width the tallest there is."""
+        area, step = self.resolution_px**2, self.step_px
+        square = self.resolution_px // step * step
+        found = {(square, square)}
+        for width in range(self.min_px, self.max_px + 1, step):
+            height = min(self.max_px, area // width // step * step)
+            if height >= self.min_px:
+                found |= {(width, height), (height, width)}
+        return tuple(sorted(found))
+
+    def place(self, width_px: int, height_px: int) -> Placement:
+        """The bucket for a picture of this size."""
+        if self.upscale:
+            return self._place_in_fixed(width_px, height_px)
+        return self._place_without_enlarging(width_px, height_px)
+
+    def _place_in_fixed(self, width: int, height: int) -> Placement:
+        sizes, ratio = self.sizes(), width / height
+        bucket = (width, height)
+        if bucket not in sizes:
+            bucket = min(sizes, key=lambda size: abs(size[0] / size[1] - ratio))
+        return Placement(bucket, cover((width, height), bucket))
+
+    def _place_without_enlarging(self, width: int, height: int) -> Placement:
+        scaled, step = (width, height), self.step_px
+        if width * height > self.resolution_px**2:
+            scaled = self._shrunk(width / height)
+        bucket = (max(step, scaled[0] // step * step), max(step, scaled[1] // step * step))
+        if bucket[0] > scaled[0] or bucket[1] > scaled[1]:
+            scaled = cover(scaled, bucket)
+        return Placement(bucket, scaled)
+
+    def _shrunk(self, ratio: float) -> Size:
+        """The allowed area's size nearest to `ratio`, one side on the step: the side that keeps the ratio better."""
+        wide = sqrt(self.resolution_px**2 * ratio)
+        width = self._on_step(wide)
+        height = self._on_step(self.resolution_px**2 / wide)
+        other_height, other_width = self._on_step(width / ratio), self._on_step(height * ratio)
+        if abs(width / other_height - ratio) < abs(other_width / height - ratio):
+            return width, half_up(width / ratio)
+        return half_up(height * ratio), height
+
+    def _on_step(self, length: float) -> int:
+        """The multiple of the step below a length, and one step at least: a sliver of a picture has a bucket too."""
+        return max(self.step_px, half_up(length) // self.step_px * self.step_px)
+
+
+def half_up(number: float) -> int:
+    """Rounded, with halves going up (Python's `round` takes them to the even number)."""
+    return floor(number + 0.5)
+
+
+def cover(size: Size, bucket: Size) -> Size:
+    """`size` scaled in proportion so that it just covers `bucket`."""
+    if size[0] / size[1] > bucket[0] / bucket[1]:
+        return max(bucket[0], half_up(size[0] * (bucket[1] / size[1]))), bucket[1]
+    return bucket[0], max(bucket[1], half_up(size[1] * (bucket[0] / size[0])))
+
+
+def bucket_counts(
+    sizes: Mapping[tuple[int, int, int], int], dataset: DatasetConfig, repeats: tuple[int, ...]
+) -> Counter[Size]:
+    """How many pictures, repeats counted, one epoch has in each bucket.
+
+    Args:
+        sizes: pictures by (width, height, folder index), as `DatasetReport.sizes` gives them.
+        repeats: by folder index.
+    """
+    bucketing = Bucketing.of(dataset)
+    placed: dict[Size, Size] = {}
+    counts: Counter[Size] = Counter()
+    for (width, height, folder), number in sizes.items():
+        if (width, height) not in placed:
+            placed[width, height] = bucketing.place(width, height).bucket
+        counts[placed[width, height]] += number * repeats[folder]
+    return counts
+
+
+def batches_per_epoch(counts: Mapping[Size, int], batch_size: int) -> int:
+    """Batches of one epoch: each bucket's last one may be short."""
+    return sum(ceil(number / batch_size) for number in counts.values())

@@ -1,0 +1,221 @@
+"""Reading a folder of pictures: sizes and captions, and what is wrong with them. Nothing is changed or moved."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from advisor.dataset.caption_files import read_caption
+from advisor.dataset.folders import OTHER_PICTURES, FoundFiles, FoundFolder, find_files, natural_key
+from advisor.dataset.image_size import PICTURE_EXTENSIONS, UnusablePicture, picture_size
+from advisor.dataset.report import CAPTION_EXTENSIONS, DatasetReport, Folder, Picture, Problem
+from advisor.errors import DatasetError
+
+LEAST_SIDE_PX = 32
+"""A picture with a shorter side is an icon; the smallest training size is twice that."""
+
+EXTENSIONS_SHOWN = 4
+PROBLEMS_SHOWN = 3
+"""How many kinds of files, or unusable pictures, an error names before it says `more`."""
+
+TELL_EVERY = 500
+"""Pictures between two reports of progress."""
+
+Tell = Callable[[int, int], None]
+"""Takes how many pictures are done, and of how many."""
+
+
+def scan(folder: Path, *, caption_extension: str | None = None, tell: Tell | None = None) -> DatasetReport:
+    """What a folder of pictures holds, in it and in its subfolders; kohya's `N_name` folders keep their N.
+
+    Args:
+        folder: flat, nested or as kohya has it; it is only read.
+        caption_extension: which captions to take where a picture has several; None: those that most pictures have.
+        tell: called now and then with the progress.
+
+    Raises:
+        DatasetError: there is no such folder, or it holds no usable picture.
+    """
+    root = Path(os.path.abspath(folder))  # noqa: PTH100  (resolve() would follow links, absolute() keeps `..`)
+    found = _find(root, folder)
+    total = sum(len(place.pictures) for place in found.folders)
+    if not total:
+        raise DatasetError(_no_pictures(folder, found))
+    extensions = _caption_extensions(found.folders)
+    wanted = caption_extension or _most_used(extensions)
+    reading = _Reading(str(root), wanted, problems=list(found.problems))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd metadata
+        for place in found.folders:
+            for done in reading.add(place):
+                if tell is not None and done % TELL_EVERY == 0:
+                    tell(done, total)
+    if tell is not None:
+        tell(total, total)
+    if not reading.pictures:
+        raise DatasetError(_none_usable(folder, reading.problems))
+    return reading.report(extensions)
+
+
+@dataclass
+class _Reading:
+    """A report in the making."""
+
+    root: str
+    caption_extension: str
+    problems: list[Problem]
+    pictures: list[Picture] = field(default_factory=list)
+    folders: list[Folder] = field(default_factory=list)
+    done: int = 0
+
+    def add(self, place: FoundFolder) -> Iterator[int]:
+        """Read one folder's pictures, yielding after each how many have been read in all."""
+        before = len(self.pictures)
+        stems = Counter(Path(name).stem for name in place.pictures)
+        first: dict[str, str] = {}
+        for name in place.pictures:
+            stem = Path(name).stem
+            if stems[stem] > 1 and first.setdefault(stem, name) != name:
+                message = f"{first[stem]} has the same name before the point, so both have one caption: rename one"
+                self._report(place, name, "duplicate_name", message)
+            self._add_picture(place, name, stem)
+            self.done += 1
+            yield self.done
+        if len(self.pictures) > before:
+            self.folders.append(Folder(place.relative, len(self.pictures) - before, place.repeats, place.concept))
+
+    def report(self, extensions: Counter[str]) -> DatasetReport:
+        """The finished report."""
+        return DatasetReport(
+            root=self.root,
+            pictures=tuple(self.pictures),
+            folders=tuple(self.folders),
+            problems=tuple(sorted(self.problems, key=lambda problem: natural_key(problem.path))),
+            caption_extension=self.caption_extension,
+            extensions=dict(extensions),
+        )
+
+    def _add_picture(self, place: FoundFolder, name: str, stem: str) -> None:
+        try:
+            width, height = picture_size(place.path / name)
+            if min(width, height) < LEAST_SIDE_PX:
+                mend = "take a larger copy or leave it out"
+                raise UnusablePicture("too_small", f"the picture is {width} x {height} pixels, as an icon: {mend}")
+        except UnusablePicture as error:
+            self._report(place, name, error.code, str(error))
+            return
+        caption = self._caption(place, name, stem)
+        path = _below(place, name)
+        self.pictures.append(Picture(path, width, height, len(self.folders), caption))
+
+    def _caption(self, place: FoundFolder, name: str, stem: str) -> str | None:
+        there = [extension for extension in CAPTION_EXTENSIONS if (stem, extension) in place.captions]
+        if not there:
+            self._report_misnamed(place, name, stem)
+            return None
+        chosen = self.caption_extension if self.caption_extension in there else there[0]
+        if chosen != self.caption_extension:
+            message = (
+                f"the caption ends in {chosen} where most end in {self.caption_extension}; other trainers read one"
+                f" ending only and pass over it: rename it to {stem}{self.caption_extension}"
+            )
+            self._report(place, place.captions[stem, chosen], "mixed_caption_extensions", message)
+        elif len(there) > 1:
+            others = " and ".join(place.captions[stem, extension] for extension in there if extension != chosen)
+            message = f"the picture has several captions; this one is read, {others} not: keep one"
+            self._report(place, place.captions[stem, chosen], "mixed_caption_extensions", message)
+        caption = read_caption(place.path / place.captions[stem, chosen])
+        if caption.code:
+            self._report(place, place.captions[stem, chosen], caption.code, caption.message)
+        return caption.text
+
+    def _report_misnamed(self, place: FoundFolder, name: str, stem: str) -> None:
+        """Tell of `a.png.txt`, which no trainer finds."""
+        for extension in CAPTION_EXTENSIONS:
+            misnamed = place.captions.get((name, extension))
+            if misnamed is not None:
+                message = f"the caption of {name} is not found under this name: rename it to {stem}{extension}"
+                self._report(place, misnamed, "caption_name", message)
+
+    def _report(self, place: FoundFolder, name: str, code: str, message: str) -> None:
+        self.problems.append(Problem(_below(place, name), code, message))
+
+
+def _below(place: FoundFolder, name: str) -> str:
+    return name if place.relative == "." else f"{place.relative}/{name}"
+
+
+def _caption_extensions(folders: list[FoundFolder]) -> Counter[str]:
+    """How many pictures have a caption file of each extension."""
+    counts: Counter[str] = Counter()
+    for place in folders:
+        stems = {Path(name).stem for name in place.pictures}
+        counts.update(extension for stem, extension in place.captions if stem in stems)
+    return counts
+
+
+def _most_used(extensions: Counter[str]) -> str:
+    """The extension of most captions; of equal ones the first that kohya knows."""
+    return max(CAPTION_EXTENSIONS, key=lambda extension: extensions[extension])
+
+
+def _find(root: Path, folder: Path) -> FoundFiles:
+    """The files below an existing folder.
+
+    Raises:
+        DatasetError: it is none, or cannot be read.
+    """
+    try:
+        if root.is_dir():
+            return find_files(root)
+        if root.exists():
+            raise DatasetError(f"{folder} is a file, not a folder: give the folder that the pictures are in")
+    except OSError as error:
+        mend = "give yourself the right to read it, or choose another folder"
+        raise DatasetError(f"{folder} cannot be read: {error.strerror or error}: {mend}") from error
+    raise DatasetError(f"{folder} does not exist: {_likely_meant(root)}")
+
+
+def _likely_meant(root: Path) -> str:
+    try:
+        names = sorted(path.name for path in root.parent.iterdir() if path.is_dir())
+    except OSError:
+        return "check the path"
+    close = get_close_matches(root.name, names, n=1)
+    return f"did you mean {root.parent / close[0]}?" if close else f"check the path; {root.parent} does exist"
+
+
+def _no_pictures(folder: Path, found: FoundFiles) -> str:
+    looked_for = f"{', '.join(PICTURE_EXTENSIONS[:-1])} and {PICTURE_EXTENSIONS[-1]}"
+    hints = [f"{problem.path}: {problem.message}" for problem in found.problems[:PROBLEMS_SHOWN]]
+    holds = "is empty" if not found.others and not found.problems else f"holds {_counted(found.others)}no pictures"
+    mend = "give the folder that the pictures are in"
+    if any(extension in OTHER_PICTURES for extension in found.others):
+        mend = "save the pictures as .png or .jpg first"
+    return "\n".join([f"{folder} {holds} (looked for {looked_for} in it and its subfolders): {mend}", *hints])
+
+
+def _counted(others: Counter[str]) -> str:
+    """`12 .txt and 3 .psd files but `; nothing where there are none."""
+    if not others:
+        return ""
+    common = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+    parts = [f"{count} {extension or 'nameless'}" for extension, count in common[:EXTENSIONS_SHOWN]]
+    rest = sum(count for _, count in common[EXTENSIONS_SHOWN:])
+    if rest:
+        parts.append(f"{rest} other")
+    text = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f"{text} {'file' if others.total() == 1 else 'files'} but "
+
+
+def _none_usable(folder: Path, problems: list[Problem]) -> str:
+    of_pictures = [problem for problem in problems if problem.path.lower().endswith(PICTURE_EXTENSIONS)]
+    lines = [f"  {problem.path}: {problem.message}" for problem in of_pictures[:PROBLEMS_SHOWN]]
+    if len(of_pictures) > PROBLEMS_SHOWN:
+        lines.append(f"  and {len(of_pictures) - PROBLEMS_SHOWN} more")
+    return "\n".join([f"none of the pictures in {folder} can be used:", *lines])

@@ -1,0 +1,1 @@
+"""What is installed here: Python, packages, the torch build, and what is wrong with them."""

@@ -1,0 +1,134 @@
+"""How large a LoRA file is, and what a run writes to disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from math import ceil, prod
+
+from advisor.adapters.diffusers_names import SUFFIXES, adapter_description, diffusers_tensors
+from advisor.adapters.layout import MAGNITUDE, AdapterPlan, Shape, adapter_plans
+from advisor.families.structure import LoraTarget, Structure
+from advisor.settings.config import TrainingConfig
+
+BYTES_OF = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "int8": 1.0, "nf4": 0.53}
+"""Bytes of one weight; nf4 keeps one scale for every 64 weights beside its four bits."""
+
+METADATA_BYTES = 32 * 1024
+"""Room in a LoRA's header for what it tells of its training: dates, tags, settings."""
+
+ENTRY_BYTES = 112
+"""Room in the header for one tensor's dtype, shape and place, beside its name."""
+
+ADAPTER_STATE_COPIES = 3
+"""What resuming needs of each adapter weight: itself and Adam's two moments; a moving average is one more."""
+
+STATES_KEPT = 2
+"""The newest state and the one before it, should the newest be damaged; while a third is written all are there."""
+
+FILE_BYTES = 4096 + 512
+"""A cached tensor's header, and the rest of the disk's last block."""
+STEP_LOG_BYTES = 900
+"""Events and TensorBoard's figures of one step; a run of 12 steps wrote 590 for each."""
+PNG_BYTES_PER_PIXEL = 3
+"""At most."""
+
+
+def lora_bytes(config: TrainingConfig, structure: Structure) -> int:
+    """Bytes of one LoRA file: the weights exactly, and a header of planned length that the writer pads."""
+    return planned_header_bytes(config, structure) + tensor_bytes(config, structure)
+
+
+def tensor_bytes(config: TrainingConfig, structure: Structure) -> int:
+    """Bytes of a LoRA's weights; for SD1.x, both parts, float16: 1.125 MiB for each rank and an alpha a layer."""
+    each = int(BYTES_OF[config.saving.dtype])
+    return sum(
+        prod(shape) * (4 if name.endswith(MAGNITUDE) else each) for name, shape in lora_tensors(config, structure)
+    )
+
+
+def planned_header_bytes(config: TrainingConfig, structure: Structure) -> int:
+    """Bytes before a LoRA's weights: the length itself, and the header padded with blanks to what is planned here."""
+    entries = sum(len(name) + ENTRY_BYTES for name, _ in lora_tensors(config, structure))
+    return 8 + ceil((entries + METADATA_BYTES) / 8) * 8
+
+
+def lora_tensors(config: TrainingConfig, structure: Structure) -> Iterator[tuple[str, Shape]]:
+    """The name and shape of each tensor in a LoRA file, in kohya's names."""
+    for plan in adapters_of(config, structure):
+        yield f"{plan.target.name}.alpha", ()
+        for suffix, shape in plan.shapes.items():
+            yield f"{plan.target.name}.{suffix}", shape
+
+
+def copy_bytes(config: TrainingConfig, structure: Structure) -> int:
+    """Bytes of the file in diffusers' names beside each LoRA; 0 where none is wanted."""
+    if not config.saving.diffusers_copy:
+        return 0
+    each = int(BYTES_OF[config.saving.dtype])
+    tensors = diffusers_tensors(adapters_of(config, structure))
+    weights = sum(prod(shape) * (4 if name.endswith(SUFFIXES[MAGNITUDE]) else each) for name, shape in tensors)
+    return planned_copy_header_bytes(config, structure) + weights
+
+
+def planned_copy_header_bytes(config: TrainingConfig, structure: Structure) -> int:
+    """Bytes before that file's weights: it also describes the adapters, as text within JSON."""
+    plans = adapters_of(config, structure)
+    entries = sum(len(name) + ENTRY_BYTES for name, _ in diffusers_tensors(plans))
+    description = len(json.dumps(adapter_description(plans), ensure_ascii=False))
+    return 8 + ceil((entries + description + METADATA_BYTES) / 8) * 8
+
+
+def adapter_parameters(config: TrainingConfig, structure: Structure) -> int:
+    """Weights that are trained."""
+    return sum(prod(shape) for plan in adapters_of(config, structure) for shape in plan.shapes.values())
+
+
+def targets(config: TrainingConfig, structure: Structure) -> tuple[LoraTarget, ...]:
+    """The layers that get an adapter; those of the text encoder only where it is trained."""
+    return tuple(plan.target for plan in adapters_of(config, structure))
+
+
+def disk_bytes(config: TrainingConfig, structure: Structure, num_images: int, *, steps: int = 0) -> int:
+    """Bytes that a run writes: every LoRA kept, what resuming needs, caches, samples and logs.
+
+    Args:
+        steps: optimizer steps of the run.
+    """
+    saving = config.saving
+    saves = config.schedule.epochs // saving.every_epochs if saving.every_epochs else 0
+    saves += steps // saving.every_steps if saving.every_steps else 0
+    kept = min(saves, saving.keep_last + 1) if saving.keep_last else saves
+    loras = max(1, kept) * (lora_bytes(config, structure) + copy_bytes(config, structure))
+    copies = ADAPTER_STATE_COPIES + (1 if config.loss.ema else 0)
+    state = (STATES_KEPT + 1) * copies * 4 * adapter_parameters(config, structure)
+    logs = steps * STEP_LOG_BYTES + _sample_bytes(config)
+    return loras + state + logs + num_images * _cache_bytes_of_one(config, structure)
+
+
+def _cache_bytes_of_one(config: TrainingConfig, structure: Structure) -> int:
+    """Latents, with each picture's mirror image where it is flipped, text states and masks."""
+    total, flips = 0, 2 if config.dataset.flip else 1
+    side = config.dataset.resolution_px / structure.vae.factor
+    if config.memory.cache_latents and not config.dataset.random_crop:
+        total += flips * (int(side * side * structure.vae.latent_channels * 4) + FILE_BYTES)
+    if config.dataset.masks:
+        total += flips * (int(side * side * 4) + FILE_BYTES)
+    if config.memory.cache_text:
+        chunks = config.dataset.max_tokens // 75
+        total += chunks * sum(text.width * text.max_positions * 4 for text in structure.text) + FILE_BYTES
+    return total
+
+
+def _sample_bytes(config: TrainingConfig) -> int:
+    sampling = config.sampling
+    if not sampling.prompts or not sampling.every_epochs:
+        return 0
+    number = len(sampling.prompts) * (config.schedule.epochs // sampling.every_epochs)
+    return number * config.dataset.resolution_px**2 * PNG_BYTES_PER_PIXEL
+
+
+def adapters_of(config: TrainingConfig, structure: Structure) -> tuple[AdapterPlan, ...]:
+    """All adapters of a training, in the file's order."""
+    text_encoder = config.optimizer.text_encoder_learning_rate > 0
+    return adapter_plans(config.model.family, structure, config.network, text_encoder=text_encoder)

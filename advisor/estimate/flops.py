@@ -1,0 +1,70 @@
+"""How many operations a step has: a closed form whose coefficients were counted on the real step."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import sqrt
+
+from advisor.dataset.buckets import Size
+from advisor.estimate.parameter_counts import text_parameters, unet_parameters_by_level
+from advisor.families import family
+from advisor.families.sd1 import SD1
+from advisor.families.step_operations import Operations
+from advisor.families.structure import Structure, UNetStructure
+from advisor.settings.config import TrainingConfig
+
+ENCODE_OPERATIONS_PER_PIXEL = 4.2e6
+"""Of the usual VAE's encoder for one pixel of a picture."""
+
+
+def step_operations(config: TrainingConfig, structure: Structure, *, size: Size | None = None) -> float:
+    """Multiplications and additions of one optimizer step, all its batches together.
+
+    Args:
+        size: of the pictures in pixels; None: the resolution's square.
+    """
+    known, standard = _known(config)
+    checkpointing = config.memory.gradient_checkpointing
+    counted = known.checkpointed if checkpointing else known.plain
+    width, height = size or (config.dataset.resolution_px,) * 2
+    pixels = width * height / structure.vae.factor**2
+    wider = _weights_per_pixel(structure) / _weights_per_pixel(standard)
+    pairs = counted.pixel_pair * _attention(structure.unet) / _attention(standard.unet)
+    rank = _rank(config)
+    picture = counted.picture * wider + pixels * (counted.pixel * wider + pixels * pairs)
+    picture += pixels * rank * counted.pixel_rank * sqrt(wider)
+    chunks = config.dataset.max_tokens // 75
+    larger = text_parameters(structure) / text_parameters(standard)
+    if config.optimizer.text_encoder_learning_rate > 0:
+        picture += chunks * (counted.text * larger + rank * counted.text_rank * sqrt(larger))
+    elif not config.memory.cache_text:
+        picture += chunks * known.text_forward * larger
+    return picture * config.schedule.batch_size * config.schedule.gradient_accumulation
+
+
+def _rank(config: TrainingConfig) -> float:
+    """The rank of the adapters; convolutions' own counts for what their share of the layers makes it."""
+    return config.network.rank + (config.network.conv_rank or 0)
+
+
+def _known(config: TrainingConfig) -> tuple[Operations, Structure]:
+    """The family's numbers, SD1's where it has none, and the model they were counted on."""
+    own = family(config.model.family)
+    source = own if own.operations is not None else SD1
+    assert source.operations is not None
+    assert source.standard is not None
+    return source.operations, source.standard
+
+
+@lru_cache(maxsize=64)
+def _weights_per_pixel(structure: Structure) -> float:
+    """Weights that are applied to each latent pixel: each level's by its share of the area."""
+    levels = unet_parameters_by_level(structure)[:-1]
+    return sum(number * 0.25**level for level, number in enumerate(levels))
+
+
+def _attention(unet: UNetStructure) -> float:
+    """Channels that attend over the whole picture, by the square of each level's share of the area."""
+    layers = 2 * unet.layers_per_block + 1
+    levels = zip(unet.transformer_depth, unet.block_out_channels, strict=True)
+    return sum(layers * depth * width / 16**level for level, (depth, width) in enumerate(levels)) or 1.0

@@ -1,0 +1,70 @@
+"""What the denoiser takes in fewer bits: the trainer's packed layers (`trainer.layers.quantised_layers`), counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from advisor.estimate.disk import BYTES_OF
+from advisor.estimate.parameter_counts import unet_parameters
+from advisor.families import family
+from advisor.families.structure import LoraTarget, Structure
+from advisor.settings.config import MemoryConfig, QuantisedDtype
+
+INT8_SCALE_BYTES = 4
+"""For each output channel."""
+NF4_BLOCK, NF4_SCALE_BYTES = 64, 2
+"""Weights that share a scale, and its bytes."""
+NF4_MEANINGS = 512
+"""Numbers that each layer keeps to unpack by: two for each byte."""
+NF4_INDEX_BYTES = 4 * 2**20
+"""Most that indices take while a layer is unpacked."""
+
+
+@dataclass(frozen=True)
+class PackedLayers:
+    """The layers of a denoiser that are packed."""
+
+    layers: int
+    weights: int
+    """Of all of them."""
+    rows: int
+    """Their output channels."""
+    largest: int
+    """Weights of the largest."""
+
+
+@lru_cache(maxsize=64)
+def packed_layers(family_name: str, structure: Structure) -> PackedLayers:
+    """All that a LoCon could adapt: linear layers and convolutions but the outermost and the embeddings."""
+    targets = [one for one in family(family_name).lora_targets(structure, conv=True) if one.part == "unet"]
+    sizes = [_weights(target) for target in targets]
+    return PackedLayers(len(sizes), sum(sizes), sum(target.out_features for target in targets), max(sizes))
+
+
+def denoiser_bytes(memory: MemoryConfig, family_name: str, structure: Structure) -> int:
+    """The denoiser's weights with all that is kept to unpack them by."""
+    whole = unet_parameters(structure)
+    if memory.quantised is None:
+        return int(whole * BYTES_OF[memory.base_dtype])
+    packed, computed = packed_layers(family_name, structure), BYTES_OF[memory.compute_dtype]
+    return int((whole - packed.weights) * computed) + _packed_bytes(packed, memory.quantised, computed)
+
+
+def unpacking_bytes(memory: MemoryConfig, family_name: str, structure: Structure) -> int:
+    """The most that a layer at work takes beside its packed weight."""
+    if memory.quantised is None:
+        return 0
+    largest = int(packed_layers(family_name, structure).largest * BYTES_OF[memory.compute_dtype])
+    return largest + (NF4_INDEX_BYTES if memory.quantised == "nf4" else 0)
+
+
+def _packed_bytes(packed: PackedLayers, kind: QuantisedDtype, computed: float) -> int:
+    if kind == "int8":
+        return packed.weights + INT8_SCALE_BYTES * packed.rows
+    scales = packed.weights * NF4_SCALE_BYTES // NF4_BLOCK
+    return packed.weights // 2 + scales + int(packed.layers * NF4_MEANINGS * computed)
+
+
+def _weights(target: LoraTarget) -> int:
+    return target.in_features * target.out_features * max(1, target.kernel) ** 2

@@ -1,0 +1,72 @@
+"""How much of the machine's own memory (RAM) a training takes at its peak."""
+
+from __future__ import annotations
+
+from advisor.estimate.disk import BYTES_OF, adapter_parameters, lora_bytes
+from advisor.estimate.parameter_counts import text_parameters, vae_parameters
+from advisor.estimate.quantised_base import denoiser_bytes
+from advisor.estimate.vram import Phase, phase_bytes
+from advisor.families.structure import Structure
+from advisor.machine.hardware import GIB
+from advisor.settings.config import TrainingConfig
+from advisor.units import MIB
+
+CARD_PROCESS_BYTES = 2 * GIB
+"""Python with torch and diffusers, and what CUDA's libraries take of the machine's memory. Unmeasured: no card here."""
+
+LOADING_SHARE = 0.08
+"""What reading and converting weights one by one takes beside them: SDXL in bfloat16 took 8.38e9 bytes where networks
+and process are 7.86e9; SD1.5 took less (benchmarks/loading_memory.py)."""
+
+CACHE_KEPT_BYTES = 256 * MIB
+"""So much of each cache is kept in memory at most (trainer.cache)."""
+
+DECODED_BYTES_PER_PIXEL = 3 * 4 + 4
+"""A picture on its way to the VAE: float32 in three channels, and the decoder's own."""
+PICTURES_AHEAD = 4
+"""Decoded and waiting, for each thread (trainer.latents)."""
+
+SAVING_COPIES = 3
+"""A LoRA while it is saved: its weights, the file's bytes, and these once more with the padded header."""
+
+
+def ram_bytes(config: TrainingConfig, structure: Structure, *, num_images: int, on_card: bool) -> int:
+    """Peak bytes of the training process in the machine's memory.
+
+    Weights are read one by one, so the networks are there once, and the file is not (benchmarks/loading_memory.py).
+    """
+    beside = _kept_caches(config, structure, num_images) + _pictures(config)
+    if not on_card:
+        phases: tuple[Phase, ...] = ("loading", "caching", "step")
+        return max(phase_bytes(phase, config, structure) for phase in phases) + beside
+    networks = denoiser_bytes(config.memory, config.model.family, structure) + _others(config, structure)
+    waiting = networks * (1 + LOADING_SHARE)
+    saving = SAVING_COPIES * lora_bytes(config, structure)
+    adapters = 4 * adapter_parameters(config, structure)
+    return int(CARD_PROCESS_BYTES + max(waiting + adapters, saving + _left_behind(config, structure)) + beside)
+
+
+def _others(config: TrainingConfig, structure: Structure) -> int:
+    text = text_parameters(structure) * BYTES_OF[config.memory.compute_dtype]
+    return int(text + vae_parameters(structure.vae) * BYTES_OF["float32"])
+
+
+def _left_behind(config: TrainingConfig, structure: Structure) -> int:
+    """Networks that wait in the machine's memory while steps are made."""
+    return _others(config, structure) if config.memory.cache_text else int(vae_parameters(structure.vae) * 4)
+
+
+def _kept_caches(config: TrainingConfig, structure: Structure, num_images: int) -> int:
+    total = 0
+    if config.memory.cache_latents:
+        side = config.dataset.resolution_px / structure.vae.factor
+        latents = num_images * (2 if config.dataset.flip else 1) * side * side * structure.vae.latent_channels * 2 * 4
+        total += int(min(CACHE_KEPT_BYTES, latents))
+    if config.memory.cache_text:
+        tokens = sum(text.width * text.max_positions for text in structure.text)
+        total += int(min(CACHE_KEPT_BYTES, num_images * tokens * 4 * (config.dataset.max_tokens // 75)))
+    return total
+
+
+def _pictures(config: TrainingConfig) -> int:
+    return PICTURES_AHEAD * config.machine.cpu_threads * config.dataset.resolution_px**2 * DECODED_BYTES_PER_PIXEL

@@ -1,0 +1,114 @@
+"""How long a training takes: its operations over what the machine makes of them, corrected by what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from advisor.dataset.buckets import Size
+from advisor.estimate.device_speed import Speed, speed_of
+from advisor.estimate.flops import ENCODE_OPERATIONS_PER_PIXEL, step_operations
+from advisor.estimate.parameter_counts import unet_parameters, vae_parameters
+from advisor.estimate.vram import vram_parts
+from advisor.families.structure import Structure
+from advisor.machine.hardware import Gpu, Hardware
+from advisor.settings.config import TrainingConfig
+
+CHECKPOINTING_SLOWDOWN = {"sd1": 1.69, "sd2": 1.69, "sdxl": 1.78}
+"""A step's time with checkpointing over the time without, measured by SimpleTuner on an H100; what the ladder tells.
+The operations alone grow by a third (advisor.families)."""
+
+START_SECONDS, SAVE_SECONDS = 20.0, 1.0
+"""Loading the base model of SD1.5; writing one LoRA."""
+
+SAMPLE_STEP_SHARE = 2 / 3
+"""A step of drawing asks the denoiser twice, forwards only; a training step is about three times forwards."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """What a run takes, in seconds."""
+
+    step: float
+    caching: float
+    sampling: float
+    start_and_saving: float
+    steps: int
+    uncertainty: float
+    """A factor, either way."""
+    source: str
+
+    @property
+    def run(self) -> float:
+        """The whole run."""
+        return self.start_and_saving + self.caching + self.steps * self.step + self.sampling
+
+    @property
+    def note(self) -> str:
+        """How sure this is."""
+        times = f"1/{self.uncertainty:g} and {self.uncertainty:g} times as long"
+        return f"time: counted operations over what {self.source}; it may take between {times}"
+
+
+def step_seconds(
+    config: TrainingConfig, structure: Structure, hardware: Hardware, gpu: Gpu | None, *, size: Size | None = None
+) -> float | None:
+    """Seconds of one optimizer step, uncorrected; None where nothing is known of the card's speed.
+
+    Args:
+        size: of the pictures in pixels; None: the resolution's square.
+    """
+    speed = speed_of(config, hardware, gpu)
+    return None if speed is None else _step(speed, config, structure, size)
+
+
+def _step(speed: Speed, config: TrainingConfig, structure: Structure, size: Size | None) -> float:
+    batches = config.schedule.gradient_accumulation
+    kept = vram_parts(config, structure, size=size)["activations"]
+    return batches * speed.seconds(step_operations(config, structure, size=size) / batches, kept)
+
+
+def run_times(
+    config: TrainingConfig,
+    structure: Structure,
+    hardware: Hardware,
+    *,
+    gpu: Gpu | None,
+    steps: int,
+    num_images: int,
+    correction: float = 1.0,
+    uncertainty: float | None = None,
+) -> Times | None:
+    """What a whole run takes; None where nothing is known of the card's speed.
+
+    Args:
+        correction: measured over predicted on this machine.
+        uncertainty: of what was measured; None: nothing was.
+    """
+    speed = speed_of(config, hardware, gpu)
+    if speed is None:
+        return None
+    step = _step(speed, config, structure, None) * correction
+    share = vae_parameters(structure.vae) / 83_653_863
+    encode = ENCODE_OPERATIONS_PER_PIXEL * config.dataset.resolution_px**2 * share / speed.operations_per_second
+    pictures = num_images * (2 if config.dataset.flip else 1) if config.memory.cache_latents else 0
+    every = config.saving.every_epochs
+    saves = config.schedule.epochs // every if every else 1
+    start = START_SECONDS * min(3.0, unet_parameters(structure) / 859_520_964 + 0.1)
+    return Times(
+        step=step,
+        caching=pictures * encode * correction,
+        sampling=_sampling(config, step),
+        start_and_saving=start + saves * SAVE_SECONDS,
+        steps=steps,
+        uncertainty=uncertainty or speed.uncertainty,
+        source=speed.source + " should make of them" if uncertainty is None else "was measured on this machine",
+    )
+
+
+def _sampling(config: TrainingConfig, step: float) -> float:
+    sampling, schedule = config.sampling, config.schedule
+    if not sampling.prompts or not sampling.every_epochs:
+        return 0.0
+    pictures = len(sampling.prompts) * (schedule.epochs // sampling.every_epochs)
+    one = step / (schedule.batch_size * schedule.gradient_accumulation)
+    return pictures * sampling.steps * one * SAMPLE_STEP_SHARE

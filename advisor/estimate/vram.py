@@ -1,0 +1,245 @@
+"""How much memory a training needs, by part: a closed form whose coefficients were counted on the real step.
+
+Weights, adapters, gradients and optimizer follow from the networks' measures. What is kept for the way back grows with
+the latent pixels of a batch; each family has its numbers (`advisor.families.coefficients`,
+docs/decisions/0010-memory.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, prod
+from typing import Literal
+
+from advisor.adapters.layout import adapter_plans
+from advisor.dataset.buckets import Size
+from advisor.estimate.disk import BYTES_OF, adapter_parameters
+from advisor.estimate.parameter_counts import mid_depth, text_parameters, vae_parameters
+from advisor.estimate.quantised_base import denoiser_bytes, unpacking_bytes
+from advisor.families import family
+from advisor.families.coefficients import Footprint
+from advisor.families.sd1 import SD1
+from advisor.families.structure import Structure, UNetStructure
+from advisor.machine.hardware import GIB
+from advisor.settings.config import TrainingConfig
+from advisor.units import MIB
+
+Phase = Literal["loading", "caching", "step", "sampling"]
+"""What a run does: load the base model, encode pictures, make steps, draw samples."""
+
+NOTE = "memory: counted on a simulated step; what the driver and its libraries take on top is assumed, not measured"
+"""What every estimate says of itself."""
+
+CONTEXT_BYTES = 400 * MIB
+"""The CUDA context with its loaded kernels. Unmeasured: 141 MiB were seen on a T4, 500 and more on large cards."""
+
+WORKSPACE_BYTES = 96 * MIB
+"""cuBLAS keeps 8 MiB (32 from Hopper on), cuBLASLt 1 MiB; cuDNN's share is unmeasured."""
+
+FRAGMENTATION_SHARE = 0.03
+"""Of what is allocated: rounding up to 2 MiB, segments of 20 MiB that are not full. Unmeasured."""
+
+PROCESS_OVERHEAD_BYTES = int(0.7 * GIB)
+"""Python with torch and diffusers loaded, on a processor."""
+
+OPTIMIZER_BYTES = {
+    "adamw": 8, "adamw8bit": 2.1, "lion": 4, "adafactor": 4.1, "prodigy": 16, "came": 8.2, "schedule_free_adamw": 8,
+}  # fmt: skip
+"""Kept by an optimizer for each trained weight; others count as AdamW."""
+
+
+CHANGE_COPIES = {"dora": 4, "loha": 5, "lokr": 4}
+"""How often a layer's weight is there while the way back makes its change, in kinds that change it as a whole.
+
+Counted on SDXL for DoRA and LoHa; LoKr is taken to be as DoRA."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a step is made of, in numbers."""
+
+    pixels: float
+    """Latent pixels that go through at once: of all pictures of a part of a batch."""
+    tokens: float
+    """Text tokens of these pictures."""
+    keeps_gradients: bool
+    """Gradients of an earlier part or batch are there from the start."""
+
+
+def vram_parts(
+    config: TrainingConfig, structure: Structure, *, size: Size | None = None, batch_parts: int = 1
+) -> dict[str, int]:
+    """Peak bytes of a training step by part; on a processor, of the training process.
+
+    Args:
+        size: the largest training size of the pictures; None: the resolution's square.
+        batch_parts: into how many parts each batch is split.
+    """
+    trained = adapter_parameters(config, structure)
+    gradients, activations = _peak(config, structure, _work(config, structure, size, batch_parts), trained)
+    parts = _kept(config, structure, trained) | {"gradients": gradients, "activations": activations}
+    return parts | {"overhead": _overhead(config, sum(parts.values()))}
+
+
+def vram_bytes(config: TrainingConfig, structure: Structure, *, size: Size | None = None, batch_parts: int = 1) -> int:
+    """Peak bytes of a training step."""
+    return sum(vram_parts(config, structure, size=size, batch_parts=batch_parts).values())
+
+
+def corrected_parts(parts: dict[str, int], correction: float) -> dict[str, int]:
+    """The parts with what runs on this machine took above the prediction, as one more where there is any."""
+    counted = sum(parts.values()) - parts["overhead"]
+    more = int(counted * (correction - 1))
+    return parts | {"measured_here": more} if more > 0 else parts
+
+
+def phase_bytes(
+    phase: Phase, config: TrainingConfig, structure: Structure, *, size: Size | None = None, batch_parts: int = 1
+) -> int:
+    """Peak bytes of what is done in one phase of a run."""
+    if phase == "step":
+        return vram_bytes(config, structure, size=size, batch_parts=batch_parts)
+    trained = adapter_parameters(config, structure)
+    kept, vae = _kept(config, structure, trained), vae_parameters(structure.vae) * 4
+    networks = denoiser_bytes(config.memory, config.model.family, structure) + _text_weights(config, structure)
+    if phase == "loading":
+        found = networks + vae + 4 * trained
+    elif phase == "caching":
+        beside = networks if config.memory.preset == "cpu" else 0  # on a card they wait in the machine's memory
+        found = beside + vae + 4 * trained + _vae_work(config, structure, size).encode
+    else:
+        vae = 0 if kept["vae"] else vae
+        found = sum(kept.values()) + vae + _vae_work(config, structure, size).decode
+    return found + _overhead(config, found)
+
+
+@dataclass(frozen=True)
+class _VaeWork:
+    encode: int
+    decode: int
+
+
+def _vae_work(config: TrainingConfig, structure: Structure, size: Size | None) -> _VaeWork:
+    footprint, standard = _footprint(config), _standard(config)
+    scale = structure.vae.block_out_channels[0] / standard.vae.block_out_channels[0] * _area(config, size)
+    return _VaeWork(int(footprint.encode_pixel_bytes * scale), int(footprint.decode_pixel_bytes * scale))
+
+
+def _kept(config: TrainingConfig, structure: Structure, trained: int) -> dict[str, int]:
+    """What is there all the time."""
+    memory = config.memory
+    return {
+        "denoiser": denoiser_bytes(memory, config.model.family, structure),
+        "text_encoder": 0 if memory.cache_text else _text_weights(config, structure),
+        "vae": 0 if memory.cache_latents else int(vae_parameters(structure.vae) * 4),
+        "adapter": trained * (8 if config.loss.ema else 4),
+        "optimizer": int(trained * OPTIMIZER_BYTES.get(config.optimizer.name, 8)),
+    }
+
+
+def _text_weights(config: TrainingConfig, structure: Structure) -> int:
+    return int(text_parameters(structure) * BYTES_OF[config.memory.compute_dtype])
+
+
+def _work(config: TrainingConfig, structure: Structure, size: Size | None, batch_parts: int) -> Work:
+    batch = config.schedule.batch_size
+    parts = max(1, min(batch_parts, batch))
+    count = ceil(batch / parts)
+    chunks = config.dataset.max_tokens // 75
+    tokens = chunks * structure.text[0].max_positions if config.optimizer.text_encoder_learning_rate > 0 else 0
+    keeps = parts > 1 or config.schedule.gradient_accumulation > 1
+    return Work(count * _area(config, size) / structure.vae.factor**2, count * tokens, keeps)
+
+
+def _area(config: TrainingConfig, size: Size | None) -> int:
+    return config.dataset.resolution_px**2 if size is None else size[0] * size[1]
+
+
+def _peak(config: TrainingConfig, structure: Structure, work: Work, trained: int) -> tuple[int, int]:
+    """Gradients and activations at the moment when both together are largest."""
+    checkpointed = config.memory.gradient_checkpointing
+    quantised, convolutions = config.memory.quantised is not None, config.network.conv_rank > 0
+    step = _footprint(config).of_step(checkpointed=checkpointed, quantised=quantised, convolutions=convolutions)
+    scale = _scale(config, structure.unet, checkpointed=checkpointed)
+    text = work.tokens * step.token_bytes * _text_scale(config, structure)
+    of_denoiser = _denoiser_parameters(config, structure)
+    found = []
+    for number, moment in enumerate(step.moments):
+        gradients = trained if work.keeps_gradients else moment.gradients * of_denoiser
+        kept = work.pixels * moment.pixel_bytes * scale + (text if number == 0 else 0)
+        at_work = moment.unpacked * unpacking_bytes(config.memory, config.model.family, structure)
+        at_work += _change_bytes(config, structure) if number else 0
+        found.append((int(4 * gradients), int(kept * _precision(config) + at_work)))
+    return max(found, key=sum)
+
+
+def _denoiser_parameters(config: TrainingConfig, structure: Structure) -> int:
+    """Weights that are trained of the denoiser's adapters."""
+    plans = adapter_plans(config.model.family, structure, config.network, text_encoder=False)
+    return sum(prod(shape) for plan in plans for shape in plan.shapes.values())
+
+
+def _change_bytes(config: TrainingConfig, structure: Structure) -> float:
+    """What the change of the largest linear layer takes while it is made, in kinds that make one."""
+    copies = CHANGE_COPIES.get(config.network.kind, 0)
+    if not copies:
+        return 0.0
+    plans = adapter_plans(config.model.family, structure, config.network, text_encoder=False)
+    largest = max(
+        (one.target.in_features * one.target.out_features for one in plans if not one.target.kernel), default=0
+    )
+    return copies * largest * BYTES_OF[config.memory.compute_dtype]
+
+
+def _overhead(config: TrainingConfig, others: int) -> int:
+    if config.memory.preset == "cpu":
+        return PROCESS_OVERHEAD_BYTES
+    return CONTEXT_BYTES + WORKSPACE_BYTES + int(FRAGMENTATION_SHARE * others)
+
+
+def _precision(config: TrainingConfig) -> float:
+    return BYTES_OF[config.memory.compute_dtype] / BYTES_OF["float16"]
+
+
+def _footprint(config: TrainingConfig) -> Footprint:
+    """The family's; SD1's, in proportion, where it has none of its own."""
+    found = family(config.model.family).footprint or SD1.footprint
+    assert found is not None
+    return found
+
+
+def _standard(config: TrainingConfig) -> Structure:
+    own = family(config.model.family)
+    found = own.standard if own.footprint else SD1.standard
+    assert found is not None
+    return found
+
+
+def _scale(config: TrainingConfig, unet: UNetStructure, *, checkpointed: bool) -> float:
+    """What such a U-Net keeps over what the family's published one does."""
+    return _channels(unet, checkpointed=checkpointed) / _channels(_standard(config).unet, checkpointed=checkpointed)
+
+
+def _text_scale(config: TrainingConfig, structure: Structure) -> float:
+    def channels(one: Structure) -> int:
+        return sum(text.width * text.layers for text in one.text)
+
+    return channels(structure) / channels(_standard(config))
+
+
+def _channels(unet: UNetStructure, *, checkpointed: bool) -> float:
+    """Channels per latent pixel, transformers and residual blocks weighed by what they keep.
+
+    Where blocks are computed again, those on the finest level are the largest that are there at once.
+    """
+    layers, last = 2 * unet.layers_per_block + 1, len(unet.block_out_channels) - 1
+    resnets, transformers = 0.0, 0.0
+    for level, width in enumerate(unet.block_out_channels):
+        resnets += layers * width / 4**level
+        transformers += layers * unet.transformer_depth[level] * width / 4**level
+    coarsest = unet.block_out_channels[last] / 4**last
+    resnets += 2 * coarsest
+    if checkpointed:
+        return float(9.35 * resnets + 18.0 * layers * unet.transformer_depth[0] * unet.block_out_channels[0])
+    middle = mid_depth(unet) * coarsest if unet.mid_attention else 0.0
+    return float(52.2 * resnets + 27.05 * (transformers + middle))

@@ -1,0 +1,1 @@
+"""What this machine has: GPUs, CPU, RAM, limits of its container, and how full its memory is."""

@@ -1,0 +1,1 @@
+"""What to change when memory runs out, the least harmful first."""

@@ -1,0 +1,1 @@
+"""From facts to a plan: the rules applied, limits kept, warnings, totals, and how two plans differ."""

@@ -1,0 +1,156 @@
+"""Limits that a plan may not pass: the tutorial's, and combinations that cannot work.
+
+They are no part of the configuration's models, since an imported file may pass them and is only told so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.adapters.layout import IN_DIFFUSERS, block_rates
+from advisor.errors import ConfigError, DatasetError, LoraError, ModelError
+from advisor.facts import Facts
+from advisor.families import family
+from advisor.rules.card_class import structure_of
+from advisor.rules.defaults_table import FAMILIES_WITH_RULES
+from advisor.rules.fitting import captions_vary
+from advisor.settings.config import TrainingConfig
+from advisor.units import rate
+
+Limit = tuple[tuple[str, ...], ConfigError]
+"""(the settings that it is about, what is wrong)."""
+
+FOUND_NOT_CHOSEN = {
+    "model.path": "name the base model itself (`--model`), so that it is looked at",
+    "model.family": "it is read from the base model: name another one (`--model`)",
+    "dataset.images": "name the folder itself (`--images`), so that it is looked at",
+}
+"""Settings that follow from what was looked at."""
+
+
+def fact_error(facts: Facts) -> LoraError | None:
+    """Why no plan can be made of these facts; None where one can."""
+    model = facts.model
+    if not facts.dataset.num_images:
+        return DatasetError(
+            f"{facts.dataset.root} holds no usable picture: name a folder with .png, .jpg or .webp files"
+        )
+    if model.kind != "checkpoint":
+        kind = model.kind.replace("_", " ")
+        return ModelError(
+            f"{model.path} is no base model but of the kind {kind}: name the checkpoint that images are drawn with"
+        )
+    if model.family is None:
+        return ModelError(f"{model.path} does not tell which family it is of: choose an SD1.x base model")
+    if model.family not in FAMILIES_WITH_RULES:
+        return ModelError(
+            model.why_not or f"there are no rules of thumb for {model.family} yet: choose an SD1.x base model"
+        )
+    if not model.trainable and model.variant is not None:
+        return ModelError(model.why_not or f"{model.path} is of the kind {model.variant}: choose a plain base model")
+    return None
+
+
+def limit_errors(
+    config: TrainingConfig, facts: Facts, without: frozenset[str] = frozenset()
+) -> tuple[ConfigError, ...]:
+    """All limits that a plan's settings pass.
+
+    Args:
+        without: settings already known to be wrong; limits that compare with them say nothing.
+    """
+    found = [*broken_limits(config), *_limits_of_the_base(config, facts)]
+    return tuple(error for paths, error in found if without.isdisjoint(paths))
+
+
+def broken_limits(config: TrainingConfig) -> Iterator[Limit]:
+    """The limits that a configuration passes, whatever it was made from; an import warns of these."""
+    yield from _tutorial_limits(config)
+    yield from _size_limits(config)
+    yield from _contradictions(config)
+    yield from _adapter_limits(config)
+
+
+def _tutorial_limits(config: TrainingConfig) -> Iterator[Limit]:
+    network, optimizer = config.network, config.optimizer
+    if network.alpha > network.rank:
+        mend = f"alpha may not exceed the rank, which is {network.rank}; half of it, {network.rank / 2:g}, is usual"
+        yield ("network.alpha", "network.rank"), ConfigError("network.alpha", network.alpha, mend)
+    if optimizer.text_encoder_learning_rate > optimizer.learning_rate:
+        path, limit = "optimizer.text_encoder_learning_rate", optimizer.learning_rate
+        mend = f"it may not exceed the learning rate, which is {rate(limit)}; half of it, {rate(limit / 2)}, is usual"
+        yield (path, "optimizer.learning_rate"), ConfigError(path, optimizer.text_encoder_learning_rate, mend)
+
+
+def _size_limits(config: TrainingConfig) -> Iterator[Limit]:
+    dataset = config.dataset
+    side = dataset.resolution_px
+    if side % 64:
+        near = max(64, round(side / 64) * 64)
+        mend = f"must be a multiple of 64; {near} is the nearest"
+        yield ("dataset.resolution_px",), ConfigError("dataset.resolution_px", side, mend)
+        return
+    if dataset.min_bucket_px > side:
+        mend = f"the shortest side may not exceed the resolution, which is {side}"
+        yield (
+            ("dataset.min_bucket_px", "dataset.resolution_px"),
+            ConfigError("dataset.min_bucket_px", dataset.min_bucket_px, mend),
+        )
+    if dataset.max_bucket_px < side:
+        mend = f"the longest side may not be under the resolution, which is {side}"
+        yield (
+            ("dataset.max_bucket_px", "dataset.resolution_px"),
+            ConfigError("dataset.max_bucket_px", dataset.max_bucket_px, mend),
+        )
+
+
+def _contradictions(config: TrainingConfig) -> Iterator[Limit]:
+    dataset, memory, loss = config.dataset, config.memory, config.loss
+    if memory.cache_latents and dataset.random_crop:
+        mend = "random crops show another part each time: turn one of the two off"
+        yield ("memory.cache_latents", "dataset.random_crop"), ConfigError("memory.cache_latents", True, mend)
+    if memory.cache_text and config.optimizer.text_encoder_learning_rate > 0:
+        mend = "a text encoder that is trained cannot be cached: turn this off, or set its rate to 0"
+        paths = ("memory.cache_text", "optimizer.text_encoder_learning_rate")
+        yield paths, ConfigError("memory.cache_text", True, mend)
+    elif memory.cache_text and captions_vary(config):
+        mend = "captions that are shuffled, dropped or drawn cannot be cached: turn this or those off"
+        yield ("memory.cache_text",), ConfigError("memory.cache_text", True, mend)
+    if loss.min_timestep >= loss.max_timestep:
+        mend = f"must be below max_timestep, which is {loss.max_timestep}"
+        yield ("loss.min_timestep", "loss.max_timestep"), ConfigError("loss.min_timestep", loss.min_timestep, mend)
+
+
+def _adapter_limits(config: TrainingConfig) -> Iterator[Limit]:
+    network, optimizer = config.network, config.optimizer
+    if network.kind in ("dora", "loha", "lokr") and network.dropout > 0:
+        mend = f"{network.kind} has network.rank_dropout and network.module_dropout only: 0"
+        yield ("network.dropout", "network.kind"), ConfigError("network.dropout", network.dropout, mend)
+    if (error := copy_error(config)) is not None:
+        yield ("saving.diffusers_copy", "network.kind"), error
+    rates = {optimizer.unet_learning_rate, optimizer.text_encoder_learning_rate} - {0.0}
+    if optimizer.name == "prodigy" and len(rates) > 1:
+        path = "optimizer.text_encoder_learning_rate"
+        mend = f"prodigy has one rate for all: {rate(optimizer.unet_learning_rate)}, or 0"
+        paths = (path, "optimizer.unet_learning_rate", "optimizer.name")
+        yield paths, ConfigError(path, optimizer.text_encoder_learning_rate, mend)
+
+
+def copy_error(config: TrainingConfig) -> ConfigError | None:
+    """Why a LoRA cannot be written in diffusers' names too; None where it can, or need not be."""
+    kind = config.network.kind
+    if not config.saving.diffusers_copy or kind in IN_DIFFUSERS:
+        return None
+    mend = f"diffusers has no names for {kind}: leave the copy out, or choose {', '.join(IN_DIFFUSERS)} (network.kind)"
+    return ConfigError("saving.diffusers_copy", True, mend)
+
+
+def _limits_of_the_base(config: TrainingConfig, facts: Facts) -> Iterator[Limit]:
+    factor, step = structure_of(facts).vae.factor, config.dataset.bucket_step_px
+    if step % factor:
+        mend = f"must be a multiple of {factor}, into which this base's VAE shrinks pictures"
+        yield ("dataset.bucket_step_px",), ConfigError("dataset.bucket_step_px", step, mend)
+    try:
+        block_rates(config.optimizer.block_learning_rates, family(config.model.family).num_blocks(structure_of(facts)))
+    except ConfigError as error:
+        yield ("optimizer.block_learning_rates",), error

@@ -1,0 +1,224 @@
+"""What the user should hear before training: each warning with a stable code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from advisor.facts import Facts
+from advisor.machine.hardware import GIB
+from advisor.plan import Estimate, PlanWarning
+from advisor.planning.bucket_warnings import bucket_warnings
+from advisor.rules.defaults_table import column
+from advisor.rules.fitting import Choice, fit
+from advisor.rules.schedule import epoch_counts
+from advisor.settings.config import TrainingConfig
+from advisor.units import counted, gib
+
+FEW_PICTURES = 10
+"""Under so many, poses and backgrounds are learned along with the character."""
+
+MANY_STEPS, FEW_STEPS = 6000, 500
+"""Outside of these a character is rarely learned well."""
+
+PHASES = {
+    "caching": ("encoding the pictures", "close other programs, or choose a lower resolution"),
+    "sampling": (
+        "drawing samples",
+        "close other programs, clear sampling.prompts and draw with the finished LoRA, or take memory.base_dtype=int8",
+    ),
+}
+"""What a phase does, and the mend where it does not fit."""
+
+Findings = Iterator[PlanWarning]
+
+
+def plan_warnings(facts: Facts, config: TrainingConfig, outlook: Estimate) -> tuple[PlanWarning, ...]:
+    """All warnings, the gravest first."""
+    found = [warning for check in CHECKS for warning in check(facts, config)]
+    memory = (*_memory(facts, outlook), *_phases(facts, outlook), *_bitsandbytes(facts, config))
+    return (*memory, *found, *_ram(facts, outlook), *_steps(facts, outlook), *_disk(facts, outlook))
+
+
+def _memory(facts: Facts, outlook: Estimate) -> Findings:
+    gpu = facts.gpu
+    free = facts.hardware.ram_free_bytes if gpu is None else gpu.free_bytes
+    if outlook.vram_bytes <= free:
+        return
+    where = f"{gpu.name} has" if gpu else "this machine has"
+    mend = "close other programs, or choose a lower resolution, rank or batch"
+    on_windows = ": Windows would not stop but spill into system memory, and a step take minutes"
+    spill = on_windows if gpu and facts.hardware.system == "Windows" else ""
+    yield PlanWarning(
+        "does_not_fit", f"about {gib(outlook.vram_bytes)} are needed, and {where} {gib(free)} free{spill}; {mend}"
+    )
+
+
+def _phases(facts: Facts, outlook: Estimate) -> Findings:
+    """What is done beside steps, where that alone does not fit."""
+    if outlook.vram_bytes > facts.free_bytes:
+        return
+    for phase, needed in outlook.phase_bytes.items():
+        if needed > facts.free_bytes:
+            what, mend = PHASES[phase]
+            told = f"steps fit, but {what} needs about {gib(needed)}, and {gib(facts.free_bytes)} are free"
+            yield PlanWarning(f"{phase}_does_not_fit", f"{told}: {mend}")
+
+
+def _bitsandbytes(facts: Facts, config: TrainingConfig) -> Findings:
+    """Where the 8-bit optimizer would spare the plan a greater harm, and the package is missing."""
+    gpu, hardware = facts.gpu, facts.hardware
+    if gpu is None or not gpu.is_tested or hardware.has_bitsandbytes or "optimizer.name" in facts.chosen_paths:
+        return
+    now = fit(facts, config)
+    then = fit(replace(facts, hardware=replace(hardware, has_bitsandbytes=True)), config)
+    if then.choice.optimizer != "adamw8bit" or not then.fits:
+        return
+    spared = "it would not fit at all" if not now.fits else _spared(now.choice, then.choice)
+    if spared:
+        yield PlanWarning(
+            "bitsandbytes_would_help",
+            f'without the 8-bit optimizer {spared}: `pip install "loracle[bitsandbytes]"` and plan again',
+        )
+
+
+def _spared(now: Choice, then: Choice) -> str:
+    """What a plan gives up that another does not; empty where it gives up nothing."""
+    if then.resolution_px > now.resolution_px:
+        return f"pictures are only {now.resolution_px} px instead of {then.resolution_px}"
+    if now.base_dtype and not then.base_dtype:
+        return f"the base model has to be in {now.base_dtype}"
+    if then.batch_size > now.batch_size:
+        return f"the batch is only {now.batch_size} instead of {then.batch_size}"
+    return "checkpointing has to be on" if now.checkpointing and not then.checkpointing else ""
+
+
+def _ram(facts: Facts, outlook: Estimate) -> Findings:
+    """The machine's own memory; on a processor it is what `_memory` looks at, unless loading takes more."""
+    free = facts.hardware.ram_free_bytes
+    if outlook.ram_bytes <= free or (facts.gpu is None and outlook.vram_bytes > free):
+        return
+    told = f"about {gib(outlook.ram_bytes)} of the machine's memory (RAM) are needed, and {gib(free)} are free"
+    yield PlanWarning(
+        "ram_short", f"{told}: close other programs, or the system may end the training while the base model is loaded"
+    )
+
+
+def _machine(facts: Facts, config: TrainingConfig) -> Findings:
+    gpu = facts.gpu
+    if gpu is None:
+        why = "as you chose" if facts.hardware.gpus else "none is found, and `loracle doctor` tells why"
+        yield PlanWarning("cpu_training", f"no card is used ({why}): on the processor it takes many times as long")
+    elif not gpu.is_tested:
+        yield PlanWarning(
+            "untested_card", f"{gpu.name} is no NVIDIA card: it trains where torch runs it, untested by us"
+        )
+    if gpu is None and config.memory.compute_dtype != "float32":
+        yield PlanWarning(
+            "slow_half_precision", "half precision is hundreds of times slower on most processors: use float32"
+        )
+    if gpu and config.memory.compute_dtype == "float16" and gpu.has_broken_fp16:
+        yield PlanWarning("float16_gives_nan", f"{gpu.name} gives NaN in float16: use float32")
+    if gpu and gpu.vendor == "nvidia" and config.memory.compute_dtype == "bfloat16" and not gpu.has_bf16:
+        yield PlanWarning("no_bfloat16", f"{gpu.name} has no fast bfloat16: float16 suits it")
+    if config.optimizer.name == "adamw8bit" and not facts.hardware.has_bitsandbytes:
+        yield PlanWarning(
+            "no_bitsandbytes", 'adamw8bit needs bitsandbytes, not installed here: `pip install "loracle[bitsandbytes]"`'
+        )
+
+
+def _base_model(facts: Facts, config: TrainingConfig) -> Findings:
+    model = facts.model
+    if not model.trainable:
+        reason = model.why_not or f"Loracle does not train {model.family} yet"
+        yield PlanWarning("not_trainable_yet", f"{reason}. The plan can still be exported to other trainers")
+    if model.prediction is not None and config.model.prediction != model.prediction:
+        found = f"the base predicts {model.prediction} ({model.prediction_reason or 'by its header'})"
+        yield PlanWarning(
+            "prediction_mismatch", f"{found}: trained as {config.model.prediction} its pictures come out empty"
+        )
+    if model.prediction is None and (model.family == "sd2" or config.model.lineage == "noobai"):
+        told = f"the file does not tell its prediction type; {config.model.prediction} is assumed"
+        yield PlanWarning("prediction_unknown", f"{told}: set model.prediction if its page says otherwise")
+    if config.loss.zero_terminal_snr and config.model.prediction == "epsilon":
+        yield PlanWarning(
+            "zero_snr_needs_v", "zero terminal SNR needs v-prediction: from pure noise no noise can be told"
+        )
+    for note in model.notes:
+        yield PlanWarning("model_note", note)
+
+
+def _pictures(facts: Facts, config: TrainingConfig) -> Findings:
+    dataset, number, side = facts.dataset, facts.dataset.num_images, config.dataset.resolution_px
+    if number < FEW_PICTURES:
+        yield PlanWarning(
+            "few_pictures",
+            f"only {counted(number, 'picture')}: poses and backgrounds may be learned too; 20 to 50 are better",
+        )
+    small = sum(1 for picture in dataset.pictures if picture.width_px * picture.height_px < side * side)
+    if small:
+        are = "is" if small == 1 else "are"
+        mend = "they are trained at their own size; larger originals are better"
+        yield PlanWarning("small_pictures", f"{counted(small, 'picture')} {are} smaller than {side} px square: {mend}")
+    if dataset.problems:
+        first = dataset.problems[0]
+        told = f"{counted(len(dataset.problems), 'thing')} to mend in the folder; first {first.path}: {first.message}"
+        yield PlanWarning("dataset_problems", told)
+
+
+def _captions(facts: Facts, config: TrainingConfig) -> Findings:
+    dataset, trigger = facts.dataset, config.run.trigger
+    missing = dataset.num_images - dataset.num_captioned
+    if missing == dataset.num_images:
+        yield PlanWarning(
+            "no_captions",
+            f"no picture has a caption: all that is in them is learned at once, and {trigger!r} calls up nothing",
+        )
+        return
+    if missing:
+        yield PlanWarning(
+            "missing_captions", f"{counted(missing, 'picture')} of {dataset.num_images:,} without a caption"
+        )
+    without = dataset.num_captioned - dataset.num_with_trigger(trigger)
+    if without and config.run.subject == "character":
+        told = f"{counted(without, 'caption')} of {dataset.num_captioned:,} lack the trigger {trigger!r}"
+        yield PlanWarning("missing_trigger", f"{told}: put it first in each, or the LoRA will not answer to it")
+
+
+def _settings(_: Facts, config: TrainingConfig) -> Findings:
+    rank, side, rates = config.network.rank, config.dataset.resolution_px, config.optimizer
+    if rank & (rank - 1):
+        yield PlanWarning("rank_not_power_of_two", f"rank {rank} is no power of two; 8, 16, 32, 64 and 128 are usual")
+    highest = column(config).highest_px
+    if highest is not None and side > highest:
+        told = f"{side} px: above {highest} it takes a lot of memory, and may give odd pictures"
+        yield PlanWarning("high_resolution", told)
+    if rates.unet_learning_rate == 0 and rates.text_encoder_learning_rate == 0:
+        yield PlanWarning("nothing_trained", "all learning rates are 0: the training runs and nothing changes")
+
+
+def _buckets(facts: Facts, config: TrainingConfig) -> Findings:
+    yield from bucket_warnings(epoch_counts(facts, config), config.schedule.batch_size)
+
+
+def _steps(facts: Facts, outlook: Estimate) -> Findings:
+    if outlook.steps > MANY_STEPS:
+        told = f"{outlook.steps:,} steps: most characters are learned after 1,500 to 3,000, and burn in time"
+        yield PlanWarning("many_steps", f"{told}; an earlier epoch will be the better one")
+    if outlook.steps < FEW_STEPS and facts.gpu is not None:
+        yield PlanWarning(
+            "few_steps", f"{outlook.steps:,} steps may be too few to learn from: more repeats or epochs help"
+        )
+
+
+def _disk(facts: Facts, outlook: Estimate) -> Findings:
+    free = facts.hardware.disk_free_bytes
+    if outlook.disk_bytes + GIB // 4 > free:
+        told = f"about {gib(outlook.disk_bytes)} will be written, and {gib(free)} are free"
+        yield PlanWarning("disk_space", f"{told}: free some, keep fewer epochs, or choose another disk")
+
+
+CHECKS: tuple[Callable[[Facts, TrainingConfig], Findings], ...] = (
+    _machine, _base_model, _pictures, _captions, _settings, _buckets,
+)  # fmt: skip
+"""In the order in which they are told."""

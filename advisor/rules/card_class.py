@@ -1,0 +1,67 @@
+"""Where a plan starts, by the class of card: the tutorial's two configuration files, one below and one beside them."""
+
+from __future__ import annotations
+
+from advisor.errors import ModelError
+from advisor.facts import Facts
+from advisor.families import family
+from advisor.families.structure import Structure
+from advisor.machine.hardware import GIB, Gpu
+from advisor.rules.defaults_table import column
+from advisor.settings.config import Preset, TrainingConfig
+
+MEDIUM_FROM_BYTES = int(7.5 * GIB)
+"""A card sold as 8 GB reports a little less than 8 GiB."""
+
+HIGH_FROM_BYTES = int(11.5 * GIB)
+"""Likewise 12 GB."""
+
+
+def preset_of(gpu: Gpu | None) -> Preset:
+    """The preset for a card's total memory; `cpu` without a card."""
+    if gpu is None:
+        return "cpu"
+    if gpu.total_bytes < MEDIUM_FROM_BYTES:
+        return "low"
+    return "medium" if gpu.total_bytes < HIGH_FROM_BYTES else "high"
+
+
+def structure_of(facts: Facts) -> Structure:
+    """The base model's measures; the family's usual ones where the file tells too little.
+
+    Raises:
+        ModelError: neither is known.
+    """
+    known = facts.model.structure or (family(facts.model.family).standard if facts.model.family else None)
+    if known is None:
+        raise ModelError(f"{facts.model.path} does not tell how its networks are built: choose an SD1.x base model")
+    return known
+
+
+def own_native_px(facts: Facts, config: TrainingConfig) -> int | None:
+    """The base's native size where its JSON tells another than its family's; None otherwise."""
+    structure = facts.model.structure
+    if structure is None or facts.model.layout != "diffusers" or not facts.model.family:
+        return None
+    usual = {column(config).native_px, family(facts.model.family).native_px}
+    return None if structure.native_px in usual else structure.native_px
+
+
+def start_resolution(facts: Facts, config: TrainingConfig, preset: Preset) -> int:
+    """The resolution that a plan starts from, before memory is looked at."""
+    own = own_native_px(facts, config)
+    if own is not None:
+        return max(64, own // 64 * 64)
+    table = column(config)
+    return table.resolutions.get(preset, table.native_px)
+
+
+def text_rate(config: TrainingConfig) -> float:
+    """The text encoder's rate: half the learning rate, less where the table says so, 0 where it is not trained.
+
+    Prodigy has one rate for all, so there it is that one or 0.
+    """
+    half, most = config.optimizer.learning_rate / 2, column(config).text_rate
+    if config.optimizer.name == "prodigy":
+        return 0.0 if most == 0 else config.optimizer.learning_rate
+    return half if most is None else min(half, most)

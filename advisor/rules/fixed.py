@@ -1,0 +1,118 @@
+"""Everything else: settings that beginners leave alone, each with what leaving it alone means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from advisor.facts import Facts
+from advisor.plan import Source
+from advisor.rules.rule import Advice, Rule
+from advisor.rules.sources import (
+    ADAMW,
+    KOHYA_GUI,
+    LYCORIS,
+    MIN_SNR,
+    NOISE_OFFSET,
+    ONETRAINER,
+    OURS,
+    SD_SCRIPTS,
+    TUTORIAL,
+)  # fmt: skip
+from advisor.settings.config import TrainingConfig
+
+
+def plain(path: str, value: Any, reason: str, source: Source = SD_SCRIPTS) -> Rule:
+    """A rule that gives the same whatever the case; `{...}` in the reason is filled from facts and settings so far."""
+
+    def judge(facts: Facts, config: TrainingConfig) -> Advice:
+        words = {
+            "images": f"{facts.dataset.num_images:,}",
+            "rank": config.network.rank,
+            "trigger": config.run.trigger,
+            "subject": config.run.subject,
+            "optimizer": config.optimizer.name,
+            "epochs": config.schedule.epochs,
+        }
+        return Advice(value, reason.format(**words), origin="default")
+
+    return Rule(path, source, judge)
+
+
+DATASET = (
+    plain("dataset.bucket_upscale", False, "small pictures are not enlarged: blur would be learned as the {subject}"),
+    plain("dataset.keep_tokens_separator", "", "no mark in the captions: tags in front are counted instead"),
+    plain("dataset.wildcards", False, "captions are taken as they are; braces in them mean nothing"),
+    plain("dataset.weighted_captions", False, "captions are taken as they are; (tag:1.2) in them means nothing"),
+    plain("dataset.caption_dropout", 0.0, "every picture keeps its caption, so that {trigger} is always there"),
+    plain("dataset.tag_dropout", 0.0, "every tag stays, so that what is tagged can be changed by tags later"),
+    plain("dataset.flip", False, "a parting or a patch on one side would be learned on both", TUTORIAL),
+    plain("dataset.random_crop", False, "the middle is kept, so that faces stay in and each picture is encoded once"),
+    plain("dataset.regularization_images", None, "they would double the time; {images} pictures do without", TUTORIAL),
+    plain("dataset.masks", False, "the whole picture counts, as captions describe the whole picture"),
+    plain("dataset.mask_source", "alpha", "without effect while masks are off"),
+)  # fmt: skip
+"""Pictures and captions."""
+
+NETWORK = (
+    plain("network.kind", "lora", "the plain kind, which every program loads", TUTORIAL),
+    plain("network.dropout", 0.0, "nothing is left out: {images} pictures are learned faster so", LYCORIS),
+    plain("network.rank_dropout", 0.0, "all of rank {rank} learns in every step", LYCORIS),
+    plain("network.module_dropout", 0.0, "all layers learn in every step", LYCORIS),
+    plain("network.max_norm", 0.0, "no limit: half the rank as alpha already dampens", KOHYA_GUI),
+    plain("network.block_ranks", (), "rank {rank} in every block; which needs more cannot be known before", KOHYA_GUI),
+    plain("network.factor", -1, "only LoKr reads it: as large as can be", LYCORIS),
+    plain("network.start_from", None, "starts from nothing, so that only your {images} pictures are in it", TUTORIAL),
+)  # fmt: skip
+"""The adapter."""
+
+OPTIMIZER = (
+    plain("optimizer.block_learning_rates", (), "one rate for all blocks of the U-Net", KOHYA_GUI),
+    plain("optimizer.weight_decay", 0.01, "keeps {optimizer}'s weights from growing without need", ADAMW),
+    plain("optimizer.max_grad_norm", 1.0, "one odd picture cannot tear the weights: gradients are cut to length 1"),
+    plain("optimizer.arguments", (), "nothing beyond what stands above"),
+)  # fmt: skip
+"""How weights move."""
+
+SCHEDULE = (
+    plain("schedule.cycles", 1, "only cosine_with_restarts reads it; one fall, no restart"),
+    plain("schedule.power", 1.0, "only polynomial reads it; 1 is a straight line"),
+    plain("schedule.min_rate", 0.0, "the rate ends at 0, so that the last steps are the calmest"),
+)  # fmt: skip
+"""How the rate moves."""
+
+LOSS = (
+    plain("loss.kind", "l2", "the plain square that the base itself was trained with"),
+    plain("loss.huber_c", 0.1, "only huber and smooth_l1 read it"),
+    plain("loss.huber_schedule", "snr", "only huber and smooth_l1 read it"),
+    plain("loss.debiased", False, "min-SNR weighs the timesteps already; both at once would weigh them twice", MIN_SNR),
+    plain("loss.adaptive_noise_scale", 0.0, "the noise offset is the same for every picture", NOISE_OFFSET),
+    plain("loss.multires_iterations", 0, "plain noise; coarser levels and an offset would fight each other", KOHYA_GUI),
+    plain("loss.multires_discount", 0.3, "only read where there are coarser levels of noise", KOHYA_GUI),
+    plain("loss.input_perturbation", 0.0, "the noisy picture is shown as it will be when drawing"),
+    plain("loss.min_timestep", 0, "from step 0 of the noise on: the faintest teaches fine detail"),
+    plain("loss.max_timestep", 1000, "up to all 1,000 steps of noise: the strongest teaches composition"),
+    plain("loss.prior_weight", 1.0, "only read where there are regularisation pictures"),
+    plain("loss.ema", False, "every epoch is kept instead: choose the best rather than the mean", ONETRAINER),
+    plain("loss.ema_decay", 0.999, "only read where an average is kept", ONETRAINER),
+)  # fmt: skip
+"""What is measured."""
+
+SAVING = (
+    plain("saving.every_epochs", 1, "each of {epochs} epochs is kept: the more, the finer your choice", TUTORIAL),
+    plain("saving.every_steps", 0, "epochs are saved; steps between them would only fill the disk", TUTORIAL),
+    plain("saving.keep_last", 0, "all are kept, since the best is often not the last", TUTORIAL),
+    plain("saving.diffusers_copy", False, "kohya's names are read by every user interface, and by diffusers too", OURS),
+    plain("saving.state_every_minutes", 0, "each epoch's end is soon enough to go on from", OURS),
+    plain("sampling.prompts", (), "nothing is drawn during training, so that drawing cannot stop it", OURS),
+    plain("sampling.negative", "", "only read where prompts are given", OURS),
+    plain("sampling.every_epochs", 1, "where prompts are given: one look at each saved LoRA", OURS),
+    plain("sampling.steps", 20, "where prompts are given: enough to judge by, quickly", OURS),
+    plain("sampling.guidance", 7.0, "where prompts are given: what most programs draw with", OURS),
+    plain("sampling.sampler", "ddim", "where prompts are given: the same noise gives the same picture", OURS),
+    plain("sampling.seed", 42, "the same noise at each epoch, so that only the LoRA differs", OURS),
+    plain("validation.share", 0.0, "all {images} pictures are learned from; holding some out would cost detail", OURS),
+    plain("validation.every_epochs", 1, "only read where pictures are held out", OURS),
+    plain("run.seed", 42, "a fixed start, so that it can be repeated; 0 would mean random to kohya", KOHYA_GUI),
+    plain("run.wandb_project", "", "nothing is sent anywhere unless you ask for it; TensorBoard's file is here", OURS),
+)  # fmt: skip
+"""What is kept and looked at."""

@@ -1,0 +1,1 @@
+"""What lies on disk of a run: each file by name, read into typed records and written whole."""

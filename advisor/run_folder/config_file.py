@@ -1,0 +1,44 @@
+"""Reading `loracle.toml`, which is all that training reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from advisor.errors import ConfigErrors, RunError
+from advisor.settings.config import TrainingConfig, parse_config
+from advisor.toml_file import read_toml
+
+CONFIG_NAME = "loracle.toml"
+"""The configuration's file name in a run folder."""
+
+MOST_CONFIG_BYTES = 4 * 1024 * 1024
+"""No honest configuration is larger."""
+
+
+def config_file(run: Path) -> Path:
+    """The configuration file that `run` names: a run folder that holds one, or the file itself.
+
+    Raises:
+        RunError: there is none.
+    """
+    path = run / CONFIG_NAME if run.is_dir() else run
+    if path.is_file():
+        return path
+    if run.is_dir():
+        raise RunError(f"{run} holds no {CONFIG_NAME}: `loracle plan --out {run}` writes one, or name another folder")
+    raise RunError(f"{run} does not exist: give a run folder, or its {CONFIG_NAME}")
+
+
+def read_config(run: Path) -> TrainingConfig:
+    """The configuration of a run folder, or in a `loracle.toml`.
+
+    Raises:
+        RunError: there is no such file, or it is no TOML.
+        ConfigErrors: settings are wrong; all are told, with the file's name.
+    """
+    path = config_file(run)
+    tree = read_toml(path, kind="configuration", most_bytes=MOST_CONFIG_BYTES)
+    try:
+        return parse_config(tree)
+    except ConfigErrors as errors:
+        raise ConfigErrors(errors.errors, where=str(path)) from None

@@ -1,0 +1,432 @@
+"""Every setting of a training, as one tree of frozen models: our trainer is one of its five consumers.
+
+A line under a field is its description: it lands in the JSON Schema and in the written configuration. Limits of the
+tutorial (alpha not above rank ...) are not here but in `advisor.planning.limits`: an imported file may break them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from advisor.checkpoints.identity import Lineage, Prediction
+from advisor.errors import ConfigError, ConfigErrors, UnknownSetting
+
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A part of the whole, 0 to 1."""
+Rate = Annotated[float, Field(ge=0, le=10)]
+"""A learning rate; 0 trains nothing. Prodigy's is about 1."""
+KeyValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*=\S+$")]
+"""`name=value` without blanks, as kohya's argument lists have it."""
+ProjectName = Annotated[str, StringConstraints(pattern=r"^[^/\\#?%:\r\n]*$", max_length=128)]
+"""Of a project of Weights & Biases, which takes neither slashes nor # ? % : in it."""
+
+Dtype = Literal["float32", "float16", "bfloat16"]
+QuantisedDtype = Literal["int8", "nf4"]
+QUANTISED: tuple[QuantisedDtype, ...] = get_args(QuantisedDtype)
+"""Fewer bits than are computed with, in which our trainer can keep the denoiser, the more first."""
+AdapterKind = Literal["lora", "locon", "loha", "lokr", "dora"]
+OptimizerName = Literal[
+    "adamw", "adamw8bit", "adafactor", "prodigy", "lion", "came", "schedule_free_adamw"
+]  # fmt: skip
+ScheduleName = Literal[
+    "constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial", "inverse_sqrt",
+    "cosine_with_min_lr", "warmup_stable_decay", "piecewise_constant", "adafactor",
+]  # fmt: skip
+Preset = Literal["cpu", "low", "medium", "high"]
+
+
+class Settings(BaseModel):
+    """A group of settings: frozen, and an unknown name is an error."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, validate_default=True
+    )
+
+
+class ModelConfig(Settings):
+    """The base model that the LoRA is trained on."""
+
+    path: str
+    """The checkpoint file or diffusers folder; absolute."""
+    family: str
+    """The architecture: sd1, sd2, sdxl, ..."""
+    prediction: Prediction = "epsilon"
+    """What the base model predicts; training it as something else gives empty pictures without an error."""
+    lineage: Lineage | None = None
+    """Which well-known base it descends from; left out if unknown."""
+    clip_skip: int = Field(1, ge=1, le=12)
+    """Which hidden state of the text encoder is used, counted from its end; 1 is the last."""
+    vae_path: str | None = None
+    """Another VAE than the checkpoint's own."""
+
+
+class FolderRepeats(Settings):
+    """A folder whose pictures are repeated their own number of times."""
+
+    path: str
+    """Relative to `dataset.images`."""
+    repeats: int = Field(ge=1)
+    """How often each of its pictures is shown in one epoch."""
+
+    def __str__(self) -> str:
+        return f"{self.path} x{self.repeats}"
+
+
+class DatasetConfig(Settings):
+    """The pictures and their captions."""
+
+    images: str
+    """The folder with the pictures; absolute. It is only read."""
+    folders: tuple[FolderRepeats, ...] = ()
+    """Folders with repeats of their own (kohya's `N_name`)."""
+    repeats: int = Field(1, ge=1)
+    """How often each other picture is shown in one epoch."""
+    resolution_px: int = Field(512, ge=64, le=4096)
+    """Pictures are scaled to the area of a square of this side; a multiple of 64."""
+    bucket_step_px: int = Field(64, ge=8)
+    """Sides of the training sizes are multiples of this."""
+    min_bucket_px: int = Field(256, ge=32)
+    """No side of a training size is shorter."""
+    max_bucket_px: int = Field(1024, ge=64)
+    """No side of a training size is longer."""
+    bucket_upscale: bool = False
+    """Enlarge small pictures to the resolution."""
+    caption_extension: Literal[".txt", ".caption", ".cap"] = ".txt"
+    """What caption files end in."""
+    shuffle_captions: bool = False
+    """Put the tags in another order each time."""
+    keep_tokens: int = Field(0, ge=0)
+    """So many tags at the front stay where they are."""
+    keep_tokens_separator: str = ""
+    """A mark in the captions before which tags stay where they are; empty: none."""
+    wildcards: bool = False
+    """Captions may hold {one|other}, of which one is taken each time."""
+    weighted_captions: bool = False
+    """Captions may hold (tag:1.2)."""
+    caption_dropout: Share = 0.0
+    """Share of pictures shown without a caption."""
+    tag_dropout: Share = 0.0
+    """Share of tags left out each time."""
+    flip: bool = False
+    """Mirror half of the pictures."""
+    random_crop: bool = False
+    """Crop at a random place instead of the middle."""
+    max_tokens: Literal[75, 150, 225] = 75
+    """Caption length: one, two or three chunks of the text encoder's own length."""
+    regularization_images: str | None = None
+    """A folder with pictures of the class, shown as often as the others, to keep what the base knows; absolute."""
+    masks: bool = False
+    """Weigh the loss by masks: white counts, black does not."""
+    mask_source: Literal["alpha", "files"] = "alpha"
+    """Where masks come from: the pictures' alpha channel, or NAME-masklabel.png or masks/NAME.png beside NAME.jpg."""
+
+
+class NetworkConfig(Settings):
+    """The LoRA itself."""
+
+    kind: AdapterKind = "lora"
+    """The kind of adapter."""
+    rank: int = Field(32, ge=1, le=512)
+    """Inner width of each adapter; `network_dim` in kohya."""
+    alpha: float = Field(16.0, gt=0)
+    """An adapter's output is multiplied by alpha / rank."""
+    conv_rank: int = Field(0, ge=0, le=512)
+    """Rank for 3x3 convolutions; 0: they get no adapter."""
+    conv_alpha: float = Field(0.0, ge=0)
+    """Alpha for 3x3 convolutions; 0: in the proportion of alpha to rank."""
+    dropout: Share = 0.0
+    """Share of an adapter's inputs left out each step."""
+    rank_dropout: Share = 0.0
+    """Share of an adapter's inner width left out each step."""
+    module_dropout: Share = 0.0
+    """Share of adapters left out each step."""
+    max_norm: float = Field(0.0, ge=0)
+    """Each adapter's weight is kept under this norm; 0: no limit."""
+    block_ranks: tuple[int, ...] = ()
+    """A rank for each block of the U-Net; empty: the same for all."""
+    factor: int = Field(-1, ge=-1)
+    """LoKr's factor; -1: as large as can be."""
+    start_from: str | None = None
+    """A LoRA to go on from."""
+
+
+class OptimizerConfig(Settings):
+    """How weights are changed."""
+
+    name: OptimizerName = "adamw"
+    """The optimizer."""
+    learning_rate: Rate = 1e-4
+    """The rate that the others are measured by."""
+    unet_learning_rate: Rate = 1e-4
+    """The U-Net's rate."""
+    text_encoder_learning_rate: Rate = 5e-5
+    """The text encoder's rate; 0 trains no text encoder."""
+    block_learning_rates: tuple[Rate, ...] = ()
+    """A factor for each block of the U-Net; empty: the same for all."""
+    weight_decay: float = Field(0.01, ge=0)
+    """How strongly weights are drawn to 0."""
+    max_grad_norm: float = Field(1.0, ge=0)
+    """Gradients are shortened to this length; 0: never."""
+    arguments: tuple[KeyValue, ...] = ()
+    """Further arguments of the optimizer, each `name=value`."""
+
+
+class ScheduleConfig(Settings):
+    """How long is trained, and how the rate moves."""
+
+    name: ScheduleName = "cosine"
+    """How the learning rate moves over the steps."""
+    warmup_steps: int = Field(0, ge=0)
+    """Steps over which the rate rises from 0; above 0 it beats the share."""
+    warmup_share: Share = 0.0
+    """The same as a share of all steps."""
+    cycles: int = Field(1, ge=1)
+    """Restarts of cosine_with_restarts."""
+    power: float = Field(1.0, gt=0)
+    """The exponent of polynomial."""
+    min_rate: Share = 0.0
+    """The lowest rate, as a share of the full one, where the schedule has one."""
+    epochs: int = Field(10, ge=1)
+    """How often all pictures with their repeats are gone through."""
+    batch_size: int = Field(1, ge=1, le=256)
+    """Pictures in one forward pass."""
+    gradient_accumulation: int = Field(1, ge=1)
+    """Batches that make one step."""
+    max_steps: int = Field(0, ge=0)
+    """Training ends after so many steps, if the epochs do not end it before; 0: no limit."""
+
+
+class LossConfig(Settings):
+    """What is measured, and which noise is drawn."""
+
+    kind: Literal["l2", "l1", "huber", "smooth_l1"] = "l2"
+    """How the difference is measured."""
+    huber_c: float = Field(0.1, gt=0)
+    """Where huber and smooth_l1 turn from square to straight."""
+    huber_schedule: Literal["constant", "exponential", "snr"] = "snr"
+    """How that place moves with the timestep."""
+    min_snr_gamma: float = Field(0.0, ge=0)
+    """Caps the weight of timesteps with little noise; 0: off."""
+    debiased: bool = False
+    """Weigh timesteps by one over the root of the signal-to-noise ratio."""
+    noise_offset: float = Field(0.0, ge=0, le=1)
+    """Noise that is the same over a whole channel, for darker darks and lighter lights."""
+    adaptive_noise_scale: float = Field(0.0, ge=-1, le=1)
+    """Adds this much of the latents' mean to the noise offset."""
+    multires_iterations: int = Field(0, ge=0, le=64)
+    """Coarser levels of noise; 0: off."""
+    multires_discount: Share = 0.3
+    """Weight of each coarser level."""
+    input_perturbation: float = Field(0.0, ge=0, le=1)
+    """Extra noise on the input only."""
+    min_timestep: int = Field(0, ge=0, le=999)
+    """No timestep below this is drawn."""
+    max_timestep: int = Field(1000, ge=1, le=1000)
+    """All timesteps drawn are below this."""
+    prior_weight: float = Field(1.0, ge=0)
+    """Weight of regularisation pictures."""
+    zero_terminal_snr: bool = False
+    """Rescale the noise schedule so that its last step is pure noise."""
+    ema: bool = False
+    """Save a moving average of the weights."""
+    ema_decay: float = Field(0.999, ge=0, lt=1)
+    """How slowly that average moves."""
+
+
+class MemoryConfig(Settings):
+    """What decides whether it fits, and how fast it is."""
+
+    preset: Preset = "medium"
+    """The class of card that the plan starts from."""
+    compute_dtype: Dtype = "float32"
+    """What the step computes in."""
+    base_dtype: Literal[Dtype, QuantisedDtype] = "float32"
+    """What the base model's weights are kept in."""
+    gradient_checkpointing: bool = False
+    """Compute activations a second time instead of keeping them."""
+    cache_latents: bool = True
+    """Encode each picture once, before training."""
+    cache_text: bool = False
+    """Encode each caption once, before training; only where the text encoder is not trained."""
+
+    @property
+    def quantised(self) -> QuantisedDtype | None:
+        """What the denoiser's layers are kept in, where that is less than the compute dtype."""
+        return next((dtype for dtype in QUANTISED if dtype == self.base_dtype), None)
+
+
+class MachineConfig(Settings):
+    """What it runs on."""
+
+    cpu_threads: int = Field(1, ge=1)
+    """Threads for reading and decoding; kohya's `num_cpu_threads_per_process`."""
+    data_workers: int = Field(0, ge=0)
+    """Processes that prepare pictures; 0: the training process itself."""
+    gpu_uuid: str = ""
+    """The card, by NVML's identifier; empty: the first one or none."""
+
+
+class SavingConfig(Settings):
+    """What is kept."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
+    """The LoRA's file name, without an ending."""
+    every_epochs: int = Field(1, ge=0)
+    """Save a LoRA after so many epochs; 0: only the last."""
+    every_steps: int = Field(0, ge=0)
+    """Save a LoRA after so many steps; 0: never."""
+    keep_last: int = Field(0, ge=0)
+    """Keep only so many of those; 0: all."""
+    dtype: Dtype = "float16"
+    """What a LoRA file's weights are saved in."""
+    diffusers_copy: bool = False
+    """Write each LoRA also as NAME-diffusers.safetensors, in the names of diffusers and peft; lora, locon and dora."""
+    state_every_minutes: int = Field(0, ge=0)
+    """Save what is needed to resume after so many minutes; 0: only at the end of an epoch."""
+
+
+class SamplingConfig(Settings):
+    """Pictures drawn during training."""
+
+    prompts: tuple[str, ...] = ()
+    """What is drawn; empty: nothing. (tag:1.2) counts more, [tag] less."""
+    negative: str = ""
+    """What is not to be drawn."""
+    every_epochs: int = Field(1, ge=0)
+    """Draw after so many epochs; 0: never."""
+    steps: int = Field(20, ge=1, le=200)
+    """Denoising steps."""
+    guidance: float = Field(7.0, ge=0)
+    """How closely the prompt is followed."""
+    sampler: Literal["ddim", "euler", "euler_a", "unipc", "dpmpp_2m"] = "ddim"
+    """The method."""
+    seed: int = Field(42, ge=0, lt=2**32)
+    """Start of the first picture's noise; the next prompt's is one more."""
+
+
+class ValidationConfig(Settings):
+    """Measuring the loss with the same noise each time, best on pictures that are not trained on."""
+
+    share: Share = 0.0
+    """Share of pictures held out to measure on; 0: nothing is measured; 1: all are trained on and measured on."""
+    every_epochs: int = Field(1, ge=0)
+    """Measure after so many epochs; 0: never."""
+
+
+class RunConfig(Settings):
+    """What this training is of."""
+
+    seed: int = Field(42, ge=0, lt=2**32)
+    """Start of all randomness."""
+    subject: Literal["character", "style"] = "character"
+    """What is learned."""
+    trigger: str = ""
+    """The word that calls it up."""
+    advice: Literal["tutorial", "current"] = "tutorial"
+    """Whose rules of thumb are followed."""
+    wandb_project: ProjectName = ""
+    """Send curves and samples to this project of Weights & Biases; empty: nowhere. The key never stands in a file:
+    `wandb login` or WANDB_API_KEY."""
+
+
+class TrainingConfig(Settings):
+    """One training, settled in every detail."""
+
+    model: ModelConfig
+    dataset: DatasetConfig
+    network: NetworkConfig = NetworkConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    loss: LossConfig = LossConfig()
+    memory: MemoryConfig = MemoryConfig()
+    machine: MachineConfig = MachineConfig()
+    saving: SavingConfig
+    sampling: SamplingConfig = SamplingConfig()
+    validation: ValidationConfig = ValidationConfig()
+    run: RunConfig = RunConfig()
+
+
+def setting_paths() -> tuple[str, ...]:
+    """Every setting's dotted path, in the order of the tree."""
+    return tuple(
+        f"{group}.{name}"
+        for group, field in TrainingConfig.model_fields.items()
+        for name in _group_model(group, field.annotation).model_fields
+    )
+
+
+def setting_field(path: str) -> Any:
+    """The pydantic field behind a dotted path.
+
+    Raises:
+        UnknownSetting: there is no such setting; the message names the nearest.
+    """
+    group, _, name = path.partition(".")
+    field = TrainingConfig.model_fields.get(group)
+    if field is not None and (found := _group_model(group, field.annotation).model_fields.get(name)) is not None:
+        return found
+    from difflib import get_close_matches
+
+    paths = setting_paths()
+    near = get_close_matches(path, paths, n=2, cutoff=0.6) or [p for p in paths if p.endswith("." + (name or group))]
+    mend = f"did you mean {' or '.join(near)}?" if near else "`loracle plan --json` lists all settings"
+    raise UnknownSetting(path, mend)
+
+
+def setting(config: TrainingConfig, path: str) -> Any:
+    """The value at a dotted path."""
+    group, _, name = path.partition(".")
+    return getattr(getattr(config, group), name)
+
+
+def changed(config: TrainingConfig, path: str, value: object) -> TrainingConfig:
+    """The same configuration with another value at `path`, the whole tree validated again.
+
+    Raises:
+        ConfigErrors: the value does not fit.
+    """
+    setting_field(path)
+    group, _, name = path.partition(".")
+    tree = config.model_dump()
+    tree[group][name] = value
+    return parse_config(tree)
+
+
+def parse_config(tree: object) -> TrainingConfig:
+    """The configuration in a tree of plain values.
+
+    Raises:
+        ConfigErrors: all that is wrong, each with its path.
+    """
+    try:
+        return TrainingConfig.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigErrors([_config_error(item) for item in error.errors()]) from None
+
+
+def flat_settings(config: TrainingConfig) -> Iterator[tuple[str, Any]]:
+    """Every (dotted path, value), in the order of the tree."""
+    for path in setting_paths():
+        yield path, setting(config, path)
+
+
+def _group_model(group: str, annotation: object) -> type[Settings]:
+    assert isinstance(annotation, type), group
+    assert issubclass(annotation, Settings), group
+    return annotation
+
+
+def _config_error(item: Any) -> ConfigError:
+    path = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "missing":
+        return ConfigError(path, None, "it is missing and has no default")
+    if item["type"] == "extra_forbidden":
+        try:
+            setting_field(path)
+        except UnknownSetting as unknown:
+            return unknown
+    message = str(item["msg"])
+    return ConfigError(path, item["input"], message[:1].lower() + message[1:])

@@ -1,0 +1,1 @@
+"""Reading the headers of files that hold tensors."""

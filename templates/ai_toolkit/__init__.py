@@ -1,0 +1,1 @@
+"""ai-toolkit, in both directions: its job files, their words, and ours."""

@@ -1,0 +1,208 @@
+"""ai-toolkit: its job file, and folders of links that it may write its caches into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import ConfigError, ConfigErrors, RunError
+from advisor.files import write_atomically
+from advisor.settings.config import TrainingConfig, setting, setting_field, setting_paths
+from advisor.shell import quoted
+from advisor.units import rate
+from templates.ai_toolkit.settings import (
+    KINDS,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    Layout,
+    arguments,
+    job_tree,
+    total_steps,
+)
+from templates.exporter import Export, Exporter
+from templates.kohya.layout import Pictures, filled, located, located_model, planned_images, planned_regularization
+from templates.kohya.settings_coverage import SILENT_DROPS
+from templates.paths import absolute
+from templates.render import render
+
+FOLDER_NAME = "ai-toolkit"
+FILE_NAME = "job.yaml"
+FAMILIES = ("sd1", "sd2", "sdxl")
+
+HEAD = "A job for ai-toolkit; written by Loracle."
+
+OUR_RULES = "it only guides our rules, whose outcome is in the other settings"
+OWN_BUCKETS = "ai-toolkit chooses the sizes of its buckets itself"
+DROPS: Mapping[str, str] = {
+    "model.lineage": OUR_RULES,
+    "model.clip_skip": "ai-toolkit trains with the text encoder's last layer",
+    "dataset.min_bucket_px": OWN_BUCKETS,
+    "dataset.max_bucket_px": OWN_BUCKETS,
+    "dataset.bucket_upscale": OWN_BUCKETS,
+    "dataset.keep_tokens_separator": "ai-toolkit counts the tags that stay: dataset.keep_tokens",
+    "dataset.wildcards": "ai-toolkit shows {a|b} as it is written",
+    "dataset.weighted_captions": "ai-toolkit shows (tag:1.2) as it is written",
+    "dataset.max_tokens": "ai-toolkit cuts captions after 75 tokens",
+    "dataset.mask_source": "only masks in the pictures' alpha channel arrive",
+    "network.max_norm": "ai-toolkit does not limit the weights' norm",
+    "network.block_ranks": "ai-toolkit has one rank for all blocks",
+    "optimizer.learning_rate": "ai-toolkit trains all parts at one rate, for which the U-Net's is written",
+    "optimizer.block_learning_rates": "ai-toolkit has one rate for all blocks",
+    "schedule.cycles": "ai-toolkit's restarts come once over all steps",
+    "schedule.power": "ai-toolkit has no such schedule",
+    "loss.huber_c": "ai-toolkit has no such loss",
+    "loss.huber_schedule": "ai-toolkit has no such loss",
+    "loss.debiased": "ai-toolkit has no such weight of timesteps",
+    "loss.adaptive_noise_scale": "ai-toolkit's noise offset is always as strong as given",
+    "loss.multires_iterations": "ai-toolkit has no coarser noise",
+    "loss.multires_discount": "ai-toolkit has no coarser noise",
+    "loss.input_perturbation": "ai-toolkit does not perturb the input",
+    "loss.zero_terminal_snr": "ai-toolkit does not rescale the noise schedule",
+    "memory.preset": OUR_RULES,
+    "machine.cpu_threads": "ai-toolkit chooses its threads itself",
+    "machine.gpu_uuid": "ai-toolkit takes the first card: set `device` to another, e.g. cuda:1",
+    "saving.diffusers_copy": "ai-toolkit writes one kind of names only, which diffusers reads too",
+    "saving.state_every_minutes": "ai-toolkit saves its state with each LoRA",
+    "validation.share": "ai-toolkit measures on single pictures that are named",
+    "validation.every_epochs": "ai-toolkit measures on single pictures that are named",
+    "run.subject": OUR_RULES,
+    "run.advice": OUR_RULES,
+}
+"""Settings without a place in ai-toolkit, and what that means."""
+
+MAPS = frozenset(setting_paths()) - frozenset(DROPS)
+
+TOLD_ELSEWHERE = (
+    "dataset.mask_source", "loss.multires_discount", "loss.huber_c", "loss.huber_schedule", "schedule.power",
+    "optimizer.learning_rate", "machine.cpu_threads", "saving.state_every_minutes", "validation.every_epochs",
+    "dataset.bucket_upscale", "dataset.min_bucket_px", "dataset.max_bucket_px",
+)  # fmt: skip
+"""Nothing is lost with these, or another note tells it."""
+
+FIXED_ARGUMENTS = ("lr", "eps")
+"""ai-toolkit gives these to the optimizer itself."""
+
+HOW_TO_START = (
+    "In ai-toolkit's folder, with its environment active, run\n  python run.py {file}\n"
+    "LoRAs and samples appear in\n  {output}"
+)
+
+
+def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Export:
+    """The job in `run`/exports/ai-toolkit (or the folder `out`), with links to the pictures, beside which it writes.
+
+    Raises:
+        ConfigErrors: ai-toolkit cannot train this; nothing is written.
+        DatasetError: the folder of pictures holds none.
+        RunError: something cannot be written.
+    """
+    home = absolute(run) / "exports" / FOLDER_NAME if out is None else absolute(out)
+    if home.is_file():
+        raise RunError(f"{home} is a file: name a folder for ai-toolkit's files")
+    images = planned_images(config, run, home / "img")
+    regularization = planned_regularization(config, run, home / "reg")
+    layout = _layout(config, run, home, images, regularization)
+    tree = job_tree(config, layout) if not (errors := tuple(_errors(config, layout))) else {}
+    errors += tuple(_text_errors(tree))
+    if errors:
+        raise ConfigErrors(errors, where="ai-toolkit would not train this as it is meant")
+    notes = [*_notes(config), *_notes_on_files(config, layout)]
+    for pictures in (images, regularization):
+        if pictures is not None:
+            notes += filled(pictures, config.dataset.caption_extension)
+    file = home / FILE_NAME
+    write_atomically(file, render("files/tree.yaml.j2", head=HEAD, tree=tree))
+    start = HOW_TO_START.format(file=quoted(str(file)), output=f"{layout.home}/output/{config.saving.name}")
+    return Export((file,) if images.folders is None else (file, home / "img"), tuple(notes), start)
+
+
+EXPORTER = Exporter("ai-toolkit", "ai-toolkit", MAPS, DROPS, write)
+
+
+def _layout(config: TrainingConfig, run: Path, home: Path, images: Pictures, regular: Pictures | None) -> Layout:
+    def posix(path: str | None) -> str:
+        return located(path, run).as_posix() if path else ""
+
+    model = located_model(config.model.path, run).replace("\\", "/")
+    return Layout(
+        home=home.as_posix(), model=model, vae=posix(config.model.vae_path),
+        weights=posix(config.network.start_from), images=images.links.root.as_posix(), folders=images.folders,
+        regularization=regular.links.root.as_posix() if regular else "",
+        regular_folders=(regular.folders or ()) if regular else (), exposures=images.exposures,
+    )  # fmt: skip
+
+
+def _errors(config: TrainingConfig, layout: Layout) -> Iterator[ConfigError]:
+    model, optimizer, schedule = config.model, config.optimizer, config.schedule
+    for path, value, known in (
+        ("model.family", model.family, FAMILIES), ("network.kind", config.network.kind, KINDS),
+        ("optimizer.name", optimizer.name, OPTIMIZERS), ("schedule.name", schedule.name, SCHEDULES),
+        ("loss.kind", config.loss.kind, LOSSES), ("model.prediction", model.prediction, ("epsilon", "v_prediction")),
+    ):  # fmt: skip
+        if value not in known:
+            yield ConfigError(path, value, f"ai-toolkit knows {', '.join(known)} here: choose one of them")
+    fixed = [item for item in optimizer.arguments if item.partition("=")[0] in FIXED_ARGUMENTS]
+    if fixed:
+        yield ConfigError(
+            "optimizer.arguments", optimizer.arguments, f"ai-toolkit sets {fixed[0]} itself: leave it out"
+        )
+    if not optimizer.unet_learning_rate and not optimizer.text_encoder_learning_rate:
+        yield ConfigError("optimizer.unet_learning_rate", 0.0, "ai-toolkit needs a part to train: give it a rate")
+    if not optimizer.max_grad_norm:
+        yield ConfigError("optimizer.max_grad_norm", 0.0, "ai-toolkit would shorten every gradient to nothing: use 1")
+    if not total_steps(config, layout.exposures):
+        mend = "ai-toolkit counts steps, and the pictures are not on this machine to count them: give a number"
+        yield ConfigError("schedule.max_steps", schedule.max_steps, mend)
+    if config.dataset.random_crop and config.memory.cache_latents:
+        yield ConfigError("dataset.random_crop", True, "cached latents are always the same: turn one of the two off")
+    if config.memory.cache_text and optimizer.text_encoder_learning_rate:
+        yield ConfigError("memory.cache_text", True, "a text encoder that is trained cannot be cached: turn this off")
+
+
+def _text_errors(tree: Any, path: str = "") -> Iterator[ConfigError]:
+    """Texts that ai-toolkit would replace: `${NAME}` by the environment, `[name]` by the job's name."""
+    if isinstance(tree, str):
+        for mark in ("${", "[name]"):
+            if mark in tree:
+                yield ConfigError(f"ai-toolkit's {path}", tree, f"ai-toolkit would replace {mark}: write it otherwise")
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, value in items:
+        yield from _text_errors(value, f"{path}.{key}".lstrip("."))
+
+
+def _notes(config: TrainingConfig) -> Iterator[str]:
+    for path, meaning in DROPS.items():
+        if path in SILENT_DROPS or path in TOLD_ELSEWHERE:
+            continue
+        value = setting(config, path)
+        if value != setting_field(path).default:
+            yield f"{path} ({value}) has no place in ai-toolkit: {meaning}."
+    optimizer, schedule = config.optimizer, config.schedule
+    rates = {optimizer.unet_learning_rate, optimizer.text_encoder_learning_rate} - {0.0}
+    if len(rates) > 1:
+        yield (
+            f"optimizer.text_encoder_learning_rate ({rate(optimizer.text_encoder_learning_rate)}): ai-toolkit trains "
+            f"both parts at one rate, {rate(optimizer.unet_learning_rate)}."
+        )
+    if (schedule.warmup_steps or schedule.warmup_share) and schedule.name != "constant_with_warmup":
+        yield f"schedule.warmup: ai-toolkit's {schedule.name} has none; only constant_with_warmup warms up."
+    if config.dataset.masks and config.dataset.mask_source == "files":
+        yield "dataset.masks: mask files have no place here and whole pictures are trained on; put masks into alpha."
+    if config.memory.base_dtype in ("int8", "nf4"):
+        yield f"memory.base_dtype: ai-toolkit keeps these models whole, so {config.memory.base_dtype} becomes bfloat16."
+    if config.saving.every_steps and config.saving.every_epochs:
+        yield "saving.every_epochs: ai-toolkit saves by steps; saving.every_steps is written."
+    if config.sampling.prompts and config.sampling.sampler == "unipc":
+        yield "sampling.sampler: ai-toolkit does not know unipc; ddim is written."
+    if any(not isinstance(value, bool | int | float | list) for value in arguments(optimizer.arguments).values()):
+        yield "optimizer.arguments: what is no number goes to ai-toolkit as text."
+
+
+def _notes_on_files(config: TrainingConfig, layout: Layout) -> Iterator[str]:
+    if not Path(layout.model).exists():
+        yield f"The base model is not on this machine ({layout.model}): set name_or_path in {FILE_NAME}."
+    if layout.folders is None:
+        yield f"The pictures are not on this machine ({config.dataset.images}): set folder_path in {FILE_NAME}."
+    yield f"ai-toolkit will train {total_steps(config, layout.exposures)} steps."

@@ -1,0 +1,1 @@
+"""What all importers share: documents, readers, the ledger of what was kept, and the plan that results."""

@@ -1,0 +1,89 @@
+"""sd-scripts' arguments: what the GUI has no key for, the optimizer's, and the lines of a prompt file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.settings.config import (
+    DatasetConfig,
+    OptimizerConfig,
+    SamplingConfig,
+    ScheduleConfig,
+    TrainingConfig,
+    ValidationConfig,
+)
+
+FIXED_ADAFACTOR = ("scale_parameter=False", "relative_step=False", "warmup_init=False")
+"""Without these sd-scripts lets Adafactor choose the learning rate, whatever was given."""
+
+MOST_SNR_GAMMA = 20
+MOST_NORM = 10
+"""Ends of two of the GUI's sliders; beyond them a value goes by the command line."""
+
+
+def command_line(config: TrainingConfig) -> Iterator[str]:
+    """What has no key in the GUI, or a key that drops the value, but an argument of sd-scripts."""
+    dataset, loss, schedule = config.dataset, config.loss, config.schedule
+    if config.optimizer.max_grad_norm == 0:
+        yield "--max_grad_norm 0"
+    if loss.prior_weight == 0:
+        yield "--prior_loss_weight 0"
+    if config.run.seed == 0:
+        yield "--seed 0"
+    if dataset.keep_tokens_separator and has_safe_separator(dataset):
+        yield f"--keep_tokens_separator {dataset.keep_tokens_separator}"
+    if dataset.wildcards:
+        yield "--enable_wildcard"
+    if dataset.tag_dropout:
+        yield f"--caption_tag_dropout_rate {dataset.tag_dropout}"
+    if dataset.masks and dataset.mask_source == "alpha":
+        yield "--alpha_mask"
+    if loss.min_snr_gamma > MOST_SNR_GAMMA or not loss.min_snr_gamma.is_integer():
+        yield f"--min_snr_gamma {loss.min_snr_gamma}"
+    if config.network.max_norm > MOST_NORM:
+        yield f"--scale_weight_norms {config.network.max_norm}"
+    if loss.multires_iterations and loss.noise_offset:
+        yield f"--multires_noise_iterations {loss.multires_iterations}"
+        yield f"--multires_noise_discount {loss.multires_discount}"
+    if loss.zero_terminal_snr:
+        yield "--zero_terminal_snr"
+    if schedule.min_rate and schedule.name in ("cosine_with_min_lr", "warmup_stable_decay"):
+        yield f"--lr_scheduler_min_lr_ratio {schedule.min_rate}"
+    if holds_out(config.validation):
+        yield f"--validation_split {config.validation.share}"
+        if config.validation.every_epochs:
+            yield f"--validate_every_n_epochs {config.validation.every_epochs}"
+
+
+def holds_out(validation: ValidationConfig) -> bool:
+    """Whether pictures are held out, as kohya's trainer has it; all would leave none to train there."""
+    return 0 < validation.share < 1
+
+
+def optimizer_arguments(optimizer: OptimizerConfig, schedule: ScheduleConfig) -> tuple[str, ...]:
+    """The optimizer's arguments as sd-scripts takes them; what the user gave stands."""
+    implied = [f"weight_decay={optimizer.weight_decay}"]
+    if optimizer.name == "adafactor" and schedule.name != "adafactor":
+        implied += FIXED_ADAFACTOR
+    given = {argument.partition("=")[0] for argument in optimizer.arguments}
+    return (*(item for item in implied if item.partition("=")[0] not in given), *optimizer.arguments)
+
+
+def has_safe_separator(dataset: DatasetConfig) -> bool:
+    """Whether the GUI hands the separator on as it is: it puts quotes around others, and they stay."""
+    allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
+    return not set(dataset.keep_tokens_separator) - allowed and not dataset.keep_tokens_separator.startswith("-")
+
+
+def prompt_lines(sampling: SamplingConfig, side_px: int) -> Iterator[str]:
+    """One prompt a line with its options, as sd-scripts reads them."""
+    negative = one_line(sampling.negative)
+    for number, prompt in enumerate(sampling.prompts):
+        size = f"--w {side_px} --h {side_px}"
+        options = f"{size} --d {(sampling.seed + number) % 2**32} --l {sampling.guidance:g} --s {sampling.steps}"
+        yield f"{one_line(prompt)}{f' --n {negative}' if negative else ''} {options}"
+
+
+def one_line(text: str) -> str:
+    """Without line ends, and without what sd-scripts would take for an option."""
+    return " ".join(text.split()).replace(" --", " -")

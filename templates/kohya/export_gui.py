@@ -1,0 +1,92 @@
+"""kohya_ss: the configuration of its GUI's LoRA tab, and the folders that it trains from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from advisor.errors import ConfigErrors
+from advisor.files import write_atomically
+from advisor.settings.config import TrainingConfig
+from templates.exporter import Export, Exporter
+from templates.kohya.check import findings
+from templates.kohya.folders import COUNTED_EXTENSIONS
+from templates.kohya.gui_keys import GuiValue
+from templates.kohya.gui_settings import Layout, gui_settings, gui_steps
+from templates.kohya.layout import Pictures, export_layout, filled, planned_images, planned_regularization
+from templates.kohya.settings_coverage import DROPS, MAPS, gui_errors, gui_notes, refuse
+from templates.native.loracle_toml import Pair
+from templates.paths import absolute
+from templates.render import render
+
+FILE_NAME = "kohya-gui.json"
+
+HOW_TO_START = (
+    "Start kohya_ss and open its LoRA tab (not Dreambooth: that tab loads the file too, and trains something else). "
+    "Under Configuration choose\n  {file}\nand press the arrow that loads it; under Source model see that the path of "
+    "the base model is right for that machine, then press Start training. LoRAs appear in\n  {output}"
+)
+
+
+def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Export:
+    """The GUI's JSON in `run`/exports (or at `out`), and links to the pictures in `run`/exports/kohya.
+
+    Raises:
+        ConfigErrors: kohya would refuse, drop or misread settings; nothing is written.
+        DatasetError: the folder of pictures holds none.
+        RunError: something cannot be written.
+    """
+    if errors := tuple(gui_errors(config)):
+        raise ConfigErrors(errors)
+    home = absolute(run) / "exports" / "kohya"
+    images = planned_images(config, run, home / "img")
+    regularization = planned_regularization(config, run, home / "reg")
+    layout = export_layout(config, run, home, images.exposures)
+    values = gui_settings(config, layout)
+    found = findings(values, machine_threads=os.cpu_count())
+    refuse(found, config, values, "kohya_ss")
+
+    notes = [f"{f.key}: {f.message}" for f in found if f.level == "warning"]
+    notes += [*gui_notes(config), *_notes_on_files(config, layout, images)]
+    for pictures in (images, regularization):
+        if pictures is not None:
+            notes += filled(pictures, config.dataset.caption_extension)
+    file = _target(out, home.parent / FILE_NAME)
+    write_atomically(file, render_gui(values))
+    start = HOW_TO_START.format(file=file, output=layout.output)
+    paths = (file,) if images.folders is None else (file, home)
+    return Export(paths, tuple(notes), start)
+
+
+def render_gui(values: dict[str, GuiValue]) -> str:
+    """The GUI's JSON."""
+    return render("kohya/files/kohya_gui.json.j2", pairs=[Pair(name, value) for name, value in values.items()])
+
+
+EXPORTER = Exporter("kohya-gui", "kohya_ss GUI (LoRA tab)", MAPS, DROPS, write)
+
+
+def _target(out: Path | None, usual: Path) -> Path:
+    """`out` as a file; within it, where it is a folder."""
+    if out is None:
+        return usual
+    return out / FILE_NAME if out.is_dir() else out
+
+
+def _notes_on_files(config: TrainingConfig, layout: Layout, images: Pictures) -> Iterator[str]:
+    if not Path(layout.model).exists():
+        yield f"The base model is not on this machine ({layout.model}): set its path in the GUI."
+    if layout.weights and not Path(layout.weights).exists():
+        yield f"The LoRA to go on from is not on this machine ({layout.weights}): set `Network weights` in the GUI."
+    if images.folders is None:
+        yield (
+            f"The pictures are not on this machine ({config.dataset.images}): put them into folders named `N_name` "
+            f"(N: how often each is shown) under {layout.images}."
+        )
+        return
+    steps = gui_steps(config, layout.exposures or 0)
+    yield f"The GUI will count {min(steps, config.schedule.max_steps or steps)} steps."
+    uncounted = sum(not p.name.endswith(COUNTED_EXTENSIONS) for folder in images.folders for p in folder.pictures)
+    if uncounted:
+        yield f"{uncounted} pictures are no .png, .jpg or .webp: the GUI does not count them, so it trains fewer steps."

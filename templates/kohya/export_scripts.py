@@ -1,0 +1,157 @@
+"""kohya's sd-scripts: `config.toml`, `dataset.toml` and the line that starts them."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import ConfigErrors, RunError
+from advisor.files import write_atomically
+from advisor.settings.config import TrainingConfig, setting_paths
+from advisor.shell import powershell_quoted, powershell_word, quoted
+from templates.exporter import Export, Exporter
+from templates.kohya.arguments import prompt_lines
+from templates.kohya.check import script_findings
+from templates.kohya.gui_settings import PRECISIONS, Layout, gui_settings
+from templates.kohya.layout import Pictures, export_layout, filled, planned_images, planned_regularization
+from templates.kohya.script_settings import SCRIPTS, Subset, dataset_settings, script_settings, subsets
+from templates.kohya.settings_coverage import DROPS as GUI_DROPS
+from templates.kohya.settings_coverage import dropped_notes, family_errors, refuse
+from templates.paths import absolute
+from templates.render import render
+
+FOLDER_NAME = "sd-scripts"
+CONFIG_HEAD = (
+    "For sd-scripts' --config_file; written by Loracle. Tables are for readers: sd-scripts looks at keys only."
+)
+DATASET_HEAD = "The pictures; config.toml names this file as dataset_config."
+CUDA_PREFIXES = ("GPU-", "MIG-")
+"""Identifiers that CUDA takes in place of a card's number."""
+
+DROPS = {path: meaning for path, meaning in GUI_DROPS.items() if path != "machine.gpu_uuid"} | {
+    "saving.state_every_minutes": "sd-scripts saves a state by epochs: add --save_state to be able to resume",
+}
+"""Settings without a place in sd-scripts, and what that means."""
+
+MAPS = frozenset(setting_paths()) - frozenset(DROPS)
+
+HOW_TO_START = (
+    "In the folder of sd-scripts, with its environment active, run\n  sh {sh}\nor, in Windows PowerShell (where "
+    "scripts are not allowed, paste the lines in it),\n  & {ps}\nLoRAs appear in\n  {output}"
+)
+
+
+def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Export:
+    """Both TOML files and the launch lines in `run`/exports/sd-scripts (or the folder `out`).
+
+    The pictures' links are those of kohya's other export, in `run`/exports/kohya/img.
+
+    Raises:
+        ConfigErrors: sd-scripts would refuse or misread settings; nothing is written.
+        DatasetError: the folder of pictures holds none.
+        RunError: something cannot be written.
+    """
+    if errors := tuple(family_errors(config)):
+        raise ConfigErrors(errors)
+    home, links = _homes(run, out)
+    images = planned_images(config, run, links / "img")
+    regularization = planned_regularization(config, run, links / "reg")
+    layout = _with_slashes(export_layout(config, run, home, images.exposures))
+    values = gui_settings(config, layout)
+    found = script_findings(values)
+    refuse(found, config, values, "sd-scripts")
+
+    notes = [f"{f.key}: {f.message}" for f in found if f.level == "warning"]
+    notes += dropped_notes(config, DROPS, "sd-scripts")
+    if not Path(layout.model).exists():
+        notes.append(f"The base model is not on this machine ({layout.model}): set its path in config.toml.")
+    if images.folders is None:
+        notes.append(f"The pictures are not on this machine ({config.dataset.images}): fill in dataset.toml.")
+    for pictures in (images, regularization):
+        if pictures is not None:
+            notes += filled(pictures, config.dataset.caption_extension)
+    texts = _texts(config, layout, home, _subsets(images, regularization))
+    for name, text in texts.items():
+        write_atomically(home / name, text)
+    paths = tuple(home / name for name in texts)
+    start = HOW_TO_START.format(
+        sh=quoted(str(home / "train.sh")), ps=quoted(str(home / "train.ps1"), windows=True), output=layout.output
+    )
+    return Export(paths, tuple(notes), start)
+
+
+EXPORTER = Exporter("sd-scripts", "kohya's sd-scripts (command line)", MAPS, DROPS, write)
+
+
+def launch_words(config: TrainingConfig, config_file: str) -> tuple[str, ...]:
+    """The command that trains, word by word."""
+    return (
+        "accelerate", "launch",
+        "--num_cpu_threads_per_process", str(config.machine.cpu_threads),
+        "--num_processes", "1", "--num_machines", "1",
+        "--mixed_precision", PRECISIONS[config.memory.compute_dtype], "--dynamo_backend", "no",
+        SCRIPTS[config.model.family], "--config_file", config_file,
+    )  # fmt: skip
+
+
+def launch_sh(config: TrainingConfig, config_file: str) -> str:
+    """The command for a POSIX shell."""
+    line = shlex.join(launch_words(config, config_file))
+    card = config.machine.gpu_uuid
+    return f"CUDA_VISIBLE_DEVICES={shlex.quote(card)} {line}\n" if card.startswith(CUDA_PREFIXES) else line + "\n"
+
+
+def launch_powershell(config: TrainingConfig, config_file: str) -> str:
+    """The command for PowerShell."""
+    card = config.machine.gpu_uuid
+    line = " ".join(powershell_word(word) for word in launch_words(config, config_file))
+    chosen = f"$env:CUDA_VISIBLE_DEVICES = {powershell_quoted(card)}\n" if card.startswith(CUDA_PREFIXES) else ""
+    return chosen + line + "\n"
+
+
+def _homes(run: Path, out: Path | None) -> tuple[Path, Path]:
+    """Where the files go, and where kohya's links are."""
+    exports = absolute(run) / "exports"
+    home = exports / FOLDER_NAME if out is None else absolute(out)
+    if home.is_file():
+        raise RunError(f"{home} is a file: sd-scripts gets several, so name a folder")
+    return home, exports / "kohya"
+
+
+def _subsets(images: Pictures, regularization: Pictures | None) -> tuple[Subset, ...]:
+    found = subsets(images.links.root.as_posix(), images.folders or ())
+    if regularization is not None:
+        found += subsets(regularization.links.root.as_posix(), regularization.folders or (), is_reg=True)
+    return found
+
+
+def _with_slashes(layout: Layout) -> Layout:
+    """Windows takes them too, and the TOML reader of sd-scripts has had trouble with backslashes."""
+    names = ("images", "regularization", "log", "output", "model", "vae", "weights")
+    slashed: dict[str, Any] = {name: Path(found).as_posix() for name in names if (found := getattr(layout, name))}
+    return replace(layout, **slashed)
+
+
+def _texts(config: TrainingConfig, layout: Layout, home: Path, pictures: tuple[Subset, ...]) -> dict[str, str]:
+    """Every file by its name; the launch lines last, since they lead to the others."""
+    sampling = config.sampling
+    draws = bool(sampling.prompts and sampling.every_epochs)
+    prompts = (home / "prompts.txt").as_posix() if draws else ""
+    dataset = (home / "dataset.toml").as_posix()
+    tables = script_settings(config, layout, dataset=dataset, prompts=prompts)
+    is_masked = config.dataset.masks and config.dataset.mask_source == "alpha"
+    config_file = (home / "config.toml").as_posix()
+    texts = {
+        "config.toml": render("kohya/files/sd_scripts_config.toml.j2", head=CONFIG_HEAD, tables=tables),
+        "dataset.toml": render(
+            "kohya/files/sd_scripts_dataset.toml.j2", head=DATASET_HEAD, settings=dataset_settings(config),
+            subsets=pictures, alpha_mask=is_masked,
+        ),
+    }  # fmt: skip
+    if draws:
+        texts["prompts.txt"] = "".join(f"{line}\n" for line in prompt_lines(sampling, config.dataset.resolution_px))
+    texts["train.sh"] = "#!/bin/sh\n" + launch_sh(config, config_file)
+    texts["train.ps1"] = "\ufeff" + launch_powershell(config, config_file)  # without the mark Windows reads it as ANSI
+    return texts

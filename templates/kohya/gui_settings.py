@@ -1,0 +1,278 @@
+"""A configuration in the words of kohya_ss's LoRA tab: pure, no file is touched."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from advisor.settings.config import (
+    DatasetConfig,
+    LossConfig,
+    NetworkConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainingConfig,
+)
+from templates.kohya.arguments import MOST_NORM, MOST_SNR_GAMMA, command_line, optimizer_arguments, prompt_lines
+from templates.kohya.gui_keys import GuiValue, gui_keys
+
+PRECISIONS = {"float32": "no", "float16": "fp16", "bfloat16": "bf16"}
+SAVE_PRECISIONS = {"float32": "float", "float16": "fp16", "bfloat16": "bf16"}
+OPTIMIZERS = {
+    "adamw": "AdamW",
+    "adamw8bit": "AdamW8bit",
+    "adafactor": "Adafactor",
+    "prodigy": "Prodigy",
+    "lion": "Lion",
+    "came": "pytorch_optimizer.CAME",
+    "schedule_free_adamw": "AdamWScheduleFree",
+}
+SAMPLERS = {"ddim": "ddim", "euler": "euler", "euler_a": "euler_a", "dpmpp_2m": "dpmsolver++", "unipc": "ddim"}
+"""UniPC is not in the GUI's list; the nearest that is."""
+
+LYCORIS_TRANSFORMERS, LYCORIS_ALL = "attn-mlp", "full"
+"""LyCORIS presets: the layers that a plain LoRA adapts, or those and the convolutions."""
+
+BLOCKS = {"sd1": (12, 1, 12), "sd2": (12, 1, 12), "sdxl": (9, 3, 9)}
+"""Blocks going down, in the middle and going up, as sd-scripts counts them for rates."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the files of an export are, and how many exposures the GUI will count in them."""
+
+    images: str
+    regularization: str
+    """Empty: there are none."""
+    log: str
+    output: str
+    model: str
+    vae: str
+    weights: str
+    exposures: int | None
+    """Pictures times repeats; None where the pictures are not on this machine."""
+
+
+def gui_settings(config: TrainingConfig, layout: Layout) -> dict[str, GuiValue]:
+    """Every key of the GUI's JSON, in the GUI's order and types."""
+    settled: dict[str, GuiValue] = {
+        **_model(config, layout),
+        **_dataset(config.dataset),
+        **_network(config),
+        **_optimizer(config.optimizer, config.schedule),
+        **_schedule(config, layout),
+        **_loss(config.loss),
+        **_machine(config),
+        **_saving(config),
+        **_sampling(config),
+        "additional_parameters": " ".join(command_line(config)),
+    }
+    keys = gui_keys()
+    unknown = settled.keys() - keys.keys()
+    assert not unknown, unknown
+    return {name: key.written(settled.get(name, key.default)) for name, key in keys.items()}
+
+
+def gui_steps(config: TrainingConfig, exposures: int) -> int:
+    """The steps that the GUI works out from `epoch`; it knows nothing of buckets' short batches."""
+    schedule = config.schedule
+    doubled = 2 if config.dataset.regularization_images else 1
+    return math.ceil(exposures / schedule.batch_size / schedule.gradient_accumulation * schedule.epochs * doubled)
+
+
+def is_lycoris(network: NetworkConfig) -> bool:
+    """Whether kohya needs the LyCORIS package for this kind of adapter."""
+    return network.kind in ("loha", "lokr", "dora")
+
+
+def uses_convolutions(network: NetworkConfig) -> bool:
+    """Whether 3x3 convolutions get adapters."""
+    return network.conv_rank > 0
+
+
+def conv_alpha(network: NetworkConfig) -> float:
+    """The alpha of convolutions, worked out where it follows that of the others."""
+    return network.conv_alpha or network.conv_rank * network.alpha / network.rank
+
+
+def _model(config: TrainingConfig, layout: Layout) -> dict[str, GuiValue]:
+    model = config.model
+    is_sdxl = model.family == "sdxl"
+    return {
+        "pretrained_model_name_or_path": layout.model,
+        "v2": model.family == "sd2",
+        "v_parameterization": model.prediction == "v_prediction",
+        "sdxl": is_sdxl,
+        "sdxl_no_half_vae": is_sdxl,
+        "sdxl_cache_text_encoder_outputs": is_sdxl and config.memory.cache_text,
+        "clip_skip": model.clip_skip,
+        "network_weights": layout.weights,
+        "vae": layout.vae,
+        "train_data_dir": layout.images,
+        "reg_data_dir": layout.regularization,
+        "logging_dir": layout.log,
+        "output_dir": layout.output,
+    }
+
+
+def _dataset(dataset: DatasetConfig) -> dict[str, GuiValue]:
+    return {
+        "max_resolution": f"{dataset.resolution_px},{dataset.resolution_px}",
+        "enable_bucket": True,
+        "bucket_reso_steps": dataset.bucket_step_px,
+        "min_bucket_reso": dataset.min_bucket_px,
+        "max_bucket_reso": dataset.max_bucket_px,
+        "bucket_no_upscale": not dataset.bucket_upscale,
+        "caption_extension": dataset.caption_extension,
+        "shuffle_caption": dataset.shuffle_captions,
+        "keep_tokens": dataset.keep_tokens,
+        "weighted_captions": dataset.weighted_captions,
+        "caption_dropout_rate": dataset.caption_dropout,
+        "flip_aug": dataset.flip,
+        "random_crop": dataset.random_crop,
+        "max_token_length": dataset.max_tokens,
+        "masked_loss": dataset.masks and dataset.mask_source == "alpha",
+    }
+
+
+def _network(config: TrainingConfig) -> dict[str, GuiValue]:
+    network = config.network
+    settled: dict[str, GuiValue] = {
+        "LoRA_type": _lora_type(network),
+        "network_dim": network.rank,
+        "network_alpha": network.alpha,
+        "network_dropout": network.dropout,
+        "rank_dropout": network.rank_dropout,
+        "module_dropout": network.module_dropout,
+        "scale_weight_norms": min(network.max_norm, MOST_NORM),
+        "block_dims": ",".join(map(str, network.block_ranks)),
+        "dora_wd": network.kind == "dora",
+        "factor": network.factor,
+        **block_rates(config),
+    }
+    if uses_convolutions(network):
+        alpha = conv_alpha(network)
+        settled |= {"conv_dim": network.conv_rank, "conv_alpha": int(alpha) if alpha.is_integer() else alpha}
+    if is_lycoris(network):
+        settled["LyCORIS_preset"] = LYCORIS_ALL if uses_convolutions(network) else LYCORIS_TRANSFORMERS
+    return settled
+
+
+def _lora_type(network: NetworkConfig) -> str:
+    lycoris = {"loha": "LyCORIS/LoHa", "lokr": "LyCORIS/LoKr", "dora": "LyCORIS/LoCon"}
+    return lycoris.get(network.kind) or ("Kohya LoCon" if uses_convolutions(network) else "Standard")
+
+
+def block_rates(config: TrainingConfig) -> dict[str, str]:
+    """Factors for the U-Net's blocks going down, in the middle and going up, empty where all are the same."""
+    factors = config.optimizer.block_learning_rates
+    down, middle, _ = BLOCKS.get(config.model.family, (0, 0, 0))
+    parts = (factors[:down], factors[down : down + middle], factors[down + middle :])
+    names = ("down_lr_weight", "mid_lr_weight", "up_lr_weight")
+    return {name: ",".join(map(str, part)) for name, part in zip(names, parts, strict=True)}
+
+
+def _optimizer(optimizer: OptimizerConfig, schedule: ScheduleConfig) -> dict[str, GuiValue]:
+    return {
+        "optimizer": OPTIMIZERS[optimizer.name],
+        "optimizer_args": " ".join(optimizer_arguments(optimizer, schedule)),
+        "learning_rate": optimizer.learning_rate,
+        "unet_lr": optimizer.unet_learning_rate,
+        "text_encoder_lr": optimizer.text_encoder_learning_rate,
+        "max_grad_norm": optimizer.max_grad_norm,
+    }
+
+
+def _schedule(config: TrainingConfig, layout: Layout) -> dict[str, GuiValue]:
+    schedule = config.schedule
+    steps = None if layout.exposures is None else gui_steps(config, layout.exposures)
+    ends_early = schedule.max_steps > 0 and (steps is None or schedule.max_steps < steps)
+    if ends_early:
+        steps = schedule.max_steps
+    return {
+        "lr_scheduler": schedule.name,
+        **_warmup(schedule, steps),
+        "lr_scheduler_num_cycles": schedule.cycles,
+        "lr_scheduler_power": schedule.power,
+        "epoch": schedule.epochs,
+        "max_train_epochs": 0,
+        "max_train_steps": schedule.max_steps if ends_early else 0,
+        "train_batch_size": schedule.batch_size,
+        "gradient_accumulation_steps": schedule.gradient_accumulation,
+        "seed": config.run.seed,
+    }
+
+
+def _warmup(schedule: ScheduleConfig, steps: int | None) -> dict[str, GuiValue]:
+    """In steps, with a percentage of 0; a percentage only where nobody here can know the steps."""
+    if schedule.warmup_steps or not schedule.warmup_share:
+        return {"lr_warmup": 0, "lr_warmup_steps": schedule.warmup_steps}
+    if steps is None:
+        return {"lr_warmup": round(100 * schedule.warmup_share), "lr_warmup_steps": 0}
+    return {"lr_warmup": 0, "lr_warmup_steps": int(schedule.warmup_share * steps)}
+
+
+def _loss(loss: LossConfig) -> dict[str, GuiValue]:
+    is_multires = loss.multires_iterations > 0 and not loss.noise_offset
+    settled: dict[str, GuiValue] = {
+        "loss_type": loss.kind,
+        "huber_c": loss.huber_c,
+        "huber_schedule": loss.huber_schedule,
+        "min_snr_gamma": min(round(loss.min_snr_gamma), MOST_SNR_GAMMA),
+        "debiased_estimation_loss": loss.debiased,
+        "noise_offset_type": "Multires" if is_multires else "Original",
+        "noise_offset": loss.noise_offset,
+        "adaptive_noise_scale": loss.adaptive_noise_scale,
+        "multires_noise_iterations": loss.multires_iterations,
+        "multires_noise_discount": loss.multires_discount,
+        "ip_noise_gamma": loss.input_perturbation,
+        "min_timestep": loss.min_timestep,
+        "max_timestep": loss.max_timestep,
+        "prior_loss_weight": loss.prior_weight,
+    }
+    return settled
+
+
+def _machine(config: TrainingConfig) -> dict[str, GuiValue]:
+    memory, machine = config.memory, config.machine
+    return {
+        "mixed_precision": PRECISIONS[memory.compute_dtype],
+        "gradient_checkpointing": memory.gradient_checkpointing,
+        "cache_latents": memory.cache_latents,
+        "xformers": "sdpa",
+        "num_cpu_threads_per_process": machine.cpu_threads,
+        "max_data_loader_n_workers": machine.data_workers,
+    }
+
+
+def _saving(config: TrainingConfig) -> dict[str, GuiValue]:
+    saving = config.saving
+    return {
+        "output_name": saving.name,
+        "save_model_as": "safetensors",
+        "save_precision": SAVE_PRECISIONS[saving.dtype],
+        "save_every_n_epochs": saving.every_epochs,
+        "save_every_n_steps": saving.every_steps,
+        **tracking(config),
+        "save_last_n_epochs": saving.keep_last if saving.every_epochs else 0,
+        "save_last_n_steps": saving.keep_last * saving.every_steps,
+    }
+
+
+def tracking(config: TrainingConfig) -> dict[str, str]:
+    """Weights & Biases beside TensorBoard, where the curves go to a project; else nothing."""
+    project = config.run.wandb_project
+    if not project:
+        return {}
+    return {"log_with": "all", "log_tracker_name": project, "wandb_run_name": config.saving.name}
+
+
+def _sampling(config: TrainingConfig) -> dict[str, GuiValue]:
+    sampling = config.sampling
+    if not sampling.prompts or not sampling.every_epochs:
+        return {"sample_prompts": "", "sample_every_n_epochs": 0, "sample_sampler": SAMPLERS[sampling.sampler]}
+    return {
+        "sample_prompts": "\n".join(prompt_lines(sampling, config.dataset.resolution_px)),
+        "sample_every_n_epochs": sampling.every_epochs,
+        "sample_sampler": SAMPLERS[sampling.sampler],
+    }

@@ -1,0 +1,295 @@
+"""kohya_ss's GUI: the JSON of its LoRA tab, of any age; those of its other tabs are recognised and named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from templates.importing.imported import Imported, Line
+from templates.importing.ledger import Ledger
+from templates.importing.local_files import Surroundings
+from templates.importing.readers import flag, text, whole
+from templates.kohya.import_folders import epochs_needed, settle_folders
+from templates.kohya.import_network import (
+    ARGUMENTS_KNOWN,
+    BLOCK_RATES,
+    BLOCKS,
+    NetworkArguments,
+    settle_arguments,
+    settle_gui_kind,
+)
+from templates.kohya.import_shared import (
+    no_samples,
+    settle_learning_rates,
+    settle_model_and_sizes,
+    settle_saves,
+    settle_text_cache,
+)
+from templates.kohya.import_table import HARMLESS, KNOWN, OTHER_FAMILIES, QUIET, STRAIGHT
+from templates.kohya.prompt_lines import settle_prompts, settle_sampler
+from templates.kohya.words import (
+    DECAYS,
+    settle_noise,
+    settle_optimizer,
+)
+
+TITLE = "kohya_ss GUI (LoRA tab)"
+
+LORA_KEYS = frozenset({"LoRA_type", "network_dim", "network_alpha", "unet_lr", "text_encoder_lr", "network_weights"})
+"""Only the LoRA tab saves these."""
+
+OTHER_TABS: Mapping[str, frozenset[str]] = {
+    "fine-tuning": frozenset({"train_dir", "image_folder", "create_caption", "use_latent_files", "full_path"}),
+    "textual inversion": frozenset({"token_string", "init_word", "num_vectors_per_token"}),
+    "Dreambooth": frozenset({"no_token_padding", "learning_rate_te", "stop_text_encoder_training_pct",
+                             "stop_text_encoder_training", "train_data_dir"}),
+}  # fmt: skip
+"""Keys by which the other tabs' files are told, the surest first."""
+
+FAMILIES: Mapping[str, str] = {
+    "flux1_checkbox": "flux1", "sd3_checkbox": "sd3", "lumina_checkbox": "lumina2", "anima_checkbox": "anima",
+    "hunyuan_image_checkbox": "hunyuan_image", "sdxl": "sdxl", "sdxl_checkbox": "sdxl", "v2": "sd2",
+}  # fmt: skip
+"""Ticks that name the family."""
+
+OTHER_FAMILY_PARTS = (
+    "flux", "sd3", "lumina", "anima", "hunyuan", "t5xxl", "clip_g", "clip_l", "ggpo", "_attn_dim", "_mlp_dim",
+    "_mod_dim", "single_dim", "in_dims", "block_indices", "split_qkv", "logit_", "mode_scale", "weighting_scheme",
+    "guidance_scale", "discrete_flow", "timestep_sampling", "sigmoid_scale", "model_prediction_type",
+    "blocks_to_swap", "apply_t5", "single_blocks", "double_blocks", "mem_eff_save", "pos_emb", "enable_all_linear",
+    "train_t5", "train_blocks",
+    "save_clip", "fused_", "show_timesteps_resolution",
+)  # fmt: skip
+"""Parts of keys that only other families of models have."""
+
+OTHER_FAMILY_KEYS = frozenset({"ae", "model_type"})
+OWN_KNOWN = {"additional_parameters": "each of its parameters has its own line"}
+
+WHOLE_MODEL = ("optimizer.", "network.", "schedule.name", "schedule.epochs", "schedule.max_steps", "schedule.warmup",
+               "schedule.cycles", "schedule.power", "saving.every", "saving.keep_last")  # fmt: skip
+"""What does not make sense for a LoRA, when it was chosen for a whole model."""
+
+WHOLE_MODEL_KEYS = ("learning_rate_te", "train_text_encoder", "full_path", "use_latent_files", "create_caption")
+"""Beginnings of keys that only those tabs have."""
+
+DEFAULTS: Mapping[str, Any] = {
+    "network.rank": 8, "network.alpha": 1.0, "dataset.max_bucket_px": 2048, "memory.compute_dtype": "float16",
+    "schedule.epochs": 1, "schedule.warmup_share": 0.1, "dataset.bucket_upscale": False,
+}  # fmt: skip
+"""What the GUI shows at its start, where ours differs: an absent key keeps that."""
+
+GUI_STEPS = 1600
+"""The GUI's own `max_train_steps`, which a file without the key gets."""
+
+
+@dataclass(frozen=True)
+class _Length:
+    """How long is trained."""
+
+    exposures: int | None
+    batch: int
+    accumulation: int
+
+
+def other_tab(tree: Mapping[str, Any]) -> str:
+    """Which other tab saved it, `Dreambooth` for one; empty: the LoRA tab."""
+    if LORA_KEYS & tree.keys():
+        return ""
+    return next((tab for tab, keys in OTHER_TABS.items() if keys & tree.keys()), "")
+
+
+def import_gui(tree: Mapping[str, Any], look: Surroundings, *, source: str = "") -> Imported:
+    """The GUI's file in our settings."""
+    tab = other_tab(tree)
+    ledger = Ledger({**tree, **_command_line(tree)})
+    family = _family(ledger)
+    kind, is_lycoris = settle_gui_kind(ledger)
+    settle_model_and_sizes(ledger, family, "max_resolution")
+    multires = str(ledger.peek("noise_offset_type")).lower() == "multires"
+    is_forced = any(name.startswith("--multires") for name in ledger.names("--"))
+    settle_noise(ledger, multires=multires or is_forced, offset=not multires)
+    ledger.translate("noise_offset_type", "which of the two is looked at") if ledger.has("noise_offset_type") else None
+    _settle_optimizer(ledger)
+    _settle_straight(ledger)
+    _settle_network(ledger, kind or "lora", is_lycoris=is_lycoris, family=family)
+    settle_saves(ledger)
+    _settle_length(ledger, _pictures(ledger, look))
+    _settle_samples(ledger)
+    settle_text_cache(ledger, "sdxl_cache_text_encoder_outputs", family)
+    _pass_over_other_families(ledger, family)
+    lines = ledger.finish({**KNOWN, **ARGUMENTS_KNOWN, **OWN_KNOWN}, HARMLESS, QUIET)
+    found = Imported("kohya-gui", TITLE, source, ledger.settings, lines, _defaults(ledger))
+    return _only_what_makes_sense(found, tab) if tab else found
+
+
+def _family(ledger: Ledger) -> str:
+    ticks = [name for name in FAMILIES if ledger.read(name, flag, False)]
+    for name in ticks[1:]:
+        if FAMILIES[name] != FAMILIES[ticks[0]]:
+            ledger.contradict(name, f"a model is of one family; {ticks[0]} counts")
+    family = FAMILIES[ticks[0]] if ticks else "sd1"
+    if ticks:
+        ledger.settle(ticks[0], "model.family", family, "the tick names the family")
+    ledger.imply("model.family", family)
+    return family
+
+
+def _settle_straight(ledger: Ledger) -> None:
+    for key, meaning in STRAIGHT.items():
+        name = ledger.spoken(key)
+        if ledger.peek(name) is None or key in ("max_token_length", "rank_dropout", "module_dropout", "vae"):
+            continue
+        if key == "lr_scheduler_min_lr_ratio" or name.startswith("--") or ledger.has(name):
+            ledger.take(name, meaning)
+    vae, tokens = ledger.spoken("vae"), ledger.spoken("max_token_length")
+    if ledger.has(vae):
+        ledger.take(vae, STRAIGHT["vae"])
+    if ledger.has(tokens):
+        ledger.take(tokens, STRAIGHT["max_token_length"])
+
+
+def _settle_optimizer(ledger: Ledger) -> None:
+    schedule = str(ledger.peek(ledger.spoken("lr_scheduler")) or "cosine").lower()
+    if ledger.has("optimizer"):
+        ledger.idle("use_8bit_adam", "an old key; the optimizer counts")
+    else:
+        eight_bit = ledger.read("use_8bit_adam", flag, False)
+        ledger.imply("optimizer.name", "adamw8bit" if eight_bit else "adamw")
+        if ledger.has("use_8bit_adam"):
+            ledger.translate("use_8bit_adam", "the old key: optimizer.name says it")
+    settle_optimizer(ledger, "optimizer", "optimizer_args", schedule=schedule)
+    settle_learning_rates(ledger, otherwise=1e-4, is_gui=True)
+
+
+def _settle_network(ledger: Ledger, kind: str, *, is_lycoris: bool, family: str) -> None:
+    old = "lora_network_weights"
+    if ledger.has(old) and not ledger.has("network_weights"):
+        ledger.settle(old, "network.start_from", ledger.read(old, text, ""), "the old name of network_weights")
+    names = (
+        "dora_wd",
+        "rank_dropout",
+        "module_dropout",
+        "factor",
+        "block_dims",
+        "conv_dim",
+        "conv_alpha",
+        *BLOCK_RATES,
+    )
+    keys = {name: name for name in names if ledger.has(name)}
+    if ledger.has("LyCORIS_preset"):
+        keys["preset"] = "LyCORIS_preset"
+    found = NetworkArguments({name: ledger.peek(key) for name, key in keys.items()}, keys)
+    settle_arguments(ledger, kind, found, is_lycoris=is_lycoris, family=family)
+
+
+def _pictures(ledger: Ledger, look: Surroundings) -> _Length:
+    batch = int(ledger.settings.get("schedule.batch_size", 1))
+    accumulation = int(ledger.settings.get("schedule.gradient_accumulation", 1))
+    exposures = None
+    if folder := ledger.read("train_data_dir", text):
+        exposures = settle_folders(ledger, "train_data_dir", folder, look.numbered_folders(folder))
+    if regularization := ledger.read("reg_data_dir", text):
+        ledger.settle("reg_data_dir", "dataset.regularization_images", regularization)
+        exposures = exposures and exposures * 2
+    return _Length(exposures, batch, accumulation)
+
+
+def _settle_length(ledger: Ledger, length: _Length) -> None:
+    """Steps beat epochs in the GUI, but for its key of epochs that beats both."""
+    epochs = max(1, ledger.read("epoch", whole, 1))
+    steps_key, most_key = ledger.spoken("max_train_steps"), ledger.spoken("max_train_epochs")
+    steps, most_epochs = ledger.read(steps_key, whole, 0), ledger.read(most_key, whole, 0)
+    if most_epochs > 0:
+        ledger.settle(most_key, "schedule.epochs", most_epochs)
+        for key in ("epoch", steps_key):
+            ledger.idle(key, "max_train_epochs counts")
+        steps = 0
+    elif steps > 0:
+        needed = epochs_needed(steps, length.exposures, batch=length.batch, accumulation=length.accumulation)
+        ledger.settle(steps_key, "schedule.max_steps", steps)
+        note = "" if needed <= epochs else f"kohya looks at the {steps} steps only; so many epochs hold them"
+        ledger.settle("epoch", "schedule.epochs", max(epochs, needed), note)
+    elif ledger.has("epoch"):
+        ledger.settle("epoch", "schedule.epochs", epochs)
+    if steps_key == "max_train_steps" and ledger.peek(steps_key) is None and not most_epochs:
+        note = f"absent: today's GUI would train {GUI_STEPS} steps; the epochs are taken, as the file means them"
+        ledger.contradict(steps_key, note)
+    _settle_warmup(ledger)
+
+
+def _settle_warmup(ledger: Ledger) -> None:
+    share, number = ledger.read("lr_warmup", whole, None), ledger.read(ledger.spoken("lr_warmup_steps"), whole, 0)
+    is_constant = ledger.settings.get("schedule.name") == "constant"
+    if is_constant and (share or number):
+        ledger.contradict("lr_warmup_steps" if number else "lr_warmup", "a constant rate has no warm-up")
+        ledger.imply("schedule.warmup_share", 0.0)
+        return
+    if number:
+        ledger.settle(ledger.spoken("lr_warmup_steps"), "schedule.warmup_steps", number)
+        ledger.idle("lr_warmup", "the number of steps counts")
+        ledger.imply("schedule.warmup_share", 0.0)
+    elif share is not None:
+        ledger.settle(
+            "lr_warmup", "schedule.warmup_share", share / 100, "a percentage; ours is a share" if share else ""
+        )
+    if is_constant:
+        ledger.imply("schedule.warmup_share", 0.0)
+
+
+def _settle_samples(ledger: Ledger) -> None:
+    prompts, every = ledger.read("sample_prompts", str), ledger.read("sample_every_n_epochs", whole, 0)
+    if not prompts or not every:
+        no_samples(ledger)
+        return
+    settle_prompts(ledger, "sample_prompts", prompts)
+    ledger.settle("sample_every_n_epochs", "sampling.every_epochs", every)
+    settle_sampler(ledger, "sample_sampler")
+
+
+def _command_line(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands in the field of additional parameters, as keys of its own with two dashes."""
+    given = tree.get("additional_parameters")
+    found: dict[str, Any] = {}
+    name = ""
+    for word in given.replace('"', "").replace("'", "").split()[:200] if isinstance(given, str) else ():
+        if word.startswith("--") and len(word) > 2:
+            name, sign, value = word.partition("=")
+            found[name] = value if sign else True
+        elif name:
+            found[name] = word if found[name] is True else f"{found[name]} {word}"
+    return found
+
+
+def _pass_over_other_families(ledger: Ledger, family: str) -> None:
+    """Keys that only other families have: for a Stable Diffusion model they change nothing."""
+    for key in ledger.names():
+        if ledger.is_open(key) and (key in OTHER_FAMILY_KEYS or any(part in key for part in OTHER_FAMILY_PARTS)):
+            say = ledger.idle if family in BLOCKS or not ledger.has(key) else ledger.drop
+            say(key, OTHER_FAMILIES)
+
+
+def _defaults(ledger: Ledger) -> dict[str, Any]:
+    settings = ledger.settings
+    compute = settings.get("memory.compute_dtype", DEFAULTS["memory.compute_dtype"])
+    found = {**DEFAULTS, "memory.base_dtype": compute}
+    found["optimizer.weight_decay"] = DECAYS.get(settings.get("optimizer.name", "adamw"), 0.0)
+    if "schedule.warmup_steps" in settings:
+        found["schedule.warmup_share"] = 0.0
+    return {path: value for path, value in found.items() if path not in settings}
+
+
+def _only_what_makes_sense(found: Imported, tab: str) -> Imported:
+    """Pictures, base model and captions of another tab's file; rates and lengths were meant for a whole model."""
+    lines = tuple(_without(line, tab) if _is_for_whole_models(line) else line for line in found.lines)
+    settings = {path: value for path, value in found.settings.items() if not path.startswith(WHOLE_MODEL)}
+    title = f"kohya_ss GUI ({tab} tab)"
+    return Imported("kohya-gui", title, found.source, settings, lines, meant_for=tab)
+
+
+def _is_for_whole_models(line: Line) -> bool:
+    return line.path.startswith(WHOLE_MODEL) or (line.verdict == "unknown" and line.key.startswith(WHOLE_MODEL_KEYS))
+
+
+def _without(line: Line, tab: str) -> Line:
+    return Line(line.key, line.found, "dropped", note=f"meant for {tab}, not for a LoRA")

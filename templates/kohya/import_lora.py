@@ -1,0 +1,229 @@
+"""A LoRA file's own `ss_*` metadata: "train me one like this"."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from advisor.checkpoints.identity import Identity
+from templates.importing.imported import Imported, Line
+from templates.importing.ledger import Key, Ledger
+from templates.importing.readers import flag, number, says_nothing, text, whole
+from templates.kohya.import_network import ALGORITHMS, MODULES, NetworkArguments, settle_arguments
+from templates.kohya.import_table import STRAIGHT
+from templates.kohya.words import (
+    DECAYS,
+    rate_of,
+    settle_buckets,
+    settle_noise,
+    settle_optimizer,
+    settle_resolution,
+)
+
+TITLE = "a LoRA's own metadata"
+
+RENAMED: Mapping[str, Key] = {
+    "debiased_estimation": Key("loss.debiased", flag),
+    "batch_size_per_device": Key("schedule.batch_size", whole),
+    "sd_model_name": Key("model.path", text, "only its name; name the base model's file with --model"),
+    "vae_name": Key("model.vae_path", text, "only its name"),
+}
+"""What metadata call otherwise than arguments."""
+
+NOT_THERE = ("pretrained_model_name_or_path", "vae", "bucket_reso_steps", "caption_extension", "network_weights")
+"""Arguments that metadata do not hold, or hold otherwise."""
+
+FAMILIES = (("sdxl", "sdxl"), ("sd_v2", "sd2"), ("sd_v1", "sd1"), ("flux", "flux1"), ("sd3", "sd3"), ("anima", "anima"),
+            ("lumina", "lumina2"), ("hunyuan_image", "hunyuan_image"))  # fmt: skip
+"""Beginnings of `base_model_version`."""
+
+RECORDS = "a record of that training, which says nothing of how to train"
+KNOWN: Mapping[str, str] = dict.fromkeys(
+    ("session_id", "training_started_at", "training_finished_at", "training_comment", "steps", "epoch",
+     "num_train_images", "num_reg_images", "num_validation_images", "num_batches_per_epoch", "sd_model_hash",
+     "new_sd_model_hash", "vae_hash", "new_vae_hash", "tag_frequency", "bucket_info", "total_batch_size",
+     "max_train_steps",
+     "sd_scripts_commit_hash", "reg_dataset_dirs", "lowram", "full_fp16", "full_bf16", "color_aug",
+     "face_crop_aug_range", "fp8_base",
+     "caption_dropout_every_n_epochs", "dataset_dirs", "datasets"),
+    RECORDS,
+)  # fmt: skip
+
+OTHER_RECORDS = re.compile(r"^(modelspec\.|sshs_|format$|software|version|training_info|name$|ot_)")
+
+
+def import_lora(metadata: Mapping[str, str], identity: Identity, *, source: str = "") -> Imported:
+    """What the metadata and the weights themselves tell."""
+    tree = {name.removeprefix("ss_"): value for name, value in metadata.items() if name.startswith("ss_")}
+    others = {name: value for name, value in metadata.items() if not name.startswith("ss_")}
+    ledger = Ledger({**tree, **_first_dataset(tree), **others}, texts_are_usual=True)
+    family = _family(ledger, identity)
+    _settle_prediction(ledger, identity)
+    settle_resolution(ledger, "resolution")
+    settle_buckets(ledger, default_upscale=None)
+    settle_noise(ledger, multires=True, offset=True)
+    _settle_optimizer(ledger)
+    for key, meaning in {**STRAIGHT, **RENAMED}.items():
+        if key not in NOT_THERE and ledger.has(key):
+            ledger.take(key, meaning)
+    if (seed := ledger.read("seed", whole)) is not None:
+        ledger.settle("seed", "run.seed", seed % 2**32)
+    _settle_network(ledger, identity, family)
+    _settle_length(ledger)
+    _settle_folders(ledger)
+    known = {**KNOWN, **{name: RECORDS for name in others if OTHER_RECORDS.match(name)}}
+    lines = ledger.finish(known, {}, frozenset({RECORDS}))
+    notes = () if tree else ("it tells nothing of its training, so only what the weights show was taken over",)
+    lines += _of_the_weights(ledger, identity)
+    return Imported("lora", TITLE, source, ledger.settings, lines, notes=notes)
+
+
+def _first_dataset(tree: Mapping[str, str]) -> dict[str, Any]:
+    """Keys of the first data set and its first subset, where there were several."""
+    try:
+        datasets = json.loads(tree.get("datasets", "[]"))
+        first = datasets[0]
+        subset = first["subsets"][0]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return {}
+    if not isinstance(first, dict) or not isinstance(subset, dict):
+        return {}
+    plain = {**first, **subset}
+    return {
+        name: value for name, value in plain.items()
+        if name not in tree and name != "subsets" and isinstance(value, str | int | float | bool | list)
+    }  # fmt: skip
+
+
+def _family(ledger: Ledger, identity: Identity) -> str:
+    version = ledger.read("base_model_version", text, "")
+    found = next((family for beginning, family in FAMILIES if version.lower().startswith(beginning)), None)
+    if identity.family and found and identity.family != found:
+        ledger.contradict("base_model_version", f"its weights are of {identity.family}, and they count")
+        found = identity.family
+    elif found:
+        ledger.settle("base_model_version", "model.family", found, "our name of it")
+    family = identity.family or found or "sd1"
+    ledger.imply("model.family", family)
+    if ledger.has("v2"):
+        ledger.idle("v2", "the family says it")
+    return family
+
+
+def _settle_prediction(ledger: Ledger, identity: Identity) -> None:
+    given = ledger.read("modelspec.prediction_type", text, "")
+    version = str(ledger.peek("base_model_version") or "")
+    is_v = given.startswith("v") or "_v" in version.replace("sd_v", "").replace("base_v", "")
+    if given:
+        ledger.settle("modelspec.prediction_type", "model.prediction", "v_prediction" if is_v else "epsilon")
+    elif identity.prediction:
+        ledger.imply("model.prediction", identity.prediction)
+
+
+def _settle_optimizer(ledger: Ledger) -> None:
+    """`package.Name(argument=value,...)`."""
+    given = ledger.read("optimizer", text, "")
+    found = re.match(r"^([\w.]+)\s*(?:\((.*)\))?", given, re.DOTALL)
+    schedule = str(ledger.peek("lr_scheduler") or "")
+    if found:
+        items = [
+            name + "=" + re.sub(r"[()\s]", "", value)
+            for name, value in re.findall(r"(\w+)=(\([^)]*\)|\[[^\]]*\]|[^,]*)", found[2] or "")[:50]
+        ]
+        side = Ledger({"optimizer": found[1], "arguments": items})
+        settle_optimizer(side, "optimizer", "arguments", schedule=schedule)
+        for path, value in side.settings.items():
+            ledger.settle("optimizer", path, value, "" if path == "optimizer.name" else "one of its arguments")
+        name = side.settings.get("optimizer.name")
+        if name and "optimizer.weight_decay" not in side.settings:
+            ledger.imply("optimizer.weight_decay", DECAYS.get(name, 0.0))
+    rate = rate_of(ledger, "learning_rate", "optimizer.learning_rate")
+    for key, path in (("unet_lr", "unet_learning_rate"), ("text_encoder_lr", "text_encoder_learning_rate")):
+        if rate_of(ledger, key, f"optimizer.{path}") is None and rate is not None:
+            ledger.imply(f"optimizer.{path}", rate)
+
+
+def _settle_network(ledger: Ledger, identity: Identity, family: str) -> None:
+    items = _network_arguments(ledger)
+    module = ledger.read("network_module", text)
+    is_lycoris = module == "lycoris.kohya"
+    kind = MODULES.get(module or "")
+    if is_lycoris:
+        kind = ALGORITHMS.get(str(items.get("algo", "lora")).lower(), "locon")
+    kind = kind or identity.adapter or "lora"
+    if kind == "lora" and "conv_dim" in items:
+        kind = "locon"
+    if module:
+        ledger.settle("network_module", "network.kind", kind, "" if module in MODULES else f"{kind} is the nearest")
+    arguments = NetworkArguments(items, dict.fromkeys(items, "network_args"))
+    settle_arguments(ledger, kind, arguments, is_lycoris=is_lycoris, family=family)
+    if ledger.has("network_args"):
+        ledger.translate("network_args", "what it says of convolutions and dropout")
+
+
+def _network_arguments(ledger: Ledger) -> dict[str, Any]:
+    raw = ledger.peek("network_args")
+    try:
+        found = json.loads(raw) if isinstance(raw, str) else raw
+    except (ValueError, RecursionError):
+        return {}
+    items = found if isinstance(found, dict) else {}
+    return {
+        str(name): value for name, value in list(items.items())[:100] if isinstance(value, str | int | float | bool)
+    }
+
+
+def _settle_length(ledger: Ledger) -> None:
+    epochs, steps = ledger.read("num_epochs", whole, 0), ledger.read("max_train_steps", whole, 0)
+    batches = ledger.read("num_batches_per_epoch", whole, 0)
+    if epochs > 0:
+        ledger.settle("num_epochs", "schedule.epochs", epochs)
+        accumulation = int(ledger.settings.get("schedule.gradient_accumulation", 1))
+        if 0 < steps * accumulation < epochs * batches:
+            ledger.settle("max_train_steps", "schedule.max_steps", steps)
+    warmup = ledger.read("lr_warmup_steps", number, 0.0)
+    if 0 < warmup < 1:
+        ledger.settle("lr_warmup_steps", "schedule.warmup_share", warmup, "under 1 it is a share of the steps")
+    elif ledger.has("lr_warmup_steps"):
+        ledger.settle("lr_warmup_steps", "schedule.warmup_steps", int(warmup))
+
+
+def _settle_folders(ledger: Ledger) -> None:
+    """Repeats and trigger, by the folders' names."""
+    raw = ledger.peek("dataset_dirs")
+    try:
+        folders = json.loads(raw) if isinstance(raw, str) else None
+    except (ValueError, RecursionError):
+        folders = None
+    if not isinstance(folders, dict):
+        if (repeats := ledger.read("num_repeats", whole)) is not None:
+            ledger.settle("num_repeats", "dataset.repeats", repeats)
+        return
+    counts = {entry["n_repeats"] for entry in folders.values() if _is_count(entry)}
+    if len(counts) == 1:
+        ledger.settle("dataset_dirs", "dataset.repeats", counts.pop(), "the same for all its folders")
+    concepts = {found[1].strip() for name in folders if (found := re.match(r"^\d{1,6}_(.+)$", name, re.DOTALL))}
+    if len(concepts) == 1:
+        ledger.settle("dataset_dirs", "run.trigger", concepts.pop(), "from the names of its folders")
+
+
+def _is_count(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("n_repeats"), int) and entry["n_repeats"] > 0
+
+
+def _of_the_weights(ledger: Ledger, identity: Identity) -> tuple[Line, ...]:
+    """What the tensors show, where the metadata are silent or say otherwise."""
+    lines = []
+    for path, value in (("network.rank", identity.rank), ("network.alpha", identity.alpha)):
+        if value is None or not 0 < value <= 512:
+            continue
+        said = ledger.settings.get(path)
+        if says_nothing(said):
+            ledger.imply(path, value)
+            lines.append(Line("the weights", str(value), "translated", path, value, "the metadata do not tell"))
+        elif said != value:
+            note = f"the metadata say {said}, the weights {value:g}: the metadata are taken"
+            lines.append(Line("the weights", str(value), "contradictory", note=note))
+    return tuple(lines)

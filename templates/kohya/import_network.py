@@ -1,0 +1,148 @@
+"""kohya's kinds of adapter: the GUI's list, sd-scripts' modules and LyCORIS' algorithms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from templates.importing.ledger import Ledger
+from templates.importing.readers import flag, number, numbers, says_nothing, text, whole
+
+GUI_KINDS: Mapping[str, tuple[str, str]] = {
+    "standard": ("lora", ""), "kohya locon": ("locon", ""), "lycoris/locon": ("locon", "LyCORIS"),
+    "locon": ("locon", ""), "kohya loha": ("loha", ""), "lycoris/loha": ("loha", "LyCORIS"),
+    "kohya lokr": ("lokr", ""), "lycoris/lokr": ("lokr", "LyCORIS"),
+}  # fmt: skip
+"""Our kind, and whether it is LyCORIS'."""
+
+NEAR_KINDS: Mapping[str, tuple[str, str]] = {
+    "kohya dylora": ("lora", ""), "lycoris/dylora": ("locon", "LyCORIS"), "lora-fa": ("lora", ""),
+    "lycoris/glora": ("locon", "LyCORIS"), "lycoris/ia3": ("lora", ""), "lycoris/boft": ("lora", ""),
+    "lycoris/diag-oft": ("lora", ""), "lycoris/native fine-tuning": ("lora", ""), "flux1": ("lora", ""),
+    "flux1 oft": ("lora", ""), "anima": ("lora", ""), "lumina": ("lora", ""), "hunyuanimage-2.1": ("lora", ""),
+}  # fmt: skip
+"""Kinds that we do not have, and what comes near."""
+
+FAMILY_KINDS = frozenset({"flux1", "anima", "lumina", "hunyuanimage-2.1"})
+"""Plain LoRA, named after a family of models."""
+
+ALGORITHMS: Mapping[str, str] = {"lora": "locon", "locon": "locon", "loha": "loha", "lokr": "lokr", "dylora": "locon"}
+MODULES: Mapping[str, str] = {
+    "networks.lora": "lora", "networks.lora_flux": "lora", "networks.lora_sd3": "lora", "networks.lora_lumina": "lora",
+    "networks.loha": "loha", "networks.lokr": "lokr", "lycoris.kohya": "locon", "networks.lora_anima": "lora",
+}  # fmt: skip
+
+BLOCK_RATES = ("down_lr_weight", "mid_lr_weight", "up_lr_weight")
+BLOCKS: Mapping[str, tuple[int, int, int]] = {"sd1": (12, 1, 12), "sd2": (12, 1, 12), "sdxl": (9, 3, 9)}
+"""Blocks of the U-Net going down, in the middle and going up."""
+
+ARGUMENTS_KNOWN: Mapping[str, str] = {
+    "use_tucker": "we decompose no convolutions", "use_cp": "we decompose no convolutions",
+    "use_scalar": "we have no such scalar", "rank_dropout_scale": "we do not scale by it",
+    "train_norm": "we train no norms", "bypass_mode": "it changes speed only", "unit": "it belongs to DyLoRA",
+    "decompose_both": "our LoKr takes the larger factor apart only",
+    "block_lr_zero_threshold": "factors of 0 stand still",
+    "constrain": "it belongs to OFT", "rescaled": "it belongs to OFT", "train_on_input": "it belongs to (IA)^3",
+    "block_alphas": "we have a rank for each block, no alpha of its own",
+    "conv_block_dims": "we have one rank for all convolutions",
+    "conv_block_alphas": "we have one alpha for all convolutions", "full_matrix": "our LoKr has a rank of 512 at most",
+    "wd_on_output": "ours is always on the output",
+}  # fmt: skip
+"""Arguments of networks that we have no setting for; as keys of the GUI they mean the same."""
+
+
+@dataclass(frozen=True)
+class NetworkArguments:
+    """Where each argument stands: as a key of the GUI, or in sd-scripts' list."""
+
+    values: Mapping[str, Any]
+    keys: Mapping[str, str]
+    """The ledger's key for each."""
+
+    def get(self, name: str) -> Any:
+        """The argument's value; None where it says nothing."""
+        found = self.values.get(name)
+        return None if says_nothing(found) else found
+
+
+def settle_gui_kind(ledger: Ledger) -> tuple[str | None, bool]:
+    """Our kind of adapter and whether it is LyCORIS'."""
+    given = ledger.read("LoRA_type", text)
+    if given is None:
+        return None, False
+    word = given.lower()
+    found = GUI_KINDS.get(word) or NEAR_KINDS.get(word)
+    if found is None:
+        ledger.contradict("LoRA_type", "kohya's GUI has no such kind; a plain LoRA is taken")
+        return "lora", False
+    is_near = word in NEAR_KINDS and word not in FAMILY_KINDS
+    ledger.settle("LoRA_type", "network.kind", found[0], f"we have no {given}; {found[0]} is taken" if is_near else "")
+    return found[0], found[1] == "LyCORIS"
+
+
+def settle_arguments(ledger: Ledger, kind: str, found: NetworkArguments, *, is_lycoris: bool, family: str) -> None:
+    """Convolutions, dropouts, DoRA, LoKr's factor, ranks and rates by block."""
+    if is_lycoris and _read(ledger, found, "dora_wd", flag):
+        kind = "dora" if kind == "locon" else kind
+        ledger.translate(found.keys["dora_wd"], f"network.kind is {kind}")
+    ledger.imply("network.kind", kind)
+    _settle_convolutions(ledger, found, kind, is_lycoris=is_lycoris)
+    for name, path in (("rank_dropout", "network.rank_dropout"), ("module_dropout", "network.module_dropout")):
+        if (share := _read(ledger, found, name, number)) is not None:
+            ledger.settle(found.keys[name], path, share)
+    if (factor := _read(ledger, found, "factor", whole)) is not None:
+        if kind == "lokr":
+            ledger.settle(found.keys["factor"], "network.factor", factor)
+        else:
+            ledger.idle(found.keys["factor"], "it belongs to LoKr")
+    if (ranks := _read(ledger, found, "block_dims", numbers)) is not None:
+        ledger.settle(found.keys["block_dims"], "network.block_ranks", [int(rank) for rank in ranks])
+    _settle_block_rates(ledger, found, family)
+
+
+def _settle_convolutions(ledger: Ledger, found: NetworkArguments, kind: str, *, is_lycoris: bool) -> None:
+    """3x3 convolutions: plain LoRA has none in the GUI, whatever its key says."""
+    preset = str(found.get("preset") or "full")
+    covers = not is_lycoris or not any(part in preset for part in ("attn", "transformer"))
+    if not is_lycoris and "preset" in found.keys:
+        ledger.idle(found.keys["preset"], "it belongs to LyCORIS")
+    if is_lycoris and found.get("preset") is not None:
+        what = "all layers" if covers else "the layers of plain LoRA"
+        ledger.translate(found.keys["preset"], f"{what}: network.conv_rank says so")
+    rank = _read(ledger, found, "conv_dim", whole) if kind != "lora" and covers else None
+    if rank is None:
+        for name in ("conv_dim", "conv_alpha"):
+            if name in found.keys:
+                ledger.idle(found.keys[name], "convolutions get no adapters here")
+        rank = ledger.settings.get("network.rank") if is_lycoris and covers and "conv_dim" not in found.keys else 0
+        ledger.imply("network.conv_rank", rank or 0)
+        return
+    ledger.settle(found.keys["conv_dim"], "network.conv_rank", rank)
+    alpha = _read(ledger, found, "conv_alpha", number)
+    if alpha is not None:
+        ledger.settle(found.keys["conv_alpha"], "network.conv_alpha", alpha)
+
+
+def _settle_block_rates(ledger: Ledger, found: NetworkArguments, family: str) -> None:
+    """Factors for the blocks going down, in the middle and going up, in one list."""
+    parts = [_read(ledger, found, name, numbers) for name in BLOCK_RATES]
+    if not any(parts):
+        return
+    counts = BLOCKS.get(family, (12, 1, 12))
+    factors = [factor for part, count in zip(parts, counts, strict=True) for factor in (part or (1.0,) * count)]
+    for name, part in zip(BLOCK_RATES, parts, strict=True):
+        if part:
+            note = "one list with those of the other blocks"
+            ledger.settle(found.keys[name], "optimizer.block_learning_rates", factors, note)
+
+
+def _read(ledger: Ledger, found: NetworkArguments, name: str, reader: Any) -> Any:
+    raw = found.get(name)
+    if raw is None:
+        return None
+    try:
+        return reader(raw)
+    except ValueError as error:
+        ledger.contradict(found.keys[name], f"{name} is {error}, so it is left out")
+        return None

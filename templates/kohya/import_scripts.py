@@ -1,0 +1,269 @@
+"""kohya's sd-scripts: `config.toml`, the `dataset.toml` that it names, and the line that starts them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from templates.importing.imported import Imported, Line
+from templates.importing.ledger import Ledger
+from templates.importing.local_files import Surroundings
+from templates.importing.readers import flag, number, text, whole
+from templates.kohya.import_dataset import Pictures, import_dataset
+from templates.kohya.import_folders import epochs_needed, settle_folders
+from templates.kohya.import_network import (
+    ALGORITHMS,
+    ARGUMENTS_KNOWN,
+    MODULES,
+    NetworkArguments,
+    settle_arguments,
+)
+from templates.kohya.import_shared import (
+    no_samples,
+    settle_learning_rates,
+    settle_model_and_sizes,
+    settle_saves,
+    settle_text_cache,
+)
+from templates.kohya.import_table import HARMLESS, KNOWN, QUIET, STRAIGHT
+from templates.kohya.prompt_lines import settle_prompts, settle_sampler
+from templates.kohya.words import (
+    DECAYS,
+    argument_items,
+    settle_noise,
+    settle_optimizer,
+)
+
+TITLE = "sd-scripts (config.toml)"
+
+SCRIPT_KEYS = frozenset({
+    "pretrained_model_name_or_path", "network_module", "network_dim", "dataset_config", "optimizer_type", "unet_lr",
+    "train_data_dir", "network_args", "output_name", "max_train_epochs",
+})  # fmt: skip
+"""A file with two of these is sd-scripts'."""
+
+DEFAULTS: Mapping[str, Any] = {
+    "network.rank": 4, "network.alpha": 1.0, "schedule.name": "constant", "schedule.max_steps": 1600,
+    "schedule.epochs": 1600, "dataset.caption_extension": ".caption", "dataset.bucket_upscale": True,
+    "memory.compute_dtype": "float32", "memory.cache_latents": False, "saving.every_epochs": 0,
+    "saving.dtype": "float32", "machine.data_workers": 8, "network.kind": "lora", "optimizer.name": "adamw",
+}  # fmt: skip
+"""What sd-scripts does where nothing is said, where ours differs."""
+
+CARD = "CUDA_VISIBLE_DEVICES="
+FAMILY_SCRIPTS = {"sdxl_train_network.py": "sdxl", "flux_train_network.py": "flux1", "sd3_train_network.py": "sd3"}
+
+
+def flattened(tree: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Keys without their tables, as sd-scripts reads them, and those that stand in two."""
+    found: dict[str, Any] = {}
+    doubled: list[str] = []
+    for name, value in tree.items():
+        for key, item in value.items() if isinstance(value, dict) and value else ((name, value),):
+            if key in found and found[key] != item:
+                doubled.append(key)
+            found[str(key)] = item
+    return found, tuple(doubled)
+
+
+def import_scripts(
+    tree: Mapping[str, Any], look: Surroundings, *, source: str = "", dataset: Any = None, launch: str = ""
+) -> Imported:
+    """Both files in our settings.
+
+    Args:
+        tree: `config.toml`.
+        look: what else is on this machine.
+        source: its path.
+        dataset: the contents of `dataset.toml`; None where it is not here.
+        launch: the shell line that starts the training, where it lies beside them.
+    """
+    flat, doubled = flattened(tree)
+    started = launched(launch)
+    ledger = Ledger({**flat, **started.keys})
+    family = _family(ledger, started.script, launch)
+    settle_model_and_sizes(ledger, family, "resolution")
+    settle_noise(ledger, multires=True, offset=True)
+    _settle_optimizer(ledger)
+    _settle_straight(ledger)
+    _settle_network(ledger, family)
+    settle_saves(ledger)
+    pictures = _pictures(ledger, look, dataset, family)
+    _settle_length(ledger, pictures.exposures)
+    _settle_samples(ledger, look)
+    settle_text_cache(ledger, "cache_text_encoder_outputs", family)
+    lines = (*ledger.finish({**KNOWN, **ARGUMENTS_KNOWN}, HARMLESS, QUIET), *pictures.lines)
+    lines += tuple(Line(key, "", "contradictory", note="stands in two tables; the last counts") for key in doubled)
+    settings = {**ledger.settings, **pictures.settings}
+    return Imported("sd-scripts", TITLE, source, settings, lines, _defaults(settings, has_config=bool(tree)))
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a launch line says."""
+
+    script: str
+    keys: Mapping[str, Any]
+
+
+def launched(line: str) -> Launch:
+    """A launch line's script and options; one that no shell takes says nothing."""
+    try:
+        words = shlex.split(line.replace("\\\n", " "), comments=True)
+    except ValueError:
+        words = []
+    script, name, keys = "", "", dict[str, Any]()
+    for word in words[:500]:
+        if word.startswith(CARD):
+            card = word.removeprefix(CARD)
+            keys |= {"CUDA_VISIBLE_DEVICES": card} if card.startswith(("GPU-", "MIG-")) else {}
+        elif word.startswith("--"):
+            name, sign, value = word[2:].partition("=")
+            keys[name] = value if sign else True
+        elif word.endswith("train_network.py"):
+            script, name = word.rpartition("/")[2], ""
+        elif name:
+            keys[name] = word if keys[name] is True else f"{keys[name]} {word}"
+    keys.pop("config_file", None)
+    return Launch(script, keys)
+
+
+def _family(ledger: Ledger, script: str, launch: str) -> str:
+    """By the script, else by what only SDXL's takes."""
+    family = FAMILY_SCRIPTS.get(script, "")
+    if not family:
+        if ledger.read("v2", flag, False):
+            ledger.settle("v2", "model.family", "sd2", "the tick names the family")
+            return "sd2"
+        sdxl = ("no_half_vae", "cache_text_encoder_outputs", "cache_text_encoder_outputs_to_disk")
+        family = "sdxl" if not launch and any(ledger.read(key, flag, False) for key in sdxl) else "sd1"
+    elif ledger.has("v2"):
+        ledger.idle("v2")
+    ledger.imply("model.family", family)
+    return family
+
+
+def _settle_straight(ledger: Ledger) -> None:
+    for key, meaning in STRAIGHT.items():
+        if ledger.has(key):
+            ledger.take(key, meaning)
+    if ledger.has("CUDA_VISIBLE_DEVICES"):
+        ledger.settle("CUDA_VISIBLE_DEVICES", "machine.gpu_uuid", ledger.read("CUDA_VISIBLE_DEVICES", text))
+    if (old := ledger.read("caption_extention", text)) is not None:
+        ledger.settle("caption_extention", "dataset.caption_extension", old, "an old spelling")
+
+
+def _settle_optimizer(ledger: Ledger) -> None:
+    for key, name in (("use_8bit_adam", "adamw8bit"), ("use_lion_optimizer", "lion")):
+        if ledger.read(key, flag, False):
+            ledger.settle(key, "optimizer.name", name, "the old key")
+    schedule = str(ledger.peek("lr_scheduler") or "constant").lower()
+    settle_optimizer(ledger, "optimizer_type", "optimizer_args", schedule=schedule)
+    settle_learning_rates(ledger, otherwise=2e-6, is_gui=False)
+
+
+def _settle_network(ledger: Ledger, family: str) -> None:
+    items = dict(item.partition("=")[::2] for item in argument_items(ledger.peek("network_args") or ()))
+    module = ledger.read("network_module", text)
+    is_lycoris = module == "lycoris.kohya"
+    kind = MODULES.get(module or "networks.lora")
+    if is_lycoris:
+        algorithm = str(items.get("algo", "lora"))
+        kind = ALGORITHMS.get(algorithm.lower())
+        if kind is None:
+            ledger.contradict("network_args", f"we have no algorithm {algorithm[:40]}; a locon is taken")
+    elif module is not None and kind is None:
+        ledger.contradict("network_module", "we have no such module; a plain LoRA is taken")
+    kind = kind or ("locon" if is_lycoris else "lora")
+    if kind == "lora" and "conv_dim" in items:
+        kind = "locon"
+    if module in MODULES:
+        ledger.settle("network_module", "network.kind", kind)
+    keys = dict.fromkeys(items, "network_args")
+    settle_arguments(ledger, kind, NetworkArguments(items, keys), is_lycoris=is_lycoris, family=family)
+    for name in items:
+        if name in ARGUMENTS_KNOWN and items[name].lower() not in ("false", "none", "0"):
+            ledger.drop("network_args", f"{name}: {ARGUMENTS_KNOWN[name]}")
+        elif name not in ("algo", "preset", *SETTLED_ARGUMENTS) and name not in ARGUMENTS_KNOWN:
+            ledger.contradict("network_args", f"{name[:40]} is no argument that we know")
+    if not items:
+        ledger.idle("network_args")
+
+
+SETTLED_ARGUMENTS = frozenset({
+    "dora_wd", "conv_dim", "conv_alpha", "rank_dropout", "module_dropout", "factor", "block_dims", "down_lr_weight",
+    "mid_lr_weight", "up_lr_weight",
+})  # fmt: skip
+
+
+def _pictures(ledger: Ledger, look: Surroundings, dataset: Any, family: str) -> Pictures:
+    if dataset is not None:
+        ledger.translate("dataset_config", "its keys follow") if ledger.has("dataset_config") else None
+        return import_dataset(dataset, family)
+    if ledger.has("dataset_config"):
+        ledger.drop("dataset_config", "that file is not on this machine, so nothing is known of the pictures")
+    exposures = None
+    if folder := ledger.read("train_data_dir", text):
+        exposures = settle_folders(ledger, "train_data_dir", folder, look.numbered_folders(folder))
+    if (folder := ledger.read("reg_data_dir", text)) is not None:
+        ledger.settle("reg_data_dir", "dataset.regularization_images", folder)
+        exposures = exposures and exposures * 2
+    return Pictures({}, (), exposures)
+
+
+def _settle_length(ledger: Ledger, exposures: int | None) -> None:
+    """Epochs beat steps; with neither there are 1600 steps."""
+    epochs, steps = ledger.read("max_train_epochs", whole, 0), ledger.read("max_train_steps", whole, 0)
+    if epochs > 0:
+        ledger.settle("max_train_epochs", "schedule.epochs", epochs)
+        ledger.imply("schedule.max_steps", 0)
+        ledger.idle("max_train_steps", "max_train_epochs counts")
+    elif steps > 0:
+        batch = int(ledger.settings.get("schedule.batch_size", 1))
+        accumulation = int(ledger.settings.get("schedule.gradient_accumulation", 1))
+        ledger.settle("max_train_steps", "schedule.max_steps", steps)
+        needed = epochs_needed(steps, exposures, batch=batch, accumulation=accumulation)
+        ledger.settle("max_train_steps", "schedule.epochs", needed, "so many epochs hold them")
+    warmup = ledger.read("lr_warmup_steps", number, 0.0)
+    if ledger.settings.get("schedule.name", "constant") == "constant" and warmup:
+        ledger.contradict("lr_warmup_steps", "a constant rate has no warm-up")
+    elif 0 < warmup < 1:
+        ledger.settle("lr_warmup_steps", "schedule.warmup_share", warmup, "under 1 it is a share of the steps")
+    elif ledger.has("lr_warmup_steps"):
+        ledger.settle("lr_warmup_steps", "schedule.warmup_steps", int(warmup))
+
+
+def _settle_samples(ledger: Ledger, look: Surroundings) -> None:
+    file, every = ledger.read("sample_prompts", text), ledger.read("sample_every_n_epochs", whole, 0)
+    if not file or not every:
+        no_samples(ledger)
+        return
+    found = look.text(file)
+    if found is None:
+        ledger.drop("sample_prompts", "that file is not on this machine")
+    else:
+        settle_prompts(ledger, "sample_prompts", found)
+    ledger.settle("sample_every_n_epochs", "sampling.every_epochs", every)
+    settle_sampler(ledger, "sample_sampler")
+
+
+def _defaults(settings: Mapping[str, Any], *, has_config: bool) -> dict[str, Any]:
+    """None where only `dataset.toml` was given."""
+    if not has_config:
+        return {}
+    found = {path: value for path, value in DEFAULTS.items() if path not in settings}
+    if "schedule.epochs" in settings:
+        found.pop("schedule.max_steps", None)
+    found["memory.base_dtype"] = settings.get("memory.compute_dtype", "float32")
+    if "optimizer.weight_decay" not in settings:
+        found["optimizer.weight_decay"] = DECAYS.get(settings.get("optimizer.name", "adamw"), 0.0)
+    rates = ("learning_rate", "unet_learning_rate", "text_encoder_learning_rate")
+    found |= {f"optimizer.{name}": 2e-6 for name in rates if f"optimizer.{name}" not in settings}
+    return found
+
+
+def is_scripts(tree: Mapping[str, Any]) -> bool:
+    """Whether a file is sd-scripts' `config.toml`."""
+    return len(SCRIPT_KEYS & flattened(tree)[0].keys()) >= 2

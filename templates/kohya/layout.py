@@ -1,0 +1,120 @@
+"""Pictures on their way into kohya's folders: what will stand where, and then the standing there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PureWindowsPath
+
+from advisor.dataset.repeats import repeats_by_folder
+from advisor.dataset.report import DatasetReport
+from advisor.dataset.scan import scan
+from advisor.errors import DatasetError
+from advisor.settings.config import TrainingConfig
+from templates.kohya.folders import PlacedFolder, folder_name, placed_folders
+from templates.kohya.gui_settings import Layout
+from templates.kohya.links import LinkFolder
+from templates.paths import absolute
+
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+"""`owner/name`, as all these trainers take it."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Where pictures will stand, worked out before anything is made."""
+
+    links: LinkFolder
+    folders: tuple[PlacedFolder, ...] | None
+    """None: they are not on this machine."""
+
+    @property
+    def exposures(self) -> int | None:
+        """As the GUI will count them."""
+        return None if self.folders is None else sum(folder.counted_exposures for folder in self.folders)
+
+
+def planned_images(config: TrainingConfig, run: Path, root: Path) -> Pictures:
+    """The configuration's pictures, to stand under `root`.
+
+    Raises:
+        DatasetError: their folder is here and holds none.
+    """
+    links = LinkFolder(root)
+    folder = located(config.dataset.images, run)
+    if not folder.is_dir():
+        return Pictures(links, None)
+    report = _outside(scan(folder, caption_extension=config.dataset.caption_extension), run)
+    concept = folder_name(config.run.trigger) or folder_name(config.saving.name) or config.run.subject
+    placed = placed_folders(
+        report, repeats_by_folder(config.dataset), repeats=config.dataset.repeats, concept=concept,
+        taken=links.taken(),
+    )  # fmt: skip
+    return Pictures(links, placed)
+
+
+def planned_regularization(config: TrainingConfig, run: Path, root: Path) -> Pictures | None:
+    """The pictures of the class, where the configuration has any."""
+    given = config.dataset.regularization_images
+    if given is None:
+        return None
+    links = LinkFolder(root)
+    folder = located(given, run)
+    if not folder.is_dir():
+        return Pictures(links, None)
+    report = scan(folder, caption_extension=config.dataset.caption_extension)
+    own = {place.path: place.repeats for place in report.folders if place.repeats}
+    return Pictures(links, placed_folders(report, own, repeats=1, concept=config.run.subject, taken=links.taken()))
+
+
+def export_layout(config: TrainingConfig, run: Path, home: Path, exposures: int | None) -> Layout:
+    """Where everything of an export under `home` is."""
+    network, dataset = config.network, config.dataset
+    return Layout(
+        images=str(home / "img"),
+        regularization=str(home / "reg") if dataset.regularization_images else "",
+        log=str(home / "log"),
+        output=str(home / "model"),
+        model=located_model(config.model.path, run),
+        vae=str(located(config.model.vae_path, run)) if config.model.vae_path else "",
+        weights=str(located(network.start_from, run)) if network.start_from else "",
+        exposures=exposures,
+    )
+
+
+def located(path: str, run: Path) -> Path:
+    """A path of the configuration: absolute, be it only on another system, or relative to the run folder."""
+    is_foreign = PureWindowsPath(path).is_absolute() and not Path(path).is_absolute()
+    return Path(path) if is_foreign else absolute(run / path)
+
+
+def located_model(path: str, run: Path) -> str:
+    """The base model likewise; a name on Hugging Face, which is no path, stays as it is."""
+    found = located(path, run)
+    return path if HUB_NAME.fullmatch(path) and not found.exists() else str(found)
+
+
+def filled(pictures: Pictures, caption_extension: str) -> Iterator[str]:
+    """Make the folders; what the user should hear of it.
+
+    Raises:
+        RunError: they cannot be made.
+    """
+    if pictures.folders is None:
+        return
+    copied = pictures.links.fill(pictures.folders, caption_extension)
+    if copied:
+        yield f"{copied} pictures were copied, since the disk holds no links to them; they take space twice."
+    strangers = pictures.links.strangers()
+    if strangers:
+        yield f"{len(strangers)} files in {pictures.links.root} are not ours and were left (e.g. {strangers[0]})."
+
+
+def _outside(report: DatasetReport, run: Path) -> DatasetReport:
+    """Without what lies in the run folder: a run kept among the pictures holds our own links to them."""
+    root, inner = Path(report.root).resolve(), run.resolve()
+    kept = tuple(p for p in report.pictures if not (root / p.path).is_relative_to(inner))
+    if not kept:
+        raise DatasetError(f"{report.root} holds no pictures outside the run folder: give the folder that they are in")
+    return replace(report, pictures=kept)

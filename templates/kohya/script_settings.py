@@ -1,0 +1,279 @@
+"""A configuration in the words of sd-scripts' two TOML files: pure, no file is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from advisor.settings.config import DatasetConfig, LossConfig, NetworkConfig, TrainingConfig
+from templates.kohya.arguments import holds_out, optimizer_arguments
+from templates.kohya.folders import PlacedFolder
+from templates.kohya.gui_settings import (
+    LYCORIS_ALL,
+    LYCORIS_TRANSFORMERS,
+    OPTIMIZERS,
+    PRECISIONS,
+    SAMPLERS,
+    SAVE_PRECISIONS,
+    Layout,
+    block_rates,
+    conv_alpha,
+    gui_steps,
+    is_lycoris,
+    tracking,
+    uses_convolutions,
+)
+from templates.render import Value
+
+Table = dict[str, Value]
+
+LYCORIS_ALGORITHMS = {"loha": "loha", "lokr": "lokr", "dora": "locon"}
+SCRIPTS = {"sd1": "train_network.py", "sd2": "train_network.py", "sdxl": "sdxl_train_network.py"}
+"""The script for each family."""
+
+
+@dataclass(frozen=True)
+class Subset:
+    """One folder of pictures in `dataset.toml`."""
+
+    image_dir: str
+    num_repeats: int
+    class_tokens: str
+    """What a picture without a caption is captioned."""
+    is_reg: bool = False
+
+
+def subsets(root: str, folders: Iterable[PlacedFolder], *, is_reg: bool = False) -> tuple[Subset, ...]:
+    """Subsets for the `N_name` folders under `root`."""
+    return tuple(Subset(f"{root}/{f.name}", f.repeats, f.concept, is_reg) for f in folders)
+
+
+def script_settings(config: TrainingConfig, layout: Layout, *, dataset: str, prompts: str) -> Mapping[str, Table]:
+    """The tables of `config.toml`; sd-scripts looks at the keys only.
+
+    Args:
+        dataset: path of `dataset.toml`.
+        prompts: path of the file of prompts; empty: there is none.
+    """
+    return {
+        "model": _model(config, layout),
+        "dataset": _data(config, dataset),
+        "network": _network(config, layout),
+        "optimizer": _optimizer(config),
+        "schedule": _schedule(config, layout),
+        "loss": _loss(config.loss, is_masked=_is_masked(config.dataset)),
+        "memory": _memory(config),
+        "saving": _saving(config, layout),
+        "samples": _samples(config, prompts),
+    }
+
+
+def dataset_settings(config: TrainingConfig) -> Table:
+    """What `dataset.toml` says of the pictures of all subsets."""
+    dataset = config.dataset
+    settled: Table = {
+        "resolution": [dataset.resolution_px, dataset.resolution_px],
+        "batch_size": config.schedule.batch_size,
+        "enable_bucket": True,
+        "bucket_reso_steps": dataset.bucket_step_px,
+        "min_bucket_reso": dataset.min_bucket_px,
+        "max_bucket_reso": dataset.max_bucket_px,
+        "bucket_no_upscale": not dataset.bucket_upscale,
+        "caption_extension": dataset.caption_extension,
+        "shuffle_caption": dataset.shuffle_captions,
+        "keep_tokens": dataset.keep_tokens,
+        "enable_wildcard": dataset.wildcards,
+        "caption_dropout_rate": dataset.caption_dropout,
+        "caption_tag_dropout_rate": dataset.tag_dropout,
+        "flip_aug": dataset.flip,
+        "random_crop": dataset.random_crop,
+    }
+    if dataset.keep_tokens_separator:
+        settled["keep_tokens_separator"] = dataset.keep_tokens_separator
+    if holds_out(config.validation):
+        settled["validation_split"] = config.validation.share
+    return settled
+
+
+def _is_masked(dataset: DatasetConfig) -> bool:
+    return dataset.masks and dataset.mask_source == "alpha"
+
+
+def _model(config: TrainingConfig, layout: Layout) -> Table:
+    model = config.model
+    settled: Table = {"pretrained_model_name_or_path": layout.model}
+    if model.family == "sd2":
+        settled["v2"] = True
+    if model.prediction == "v_prediction":
+        settled["v_parameterization"] = True
+    if config.loss.zero_terminal_snr:
+        settled["zero_terminal_snr"] = True
+    if model.family == "sdxl":
+        settled["no_half_vae"] = True
+    elif model.clip_skip > 1:
+        settled["clip_skip"] = model.clip_skip
+    if layout.vae:
+        settled["vae"] = layout.vae
+    return settled
+
+
+def _data(config: TrainingConfig, dataset: str) -> Table:
+    settled: Table = {
+        "dataset_config": dataset,
+        "weighted_captions": config.dataset.weighted_captions,
+        "max_data_loader_n_workers": config.machine.data_workers,
+    }
+    if config.dataset.max_tokens > 75:
+        settled["max_token_length"] = config.dataset.max_tokens
+    if holds_out(config.validation) and config.validation.every_epochs:
+        settled["validate_every_n_epochs"] = config.validation.every_epochs
+    return settled
+
+
+def _network(config: TrainingConfig, layout: Layout) -> Table:
+    network = config.network
+    settled: Table = {
+        "network_module": "lycoris.kohya" if is_lycoris(network) else "networks.lora",
+        "network_dim": network.rank,
+        "network_alpha": network.alpha,
+        "network_args": list(_network_arguments(config)),
+    }
+    if network.dropout:
+        settled["network_dropout"] = network.dropout
+    if network.max_norm:
+        settled["scale_weight_norms"] = network.max_norm
+    if layout.weights:
+        settled["network_weights"] = layout.weights
+    return settled
+
+
+def _network_arguments(config: TrainingConfig) -> Iterable[str]:
+    network = config.network
+    if is_lycoris(network):
+        yield from _lycoris_arguments(network)
+    if uses_convolutions(network):
+        yield from (f"conv_dim={network.conv_rank}", f"conv_alpha={conv_alpha(network):g}")
+    if network.rank_dropout:
+        yield f"rank_dropout={network.rank_dropout}"
+    if network.module_dropout:
+        yield f"module_dropout={network.module_dropout}"
+    if network.block_ranks:
+        yield f"block_dims={','.join(map(str, network.block_ranks))}"
+    yield from (f"{name}={factors}" for name, factors in block_rates(config).items() if factors)
+
+
+def _lycoris_arguments(network: NetworkConfig) -> Iterable[str]:
+    yield f"algo={LYCORIS_ALGORITHMS[network.kind]}"
+    yield f"preset={LYCORIS_ALL if uses_convolutions(network) else LYCORIS_TRANSFORMERS}"
+    if network.kind == "dora":
+        yield "dora_wd=True"
+    if network.kind == "lokr":
+        yield f"factor={network.factor}"
+
+
+def _optimizer(config: TrainingConfig) -> Table:
+    optimizer = config.optimizer
+    settled: Table = {
+        "optimizer_type": OPTIMIZERS[optimizer.name],
+        "optimizer_args": list(optimizer_arguments(optimizer, config.schedule)),
+        "learning_rate": optimizer.learning_rate,
+        "max_grad_norm": optimizer.max_grad_norm,
+    }
+    if optimizer.unet_learning_rate:
+        settled["unet_lr"] = optimizer.unet_learning_rate
+    else:
+        settled["network_train_text_encoder_only"] = True
+    if optimizer.text_encoder_learning_rate:
+        settled["text_encoder_lr"] = [optimizer.text_encoder_learning_rate] * 2
+    else:
+        settled["network_train_unet_only"] = True
+    return settled
+
+
+def _schedule(config: TrainingConfig, layout: Layout) -> Table:
+    schedule = config.schedule
+    settled: Table = {
+        "lr_scheduler": schedule.name,
+        "lr_scheduler_num_cycles": schedule.cycles,
+        "lr_scheduler_power": schedule.power,
+        "gradient_accumulation_steps": schedule.gradient_accumulation,
+        "seed": config.run.seed,
+    }
+    if schedule.warmup_steps or schedule.warmup_share:
+        settled["lr_warmup_steps"] = schedule.warmup_steps or schedule.warmup_share
+    if schedule.min_rate and schedule.name in ("cosine_with_min_lr", "warmup_stable_decay"):
+        settled["lr_scheduler_min_lr_ratio"] = schedule.min_rate
+    steps = None if layout.exposures is None else gui_steps(config, layout.exposures)
+    if schedule.max_steps and (steps is None or schedule.max_steps < steps):
+        settled["max_train_steps"] = schedule.max_steps
+    else:
+        settled["max_train_epochs"] = schedule.epochs
+    return settled
+
+
+def _loss(loss: LossConfig, *, is_masked: bool) -> Table:
+    settled: Table = {
+        "loss_type": loss.kind,
+        "huber_c": loss.huber_c,
+        "huber_schedule": loss.huber_schedule,
+        "debiased_estimation_loss": loss.debiased,
+        "min_timestep": loss.min_timestep,
+        "max_timestep": loss.max_timestep,
+        "prior_loss_weight": loss.prior_weight,
+        "masked_loss": is_masked,
+    }
+    optional = {
+        "min_snr_gamma": loss.min_snr_gamma,
+        "noise_offset": loss.noise_offset,
+        "adaptive_noise_scale": loss.adaptive_noise_scale,
+        "ip_noise_gamma": loss.input_perturbation,
+    }
+    settled |= {name: value for name, value in optional.items() if value}
+    if loss.multires_iterations:
+        settled["multires_noise_iterations"] = loss.multires_iterations
+        settled["multires_noise_discount"] = loss.multires_discount
+    return settled
+
+
+def _memory(config: TrainingConfig) -> Table:
+    memory = config.memory
+    settled: Table = {
+        "mixed_precision": PRECISIONS[memory.compute_dtype],
+        "gradient_checkpointing": memory.gradient_checkpointing,
+        "cache_latents": memory.cache_latents,
+        "sdpa": True,
+    }
+    if config.model.family == "sdxl" and memory.cache_text:
+        settled["cache_text_encoder_outputs"] = True
+    return settled
+
+
+def _saving(config: TrainingConfig, layout: Layout) -> Table:
+    saving = config.saving
+    settled: Table = {
+        "output_dir": layout.output,
+        "output_name": saving.name,
+        "logging_dir": layout.log,
+        **tracking(config),
+        "save_model_as": "safetensors",
+        "save_precision": SAVE_PRECISIONS[saving.dtype],
+    }
+    if saving.every_epochs:
+        settled["save_every_n_epochs"] = saving.every_epochs
+        if saving.keep_last:
+            settled["save_last_n_epochs"] = saving.keep_last
+    if saving.every_steps:
+        settled["save_every_n_steps"] = saving.every_steps
+        if saving.keep_last:
+            settled["save_last_n_steps"] = saving.keep_last * saving.every_steps
+    return settled
+
+
+def _samples(config: TrainingConfig, prompts: str) -> Table:
+    if not prompts:
+        return {}
+    return {
+        "sample_prompts": prompts,
+        "sample_every_n_epochs": config.sampling.every_epochs,
+        "sample_sampler": SAMPLERS[config.sampling.sampler],
+    }

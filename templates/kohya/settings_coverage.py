@@ -1,0 +1,148 @@
+"""Which settings kohya's GUI takes, which it has no place for, and what that means for one configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from advisor.errors import ConfigError, ConfigErrors
+from advisor.settings.config import TrainingConfig, setting, setting_field, setting_paths
+from templates.kohya.arguments import has_safe_separator
+from templates.kohya.check import Finding
+from templates.kohya.gui_settings import BLOCKS, conv_alpha
+
+DROPS: Mapping[str, str] = {
+    "model.lineage": "it only guides our rules, whose outcome is in the other settings",
+    "loss.ema": "kohya saves the weights as they are, without a moving average",
+    "loss.ema_decay": "kohya keeps no moving average",
+    "memory.preset": "it only guides our rules, whose outcome is in the other settings",
+    "memory.base_dtype": "kohya keeps the base model in the training precision, so int8 and nf4 need more memory there",
+    "machine.gpu_uuid": "kohya takes the first card; with several, fill in `GPU IDs` in the GUI",
+    "saving.diffusers_copy": "kohya writes its own names only; diffusers reads those too, but DoRA not as a whole",
+    "saving.state_every_minutes": "kohya saves no state; tick `Save training state` in the GUI to be able to resume",
+    "run.subject": "it only guides our rules, whose outcome is in the other settings",
+    "run.advice": "it only guides our rules, whose outcome is in the other settings",
+}
+"""Settings without a place in kohya's GUI, and what that means."""
+
+MAPS = frozenset(setting_paths()) - frozenset(DROPS)
+"""All others arrive: in a key, on its command line, or in the folders."""
+
+SILENT_DROPS = ("model.lineage", "memory.preset", "run.subject", "run.advice")
+"""Nothing is lost with these, so nobody is told each time."""
+
+KEY_PATHS: Mapping[str, str] = {
+    "adaptive_noise_scale": "loss.adaptive_noise_scale",
+    "block_dims": "network.block_ranks",
+    "bucket_reso_steps": "dataset.bucket_step_px",
+    "clip_skip": "model.clip_skip",
+    "conv_alpha": "network.conv_alpha",
+    "conv_dim": "network.conv_rank",
+    "down_lr_weight": "optimizer.block_learning_rates",
+    "factor": "network.factor",
+    "gradient_accumulation_steps": "schedule.gradient_accumulation",
+    "huber_c": "loss.huber_c",
+    "keep_tokens": "dataset.keep_tokens",
+    "learning_rate": "optimizer.learning_rate",
+    "lr_scheduler": "schedule.name",
+    "max_bucket_reso": "dataset.max_bucket_px",
+    "max_resolution": "dataset.resolution_px",
+    "max_train_steps": "schedule.max_steps",
+    "mid_lr_weight": "optimizer.block_learning_rates",
+    "min_bucket_reso": "dataset.min_bucket_px",
+    "min_timestep": "loss.min_timestep",
+    "network_alpha": "network.alpha",
+    "network_dim": "network.rank",
+    "num_cpu_threads_per_process": "machine.cpu_threads",
+    "optimizer_args": "optimizer.arguments",
+    "random_crop": "dataset.random_crop",
+    "sdxl_cache_text_encoder_outputs": "memory.cache_text",
+    "seed": "run.seed",
+    "text_encoder_lr": "optimizer.text_encoder_learning_rate",
+    "train_batch_size": "schedule.batch_size",
+    "unet_lr": "optimizer.unet_learning_rate",
+    "up_lr_weight": "optimizer.block_learning_rates",
+    "v_parameterization": "loss.zero_terminal_snr",
+}
+"""The setting behind a key, for those that can be wrong."""
+
+
+def as_error(finding: Finding, config: TrainingConfig, value: object) -> ConfigError:
+    """A finding in the words of our settings."""
+    path = KEY_PATHS.get(finding.key)
+    if path is None:
+        return ConfigError(f"kohya's {finding.key}", value, finding.message)
+    return ConfigError(path, setting(config, path), finding.message)
+
+
+def family_errors(config: TrainingConfig) -> Iterator[ConfigError]:
+    """Base models that kohya's files cannot be written for."""
+    family, prediction = config.model.family, config.model.prediction
+    if family not in BLOCKS:
+        mend = "we write kohya's files for sd1, sd2 and sdxl: choose such a base model"
+        yield ConfigError("model.family", family, mend)
+    if prediction == "flow":
+        yield ConfigError(
+            "model.prediction", prediction, "kohya's scripts for this family know epsilon and v_prediction"
+        )
+
+
+def gui_errors(config: TrainingConfig) -> Iterator[ConfigError]:
+    """What cannot even be put into the GUI's words."""
+    yield from family_errors(config)
+    if config.network.conv_rank and not conv_alpha(config.network).is_integer():
+        found = conv_alpha(config.network)
+        yield ConfigError("network.conv_alpha", found, "the GUI takes whole numbers only: set it to 1 or more")
+
+
+def refuse(found: Iterable[Finding], config: TrainingConfig, values: Mapping[str, object], where: str) -> None:
+    """Raise all errors among the findings at once.
+
+    Raises:
+        ConfigErrors: there are some.
+    """
+    errors = [as_error(f, config, values.get(f.key)) for f in found if f.level == "error"]
+    if errors:
+        raise ConfigErrors(errors, where=f"{where} would not train this as it is meant")
+
+
+def dropped_notes(config: TrainingConfig, drops: Mapping[str, str], where: str) -> Iterator[str]:
+    """What of this configuration does not arrive in `where`, told only where it says something."""
+    for path, meaning in drops.items():
+        if path not in SILENT_DROPS and _matters(config, path):
+            yield f"{path} ({setting(config, path)}) has no place in {where}: {meaning}."
+    sampling = config.sampling
+    if config.dataset.masks and config.dataset.mask_source == "files":
+        yield f"dataset.masks: {where} has no place for mask files and trains on whole pictures; put them into alpha."
+    if config.validation.share == 1:
+        yield f"validation.share: {where} measures on pictures held out only, so it measures nothing."
+    if sampling.prompts and sampling.sampler == "unipc":
+        yield f"sampling.sampler: {where} does not know unipc; ddim is written."
+    if config.memory.cache_text and config.model.family != "sdxl":
+        yield "memory.cache_text: kohya caches captions for SDXL only, so it encodes them at every step."
+    if any(" --" in f" {prompt}" for prompt in (*sampling.prompts, sampling.negative)):
+        yield "sampling.prompts: ` --` would be an option to kohya, so one of the dashes is left out."
+    if config.run.wandb_project:
+        yield f"run.wandb_project: {where} sends to it where the package wandb is installed and `wandb login` was done."
+    if config.network.kind in ("loha", "lokr", "dora"):
+        yield f"network.kind {config.network.kind} needs the LyCORIS package (pip install lycoris-lora)."
+
+
+def gui_notes(config: TrainingConfig) -> Iterator[str]:
+    """What of this configuration does not arrive in the GUI, or arrives otherwise."""
+    yield from dropped_notes(config, DROPS, "kohya's GUI")
+    dataset = config.dataset
+    if dataset.keep_tokens_separator and not has_safe_separator(dataset):
+        yield (
+            f"dataset.keep_tokens_separator ({dataset.keep_tokens_separator}) is left out: the GUI puts quotes around "
+            "such characters, and they would stay. A separator of letters, or dataset.keep_tokens, arrives."
+        )
+
+
+def _matters(config: TrainingConfig, path: str) -> bool:
+    """Whether the setting says something that kohya would have done otherwise."""
+    value = setting(config, path)
+    if path == "memory.base_dtype":
+        return value in ("int8", "nf4")
+    if path == "loss.ema_decay":
+        return False  # told with loss.ema
+    return bool(value != setting_field(path).default)

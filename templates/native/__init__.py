@@ -1,0 +1,1 @@
+"""Our own files: loracle.toml, presets, the report, the JSON Schema."""

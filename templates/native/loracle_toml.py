@@ -1,0 +1,106 @@
+"""`loracle.toml`: every setting of a plan, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from advisor.plan import Decision, Origin, Plan
+from advisor.settings.config import FolderRepeats, Settings, TrainingConfig, setting_paths
+from templates.render import Value, render
+
+TEMPLATE = "native/files/loracle.toml.j2"
+
+HEAD = "A LoRA training, settled in every detail by Loracle. This file is all that training reads."
+NOTES = (
+    "To train: `loracle train FOLDER`, with the folder that this file is in.",
+    "Any value may be changed here; what cannot be is told before anything starts.",
+    "`images` and `path` of the model are absolute; other paths are relative to this file's folder.",
+)
+
+ORIGINS: dict[Origin, str] = {
+    "rule": "rule",
+    "answer": "you chose it",
+    "default": "default",
+    "preset": "preset",
+    "import": "imported",
+    "ladder": "changed to fit the memory",
+}
+"""How a reader is told where a value comes from."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A name and a value within an inline table."""
+
+    name: str
+    value: Value
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting as it is written."""
+
+    name: str
+    reason: str
+    value: Value | None
+    """None: the setting is left out."""
+    inline: tuple[tuple[Pair, ...], ...] | None = None
+    """Inline tables, where the value is a list of tables."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A group of settings."""
+
+    name: str
+    title: str
+    rows: tuple[Row, ...]
+
+
+def render_config(plan: Plan, *, schema: str = "") -> str:
+    """The text of `loracle.toml`; `advisor.run_folder.config_file.read_config` reads the configuration back from it.
+
+    Args:
+        plan: what is written.
+        schema: the JSON Schema's address, for editors; empty: none is named.
+
+    Raises:
+        LoraError: a value cannot be written, e.g. a path that is no text.
+    """
+    tables, sources = tuple(_tables(plan)), _sources(plan)
+    return render(TEMPLATE, schema=schema, head=HEAD, notes=NOTES, tables=tables, sources=sources)
+
+
+def _tables(plan: Plan) -> Iterator[Table]:
+    for group, field in TrainingConfig.model_fields.items():
+        settings: Settings = getattr(plan.config, group)
+        rows = tuple(
+            _row(name, getattr(settings, name), plan.by_path.get(f"{group}.{name}"))
+            for name in type(settings).model_fields
+        )
+        title = (type(settings).__doc__ or field.description or group).strip().splitlines()[0]
+        yield Table(group, title, rows)
+
+
+def _row(name: str, found: Any, decision: Decision | None) -> Row:
+    reason = _reason(decision)
+    if isinstance(found, tuple) and found and isinstance(found[0], FolderRepeats):
+        inline = tuple((Pair("path", folder.path), Pair("repeats", folder.repeats)) for folder in found)
+        return Row(name, reason, None, inline)
+    return Row(name, reason, found)
+
+
+def _reason(decision: Decision | None) -> str:
+    if decision is None:
+        return "set by hand"
+    origin = ORIGINS[decision.origin]
+    return f"{decision.reason} [{origin}{'' if decision.origin == 'answer' else ': ' + decision.source.title}]"
+
+
+def _sources(plan: Plan) -> tuple[str, ...]:
+    """Every source once, in the order of the settings."""
+    decisions = (plan.by_path[path] for path in setting_paths() if path in plan.by_path)
+    lines = (f"{d.source.title}: {d.source.url}" if d.source.url else d.source.title for d in decisions)
+    return tuple(dict.fromkeys(lines))

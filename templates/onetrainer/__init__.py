@@ -1,0 +1,1 @@
+"""OneTrainer, in both directions: its configuration, concepts, and words."""

@@ -1,0 +1,195 @@
+"""OneTrainer: `config.json`, `concepts.json` and, where samples are drawn, `samples.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from advisor.dataset.repeats import repeats_by_folder, repeats_of_folders
+from advisor.dataset.scan import scan
+from advisor.errors import ConfigError, ConfigErrors, RunError
+from advisor.files import write_atomically
+from advisor.settings.config import TrainingConfig, setting, setting_field, setting_paths
+from advisor.shell import quoted
+from templates.exporter import Export, Exporter
+from templates.kohya.layout import located, located_model
+from templates.kohya.settings_coverage import SILENT_DROPS
+from templates.onetrainer.concepts import concept_trees, sample_trees
+from templates.onetrainer.settings import (
+    NEAR_SCHEDULES,
+    OPTIMIZERS,
+    Layout,
+    Place,
+    config_tree,
+    known_arguments,
+)
+from templates.paths import absolute
+from templates.render import render
+
+FOLDER_NAME = "onetrainer"
+FAMILIES = ("sd1", "sd2", "sdxl")
+
+OUR_RULES = "it only guides our rules, whose outcome is in the other settings"
+DROPS: Mapping[str, str] = {
+    "model.lineage": OUR_RULES,
+    "dataset.bucket_step_px": "OneTrainer takes the steps that suit the model (8 for SD1.x, 64 for SDXL)",
+    "dataset.min_bucket_px": "OneTrainer chooses the sizes of its buckets itself",
+    "dataset.max_bucket_px": "OneTrainer chooses the sizes of its buckets itself",
+    "dataset.bucket_upscale": "OneTrainer always scales to the resolution",
+    "dataset.caption_extension": "OneTrainer reads captions from .txt files only: rename them",
+    "dataset.keep_tokens_separator": "OneTrainer counts the tags that stay: dataset.keep_tokens",
+    "dataset.wildcards": "OneTrainer shows {a|b} as it is written",
+    "dataset.weighted_captions": "OneTrainer shows (tag:1.2) as it is written",
+    "dataset.max_tokens": "OneTrainer cuts captions after 75 tokens",
+    "dataset.mask_source": "OneTrainer takes masks from files beside the pictures (NAME-masklabel.png) only",
+    "network.conv_alpha": "OneTrainer has one alpha for all layers",
+    "network.rank_dropout": "OneTrainer has dropout of inputs only",
+    "network.module_dropout": "OneTrainer has dropout of inputs only",
+    "network.max_norm": "OneTrainer does not limit the weights' norm",
+    "network.block_ranks": "OneTrainer has one rank for all blocks",
+    "optimizer.block_learning_rates": "OneTrainer has one rate for all blocks",
+    "schedule.power": "OneTrainer has no such schedule",
+    "schedule.max_steps": "OneTrainer counts epochs only: lower schedule.epochs",
+    "loss.huber_schedule": "OneTrainer's huber stays the same at all timesteps",
+    "loss.adaptive_noise_scale": "OneTrainer's offset noise is always as strong as given",
+    "loss.multires_iterations": "OneTrainer has no coarser noise",
+    "loss.multires_discount": "OneTrainer has no coarser noise",
+    "memory.preset": OUR_RULES,
+    "memory.cache_text": "OneTrainer caches text together with the latents, where it can",
+    "machine.data_workers": "OneTrainer reads with threads: machine.cpu_threads",
+    "machine.gpu_uuid": "OneTrainer takes the first card: set `Train Device` to another, e.g. cuda:1",
+    "saving.diffusers_copy": "OneTrainer writes its own names only, which diffusers reads too",
+    "saving.keep_last": "OneTrainer keeps every save; delete those that you do not want",
+    "validation.share": "OneTrainer measures on concepts of their own: move pictures into one of the type VALIDATION",
+    "validation.every_epochs": "OneTrainer measures on concepts of their own",
+    "run.seed": "OneTrainer draws its own",
+    "run.subject": OUR_RULES,
+    "run.advice": OUR_RULES,
+    "run.wandb_project": "OneTrainer has TensorBoard only",
+}
+"""Settings without a place in OneTrainer, and what that means."""
+
+MAPS = frozenset(setting_paths()) - frozenset(DROPS)
+
+TOLD_ELSEWHERE = ("dataset.mask_source", "loss.multires_discount", "validation.every_epochs", "network.conv_alpha",
+                  "loss.huber_schedule", "schedule.power", "machine.data_workers", "run.seed")  # fmt: skip
+"""Nothing is lost with these, or the setting that they belong to tells it."""
+
+HOW_TO_START = (
+    "In OneTrainer's folder, with its environment active, run\n  python scripts/train.py --config-path {file}\n"
+    "Or copy that file into its training_presets folder, start the GUI, choose it at the top and press Start Training. "
+    "The LoRA appears at\n  {output}"
+)
+
+
+def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Export:
+    """OneTrainer's files in `run`/exports/onetrainer (or the folder `out`); the pictures are read where they are.
+
+    Raises:
+        ConfigErrors: OneTrainer cannot train this; nothing is written.
+        DatasetError: the folder of pictures holds none.
+        RunError: something cannot be written.
+    """
+    if errors := tuple(_errors(config)):
+        raise ConfigErrors(errors, where="OneTrainer would not train this as it is meant")
+    home = absolute(run) / "exports" / FOLDER_NAME if out is None else absolute(out)
+    if home.is_file():
+        raise RunError(f"{home} is a file: OneTrainer gets several, so name a folder")
+    places, is_here = _places(config, run)
+    layout = _layout(config, run, home, places)
+    draws = bool(config.sampling.prompts and config.sampling.every_epochs)
+    main = config_tree(config, layout)
+    trees: dict[str, Any] = {
+        "config.json": main,
+        "concepts.json": concept_trees(config, layout),
+        "samples.json": sample_trees(config) if draws else [],
+    }
+    for name, tree in trees.items():
+        write_atomically(home / name, render("files/tree.json.j2", tree=tree))
+    notes = [*_notes(config), *_notes_on_files(config, layout, is_here=is_here)]
+    start = HOW_TO_START.format(file=quoted(str(home / "config.json")), output=main["output_model_destination"])
+    return Export(tuple(home / name for name in trees), tuple(notes), start)
+
+
+EXPORTER = Exporter("onetrainer", "OneTrainer", MAPS, DROPS, write)
+
+
+def _errors(config: TrainingConfig) -> Iterator[ConfigError]:
+    model, optimizer = config.model, config.optimizer
+    if model.family not in FAMILIES:
+        yield ConfigError("model.family", model.family, f"we write OneTrainer's files for {', '.join(FAMILIES)}")
+    if model.prediction == "flow":
+        yield ConfigError("model.prediction", model.prediction, "these families know epsilon and v_prediction")
+    if not optimizer.unet_learning_rate and not optimizer.text_encoder_learning_rate:
+        yield ConfigError("optimizer.unet_learning_rate", 0.0, "OneTrainer needs a part to train: give it a rate")
+    if config.loss.min_snr_gamma and config.loss.debiased:
+        yield ConfigError("loss.debiased", True, "OneTrainer has one weight of timesteps: turn this or min-SNR off")
+    if config.dataset.random_crop and config.memory.cache_latents:
+        yield ConfigError("dataset.random_crop", True, "cached latents are always the same: turn one of the two off")
+    assert optimizer.name in OPTIMIZERS, optimizer.name
+
+
+def _places(config: TrainingConfig, run: Path) -> tuple[tuple[Place, ...], bool]:
+    """Each folder with its repeats, and whether they are on this machine."""
+    dataset, root = config.dataset, located(config.dataset.images, run)
+    own = repeats_by_folder(dataset)
+    if not root.is_dir():
+        rest = (Place(root.as_posix(), dataset.repeats, recursive=not own),)
+        return (
+            *(Place((root / path).as_posix(), repeats, recursive=True) for path, repeats in own.items()),
+            *rest,
+        ), False
+    folders = scan(root, caption_extension=dataset.caption_extension).folders
+    found = [
+        Place((root / folder.path).as_posix(), repeats)
+        for folder, repeats in zip(folders, repeats_of_folders(folders, dataset), strict=True)
+    ]
+    if len({place.repeats for place in found}) > 1:
+        return tuple(found), True
+    return (Place(root.as_posix(), found[0].repeats, recursive=[folder.path for folder in folders] != ["."]),), True
+
+
+def _layout(config: TrainingConfig, run: Path, home: Path, places: tuple[Place, ...]) -> Layout:
+    def posix(path: str | None) -> str:
+        return located(path, run).as_posix() if path else ""
+
+    model = located_model(config.model.path, run).replace("\\", "/")
+    return Layout(
+        home=home.as_posix(), model=model, vae=posix(config.model.vae_path),
+        weights=posix(config.network.start_from), places=places,
+        regularization=posix(config.dataset.regularization_images),
+    )  # fmt: skip
+
+
+def _notes(config: TrainingConfig) -> Iterator[str]:
+    for path, meaning in DROPS.items():
+        if path in SILENT_DROPS or path in TOLD_ELSEWHERE:
+            continue
+        value = setting(config, path)
+        if value != setting_field(path).default:
+            yield f"{path} ({value}) has no place in OneTrainer: {meaning}."
+    name = config.schedule.name
+    if name in NEAR_SCHEDULES:
+        yield f"schedule.name: OneTrainer has no {name}; {NEAR_SCHEDULES[name]} is written."
+    if config.loss.kind in ("huber", "smooth_l1"):
+        yield f"loss.kind: OneTrainer's huber is not quite {config.loss.kind}; huber_c becomes its delta."
+    network = config.network
+    if network.conv_rank and network.conv_rank != network.rank:
+        yield f"network.conv_rank: OneTrainer has one rank for all layers; convolutions get {network.rank} too."
+    if config.dataset.masks and config.dataset.mask_source == "alpha":
+        yield f"dataset.mask_source: {DROPS['dataset.mask_source']}."
+    unknown = [item for item in config.optimizer.arguments if not known_arguments([item])]
+    if unknown:
+        yield f"optimizer.arguments: OneTrainer has no key for {', '.join(unknown)}."
+    if config.saving.every_steps and config.saving.every_epochs:
+        yield "saving.every_epochs: OneTrainer saves by steps or epochs; the steps are written."
+
+
+def _notes_on_files(config: TrainingConfig, layout: Layout, *, is_here: bool) -> Iterator[str]:
+    if not Path(layout.model).exists():
+        yield f"The base model is not on this machine ({layout.model}): set its path in config.json."
+    if not is_here:
+        yield f"The pictures are not on this machine ({config.dataset.images}): set their folders in concepts.json."
+    if layout.regularization:
+        yield "OneTrainer shows each regularisation picture once an epoch, however many pictures of your own there are."

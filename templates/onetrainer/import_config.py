@@ -1,0 +1,272 @@
+"""OneTrainer: its configuration, with the concepts and samples that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from templates.importing.imported import Imported, Line
+from templates.importing.ledger import Key, Ledger, flat
+from templates.importing.readers import flag, number, text, whole
+from templates.onetrainer.import_concepts import settle_concepts, settle_samples
+from templates.onetrainer.import_optimizer import settle_optimizer, settle_schedule
+from templates.onetrainer.words import (
+    DTYPES,
+    HARMLESS,
+    KNOWN,
+    MODEL_TYPES,
+    OTHER_PARTS,
+    PART_KNOWN,
+    QUIET,
+    STRAIGHT,
+)
+
+TITLE = "OneTrainer"
+
+OWN_KEYS = frozenset(
+    {"training_method", "base_model_name", "model_type", "lora_rank", "concept_file_name", "workspace_dir"}
+)
+"""A file with two of these is OneTrainer's."""
+
+DEFAULTS: Mapping[str, Any] = {
+    "network.rank": 16, "network.alpha": 1.0, "schedule.name": "constant", "schedule.epochs": 100,
+    "schedule.warmup_steps": 200, "optimizer.name": "adamw", "memory.compute_dtype": "float16",
+    "saving.every_epochs": 0, "saving.dtype": "float32", "memory.gradient_checkpointing": True,
+    "dataset.keep_tokens": 1, "dataset.random_crop": True, "machine.cpu_threads": 2, "optimizer.weight_decay": 0.01,
+    "optimizer.learning_rate": 3e-6, "optimizer.unet_learning_rate": 3e-6, "optimizer.text_encoder_learning_rate": 3e-6,
+}  # fmt: skip
+"""What OneTrainer does where nothing is said, where ours differs."""
+
+
+def is_onetrainer(tree: Mapping[str, Any]) -> bool:
+    """Whether a file is OneTrainer's configuration."""
+    return len(OWN_KEYS & tree.keys()) >= 2
+
+
+def import_onetrainer(
+    tree: Mapping[str, Any], *, source: str = "", concepts: Any = None, samples: Any = None
+) -> Imported:
+    """The file in our settings.
+
+    Args:
+        tree: the configuration.
+        source: its path.
+        concepts: what its concept file holds; None where it is not here, and the configuration's own count.
+        samples: likewise of its samples.
+    """
+    parts: dict[str, Any] = {"concepts": concepts, "samples": samples}
+    whole_tree = {**tree, **{name: found for name, found in parts.items() if isinstance(found, list)}}
+    ledger = Ledger(dict(flat(whole_tree)))
+    meant_for = _method(ledger)
+    family = _family(ledger)
+    _settle_model(ledger, family)
+    for key, meaning in STRAIGHT.items():
+        if ledger.has(key):
+            ledger.take(key, meaning)
+    settle_optimizer(ledger)
+    settle_schedule(ledger)
+    _settle_network(ledger)
+    _settle_loss(ledger)
+    _settle_memory(ledger)
+    _settle_saving(ledger)
+    settle_concepts(ledger)
+    settle_samples(ledger)
+    _pass_over(ledger)
+    lines = ledger.finish(KNOWN, HARMLESS, QUIET)
+    settings = ledger.settings
+    if meant_for:
+        settings = {path: value for path, value in settings.items() if path.startswith(("model.", "dataset.", "run."))}
+        lines = tuple(_without(line, meant_for) if line.path not in ("", *settings) else line for line in lines)
+    defaults = {path: value for path, value in DEFAULTS.items() if path not in settings and not meant_for}
+    return Imported("onetrainer", TITLE, source, settings, lines, defaults, meant_for=meant_for)
+
+
+def _without(line: Line, meant_for: str) -> Line:
+    return Line(line.key, line.found, "dropped", note=f"meant for {meant_for}, not for a LoRA")
+
+
+def _method(ledger: Ledger) -> str:
+    method = ledger.read("training_method", text, "FINE_TUNE")
+    ledger.translate("training_method", "what is trained") if ledger.has("training_method") else None
+    return "" if method == "LORA" else str(method).lower().replace("_", " ")
+
+
+def _family(ledger: Ledger) -> str:
+    given = str(ledger.read("model_type", text, "STABLE_DIFFUSION_15"))
+    family = MODEL_TYPES.get(given, given.lower()[:40])
+    if ledger.has("model_type"):
+        ledger.settle("model_type", "model.family", family, "our name of it")
+    if "INPAINTING" in given or "DEPTH" in given:
+        ledger.contradict("model_type", "we train no models for inpainting or depth")
+    ledger.imply("model.family", family)
+    return family
+
+
+def _settle_model(ledger: Ledger, family: str) -> None:
+    is_v, is_epsilon = (ledger.read(f"force_{name}_prediction", flag, False) for name in ("v", "epsilon"))
+    if is_v and is_epsilon:
+        ledger.contradict("force_epsilon_prediction", "force_v_prediction is on too, and counts")
+    if is_v or is_epsilon:
+        key = "force_v_prediction" if is_v else "force_epsilon_prediction"
+        ledger.settle(key, "model.prediction", "v_prediction" if is_v else "epsilon", "what the base model predicts")
+    elif family == "sd2" and ledger.peek("model_type") in ("STABLE_DIFFUSION_20", "STABLE_DIFFUSION_21"):
+        ledger.imply("model.prediction", "v_prediction")
+    skip = ledger.read("text_encoder_layer_skip", whole)
+    if skip is not None and family != "sdxl":
+        ledger.settle("text_encoder_layer_skip", "model.clip_skip", skip + 1, "ours counts from 1" if skip else "")
+    if (side := ledger.read("resolution", _side)) is not None:
+        odd = str(ledger.peek("resolution")).strip() != str(side)
+        ledger.settle("resolution", "dataset.resolution_px", side, "the first of several" if odd else "kept as text")
+
+
+def _side(raw: Any) -> int:
+    first = str(raw).replace("x", ",").split(",")[0].strip()
+    return whole(first)
+
+
+def _settle_network(ledger: Ledger) -> None:
+    given = ledger.read("peft_type", text, "LORA").upper()
+    kind = {"LORA": "lora", "LOHA": "loha", "LOKR": "lokr"}.get(given)
+    if kind is None:
+        ledger.contradict("peft_type", "we have no such kind; a plain LoRA is taken")
+        kind = "lora"
+    elif ledger.has("peft_type"):
+        ledger.settle("peft_type", "network.kind", kind)
+    rank_key = "lokr_dim" if kind == "lokr" and ledger.has("lokr_dim") else "lora_rank"
+    if ledger.has(rank_key):
+        ledger.take(rank_key, Key("network.rank", whole))
+    ledger.idle("lora_rank" if rank_key == "lokr_dim" else "lokr_dim", "it belongs to another kind")
+    if (factor := ledger.read("lokr_decompose_factor", whole)) is not None:
+        if kind == "lokr":
+            ledger.settle("lokr_decompose_factor", "network.factor", factor)
+        else:
+            ledger.idle("lokr_decompose_factor", "it belongs to LoKr")
+    preset_key = "layer_filter_preset" if ledger.has("layer_filter_preset") else "lora_layer_preset"
+    preset = ledger.read(preset_key, text, "full")
+    if ledger.has(preset_key):
+        ledger.translate(
+            preset_key, "all layers: network.conv_rank is the rank" if preset == "full" else "no convolutions"
+        )
+    filters = ledger.read("layer_filter", text, "")
+    if filters not in ("", "attentions"):
+        ledger.drop("layer_filter", "we choose no single layers")
+    elif filters:
+        ledger.idle("layer_filter", "the preset says it")
+    has_convolutions = preset == "full" and not filters
+    ledger.imply("network.conv_rank", ledger.settings.get("network.rank", 16) if has_convolutions else 0)
+    if has_convolutions and kind == "lora":
+        kind = "locon"
+    if kind in ("lora", "locon") and ledger.read("lora_decompose", flag, False):
+        kind = "dora"
+        ledger.translate("lora_decompose", "network.kind is dora")
+    ledger.imply("network.kind", kind)
+
+
+def _settle_loss(ledger: Ledger) -> None:
+    kinds = (
+        ("mse_strength", "l2"),
+        ("mae_strength", "l1"),
+        ("huber_strength", "huber"),
+        ("log_cosh_strength", "smooth_l1"),
+    )
+    strengths = {key: ledger.read(key, number, 1.0 if key == "mse_strength" else 0.0) for key, _ in kinds}
+    strongest = max(strengths, key=lambda key: strengths[key])
+    for key, kind in kinds:
+        if key == strongest and ledger.has(key):
+            note = "" if strengths[key] == 1 and sum(strengths.values()) == 1 else "the strongest of several is taken"
+            ledger.settle(key, "loss.kind", kind, note)
+        elif strengths[key] and ledger.has(key):
+            ledger.drop(key, "we have one kind of loss")
+    function = ledger.read("loss_weight_fn", text, "CONSTANT").upper()
+    strength = ledger.read("loss_weight_strength", number, 5.0)
+    if function == "MIN_SNR_GAMMA":
+        ledger.settle("loss_weight_strength", "loss.min_snr_gamma", strength, "the gamma of min-SNR")
+        ledger.translate("loss_weight_fn", "loss.min_snr_gamma says it")
+    elif function == "DEBIASED_ESTIMATION":
+        ledger.settle("loss_weight_fn", "loss.debiased", True, "the weight by the signal-to-noise ratio's root")
+    elif function != "CONSTANT":
+        ledger.drop("loss_weight_fn", "we have no such weight of timesteps")
+    ledger.idle("loss_weight_fn") if function == "CONSTANT" else None
+    if function != "MIN_SNR_GAMMA":
+        ledger.idle("loss_weight_strength", "nothing takes it")
+    for key, path in (("min_noising_strength", "loss.min_timestep"), ("max_noising_strength", "loss.max_timestep")):
+        if (share := ledger.read(key, number)) is not None:
+            ledger.settle(
+                key, path, int(1000 * share), "a share of the 1000 timesteps" if share not in (0.0, 1.0) else ""
+            )
+    if (distribution := ledger.read("timestep_distribution", text, "UNIFORM").upper()) != "UNIFORM":
+        ledger.drop("timestep_distribution", f"we draw timesteps evenly, not by {distribution[:30]}")
+
+
+def _settle_memory(ledger: Ledger) -> None:
+    for key in ("unet.weight_dtype", "weight_dtype"):
+        if not ledger.has(key):
+            continue
+        dtype = DTYPES.get(str(ledger.peek(key)).upper())
+        if dtype is None:
+            ledger.contradict(key, "we keep the base model in no such type")
+        else:
+            ledger.settle(key, "memory.base_dtype", dtype)
+            break
+    for key in ("unet.gradient_checkpointing", "gradient_checkpointing"):
+        if not ledger.has(key):
+            continue
+        raw = ledger.peek(key)
+        value = (
+            raw != "OFF" if isinstance(raw, str) and raw in ("ON", "OFF", "CPU_OFFLOADED") else ledger.read(key, flag)
+        )
+        if value is not None:
+            ledger.settle(key, "memory.gradient_checkpointing", value)
+        break
+    ema = ledger.read("ema", text, "OFF").upper()
+    if ledger.has("ema"):
+        ledger.settle("ema", "loss.ema", ema != "OFF", "" if ema in ("OFF", "GPU") else "kept where the weights are")
+
+
+def _settle_saving(ledger: Ledger) -> None:
+    destination = ledger.read("output_model_destination", text, "")
+    name = destination.replace("\\", "/").rpartition("/")[2].rpartition(".")[0] or destination.rpartition("/")[2]
+    if name:
+        ledger.settle("output_model_destination", "saving.name", name, "the file's name")
+    ledger.idle("save_filename_prefix", "saves are named after the LoRA")
+    _settle_every(ledger)
+    unit = ledger.read("backup_after_unit", text, "MINUTE").upper()
+    after = ledger.read("backup_after", whole, 30)
+    if unit in ("MINUTE", "HOUR", "SECOND") and ledger.has("backup_after"):
+        minutes = max(1, round(after * {"MINUTE": 1, "HOUR": 60, "SECOND": 1 / 60}[unit]))
+        ledger.settle("backup_after", "saving.state_every_minutes", minutes, "a backup is what a run resumes from")
+    else:
+        ledger.imply("saving.state_every_minutes", 0)
+        ledger.idle("backup_after", "our state is saved at the end of each epoch")
+    ledger.idle("backup_after_unit")
+
+
+def _settle_every(ledger: Ledger) -> None:
+    unit, every = ledger.read("save_every_unit", text, "NEVER").upper(), ledger.read("save_every", whole, 0)
+    paths = {"EPOCH": "saving.every_epochs", "STEP": "saving.every_steps"}
+    if unit in paths and every:
+        ledger.settle("save_every", paths[unit], every, f"counted in {unit.lower()}s")
+        ledger.translate("save_every_unit", "with save_every")
+    elif unit in ("NEVER", "EPOCH", "STEP"):
+        ledger.idle("save_every", "only the last is saved")
+        ledger.idle("save_every_unit")
+    else:
+        ledger.drop("save_every", f"we save by epochs or steps, not by {unit[:20].lower()}")
+        ledger.idle("save_every_unit")
+    ledger.imply("saving.every_epochs", every if unit == "EPOCH" else 0)
+
+
+def _pass_over(ledger: Ledger) -> None:
+    """Parts that this model does not have, and the record of other optimizers' settings."""
+    for key in ledger.names():
+        if not ledger.is_open(key):
+            continue
+        top = key.partition(".")[0].partition("[")[0]
+        if top in OTHER_PARTS:
+            ledger.idle(key, OTHER_PARTS[top])
+        elif top in ("unet", "text_encoder", "text_encoder_2", "vae", "optimizer") and key not in KNOWN:
+            name = key.rpartition(".")[2]
+            if ledger.peek(key) in HARMLESS.get(name, (None, False, 0, 0.0, "", 1.0, True)):
+                ledger.idle(key)
+            elif name in PART_KNOWN:
+                ledger.drop(key, PART_KNOWN[name])

@@ -1,0 +1,103 @@
+"""OneTrainer's optimizer with its fine points, its rates and its schedule."""
+
+from __future__ import annotations
+
+from templates.importing.ledger import Key, Ledger
+from templates.importing.readers import flag, number, text
+from templates.onetrainer.words import (
+    FLAGS,
+    FLOATS,
+    NEAR_OPTIMIZERS,
+    NEAR_SCHEDULES,
+    OPTIMIZERS,
+    SCHEDULES,
+)
+
+
+def settle_optimizer(ledger: Ledger) -> None:
+    """The optimizer, and the rate of each part; one that is not trained has a rate of 0."""
+    name_key = "optimizer.optimizer" if ledger.has("optimizer.optimizer") else "optimizer"
+    given = ledger.read(name_key, text)
+    if given is not None:
+        word = given.upper()
+        near = OPTIMIZERS.get(word) or next((ours for part, ours in NEAR_OPTIMIZERS if part in word), None)
+        if near is None:
+            ledger.contradict(name_key, "we have no such optimizer, and none that is near it")
+        else:
+            ledger.settle(name_key, "optimizer.name", near, "" if word in OPTIMIZERS else f"{near} is the nearest")
+    if ledger.has("optimizer.weight_decay"):
+        ledger.take("optimizer.weight_decay", Key("optimizer.weight_decay", number))
+    _settle_arguments(ledger)
+    rate = ledger.read("learning_rate", number, 3e-6)
+    if ledger.has("learning_rate"):
+        ledger.settle("learning_rate", "optimizer.learning_rate", rate)
+    for part, path in (
+        ("unet", "optimizer.unet_learning_rate"),
+        ("text_encoder", "optimizer.text_encoder_learning_rate"),
+    ):
+        own = ledger.read(f"{part}.learning_rate", number)
+        trains = ledger.read(f"{part}.train", flag, True)
+        if ledger.has(f"{part}.learning_rate"):
+            ledger.settle(f"{part}.learning_rate", path, own)
+        if ledger.has(f"{part}.train"):
+            ledger.translate(f"{part}.train", "trained" if trains else "not trained: its rate is 0")
+        ledger.imply(path, 0.0 if not trains else rate if own is None else own)
+    clip = "clip_grad_norm"
+    if clip in ledger.names(clip) and not ledger.has(clip):
+        ledger.imply("optimizer.max_grad_norm", 0.0)
+        ledger.translate(clip, "nothing: gradients are not shortened")
+
+
+def _settle_arguments(ledger: Ledger) -> None:
+    """Fine points of the optimizer, as arguments."""
+    found = []
+    betas = [ledger.read(f"optimizer.beta{place}", number) for place in (1, 2, 3)]
+    if betas[0] is not None and betas[1] is not None:
+        given = [f"{beta:g}" if float(f"{beta:g}") == beta else repr(beta) for beta in betas if beta is not None]
+        found.append(("optimizer.beta1", f"betas={','.join(given)}"))
+        for place in (2, 3):
+            ledger.idle(f"optimizer.beta{place}", "with the first")
+    for name in FLOATS:
+        if (value := ledger.read(f"optimizer.{name}", number)) is not None:
+            found.append((f"optimizer.{name}", f"{name}={value!r}"))
+    is_adafactor = ledger.settings.get("optimizer.name") == "adafactor"
+    for name in FLAGS:
+        value = ledger.read(f"optimizer.{name}", flag, False)
+        if value and not (is_adafactor and name in ("scale_parameter", "relative_step", "warmup_init")):
+            found.append((f"optimizer.{name}", f"{name}=True"))
+    for key, _ in found:
+        ledger.translate(key, "one of optimizer.arguments")
+    if found:
+        ledger.imply("optimizer.arguments", [item for _, item in found])
+
+
+def settle_schedule(ledger: Ledger) -> None:
+    """How the rate moves, and its warm-up."""
+    given = ledger.read("learning_rate_scheduler", text)
+    warmup = ledger.read("learning_rate_warmup_steps", number)
+    least = ledger.read("learning_rate_min_factor", number, 0.0)
+    if given is not None:
+        name = SCHEDULES.get(given.upper()) or NEAR_SCHEDULES.get(given.upper(), "constant")
+        if name == "constant" and (warmup is None or warmup > 0):
+            name = "constant_with_warmup"
+        if name == "cosine" and least:
+            name = "cosine_with_min_lr"
+        is_known = given.upper() in SCHEDULES
+        ledger.settle("learning_rate_scheduler", "schedule.name", name, "" if is_known else f"{name} is the nearest")
+    if least and ledger.settings.get("schedule.name") == "cosine_with_min_lr":
+        ledger.settle("learning_rate_min_factor", "schedule.min_rate", least)
+    elif least:
+        ledger.drop("learning_rate_min_factor", "our schedule of that name goes down to 0")
+    if warmup is None:
+        return
+    accumulation = int(ledger.settings.get("schedule.gradient_accumulation", 1))
+    if warmup > 1:
+        note = "it counts batches, we count steps" if accumulation > 1 else ""
+        ledger.settle("learning_rate_warmup_steps", "schedule.warmup_steps", int(warmup / accumulation), note)
+    elif warmup > 0:
+        ledger.settle(
+            "learning_rate_warmup_steps", "schedule.warmup_share", warmup, "up to 1 it is a share of the steps"
+        )
+        ledger.imply("schedule.warmup_steps", 0)
+    else:
+        ledger.settle("learning_rate_warmup_steps", "schedule.warmup_steps", 0)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from advisor.errors import ConfigErrors
+from advisor.planning.limits import broken_limits
+from advisor.planning.planner import make_plan
+from advisor.settings.config import changed
+from tests.support.factories import make_facts, make_plan_config
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        ({"network.alpha": 64}, "network.alpha"),
+        ({"network.rank": 8, "network.alpha": 128}, "network.alpha"),
+        ({"optimizer.text_encoder_learning_rate": 2e-4}, "optimizer.text_encoder_learning_rate"),
+        ({"dataset.resolution_px": 500}, "dataset.resolution_px"),
+        ({"dataset.min_bucket_px": 640}, "dataset.min_bucket_px"),
+        ({"dataset.max_bucket_px": 448}, "dataset.max_bucket_px"),
+        ({"dataset.bucket_step_px": 12}, "dataset.bucket_step_px"),
+        ({"memory.cache_text": True}, "memory.cache_text"),
+        ({"memory.cache_latents": True, "dataset.random_crop": True}, "memory.cache_latents"),
+        ({"network.kind": "loha", "network.dropout": 0.1}, "network.dropout"),
+        (
+            {"optimizer.name": "prodigy", "optimizer.text_encoder_learning_rate": 0.5},
+            "optimizer.text_encoder_learning_rate",
+        ),
+        ({"optimizer.block_learning_rates": "1,1"}, "optimizer.block_learning_rates"),
+        ({"loss.min_timestep": 700, "loss.max_timestep": 500}, "loss.min_timestep"),
+    ],
+)
+def test_a_limit_that_is_passed_is_told_by_its_setting(settings: dict[str, Any], path: str) -> None:
+    with pytest.raises(ConfigErrors) as caught:
+        make_plan(make_facts(settings=settings))
+
+    assert [error.path for error in caught.value.errors] == [path]
+
+
+def test_equal_rates_and_an_alpha_equal_to_the_rank_are_allowed() -> None:
+    config = make_plan_config(settings={"network.alpha": 32, "optimizer.text_encoder_learning_rate": 1e-4})
+
+    assert list(broken_limits(config)) == []
+
+
+def test_an_imported_configuration_beyond_the_limits_is_named() -> None:
+    config = changed(make_plan_config(), "network.alpha", 128.0)
+
+    assert [error.path for _, error in broken_limits(config)] == ["network.alpha"]
+
+
+@pytest.mark.parametrize("name", ["sd1", "sd2", "sdxl"])
+@pytest.mark.parametrize("advice", ["tutorial", "current"])
+def test_a_plan_with_prodigy_has_one_rate(name: str, advice: str) -> None:
+    settings = {"optimizer.name": "prodigy", "run.advice": advice}
+    optimizer = make_plan(make_facts(family=name, settings=settings)).config.optimizer
+
+    assert optimizer.unet_learning_rate == 1
+    assert optimizer.text_encoder_learning_rate in (0, 1)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from typing import Any
+
+from templates.importing.import_plan import ImportPlan, described, is_absolute, plan_import
+from templates.importing.local_files import Nowhere
+from templates.kohya.import_gui import import_gui
+from tests.support.factories import make_facts
+
+BASE = {"LoRA_type": "Standard", "network_dim": 8, "network_alpha": 128, "max_train_steps": 0, "epoch": 10, "seed": 3,
+        "pretrained_model_name_or_path": "D:\\models\\a.safetensors", "train_data_dir": "D:\\img"}  # fmt: skip
+
+
+def planned(facts: Any = None, own: dict[str, Any] | None = None, /, **keys: Any) -> ImportPlan:
+    return plan_import(import_gui({**BASE, **keys}, Nowhere(), source="/f/fox.json"), facts, own or {})
+
+
+def test_limits_of_the_tutorial_only_warn() -> None:
+    made = planned()
+
+    assert made.plan.config.network.alpha == 128
+    assert any("alpha may not exceed the rank, which is 8" in warning.message for warning in made.plan.warnings)
+
+
+def test_model_and_pictures_need_not_be_here() -> None:
+    made = planned()
+
+    assert made.facts is None
+    assert made.plan.config.model.path == "D:\\models\\a.safetensors"
+    assert made.plan.config.saving.name == "fox"
+    assert made.advice == ()
+
+
+def test_each_setting_tells_where_it_comes_from() -> None:
+    decisions = planned(make_facts()).plan.by_path
+
+    assert decisions["network.rank"].origin == "import"
+    assert decisions["network.rank"].reason == "network_dim is 8"
+    assert decisions["memory.compute_dtype"].origin == "import"
+    assert "does not say" in decisions["memory.compute_dtype"].reason
+    assert decisions["memory.preset"].origin == "rule"
+    assert len(decisions) == len(planned().plan.by_path)
+
+
+def test_the_advisor_says_what_it_would_change_and_why() -> None:
+    advice = {item.path: item for item in planned(make_facts(num_images=30)).advice}
+
+    assert advice["network.rank"].imported == 8
+    assert advice["network.rank"].advised == 32
+    assert "30 pictures" in described(advice["network.rank"])
+    assert "model.path" not in advice
+    assert "machine.cpu_threads" not in advice
+
+
+def test_the_base_models_own_file_knows_its_family_better() -> None:
+    made = planned(make_facts(family="sd1"), sdxl=True)
+
+    assert made.plan.config.model.family == "sd1"
+    assert any("base model" in line.key for line in made.imported.of("contradictory"))
+
+
+def test_what_the_user_gives_counts_before_the_file() -> None:
+    made = planned(None, {"saving.name": "mira", "dataset.images": "/p"})
+
+    assert made.plan.config.saving.name == "mira"
+    assert made.plan.by_path["dataset.images"].origin == "answer"
+
+
+def test_paths_of_every_system_are_absolute() -> None:
+    assert is_absolute("/a/b")
+    assert is_absolute("D:\\a")
+    assert not is_absolute("a/b")

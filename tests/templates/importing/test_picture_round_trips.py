@@ -1,0 +1,185 @@
+"""Pictures, their repeats, captions, masks and prompts on a real disk: what is exported comes back by an import."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
+
+from advisor.dataset.repeats import repeats_by_folder
+from advisor.dataset.scan import scan
+from advisor.errors import ConfigErrors
+from advisor.settings.config import DatasetConfig, TrainingConfig, changed, parse_config
+from templates.ai_toolkit import settings as ai_toolkit_settings
+from templates.importers import import_config
+from templates.kohya.folders import placed_folders
+from templates.kohya.gui_settings import gui_steps
+from templates.kohya.layout import planned_images, planned_regularization
+from templates.registry import EXPORTERS
+from tests.support.expected import WORDS, differences, plausible_configs, settled
+from tests.support.pictures import draw_picture
+from tests.templates.importing.test_round_trips import after_steps, for_ai_toolkit, in_ai_toolkit, in_onetrainer
+
+TRIGGER = "mira"
+FOLDERS = (".", "costume", f"3_{TRIGGER}", "Füchse 🦊", "costume/hats and shoes", f"12_{TRIGGER}")
+"""Where pictures may lie; `N_name` as kohya has it."""
+
+ON_DISK = frozenset({"dataset.images", "dataset.folders", "dataset.repeats", "dataset.regularization_images"})
+"""Compared by what is shown how often, since exports may link the pictures elsewhere."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What lies where."""
+
+    counts: dict[str, int]
+    """Pictures by folder."""
+    repeats: dict[str, int]
+    """Of the folders that have their own."""
+    rest: int
+    """Repeats of the others."""
+    regular: dict[str, int]
+    """Pictures of the class by folder; none: there are none."""
+
+
+@st.composite
+def collections(draw: st.DrawFn) -> Collection:
+    """The root's pictures, where folders lie deeper than one below it: OneTrainer's concepts cannot tell the root."""
+    names = draw(st.lists(st.sampled_from(FOLDERS), min_size=1, max_size=4, unique=True))
+    names += ["."] * ("." not in names and "costume/hats and shoes" in names)
+    numbers = st.integers(1, 9)
+    own = {name: draw(numbers) for name in names if name != "." and draw(st.booleans())}
+    regular = draw(st.sampled_from(([], ["."], ["2_girl"], ["1_girl", "4_woman"])))
+    return Collection(
+        {name: draw(st.integers(1, 3)) for name in names}, own, draw(numbers), {name: draw(numbers) for name in regular}
+    )
+
+
+@st.composite
+def picture_configs(draw: st.DrawFn) -> TrainingConfig:
+    """As `plausible_configs`, with whatever captions, masks and prompts can be."""
+    tree = draw(plausible_configs()).model_dump()
+    tree["run"]["trigger"] = TRIGGER
+    tree["dataset"] |= {
+        "masks": draw(st.booleans()), "mask_source": draw(st.sampled_from(["alpha", "files"])),
+        "caption_extension": draw(st.sampled_from([".txt", ".caption", ".cap"])),
+        "shuffle_captions": draw(st.booleans()), "wildcards": draw(st.booleans()),
+        "weighted_captions": draw(st.booleans()), "max_tokens": draw(st.sampled_from([75, 150, 225])),
+    }  # fmt: skip
+    words = st.lists(WORDS | st.sampled_from(["(sehr gut:1.2)", "Füchse 🦊", "it's"]), min_size=1, max_size=4)
+    tree["sampling"] |= {
+        "prompts": draw(st.lists(words.map(", ".join), min_size=1, max_size=4)), "every_epochs": draw(st.integers(1, 5))
+    }  # fmt: skip
+    return parse_config(tree)
+
+
+def laid_out(root: Path, counts: dict[str, int], ending: str) -> Path:
+    """The pictures with a caption each that no other has."""
+    for folder, count in counts.items():
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            picture = draw_picture(root / folder / f"{folder.count('/')}{number}.png", (64, 64))
+            picture.with_suffix(ending).write_text(f"{root.name}, {folder}, {number}", "utf-8")
+    return root
+
+
+def on_disk(config: TrainingConfig, found: Collection, home: Path) -> TrainingConfig:
+    """The configuration of these pictures."""
+    tree, ending = config.model_dump(), config.dataset.caption_extension
+    tree["dataset"] |= {
+        "images": str(laid_out(home / "my pictures", found.counts, ending)), "repeats": found.rest,
+        "folders": [{"path": path, "repeats": number} for path, number in found.repeats.items()],
+        "regularization_images": str(laid_out(home / "class", found.regular, ending)) if found.regular else None,
+    }  # fmt: skip
+    return parse_config(tree)
+
+
+def shown(images: str, folders: Iterable[Any], repeats: int, ending: str) -> Counter[tuple[str, int]]:
+    """(caption, repeats) of every picture."""
+    tree = {"images": images, "folders": tuple(folders), "repeats": repeats}
+    own = repeats_by_folder(DatasetConfig.model_validate(tree))
+    report = scan(Path(images), caption_extension=ending)
+    placed = placed_folders(report, own, repeats=repeats, concept="x")
+    return Counter((str(picture.caption), folder.repeats) for folder in placed for picture in folder.pictures)
+
+
+def of_class(folder: str | None, ending: str) -> set[str]:
+    """The captions of the pictures of the class."""
+    report = scan(Path(folder), caption_extension=ending) if folder else None
+    return {str(picture.caption) for picture in report.pictures} if report else set()
+
+
+def exported(config: TrainingConfig, name: str, run: Path) -> Path:
+    """The main file of an export; what the trainer cannot have is not what this is about."""
+    try:
+        return EXPORTERS[name].write(config, run=run, out=None).paths[0]
+    except ConfigErrors:
+        assume(False)
+        raise
+
+
+def expectation(config: TrainingConfig, name: str, run: Path) -> dict[str, Any]:
+    """Every setting as the trainer's files can say it."""
+    home = run / "exports"
+    images = planned_images(config, run, home / "img")
+    regular = planned_regularization(config, run, home / "reg")
+    expected = settled(config)
+    if name in ("kohya-gui", "sd-scripts", "ai-toolkit") and config.dataset.mask_source == "files":
+        expected |= {"dataset.masks": False, "dataset.mask_source": "alpha"}
+    if name == "kohya-gui":
+        return expected | after_steps(config, images.exposures)
+    if name == "onetrainer":
+        return expected | in_onetrainer(config)
+    if name == "sd-scripts":
+        steps = after_steps(config, images.exposures)
+        return expected | {path: value for path, value in steps.items() if path == "schedule.max_steps"}
+    assume((images.exposures or 0) >= config.schedule.batch_size * config.schedule.gradient_accumulation)
+    layout = ai_toolkit_settings.Layout(
+        home="", model="", vae="", weights="", images="", folders=images.folders, regularization="",
+        regular_folders=(regular.folders or ()) if regular else (), exposures=images.exposures,
+    )  # fmt: skip
+    return expected | in_ai_toolkit(config, layout)
+
+
+def steps_of(config: TrainingConfig, run: Path, epochs: int) -> int:
+    """The steps of so many epochs."""
+    exposures = planned_images(config, run, run / "exports" / "img").exposures
+    assert exposures is not None
+    return gui_steps(changed(config, "schedule.epochs", epochs), exposures)
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+# Shrinking takes minutes on a disk; `Collection` is small enough to read.
+@settings(max_examples=20, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+@given(config=picture_configs(), found=collections())
+def test_pictures_captions_masks_and_prompts_come_back(name: str, config: TrainingConfig, found: Collection) -> None:
+    with TemporaryDirectory(prefix="Füchse 🦊 ") as home:
+        config = on_disk(for_ai_toolkit(config) if name == "ai-toolkit" else config, found, Path(home))
+        run = Path(home) / "my run"
+        main = exported(config, name, run)
+
+        back = import_config(main)
+
+        expected, maps = expectation(config, name, run), EXPORTERS[name].maps - ON_DISK
+        if expected["schedule.max_steps"]:
+            maps -= {"schedule.epochs"}
+        if name == "ai-toolkit" and expected["schedule.max_steps"] and not back.effective["schedule.max_steps"]:
+            maps -= {"schedule.max_steps"}
+            assert steps_of(config, run, back.effective["schedule.epochs"]) == expected["schedule.max_steps"]
+        wrong = differences(back.effective, config, expected, maps)
+        assert wrong == {}, wrong
+        ending, got = config.dataset.caption_extension, back.effective
+        assert shown(
+            got["dataset.images"], got.get("dataset.folders", ()), got.get("dataset.repeats", 1), ending
+        ) == shown(config.dataset.images, config.dataset.folders, config.dataset.repeats, ending)
+        classes = of_class(got.get("dataset.regularization_images"), ending)
+        assert classes == of_class(config.dataset.regularization_images, ending)
+        odd = [*back.of("unknown"), *back.of("contradictory")]
+        assert odd == [], odd

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from advisor.settings.config import TrainingConfig, parse_config
+from templates.ai_toolkit import settings as ai_toolkit_settings
+from templates.ai_toolkit.export import EXPORTER as AI_TOOLKIT
+from templates.ai_toolkit.import_job import import_job
+from templates.importing.document import parse_json, parse_toml, parse_yaml
+from templates.importing.local_files import Nowhere
+from templates.kohya.arguments import prompt_lines
+from templates.kohya.check import findings, script_findings
+from templates.kohya.export_gui import EXPORTER as GUI
+from templates.kohya.export_gui import render_gui
+from templates.kohya.export_scripts import EXPORTER as SCRIPTS
+from templates.kohya.export_scripts import launch_sh
+from templates.kohya.folders import PlacedFolder, PlacedPicture
+from templates.kohya.gui_settings import Layout, gui_settings, gui_steps
+from templates.kohya.import_gui import import_gui
+from templates.kohya.import_scripts import import_scripts
+from templates.kohya.script_settings import Subset, dataset_settings, script_settings
+from templates.onetrainer import concepts as onetrainer_concepts
+from templates.onetrainer import settings as onetrainer_settings
+from templates.onetrainer.export import EXPORTER as ONETRAINER
+from templates.onetrainer.import_config import import_onetrainer
+from templates.render import render
+from tests.support.expected import differences, plausible_configs, settled
+
+PICTURES = 30
+
+quietly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def layout_of(config: TrainingConfig, exposures: int | None) -> Layout:
+    return Layout(
+        images=config.dataset.images, regularization=config.dataset.regularization_images or "", log="/r/log",
+        output="/r/model", model=config.model.path, vae=config.model.vae_path or "",
+        weights=config.network.start_from or "", exposures=exposures,
+    )  # fmt: skip
+
+
+def after_steps(config: TrainingConfig, exposures: int | None) -> dict[str, object]:
+    """Length and warm-up as kohya has them: steps, where somebody could count them; steps that end it beat epochs."""
+    schedule, found = config.schedule, dict[str, object]()
+    steps = None if exposures is None else gui_steps(config, exposures)
+    if schedule.max_steps and (steps is None or schedule.max_steps < steps):
+        steps = schedule.max_steps
+    else:
+        found["schedule.max_steps"] = 0
+    if schedule.warmup_share and not schedule.warmup_steps and steps is not None:
+        found["schedule.warmup_steps"], found["schedule.warmup_share"] = int(schedule.warmup_share * steps), 0.0
+    return found
+
+
+@quietly
+@given(plausible_configs(), st.booleans())
+def test_what_the_gui_is_given_comes_back(config: TrainingConfig, is_here: bool) -> None:
+    exposures = PICTURES * config.dataset.repeats if is_here else None
+    values = gui_settings(config, layout_of(config, exposures))
+    errors = [finding for finding in findings(values) if finding.level == "error"]
+    if errors:
+        return
+    folders = {f"{config.dataset.repeats}_{config.run.trigger}": PICTURES}
+    look = Nowhere({config.dataset.images: folders} if is_here else {})
+
+    found = import_gui(parse_json(render_gui(values)).tree, look)
+
+    expected = settled(config) | after_steps(config, exposures)
+    maps = GUI.maps if is_here else GUI.maps - {"dataset.repeats", "run.trigger", "schedule.epochs"}
+    if expected["schedule.max_steps"]:
+        maps -= {"schedule.epochs"}  # kohya looks at the steps only
+    wrong = differences(found.effective, config, expected, maps)
+    assert wrong == {}, wrong
+    odd = [*found.of("unknown"), *found.of("contradictory")]
+    assert odd == [], odd
+
+
+@quietly
+@given(plausible_configs(), st.booleans())
+def test_what_sd_scripts_are_given_comes_back(config: TrainingConfig, is_here: bool) -> None:
+    exposures = PICTURES * config.dataset.repeats if is_here else None
+    layout = layout_of(config, exposures)
+    if any(f.level == "error" for f in script_findings(gui_settings(config, layout))):
+        return
+    draws = bool(config.sampling.prompts and config.sampling.every_epochs)
+    prompts = "".join(f"{line}\n" for line in prompt_lines(config.sampling, config.dataset.resolution_px))
+    tables = script_settings(config, layout, dataset="/r/dataset.toml", prompts="/r/prompts.txt" if draws else "")
+    name = f"{config.dataset.images}/{config.dataset.repeats}_{config.run.trigger}"
+    subset = Subset(name, config.dataset.repeats, config.run.trigger)
+    dataset = render(
+        "kohya/files/sd_scripts_dataset.toml.j2", head="h", settings=dataset_settings(config),
+        subsets=(subset,) if is_here else (),
+        alpha_mask=config.dataset.masks,
+    )  # fmt: skip
+    text = render("kohya/files/sd_scripts_config.toml.j2", head="h", tables=tables)
+
+    found = import_scripts(
+        parse_toml(text).tree, Nowhere(texts={"/r/prompts.txt": prompts}), dataset=parse_toml(dataset).tree,
+        launch=launch_sh(config, "config.toml"),
+    )  # fmt: skip
+
+    expected = settled(config)
+    if config.model.family == "sdxl":
+        expected["model.clip_skip"] = 1
+    steps = math.inf if exposures is None else gui_steps(config, exposures)
+    if not expected["schedule.max_steps"] < steps:
+        expected["schedule.max_steps"] = 0
+    maps = SCRIPTS.maps
+    if not is_here:
+        maps -= {"dataset.images", "dataset.repeats", "run.trigger", "dataset.mask_source"}
+    if expected["schedule.max_steps"]:
+        maps -= {"schedule.epochs"}
+    wrong = differences(found.effective, config, expected, maps)
+    assert wrong == {}, wrong
+    odd = [*found.of("unknown"), *found.of("contradictory")]
+    assert odd == [], odd
+
+
+@quietly
+@given(plausible_configs())
+def test_what_onetrainer_is_given_comes_back(config: TrainingConfig) -> None:
+    layout = onetrainer_settings.Layout(
+        home="/r/exports/onetrainer", model=config.model.path, vae=config.model.vae_path or "",
+        weights=config.network.start_from or "", regularization=config.dataset.regularization_images or "",
+        places=(onetrainer_settings.Place(config.dataset.images, config.dataset.repeats),),
+    )  # fmt: skip
+    if config.loss.min_snr_gamma and config.loss.debiased:
+        return
+    draws = bool(config.sampling.prompts and config.sampling.every_epochs)
+    concepts = render("files/tree.json.j2", tree=onetrainer_concepts.concept_trees(config, layout))
+    samples = render("files/tree.json.j2", tree=onetrainer_concepts.sample_trees(config) if draws else [])
+    text = render("files/tree.json.j2", tree=onetrainer_settings.config_tree(config, layout))
+
+    found = import_onetrainer(
+        parse_json(text).tree, concepts=parse_json(concepts).tree, samples=parse_json(samples).tree
+    )
+
+    expected = settled(config) | in_onetrainer(config)
+    wrong = differences(found.effective, config, expected, ONETRAINER.maps)
+    assert wrong == {}, wrong
+    odd = [*found.of("unknown"), *found.of("contradictory")]
+    assert odd == [], odd
+
+
+def in_onetrainer(config: TrainingConfig) -> dict[str, object]:
+    """What OneTrainer has in another form: one rank for all layers, one loss of huber's kind, other schedules."""
+    network, schedule, optimizer = config.network, config.schedule, config.optimizer
+    found: dict[str, object] = {"network.conv_rank": network.rank if network.conv_rank else 0}
+    if config.loss.kind == "smooth_l1":
+        found["loss.kind"] = "huber"
+    if schedule.name == "polynomial":
+        found["schedule.name"] = "linear"
+    if schedule.name == "cosine_with_min_lr" and schedule.min_rate == 0:
+        found["schedule.name"] = "cosine"
+    if schedule.name == "constant_with_warmup" and not schedule.warmup_steps and not schedule.warmup_share:
+        found["schedule.name"] = "constant"
+    if not config.dataset.regularization_images:
+        found["loss.prior_weight"] = 1.0
+    if config.saving.every_steps:
+        found["saving.every_epochs"] = 0
+    found["optimizer.arguments"] = tuple(item for item in optimizer.arguments if not item.startswith("weight_decay"))
+    if config.model.family == "sdxl":
+        found["model.clip_skip"] = 1
+    return found
+
+
+@quietly
+@given(plausible_configs())
+def test_what_ai_toolkit_is_given_comes_back(config: TrainingConfig) -> None:
+    config = for_ai_toolkit(config)
+    name = f"{config.dataset.repeats}_{config.run.trigger}"
+    pictures = tuple(PlacedPicture(Path("/p") / f"{number}.png", f"{number}.png", None) for number in range(PICTURES))
+    exposures = PICTURES * config.dataset.repeats
+    layout = ai_toolkit_settings.Layout(
+        home="/r/exports/ai-toolkit", model=config.model.path, vae=config.model.vae_path or "",
+        weights=config.network.start_from or "", images=config.dataset.images,
+        folders=(PlacedFolder(config.dataset.repeats, config.run.trigger, pictures),), regularization="",
+        regular_folders=(), exposures=exposures,
+    )  # fmt: skip
+    text = render("files/tree.yaml.j2", head="h", tree=ai_toolkit_settings.job_tree(config, layout))
+
+    found = import_job(parse_yaml(text).tree, Nowhere({config.dataset.images: {name: PICTURES}}))
+
+    expected = settled(config) | in_ai_toolkit(config, layout)
+    epoch = exposures / config.schedule.batch_size / 2
+    if expected["schedule.max_steps"] and math.ceil(epoch * found.settings["schedule.epochs"]) == 700:
+        expected |= {"schedule.max_steps": 0, "schedule.epochs": found.settings["schedule.epochs"]}  # just so many
+    maps = AI_TOOLKIT.maps - ({"schedule.epochs"} if expected["schedule.max_steps"] else set())
+    wrong = differences(found.effective, config, expected, maps)
+    assert wrong == {}, wrong
+    odd = [*found.of("unknown"), *found.of("contradictory")]
+    assert odd == [], odd
+
+
+def for_ai_toolkit(config: TrainingConfig) -> TrainingConfig:
+    """What ai-toolkit can train of it, with saves counted in one way and epochs that are longer than a step."""
+    tree = config.model_dump()
+    known = {"kind": tree["network"]["kind"] if config.network.kind in ("lora", "locon", "lokr") else "lora"}
+    tree["network"] |= known
+    tree["optimizer"] |= {"arguments": ("betas=0.9,0.99",) if config.optimizer.arguments else (), "max_grad_norm": 1.0}
+    if config.optimizer.name not in ai_toolkit_settings.OPTIMIZERS:
+        tree["optimizer"]["name"] = "adamw"
+    if config.schedule.name not in ai_toolkit_settings.SCHEDULES:
+        tree["schedule"]["name"] = "cosine"
+    tree["schedule"] |= {
+        "batch_size": 1 + config.schedule.batch_size % 5,
+        "gradient_accumulation": 2,
+        "min_rate": round(config.schedule.min_rate, 3),
+    }
+    tree["loss"]["kind"] = "l1" if config.loss.kind == "l1" else "l2"
+    tree["saving"] |= {"every_steps": 0}
+    return parse_config(tree)
+
+
+def in_ai_toolkit(config: TrainingConfig, layout: ai_toolkit_settings.Layout) -> dict[str, object]:
+    """What ai-toolkit has in another form: one rate, steps, warm-up in steps and with one schedule only."""
+    optimizer, schedule, saving = config.optimizer, config.schedule, config.saving
+    steps = ai_toolkit_settings.total_steps(config, layout.exposures)
+    rate = optimizer.unet_learning_rate
+    found: dict[str, object] = {
+        "optimizer.learning_rate": rate, "schedule.max_steps": steps if steps == schedule.max_steps else 0,
+        "optimizer.text_encoder_learning_rate": rate if optimizer.text_encoder_learning_rate else 0.0,
+        "schedule.warmup_share": 0.0, "schedule.warmup_steps": 0, "saving.keep_last": saving.keep_last,
+    }  # fmt: skip
+    if schedule.name == "constant_with_warmup":
+        found["schedule.warmup_steps"] = schedule.warmup_steps or int(schedule.warmup_share * steps)
+    if schedule.name == "cosine_with_min_lr":
+        found |= {"schedule.name": "cosine", "schedule.min_rate": 0.0} if not schedule.min_rate else {}
+    if saving.every_epochs * ai_toolkit_settings.epoch_steps(config, layout.exposures) >= steps:
+        found["saving.every_epochs"] = 0
+    if config.memory.base_dtype in ("int8", "nf4"):
+        found["memory.base_dtype"] = "bfloat16"
+    return found

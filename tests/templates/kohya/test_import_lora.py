@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from advisor.checkpoints.identity import Identity
+from templates.importing.imported import Imported
+from templates.kohya.import_lora import import_lora
+
+LORA = Identity(path="/l/a.safetensors", kind="lora", family="sd1", adapter="lora", rank=16, alpha=8.0)
+
+KOHYA = {
+    "ss_network_module": "networks.lora", "ss_network_dim": "16", "ss_network_alpha": "8.0", "ss_unet_lr": "0.0001",
+    "ss_text_encoder_lr": "5e-05", "ss_learning_rate": "0.0001", "ss_num_epochs": "10", "ss_seed": "42",
+    "ss_optimizer": "bitsandbytes.optim.adamw.AdamW8bit(weight_decay=0.1,betas=(0.9, 0.99))",
+    "ss_lr_scheduler": "cosine", "ss_lr_warmup_steps": "30", "ss_resolution": "(512, 512)", "ss_clip_skip": "2",
+    "ss_base_model_version": "sd_v1", "ss_sd_model_name": "nai.ckpt", "ss_mixed_precision": "bf16",
+    "ss_min_snr_gamma": "None", "ss_shuffle_caption": "True", "ss_keep_tokens": "1", "ss_max_train_steps": "600",
+    "ss_num_batches_per_epoch": "60", "ss_batch_size_per_device": "2", "ss_network_args": json.dumps({"conv_dim": "4"}),
+    "ss_dataset_dirs": json.dumps({"20_foxgirl": {"n_repeats": 20, "img_count": 12}}), "ss_session_id": "123",
+    "ss_bucket_no_upscale": "True", "ss_tag_frequency": "{}", "sshs_model_hash": "abc", "modelspec.title": "fox",
+}  # fmt: skip
+
+
+def imported(metadata: dict[str, str], **identity: Any) -> Imported:
+    from dataclasses import replace
+
+    return import_lora(metadata, replace(LORA, **identity))
+
+
+def test_one_like_this_is_what_the_metadata_tell() -> None:
+    settings = imported(KOHYA).settings
+
+    assert settings["network.rank"] == 16
+    assert settings["network.kind"] == "locon"
+    assert settings["network.conv_rank"] == 4
+    assert settings["optimizer.name"] == "adamw8bit"
+    assert settings["optimizer.weight_decay"] == 0.1
+    assert settings["optimizer.arguments"] == ("betas=0.9,0.99",)
+    assert settings["optimizer.text_encoder_learning_rate"] == 5e-5
+    assert settings["schedule.epochs"] == 10
+    assert settings["schedule.warmup_steps"] == 30
+    assert settings["schedule.batch_size"] == 2
+    assert settings["dataset.resolution_px"] == 512
+    assert settings["dataset.repeats"] == 20
+    assert settings["dataset.shuffle_captions"] is True
+    assert settings["run.trigger"] == "foxgirl"
+    assert settings["model.path"] == "nai.ckpt"
+    assert settings["memory.compute_dtype"] == "bfloat16"
+
+
+def test_every_entry_has_a_line_and_records_are_idle_or_dropped() -> None:
+    found = imported(KOHYA)
+
+    assert {line.key for line in found.lines} >= {name.removeprefix("ss_") for name in KOHYA}
+    assert not found.of("unknown")
+
+
+def test_without_metadata_the_weights_speak() -> None:
+    found = imported({}, family="sdxl", adapter="locon", rank=32)
+
+    assert found.settings["network.rank"] == 32
+    assert found.settings["model.family"] == "sdxl"
+    assert found.settings["network.kind"] == "locon"
+    assert "weights" in found.notes[0]
+
+
+def test_metadata_that_contradict_the_weights_are_told() -> None:
+    found = imported(KOHYA, rank=64)
+
+    assert found.settings["network.rank"] == 16
+    assert any(line.key == "the weights" for line in found.of("contradictory"))
+
+
+def test_several_data_sets_say_what_the_first_does() -> None:
+    datasets = [
+        {"resolution": [768, 768], "batch_size_per_device": 4, "subsets": [{"num_repeats": 3, "flip_aug": True}]}
+    ]
+
+    found = imported({"ss_datasets": json.dumps(datasets), "ss_network_dim": "8"})
+
+    assert found.settings["dataset.resolution_px"] == 768
+    assert found.settings["schedule.batch_size"] == 4
+    assert found.settings["dataset.flip"] is True
+    assert found.settings["dataset.repeats"] == 3

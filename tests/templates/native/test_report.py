@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from advisor.errors import RunError
+from advisor.planning.document import plan_document
+from advisor.planning.planner import make_plan
+from templates.native.report import Score, ladder_rows, loss_chart, sample_rows, write_report
+from tests.support.factories import make_facts
+
+
+def make_run(folder: Path, *, trigger: str = "mira") -> Path:
+    facts = make_facts(trigger=trigger)
+    (folder / "log").mkdir(parents=True)
+    (folder / "plan.json").write_text(json.dumps(plan_document(facts, make_plan(facts))), "utf-8")
+    events = [
+        *({"event": "step", "step": step, "loss": 1 / step} for step in range(1, 21)),
+        {"event": "saved", "path": "model/mira-000001.safetensors", "step": 20, "epoch": 1},
+        {"event": "warning", "code": "x", "message": "two pictures <are> missing"},
+        {"event": "finished", "steps": 20, "seconds": 12.5},
+    ]
+    (folder / "log" / "events.jsonl").write_text("\n".join(map(json.dumps, events)) + "\n", "utf-8")
+    return folder
+
+
+def test_the_page_tells_the_settings_with_their_reasons_and_what_came_out(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+
+    page = write_report(run, scores=[Score("Identity", 0.1, 0.9, "how much")]).read_text("utf-8")
+
+    assert "network.rank" in page
+    assert "holds a face and a costume" in page
+    assert "mira-000001.safetensors" in page
+    assert "0.10" in page
+    assert "0.90" in page
+    assert "<polyline" in page
+
+
+def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    (run / "samples" / "after").mkdir(parents=True)
+    Image.new("RGB", (8, 8), "red").save(run / "samples" / "after" / "01.png")
+
+    page = write_report(run).read_text("utf-8")
+
+    assert 'src="data:image/png;base64,' in page
+    assert 'src="http' not in page
+    assert "<script" not in page
+    assert "<link" not in page
+
+
+def test_what_users_wrote_is_escaped(tmp_path: Path) -> None:
+    page = write_report(make_run(tmp_path, trigger="<script>alert(1)</script>")).read_text("utf-8")
+
+    assert "<script>" not in page
+    assert "two pictures &lt;are&gt; missing" in page
+
+
+def test_after_a_resume_the_curve_goes_on_from_the_step_that_was_taken_up() -> None:
+    events = [{"event": "step", "step": step, "loss": 1.0} for step in (1, 2, 3, 4, 3, 4, 5)]
+
+    chart = loss_chart(events)
+
+    assert chart is not None
+    assert chart.last_step == 5
+    assert len(chart.points.split()) == 5
+
+
+def test_nothing_trained_draws_no_curve() -> None:
+    assert loss_chart([{"event": "step", "step": 1, "loss": None}]) is None
+
+
+def test_pictures_stand_in_rows_by_their_folder(tmp_path: Path) -> None:
+    for name in ("b/2.png", "b/1.png", "a/1.png"):
+        path = tmp_path / "samples" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(path)
+
+    assert [(row.title, [path.name for path in row.paths]) for row in sample_rows(tmp_path)] == [
+        ("a", ["1.png"]),
+        ("b", ["1.png", "2.png"]),
+    ]
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"no plan\.json to read"):
+        write_report(tmp_path)
+
+
+RUNG = {
+    "event": "ladder", "rung": "checkpointing", "step": 7, "cause": "Out of memory at step 7. <Others> took 2 GiB.",
+    "from": {"memory.gradient_checkpointing": False}, "to": {"memory.gradient_checkpointing": True},
+    "message": "checkpointing on: saves 3 GiB; slower", "saved_bytes": 3 * 2**30, "price": "69 % slower",
+}  # fmt: skip
+
+
+def test_each_rung_of_the_ladder_is_told_with_when_what_saving_and_price(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    plan = json.loads((run / "plan.json").read_text("utf-8"))
+    for decision in plan["decisions"]:
+        if decision["path"] == "memory.gradient_checkpointing":
+            decision.update(value=True, planned=False, origin="ladder")
+    (run / "plan.json").write_text(json.dumps(plan), "utf-8")
+    with (run / "log" / "events.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(RUNG) + "\n")
+
+    page = write_report(run).read_text("utf-8")
+
+    assert "Where memory ran out" in page
+    assert "Out of memory at step 7. &lt;Others&gt; took 2 GiB." in page
+    assert "memory.gradient_checkpointing: off \u2192 on" in page
+    assert "about 3.0 GiB" in page
+    assert "69 % slower" in page
+    assert "on (planned: off)" in page
+
+
+def test_a_rung_of_an_older_run_is_told_by_its_message() -> None:
+    (row,) = ladder_rows([{"event": "ladder", "rung": "x", "from": {}, "to": {"batch_parts": 2}, "message": "halved"}])
+
+    assert (row.step, row.changes, row.saved, row.price) == (0, ("batch_parts: none \u2192 2",), "", "halved")
+
+
+def test_where_memory_never_ran_out_no_ladder_is_spoken_of(tmp_path: Path) -> None:
+    assert "Where memory ran out" not in write_report(make_run(tmp_path)).read_text("utf-8")

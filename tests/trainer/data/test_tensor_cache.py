@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from advisor.errors import RunError
+from tests.support.paths import REPOSITORY
+from trainer.data.tensor_cache import TensorCache, cache_key, digest
+
+TENSORS = {"latents": torch.arange(6.0).reshape(2, 3)}
+
+
+def only_file(folder: Path) -> Path:
+    (path,) = folder.rglob("*.safetensors")
+    return path
+
+
+def test_what_was_put_is_read_back_by_another_run(tmp_path: Path) -> None:
+    TensorCache(tmp_path).put("abc", TENSORS)
+
+    found = TensorCache(tmp_path).get("abc")
+
+    assert found is not None
+    assert torch.equal(found["latents"], TENSORS["latents"])
+
+
+def test_what_was_never_put_is_missing(tmp_path: Path) -> None:
+    assert TensorCache(tmp_path / "nowhere").get("abc") is None
+
+
+def test_a_damaged_entry_is_missing(tmp_path: Path) -> None:
+    TensorCache(tmp_path).put("abc", TENSORS)
+    path = only_file(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+    assert TensorCache(tmp_path).get("abc") is None
+
+
+def test_a_cut_off_or_empty_entry_is_missing(tmp_path: Path) -> None:
+    TensorCache(tmp_path).put("abc", TENSORS)
+    path = only_file(tmp_path)
+    for content in (path.read_bytes()[:-5], b""):
+        path.write_bytes(content)
+        assert TensorCache(tmp_path).get("abc") is None
+
+
+def test_a_key_depends_on_every_value_and_not_on_the_order() -> None:
+    assert cache_key(a=1, b="x") == cache_key(b="x", a=1)
+    assert len({cache_key(a=1, b="x"), cache_key(a=2, b="x"), cache_key(a=1, b="y"), cache_key(a="1", b="x")}) == 4
+
+
+def test_a_digest_tells_dtypes_shapes_and_values_apart() -> None:
+    zeros = torch.zeros(4)
+    variants = [zeros, zeros.half(), zeros.reshape(2, 2), torch.ones(4), zeros.to(torch.bfloat16)]
+
+    assert len({digest({"a": tensor}) for tensor in variants}) == len(variants)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+import torch
+from trainer.data.tensor_cache import TensorCache
+
+folder, done = Path(sys.argv[1]), 0
+for turn in range(15):
+    cache = TensorCache(folder)
+    for key in range(10):
+        found = cache.get(f"key-{key}")
+        if found is not None:
+            assert torch.equal(found["latents"], torch.full((64, 64), float(key)))
+            done += 1
+        if turn % 3 == 0 or found is None:
+            cache.put(f"key-{key}", {"latents": torch.full((64, 64), float(key))})
+print(done)
+"""
+
+
+def test_two_runs_may_read_and_write_the_same_entries_at_once(tmp_path: Path) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path)],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+
+    told = [run.communicate(timeout=240) for run in runs]
+
+    assert [error for _, error in told] == ["", ""]
+    assert all(140 <= int(out) <= 150 for out, _ in told)
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 10
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_an_entry_that_another_run_holds_open_need_not_be_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path, content: bytes) -> None:
+        raise RunError(f"{path} cannot be written: it is open elsewhere")
+
+    TensorCache(tmp_path).put("abc", TENSORS)
+    monkeypatch.setattr("trainer.data.tensor_cache.write_atomically", refused)
+
+    TensorCache(tmp_path).put("abc", TENSORS)
+    with pytest.raises(RunError):
+        TensorCache(tmp_path).put("other", TENSORS)
+
+
+def test_a_damaged_entry_is_replaced(tmp_path: Path) -> None:
+    TensorCache(tmp_path).put("abc", TENSORS)
+    only_file(tmp_path).write_bytes(b"broken")
+
+    TensorCache(tmp_path).put("abc", TENSORS)
+
+    assert TensorCache(tmp_path).get("abc") is not None

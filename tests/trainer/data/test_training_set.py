@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from advisor.dataset.report import DatasetReport, Folder, Picture
+from advisor.errors import ConfigError, DatasetError
+from advisor.settings.config import DatasetConfig, TrainingConfig, parse_config
+from trainer.data.training_set import TrainingSet, write_manifest
+
+SIZES = ((512, 512), (640, 448), (448, 640), (1200, 400))
+
+
+def make_report(
+    count: int, *, folders: tuple[Folder, ...] = (Folder(".", 1),), caption: str | None = "a"
+) -> DatasetReport:
+    pictures = [
+        Picture(f"{index:03}.png", *SIZES[index % len(SIZES)], folder=index % len(folders), caption=caption)
+        for index in range(count)
+    ]
+    return DatasetReport("/pictures", tuple(pictures), folders)
+
+
+def make_config(**dataset: object) -> TrainingConfig:
+    tree = {
+        "model": {"path": "/m", "family": "sd1"},
+        "dataset": {"images": "/pictures", **dataset},
+        "saving": {"name": "tok"},
+        "run": {"trigger": "tok"},
+    }
+    return parse_config(tree)
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 30), st.integers(1, 3), st.integers(1, 5), st.integers(0, 3))
+def test_an_epoch_shows_every_picture_exactly_as_often_as_its_repeats(
+    count: int, repeats: int, batch_size: int, epoch: int
+) -> None:
+    pictures = TrainingSet.of(make_report(count), make_config(repeats=repeats))
+
+    batches = pictures.batches(seed=1, epoch=epoch, batch_size=batch_size)
+
+    shown = Counter(view.item for batch in batches for view in batch)
+    assert shown == dict.fromkeys(range(count), repeats)
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 40), st.integers(1, 5))
+def test_a_batch_holds_one_size_and_only_the_last_of_a_size_is_short(count: int, batch_size: int) -> None:
+    pictures = TrainingSet.of(make_report(count), make_config())
+
+    batches = pictures.batches(seed=1, epoch=0, batch_size=batch_size)
+
+    buckets = [{pictures.items[view.item].bucket for view in batch} for batch in batches]
+    assert all(len(bucket) == 1 for bucket in buckets)
+    short = Counter(min(bucket) for bucket, batch in zip(buckets, batches, strict=True) if len(batch) < batch_size)
+    assert max(short.values(), default=0) <= 1
+
+
+def test_the_order_depends_on_seed_and_epoch_alone() -> None:
+    pictures = TrainingSet.of(make_report(12), make_config())
+
+    first = pictures.batches(seed=1, epoch=0, batch_size=2)
+
+    assert first == pictures.batches(seed=1, epoch=0, batch_size=2)
+    assert first != pictures.batches(seed=1, epoch=1, batch_size=2)
+    assert first != pictures.batches(seed=2, epoch=0, batch_size=2)
+
+
+def test_a_folder_of_the_configuration_has_its_own_repeats_also_for_those_inside_it() -> None:
+    folders = (Folder(".", 1), Folder("10_mira", 1, 10, "mira"), Folder("10_mira/close", 1))
+    config = make_config(repeats=2, folders=[{"path": "10_mira", "repeats": 10}])
+
+    pictures = TrainingSet.of(make_report(3, folders=folders), config)
+
+    assert [item.repeats for item in pictures.items] == [2, 10, 10]
+
+
+def test_without_a_caption_file_a_picture_is_called_by_its_folders_concept_or_the_trigger() -> None:
+    folders = (Folder(".", 1), Folder("10_mira girl", 1, 10, "mira girl"))
+
+    pictures = TrainingSet.of(make_report(2, folders=folders, caption=None), make_config())
+
+    assert [item.caption for item in pictures.items] == ["tok", "mira girl"]
+
+
+def test_an_empty_caption_stays_empty() -> None:
+    assert TrainingSet.of(make_report(1, caption=""), make_config()).items[0].caption == ""
+
+
+def test_the_manifest_tells_each_pictures_size_bucket_repeats_and_caption(tmp_path: Path) -> None:
+    pictures = TrainingSet.of(make_report(2, caption="mädchen 🌸"), make_config(repeats=3))
+
+    write_manifest(tmp_path, pictures.items)
+
+    lines = (tmp_path / "images" / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(lines[1]) == {
+        "path": pictures.items[1].path.as_posix(),
+        "size": [640, 448],
+        "bucket": [576, 384],
+        "repeats": 3,
+        "caption": "mädchen 🌸",
+    }
+
+
+def test_nothing_is_upscaled_unless_wanted() -> None:
+    report = DatasetReport("/p", (Picture("a.png", 300, 300, 0, "a"),), (Folder(".", 1),))
+
+    assert TrainingSet.of(report, make_config()).items[0].bucket == (256, 256)
+    assert TrainingSet.of(report, make_config(bucket_upscale=True)).items[0].bucket == (512, 512)
+    assert DatasetConfig(images="/p").bucket_upscale is False
+
+
+def test_regularization_pictures_are_shown_as_often_as_the_others_together() -> None:
+    folders = (Folder("2_girl", 3, 2, "girl"),)
+    regularization = DatasetReport("/class", make_report(3, caption=None).pictures, folders)
+
+    pictures = TrainingSet.of(make_report(4), make_config(repeats=5), regularization=regularization)
+
+    others = pictures.used_for("regularization")
+    assert [(item.index, item.repeats, item.caption) for item in others] == [
+        (4, 7, "girl"),
+        (5, 7, "girl"),
+        (6, 6, "girl"),
+    ]
+    assert pictures.num_showings == 40
+    assert pictures.items[:4] == TrainingSet.of(make_report(4), make_config(repeats=5)).items
+
+
+def test_a_regularization_picture_without_caption_and_concept_has_none() -> None:
+    regularization = DatasetReport("/class", make_report(1, caption=None).pictures, (Folder(".", 1),))
+
+    pictures = TrainingSet.of(make_report(1), make_config(), regularization=regularization)
+
+    assert [item.caption for item in pictures.items] == ["a", ""]
+
+
+def test_regularization_pictures_share_batches_and_weigh_as_wanted() -> None:
+    regularization = DatasetReport("/class", make_report(1).pictures, (Folder(".", 1),))
+    pictures = TrainingSet.of(make_report(1), make_config(), regularization=regularization)
+
+    (batch,) = pictures.batches(seed=1, epoch=0, batch_size=2)
+
+    weights = {
+        view.item: weight for view, weight in zip(batch, pictures.loss_weights(batch, 0.25).tolist(), strict=True)
+    }
+    assert weights == {0: 1.0, 1: 0.25}
+
+
+def test_a_picture_cannot_be_both_learned_and_regularization() -> None:
+    with pytest.raises(DatasetError, match=r"000\.png lies in dataset\.images and in dataset\.regularization_images"):
+        TrainingSet.of(make_report(2), make_config(), regularization=make_report(1))
+
+
+def validating(share: float, seed: int = 42) -> TrainingConfig:
+    config = make_config()
+    return parse_config(config.model_dump() | {"validation": {"share": share}, "run": {"trigger": "tok", "seed": seed}})
+
+
+def names_held_out(report: DatasetReport, config: TrainingConfig, contents: dict[str, str] | None = None) -> set[str]:
+    pictures = TrainingSet.of(report, config, digest=lambda path: (contents or {}).get(path.name, path.name))
+    assert pictures.measured == pictures.used_for("validation")
+    return {item.path.name for item in pictures.measured}
+
+
+def test_pictures_held_out_are_never_trained() -> None:
+    pictures = TrainingSet.of(make_report(10), validating(0.2), digest=str)
+
+    shown = {
+        view.item
+        for epoch in range(3)
+        for batch in pictures.batches(seed=1, epoch=epoch, batch_size=2)
+        for view in batch
+    }
+
+    assert len(pictures.measured) == 2
+    assert shown == {item.index for item in pictures.items} - {item.index for item in pictures.measured}
+    assert sum(pictures.bucket_counts().values()) == 8
+
+
+def test_content_and_seed_decide_which_are_held_out_and_names_do_not() -> None:
+    plain = names_held_out(make_report(10), validating(0.3))
+    contents = {f"{index:03}.png": f"{9 - index:03}.png" for index in range(10)}
+
+    renamed = names_held_out(make_report(10), validating(0.3), contents)
+
+    assert {contents[name] for name in renamed} == plain
+    assert plain != names_held_out(make_report(10), validating(0.3, seed=1))
+
+
+def test_copies_of_a_picture_fall_on_one_side() -> None:
+    contents = {f"{index:03}.png": str(index // 2) for index in range(10)}
+
+    found = names_held_out(make_report(10), validating(0.1), contents)
+
+    assert len(found) == 2
+    assert len({contents[name] for name in found}) == 1
+
+
+def test_one_picture_at_least_is_held_out_and_one_is_trained() -> None:
+    assert len(names_held_out(make_report(5), validating(0.01))) == 1
+    assert len(names_held_out(make_report(5), validating(0.99))) == 4
+    with pytest.raises(ConfigError, match=r"validation\.share is 0\.5: there is only one picture"):
+        names_held_out(make_report(1), validating(0.5))
+
+
+def test_a_share_of_one_measures_on_all_that_is_trained() -> None:
+    pictures = TrainingSet.of(make_report(3), validating(1.0))
+
+    assert pictures.measured == pictures.items == pictures.used_for("training")

@@ -1,0 +1,70 @@
+"""What trainings keep on disk of pictures and captions, and that it changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from advisor.settings.config import TrainingConfig
+from tests.support.pictures import draw_picture
+from tests.support.runs import SIZES, events_of, make_config, same, train, weights
+
+
+def test_the_same_seed_gives_the_same_weights_with_a_cold_or_a_warm_cache(
+    finished: tuple[Path, TrainingConfig], tmp_path: Path
+) -> None:
+    run, config = finished
+    (tmp_path / "run").mkdir()
+    (run / "cache").rename(tmp_path / "run" / "cache")
+    try:
+        train(tmp_path / "run", config)
+    finally:
+        (tmp_path / "run" / "cache").rename(run / "cache")
+
+    assert same(weights(tmp_path / "run"), weights(run))
+
+
+def test_an_edited_picture_is_encoded_anew_and_a_damaged_cache_too(tmp_path: Path) -> None:
+    config = make_config(tmp_path, schedule__max_steps=1)
+    train(tmp_path / "first", config)
+    cache = tmp_path / "first" / "cache"
+    before = sorted(cache.rglob("*.safetensors"))
+    before[0].write_bytes(b"broken")
+    draw_picture(tmp_path / "pictures" / "picture-002.png", SIZES[1], seed=99)
+    (tmp_path / "second").mkdir()
+    cache.rename(tmp_path / "second" / "cache")
+
+    train(tmp_path / "second", config)
+
+    after = sorted((tmp_path / "second" / "cache").rglob("*.safetensors"))
+    assert len(after) == len(before) + 1
+    assert min(path.stat().st_size for path in after) > 100
+
+
+def test_cached_text_gives_the_same_training_as_text_encoded_each_time(material: Path, tmp_path: Path) -> None:
+    for cached in (False, True):
+        config = make_config(
+            material, optimizer__text_encoder_learning_rate=0.0, dataset__shuffle_captions=False,
+            memory__cache_text=cached, schedule__batch_size=1, schedule__max_steps=3,
+        )  # fmt: skip
+        train(tmp_path / str(cached), config)
+
+    assert same(weights(tmp_path / "True"), weights(tmp_path / "False"))
+
+
+def test_text_that_cannot_be_cached_is_encoded_each_time_with_a_warning(material: Path, tmp_path: Path) -> None:
+    train(tmp_path, make_config(material, memory__cache_text=True, schedule__max_steps=1))
+
+    assert [event["code"] for event in events_of(tmp_path, "warning")] == ["text_not_cached"]
+
+
+def test_random_crops_and_flips_train_without_a_cache(material: Path, tmp_path: Path) -> None:
+    train(tmp_path, make_config(material, dataset__random_crop=True, dataset__flip=True, schedule__max_steps=2))
+
+    assert [event["code"] for event in events_of(tmp_path, "warning")] == ["latents_not_cached"]
+    assert not (tmp_path / "cache").exists()
+
+
+def test_flips_are_cached_beside_the_pictures(material: Path, tmp_path: Path) -> None:
+    train(tmp_path, make_config(material, dataset__flip=True, schedule__max_steps=1))
+
+    assert len(list((tmp_path / "cache").rglob("*.safetensors"))) == 12

@@ -1,0 +1,125 @@
+"""Keys through a pipe to the real prompts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+
+from wizard.interview.ask import PathCompleter, TerminalAsk, indented
+from wizard.interview.questions import BACK, IMAGES, NAME, SUBJECT, Question, Word
+
+ENTER, DOWN, CTRL_C, CTRL_D = "\r", "\x1b[B", "\x03", "\x04"
+
+
+@pytest.fixture
+def keys() -> Iterator[Any]:
+    with create_pipe_input() as pipe:
+        yield pipe
+
+
+def answer(keys: Any, question: Question, text: str) -> str:
+    keys.send_text(text)
+    return TerminalAsk(input=keys, output=DummyOutput())(question)
+
+
+def test_the_marked_option_is_taken(keys: Any) -> None:
+    assert answer(keys, SUBJECT, DOWN + ENTER) == "style"
+
+
+def test_the_default_option_is_marked_first(keys: Any) -> None:
+    question = Question("x", "?", "choice", options=SUBJECT.options, default="style")
+
+    assert answer(keys, question, ENTER) == "style"
+
+
+def test_the_last_option_goes_back(keys: Any) -> None:
+    question = Question("x", "?", "choice", options=SUBJECT.options)
+
+    assert answer(keys, question, DOWN + DOWN + ENTER) == BACK
+
+
+def test_the_first_question_has_no_way_back(keys: Any) -> None:
+    assert answer(keys, SUBJECT, DOWN + DOWN + ENTER) == "character"
+
+
+def test_a_line_is_what_was_typed(keys: Any) -> None:
+    assert answer(keys, NAME, "füchsin 🦊" + ENTER) == "füchsin 🦊"
+
+
+@pytest.mark.parametrize("typed", ["<", " < ", "mira<"])
+def test_a_typed_mark_goes_back_also_behind_the_default(keys: Any, typed: str) -> None:
+    assert answer(keys, NAME, typed + ENTER) == BACK
+
+
+def test_the_default_of_a_line_can_be_edited(keys: Any) -> None:
+    question = Question("name", "?", "line", default="mira")
+
+    assert answer(keys, question, "2" + ENTER) == "mira2"
+
+
+@pytest.mark.parametrize("question", [SUBJECT, NAME, IMAGES])
+def test_ctrl_c_interrupts(keys: Any, question: Question) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        answer(keys, question, CTRL_C)
+
+
+def test_ctrl_d_interrupts_too(keys: Any) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        answer(keys, NAME, CTRL_D)
+
+
+def completed(text: str, *, folders_only: bool) -> list[str]:
+    """What the line becomes with each completion."""
+    offers = PathCompleter(folders_only=folders_only).get_completions(Document(text), CompleteEvent())
+    return [text + offer.text for offer in offers]
+
+
+def test_folders_are_completed(tmp_path: Path) -> None:
+    (tmp_path / "pictures of mira").mkdir()
+    (tmp_path / "pictures.zip").touch()
+
+    assert completed(f"{tmp_path}/pic", folders_only=True) == [f"{tmp_path}/pictures of mira{os.sep}"]
+
+
+def test_folders_are_completed_behind_a_quote(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+
+    assert completed(f"'{tmp_path}/pic", folders_only=True) == [f"'{tmp_path}/pictures{os.sep}"]
+
+
+def test_models_and_folders_are_offered_and_other_files_are_not(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").touch()
+    (tmp_path / "model.txt").touch()
+    (tmp_path / "models").mkdir()
+
+    assert completed(f"{tmp_path}/mod", folders_only=False) == [
+        f"{tmp_path}/model.safetensors", f"{tmp_path}/models{os.sep}",
+    ]  # fmt: skip
+
+
+def test_a_pasted_path_is_handed_over_whole(keys: Any) -> None:
+    pasted = "file:///home/me/a//b"
+
+    assert answer(keys, IMAGES, f"\x1b[200~{pasted}\x1b[201~" + ENTER) == pasted
+
+
+def test_a_whole_name_is_taken_by_one_enter(keys: Any) -> None:
+    question = Question("setting", "?", "name", words=(Word("network.rank"), Word("network.rank_dropout")))
+
+    assert answer(keys, question, "network.rank" + ENTER + ENTER) == "network.rank"
+
+
+def test_long_lines_are_broken_between_words_and_paths_and_commands_never() -> None:
+    path = "/" + "x" * 100
+
+    text = indented(f"one two three four {path}\n  sh '/my run/{path}'", 12)
+
+    assert text.splitlines() == ["  one two", "  three four", f"  {path}", f"    sh '/my run/{path}'"]

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from advisor.errors import HardwareError
+from advisor.machine.hardware import GIB
+from tests.support.factories import make_hardware
+from wizard.interview.machine_options import Machine, capability, vram_bytes
+
+
+@pytest.mark.parametrize(
+    ("text", "gib"),
+    [("8GiB", 8), ("8 GB", 8), ("8", 8), ("8g", 8), ("8192MiB", 8), ("7.5GiB", 7.5), ("7,5", 7.5), ("0.5", 0.5)],
+)
+def test_sizes_of_cards_are_understood(text: str, gib: float) -> None:
+    assert vram_bytes(text) == gib * GIB
+
+
+@pytest.mark.parametrize("text", ["", "much", "8 apples", "-8", "0", "1e9", "8 GiB GiB", "99999"])
+def test_what_is_no_size_of_a_card_is_refused(text: str) -> None:
+    with pytest.raises(HardwareError, match="8GiB"):
+        vram_bytes(text)
+
+
+def test_a_compute_capability_is_two_numbers() -> None:
+    assert capability("12.0") == (12, 0)
+    with pytest.raises(HardwareError):
+        capability("RTX")
+
+
+def test_said_memory_makes_a_card_where_there_is_none() -> None:
+    gpu = Machine(vram="8GiB").applied(make_hardware(None)).main_gpu
+
+    assert gpu is not None
+    assert (gpu.total_bytes, gpu.free_bytes, gpu.compute_capability) == (8 * GIB, 7.5 * GIB, (8, 6))
+
+
+def test_threads_are_those_of_the_other_machine() -> None:
+    assert Machine(cpu_threads=4).applied(make_hardware(cpu_threads=16)).cpu_threads == 4
+
+
+@pytest.mark.parametrize("machine", [Machine(gpu=3), Machine(cpu_threads=0), Machine(vram="x")])
+def test_what_cannot_be_is_refused(machine: Machine) -> None:
+    with pytest.raises(HardwareError):
+        machine.applied(make_hardware())
+
+
+def test_a_capability_alone_needs_a_card() -> None:
+    with pytest.raises(HardwareError, match="--vram"):
+        Machine(compute_capability="8.6").applied(make_hardware(None))

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advisor.errors import OutOfMemory, RunError
+from advisor.facts import Facts
+from advisor.plan import Plan
+from advisor.planning.compare import Difference, difference, profiles
+from advisor.planning.planner import make_plan
+from templates.native.preset import own_rows
+from tests.support.scripted import HAPPY, Answer, ScriptedAsk, default, make_world
+from wizard.interview.flow import Interview, Talk
+from wizard.interview.machine_options import Machine
+from wizard.interview.menu import Desk, Exported, Menu, fixed_values, typed
+from wizard.interview.preset_questions import Shelf
+from wizard.interview.questions import BACK
+from wizard.interview.steps import STEPS, facts_of
+
+WORLD = make_world()
+TALK = Interview(STEPS, WORLD, ScriptedAsk(*HAPPY)).run()
+
+
+@dataclass
+class Done:
+    """What was done at the desk."""
+
+    saved: list[tuple[Path, Plan]] = field(default_factory=list)
+    trained: list[Path] = field(default_factory=list)
+    exported: list[tuple[str, Path]] = field(default_factory=list)
+    kept: list[Talk] = field(default_factory=list)
+    forgotten: int = 0
+    views: list[bool] = field(default_factory=list)
+    presets: list[Path] = field(default_factory=list)
+
+    def keep_preset(self, file: Path, plan: Plan) -> tuple[str, ...]:
+        self.presets.append(file)
+        return tuple(row.path for row in own_rows(plan))
+
+
+def told(found: Difference) -> str:
+    return "\n".join(f"{one.path} {one.before.value} -> {one.after.value}" for one in found.settings)
+
+
+def make_desk(done: Done, **changes: Any) -> Desk:
+    def view(facts: Facts, plan: Plan, everything: bool) -> object:
+        done.views.append(everything)
+        return plan
+
+    def forget() -> None:
+        done.forgotten += 1
+
+    def export(name: str, run: Path) -> Exported:
+        done.exported.append((name, run))
+        return Exported((run / "exports" / "kohya-gui.json",), ("No place for flip.",), "Open it there.")
+
+    desk = Desk(
+        facts=lambda talk: facts_of(talk, WORLD, Machine()),
+        plan=make_plan,
+        save=lambda run, facts, plan: done.saved.append((run, plan)),
+        export=export,
+        train=done.trained.append,
+        free_run=lambda name: Path("/runs") / name,
+        has_trained=lambda run: False,
+        view=view,
+        changes=lambda facts, before, after: told(difference(facts, before, after)),
+        profiles=lambda facts: told(profiles(facts)),
+        keep=done.kept.append,
+        forget=forget,
+        exporters={"kohya-gui": "kohya_ss GUI"},
+        shelf=Shelf(lambda name: Path("/presets") / f"{name}.toml", done.keep_preset),
+    )
+    return replace(desk, **changes)
+
+
+def go(*answers: Answer, run: Path | None = None, **changes: Any) -> tuple[str, Done, ScriptedAsk, Menu]:
+    done, ask = Done(), ScriptedAsk(*answers)
+    menu = Menu(TALK, ask, make_desk(done, **changes), run)
+    return menu.go(), done, ask, menu
+
+
+def test_train_now_saves_first() -> None:
+    ending, done, _, _ = go("train")
+
+    assert ending == "done"
+    assert done.trained == [Path("/runs/mira")]
+    assert [run for run, _ in done.saved] == [Path("/runs/mira")]
+    assert done.forgotten == 1
+
+
+def test_a_named_run_is_where_it_is_saved() -> None:
+    _, done, _, _ = go("save", "quit", run=Path("/elsewhere"))
+
+    assert done.saved[0][0] == Path("/elsewhere")
+
+
+def test_save_as_asks_for_the_folder() -> None:
+    _, done, _, _ = go("save_as", "'/my runs/x'", "train")
+
+    assert [run for run, _ in done.saved] == [Path("/my runs/x")]
+    assert done.trained == [Path("/my runs/x")]
+
+
+def test_a_run_that_has_trained_is_not_overwritten() -> None:
+    _, done, _, _ = go("train", run=Path("/old"), has_trained=lambda run: run == Path("/old"))
+
+    assert done.trained == [Path("/runs/mira")]
+
+
+def test_a_failed_save_is_told_and_asked_again() -> None:
+    def full(run: Path, facts: Facts, plan: Plan) -> None:
+        raise RunError("the disk is full: free some space")
+
+    ending, _, ask, _ = go("save", "quit", save=full)
+
+    assert ending == "done"
+    assert "the disk is full" in ask.heard
+
+
+def test_a_training_that_stopped_itself_leads_back_to_the_plan() -> None:
+    def train(run: Path) -> None:
+        raise OutOfMemory("no memory left: lower the batch size")
+
+    _, _, ask, _ = go("train", "quit", train=train)
+
+    assert "lower the batch size" in ask.heard
+
+
+def test_a_changed_setting_stands_and_its_dependants_follow() -> None:
+    _, done, _, menu = go("change", "network.rank", "64", "yes", "save", "quit")
+
+    plan = done.saved[0][1]
+    assert (plan.config.network.rank, plan.config.network.alpha) == (64, 32)
+    assert menu.talk.settings == {"network.rank": "64"}
+    assert done.kept[-1].settings == {"network.rank": "64"}
+
+
+def test_the_value_now_and_its_reason_are_told_before_it_is_changed() -> None:
+    _, _, ask, _ = go("change", "network.rank", BACK, "quit")
+
+    value = ask.asked[2]
+    assert value.default == "32"
+    assert "Now 32: 30 pictures" in value.intro
+
+
+def test_what_a_change_brings_with_it_is_told_and_it_may_be_refused() -> None:
+    _, done, ask, menu = go("change", "network.rank", "48", "no", "save", "quit")
+
+    assert ask.keys == ["menu", "setting", "network.rank", "accept", "menu", "menu"]
+    assert "network.rank 32 -> 48\nnetwork.alpha 16.0 -> 24.0" in ask.heard
+    assert menu.talk.settings == {}
+    assert done.saved[0][1].config.network.rank == 32
+
+
+def test_both_profiles_are_compared() -> None:
+    _, _, ask, menu = go("compare", "quit")
+
+    assert "network.rank 32 -> 16" in ask.heard
+    assert menu.talk.said.get("advice", "tutorial") == "tutorial"
+
+
+def test_a_wrong_value_is_told_and_changes_nothing() -> None:
+    _, done, ask, menu = go("change", "network.rank", "a lot", "save", "quit")
+
+    assert "network.rank is 'a lot'" in ask.heard
+    assert done.saved[0][1].config.network.rank == 32
+    assert menu.talk.settings == {}
+
+
+def test_an_unknown_setting_is_told_with_what_may_be_meant() -> None:
+    _, _, ask, _ = go("change", "network.ranks", "quit")
+
+    assert "did you mean network.rank" in ask.heard
+
+
+def test_a_choice_can_be_taken_back() -> None:
+    _, _, _, menu = go("change", "network.rank", "64", "yes", "change", "network.rank", "as advised", "yes", "quit")
+
+    assert menu.talk.settings == {}
+
+
+def test_settings_with_fixed_values_are_chosen_from_them() -> None:
+    _, _, ask, _ = go("change", "optimizer.name", "lion", "yes", "change", "dataset.flip", "true", "yes", "quit")
+
+    assert ask.asked[2].kind == "choice"
+    assert ask.asked[2].default == "adamw"
+    assert [option.value for option in ask.asked[6].options] == ["true", "false"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "key"),
+    [("run.trigger", "fox", "trigger"), ("saving.name", "fox", "name"), ("run.subject", "style", "subject"),
+     ("run.advice", "current", "advice")],
+)  # fmt: skip
+def test_answers_of_the_conversation_can_be_changed_by_name(path: str, value: str, key: str) -> None:
+    _, _, _, menu = go("change", path, value, "yes", "quit")
+
+    assert menu.talk.said[key] == value
+    assert menu.talk.settings == {}
+
+
+def test_advice_switches_there_and_back() -> None:
+    _, done, ask, menu = go("advice", "save", "advice", "quit")
+
+    assert done.saved[0][1].config.run.advice == "current"
+    assert menu.talk.said["advice"] == "tutorial"
+    assert "what others advise" in ask.asked[0].options[6].title
+
+
+def test_all_settings_are_shown_when_asked_for() -> None:
+    _, done, _, _ = go("all", "quit")
+
+    assert done.views == [False, True]
+
+
+def test_export_saves_and_tells_how_to_start() -> None:
+    _, done, ask, _ = go("export", "kohya-gui", "quit")
+
+    assert done.exported == [("kohya-gui", Path("/runs/mira"))]
+    assert "No place for flip." in ask.heard
+    assert "Open it there." in ask.heard
+
+
+def test_choices_are_kept_as_a_preset_by_the_name_that_is_asked_for() -> None:
+    _, done, ask, _ = go("change", "network.rank", "48", "yes", "preset", "small dolls", "quit")
+
+    assert done.presets == [Path("/presets/small dolls.toml")]
+    assert "1 setting (network.rank)" in ask.heard
+    assert f'--preset "{Path("/presets/small dolls.toml")}"' in ask.heard
+
+
+def test_without_a_choice_there_is_no_preset_and_no_name_is_asked_for() -> None:
+    _, done, ask, _ = go("preset", "quit")
+
+    assert done.presets == []
+    assert ask.keys == ["menu", "menu"]
+    assert "there is no preset to save" in ask.heard
+
+
+def test_back_leads_to_the_questions() -> None:
+    ending, done, _, _ = go(BACK)
+
+    assert ending == "back"
+    assert done.forgotten == 0
+
+
+def test_quitting_without_saving_keeps_the_answers() -> None:
+    _, done, ask, _ = go("quit")
+
+    assert done.forgotten == 0
+    assert "kept" in ask.asked[0].options[-1].title
+
+
+def test_saved_is_marked_by_quit_standing_first() -> None:
+    _, _, ask, _ = go("save", default)
+
+    assert ask.asked[1].default == "quit"
+
+
+def test_values_are_typed_as_they_are_read() -> None:
+    assert [typed(value) for value in (None, True, 5e-05, 16.0, ("a", "b"), "x")] == [
+        "",
+        "true",
+        "5e-5",
+        "16",
+        "a, b",
+        "x",
+    ]
+
+
+def test_only_settings_of_a_fixed_choice_have_fixed_values() -> None:
+    assert fixed_values(bool) == ("true", "false")
+    assert fixed_values(int) == ()
+
+
+def test_a_plan_for_another_machine_is_saved_rather_than_trained_here() -> None:
+    ask = ScriptedAsk(default, default)
+    done = Done()
+
+    Menu(TALK.saying("machine", "other").saying("vram", "12GiB"), ask, make_desk(done)).go()
+
+    assert [question.default for question in ask.asked] == ["save", "quit"]
+    assert not done.trained

@@ -1,0 +1,257 @@
+"""The launcher with trainers of the tests' own: small scripts that write events and end in all ways there are."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advisor.errors import LoraError, OutOfMemory, TrainingStopped
+from wizard.exit_codes import TrainerBroke
+from wizard.processes.child import child_environment
+from wizard.processes.launch import Interrupts, Training, ending, log_tail
+from wizard.processes.launch import train as launch
+from wizard.show.progress import Progress
+
+HEAD = """
+import json, os, signal, sys, time
+run = sys.argv[1]
+os.makedirs(os.path.join(run, "log"), exist_ok=True)
+def send(event, **fields):
+    with open(os.path.join(run, "log", "events.jsonl"), "a", encoding="utf-8") as file:
+        file.write(json.dumps({"t": time.time(), "event": event, **fields}) + "\\n")
+def step(number):
+    send("step", step=number, epoch=1, loss=0.1 * number, seconds=0.5, memory_bytes=1000 * number)
+"""
+
+
+class SilentScreen:
+    def __init__(self) -> None:
+        self.shown: list[Progress] = []
+        self.notes: list[str] = []
+        self.is_closed = False
+
+    def show(self, progress: Progress) -> None:
+        self.shown.append(progress)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def train(tmp_path: Path, script: str, screen: SilentScreen | None = None, **more: Any) -> Progress:
+    trainer = tmp_path / "trainer.py"
+    trainer.write_text(HEAD + textwrap.dedent(script), encoding="utf-8")
+    run = tmp_path / "run"
+    run.mkdir(exist_ok=True)
+    training = Training(run, run / "loracle.toml")
+
+    def command(training: Training) -> list[str]:
+        return [sys.executable, "-P", str(trainer), str(training.run)]
+
+    return launch(training, screen or SilentScreen(), command=command, **more)
+
+
+def test_events_are_followed_to_the_end(tmp_path: Path) -> None:
+    screen = SilentScreen()
+
+    progress = train(
+        tmp_path,
+        """
+        send("phase", name="train", total=3)
+        for number in (1, 2, 3):
+            step(number)
+            time.sleep(0.05)
+        send("saved", path="model/mira.safetensors", step=3, epoch=1)
+        send("finished", steps=3, seconds=1.5)
+        """,
+        screen,
+    )
+
+    assert (progress.step, progress.steps, progress.loras) == (3, 3, ("model/mira.safetensors",))
+    assert progress.finished == {"steps": 3, "seconds": 1.5}
+    assert "Saved model/mira.safetensors" in screen.notes
+    assert screen.is_closed
+
+
+def test_events_of_an_earlier_training_are_passed_over(tmp_path: Path) -> None:
+    log = tmp_path / "run" / "log"
+    log.mkdir(parents=True)
+    (log / "events.jsonl").write_text(json.dumps({"event": "saved", "path": "old"}) + "\n")
+
+    assert train(tmp_path, "step(1)").loras == ()
+
+
+def test_wrong_input_ends_with_2_and_the_trainers_words(tmp_path: Path) -> None:
+    with pytest.raises(LoraError, match="the model is gone") as caught:
+        train(tmp_path, 'send("failed", code="model", message="the model is gone"); sys.exit(2)')
+
+    assert caught.value.exit_code == 2
+
+
+def test_training_that_stopped_itself_ends_with_3(tmp_path: Path) -> None:
+    with pytest.raises(TrainingStopped, match="smaller pictures") as caught:
+        train(tmp_path, 'send("failed", code="x", message="take smaller pictures"); sys.exit(3)')
+
+    assert caught.value.exit_code == 3
+
+
+def test_memory_that_ran_out_is_told_with_what_was_seen_of_it(tmp_path: Path) -> None:
+    script = """
+        step(4)
+        send("failed", code="out_of_memory", message="full", memory={"phase": "step", "largest": [512, 512]})
+        sys.exit(75)
+        """
+    with pytest.raises(OutOfMemory, match="full") as caught:
+        train(tmp_path, script)
+
+    assert caught.value.facts == {"phase": "step", "largest": [512, 512], "step": 4}
+
+
+def test_a_defect_shows_the_end_of_the_log(tmp_path: Path) -> None:
+    with pytest.raises(TrainerBroke, match="ValueError: of this time"):
+        train(tmp_path, 'raise ValueError("of this time")')
+
+
+def test_a_defect_shows_nothing_of_an_earlier_log(tmp_path: Path) -> None:
+    log = tmp_path / "run" / "log"
+    log.mkdir(parents=True)
+    (log / "trainer.log").write_text("of an earlier time\n")
+
+    with pytest.raises(TrainerBroke) as caught:
+        train(tmp_path, "sys.exit(1)")
+
+    assert "earlier" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_killed_trainer_is_told_as_memory_run_out(tmp_path: Path) -> None:
+    with pytest.raises(TrainingStopped, match=r"memory \(RAM\) ran out.*last LoRA saved is model/a"):
+        train(tmp_path, 'send("saved", path="model/a"); os.kill(os.getpid(), signal.SIGKILL)')
+
+
+def test_a_crash_below_python_names_the_doctor() -> None:
+    for code in (-11, 0xC0000005):
+        assert "loracle doctor" in str(ending(code, Progress(), ""))
+
+
+def test_an_interruption_before_the_first_step_claims_no_saved_work() -> None:
+    failed = {"code": "interrupted", "message": "Training was interrupted; the work is saved"}
+
+    assert "nothing new to save" in str(ending(130, Progress(failed=failed), ""))
+    assert str(ending(130, Progress(step=3, failed=failed), "")) == failed["message"]
+
+
+def interrupting(heard: Interrupts, screen: SilentScreen, *, times: int) -> Callable[[], None]:
+    """Presses Ctrl-C once the trainer has said something, and again for each note."""
+
+    def press() -> None:
+        deadline = time.monotonic() + 60
+        for number in range(times):
+            while (not screen.shown or screen.shown[-1].step == 0 or len(screen.notes) < number) and (
+                time.monotonic() < deadline
+            ):
+                time.sleep(0.02)
+            heard.heard += 1
+
+    return press
+
+
+SAVES = """
+def end(number, frame):
+    send("saved", path="model/mira-step1.safetensors")
+    send("failed", code="interrupted", message="the work is saved")
+    sys.exit(130)
+for name in ("SIGINT", "SIGBREAK"):
+    if hasattr(signal, name):
+        signal.signal(getattr(signal, name), end)
+step(1)
+time.sleep(60)
+"""
+
+DEAF = """
+for name in ("SIGINT", "SIGBREAK"):
+    if hasattr(signal, name):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+step(1)
+time.sleep(60)
+"""
+
+
+def test_ctrl_c_is_handed_on_once_and_the_work_is_saved(tmp_path: Path) -> None:
+    heard, screen = Interrupts(), SilentScreen()
+    threading.Thread(target=interrupting(heard, screen, times=1), daemon=True).start()
+
+    with pytest.raises(KeyboardInterrupt, match="the work is saved"):
+        train(tmp_path, SAVES, screen, interrupts=heard)
+
+    assert heard.told == 1
+    assert any("then saving" in note for note in screen.notes)
+
+
+def test_a_trainer_that_does_not_listen_is_killed_by_the_third_ctrl_c(tmp_path: Path) -> None:
+    heard, screen = Interrupts(), SilentScreen()
+    threading.Thread(target=interrupting(heard, screen, times=3), daemon=True).start()
+    began = time.monotonic()
+
+    with pytest.raises(KeyboardInterrupt, match="Ended at once"):
+        train(tmp_path, DEAF, screen, interrupts=heard)
+
+    assert time.monotonic() - began < 50
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
+def test_signals_only_count_while_it_trains(tmp_path: Path) -> None:
+    heard = Interrupts()
+
+    deadline = time.monotonic() + 30
+    with heard.listening():
+        for number, one in enumerate((signal.SIGINT, signal.SIGTERM), start=1):
+            os.kill(os.getpid(), one)
+            while heard.heard < number and time.monotonic() < deadline:
+                time.sleep(0.01)  # another thread may have got it, and this one hears of it a little later
+
+    assert heard.heard == 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_child_finds_our_packages_and_nothing_of_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run" / "advisor").mkdir(parents=True)
+    (tmp_path / "run" / "advisor" / "__init__.py").write_text("raise SystemExit('shadowed')")
+
+    train(tmp_path, "import advisor.errors, wizard.cli")
+
+
+def test_the_chosen_card_is_the_only_one_seen() -> None:
+    environment = child_environment({"PATH": "x"}, gpu_uuid="GPU-1")
+
+    assert environment["CUDA_VISIBLE_DEVICES"] == "GPU-1"
+    assert environment["HF_HUB_OFFLINE"] == "1"
+    assert "CUDA_VISIBLE_DEVICES" not in child_environment({})
+
+
+def test_the_command_names_the_run_and_what_was_asked_for(tmp_path: Path) -> None:
+    training = Training(tmp_path, tmp_path / "loracle.toml", resume=True, device="cpu")
+
+    assert training.command()[1:] == ["-P", "-m", "trainer", str(tmp_path), "--resume", "--device", "cpu"]
+
+
+def test_only_the_end_of_a_long_log_is_shown(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("".join(f"line {number}\n" for number in range(100)))
+
+    assert log_tail(log, 0).splitlines()[0] == "line 80"
+    assert log_tail(tmp_path / "none", 0) == ""

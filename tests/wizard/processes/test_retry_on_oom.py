@@ -1,0 +1,174 @@
+"""The launcher's way down the ladder, with a trainer of the tests' own that runs out of memory until it is content."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advisor.errors import TrainingStopped
+from advisor.run_folder.ladder_file import Ladder, read_ladder
+from advisor.settings.config import changed
+from tests.support.runs import events_of, make_config, write_toml
+from tests.wizard.processes.test_launch import HEAD, SilentScreen
+from wizard.processes.launch import Training
+from wizard.processes.retry_on_oom import train as down_the_ladder
+from wizard.show.progress import Progress
+
+GREEDY = """
+path = os.path.join(run, "state", "ladder.json")
+taken = len(json.load(open(path, encoding="utf-8"))["taken"]) if os.path.exists(path) else 0
+step(3 + taken)
+os.makedirs(os.path.join(run, "state", "step-00000002"), exist_ok=True)
+send("started", resumed_from=2 if "--resume" in sys.argv else None)
+if taken < {content}:
+    seen = {{"phase": "step", "largest": [192, 128], **{more}}}
+    send("failed", code="out_of_memory", message="full. Try this.", memory=seen)
+    sys.exit(75)
+send("finished", steps=9, seconds=1.0)
+"""
+
+
+def run_folder(tmp_path: Path, **chosen: Any) -> Path:
+    config = make_config(tmp_path, schedule__batch_size=4, memory__preset="low")
+    run = tmp_path / "run"
+    decisions = [
+        {"path": "memory.gradient_checkpointing", "value": False, "reason": "r", "origin": "rule", "source": {}},
+        {"path": "schedule.batch_size", "value": 4, "reason": "r", "origin": "answer", "source": {}},
+        {"path": "dataset.resolution_px", "value": 128, "reason": "r", "origin": "answer", "source": {}},
+    ]
+    for path, value in chosen.items():
+        config = changed(config, path.replace("__", "."), value)
+    write_toml(run / "loracle.toml", config)
+    (run / "plan.json").write_text(json.dumps({"preset": "low", "decisions": decisions}), encoding="utf-8")
+    return run
+
+
+SPILLING = """
+bears = "--bear-spill" in sys.argv
+step(12)
+os.makedirs(os.path.join(run, "state", "step-00000012"), exist_ok=True)
+send("started", bears=bears)
+if not bears:
+    send("failed", code="out_of_memory", message="slow. Try this.", memory={{"phase": "step", "spill": 41.3, **{more}}})
+    sys.exit(75)
+send("finished", steps=19, seconds=1.0)
+"""
+
+
+def train(
+    tmp_path: Path,
+    run: Path,
+    *,
+    content: int = 0,
+    script: str = GREEDY,
+    screen: SilentScreen | None = None,
+    more: dict[str, object] | None = None,
+) -> Progress:
+    trainer = tmp_path / "trainer.py"
+    filled = script.format(content=content, more=more or {})
+    trainer.write_text(HEAD + textwrap.dedent(filled), encoding="utf-8")
+
+    def command(training: Training) -> list[str]:
+        more = training.command()[5:]
+        return [sys.executable, "-P", str(trainer), str(training.run), *more]
+
+    return down_the_ladder(Training(run, run / "loracle.toml"), screen or SilentScreen(), command=command)
+
+
+def test_it_goes_down_rung_by_rung_and_on_from_the_last_state(tmp_path: Path) -> None:
+    run, screen = run_folder(tmp_path), SilentScreen()
+
+    progress = train(tmp_path, run, content=2, screen=screen)
+
+    assert [rung["rung"] for rung in progress.ladder] == ["checkpointing", "smaller_parts"]
+    assert [event["resumed_from"] for event in events_of(run, "started")] == [None, 2, 2]
+    assert any(note.startswith("Out of memory at step 3. Going on with memory.gradient") for note in screen.notes)
+
+
+def test_every_rung_is_told_in_the_events_and_kept_for_the_next_start(tmp_path: Path) -> None:
+    run = run_folder(tmp_path)
+
+    train(tmp_path, run, content=2)
+
+    first, second = events_of(run, "ladder")
+    assert (first["rung"], first["from"], first["to"], first["step"]) == (
+        "checkpointing", {"memory.gradient_checkpointing": False}, {"memory.gradient_checkpointing": True}, 3,
+    )  # fmt: skip
+    assert (second["from"], second["to"]) == ({"batch_parts": 1}, {"batch_parts": 2})
+    kept = read_ladder(run)
+    assert (kept.batch_parts, kept.settings) == (2, {"memory.gradient_checkpointing": True})
+
+
+def test_the_plans_record_keeps_both(tmp_path: Path) -> None:
+    run = run_folder(tmp_path)
+
+    train(tmp_path, run, content=1)
+
+    document = json.loads((run / "plan.json").read_text(encoding="utf-8"))
+    decision = document["decisions"][0]
+    assert (decision["value"], decision["origin"], decision["planned"]) == (True, "ladder", False)
+    assert decision["reason"].startswith("memory ran out: memory.gradient_checkpointing on: saves about")
+    assert [rung["rung"] for rung in document["ladder"]] == ["checkpointing"]
+
+
+def test_where_only_the_users_choices_are_left_it_stops_and_names_them(tmp_path: Path) -> None:
+    run = run_folder(tmp_path)
+
+    with pytest.raises(TrainingStopped, match=r"full\. What would still help.*dataset\.resolution_px 64") as caught:
+        train(tmp_path, run, content=99)
+
+    assert caught.value.exit_code == 3
+    assert {rung.rung for rung in read_ladder(run).taken} == {"checkpointing", "smaller_parts", "base_dtype"}
+
+
+def test_a_value_changed_in_the_toml_by_hand_is_the_users_too(tmp_path: Path) -> None:
+    run = run_folder(tmp_path, memory__gradient_checkpointing=True)
+
+    progress = train(tmp_path, run, content=1)
+
+    assert [rung["rung"] for rung in progress.ladder] == ["smaller_parts"]
+
+
+def test_a_spill_takes_what_does_no_harm_and_is_borne_then(tmp_path: Path) -> None:
+    run, screen = run_folder(tmp_path), SilentScreen()
+
+    progress = train(tmp_path, run, script=SPILLING, screen=screen, more={"others_bytes": 2**30})
+
+    assert [rung["rung"] for rung in progress.ladder] == ["checkpointing", "smaller_parts", "smaller_parts"]
+    assert [event["bears"] for event in events_of(run, "started")] == [False] * 4 + [True]
+    assert screen.notes[0].startswith(
+        "From step 12 on a step takes 41 times as long, because the card's memory is full. "
+        "Other programs have taken about 1.0 GiB of it since the start"
+    )
+    assert screen.notes[-1].endswith("so it goes on as it is, slowly.")
+
+
+def test_memory_that_other_programs_took_is_told_with_each_rung_and_at_the_end(tmp_path: Path) -> None:
+    run, screen = run_folder(tmp_path), SilentScreen()
+
+    with pytest.raises(TrainingStopped, match=r"full\. Other programs have taken about 2\.0 GiB of it.*What would"):
+        train(tmp_path, run, content=99, screen=screen, more={"others_bytes": 2 * 2**30})
+
+    assert "Other programs have taken about 2.0 GiB" in screen.notes[0]
+    assert all("about 2.0 GiB" in rung.cause for rung in read_ladder(run).taken)
+
+
+def test_a_rung_is_kept_with_what_it_saves_and_costs(tmp_path: Path) -> None:
+    run = run_folder(tmp_path)
+
+    rung = dict(train(tmp_path, run, content=1).ladder[0])
+
+    assert (rung["step"], rung["cause"]) == (3, "Out of memory at step 3.")
+    assert rung["price"].endswith("69 % slower")
+    assert rung["saved_bytes"] > 2**20
+    assert rung["slowdown"] == 1.69
+    assert events_of(run, "ladder")[0]["saved_bytes"] == rung["saved_bytes"]
+
+
+def test_a_run_without_a_ladder_has_none(tmp_path: Path) -> None:
+    assert read_ladder(tmp_path) == Ladder()

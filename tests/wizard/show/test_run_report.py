@@ -1,0 +1,69 @@
+"""The page of a run: for any training, and with the demo's figures where they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from advisor.errors import RunError
+from advisor.planning.planner import make_plan
+from templates.native.run_folder import write_run
+from tests.support.factories import make_facts
+from trainer.demo.assets import RESULT_PATH
+from wizard.commands.report import report
+from wizard.show.run_report import keep_run_report, write_run_report
+
+SCORES = {
+    "identity_before": 0.125, "identity_after": 0.875, "identity_real": 0.96, "obedience_before": 1.0,
+    "obedience_after": 0.75,
+}  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder, facts = tmp_path / "lauf ü", make_facts()
+    write_run(folder, facts, make_plan(facts))
+    return folder
+
+
+def test_any_run_has_a_page(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report(str(run), as_json=True)
+
+    page = Path(json.loads(capsys.readouterr().out)["report"])
+    assert page == run / "report.html"
+    assert "network.rank" in page.read_text("utf-8")
+    assert "Obedience" not in page.read_text("utf-8")
+
+
+def test_the_demos_figures_are_on_its_page_again(run: Path) -> None:
+    (run / RESULT_PATH).parent.mkdir(parents=True, exist_ok=True)
+    (run / RESULT_PATH).write_text(json.dumps(SCORES), "utf-8")
+
+    page = write_run_report(run).read_text("utf-8")
+
+    assert all(figure in page for figure in ("Identity", "0.12", "0.88", "Obedience", "0.75"))
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"plan\.json"):
+        report(str(tmp_path))
+
+
+def test_a_page_that_cannot_be_written_spoils_no_training(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "report.html").mkdir()
+
+    keep_run_report(run)
+
+    assert "No report was written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damaged", ["{", "[]", "{}"])
+def test_damaged_scores_spoil_no_training(run: Path, capsys: pytest.CaptureFixture[str], damaged: str) -> None:
+    (run / RESULT_PATH).parent.mkdir(parents=True, exist_ok=True)
+    (run / RESULT_PATH).write_text(damaged, "utf-8")
+
+    keep_run_report(run)
+
+    assert "delete it" in capsys.readouterr().err

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wizard.user_data import Kept, Session, data_folder, remember, remembered
+
+
+def test_answers_come_back_as_they_were_kept(tmp_path: Path) -> None:
+    kept = Kept({"subject": "style", "images": "/Füchse 🦊"}, {"network.rank": "48"})
+    Session(tmp_path).keep(kept)
+
+    assert Session(tmp_path).load() == kept
+
+
+def test_forgotten_answers_are_gone(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    session.keep(Kept({"subject": "style"}))
+    session.forget()
+    session.forget()
+
+    assert not session.load()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"answers": 3}', b'{"answers": {"a": 1}}', b"\xff\xfe", b"[" * 9999]
+)
+def test_a_damaged_session_counts_as_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "session.json").write_bytes(content)
+
+    assert not Session(tmp_path).load()
+
+
+def test_the_data_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LORACLE_DATA", str(tmp_path))
+
+    assert data_folder() == tmp_path
+
+
+def test_places_are_remembered(tmp_path: Path) -> None:
+    remember("lora_folder", "/a", tmp_path)
+    remember("other", "/b", tmp_path)
+
+    assert remembered("lora_folder", tmp_path) == "/a"
+    assert remembered("nothing", tmp_path) is None

@@ -1,0 +1,98 @@
+"""`python -P -m trainer.convert.lora IN OUT`: a LoRA in kohya's names, whoever made it, in those of diffusers.
+
+It talks as `trainer.convert.pickle` does.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from advisor.adapters.diffusers_names import DESCRIPTION_KEY, adapter_description, kohya_layers, layer_name
+from advisor.adapters.layout import IN_DIFFUSERS, MAGNITUDE, AdapterPlan
+from advisor.checkpoints.identify import identify
+from advisor.errors import ModelError
+from advisor.families.structure import LoraTarget
+from advisor.files import write_atomically
+from advisor.tensor_files.header import read_header
+from trainer.convert.pickle import Tell, listen, run_command
+
+DOWN, UP, ALPHA = "lora_down.weight", "lora_up.weight", "alpha"
+
+
+def convert_lora(source: Path, out: Path, tell: Tell) -> dict[str, Any]:
+    """Write the LoRA in `source` to `out`, whole or not at all, and say what was done.
+
+    Raises:
+        ModelError: it is no LoRA, or one that diffusers' names cannot hold.
+        RunError: the new file cannot be written.
+    """
+    from trainer.lora_files.diffusers_copy import diffusers_state
+    from trainer.lora_files.write import lora_file
+    from trainer.models.weight_files import open_weights
+
+    tell({"event": "progress", "phase": "check", "done": 0, "total": 0})
+    layers = _layers(source)
+    with open_weights([source], source) as weights:
+        by_layer = _by_layer(source, {name: weights.tensor(name) for name in sorted(weights.names)}, layers)
+    plans = [_plan(source, layers[name], tensors) for name, tensors in by_layer.items()]
+    state = {f"{name}.{suffix}": one for name, tensors in by_layer.items() for suffix, one in tensors.items()}
+    made = diffusers_state(state, {name: layer_name(layers[name]) for name in by_layer})
+    kept = {key: value for key, value in read_header(source).metadata.items() if not key.startswith("sshs_")}
+    write_atomically(out, lora_file(made, {**kept, DESCRIPTION_KEY: adapter_description(plans)}))
+    return {
+        "event": "finished",
+        "path": str(out),
+        "num_tensors": len(made),
+        "sha256_of_source": sha256(source.read_bytes()).hexdigest(),
+        "notes": ["alpha / rank is in its weights now, since diffusers' names have no alpha"],
+    }
+
+
+def _layers(source: Path) -> Mapping[str, LoraTarget]:
+    """The layers that such a LoRA can have, by kohya's names."""
+    identity = identify(source)
+    if identity.kind != "lora" or identity.adapter not in IN_DIFFUSERS:
+        what = identity.adapter or identity.kind
+        raise ModelError(f"{source} is of the kind {what}: diffusers has names for {', '.join(IN_DIFFUSERS)} only")
+    layers = kohya_layers(identity.family)
+    if not layers:
+        raise ModelError(f"{source} is for {identity.family or 'an unknown family'}: sd1, sd2 and sdxl are converted")
+    return layers
+
+
+def _by_layer(source: Path, state: Mapping[str, Any], layers: Mapping[str, LoraTarget]) -> dict[str, dict[str, Any]]:
+    """Each layer's tensors, linear layers as matrices, an alpha with each."""
+    import torch
+
+    found: dict[str, dict[str, Any]] = {}
+    for key, tensor in state.items():
+        name, _, suffix = key.partition(".")
+        if name not in layers or suffix not in (DOWN, UP, ALPHA, MAGNITUDE):
+            raise ModelError(f"{source} has {key}, which is none of kohya's names for a LoRA that diffusers knows")
+        is_matrix = layers[name].kernel == 0 and tensor.ndim == 4
+        found.setdefault(name, {})[suffix] = tensor.flatten(1) if is_matrix else tensor
+    for name, tensors in found.items():
+        if DOWN not in tensors or UP not in tensors:
+            raise ModelError(f"{source} lacks a part of {name}: it is cut short; copy or download it anew")
+        tensors.setdefault(ALPHA, torch.tensor(float(tensors[DOWN].shape[0])))
+    return found
+
+
+def _plan(source: Path, target: LoraTarget, tensors: Mapping[str, Any]) -> AdapterPlan:
+    """The adapter as a plan would have it, so that it is described in the same way."""
+    lengths = tensors.get(MAGNITUDE)
+    if lengths is not None and lengths.shape[0] != tensors[UP].shape[0]:
+        raise ModelError(
+            f"{source} is a DoRA with one length an input, as older programs made them; peft has one an output"
+        )
+    shapes = {suffix: tuple(one.shape) for suffix, one in tensors.items() if suffix != ALPHA}
+    return AdapterPlan(target, tensors[DOWN].shape[0], float(tensors[ALPHA]), shapes)
+
+
+if __name__ == "__main__":
+    listen()
+    sys.exit(run_command(convert_lora))

@@ -1,0 +1,1 @@
+"""From images and captions to the tensors of a batch, cached on disk by content."""

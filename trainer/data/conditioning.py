@@ -1,0 +1,115 @@
+"""What the text encoder is told of each showing: token numbers, or text states made once and kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from advisor.settings.config import TrainingConfig
+from trainer.data.captions import CaptionStyle, caption_for
+from trainer.data.tensor_cache import CACHE_NAME, TensorCache, cache_key, module_digest
+from trainer.data.training_set import Item, TrainingSet, View
+from trainer.models.families.family import BaseModel, Conditioning
+from trainer.models.prompt_weights import weighted_ids
+from trainer.seeds import dice
+
+CHUNK_TOKENS = 75
+"""Contents of one chunk; `dataset.max_tokens` is a multiple."""
+TEXT_VERSION = 1
+"""Goes up when the way from a caption to text states changes."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A batch's captions, in one of two forms, on the CPU."""
+
+    token_ids: tuple[Tensor, ...] = ()
+    states: Conditioning | None = None
+    weights: Tensor | None = None
+    """Of weighted captions that come as token numbers, [B, T]; the same for every text encoder."""
+
+
+class Texts:
+    """Captions for showings; the same showing of the same epoch always gets the same one."""
+
+    def __init__(self, base: BaseModel, pictures: TrainingSet, config: TrainingConfig) -> None:
+        """Captions are tokenized when they are asked for."""
+        self._base, self._items, self._config = base, pictures.items, config
+        self._style = CaptionStyle.of(config.dataset)
+        self._cache: TensorCache | None = None
+        self._keys: dict[str, str] = {}
+
+    def caption(self, view: View, epoch: int) -> str:
+        """What one showing's caption says."""
+        choices = dice(self._config.run.seed, "caption", epoch, view.item, view.repeat)
+        return caption_for(self._items[view.item].caption, self._style, choices)
+
+    def plain_caption(self, item: Item) -> str:
+        """A caption of the picture that has no dropout; with tags that change, one of its forms."""
+        never_dropped = replace(self._style, dropout=0.0)
+        return caption_for(item.caption, never_dropped, dice(self._config.run.seed, "plain caption", item.index))
+
+    def of(self, views: Sequence[View], epoch: int) -> Text:
+        """The captions of a batch."""
+        return self._text([self.caption(view, epoch) for view in views])
+
+    def plain(self, item: Item, count: int) -> Text:
+        """A picture's plain caption, so many times."""
+        return self._text([self.plain_caption(item)] * count)
+
+    def _text(self, captions: Sequence[str]) -> Text:
+        if self._cache is None:
+            return self._tokens(captions)
+        entries = [self._cache.get(self._keys[caption]) or self._made(caption) for caption in captions]
+        return Text(states=Conditioning.joined([Conditioning(**entry) for entry in entries]))
+
+    def cache(self, run: Path, progress: Progress) -> None:
+        """Make every caption's text states now, and take them from the disk from now on.
+
+        Raises:
+            RunError: the cache cannot be written.
+        """
+        assert self._style.is_fixed, "captions that change cannot be encoded once"
+        self._cache = TensorCache(run / CACHE_NAME / "text")
+        captions = {self.plain_caption(item) for item in self._items}
+        captions |= {""} if self._style.dropout else set()
+        encoders = [module_digest(encoder) for encoder in self._base.text_encoders]
+        for number, caption in enumerate(sorted(captions), start=1):
+            self._keys[caption] = cache_key(
+                version=TEXT_VERSION,
+                caption=caption,
+                encoders=encoders,
+                dtype=self._base.dtype,
+                clip_skip=self._config.model.clip_skip,
+                max_tokens=self._config.dataset.max_tokens,
+                weighted=self._config.dataset.weighted_captions,
+            )
+            if self._cache.get(self._keys[caption]) is None:
+                self._made(caption)
+            progress(number, len(captions))
+
+    def _made(self, caption: str) -> dict[str, Tensor]:
+        assert self._cache is not None
+        with torch.no_grad():
+            text = self._tokens([caption])
+            place = next(self._base.text_encoders[0].parameters()).device
+            ids = tuple(tokens.to(place) for tokens in text.token_ids)
+            states = self._base.family.encode_text(self._base, ids, clip_skip=self._config.model.clip_skip)
+            if text.weights is not None:
+                states = states.weighted(text.weights)
+        entry = {name: tensor.cpu() for name, tensor in states.tensors().items()}
+        self._cache.put(self._keys[caption], entry)
+        return entry
+
+    def _tokens(self, captions: Sequence[str]) -> Text:
+        chunks = self._config.dataset.max_tokens // CHUNK_TOKENS
+        if not self._config.dataset.weighted_captions:
+            return Text(self._base.family.tokenize(self._base, captions, chunks=chunks))
+        ids, weights = weighted_ids(self._base.tokenizers, captions, chunks)
+        return Text(ids, weights=weights)

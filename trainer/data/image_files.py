@@ -1,0 +1,161 @@
+"""Picture files as tensors: decoded, turned upright, scaled and cropped to the training size.
+
+Letters: h and w height and width in pixels.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from advisor.dataset.buckets import Placement
+from advisor.errors import DatasetError
+from trainer.data.tensor_cache import file_digest
+
+BACKGROUND = (255, 255, 255)
+"""What shows through where a picture is transparent."""
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How a picture is brought to its training size."""
+
+    placement: Placement
+    left: int
+    """Pixels of the scaled picture that are cut off at its left."""
+    top: int
+    flip: bool = False
+    """Mirrored after cropping."""
+
+    @classmethod
+    def centred(cls, placement: Placement, *, flip: bool = False) -> Framing:
+        """What stands over is cut off on both sides alike."""
+        width, height = _spare(placement)
+        return cls(placement, width // 2, height // 2, flip)
+
+    @classmethod
+    def at_random(cls, placement: Placement, dice: torch.Generator, *, flip: bool = False) -> Framing:
+        """What stands over is cut off at a place that the generator chooses."""
+        width, height = _spare(placement)
+        left = int(torch.randint(0, width + 1, (), generator=dice))
+        return cls(placement, left, int(torch.randint(0, height + 1, (), generator=dice)), flip)
+
+
+def read_picture(path: Path, framing: Framing) -> Tensor:
+    """The picture as [3, h, w] in uint8.
+
+    Raises:
+        DatasetError: the file cannot be read as a picture.
+    """
+    # Averaging over areas when shrinking is what kohya's trainer does; enlarging is Lanczos there too.
+    image = framed(_in_rgb(upright(path)), framing, enlarging=Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+
+
+def framed(image: Image.Image, framing: Framing, *, enlarging: Image.Resampling) -> Image.Image:
+    """The picture, or something that lies over it, scaled, cropped and mirrored; shrunk by averaging over areas."""
+    scaled = framing.placement.scaled
+    if image.size != scaled:
+        is_smaller = scaled[0] <= image.width and scaled[1] <= image.height
+        image = image.resize(scaled, Image.Resampling.BOX if is_smaller else enlarging)
+    width, height = framing.placement.bucket
+    image = image.crop((framing.left, framing.top, framing.left + width, framing.top + height))
+    return ImageOps.mirror(image) if framing.flip else image
+
+
+def normalised(pixels: Tensor) -> Tensor:
+    """Pixels 0..255 as float32 in -1..1, as the VAE takes them."""
+    return pixels.to(torch.float32) / 127.5 - 1.0
+
+
+def _spare(placement: Placement) -> tuple[int, int]:
+    """What the scaled picture is wider and taller than the bucket."""
+    return placement.scaled[0] - placement.bucket[0], placement.scaled[1] - placement.bucket[1]
+
+
+def upright(path: Path) -> Image.Image:
+    """The decoded picture, turned as its camera's mark says.
+
+    Raises:
+        DatasetError: the file cannot be read as a picture.
+    """
+    with _opened(path) as file:
+        image = ImageOps.exif_transpose(file)
+        image.load()
+        return image
+
+
+def tells_alpha(path: Path) -> bool:
+    """Whether a picture file says how transparent each place is; only its header is read.
+
+    Raises:
+        DatasetError: the file cannot be read as a picture.
+    """
+    with _opened(path) as file:
+        return _has_alpha(file)
+
+
+def as_grey(image: Image.Image) -> Image.Image:
+    """One channel of 8 bits."""
+    return _from_deep_grey(image) if _is_deep(image) else image.convert("L")
+
+
+def content_digest(path: Path) -> str:
+    """The sha256 of a picture file's bytes.
+
+    Raises:
+        DatasetError: it cannot be read.
+    """
+    try:
+        return file_digest(path)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror}): replace it or move it away") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The picture file, with every way in which it may be broken as one error."""
+    try:
+        with warnings.catch_warnings():
+            # Large photographs are welcome here, and harmless marks in metadata are the camera's business.
+            warnings.simplefilter("ignore")
+            with Image.open(path) as file:
+                yield file
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise DatasetError(f"{path} cannot be read as a picture ({error}): replace it or move it away") from error
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return "A" in image.getbands() or "transparency" in image.info or image.mode == "PA"
+
+
+def _in_rgb(image: Image.Image) -> Image.Image:
+    """In RGB, what is transparent lying on white."""
+    if image.mode == "RGB" and not _has_alpha(image):
+        return image
+    if _is_deep(image):
+        return _from_deep_grey(image).convert("RGB")
+    if not _has_alpha(image):
+        return image.convert("RGB")
+    layered = image.convert("RGBA")
+    ground = Image.new("RGBA", layered.size, (*BACKGROUND, 255))
+    return Image.alpha_composite(ground, layered).convert("RGB")
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode.startswith("I;16") or image.mode in ("I", "F")
+
+
+def _from_deep_grey(image: Image.Image) -> Image.Image:
+    """16-bit and floating-point greys in 8 bits; Pillow would cut them off at 255."""
+    values = np.asarray(image, dtype=np.float64)
+    top = 65535.0 if image.mode != "F" or values.max(initial=0.0) > 1.0 else 1.0
+    return Image.fromarray(np.clip(values / top * 255.0 + 0.5, 0, 255).astype(np.uint8))

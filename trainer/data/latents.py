@@ -1,0 +1,159 @@
+"""Where a picture's latents come from: a cache on disk, or the VAE each time.
+
+Pictures go through the VAE one by one, so that a latent does not depend on which others are at hand; what it draws
+from the VAE's distribution is seeded by the picture itself. A cold cache and a warm one thus give the same training.
+
+Letters: C latent channels, H and W latent height and width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from advisor.errors import DatasetError, TrainingStopped
+from advisor.settings.config import TrainingConfig
+from trainer.data.crops import Framings, is_flipped
+from trainer.data.image_files import Framing, content_digest, normalised, read_picture
+from trainer.data.tensor_cache import CACHE_NAME, TensorCache, cache_key, module_digest
+from trainer.data.training_set import Item, TrainingSet, View
+from trainer.models.families.family import BaseModel
+from trainer.seeds import generator
+
+LATENTS_VERSION = 1
+"""Goes up when the way from a file to latents changes, so that older entries no longer count."""
+READ_AHEAD = 4
+"""Pictures decoded ahead for each thread."""
+
+Progress = Callable[[int, int], None]
+"""Takes how many of how many are done; may raise to break off."""
+
+
+class Latents(Protocol):
+    """A source of latents."""
+
+    def of(self, views: Sequence[View], epoch: int) -> Tensor:
+        """Latents [B, C, H, W] in float32 on the CPU for showings of one size."""
+
+
+class CachedLatents:
+    """Latents made once for each picture, and once more for its mirror image where pictures are mirrored."""
+
+    def __init__(
+        self, cache: TensorCache, keys: dict[tuple[int, bool], str], flips: Callable[[View, int], bool]
+    ) -> None:
+        """Use what `cache_latents` has made."""
+        self._cache, self._keys, self._flips = cache, keys, flips
+
+    def of(self, views: Sequence[View], epoch: int) -> Tensor:
+        """Latents from the cache.
+
+        Raises:
+            TrainingStopped: an entry was taken away while training.
+        """
+        found = [self._cache.get(self._keys[view.item, self._flips(view, epoch)]) for view in views]
+        if any(entry is None for entry in found):
+            raise TrainingStopped("A file in the run's cache folder was removed or damaged while training: start again")
+        return torch.stack([entry["latents"] for entry in found if entry is not None])
+
+
+class FreshLatents:
+    """Latents made anew each time, as random crops need."""
+
+    def __init__(self, base: BaseModel, pictures: TrainingSet, config: TrainingConfig) -> None:
+        """The base model's VAE is used until the end."""
+        self._base, self._items, self._config = base, pictures.items, config
+        self._framings = Framings(pictures.items, config)
+
+    def of(self, views: Sequence[View], epoch: int) -> Tensor:
+        """Latents of the pictures as they are now."""
+        with ThreadPoolExecutor(self._config.machine.cpu_threads) as pool:
+            pixels = list(pool.map(lambda view: self._read(view, epoch), views))
+        return torch.stack([self._encoded(view, picture, epoch) for view, picture in zip(views, pixels, strict=True)])
+
+    def _read(self, view: View, epoch: int) -> Tensor:
+        return read_picture(self._items[view.item].path, self._framings.of(view, epoch))
+
+    def _encoded(self, view: View, pixels: Tensor, epoch: int) -> Tensor:
+        dice = generator(self._config.run.seed, "vae", epoch, view.item, view.repeat)
+        return encoded(self._base, pixels, dice, self._items[view.item].path)
+
+
+def cache_latents(
+    base: BaseModel, pictures: TrainingSet, config: TrainingConfig, *, run: Path, progress: Progress
+) -> CachedLatents:
+    """Every picture's latents, those that the run's cache lacks made now.
+
+    Raises:
+        DatasetError: a picture cannot be read, or the VAE gives no finite numbers for it.
+        RunError: the cache cannot be written.
+    """
+    cache = TensorCache(run / CACHE_NAME / "latents")
+    vae = f"{module_digest(base.vae)} {next(base.vae.parameters()).dtype} {base.structure.vae.scaling_factor}"
+    wanted = [(item, flip) for item in pictures.items for flip in ((False, True) if config.dataset.flip else (False,))]
+    keys = dict[tuple[int, bool], str]()
+    missing = list[tuple[Item, bool, str]]()
+    with ThreadPoolExecutor(config.machine.cpu_threads) as pool:
+        digests = list(pool.map(lambda item: content_digest(item.path), pictures.items))
+    for item, flip in wanted:
+        key = _key(item, digests[item.index], vae, flip=flip)
+        keys[item.index, flip] = key
+        if cache.get(key) is None:
+            missing.append((item, flip, key))
+    done = len(wanted) - len(missing)
+    progress(done, len(wanted))
+    for (item, _, key), pixels in _read_ahead(missing, config.machine.cpu_threads):
+        dice = torch.Generator("cpu").manual_seed(int(key[:15], 16))
+        cache.put(key, {"latents": encoded(base, pixels, dice, item.path)})
+        done += 1
+        progress(done, len(wanted))
+    seed = config.run.seed
+    return CachedLatents(cache, keys, lambda view, epoch: config.dataset.flip and is_flipped(seed, view, epoch))
+
+
+@torch.no_grad()
+def encoded(base: BaseModel, pixels: Tensor, dice: torch.Generator, path: Path) -> Tensor:
+    """Latents [C, H, W] in float32 on the CPU of pixels [3, h, w].
+
+    Raises:
+        DatasetError: they are not finite.
+    """
+    weights = next(base.vae.parameters())
+    picture = normalised(pixels)[None].to(weights.device, weights.dtype)
+    latents = base.family.encode_pictures(base, picture, dice)[0].to("cpu", torch.float32)
+    if not bool(torch.isfinite(latents).all()):
+        raise DatasetError(
+            f"The base model's VAE gives no finite numbers for {path}: look at that picture, or choose another VAE "
+            "(model.vae_path)"
+        )
+    return latents
+
+
+def _key(item: Item, content: str, vae: str, *, flip: bool) -> str:
+    framing = Framing.centred(item.placement, flip=flip)
+    return cache_key(version=LATENTS_VERSION, picture=content, vae=vae, framing=framing)
+
+
+def _read_ahead(
+    missing: Iterable[tuple[Item, bool, str]], threads: int
+) -> Iterator[tuple[tuple[Item, bool, str], Tensor]]:
+    """Each with its pixels, decoded a little ahead by other threads."""
+    waiting = list[tuple[tuple[Item, bool, str], Future[Tensor]]]()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for entry in missing:
+            item, flip, _ = entry
+            framing = Framing.centred(item.placement, flip=flip)
+            waiting.append((entry, pool.submit(read_picture, item.path, framing)))
+            if len(waiting) > READ_AHEAD * threads:
+                first, pixels = waiting.pop(0)
+                yield first, pixels.result()
+        for last, pixels in waiting:
+            yield last, pixels.result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,80 @@
+"""What is trained on, found on the disk and told of: pictures, regularization pictures, masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from advisor.dataset.report import DatasetReport
+from advisor.dataset.scan import scan
+from advisor.planning.bucket_warnings import bucket_warnings
+from advisor.settings.config import TrainingConfig
+from advisor.units import counted
+from trainer.data.masks import Masks
+from trainer.data.training_set import TrainingSet, write_manifest
+from trainer.runtime.events import Events
+
+PROBLEMS_TOLD = 10
+"""So many unusable files are named in warnings of their own; of more, the number."""
+
+Progress = Callable[[int, int], None]
+
+
+def gather_pictures(config: TrainingConfig, run: Path, events: Events) -> TrainingSet:
+    """The pictures of a training, listed in the run folder; what is wrong with them becomes warnings.
+
+    Raises:
+        DatasetError: there are none.
+        ConfigError: none can be held out.
+        RunError: the list cannot be written.
+    """
+    dataset = config.dataset
+    report = _scanned(dataset.images, config, events)
+    regularization = None
+    if dataset.regularization_images is not None:
+        regularization = _scanned(dataset.regularization_images, config, events)
+    pictures = TrainingSet.of(report, config, regularization=regularization)
+    write_manifest(run, pictures.items)
+    if regularization is not None:
+        _tell_unused(pictures, regularization, events)
+    for warning in bucket_warnings(pictures.bucket_counts(), config.schedule.batch_size):
+        events.warning(warning.code, warning.message)
+    return pictures
+
+
+def gather_masks(
+    config: TrainingConfig, run: Path, pictures: TrainingSet, events: Events, *, latent_px: int, progress: Progress
+) -> Masks | None:
+    """The pictures' masks, all looked at; None where the loss is not weighed by any.
+
+    Raises:
+        DatasetError: one cannot be used.
+    """
+    if not config.dataset.masks:
+        return None
+    masks = Masks(pictures, config, run, latent_px=latent_px)
+    news = masks.prepare(progress)
+    for code, paths, what in (
+        ("mask_missing", news.missing, "without a mask, counted as a whole"),
+        ("mask_empty", news.empty, "with a mask that leaves nothing to learn from"),
+    ):
+        if paths:
+            events.warning(code, f"{counted(len(paths), 'picture')} {what}; first {paths[0]}")
+    return masks
+
+
+def _scanned(folder: str, config: TrainingConfig, events: Events) -> DatasetReport:
+    report = scan(Path(folder), caption_extension=config.dataset.caption_extension)
+    for problem in report.problems[:PROBLEMS_TOLD]:
+        events.warning(problem.code, f"{problem.path}: {problem.message}")
+    more = len(report.problems) - PROBLEMS_TOLD
+    if more > 0:
+        events.warning("more_problems", f"{more} more files have problems: `loracle check` lists them")
+    return report
+
+
+def _tell_unused(pictures: TrainingSet, regularization: DatasetReport, events: Events) -> None:
+    used, there = len(pictures.used_for("regularization")), regularization.num_images
+    if used < there:
+        told = f"{used:,} of {counted(there, 'regularization picture')} are used: as many showings as the others have"
+        events.warning("regularization_unused", told)

@@ -1,0 +1,110 @@
+"""Tensors on disk, each under a key made of everything that shapes it.
+
+Nothing is ever out of date: an edited picture, another VAE or another crop has another key. Entries are written
+atomically, so two runs may share a cache; a damaged one counts as missing and is made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from advisor.errors import RunError
+from advisor.files import write_atomically
+from trainer.runtime.disk_space import write_with_room
+
+CACHE_NAME = "cache"
+"""Where caches lie in a run folder."""
+KEPT_BYTES = 256 * 1024**2
+"""Up to so much of a cache is also kept in memory."""
+
+Tensors = Mapping[str, Tensor]
+
+
+class TensorCache:
+    """A folder of small sets of tensors."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use `folder`, which is made when the first entry is written."""
+        self._folder = folder
+        self._kept: dict[str, Tensors] = {}
+        self._kept_bytes = 0
+
+    def get(self, key: str) -> Tensors | None:
+        """The entry, on the CPU; None where there is none or it is damaged."""
+        if key in self._kept:
+            return self._kept[key]
+        tensors = self._read(key)
+        if tensors is not None:
+            self._keep(key, tensors)
+        return tensors
+
+    def put(self, key: str, tensors: Tensors) -> None:
+        """Write an entry.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        try:
+            path, content = self._path(key), save(plain, {"checksum": digest(plain)})
+            write_with_room(path, len(content), lambda: write_atomically(path, content))
+        except RunError:
+            # On Windows a file that another run is reading cannot be replaced; what that run reads will do.
+            if self._read(key) is None:
+                raise
+        self._keep(key, plain)
+
+    def _read(self, key: str) -> Tensors | None:
+        try:
+            with safe_open(self._path(key), framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                checksum = (file.metadata() or {}).get("checksum")
+        except (OSError, SafetensorError, ValueError):
+            return None
+        return tensors if checksum == digest(tensors) else None
+
+    def _path(self, key: str) -> Path:
+        return self._folder / key[:2] / f"{key}.safetensors"
+
+    def _keep(self, key: str, tensors: Tensors) -> None:
+        size = sum(tensor.nbytes for tensor in tensors.values())
+        if self._kept_bytes + size <= KEPT_BYTES:
+            self._kept[key] = tensors
+            self._kept_bytes += size
+
+
+def cache_key(**shaped_by: object) -> str:
+    """A key of 40 characters for what is shaped by all this."""
+    text = "\n".join(f"{name}={shaped_by[name]!r}" for name in sorted(shaped_by))
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:40]
+
+
+def digest(tensors: Tensors) -> str:
+    """A hash of names, dtypes, shapes and contents."""
+    hashed = sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        hashed.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return hashed.hexdigest()
+
+
+def module_digest(module: nn.Module) -> str:
+    """A hash of a network's weights, whichever file they came from."""
+    return digest(module.state_dict())
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of a file's bytes."""
+    hashed = sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            hashed.update(block)
+    return hashed.hexdigest()

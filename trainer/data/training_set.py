@@ -1,0 +1,231 @@
+"""The pictures as the training sees them: each with its size, repeats and caption, and the batches of every epoch."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import torch
+
+from advisor.dataset.buckets import Bucketing, Placement, Size
+from advisor.dataset.repeats import repeats_of_folders
+from advisor.dataset.report import DatasetReport, Folder, Picture
+from advisor.errors import DatasetError
+from advisor.files import write_atomically
+from advisor.settings.config import TrainingConfig
+from trainer.data.held_out import Digest, held_out
+from trainer.data.image_files import content_digest
+from trainer.data.regularization import matched_repeats
+from trainer.seeds import generator
+
+MANIFEST_NAME = "images/manifest.jsonl"
+"""Where the list of pictures lies in a run folder."""
+
+Use = Literal["training", "regularization", "validation"]
+"""What a picture is for."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture of the training."""
+
+    index: int
+    """Its place in the order of paths, which names it in seeds; regularization pictures come after the others."""
+    path: Path
+    folder: str
+    """The folder's path below the pictures' root; `.` is the root itself."""
+    size: Size
+    placement: Placement
+    repeats: int
+    """0 where it is only measured on."""
+    caption: str
+    use: Use = "training"
+
+    @property
+    def bucket(self) -> Size:
+        """The size it is trained at."""
+        return self.placement.bucket
+
+
+@dataclass(frozen=True, order=True)
+class View:
+    """One showing of a picture within an epoch."""
+
+    item: int
+    repeat: int
+
+
+T = TypeVar("T")
+Batch = tuple[View, ...]
+"""Showings of pictures of one size."""
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """All pictures, in the order of their paths."""
+
+    items: tuple[Item, ...]
+    measured: tuple[Item, ...] = ()
+    """Those that the validation loss is measured on: the ones held out, or all that are trained on."""
+
+    @classmethod
+    def of(
+        cls,
+        report: DatasetReport,
+        config: TrainingConfig,
+        *,
+        regularization: DatasetReport | None = None,
+        digest: Digest = content_digest,
+    ) -> TrainingSet:
+        """The pictures that a scan found, as the configuration wants them trained.
+
+        Args:
+            regularization: the pictures of the class.
+            digest: the hash of a file; called only where pictures are held out.
+
+        Raises:
+            DatasetError: there are none, or some are in both reports.
+            ConfigError: none can be held out.
+        """
+        if not report.pictures:
+            raise DatasetError(f"{report.root} holds no pictures that can be used: put the training pictures there")
+        items = _of_subject(report, config, digest)
+        subject = tuple(item for item in items if item.use == "training")
+        measured = tuple(item for item in items if item.use == "validation")
+        if config.validation.share == 1:
+            measured = subject
+        if regularization is not None:
+            _refuse_shared(report, regularization)
+            items += _of_class(regularization, config, showings=sum(item.repeats for item in items), start=len(items))
+        return cls(items, measured)
+
+    def used_for(self, use: Use) -> tuple[Item, ...]:
+        """The pictures of one use."""
+        return tuple(item for item in self.items if item.use == use)
+
+    def loss_weights(self, views: Sequence[View], prior_weight: float) -> torch.Tensor:
+        """What each showing's loss is multiplied by, [B]."""
+        is_prior = [self.items[view.item].use == "regularization" for view in views]
+        return torch.tensor([prior_weight if prior else 1.0 for prior in is_prior], dtype=torch.float32)
+
+    @property
+    def num_showings(self) -> int:
+        """Showings in one epoch, those of regularization pictures too."""
+        return sum(item.repeats for item in self.items)
+
+    def bucket_counts(self) -> Counter[Size]:
+        """Showings of each size in one epoch."""
+        counts: Counter[Size] = Counter()
+        for item in self.items:
+            if item.repeats:
+                counts[item.bucket] += item.repeats
+        return counts
+
+    def batches(self, *, seed: int, epoch: int, batch_size: int) -> tuple[Batch, ...]:
+        """The batches of an epoch: every picture exactly `repeats` times, in an order that seed and epoch decide.
+
+        Pictures of a batch have one size; the last batch of each size may be short.
+        """
+        by_bucket = defaultdict[Size, list[View]](list)
+        for item in self.items:
+            by_bucket[item.bucket].extend(View(item.index, repeat) for repeat in range(item.repeats))
+        dice = generator(seed, "order", epoch)
+        batches = list[Batch]()
+        for bucket in sorted(by_bucket):
+            views = _shuffled(by_bucket[bucket], dice)
+            batches.extend(tuple(views[start : start + batch_size]) for start in range(0, len(views), batch_size))
+        return tuple(_shuffled(batches, dice))
+
+
+def write_manifest(run: Path, items: Iterable[Item]) -> None:
+    """Put the list of pictures into the run folder, one JSON object a line.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    lines = (
+        json.dumps(
+            {
+                "path": item.path.as_posix(),
+                "size": item.size,
+                "bucket": item.bucket,
+                "repeats": item.repeats,
+                "caption": item.caption,
+            }
+            | ({} if item.use == "training" else {"use": item.use}),
+            ensure_ascii=False,
+        )
+        for item in items
+    )
+    write_atomically(run / MANIFEST_NAME, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+
+
+def _shuffled(things: list[T], dice: torch.Generator) -> list[T]:
+    return [things[place] for place in torch.randperm(len(things), generator=dice).tolist()]
+
+
+def _of_subject(report: DatasetReport, config: TrainingConfig, digest: Digest) -> tuple[Item, ...]:
+    """The pictures to learn and those held out to measure on."""
+    root = Path(report.root)
+    repeats = repeats_of_folders(report.folders, config.dataset)
+    out = held_out(
+        [root / picture.path for picture in report.pictures],
+        config.validation.share,
+        seed=config.run.seed,
+        digest=digest,
+    )
+    items = list[Item]()
+    for index, (picture, placement) in enumerate(_placed(report, config)):
+        path, folder = root / picture.path, report.folders[picture.folder]
+        caption = _caption_of(picture, folder, config.run.trigger)
+        size = picture.width_px, picture.height_px
+        use: Use = "validation" if path in out else "training"
+        often = 0 if path in out else repeats[picture.folder]
+        items.append(Item(index, path, folder.path, size, placement, often, caption, use))
+    return tuple(items)
+
+
+def _of_class(report: DatasetReport, config: TrainingConfig, *, showings: int, start: int) -> tuple[Item, ...]:
+    """The regularization pictures that are needed, shown as often as the subject's pictures together."""
+    found = list(_placed(report, config))
+    own = [report.folders[picture.folder].repeats or 1 for picture, _ in found]
+    items = list[Item]()
+    for (picture, placement), repeats in zip(found, matched_repeats(own, showings), strict=True):
+        if repeats == 0:
+            continue
+        path, folder = Path(report.root) / picture.path, report.folders[picture.folder]
+        size, index = (picture.width_px, picture.height_px), start + len(items)
+        caption = _caption_of(picture, folder, "")
+        items.append(Item(index, path, folder.path, size, placement, repeats, caption, "regularization"))
+    return tuple(items)
+
+
+def _placed(report: DatasetReport, config: TrainingConfig) -> Iterator[tuple[Picture, Placement]]:
+    """A report's pictures in the order of their paths, each with its bucket."""
+    bucketing, known = Bucketing.of(config.dataset), dict[Size, Placement]()
+    for picture in sorted(report.pictures, key=lambda one: one.path):
+        size = picture.width_px, picture.height_px
+        yield picture, known.get(size) or known.setdefault(size, bucketing.place(*size))
+
+
+def _refuse_shared(report: DatasetReport, regularization: DatasetReport) -> None:
+    """Pictures that are both learned and held against the learning would be neither."""
+    subject = {(Path(report.root) / picture.path).resolve() for picture in report.pictures}
+    for picture in regularization.pictures:
+        path = Path(regularization.root) / picture.path
+        if path.resolve() in subject:
+            raise DatasetError(
+                f"{path} lies in dataset.images and in dataset.regularization_images: put the regularization "
+                "pictures into a folder of their own"
+            )
+
+
+def _caption_of(picture: Picture, folder: Folder, otherwise: str) -> str:
+    """The caption; without a file what a folder named `N_concept` says, as kohya has it, else `otherwise`."""
+    if picture.caption is not None:
+        return picture.caption
+    return folder.concept or otherwise

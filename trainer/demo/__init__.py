@@ -1,0 +1,1 @@
+"""The demo: the embedded base model, its images, and the score of what it learned."""

@@ -1,0 +1,194 @@
+"""The demo's pictures: drawn by the base model and by the LoRA from the same noise, and what they score.
+
+Run as `python -P -m trainer.demo.run RUN` after the training; it adds to the run's events and samples and leaves
+`log/demo.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from advisor.errors import LoraError
+from advisor.files import replacing, write_atomically
+from advisor.run_folder.config_file import read_config
+from advisor.settings.config import TrainingConfig
+from trainer.adapters.network import Network
+from trainer.demo.assets import HELD_OUT_FOLDER, RESULT_PATH
+from trainer.demo.score import ScoreData, leak, mean_identity, obedience, read_score_data
+from trainer.device.choose import use_threads
+from trainer.diffusion.sampling import Request, draw
+from trainer.models.load import BaseModel, load_base_model
+from trainer.runtime.events import Events
+from trainer.runtime.failure_codes import failure_code
+
+FIRST_SEED = 1000
+"""The n-th prompt is drawn from seed FIRST_SEED + n, before and after; the training's own seed is 42."""
+PER_ROW = 8
+"""Pictures of each kind."""
+BASE_PROMPTS = (
+    "spiky hair, black hair, light skin, red t-shirt, smile, yellow background",
+    "long hair, blonde hair, light skin, green hoodie, laughing, glasses, blue background",
+    "curly hair, brown hair, dark skin, yellow striped shirt, surprised, pink background",
+    "bob hair, pink hair, light skin, black overalls, wink, purple background",
+    "pigtails hair, red hair, light skin, blue overalls, laughing, green background",
+    "short hair, white hair, tan skin, blue hoodie, smile, gray background",
+    "bun hair, black hair, brown skin, red striped shirt, sad, orange background",
+    "long hair, blue hair, brown skin, white t-shirt, smile, red background",
+)
+"""What the base model knew before; none of it has the trigger."""
+
+Picture = Image.Image
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the demo measured; shares of 0..1, `leak` in 0..255."""
+
+    identity_before: float
+    identity_after: float
+    identity_real: float
+    obedience_before: float
+    obedience_after: float
+    leak: float
+    """Mean change of a pixel in pictures that were drawn without the trigger."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The same prompts and seeds, with and without the trigger."""
+
+    with_trigger: tuple[Picture, ...]
+    without_trigger: tuple[Picture, ...]
+
+    def obedience(self, prompts: Sequence[str], data: ScoreData) -> float:
+        """The lower of two shares: backgrounds obeyed with the trigger, and the base's own tags without it."""
+        with_trigger = obedience(self.with_trigger, prompts, data, noun="background")
+        return min(with_trigger, obedience(self.without_trigger, BASE_PROMPTS, data))
+
+
+def trigger_prompts() -> tuple[str, ...]:
+    """Captions of pictures that the training never saw."""
+    files = sorted(HELD_OUT_FOLDER.glob("*.txt"))[:PER_ROW]
+    return tuple(file.read_text("utf-8").strip() for file in files)
+
+
+def draw_all(
+    base: BaseModel, config: TrainingConfig, prompts: Sequence[str], told: Callable[[], None] = lambda: None
+) -> Drawn:
+    """Each prompt's picture, and each of the base model's own, at its seed."""
+
+    def row(texts: Sequence[str]) -> tuple[Picture, ...]:
+        pictures = []
+        for number, text in enumerate(texts):
+            side = config.dataset.resolution_px
+            pictures.append(
+                draw(base, Request.of(config.sampling, text, seed=FIRST_SEED + number, side_px=side), config)
+            )
+            told()
+        return tuple(pictures)
+
+    return Drawn(row(prompts), row(BASE_PROMPTS))
+
+
+def scores_of(before: Drawn, after: Drawn, prompts: Sequence[str]) -> Scores:
+    """What the pictures say of the LoRA."""
+    data = read_score_data()
+    real = [Image.open(path) for path in sorted(HELD_OUT_FOLDER.glob("*.png"))]
+    return Scores(
+        identity_before=mean_identity(before.with_trigger, data),
+        identity_after=mean_identity(after.with_trigger, data),
+        identity_real=mean_identity(real, data),
+        obedience_before=before.obedience(prompts, data),
+        obedience_after=after.obedience(prompts, data),
+        leak=leak(before.without_trigger, after.without_trigger, data),
+    )
+
+
+def show(run: Path, events: Events) -> Scores:
+    """Draw before and after, keep the pictures and the scores in the run folder.
+
+    Raises:
+        LoraError: the run has no LoRA, or something cannot be read or written.
+    """
+    config = read_config(run)
+    events.phase("load", 1)
+    device = torch.device("cpu")
+    base = load_base_model(config.model, dtype=torch.float32, vae_dtype=torch.float32, device=device)
+    use_threads(None, device, base.denoiser)
+    prompts = trigger_prompts()
+    total = 2 * (len(prompts) + len(BASE_PROMPTS))
+    events.phase("sample", total)
+    done = 0
+
+    def told() -> None:
+        nonlocal done
+        done += 1
+        events.progress("sample", done, total)
+
+    before = draw_all(base, config, prompts, told)
+    text_encoder = config.optimizer.text_encoder_learning_rate > 0
+    network = Network.attach(base, config.network, text_encoder=text_encoder, clip_skip=config.model.clip_skip)
+    network.start_from(run / "model" / f"{config.saving.name}.safetensors")
+    network.eval()
+    after = draw_all(base, config, prompts, told)
+    network.detach()
+    scores = scores_of(before, after, prompts)
+    _keep(run, before, after, scores)
+    return scores
+
+
+def contact_sheet(rows: Sequence[Sequence[Picture]], gap_px: int = 4) -> Picture:
+    """Rows of pictures of one size on white, a wider gap after every second row."""
+    width, height = rows[0][0].size
+    columns = max(len(row) for row in rows)
+    tops = [gap_px + index * (height + gap_px) + index // 2 * 4 * gap_px for index in range(len(rows))]
+    sheet = Image.new("RGB", (gap_px + columns * (width + gap_px), tops[-1] + height + gap_px), "white")
+    for top, row in zip(tops, rows, strict=True):
+        for column, picture in enumerate(row):
+            sheet.paste(picture, (gap_px + column * (width + gap_px), top))
+    return sheet
+
+
+def _keep(run: Path, before: Drawn, after: Drawn, scores: Scores) -> None:
+    folders = {
+        "1_base_model_with_the_trigger": before.with_trigger,
+        "2_LoRA_with_the_trigger": after.with_trigger,
+        "3_base_model_without_the_trigger": before.without_trigger,
+        "4_LoRA_without_the_trigger": after.without_trigger,
+    }
+    for name, pictures in folders.items():
+        for number, picture in enumerate(pictures, start=1):
+            _save(picture, run / "samples" / name / f"{number:02}.png")
+    _save(contact_sheet(list(folders.values())), run / "samples" / "before_after.png")
+    write_atomically(run / RESULT_PATH, json.dumps(asdict(scores), indent=1) + "\n")
+
+
+def _save(picture: Picture, path: Path) -> None:
+    with replacing(path) as temporary:
+        picture.save(temporary, format="PNG")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw and score; the exit code is the error's."""
+    parser = argparse.ArgumentParser(prog="python -m trainer.demo.run", description="Draw the demo's pictures.")
+    parser.add_argument("run", type=Path)
+    run = parser.parse_args(arguments).run
+    with Events(run) as events:
+        try:
+            show(run, events)
+        except LoraError as error:
+            events.send("failed", code=failure_code(error), message=str(error))
+            return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

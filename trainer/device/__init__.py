@@ -1,0 +1,1 @@
+"""Devices: which to use, what to offload, how full a GPU is."""

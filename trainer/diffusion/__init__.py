@@ -1,0 +1,1 @@
+"""The diffusion process: noise schedules, objectives, loss weights, sampling."""

@@ -1,0 +1,180 @@
+"""Pictures drawn while training, to see what the LoRA has learned.
+
+Letters: B pictures in a batch, C latent channels, H and W latent height and width.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from advisor.errors import ModelError
+from advisor.settings.config import SamplingConfig, TrainingConfig
+from trainer.data.conditioning import CHUNK_TOKENS
+from trainer.diffusion.noise import NUM_TIMESTEPS
+from trainer.models.families.family import BaseModel, Conditioning
+from trainer.models.prompt_weights import weighted_ids
+
+Check = Callable[[], None]
+"""Called between denoising steps; raises to break off."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One picture to draw."""
+
+    prompt: str
+    negative: str
+    seed: int
+    width_px: int
+    height_px: int
+    steps: int
+    guidance: float
+    sampler: str = "ddim"
+
+    @classmethod
+    def all_of(cls, config: TrainingConfig) -> tuple[Request, ...]:
+        """The pictures that a configuration asks for, each prompt with a seed of its own."""
+        return tuple(
+            cls.of(config.sampling, prompt, seed=config.sampling.seed + number, side_px=config.dataset.resolution_px)
+            for number, prompt in enumerate(config.sampling.prompts)
+        )
+
+    @classmethod
+    def of(cls, sampling: SamplingConfig, prompt: str, *, seed: int, side_px: int) -> Request:
+        """A square picture as the configuration has them."""
+        return cls(
+            prompt=prompt,
+            negative=sampling.negative,
+            seed=seed,
+            width_px=side_px,
+            height_px=side_px,
+            steps=sampling.steps,
+            guidance=sampling.guidance,
+            sampler=sampling.sampler,
+        )
+
+
+@torch.no_grad()
+def draw(base: BaseModel, request: Request, config: TrainingConfig, check: Check = lambda: None) -> Image.Image:
+    """The picture that the base model, with whatever is attached to it, makes of a prompt.
+
+    Raises:
+        ModelError: it is no picture, for numbers grew beyond what the dtype holds.
+    """
+    dice = torch.Generator("cpu").manual_seed(request.seed)
+    guided = request.guidance > 1
+    prompts = [request.negative, request.prompt] if guided else [request.prompt]
+    text = _text(base, prompts, config)
+    latents = _first_noise(base, request, dice)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # diffusers' samplers convert to numpy in a way that numpy 2 dislikes
+        sampler = _sampler(request.sampler, config)
+        sampler.set_timesteps(request.steps)
+        latents = latents * float(sampler.init_noise_sigma)
+        extra = {"generator": dice} if request.sampler in ("ddim", "euler_a") else {}
+        for time in sampler.timesteps:
+            check()
+            predicted = _predicted(base, sampler.scale_model_input(latents, time), time, text, request.guidance)
+            latents = sampler.step(predicted, time, latents, **extra).prev_sample
+    with on_device(base.vae, base.device):
+        pixels = base.family.decode_latents(base, latents.to(base.device))[0]
+    if not bool(torch.isfinite(pixels).all()):
+        raise ModelError(
+            f"{request.prompt!r} gives no finite numbers, which would be a black picture: memory.compute_dtype float32 "
+            "or another VAE (model.vae_path) may help"
+        )
+    return _as_image(pixels)
+
+
+@contextmanager
+def on_device(module: nn.Module, device: torch.device) -> Iterator[None]:
+    """Within, the module is on `device`; afterwards where it was."""
+    before = next(module.parameters()).device
+    if before.type == device.type:
+        yield
+        return
+    module.to(device)
+    try:
+        yield
+    finally:
+        module.to(before)
+
+
+def _predicted(base: BaseModel, scaled: Tensor, time: Tensor, text: Conditioning, guidance: float) -> Tensor:
+    """The denoiser's answer in float32 on the CPU, drawn away from the negative prompt if there is one."""
+    batch = text.states.shape[0]
+    noisy = scaled.to(base.device, base.dtype).expand(batch, -1, -1, -1)
+    times = time.round().to(base.device, torch.int64).expand(batch)
+    predicted = base.family.predict(base, noisy, times, text).to("cpu", torch.float32)
+    if batch == 1:
+        return predicted
+    # Classifier-free guidance, Ho and Salimans 2022, eq. 6: arxiv.org/abs/2207.12598.
+    away, towards = predicted.chunk(2)
+    return away + guidance * (towards - away)
+
+
+def _text(base: BaseModel, prompts: list[str], config: TrainingConfig) -> Conditioning:
+    """The prompts' text states with (tag:1.2) and [tag] weighed, as user interfaces do whatever the captions were.
+
+    One after the other, so that a prompt's do not depend on its neighbours.
+    """
+    chunks, device = config.dataset.max_tokens // CHUNK_TOKENS, base.device
+    places = [next(encoder.parameters()).device for encoder in base.text_encoders]
+    try:
+        for encoder in base.text_encoders:
+            encoder.to(device)
+        states = list[Conditioning]()
+        for prompt in prompts:
+            ids, weights = weighted_ids(base.tokenizers, [prompt], chunks)
+            found = base.family.encode_text(base, [one.to(device) for one in ids], clip_skip=config.model.clip_skip)
+            states.append(found.weighted(weights))
+    finally:
+        for encoder, place in zip(base.text_encoders, places, strict=True):
+            encoder.to(place)
+    return Conditioning.joined(states)
+
+
+def _first_noise(base: BaseModel, request: Request, dice: torch.Generator) -> Tensor:
+    vae = base.structure.vae
+    height, width = request.height_px // vae.factor, request.width_px // vae.factor
+    return torch.randn(1, vae.latent_channels, height, width, generator=dice)
+
+
+def _sampler(name: str, config: TrainingConfig) -> Any:
+    """The diffusers scheduler of that name, set to what the base model predicts."""
+    import diffusers
+
+    makers = {
+        "ddim": diffusers.DDIMScheduler,
+        "euler": diffusers.EulerDiscreteScheduler,
+        "euler_a": diffusers.EulerAncestralDiscreteScheduler,
+        "unipc": diffusers.UniPCMultistepScheduler,
+        "dpmpp_2m": diffusers.DPMSolverMultistepScheduler,
+    }
+    settings: dict[str, Any] = {
+        "num_train_timesteps": NUM_TIMESTEPS,
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "beta_schedule": "scaled_linear",
+        "prediction_type": config.model.prediction,
+        # From the last timestep on, as Lin et al. 2024, section 3.3, have it: arxiv.org/abs/2305.08891.
+        "timestep_spacing": "trailing",
+        "rescale_betas_zero_snr": config.loss.zero_terminal_snr,
+    }
+    if name == "ddim":
+        settings |= {"clip_sample": False, "set_alpha_to_one": True}
+    return makers[name](**settings)
+
+
+def _as_image(pixels: Tensor) -> Image.Image:
+    """An image of pixels [3, h, w] in -1..1."""
+    values = ((pixels.to("cpu", torch.float32) / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
+    return Image.fromarray(values.permute(1, 2, 0).numpy())

@@ -1,0 +1,1 @@
+"""Layers that several adapters and models share: frozen and quantised weights."""

@@ -1,0 +1,1 @@
+"""LoRAs on disk: names, metadata, writing, and the check that a saved file loads and works."""

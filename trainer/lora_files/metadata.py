@@ -1,0 +1,284 @@
+"""What a LoRA file tells of its training: kohya's `ss_*` entries and Stability's `modelspec.*`, all of them strings."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from advisor.families import family
+from advisor.settings.config import TrainingConfig
+from trainer.data.captions import tags_of
+from trainer.data.training_set import Item, TrainingSet, Use
+from trainer.lora_files.write import LEGACY_END, LEGACY_START
+
+MODELSPEC_VERSION = "1.0.1"
+"""github.com/Stability-AI/ModelSpec"""
+IMPLEMENTATION = "diffusers"
+"""Whose networks the adapters are for."""
+
+
+LYCORIS_ARGUMENTS = {
+    "loha": {"algo": "loha"}, "lokr": {"algo": "lokr"}, "dora": {"algo": "locon", "dora_wd": "True"},
+}  # fmt: skip
+"""What says in kohya's metadata that an adapter is of a kind that LyCORIS brought."""
+
+
+@dataclass(frozen=True)
+class FileHashes:
+    """A model file as other programs know it; None where it is a folder."""
+
+    name: str
+    legacy: str | None = None
+    """Eight digits of a hash over a piece of the file, A1111's first kind."""
+    full: str | None = None
+    """sha256 over the whole file."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What stays the same for all LoRAs of a training."""
+
+    config: TrainingConfig
+    pictures: TrainingSet
+    model: FileHashes
+    vae: FileHashes | None
+    num_steps: int
+    batches_per_epoch: int
+    started: float
+    """Unix seconds."""
+
+    @property
+    def id(self) -> str:
+        """A number for this training, as kohya gives it one."""
+        text = f"{self.config.run.seed} {self.started} {self.config.saving.name}"
+        return str(int.from_bytes(sha256(text.encode()).digest()[:4], "big"))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is."""
+
+    step: int
+    epoch: int
+
+
+def file_hashes(path: Path) -> FileHashes:
+    """Both hashes of a model file; of a folder only its name."""
+    if not path.is_file():
+        return FileHashes(path.name)
+    full = sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            full.update(block)
+        file.seek(LEGACY_START)
+        piece = file.read(LEGACY_END - LEGACY_START)
+    return FileHashes(path.name, sha256(piece).hexdigest()[:8], full.hexdigest())
+
+
+def lora_metadata(session: Session, progress: Progress, now: float | None = None) -> dict[str, str]:
+    """The metadata of the LoRA at this point."""
+    now = time.time() if now is None else now
+    entries = {
+        **_of_run(session, progress, now),
+        **_of_optimizer(session),
+        **_of_network(session.config),
+        **_of_model(session),
+        **_of_loss(session.config),
+        **_of_dataset(session),
+    }
+    ours = {f"ss_{name}": _text(value) for name, value in entries.items()}
+    return {**ours, **_modelspec(session.config, now)}
+
+
+def _of_run(session: Session, progress: Progress, now: float) -> dict[str, Any]:
+    config = session.config
+    return {
+        "session_id": session.id,
+        "training_started_at": session.started,
+        "training_finished_at": now,
+        "output_name": config.saving.name,
+        "training_comment": "trained with Loracle",
+        "seed": config.run.seed,
+        "steps": progress.step,
+        "epoch": progress.epoch,
+        "num_epochs": config.schedule.epochs,
+        "max_train_steps": session.num_steps,
+        "num_batches_per_epoch": session.batches_per_epoch,
+        "num_train_images": sum(item.repeats for item in session.pictures.used_for("training")),
+        "num_reg_images": sum(item.repeats for item in session.pictures.used_for("regularization")),
+        "num_validation_images": len(session.pictures.used_for("validation")),
+    }
+
+
+def _of_optimizer(session: Session) -> dict[str, Any]:
+    config = session.config
+    arguments = ",".join((f"weight_decay={config.optimizer.weight_decay}", *config.optimizer.arguments))
+    return {
+        "learning_rate": config.optimizer.learning_rate,
+        "unet_lr": config.optimizer.unet_learning_rate,
+        "text_encoder_lr": config.optimizer.text_encoder_learning_rate,
+        "optimizer": f"{config.optimizer.name}({arguments})",
+        "lr_scheduler": config.schedule.name,
+        "lr_warmup_steps": config.schedule.warmup_steps or int(config.schedule.warmup_share * session.num_steps),
+        "max_grad_norm": config.optimizer.max_grad_norm,
+        "gradient_accumulation_steps": config.schedule.gradient_accumulation,
+        "gradient_checkpointing": config.memory.gradient_checkpointing,
+        "mixed_precision": _mixed_precision(config),
+        "full_fp16": False,
+        "full_bf16": False,
+        "batch_size_per_device": config.schedule.batch_size,
+        "total_batch_size": config.schedule.batch_size,
+    }
+
+
+def _of_network(config: TrainingConfig) -> dict[str, Any]:
+    network = config.network
+    arguments = dict(LYCORIS_ARGUMENTS.get(network.kind, {}))
+    if network.kind == "lokr":
+        arguments["factor"] = str(network.factor)
+    if network.block_ranks:
+        arguments["block_dims"] = ",".join(map(str, network.block_ranks))
+    if network.conv_rank:
+        arguments["conv_dim"] = str(network.conv_rank)
+        arguments["conv_alpha"] = str(network.conv_alpha or network.alpha / network.rank * network.conv_rank)
+    for name in ("rank_dropout", "module_dropout"):
+        if getattr(network, name):
+            arguments[name] = str(getattr(network, name))
+    return {
+        "network_module": "lycoris.kohya" if network.kind in LYCORIS_ARGUMENTS else "networks.lora",
+        "network_dim": network.rank,
+        "network_alpha": network.alpha,
+        "network_dropout": network.dropout or None,
+        "network_args": json.dumps(arguments),
+        "scale_weight_norms": network.max_norm or None,
+    }
+
+
+def _of_model(session: Session) -> dict[str, Any]:
+    config = session.config
+    entries: dict[str, Any] = {
+        "v2": config.model.family == "sd2",
+        "base_model_version": family(config.model.family).base_model_version(config.model.prediction),
+        "clip_skip": config.model.clip_skip,
+        "max_token_length": config.dataset.max_tokens,
+        "sd_model_name": session.model.name,
+        "sd_model_hash": session.model.legacy,
+        "new_sd_model_hash": session.model.full,
+    }
+    if session.vae is not None:
+        entries |= {"vae_name": session.vae.name, "vae_hash": session.vae.legacy, "new_vae_hash": session.vae.full}
+    return entries
+
+
+def _of_loss(config: TrainingConfig) -> dict[str, Any]:
+    loss = config.loss
+    is_huber = loss.kind in ("huber", "smooth_l1")
+    return {
+        "zero_terminal_snr": loss.zero_terminal_snr,
+        "min_snr_gamma": loss.min_snr_gamma or None,
+        "noise_offset": loss.noise_offset or None,
+        "adaptive_noise_scale": loss.adaptive_noise_scale or None,
+        "multires_noise_iterations": loss.multires_iterations or None,
+        "multires_noise_discount": loss.multires_discount,
+        "ip_noise_gamma": loss.input_perturbation or None,
+        "debiased_estimation": loss.debiased,
+        "loss_type": loss.kind,
+        "huber_c": loss.huber_c if is_huber else None,
+        "huber_schedule": loss.huber_schedule if is_huber else None,
+        "prior_loss_weight": loss.prior_weight,
+    }
+
+
+def _of_dataset(session: Session) -> dict[str, Any]:
+    dataset = session.config.dataset
+    return {
+        "dataset_dirs": json.dumps(_folders(session, "training"), ensure_ascii=False),
+        "reg_dataset_dirs": json.dumps(_folders(session, "regularization"), ensure_ascii=False),
+        "tag_frequency": json.dumps(_tag_frequency(session), ensure_ascii=False),
+        "bucket_info": json.dumps(_bucket_info(session.pictures)),
+        "resolution": f"({dataset.resolution_px}, {dataset.resolution_px})",
+        "enable_bucket": True,
+        "bucket_no_upscale": not dataset.bucket_upscale,
+        "min_bucket_reso": dataset.min_bucket_px,
+        "max_bucket_reso": dataset.max_bucket_px,
+        "cache_latents": session.config.memory.cache_latents,
+        "color_aug": False,
+        "flip_aug": dataset.flip,
+        "random_crop": dataset.random_crop,
+        "shuffle_caption": dataset.shuffle_captions,
+        "keep_tokens": dataset.keep_tokens,
+        "caption_dropout_rate": dataset.caption_dropout,
+        "caption_dropout_every_n_epochs": 0,
+        "caption_tag_dropout_rate": dataset.tag_dropout,
+        "face_crop_aug_range": None,
+    }
+
+
+def _folders(session: Session, use: Use) -> dict[str, dict[str, int]]:
+    """The folders of pictures of one use: each one's repeats and number of pictures, by its name."""
+    found = dict[str, dict[str, int]]()
+    for item in session.pictures.used_for(use):
+        entry = found.setdefault(_folder_name(session, item), {"n_repeats": item.repeats, "img_count": 0})
+        entry["img_count"] += 1
+    return found
+
+
+def _folder_name(session: Session, item: Item) -> str:
+    """Below the pictures' root, or what the root itself is called."""
+    dataset = session.config.dataset
+    root = dataset.regularization_images if item.use == "regularization" else dataset.images
+    return Path(root or "").name if item.folder == "." else item.folder
+
+
+def _tag_frequency(session: Session) -> dict[str, dict[str, int]]:
+    """How often each tag occurs, by folder; tags as written, the most frequent first."""
+    found = dict[str, Counter[str]]()
+    for item in session.pictures.used_for("training"):
+        name = _folder_name(session, item)
+        found.setdefault(name, Counter()).update(tag.lower() for tag in tags_of(item.caption))
+    return {name: dict(counts.most_common()) for name, counts in found.items()}
+
+
+def _bucket_info(pictures: TrainingSet) -> dict[str, Any]:
+    """The buckets with their showings, and how far proportions were changed by cropping."""
+    errors = [
+        abs(item.size[0] / item.size[1] - item.bucket[0] / item.bucket[1]) * item.repeats for item in pictures.items
+    ]
+    return {
+        "buckets": {
+            str(number): {"resolution": list(bucket), "count": count}
+            for number, (bucket, count) in enumerate(sorted(pictures.bucket_counts().items()))
+        },
+        "mean_img_ar_error": sum(errors) / pictures.num_showings,
+    }
+
+
+def _modelspec(config: TrainingConfig, now: float) -> dict[str, str]:
+    side = config.dataset.resolution_px
+    entries = {
+        "sai_model_spec": MODELSPEC_VERSION,
+        "architecture": family(config.model.family).modelspec_architecture(config.model.prediction),
+        "implementation": IMPLEMENTATION,
+        "title": config.saving.name,
+        "date": datetime.fromtimestamp(int(now), UTC).replace(tzinfo=None).isoformat(),
+        "resolution": f"{side}x{side}",
+        "prediction_type": "v" if config.model.prediction == "v_prediction" else config.model.prediction,
+        "encoder_layer": str(config.model.clip_skip),
+        "timestep_range": f"{config.loss.min_timestep},{config.loss.max_timestep}",
+        "trigger_phrase": config.run.trigger,
+    }
+    return {f"modelspec.{name}": value for name, value in entries.items() if value}
+
+
+def _mixed_precision(config: TrainingConfig) -> str:
+    return {"float32": "no", "float16": "fp16", "bfloat16": "bf16"}[config.memory.compute_dtype]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else str(value)

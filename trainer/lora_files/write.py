@@ -1,0 +1,138 @@
+"""LoRA files: kohya's names, whole or not at all, of exactly the planned size."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from math import ceil
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from advisor.errors import RunError, TrainingStopped
+from advisor.files import write_atomically
+from advisor.settings.config import SavingConfig
+from trainer.lora_files.diffusers_copy import DiffusersCopy, copy_name
+from trainer.runtime.disk_space import write_with_room
+
+MODEL_NAME = "model"
+"""Where LoRAs lie in a run folder."""
+LENGTH_BYTES = 8
+"""A safetensors file begins with its header's length."""
+ALIGNMENT = 8
+"""Weights begin at a multiple of this."""
+LEGACY_START, LEGACY_END = 0x100000, 0x110000
+"""The bytes of a file that A1111's first hash looked at."""
+
+
+def lora_file(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], *, header_bytes: int = 0) -> bytes:
+    """A safetensors file with the hashes that other programs look for.
+
+    Args:
+        metadata: without the hashes.
+        header_bytes: the file's bytes before its weights; a shorter header is filled up with blanks.
+    """
+    plain = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    of_training = {name: value for name, value in metadata.items() if name.startswith("ss_")}
+    hashed = save(plain, of_training)
+    hashes = {
+        "sshs_model_hash": sha256(hashed[_data_start(hashed) :]).hexdigest(),
+        "sshs_legacy_hash": sha256(hashed[LEGACY_START:LEGACY_END]).hexdigest()[:8],
+    }
+    return _padded(save(plain, {**metadata, **hashes}), header_bytes)
+
+
+class LoraFiles:
+    """The LoRAs that a run leaves."""
+
+    def __init__(self, run: Path, config: SavingConfig, header_bytes: int, copy: DiffusersCopy | None = None) -> None:
+        """Write them below `run`, each also in diffusers' names where `copy` says how."""
+        self._run, self._config, self._header_bytes, self._copy = run, config, header_bytes, copy
+
+    @property
+    def name(self) -> str:
+        """The last LoRA's path within the run."""
+        return self._path(f"{self._config.name}.safetensors")
+
+    def epoch_name(self, epoch: int) -> str:
+        """The path of the LoRA after an epoch, counted from 1."""
+        return self._path(f"{self._config.name}-{epoch:06d}.safetensors")
+
+    def step_name(self, step: int) -> str:
+        """The path of the LoRA after a step."""
+        return self._path(f"{self._config.name}-step{step:08d}.safetensors")
+
+    def write(self, name: str, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Path:
+        """Put a LoRA at `name`, a path within the run, and its copy beside it.
+
+        Raises:
+            TrainingStopped: a weight is not finite, so that the file would be worth nothing.
+            RunError: it cannot be written.
+        """
+        path = self._put(name, state, metadata, self._header_bytes)
+        if self._copy is not None:
+            told = self._copy.metadata(metadata)
+            self._put(copy_name(name), self._copy.state(state), told, self._copy.header_bytes)
+        return path
+
+    def _put(self, name: str, state: Mapping[str, Tensor], metadata: Mapping[str, str], header_bytes: int) -> Path:
+        bad = next((key for key, tensor in state.items() if not bool(torch.isfinite(tensor).all())), None)
+        if bad is not None:
+            dtype = next(iter(state.values())).dtype
+            raise TrainingStopped(
+                f"{name} is not saved, because its weight {bad} is no finite number in {dtype}: lower the learning "
+                "rates, or save in bfloat16 or float32 (saving.dtype)"
+            )
+        path = self._run / name
+        content = lora_file(state, metadata, header_bytes=header_bytes)
+        write_with_room(path, len(content), lambda: write_atomically(path, content))
+        return path
+
+    def existing(self) -> list[Path]:
+        """All that were written, oldest first."""
+        return sorted(self._matching(r"(-\d{6}|-step\d{8})?"), key=_age)
+
+    def remove_old(self, still_good: Callable[[Path], bool] = Path.exists) -> None:
+        """Keep the newest of those between, if only so many are wanted; the last LoRA always stays."""
+        if not self._config.keep_last:
+            return
+        between = sorted(filter(still_good, self._matching(r"(-\d{6}|-step\d{8})")), key=_age)
+        for path in between[: -self._config.keep_last]:
+            for old in (path, path.with_name(copy_name(path.name))):
+                with suppress(OSError):
+                    old.unlink(missing_ok=True)
+
+    def _path(self, file_name: str) -> str:
+        return f"{MODEL_NAME}/{file_name}"
+
+    def _matching(self, tail: str) -> list[Path]:
+        wanted = re.compile(re.escape(self._config.name) + tail + r"\.safetensors")
+        try:
+            return [path for path in (self._run / MODEL_NAME).iterdir() if wanted.fullmatch(path.name)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise RunError(f"{self._run / MODEL_NAME} cannot be read: {error.strerror}") from error
+
+
+def _age(path: Path) -> tuple[int, str]:
+    return path.stat().st_mtime_ns, path.name
+
+
+def _data_start(file: bytes) -> int:
+    return LENGTH_BYTES + int.from_bytes(file[:LENGTH_BYTES], "little")
+
+
+def _padded(file: bytes, header_bytes: int) -> bytes:
+    """The same file with its metadata in order (safetensors shuffles it) and its header filled up."""
+    start = _data_start(file)
+    header = json.loads(file[LENGTH_BYTES:start])
+    metadata = dict(sorted(header.pop("__metadata__").items()))
+    text = json.dumps({"__metadata__": metadata, **header}, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    length = max(ceil(len(text) / ALIGNMENT) * ALIGNMENT, header_bytes - LENGTH_BYTES)
+    return length.to_bytes(LENGTH_BYTES, "little") + text.ljust(length) + file[start:]

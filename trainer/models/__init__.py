@@ -1,0 +1,1 @@
+"""Base models: reading their files, building their networks, tokenizing."""

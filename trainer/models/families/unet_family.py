@@ -1,0 +1,219 @@
+"""What SD1, SD2 and SDXL have in common: one U-Net, one or two CLIPs, one VAE, of any size.
+
+Letters as in `trainer.models.families.family`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from advisor.checkpoints.identity import Identity
+from advisor.families.structure import LoraTarget, Structure, TextStructure
+from advisor.settings.config import ModelConfig, QuantisedDtype
+from trainer.models.build import asset_config, build_text_encoder, build_unet, build_vae, building
+from trainer.models.clip_text import num_used_layers, text_states
+from trainer.models.diffusers_folder import load_network, load_text_encoder, read_json
+from trainer.models.families.family import BaseModel, Conditioning
+from trainer.models.single_file import Networks, SingleFileLayout, load_single_file
+from trainer.models.tokenizer import END, Tokenizer, clip_tokenizer, load_tokenizer
+from trainer.models.vae import load_vae
+
+Configs = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class TextPart:
+    """A text encoder of a family and its tokenizer."""
+
+    encoder: str = "text_encoder"
+    """Its subfolder in a diffusers folder, and its configuration in this package."""
+    tokenizer: str = "tokenizer"
+    """The tokenizer's subfolder."""
+    pad: str = END
+    """What captions are filled up with."""
+    projected: bool = False
+    """It also makes one vector of a whole caption."""
+
+
+@dataclass(frozen=True)
+class UNetFamily:
+    """How such a family is loaded and called."""
+
+    name: str
+    layout: SingleFileLayout
+    text_parts: tuple[TextPart, ...] = (TextPart(),)
+
+    def build(
+        self, structure: Structure, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device
+    ) -> BaseModel:
+        """The networks without weights worth having."""
+        base = self._built(structure, self._configs(None), dtype=dtype, vae_dtype=vae_dtype, device=device)
+        for network in (base.denoiser, base.vae, *base.text_encoders):
+            network.requires_grad_(False)
+            network.eval()
+        return replace(base, tokenizers=tuple(self._clip_tokenizers(structure)))
+
+    def load(
+        self,
+        model: ModelConfig,
+        identity: Identity,
+        *,
+        dtype: torch.dtype,
+        vae_dtype: torch.dtype,
+        device: torch.device,
+        quantised: QuantisedDtype | None = None,
+    ) -> BaseModel:
+        """The networks with the file's weights."""
+        assert identity.structure is not None
+        path, structure = Path(model.path), identity.structure
+        folder = path if identity.layout == "diffusers" else None
+        meta = torch.device("meta")
+        base = self._built(structure, self._configs(folder), dtype=dtype, vae_dtype=vae_dtype, device=meta)
+        notes: tuple[str, ...] = ()
+        with_vae = model.vae_path is None
+        if folder is None:
+            networks = Networks(base.denoiser, base.vae, base.text_encoders)
+            notes = load_single_file(
+                networks, path, structure, self.layout, dtype=dtype, vae_dtype=vae_dtype, device=device,
+                with_vae=with_vae, quantised=quantised,
+            )  # fmt: skip
+            tokenizers = tuple(self._clip_tokenizers(structure))
+        else:
+            load_network(base.denoiser, folder / "unet", dtype=dtype, device=device, quantised=quantised)
+            for part, encoder in zip(self.text_parts, base.text_encoders, strict=True):
+                load_text_encoder(encoder, folder / part.encoder, dtype=dtype, device=device)
+            if with_vae:
+                load_network(base.vae, folder / "vae", dtype=vae_dtype, device=device)
+            tokenizers = tuple(self._folders_tokenizers(folder, structure))
+        if model.vae_path is not None:
+            load_vae(base.vae, Path(model.vae_path), structure.vae, dtype=vae_dtype, device=device)
+        prediction = identity.prediction or base.prediction
+        return replace(
+            base, tokenizers=tokenizers, prediction=prediction, notes=notes + _contradiction(model, identity)
+        )
+
+    def tokenize(self, base: BaseModel, captions: Sequence[str], *, chunks: int = 1) -> tuple[Tensor, ...]:
+        """Token numbers [B, K, L] on the CPU, one tensor for each text encoder."""
+        return tuple(tokenizer(captions, chunks) for tokenizer in base.tokenizers)
+
+    def encode_text(self, base: BaseModel, token_ids: Sequence[Tensor], *, clip_skip: int = 1) -> Conditioning:
+        """The text states of token numbers [B, K, L], chunks joined."""
+        (ids,) = token_ids
+        return Conditioning(text_states(base.text_encoders[0], ids, clip_skip=clip_skip))
+
+    def predict(
+        self, base: BaseModel, noisy: Tensor, timesteps: Tensor, text: Conditioning, sizes: Tensor | None = None
+    ) -> Tensor:
+        """The denoiser's output [B, C, H, W] for latents [B, C, H, W] at timesteps [B] in 0..999."""
+        out: Tensor = base.denoiser(
+            noisy,
+            timesteps,
+            encoder_hidden_states=text.states,
+            added_cond_kwargs=self._added(base, noisy, text, sizes),
+            return_dict=False,
+        )[0]
+        return out
+
+    def encode_pictures(self, base: BaseModel, pictures: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Scaled latents [B, C, H, W] in float32 of pictures [B, 3, h, w] in -1..1."""
+        vae = base.vae
+        with torch.no_grad():
+            weight = next(vae.parameters())
+            distribution = vae.encode(pictures.to(weight.device, weight.dtype)).latent_dist
+            latents: Tensor = distribution.mean.float()
+            if generator is not None:
+                noise = torch.randn(latents.shape, generator=generator).to(latents.device)
+                latents = latents + distribution.std.float() * noise
+            return latents * base.structure.vae.scaling_factor
+
+    def decode_latents(self, base: BaseModel, latents: Tensor) -> Tensor:
+        """Pictures [B, 3, h, w] in float32, -1..1, of scaled latents [B, C, H, W]."""
+        with torch.no_grad():
+            weight = next(base.vae.parameters())
+            unscaled = latents.float() / base.structure.vae.scaling_factor
+            pictures: Tensor = base.vae.decode(unscaled.to(weight.device, weight.dtype), return_dict=False)[0]
+            return pictures.float().clamp(-1, 1)
+
+    def name_in_lora(self, base: BaseModel, path: str) -> str:  # noqa: ARG002
+        """What LoRA files call the denoiser's layer at `path`: what diffusers calls it."""
+        return path
+
+    def is_skipped(self, base: BaseModel, target: LoraTarget, clip_skip: int) -> bool:
+        """Whether a layer of the text encoder is never reached with this clip skip."""
+        return layer_number(target) >= num_used_layers(base.structure.text[0].layers, clip_skip)
+
+    def enable_gradient_checkpointing(self, base: BaseModel, *, text_encoder: bool) -> None:
+        """From now on activations are computed a second time in the backward pass instead of kept."""
+        base.denoiser.enable_gradient_checkpointing()
+        for encoder in base.text_encoders:
+            encoder.is_checkpointed = text_encoder
+
+    def _added(
+        self, _base: BaseModel, _noisy: Tensor, _text: Conditioning, _sizes: Tensor | None
+    ) -> dict[str, Tensor] | None:
+        """What the denoiser is told beside the text states."""
+        return None
+
+    def _unet(self, structure: Structure, config: Mapping[str, Any]) -> nn.Module:
+        return build_unet(structure.unet, config)
+
+    def _configs(self, folder: Path | None) -> dict[str, dict[str, Any]]:
+        """What the structure does not tell: from the package, and over it the folder's own JSON."""
+        names = ("unet", "vae", *(part.encoder for part in self.text_parts))
+        configs = {name: asset_config(self.name, name) for name in names}
+        if folder is not None:
+            configs = {name: config | read_json(folder / name / "config.json") for name, config in configs.items()}
+        return configs
+
+    def _built(
+        self,
+        structure: Structure,
+        configs: Configs,
+        *,
+        dtype: torch.dtype,
+        vae_dtype: torch.dtype,
+        device: torch.device,
+    ) -> BaseModel:
+        with building(device, dtype):
+            unet = self._unet(structure, configs["unet"])
+            text_encoders = tuple(
+                build_text_encoder(text, configs[part.encoder], projected=part.projected)
+                for part, text in self._texts(structure)
+            )
+        with building(device, vae_dtype):
+            vae = build_vae(structure.vae, configs["vae"])
+        prediction = structure.prediction or "epsilon"
+        return BaseModel(self, structure, prediction, unet, text_encoders, (), vae)
+
+    def _texts(self, structure: Structure) -> Iterator[tuple[TextPart, TextStructure]]:
+        yield from zip(self.text_parts, structure.text, strict=True)
+
+    def _clip_tokenizers(self, structure: Structure) -> Iterator[Tokenizer]:
+        for part, text in self._texts(structure):
+            yield clip_tokenizer(length=text.max_positions, pad=part.pad)
+
+    def _folders_tokenizers(self, folder: Path, structure: Structure) -> Iterator[Tokenizer]:
+        for part, text in self._texts(structure):
+            yield load_tokenizer(folder / part.tokenizer, length=text.max_positions, pad=part.pad)
+
+
+def _contradiction(model: ModelConfig, identity: Identity) -> tuple[str, ...]:
+    """A v-prediction model trained as epsilon, or the other way round, gives no error, only empty pictures."""
+    if identity.prediction in (None, model.prediction):
+        return ()
+    why = identity.prediction_reason or "by its header"
+    return (
+        f"the base model predicts {identity.prediction} ({why}) and is trained for {model.prediction}: pictures come "
+        "out empty; mend model.prediction if that is no purpose of yours",
+    )
+
+
+def layer_number(target: LoraTarget) -> int:
+    """Which layer of a text encoder, counted from 0."""
+    return int(target.path.partition("encoder.layers.")[2].partition(".")[0])

@@ -1,0 +1,45 @@
+"""The base model, loaded from a checkpoint file or a diffusers folder without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from advisor.checkpoints.identify import identify
+from advisor.errors import ModelError
+from advisor.settings.config import ModelConfig, QuantisedDtype
+from trainer.models.families import FAMILIES
+from trainer.models.families.family import BaseModel, Conditioning, TrainerFamily
+
+__all__ = ["BaseModel", "Conditioning", "TrainerFamily", "load_base_model"]
+
+
+def load_base_model(
+    model: ModelConfig,
+    *,
+    dtype: torch.dtype,
+    vae_dtype: torch.dtype,
+    device: torch.device,
+    quantised: QuantisedDtype | None = None,
+) -> BaseModel:
+    """The model that `model` names, its weights in `dtype` on `device`, frozen.
+
+    Args:
+        quantised: what the denoiser's layers are kept in instead, computing in `dtype`.
+
+    Raises:
+        ModelError: the file cannot be read, is of a family that is not trained here, or a weight is missing or
+            unexpected.
+    """
+    if model.family not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise ModelError(f"model.family is {model.family!r}, which cannot be trained here: known are {known}")
+    identity = identify(Path(model.path))
+    if identity.kind != "checkpoint" or identity.structure is None:
+        raise ModelError(f"{model.path} is no base model but: {identity.kind}; choose a checkpoint or diffusers folder")
+    if identity.family != model.family:
+        raise ModelError(f"{model.path} is of the family {identity.family}, not {model.family}: mend model.family")
+    return FAMILIES[model.family].load(
+        model, identity, dtype=dtype, vae_dtype=vae_dtype, device=device, quantised=quantised
+    )

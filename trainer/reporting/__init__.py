@@ -1,0 +1,1 @@
+"""Curves and images for TensorBoard and Weights & Biases."""

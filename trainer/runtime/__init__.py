@@ -1,0 +1,1 @@
+"""What surrounds a training: events, interrupts, disk space, exit codes."""

@@ -1,0 +1,317 @@
+"""What a training takes, from the real step on tensors without data: `python -P -m trainer.simulate.step --family sd1`.
+
+Modules, adapters, loss, optimizer and their order are the training's own; only numbers are missing. So the bytes are
+exact but for what a card's own libraries take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from advisor.dataset.buckets import Size
+from advisor.estimate.vram import OPTIMIZER_BYTES
+from advisor.families import family as family_facts
+from advisor.families.structure import Structure
+from advisor.settings.config import QUANTISED, TrainingConfig, parse_config
+from advisor.units import MIB, gib
+from trainer.adapters.network import Network
+from trainer.data.conditioning import CHUNK_TOKENS
+from trainer.device.choose import DTYPES
+from trainer.layers.quantised_layers import quantise
+from trainer.models.families import FAMILIES
+from trainer.models.families.family import BaseModel, Conditioning
+from trainer.optim.optimizer import Part, make_optimizer, trained_groups
+from trainer.simulate.live_bytes import Kind, LiveBytes, Operations
+from trainer.training.micro_batches import parts_of
+from trainer.training.step import Batch, sample_losses
+
+CPU = torch.device("cpu")
+VAE_DTYPE = torch.float32
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was counted."""
+
+    step: dict[Kind, int]
+    """Bytes at the peak of the second step, by part; the first has no optimizer's memory yet."""
+    caching_bytes: int
+    """Peak while a picture of this size goes through the VAE; the other networks are elsewhere then."""
+    sampling_bytes: int
+    """Peak while a picture of this size is drawn between two steps."""
+    operations: int
+    """Multiplications and additions of one step."""
+
+    @property
+    def step_bytes(self) -> int:
+        """The step's peak."""
+        return sum(self.step.values())
+
+
+class Simulation:
+    """A training on tensors without data, at one size of pictures."""
+
+    def __init__(self, config: TrainingConfig, structure: Structure, size: Size, *, parts: int = 1) -> None:
+        """Nothing is built yet.
+
+        Args:
+            size: width and height in pixels.
+            parts: into how many each batch is split.
+        """
+        self._config, self._structure, self._parts = config, structure, parts
+        self._family = FAMILIES[config.model.family]
+        self._width, self._height = size
+
+    def measured(self, *, with_operations: bool = False) -> Measured:
+        """All of it."""
+        return Measured(self.step(), self.caching(), self.sampling(), self.operations() if with_operations else 0)
+
+    def step(self) -> dict[Kind, int]:
+        """Bytes at the peak of a step after the first, by part."""
+        with FakeTensorMode(), LiveBytes() as live:
+            step = self._step(live)
+            live.forget_peak()
+            step()
+            return dict(live.peak)
+
+    def operations(self) -> int:
+        """Operations of a step."""
+        with FakeTensorMode():
+            step = self._step(LiveBytes())
+            with Operations() as counted:
+                step()
+            return int(counted.total)
+
+    def caching(self) -> int:
+        """Peak bytes while a picture goes through the VAE; the other networks are elsewhere then."""
+        with FakeTensorMode(), LiveBytes() as live:
+            base = self._base(live)
+            base = replace(base, denoiser=None, text_encoders=())
+            live.forget_peak()
+            picture = torch.empty(1, 3, self._height, self._width)
+            self._family.encode_pictures(base, picture, torch.Generator())
+            return sum(live.peak.values())
+
+    def sampling(self) -> int:
+        """Peak bytes while a picture is drawn between two steps: the denoiser's two answers at once, then the VAE."""
+        with FakeTensorMode(), LiveBytes() as live:
+            whole = self._base(live)
+            network = self._network(whole, live)
+            trained = sum(parameter.numel() for parameter in network.parameters())
+            text = self._text(whole, 2)
+            if self._config.memory.cache_text:
+                whole = replace(whole, text_encoders=())
+            vae = sum(parameter.numel() * 4 for parameter in whole.vae.parameters())
+            live.forget_peak()
+            noisy = torch.empty(2, *self._latent_shape(), dtype=whole.dtype)
+            with torch.no_grad():
+                self._family.predict(whole, noisy, torch.zeros(2, dtype=torch.int64), text)
+            drawing = sum(live.peak.values()) - vae
+            live.forget_peak()
+            self._family.decode_latents(whole, torch.empty(1, *self._latent_shape()))
+            optimizer = int(trained * OPTIMIZER_BYTES.get(self._config.optimizer.name, 8))
+            return int(max(drawing, sum(live.peak.values()))) + optimizer
+
+    def _step(self, live: LiveBytes) -> Callable[[], None]:
+        """What makes a step of everything that a training has in memory."""
+        base = replace(self._base(live), vae=None)
+        network = self._network(base, live)
+        cached = self._text(base, self._config.schedule.batch_size) if self._config.memory.cache_text else None
+        if cached is not None:
+            base = replace(base, text_encoders=())
+        parts: tuple[Part, ...] = ("text_encoder", "unet")
+        groups = trained_groups(self._config.optimizer, {part: network.parameters_of(part) for part in parts})
+        optimizer = make_optimizer(self._config.optimizer, groups, device=CPU, relative_step=False, warn=_silent)
+        parameters = [parameter for group in groups for parameter in group.parameters]
+        if optimizer is not None:
+            _fill(optimizer, parameters, live)
+        live.gradients_of(parameters)
+        return lambda: self._make_step(base, network, optimizer, parameters, cached, live)
+
+    def _make_step(
+        self,
+        base: BaseModel,
+        network: Network,
+        optimizer: torch.optim.Optimizer | None,
+        parameters: Sequence[nn.Parameter],
+        cached: Conditioning | None,
+        live: LiveBytes,
+    ) -> None:
+        """As `trainer.training.stepper` makes it."""
+        count = self._config.schedule.batch_size
+        for part in parts_of(count, self._parts) * self._config.schedule.gradient_accumulation:
+            losses = sample_losses(base, network, self._batch(part.stop - part.start, cached), self._config)
+            (losses.sum() / count).backward()  # type: ignore[no-untyped-call]
+            del losses
+        if optimizer is None:
+            return
+        norm = get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+        clip_grads_with_norm_(parameters, self._config.optimizer.max_grad_norm, norm)
+        with live.counting_as("optimizer"):
+            optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    def _base(self, live: LiveBytes) -> BaseModel:
+        with live.counting_as("base"):
+            dtype = DTYPES[self._config.memory.compute_dtype]
+            base = self._family.build(self._structure, dtype=dtype, vae_dtype=VAE_DTYPE, device=CPU)
+            if self._config.memory.quantised is not None:
+                quantise(base.denoiser, self._config.memory.quantised)
+            return base
+
+    def _network(self, base: BaseModel, live: LiveBytes) -> Network:
+        config = self._config
+        trains_text = config.optimizer.text_encoder_learning_rate > 0
+        with live.counting_as("adapter"):
+            network = Network.attach(
+                base, config.network, text_encoder=trains_text, clip_skip=config.model.clip_skip,
+                generator=torch.Generator(),
+            )  # fmt: skip
+        if config.memory.gradient_checkpointing:
+            self._family.enable_gradient_checkpointing(base, text_encoder=trains_text)
+        return network
+
+    def _batch(self, count: int, cached: Conditioning | None) -> Batch:
+        latents = (count, *self._latent_shape())
+        text = None if cached is None else Conditioning(**{name: t[:count] for name, t in cached.tensors().items()})
+        return Batch(
+            latents=torch.empty(latents),
+            noise=torch.empty(latents),
+            timesteps=torch.zeros(count, dtype=torch.int64),
+            signal=torch.empty(count),
+            loss_weights=torch.empty(count),
+            token_ids=self._token_ids(count) if text is None else (),
+            text=text,
+            sizes=torch.empty(count, 6),
+        )
+
+    def _text(self, base: BaseModel, count: int) -> Conditioning:
+        with torch.no_grad():
+            return self._family.encode_text(base, self._token_ids(count), clip_skip=self._config.model.clip_skip)
+
+    def _token_ids(self, count: int) -> tuple[Tensor, ...]:
+        chunks = self._config.dataset.max_tokens // CHUNK_TOKENS
+        return tuple(torch.zeros(count, chunks, text.max_positions, dtype=torch.int64) for text in self._structure.text)
+
+    def _latent_shape(self) -> tuple[int, int, int]:
+        vae = self._structure.vae
+        return self._structure.unet.in_channels, self._height // vae.factor, self._width // vae.factor
+
+
+def _fill(optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], live: LiveBytes) -> None:
+    """Let the optimizer make the memory that it has from its first step on."""
+    for parameter in parameters:
+        parameter.grad = torch.empty_like(parameter)
+    with live.counting_as("optimizer"):
+        optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
+def _silent(code: str, message: str) -> None:
+    """Nobody is to be warned."""
+
+
+def measured_config(
+    family: str,
+    *,
+    batch_size: int = 1,
+    rank: int = 32,
+    text: str = "trained",
+    checkpointing: bool = False,
+    dtype: str = "bfloat16",
+    base_dtype: str | None = None,
+    **settings: Any,
+) -> TrainingConfig:
+    """A configuration for measuring.
+
+    Args:
+        text: `trained`; `encoded` in each step; `cached`.
+        base_dtype: what the denoiser is kept in; None: `dtype`.
+        settings: further ones by group.
+    """
+    return parse_config(
+        {
+            "model": {"path": "", "family": family},
+            "dataset": {"images": ""} | settings.get("dataset", {}),
+            "network": {"rank": rank, "alpha": rank / 2} | settings.get("network", {}),
+            "optimizer": {"text_encoder_learning_rate": 5e-5 if text == "trained" else 0.0}
+            | settings.get("optimizer", {}),
+            "schedule": {"batch_size": batch_size} | settings.get("schedule", {}),
+            "memory": {
+                "gradient_checkpointing": checkpointing,
+                "compute_dtype": dtype,
+                "base_dtype": base_dtype or dtype,
+                "cache_text": text == "cached",
+            },
+            "saving": {"name": "measured"},
+        }
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what the command line names and print it."""
+    given = _parser().parse_args(arguments)
+    config = measured_config(
+        given.family,
+        batch_size=given.batch,
+        rank=given.rank,
+        text=given.text,
+        checkpointing=given.checkpointing,
+        dtype=given.dtype,
+        base_dtype=given.base_dtype,
+        schedule={"gradient_accumulation": given.accumulation},
+        network={"conv_rank": given.conv_rank, "kind": "locon" if given.conv_rank else "lora"},
+    )
+    structure = family_facts(given.family).standard
+    assert structure is not None
+    size = given.width or given.resolution, given.height or given.resolution
+    found = Simulation(config, structure, size, parts=given.parts).measured(with_operations=True)
+    if given.json:
+        print(json.dumps(asdict(found) | {"step_bytes": found.step_bytes}, indent=1))  # noqa: T201
+    else:
+        print("\n".join(_lines(found)))  # noqa: T201
+    return 0
+
+
+def _lines(found: Measured) -> Iterator[str]:
+    yield f"step      {gib(found.step_bytes)}"
+    for part, number in found.step.items():
+        yield f"  {part:<12} {number / MIB:9,.1f} MiB"
+    yield f"caching   {gib(found.caching_bytes)}"
+    yield f"sampling  {gib(found.sampling_bytes)}"
+    yield f"{found.operations / 1e12:.3f} million million operations a step"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -P -m trainer.simulate.step", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--family", choices=sorted(FAMILIES), default="sd1")
+    parser.add_argument("--batch", type=int, default=1, help="pictures in a batch")
+    parser.add_argument("--parts", type=int, default=1, help="into how many the batch is split")
+    parser.add_argument("--accumulation", type=int, default=1, help="batches in a step")
+    parser.add_argument("--resolution", type=int, default=512, help="side of a square picture in pixels")
+    parser.add_argument("--width", type=int, help="of another picture, in pixels")
+    parser.add_argument("--height", type=int, help="of another picture, in pixels")
+    parser.add_argument("--rank", type=int, default=32)
+    parser.add_argument("--conv-rank", type=int, default=0, help="above 0: a LoCon")
+    parser.add_argument("--text", choices=("trained", "encoded", "cached"), default="trained")
+    parser.add_argument("--dtype", choices=sorted(DTYPES), default="bfloat16")
+    parser.add_argument("--base-dtype", choices=QUANTISED, help="what the denoiser is kept in")
+    parser.add_argument("--checkpointing", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

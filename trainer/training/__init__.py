@@ -1,0 +1,1 @@
+"""The training itself: preparing, the step, the loop, state and resuming."""

@@ -1,0 +1,166 @@
+"""What is done between the steps of a run: saving LoRAs and states, drawing samples."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from advisor.files import replacing
+from trainer.device.choose import DTYPES, free_memory
+from trainer.diffusion.sampling import Request, draw
+from trainer.lora_files.metadata import Progress, Session, lora_metadata
+from trainer.lora_files.write import LoraFiles
+from trainer.runtime.events import Events
+from trainer.runtime.interrupts import Interrupt, Interrupted
+from trainer.training.loop import Duties
+from trainer.training.state import Position, State, States
+from trainer.training.stepper import Stepper
+from trainer.training.validation import validation_loss
+
+SAMPLES_NAME = "samples"
+"""Where samples lie in a run folder."""
+
+
+@dataclass
+class RunDuties:
+    """The duties of one run, and what they need."""
+
+    run: Path
+    stepper: Stepper
+    files: LoraFiles
+    states: States
+    session: Callable[[], Session]
+    """Called at the first saving; hashing a large base model takes its time."""
+    config_hash: str
+    events: Events
+    interrupt: Interrupt
+    seconds_before: float
+    """How long the run had trained before it was resumed."""
+    kept: Position | None = None
+    """Of the newest state."""
+    _began: float = field(default_factory=time.monotonic)
+    _session: Session | None = None
+
+    def table(self) -> Duties:
+        """The duties as the loop wants them."""
+        return Duties(
+            self.save_epoch, self.save_step, self.save_state, self.draw_samples, self.validate, self.last_lora
+        )
+
+    def seconds(self) -> float:
+        """How long the run has trained, all in all."""
+        return self.seconds_before + time.monotonic() - self._began
+
+    def save_epoch(self, position: Position) -> None:
+        """Save the LoRA under the epoch's name."""
+        self._save(self.files.epoch_name(position.epoch), position)
+        self.files.remove_old()
+
+    def save_step(self, position: Position) -> None:
+        """Save the LoRA under the step's name."""
+        self._save(self.files.step_name(position.step), position)
+        self.files.remove_old()
+
+    def save_last(self, position: Position) -> Path:
+        """Save the LoRA under its own name."""
+        return self._save(self.files.name, position)
+
+    def last_lora(self) -> str | None:
+        """The newest LoRA within the run."""
+        existing = self.files.existing()
+        return existing[-1].relative_to(self.run).as_posix() if existing else None
+
+    def save_state(self, position: Position) -> None:
+        """Save what is needed to go on from here, unless it is kept already."""
+        if position == self.kept:
+            return
+        optimizer, scaler = self.stepper.state()
+        self.states.write(
+            State(
+                position=position,
+                weights=self.stepper.weights(),
+                optimizer=optimizer,
+                scaler=scaler,
+                config_hash=self.config_hash,
+                seconds=self.seconds(),
+                optimizer_kind=self.stepper.optimizer_kind,
+            )
+        )
+        self.kept = position
+
+    def draw_samples(self, position: Position) -> None:
+        """Draw what the configuration asks for; whatever goes wrong, training goes on.
+
+        Raises:
+            Interrupted: the user wants to stop.
+        """
+        material = self.stepper.material
+        requests = Request.all_of(material.config)
+        self.events.phase("sample", len(requests))
+        material.network.eval()
+        try:
+            with self.stepper.weights_for_use():
+                for number, request in enumerate(requests):
+                    self._draw(request, number, position)
+                    self.events.progress("sample", number + 1, len(requests))
+        except Interrupted:
+            raise
+        except Exception as error:  # a sample is never worth a training
+            reason = (str(error).splitlines() or [""])[0]
+            self.events.warning("sample_failed", f"No sample could be drawn ({type(error).__name__}: {reason})")
+        finally:
+            material.network.train()
+            free_memory(material.device)
+
+    def validate(self, position: Position) -> None:
+        """Tell the validation loss; whatever goes wrong, training goes on.
+
+        Raises:
+            Interrupted: the user wants to stop.
+        """
+        material = self.stepper.material
+
+        def tell(done: int, total: int) -> None:
+            self.events.progress("validate", done, total)
+            self.interrupt.check()
+
+        self.events.phase("validate", len(material.pictures.measured))
+        try:
+            with self.stepper.weights_for_use():
+                loss = validation_loss(material, tell)
+            self.events.send("validation", step=position.step, epoch=position.epoch, loss=loss)
+        except Interrupted:
+            raise
+        except Exception as error:  # a measurement is never worth a training
+            reason = (str(error).splitlines() or [""])[0]
+            self.events.warning("validation_failed", f"The loss was not measured ({type(error).__name__}: {reason})")
+        finally:
+            free_memory(material.device)
+
+    def _draw(self, request: Request, number: int, position: Position) -> None:
+        material = self.stepper.material
+        image = draw(material.base, request, material.config, self.interrupt.check)
+        name = f"{SAMPLES_NAME}/{material.config.saving.name}-{position.epoch:06d}-{number:02d}.png"
+        with replacing(self.run / name) as temporary:
+            image.save(temporary, format="PNG")
+        self.events.send("sample", path=name, prompt=request.prompt, seed=request.seed, epoch=position.epoch)
+
+    def _save(self, name: str, position: Position) -> Path:
+        self.events.phase("save", 1)
+        material = self.stepper.material
+        if self._session is None:
+            self._session = self.session()
+        metadata = lora_metadata(self._session, Progress(position.step, _epoch_number(position)))
+        with self.stepper.weights_for_use():
+            state = material.network.lora_state(DTYPES[material.config.saving.dtype])
+        path = self.files.write(name, state, metadata)
+        self.events.progress("save", 1, 1)
+        self.events.send("saved", path=name, step=position.step, epoch=_epoch_number(position))
+        return path
+
+
+def _epoch_number(position: Position) -> int:
+    """The epoch that the last step belonged to, counted from 1."""
+    return position.epoch + 1 if position.step_in_epoch else max(1, position.epoch)

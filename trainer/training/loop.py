@@ -1,0 +1,250 @@
+"""Epochs and steps: when what is trained, saved and drawn, and how it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from math import ceil
+
+from advisor.dataset.buckets import batches_per_epoch
+from advisor.errors import LoraError
+from advisor.settings.config import TrainingConfig
+from trainer.data.training_set import Batch, TrainingSet
+from trainer.device.choose import memory_bytes
+from trainer.runtime.events import Events
+from trainer.runtime.interrupts import Interrupt, Interrupted
+from trainer.training.failures import Spilled, is_out_of_memory, not_finite, spilled_message
+from trainer.training.spill_watch import SpillWatch, timed
+from trainer.training.state import Position
+from trainer.training.stepper import Stepper, StepResult
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a training is."""
+
+    batches_per_epoch: int
+    steps_per_epoch: int
+    steps: int
+    """Of the whole training."""
+
+    @classmethod
+    def of(cls, pictures: TrainingSet, config: TrainingConfig) -> Length:
+        """As long as the configuration wants: epochs or steps, whichever end first."""
+        schedule = config.schedule
+        batches = batches_per_epoch(pictures.bucket_counts(), schedule.batch_size)
+        per_epoch = ceil(batches / schedule.gradient_accumulation)
+        steps = per_epoch * schedule.epochs
+        return cls(batches, per_epoch, min(steps, schedule.max_steps) if schedule.max_steps else steps)
+
+
+@dataclass(frozen=True)
+class Duties:
+    """What is done between the steps; each takes the position reached."""
+
+    save_epoch: Callable[[Position], None]
+    save_step: Callable[[Position], None]
+    save_state: Callable[[Position], None]
+    draw_samples: Callable[[Position], None]
+    validate: Callable[[Position], None]
+    last_lora: Callable[[], str | None]
+    """The newest LoRA's name, for messages."""
+
+
+class Loop:
+    """Runs a training from where it is to its end."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        pictures: TrainingSet,
+        stepper: Stepper,
+        duties: Duties,
+        *,
+        events: Events,
+        interrupt: Interrupt,
+        watch: SpillWatch | None = None,
+    ) -> None:
+        """Everything is ready to train.
+
+        Args:
+            watch: tells where the card's memory spills; None: nothing can.
+        """
+        self._config, self._pictures, self._stepper, self._duties = config, pictures, stepper, duties
+        self._events, self._interrupt, self._watch = events, interrupt, watch
+        self._length = Length.of(pictures, config)
+        self._state_due = _Clock(config.saving.state_every_minutes * 60)
+        self.step_seconds: list[float] = []
+        """Of each step made."""
+
+    def run(self, position: Position) -> Position:
+        """Train to the end and tell where it is.
+
+        Raises:
+            TrainingStopped: loss or gradient are no numbers any more.
+            Spilled: the card's memory spills; a state is saved.
+            MemoryError: there is none left; a state is saved if that can be.
+            Interrupted: the user wanted to stop; LoRA and state are saved.
+        """
+        self._events.phase("train", self._length.steps)
+        while position.step < self._length.steps:
+            position = self._run_epoch(position)
+        if position.step_in_epoch:
+            self._duties.save_state(position)
+        return position
+
+    def _run_epoch(self, position: Position) -> Position:
+        schedule = self._config.schedule
+        batches = self._pictures.batches(
+            seed=self._config.run.seed, epoch=position.epoch, batch_size=schedule.batch_size
+        )
+        groups = _in_groups(batches, schedule.gradient_accumulation)
+        for group in groups[position.step_in_epoch :]:
+            position = self._make_step(group, position)
+            if position.step >= self._length.steps:
+                break
+            if position.step_in_epoch < len(groups):
+                self._between_steps(position)
+        if position.step_in_epoch < len(groups):
+            return position
+        position = replace(position, epoch=position.epoch + 1, step_in_epoch=0)
+        self._end_epoch(position)
+        return position
+
+    def _make_step(self, group: Sequence[Batch], position: Position) -> Position:
+        start = time.perf_counter()
+        result = self._try_step(group, position)
+        seconds = time.perf_counter() - start
+        self.step_seconds.append(seconds)
+        position = replace(position, step=position.step + 1, step_in_epoch=position.step_in_epoch + 1)
+        self._tell(position, result, seconds)
+        if not result.is_good:
+            raise not_finite(self._config, position.step, self._duties.last_lora())
+        times = None if self._watch is None else self._watch.after(timed(seconds, group, self._pictures))
+        if times is not None and position.step < self._length.steps:
+            self._end_spilling(times, position)
+        return position
+
+    def _end_spilling(self, times: float, position: Position) -> None:
+        """Save a state and end; where the spill is to be borne, only tell of it once.
+
+        Raises:
+            Spilled: it is not.
+        """
+        if self._watch is not None and self._watch.only_tells:
+            self._events.warning("memory_spills", spilled_message(times))
+            self._watch = None
+            return
+        self._duties.save_state(position)
+        raise Spilled(times)
+
+    def _try_step(self, group: Sequence[Batch], position: Position) -> StepResult:
+        """The step's result; where memory runs out in it, what came before it is kept first.
+
+        Raises:
+            MemoryError: memory ran out, of the card or of the machine.
+        """
+        try:
+            return self._stepper.step(group, step=position.step, epoch=position.epoch)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            message = str(error)
+        # The error is gone here, and with it its frames, which held all of the step's tensors.
+        self._keep_before_step(position)
+        raise MemoryError(message)
+
+    def _keep_before_step(self, position: Position) -> None:
+        """Save a state of the last finished step, so that no step is made twice; without it an older one serves."""
+        if not self._stepper.abandon_step() or position.step == 0:
+            return
+        try:
+            self._duties.save_state(position)
+        except (LoraError, RuntimeError, MemoryError, OSError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            self._events.warning(
+                "state_not_saved", f"No state of step {position.step} could be saved, so an older one serves: {reason}"
+            )
+
+    def _tell(self, position: Position, result: StepResult, seconds: float) -> None:
+        self._events.send(
+            "step",
+            step=position.step,
+            epoch=position.epoch + 1,
+            loss=result.loss,
+            unet_learning_rate=result.rates["unet"],
+            text_encoder_learning_rate=result.rates["text_encoder"],
+            gradient_norm=result.gradient_norm,
+            seconds=round(seconds, 6),
+            memory_bytes=memory_bytes(self._stepper.material.device),
+        )
+        self._events.progress("train", position.step, self._length.steps)
+
+    def _between_steps(self, position: Position) -> None:
+        if self._is_step_to_save(position):
+            self._duties.save_step(position)
+        if self._state_due.rings():
+            self._duties.save_state(position)
+        self._stop_if_asked(position)
+
+    def _end_epoch(self, position: Position) -> None:
+        self._events.send("epoch", epoch=position.epoch)
+        if position.step < self._length.steps:
+            saving = self._config.saving
+            if self._is_step_to_save(position):
+                self._duties.save_step(position)
+            if saving.every_epochs and position.epoch % saving.every_epochs == 0:
+                self._duties.save_epoch(position)
+        self._duties.save_state(position)
+        self._state_due.wind_up()
+        if position.step < self._length.steps:
+            self._stop_if_asked(position)
+        sampling, validation = self._config.sampling, self._config.validation
+        if self._pictures.measured and validation.every_epochs and position.epoch % validation.every_epochs == 0:
+            with suppress(Interrupted):
+                self._duties.validate(position)
+        if sampling.prompts and sampling.every_epochs and position.epoch % sampling.every_epochs == 0:
+            with suppress(Interrupted):
+                self._duties.draw_samples(position)
+        if position.step < self._length.steps:
+            self._stop_if_asked(position)
+
+    def _is_step_to_save(self, position: Position) -> bool:
+        every = self._config.saving.every_steps
+        return bool(every) and position.step % every == 0
+
+    def _stop_if_asked(self, position: Position) -> None:
+        """Save and end, if the user wants to.
+
+        Raises:
+            Interrupted: they do.
+        """
+        if not self._interrupt.asked:
+            return
+        self._duties.save_step(position)
+        self._duties.save_state(position)
+        raise Interrupted
+
+
+class _Clock:
+    """Rings once so many seconds have gone by; 0: never."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.wind_up()
+
+    def wind_up(self) -> None:
+        self._next = time.monotonic() + self._seconds
+
+    def rings(self) -> bool:
+        if not self._seconds or time.monotonic() < self._next:
+            return False
+        self.wind_up()
+        return True
+
+
+def _in_groups(batches: Sequence[Batch], size: int) -> list[Sequence[Batch]]:
+    """The batches of each step; the last may have fewer."""
+    return [batches[start : start + size] for start in range(0, len(batches), size)]

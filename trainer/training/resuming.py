@@ -1,0 +1,106 @@
+"""Going on with a training from the state that it left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import ModelError, RunError
+from advisor.run_folder.ladder_file import Ladder
+from advisor.settings.config import TrainingConfig
+from advisor.shell import quoted
+from trainer.adapters.network import Network
+from trainer.optim.ema import AVERAGE
+from trainer.runtime.events import Events
+from trainer.training.state import State, States
+from trainer.training.stepper import Stepper
+
+
+@dataclass(frozen=True)
+class Resuming:
+    """How a run is gone on with."""
+
+    run: Path
+    states: States
+    planned: TrainingConfig
+    """Before the ladder."""
+    ladder: Ladder
+    events: Events
+
+    def state(self, *, wanted: bool) -> State | None:
+        """The state to go on from, if wanted.
+
+        Raises:
+            RunError: there is one, but the user did not ask to go on; or the other way round, it is damaged.
+        """
+        if not wanted:
+            if self.states.any():
+                command = f"loracle train {quoted(str(self.run))} --resume"
+                raise RunError(
+                    f"{self.run} holds a training that was begun: `{command}` goes on with it; "
+                    f"to begin anew, delete {self.run / 'state'} or make another run"
+                )
+            return None
+        state = self.states.newest()
+        if state is None:
+            self.events.warning("nothing_to_resume", "There was no state to go on from, so training begins anew")
+            return None
+        if self.states.damaged:
+            names = " and ".join(self.states.damaged)
+            self.events.warning("damaged_state", f"{names} is damaged; going on from step {state.position.step}")
+        if state.config_hash != config_hash(self.planned):
+            message = "loracle.toml was changed since: going on with what it says now, which no run in one go equals"
+            self.events.warning("config_changed", message)
+        return state
+
+    def load(self, stepper: Stepper, state: State) -> None:
+        """Let optimizer, scaler and average remember what they knew.
+
+        Raises:
+            RunError: the state is another optimizer's.
+        """
+        try:
+            stepper.load_state(self._memory_of_optimizer(stepper, state), state.scaler, state.weights)
+        except (ValueError, KeyError, RuntimeError) as error:
+            raise RunError(
+                f"The state in {self.run} was made by another optimizer ({error}): undo the change in "
+                "loracle.toml, or begin anew in another run"
+            ) from error
+
+    def _memory_of_optimizer(self, stepper: Stepper, state: State) -> Mapping[str, Any] | None:
+        """What the optimizer remembers in a state; nothing where the ladder has put another in its place.
+
+        Raises:
+            ValueError: another was put there by hand.
+        """
+        before, now = state.optimizer_kind, stepper.optimizer_kind
+        if before in (None, now) or now is None:
+            return state.optimizer
+        if "optimizer.name" not in self.ladder.settings:
+            raise ValueError(f"{before}, not {now}")
+        message = f"{now} begins without what {before} remembered of earlier steps: the next few dozen are rougher"
+        self.events.warning("optimizer_began_anew", message)
+        return None
+
+
+def config_hash(config: TrainingConfig) -> str:
+    """Tells configurations apart."""
+    return sha256(config.model_dump_json().encode("utf-8")).hexdigest()[:16]
+
+
+def restore_weights(network: Network, state: State) -> None:
+    """Give the adapters the weights that a state holds.
+
+    Raises:
+        ModelError: they are another LoRA's.
+    """
+    try:
+        network.load_state_dict({name: one for name, one in state.weights.items() if not name.startswith(AVERAGE)})
+    except RuntimeError as error:
+        raise ModelError(
+            "The state is of another LoRA than loracle.toml asks for now (rank, layers or base model): undo that "
+            f"change, or begin anew in another run ({str(error).splitlines()[-1].strip()})"
+        ) from error

@@ -1,0 +1,110 @@
+"""`python -P -m trainer.training.short_run RUN --out DIR`: some real steps of a run's training at its largest size.
+
+All is as in the training (loader, caches, networks, optimizer, ladder), but nothing is saved: events go to DIR, and the
+run keeps only the caches, which its training will use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from itertools import cycle, islice
+from pathlib import Path
+
+from advisor.errors import LoraError, OutOfMemory
+from advisor.run_folder.config_file import config_file, read_config
+from trainer.__main__ import quieten
+from trainer.data.training_set import Batch, TrainingSet, View
+from trainer.device.choose import Place, peak_memory_bytes, use_threads
+from trainer.runtime.events import Events
+from trainer.runtime.failure_codes import failure_code
+from trainer.runtime.interrupts import Interrupt, Interrupted
+from trainer.training.failures import TRAINING
+from trainer.training.loop import Length
+from trainer.training.state import State
+from trainer.training.training import Options, Training
+
+WARMUP_STEPS = 2
+"""The first have memory and kernels to fetch."""
+LEAST_STEPS, LEAST_SECONDS = 5, 20.0
+"""Steps are timed until there are so many, or until so long; at least one."""
+
+
+class Probe(Training):
+    """A training that is broken off after a few steps."""
+
+    def _state_to_resume(self, options: Options) -> State | None:  # noqa: ARG002
+        return None
+
+    def _train(self, place: Place, state: State | None, options: Options) -> None:  # noqa: ARG002
+        pictures = self._pictures()
+        base = self._base_model(place)
+        use_threads(options.threads, place.device, base.denoiser)
+        groups, network = self._network(base, None)
+        material = self._material(base, network, pictures, place.device)
+        stepper = self._stepper(material, groups, Length.of(pictures, self._config), None)
+        self._doing = TRAINING
+        schedule = self._config.schedule
+        batches = [largest_batch(pictures, schedule.batch_size)] * schedule.gradient_accumulation
+        self._events.phase("train", WARMUP_STEPS + LEAST_STEPS)
+        seconds = list[float]()
+        began = time.perf_counter()
+        for step in range(WARMUP_STEPS + LEAST_STEPS):
+            start = time.perf_counter()
+            stepper.step(batches, step=step, epoch=0)
+            if step >= WARMUP_STEPS:
+                seconds.append(time.perf_counter() - start)
+            self._events.progress("train", step + 1, WARMUP_STEPS + LEAST_STEPS)
+            self._interrupt.check()
+            if seconds and time.perf_counter() - began > LEAST_SECONDS:
+                break
+        self._events.send(
+            "finished",
+            device=place.device.type,
+            size=self._largest,
+            steps=len(seconds),
+            seconds_per_step=statistics.median(seconds),
+            peak_memory_bytes=peak_memory_bytes(place.device),
+            batch_parts=self._ladder.batch_parts,
+        )
+
+
+def largest_batch(pictures: TrainingSet, batch_size: int) -> Batch:
+    """A full batch of the largest size, its pictures again and again where there are too few."""
+    largest = max(item.bucket[0] * item.bucket[1] for item in pictures.items)
+    own = [item for item in pictures.items if item.bucket[0] * item.bucket[1] == largest]
+    first = own[0].bucket
+    views = (View(item.index, 0) for item in own if item.bucket == first)
+    return tuple(islice(cycle(views), batch_size))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the steps, and give the exit code (INTERFACE.md)."""
+    parser = argparse.ArgumentParser(
+        prog="python -P -m trainer.training.short_run", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--out", type=Path, required=True, help="a folder for the events")
+    parser.add_argument("--device")
+    given = parser.parse_args(arguments)
+    quieten()
+    interrupt = Interrupt()
+    with Events(given.out) as events:
+        try:
+            with interrupt.listening():
+                run = config_file(given.run).absolute().parent
+                Probe(run, read_config(given.run), events, interrupt).execute(Options(given.device))
+        except LoraError as error:
+            facts = {"memory": error.facts} if isinstance(error, OutOfMemory) else {}
+            events.send("failed", code=failure_code(error), message=str(error), **facts)
+            return error.exit_code
+        except (Interrupted, KeyboardInterrupt):
+            return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Watches the steps' times for the silent spill of a card's memory (`advisor.machine.driver_spill`)."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from advisor.estimate.timing import step_seconds
+from advisor.families.structure import Structure
+from advisor.machine.driver_spill import FULL_SHARE, TimedStep, drivers_spill, times_slower
+from advisor.machine.memory_snapshot import Room
+from advisor.machine.probe import probe_hardware
+from advisor.settings.config import TrainingConfig
+from trainer.data.training_set import Batch, TrainingSet
+from trainer.device.card_memory import room_of
+
+
+class SpillWatch:
+    """Takes the time of each step, and tells when they have become slow because the card is full."""
+
+    def __init__(
+        self, room: Callable[[], Room], predicted_seconds: float | None = None, *, only_tells: bool = False
+    ) -> None:
+        """Nothing is seen yet.
+
+        Args:
+            room: asks how full the card is; only asked when the steps are slow.
+            predicted_seconds: of a step, if that could be predicted.
+            only_tells: training goes on all the same.
+        """
+        self._room, self._predicted, self.only_tells = room, predicted_seconds, only_tells
+        self._steps: list[TimedStep] = []
+
+    def after(self, step: TimedStep) -> float | None:
+        """How many times slower than usual the steps have become, if it is a spill."""
+        self._steps.append(step)
+        times = times_slower(self._steps, self._predicted)
+        return times if times is not None and self._room().full_share >= FULL_SHARE else None
+
+
+def spills_here() -> bool:
+    """Whether this machine's drivers spill."""
+    return drivers_spill(platform.system(), platform.release())
+
+
+def watch_for(
+    run: Path, config: TrainingConfig, structure: Structure, device: torch.device, *, only_tells: bool = False
+) -> SpillWatch | None:
+    """The watch for a training; None where nothing can spill."""
+    if device.type not in ("cuda", "xpu") or not spills_here():
+        return None
+    hardware = probe_hardware(run)
+    predicted = step_seconds(config, structure, hardware, hardware.main_gpu)
+    return SpillWatch(lambda: room_of(device), predicted, only_tells=only_tells)
+
+
+def timed(seconds: float, batches: Sequence[Batch], pictures: TrainingSet) -> TimedStep:
+    """A step of these batches."""
+    sizes = [pictures.items[view.item].bucket for batch in batches for view in batch]
+    areas = [width * height for width, height in sizes]
+    return TimedStep(seconds, sum(areas), max(areas, default=1))

@@ -1,0 +1,195 @@
+"""All that is needed to go on with a training as if it had never stopped.
+
+Each state is a folder of its own, complete before it gets its name; a manifest with checksums tells a damaged one. The
+newest two are kept. Randomness needs no state: it is seeded by the step (`trainer.seeds`).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from advisor.errors import RunError
+from advisor.files import write_atomically
+from trainer.runtime.disk_space import write_with_room
+
+STATE_NAME = "state"
+"""Where states lie in a run folder, beside the ladder's own file."""
+STATES_KEPT = 2
+"""The newest, and the one before it should the newest be damaged."""
+STATE_VERSION = 1
+WEIGHTS, OPTIMIZER, MANIFEST = "weights.safetensors", "optimizer.pt", "manifest.json"
+HEADERS_BYTES = 1024 * 1024
+"""Room for what a state holds beside its tensors."""
+UNFINISHED = ".unfinished-"
+"""What the name of a folder begins with until it is complete."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a training is."""
+
+    step: int = 0
+    """Optimizer steps done."""
+    epoch: int = 0
+    """Epochs done."""
+    step_in_epoch: int = 0
+    """Steps done of the epoch at hand."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A training at one moment."""
+
+    position: Position
+    weights: Mapping[str, Tensor]
+    """The adapters, float32."""
+    optimizer: Mapping[str, Any] | None
+    scaler: Mapping[str, Any] | None
+    config_hash: str
+    seconds: float
+    """How long it had trained."""
+    optimizer_kind: str | None = None
+    """The optimizer's class; None: not known, or there was none."""
+
+
+class States:
+    """The states of one run."""
+
+    def __init__(self, run: Path) -> None:
+        """Keep them below `run`."""
+        self._folder = run / STATE_NAME
+        self.damaged: list[str] = []
+        """Names of states that `newest` had to pass over."""
+
+    def any(self) -> bool:
+        """Whether there is something to go on from."""
+        return bool(self._names())
+
+    def newest(self) -> State | None:
+        """The newest state that is whole; None where there is none.
+
+        Raises:
+            RunError: there are states, but none is whole.
+        """
+        names = self._names()
+        for name in reversed(names):
+            state = self._read(self._folder / name)
+            if state is not None:
+                return state
+            self.damaged.append(name)
+        if names:
+            raise RunError(
+                f"No state in {self._folder} is whole, so there is nothing to go on from: delete that folder and start "
+                "again; the LoRAs in the run's model folder stay"
+            )
+        return None
+
+    def write(self, state: State) -> None:
+        """Keep a state, and of the older ones only the newest.
+
+        Raises:
+            RunError: it cannot be written; those before it are still there.
+        """
+        target = self._folder / f"step-{state.position.step:08d}"
+        write_with_room(target, _bytes_of(state), lambda: self._write(target, state))
+        for name in self._names()[:-STATES_KEPT]:
+            _remove(self._folder / name)
+
+    def _write(self, target: Path, state: State) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._remove_unfinished()
+            made = Path(mkdtemp(dir=self._folder, prefix=UNFINISHED))
+            try:
+                _write_into(made, state)
+                if target.exists():
+                    _remove(target)
+                made.replace(target)
+            finally:
+                shutil.rmtree(made, ignore_errors=True)
+        except OSError as error:
+            raise RunError(f"{target} cannot be written: {error.strerror}: free some space on that disk") from error
+
+    def _names(self) -> list[str]:
+        try:
+            return sorted(path.name for path in self._folder.iterdir() if path.name.startswith("step-"))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise RunError(f"{self._folder} cannot be read: {error.strerror}") from error
+
+    def _remove_unfinished(self) -> None:
+        for path in self._folder.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _read(self, folder: Path) -> State | None:
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            contents = {name: (folder / name).read_bytes() for name in manifest["files"]}
+            if manifest["version"] != STATE_VERSION:
+                return None
+            if any(_entry(content) != manifest["files"][name] for name, content in contents.items()):
+                return None
+            others = torch.load(io.BytesIO(contents[OPTIMIZER]), map_location="cpu", weights_only=True)
+            return State(
+                position=Position(**manifest["position"]),
+                weights=load(contents[WEIGHTS]),
+                optimizer=others["optimizer"],
+                scaler=others["scaler"],
+                config_hash=manifest["config_hash"],
+                seconds=manifest["seconds"],
+                optimizer_kind=manifest.get("optimizer_kind"),
+            )
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError, pickle.UnpicklingError, RuntimeError):
+            return None
+
+
+def _write_into(folder: Path, state: State) -> None:
+    others = io.BytesIO()
+    torch.save({"optimizer": state.optimizer, "scaler": state.scaler}, others)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in state.weights.items()}
+    contents = {WEIGHTS: save(weights), OPTIMIZER: others.getvalue()}
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
+    manifest = {
+        "version": STATE_VERSION,
+        "position": asdict(state.position),
+        "config_hash": state.config_hash,
+        "seconds": state.seconds,
+        "optimizer_kind": state.optimizer_kind,
+        "files": {name: _entry(content) for name, content in contents.items()},
+    }
+    write_atomically(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+
+
+def _bytes_of(state: State) -> int:
+    """About as many as its files will take."""
+    tensors = [one for one in tree_leaves([dict(state.weights), state.optimizer]) if isinstance(one, Tensor)]
+    return sum(tensor.nbytes for tensor in tensors) + HEADERS_BYTES
+
+
+def _entry(content: bytes) -> dict[str, Any]:
+    return {"bytes": len(content), "sha256": sha256(content).hexdigest()}
+
+
+def _remove(folder: Path) -> None:
+    """Remove a state; its manifest first, so that a half removed one does not look whole."""
+    with suppress(OSError):
+        (folder / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(folder)

@@ -1,0 +1,99 @@
+"""One training step's loss, as a pure function: no autocast, no `.item()`, no Accelerator.
+
+Letters as in `trainer.models.families.family`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from advisor.settings.config import TrainingConfig
+from trainer.adapters.network import Network
+from trainer.diffusion.loss_weight import snr_weight
+from trainer.diffusion.noise import add_noise
+from trainer.diffusion.objective import elementwise_loss, target
+from trainer.models.families.family import BaseModel, Conditioning
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one forward pass learns from; all tensors on the base model's device."""
+
+    latents: Tensor
+    """[B, C, H, W], scaled; float32 is best."""
+    noise: Tensor
+    """[B, C, H, W] in float32, with offset and coarser levels (`trainer.diffusion.noise.draw_noise`)."""
+    timesteps: Tensor
+    """[B], int64."""
+    signal: Tensor
+    """[B] in float32: the share of signal at the timesteps, `NoiseSchedule.alphas_cumprod[timesteps]`."""
+    loss_weights: Tensor
+    """[B] in float32: 1, or `loss.prior_weight` for regularisation pictures."""
+    token_ids: tuple[Tensor, ...] = ()
+    """[B, K, L] int64 for each text encoder; empty where `text` is given."""
+    text: Conditioning | None = None
+    """Cached text states; only where no text encoder is trained."""
+    text_weights: Tensor | None = None
+    """[B, T] in float32: what text states are multiplied by, of weighted captions; cached states already are."""
+    input_noise: Tensor | None = None
+    """[B, C, H, W]: what is added to the noise for the input only."""
+    sizes: Tensor | None = None
+    """[B, 6] in float32, in pixels: `trainer.data.crops`; only some families look at it."""
+    mask: Tensor | None = None
+    """[B, 1, H, W] in 0..1, or [B, 1, h, w] in pixels, which is reduced by area."""
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        moved = {field.name: _moved(getattr(self, field.name), device) for field in fields(self)}
+        return Batch(**moved)
+
+
+def training_loss(base: BaseModel, network: Network, batch: Batch, config: TrainingConfig) -> Tensor:
+    """The batch's loss, a float32 scalar whose gradients reach the network's parameters."""
+    return sample_losses(base, network, batch, config).mean()
+
+
+def sample_losses(base: BaseModel, network: Network, batch: Batch, config: TrainingConfig) -> Tensor:
+    """The weighted loss of each picture, [B] in float32.
+
+    For a planned batch that is gone through in parts: add up each part's sum and divide by the whole number.
+    """
+    loss = config.loss
+    text = batch.text or text_conditioning(base, network, batch.token_ids, config.model.clip_skip)
+    if batch.text_weights is not None:
+        text = text.weighted(batch.text_weights)
+    noise = batch.noise if batch.input_noise is None else batch.noise + batch.input_noise
+    noisy = add_noise(batch.latents.float(), noise, batch.signal)
+    predicted = base.family.predict(base, noisy.to(base.dtype), batch.timesteps, text, batch.sizes)
+    wanted = target(config.model.prediction, batch.latents.float(), batch.noise, batch.signal)
+    difference = elementwise_loss(predicted.float(), wanted, loss, batch.timesteps, batch.signal)
+    if batch.mask is not None:
+        difference = difference * _latent_mask(batch.mask, difference)
+    each = difference.mean(dim=(1, 2, 3)) * batch.loss_weights
+    return each * snr_weight(loss, config.model.prediction, batch.signal)
+
+
+def text_conditioning(base: BaseModel, network: Network, token_ids: tuple[Tensor, ...], clip_skip: int) -> Conditioning:
+    """The text states; without a graph where the network trains no text encoder."""
+    with torch.set_grad_enabled(torch.is_grad_enabled() and network.has_text_encoder):
+        return base.family.encode_text(base, token_ids, clip_skip=clip_skip)
+
+
+def _latent_mask(mask: Tensor, like: Tensor) -> Tensor:
+    if mask.shape[-2:] == like.shape[-2:]:
+        return mask.float()
+    return torch.nn.functional.interpolate(mask.float(), size=like.shape[-2:], mode="area")
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(device, non_blocking=True)
+    if isinstance(value, tuple):
+        return tuple(_moved(item, device) for item in value)
+    if isinstance(value, Conditioning):
+        return value.to(device)
+    return value

@@ -1,0 +1,234 @@
+"""One optimizer step: from showings of pictures to changed weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from advisor.settings.config import TrainingConfig
+from trainer.adapters.network import Network
+from trainer.data.conditioning import Texts
+from trainer.data.crops import Framings
+from trainer.data.latents import Latents
+from trainer.data.masks import Masks
+from trainer.data.training_set import Batch as Views
+from trainer.data.training_set import TrainingSet
+from trainer.device.choose import free_memory
+from trainer.diffusion.noise import draw_noise, noise_schedule
+from trainer.models.families.family import BaseModel
+from trainer.optim.ema import Average
+from trainer.optim.optimizer import Group, Part, weights_for_use
+from trainer.optim.schedule import Schedule
+from trainer.seeds import generator, seed_of
+from trainer.training.micro_batches import part_of_batch, parts_of
+from trainer.training.step import Batch, training_loss
+
+MOST_SKIPS = 20
+"""GradScaler starts high and halves at each overflow; more in a row than this is no search for the right scale."""
+MOST_BAD_LOSSES = 3
+"""A loss that is no number has little to do with the scale; so many in a row are borne in float16."""
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step told."""
+
+    loss: float
+    """The mean over the step's batches."""
+    gradient_norm: float
+    """Before clipping."""
+    rates: dict[Part, float | None]
+    """The learning rates it was made with; None where the optimizer chooses."""
+    is_good: bool
+    """Loss and gradient are finite, or the scaler is still looking for its scale."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a training is made of."""
+
+    config: TrainingConfig
+    base: BaseModel
+    network: Network
+    latents: Latents
+    texts: Texts
+    framings: Framings
+    device: torch.device
+    pictures: TrainingSet
+    masks: Masks | None = None
+
+
+class Stepper:
+    """Makes steps; the same step number always draws the same noise, whatever came before."""
+
+    def __init__(
+        self,
+        material: Material,
+        groups: Sequence[Group],
+        optimizer: torch.optim.Optimizer | None,
+        schedule: Schedule,
+        *,
+        batch_parts: int = 1,
+    ) -> None:
+        """Train `groups`; without an optimizer nothing changes.
+
+        Args:
+            batch_parts: into how many parts each batch is split, to take less memory.
+        """
+        self.material, self.optimizer = material, optimizer
+        self._groups, self._schedule, self._batch_parts = tuple(groups), schedule, batch_parts
+        self._parameters = [parameter for group in groups for parameter in group.parameters]
+        self._noise = noise_schedule(zero_terminal_snr=material.config.loss.zero_terminal_snr)
+        is_half = material.config.memory.compute_dtype == "float16"
+        self.scaler = torch.amp.GradScaler(material.device.type, enabled=is_half and optimizer is not None)
+        self._skips = self._bad_losses = 0
+        self._is_changing = False
+        self._average: Average | None = None
+        if material.config.loss.ema and optimizer is not None:
+            trained = {name: one for name, one in material.network.named_parameters() if one.requires_grad}
+            self._average = Average(trained, material.config.loss.ema_decay)
+
+    def step(self, batches: Sequence[Views], *, step: int, epoch: int) -> StepResult:
+        """Make the step of this number, counted from 0, with all its batches."""
+        rates = self._set_rates(step)
+        total = torch.zeros((), device=self.material.device)
+        for number, views in enumerate(batches):
+            for share in self._losses(views, step=step, number=number, epoch=epoch):
+                loss = share / len(batches)
+                if self.optimizer is not None:
+                    self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                total += loss.detach()
+        loss_value, norm = self._changed(total)
+        self._settle(step)
+        self._is_changing = False
+        return StepResult(loss_value, norm, rates, self._is_good(loss_value, norm))
+
+    def _losses(self, views: Views, *, step: int, number: int, epoch: int) -> Iterator[Tensor]:
+        """The batch's loss, in parts that add up to it; each is computed when it is asked for."""
+        material, seed = self.material, self.material.config.run.seed
+        latents = material.latents.of(views, epoch)
+        text = material.texts.of(views, epoch)
+        drawn = draw_noise(latents, material.config.loss, self._noise, generator(seed, "noise", step, number))
+        material.network.seed_dropout(seed_of(seed, "dropout", step, number))
+        batch = Batch(
+            latents=latents,
+            noise=drawn.noise,
+            timesteps=drawn.timesteps,
+            signal=drawn.signal,
+            loss_weights=material.pictures.loss_weights(views, material.config.loss.prior_weight),
+            token_ids=text.token_ids,
+            text=text.states,
+            text_weights=text.weights,
+            input_noise=drawn.input_noise,
+            sizes=material.framings.sizes(views, epoch),
+            mask=None if material.masks is None else material.masks.of(views, epoch),
+        )
+        parts = parts_of(len(views), self._batch_parts)
+        for index, part in enumerate(parts):
+            if index:
+                material.network.seed_dropout(seed_of(seed, "dropout", step, number, index))
+            of_part = batch if len(parts) == 1 else part_of_batch(batch, part)
+            with torch.set_grad_enabled(self.optimizer is not None):
+                loss = training_loss(material.base, material.network, of_part.to(material.device), material.config)
+            yield loss * ((part.stop - part.start) / len(views))
+
+    def _changed(self, loss: Tensor) -> tuple[float, float]:
+        """Loss and length of the gradient, after the weights were changed by it; they stay if either is not finite."""
+        if self.optimizer is None:
+            return float(loss), 0.0
+        self.scaler.unscale_(self.optimizer)
+        norm = get_total_norm([parameter.grad for parameter in self._parameters if parameter.grad is not None])
+        # Waiting for both numbers here keeps a bad gradient away from the weights.
+        loss_value, norm_value = torch.stack([loss, norm.to(loss)]).tolist()
+        is_finite = _finite(loss_value) and _finite(norm_value)
+        most = self.material.config.optimizer.max_grad_norm
+        if is_finite and most > 0:
+            clip_grads_with_norm_(self._parameters, most, norm)
+        if is_finite or self.scaler.is_enabled():
+            self._is_changing = True
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss_value, norm_value
+
+    def _settle(self, step: int) -> None:
+        """What follows on the weights' change: no adapter over the limit, and the average with them in it."""
+        if self.optimizer is None:
+            return
+        if self.material.config.network.max_norm > 0:
+            self.material.network.cap_norms(self.material.config.network.max_norm)
+        if self._average is not None:
+            self._average.update(step + 1)
+
+    def abandon_step(self) -> bool:
+        """Let go of what a step that was broken off left behind.
+
+        Returns:
+            Whether the weights are those before that step; otherwise it broke while it changed them.
+        """
+        if self.optimizer is not None:
+            self.optimizer.zero_grad(set_to_none=True)
+        free_memory(self.material.device)
+        return not self._is_changing
+
+    @contextmanager
+    def weights_for_use(self) -> Iterator[None]:
+        """Within: the network holds what is saved, sampled and checked; training goes on with other values."""
+        with weights_for_use(self.optimizer):
+            if self._average is None:
+                yield
+                return
+            with self._average.used():
+                yield
+
+    def _is_good(self, loss: float, norm: float) -> bool:
+        self._bad_losses = 0 if _finite(loss) else self._bad_losses + 1
+        self._skips = 0 if _finite(loss) and _finite(norm) else self._skips + 1
+        if not self.scaler.is_enabled():
+            return self._skips == 0
+        return self._skips <= MOST_SKIPS and self._bad_losses < MOST_BAD_LOSSES
+
+    def _set_rates(self, step: int) -> dict[Part, float | None]:
+        rates: dict[Part, float | None] = {"unet": 0.0, "text_encoder": 0.0}
+        if self.optimizer is None:
+            return rates
+        factor = self._schedule.factor(step)
+        for group, settings in zip(self._groups, self.optimizer.param_groups, strict=True):
+            if settings["lr"] is not None:
+                settings["lr"] = group.learning_rate * factor
+            rates[group.part] = None if settings["lr"] is None else settings["lr"] / group.factor
+        return rates
+
+    def weights(self) -> dict[str, Tensor]:
+        """All weights that a state must keep: the network's, and the average's where there is one."""
+        average = {} if self._average is None else self._average.state()
+        return {**self.material.network.state_dict(), **average}
+
+    @property
+    def optimizer_kind(self) -> str | None:
+        """The optimizer's class: another cannot go on from its state. None where nothing is trained."""
+        return None if self.optimizer is None else type(self.optimizer).__name__
+
+    def state(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """What optimizer and scaler must remember; None where there is nothing."""
+        optimizer = None if self.optimizer is None else self.optimizer.state_dict()
+        return optimizer, self.scaler.state_dict() if self.scaler.is_enabled() else None
+
+    def load_state(self, optimizer: Any, scaler: Any, weights: Mapping[str, Tensor]) -> None:
+        """Remember what `state` and `weights` gave; the network itself has its weights already."""
+        if self.optimizer is not None and optimizer is not None:
+            self.optimizer.load_state_dict(optimizer)
+        if self.scaler.is_enabled() and scaler:
+            self.scaler.load_state_dict(scaler)
+        if self._average is not None:
+            self._average.load(weights)
+
+
+def _finite(value: float) -> bool:
+    return value - value == 0.0

@@ -1,0 +1,83 @@
+"""The validation loss: always the same noise at the same timesteps on the same pictures, so that what moves it is the
+training alone. Measured on pictures that are held out it falls, then rises again once they are learned by heart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+
+from advisor.settings.config import LossConfig
+from trainer.data.training_set import Item, View
+from trainer.diffusion.noise import draw_noise, noise_schedule
+from trainer.seeds import generator
+from trainer.training.step import Batch, sample_losses
+from trainer.training.stepper import Material
+
+NUM_TIMESTEPS = 5
+"""For each picture: the loss differs far more between timesteps than between pictures."""
+
+Check = Callable[[int, int], None]
+"""Takes how many of how many pictures are measured; may raise to break off."""
+
+
+def fixed_timesteps(loss: LossConfig) -> tuple[int, ...]:
+    """The middles of equal parts of the range that is trained."""
+    width = loss.max_timestep - loss.min_timestep
+    return tuple(loss.min_timestep + (2 * part + 1) * width // (2 * NUM_TIMESTEPS) for part in range(NUM_TIMESTEPS))
+
+
+@torch.no_grad()
+def validation_loss(material: Material, check: Check) -> float:
+    """The mean loss over the measured pictures and fixed timesteps, weighed as in training, without any dropout."""
+    network, measured = material.network, material.pictures.measured
+    network.eval()
+    try:
+        total = 0.0
+        for done, item in enumerate(measured, start=1):
+            losses = [
+                sample_losses(material.base, network, batch.to(material.device), material.config)
+                for batch in _batches(material, item)
+            ]
+            total += float(torch.cat(losses).mean())
+            check(done, len(measured))
+        return total / len(measured)
+    finally:
+        network.train()
+
+
+def _batches(material: Material, item: Item) -> Iterator[Batch]:
+    """A picture at all fixed timesteps, in batches no larger than the training's."""
+    config, view = material.config, View(item.index, 0)
+    schedule = noise_schedule(zero_terminal_snr=config.loss.zero_terminal_snr)
+    latents = material.latents.of([view], 0)
+    mask = None if material.masks is None else material.masks.of([view], 0)
+    times, most = fixed_timesteps(config.loss), config.schedule.batch_size
+    draws = [
+        draw_noise(
+            latents, _at(config.loss, time), schedule, generator(config.run.seed, "validation", item.index, time)
+        )
+        for time in times
+    ]
+    for start in range(0, len(times), most):
+        drawn = draws[start : start + most]
+        count = len(drawn)
+        text = material.texts.plain(item, count)
+        yield Batch(
+            latents=latents.expand(count, -1, -1, -1),
+            noise=torch.cat([draw.noise for draw in drawn]),
+            timesteps=torch.cat([draw.timesteps for draw in drawn]),
+            signal=torch.cat([draw.signal for draw in drawn]),
+            loss_weights=torch.ones(count),
+            token_ids=text.token_ids,
+            text=text.states,
+            text_weights=text.weights,
+            sizes=material.framings.sizes([view], 0).expand(count, -1),
+            mask=None if mask is None else mask.expand(count, -1, -1, -1),
+        )
+
+
+def _at(loss: LossConfig, time: int) -> LossConfig:
+    """The same loss at one timestep, without noise on the input alone."""
+    return loss.model_copy(update={"min_timestep": time, "max_timestep": time + 1, "input_perturbation": 0.0})

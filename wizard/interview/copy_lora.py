@@ -1,0 +1,66 @@
+"""After the training: how the LoRA is used, and bringing it to where it is used. No terminal in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from advisor.errors import LoraError
+from wizard.interview.paths import given_path
+from wizard.interview.questions import BACK, Ask, Option, Question, choice
+
+WEIGHT = 0.8
+"""A good first try; 1 is often a little much."""
+OTHER, NOWHERE = "other", "no"
+
+
+def usage(lora: str, trigger: str) -> str:
+    """How to use a LoRA file in a prompt."""
+    tag = f"<lora:{Path(lora).stem}:{WEIGHT}>"
+    return f"Put {tag} into your prompt, together with the trigger word: {tag} {trigger}"
+
+
+def offer_copy(
+    ask: Ask, lora: Path, folders: tuple[Path, ...], copy: Callable[[Path, Path], None]
+) -> Path | None:  # fmt: skip
+    """Ask where the LoRA is to be copied, and copy it.
+
+    Args:
+        folders: those that were found.
+        copy: copies a file to a path.
+
+    Returns:
+        The folder it went to; None if nowhere.
+    """
+    options = tuple(Option(str(folder), f"Copy to {folder}") for folder in folders)
+    options += (Option(OTHER, "Copy to another folder ..."), Option(NOWHERE, "No, leave it in the run folder"))
+    question = Question("copy_to", "Copy it to where your pictures are made?", "choice", options=options, back=False)
+    while True:
+        answer = ask(question)
+        if answer in (NOWHERE, BACK):
+            return None
+        if answer == OTHER:
+            answer = ask(Question("lora_folder", "Into which folder?", "folder", hint="of A1111, Forge or ComfyUI"))
+            if answer == BACK or not answer.strip():
+                continue
+        folder = given_path(answer)
+        if not folder.is_dir():
+            ask.tell(f"{folder} is no folder that exists: choose another, or make it first.")
+            continue
+        target = folder / lora.name
+        if target.exists() and not _may_replace(ask, target):
+            continue
+        try:
+            copy(lora, target)
+        except LoraError as error:
+            ask.tell(str(error))
+            continue
+        ask.tell(f"Copied to {target}")
+        return folder
+
+
+def _may_replace(ask: Ask, target: Path) -> bool:
+    question = choice(
+        "replace", f"{target.name} is there already. Replace it?", ("no", "No"), ("yes", "Yes"), back=False
+    )  # fmt: skip
+    return ask(question) == "yes"

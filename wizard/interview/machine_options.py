@@ -1,0 +1,88 @@
+"""The machine to plan for: as it was found, or as the user says it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from advisor.errors import HardwareError
+from advisor.machine.hardware import GIB, Hardware
+
+MOST_VRAM_GIB = 1024
+"""No card has more."""
+MOST_CPU_THREADS = 4096
+"""No machine has more."""
+
+SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+UNITS = {"": 1.0, "g": 1.0, "m": 1 / 1024, "t": 1024.0, "k": 1 / 1024**2}
+"""In GiB; a number alone means these, and GB too, since a card sold as 8 GB has 8 GiB."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the user said of the machine; None: as found."""
+
+    vram: str | None = None
+    """E.g. `8GiB`."""
+    compute_capability: str | None = None
+    """E.g. `8.6`."""
+    cpu_threads: int | None = None
+    gpu: int | None = None
+    """NVML's index."""
+
+    def applied(self, found: Hardware) -> Hardware:
+        """The machine to plan for.
+
+        Raises:
+            HardwareError: what was said cannot be.
+        """
+        machine = found
+        if self.gpu is not None:
+            if self.gpu not in {gpu.index for gpu in found.gpus}:
+                raise HardwareError(f"there is no graphics card {self.gpu}: {_cards(found)}")
+            machine = replace(machine, chosen_gpu=self.gpu)
+        if self.vram is not None or self.compute_capability is not None:
+            machine = machine.with_gpu(
+                total_bytes=None if self.vram is None else vram_bytes(self.vram),
+                compute_capability=capability(self.compute_capability),
+            )
+        if self.compute_capability is not None and machine.main_gpu is None:
+            raise HardwareError("no graphics card was found: give its memory too, e.g. --vram 8GiB")
+        if self.cpu_threads is None:
+            return machine
+        if not 1 <= self.cpu_threads <= MOST_CPU_THREADS:
+            raise HardwareError(f"a processor with {self.cpu_threads} threads cannot be: give 1 or more, e.g. 8")
+        return replace(machine, cpu_threads=self.cpu_threads, cpu_cores=min(machine.cpu_cores, self.cpu_threads))
+
+
+def vram_bytes(text: str) -> int:
+    """The bytes that `8GiB`, `8 GB`, `8` or `8192 MiB` mean.
+
+    Raises:
+        HardwareError: it is no size of a card.
+    """
+    match = SIZE.fullmatch(text.strip())
+    size = float(match[1].replace(",", ".")) * UNITS[match[2].lower()] if match else 0.0
+    if not 0.5 <= size <= MOST_VRAM_GIB:
+        raise HardwareError(f"{text!r} is no memory of a card: write it as 8GiB")
+    return round(size * GIB)
+
+
+def capability(text: str | None) -> tuple[int, int] | None:
+    """The (major, minor) that `8.6` means; None stays None.
+
+    Raises:
+        HardwareError: it is none.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,2})\.(\d)", text.strip())
+    if match is None:
+        raise HardwareError(f"{text!r} is no compute capability: write it as 8.6 (RTX 30 series)")
+    return int(match[1]), int(match[2])
+
+
+def _cards(found: Hardware) -> str:
+    if not found.gpus:
+        return "none was found; plan for another with --vram 8GiB"
+    return "found are " + ", ".join(f"{gpu.index} ({gpu.name})" for gpu in found.gpus)

@@ -1,0 +1,1 @@
+"""Processes that the wizard starts and watches: the trainer, measurements, conversions."""

@@ -1,0 +1,241 @@
+"""The receipts of runs on this machine, each a small file in the user's data folder; and how one comes about."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from advisor.estimate.calibration import Kind, Receipt
+    from advisor.estimate.vram import Phase
+    from advisor.machine.hardware import Hardware
+    from advisor.settings.config import TrainingConfig
+    from wizard.processes.launch import Training
+
+FOLDER_NAME = "receipts"
+MOST_RECEIPTS = 200
+"""The newest are kept."""
+MOST_BYTES = 16 * 1024
+"""No honest receipt is larger."""
+WARMUP_STEPS = 2
+"""The first steps have memory and kernels to fetch."""
+
+
+class Receipts:
+    """The folder of receipts; one file each, so that two runs at once never write the same."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Keep them below `folder`; None: the user's data folder."""
+        from wizard.user_data import data_folder
+
+        self._folder = (folder or data_folder()) / FOLDER_NAME
+
+    def load(self) -> tuple[tuple[Receipt, ...], tuple[str, ...]]:
+        """All that can be read, and a note where some cannot."""
+        found, damaged = list[Any](), 0
+        for path in self._paths():
+            receipt = _read(path)
+            if receipt is None:
+                damaged += 1
+            else:
+                found.append(receipt)
+        files = f"{damaged} damaged file{'s' if damaged > 1 else ''}"
+        note = f"Passed over {files} of what earlier runs took: {self._folder} may be deleted at any time"
+        return tuple(found), (note,) * bool(damaged)
+
+    def keep(self, receipt: Receipt) -> None:
+        """Add one, and remove the oldest beyond the number kept.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        from advisor.files import write_atomically
+
+        name = f"{int(receipt.unix_seconds * 1000):015d}-{os.getpid()}-{os.urandom(2).hex()}.json"
+        write_atomically(self._folder / name, json.dumps(asdict(receipt), ensure_ascii=False) + "\n")
+        for path in self._paths()[:-MOST_RECEIPTS]:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def _paths(self) -> list[Path]:
+        try:
+            return sorted(path for path in self._folder.iterdir() if path.suffix == ".json")
+        except OSError:
+            return []
+
+
+def known_receipts() -> tuple[Receipt, ...]:
+    """What earlier runs on this machine took; damaged files are told of."""
+    from wizard.output import say
+
+    found, notes = Receipts().load()
+    for note in notes:
+        say(note)
+    return found
+
+
+def keep_receipt(training: Training, told: Mapping[str, Any], kind: Kind, *, hardware: Hardware | None = None) -> None:
+    """Keep what a run took; where that fails, only say so: no run is worth less for it.
+
+    Args:
+        told: what the run says of itself, as `session_facts` or the probe's last event has it.
+    """
+    from advisor.errors import LoraError
+    from advisor.machine.probe import probe_hardware
+    from wizard.output import say
+
+    if not told.get("seconds_per_step") and not told.get("peak_memory_bytes"):
+        return
+    try:
+        receipt = receipt_of(training, told, kind, hardware or probe_hardware(training.run))
+        Receipts().keep(receipt)
+    except LoraError as error:
+        say(f"What this run took is not remembered for later plans: {error}")
+
+
+def keep_run_receipt(training: Training, config: TrainingConfig, *, since: float) -> None:
+    """Keep what the last start of a run took, finished or not.
+
+    Args:
+        since: unix seconds; a start before that was told of then.
+    """
+    from advisor.errors import LoraError
+    from advisor.run_folder.events import read_events
+
+    try:
+        events = read_events(training.run)
+    except LoraError:
+        return  # the run itself has told of that
+    told = session_facts(event for event in events if _time_of(event) >= since)
+    on_processor = training.device == "cpu" or config.memory.preset == "cpu"
+    keep_receipt(training, told | {"device": "cpu" if on_processor else "card"}, "train")
+
+
+def receipt_of(training: Training, told: Mapping[str, Any], kind: Kind, hardware: Hardware) -> Receipt:
+    """What a run took beside what is predicted of it.
+
+    Raises:
+        LoraError: the configuration or the base model cannot be read any more.
+    """
+    from advisor.environment.packages import installed_packages
+    from advisor.estimate.calibration import Receipt, machine_key
+    from advisor.estimate.timing import step_seconds
+    from advisor.estimate.vram import phase_bytes
+    from wizard.processes.retry_on_oom import situation_of
+
+    torch = installed_packages(("torch",)).get("torch")
+    size = told.get("size")
+    situation = situation_of(training, {**told, "largest": size, "phase": "step"})
+    config, structure = situation.config, situation.structure
+    on_processor = told.get("device") == "cpu"
+    card = next((gpu for gpu in hardware.gpus if gpu.uuid and gpu.uuid == training.gpu_uuid), hardware.main_gpu)
+    gpu = None if on_processor else card
+    phases = (phase_bytes(phase, config, structure, size=situation.size) for phase in _beside_steps(config, kind))
+    predicted = max(situation.predicted_bytes, *phases)
+    if on_processor:
+        predicted = max(predicted, phase_bytes("loading", config, structure, size=situation.size))
+    else:
+        predicted -= situation.overhead_bytes
+    return Receipt(
+        machine=machine_key(hardware, gpu),
+        kind=kind,
+        family=config.model.family,
+        checkpointing=config.memory.gradient_checkpointing,
+        predicted_bytes=predicted,
+        peak_bytes=int(told.get("peak_memory_bytes") or 0),
+        predicted_step_seconds=step_seconds(
+            config, structure, hardware, gpu, size=situation.size if kind == "measure" else None
+        ),
+        step_seconds=float(told.get("seconds_per_step") or 0.0),
+        steps=int(told.get("steps") or 0),
+        caching_seconds=float(told.get("caching_seconds") or 0.0),
+        driver=hardware.driver or "",
+        torch=torch.version if torch else "",
+        unix_seconds=time.time(),
+        settings={
+            "batch_size": config.schedule.batch_size,
+            "resolution_px": config.dataset.resolution_px,
+            "rank": config.network.rank,
+            "kind": config.network.kind,
+            "optimizer": config.optimizer.name,
+            "compute_dtype": config.memory.compute_dtype,
+            "base_dtype": config.memory.base_dtype,
+            "text_encoder": config.optimizer.text_encoder_learning_rate > 0,
+            "batch_parts": situation.batch_parts,
+        },
+    )
+
+
+def _beside_steps(config: TrainingConfig, kind: Kind) -> Iterator[Phase]:
+    """What else of a run can be its peak: where steps take little, drawing and encoding take more."""
+    yield "caching"
+    every = config.sampling.every_epochs
+    if kind == "train" and config.sampling.prompts and 0 < every <= config.schedule.epochs:
+        yield "sampling"
+
+
+def session_facts(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the last start of a run took, from its events."""
+    last = list[Mapping[str, Any]]()
+    for event in events:
+        last = [event] if event.get("event") == "started" else [*last, event]
+    steps = [event for event in last if event.get("event") == "step"]
+    times = [float(event["seconds"]) for event in steps if isinstance(event.get("seconds"), int | float)]
+    finished = next((event for event in last if event.get("event") == "finished"), {})
+    timed = times[WARMUP_STEPS:]
+    return {
+        "steps": len(timed),
+        "seconds_per_step": statistics.median(timed) if timed else 0.0,
+        "peak_memory_bytes": finished.get("peak_memory_bytes", 0),
+        "caching_seconds": _caching_seconds(last),
+    }
+
+
+def _time_of(event: Mapping[str, Any]) -> float:
+    told = event.get("t")
+    return float(told) if isinstance(told, int | float) else 0.0
+
+
+def _caching_seconds(events: Iterable[Mapping[str, Any]]) -> float:
+    began, total = None, 0.0
+    for event in events:
+        if event.get("event") != "phase":
+            continue
+        now = _time_of(event)
+        if began is not None:
+            total, began = total + now - began, None
+        if str(event.get("name")).startswith("cache_"):
+            began = now
+    return round(total, 3)
+
+
+def _read(path: Path) -> Receipt | None:
+    from advisor.estimate.calibration import RECEIPT_VERSION, Receipt
+
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            return None
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        known = {field.name for field in fields(Receipt)}
+        receipt = Receipt(**{key: value for key, value in tree.items() if key in known})
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    return receipt if receipt.version == RECEIPT_VERSION and _is_sound(receipt) else None
+
+
+def _is_sound(receipt: Receipt) -> bool:
+    """Whether its figures are numbers that can be."""
+    numbers = (receipt.predicted_bytes, receipt.peak_bytes, receipt.step_seconds, receipt.steps, receipt.unix_seconds)
+    predicted = receipt.predicted_step_seconds
+    return (
+        isinstance(receipt.machine, str)
+        and all(type(one) in (int, float) and 0 <= one < 1e15 for one in numbers)
+        and (predicted is None or (type(predicted) in (int, float) and 0 < predicted < 1e9))
+    )

@@ -1,0 +1,144 @@
+"""The plan as tables of value and reason, for 80 columns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from advisor.estimate.tradeoffs import BASE
+from advisor.facts import Facts
+from advisor.plan import Decision, Estimate, Plan
+from advisor.units import counted, gib, mib, shown
+from wizard.show.durations import clock_time, duration
+from wizard.show.findings import size_text
+from wizard.show.import_view import hanging
+
+ESSENTIAL = (
+    "memory.preset", "dataset.resolution_px", "dataset.repeats", "network.rank", "network.alpha",
+    "optimizer.name", "optimizer.unet_learning_rate", "optimizer.text_encoder_learning_rate", "schedule.epochs",
+    "schedule.batch_size", "memory.compute_dtype", "memory.gradient_checkpointing", "model.clip_skip",
+)  # fmt: skip
+"""What most people look at, in this order of groups; whatever the user chose is shown beside it."""
+
+NAME_WIDTH, VALUE_WIDTH = 28, 12
+"""Columns of the table; the reason gets the rest."""
+
+
+def plan_view(facts: Facts, plan: Plan, *, everything: bool = False) -> Group:
+    """The settings with their reasons, what to mind, and what it will take."""
+    shown_ones = [decision for decision in plan.decisions if everything or is_essential(decision, plan)]
+    parts: list[object] = [Text(""), Text(title(facts), style="bold"), settings_table(shown_ones)]
+    parts += [hanging("!", warning.message, style="yellow") for warning in plan.warnings]
+    parts += [Text(""), estimate_table(plan.estimate, facts), Text("")]
+    return Group(*parts)  # type: ignore[arg-type]
+
+
+def is_essential(decision: Decision, plan: Plan) -> bool:
+    """Whether most people want to see it: the settings that matter most, and what the user chose."""
+    if decision.path == FOLDERS:
+        return bool(decision.value)
+    if decision.path == "dataset.repeats" and plan.config.dataset.folders:
+        return False
+    if decision.path == "memory.base_dtype" and decision.value in BASE:  # it costs quality
+        return True
+    return decision.path in ESSENTIAL or (decision.origin in CHOSEN and decision.path not in SAID)
+
+
+CHOSEN = ("answer", "preset")
+"""What the user chose, now or in a preset."""
+
+FOLDERS = "dataset.folders"
+"""Repeats by folder; where there are any they say more than `dataset.repeats`."""
+
+SAID = frozenset({"model.path", "dataset.images", "saving.name", "run.trigger", "run.subject", "run.advice"})
+"""Answers of the conversation, which need not be repeated."""
+
+
+def title(facts: Facts) -> str:
+    """What is trained, in a line."""
+    answers = facts.answers
+    whose = "by the tutorial" if answers.advice == "tutorial" else "by what others advise today"
+    named = answers.name if answers.trigger_word == answers.name else f"{answers.name} ({answers.trigger_word})"
+    return f"{named}: a {answers.subject} from {counted(facts.dataset.num_images, 'picture')}, {whose}"
+
+
+def settings_table(decisions: Iterable[Decision]) -> Table:
+    """Setting, value, reason; one heading for each group."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
+    table.add_column("setting", width=NAME_WIDTH, overflow="fold", no_wrap=False)
+    table.add_column("value", width=VALUE_WIDTH, overflow="fold", style="bold")
+    table.add_column("why", ratio=1, overflow="fold")
+    group = ""
+    for decision in decisions:
+        here, _, name = decision.path.partition(".")
+        if here != group:
+            table.add_row(Text(here, style="cyan"), "", "")
+            group = here
+        mark = "*" if decision.origin in CHOSEN and decision.path != FOLDERS else " "
+        table.add_row(f"{mark} {name}", Text(value_text(decision)), Text(decision.reason))
+    return table
+
+
+def value_text(decision: Decision) -> str:
+    """The value as the narrow column has it."""
+    if decision.path == FOLDERS and decision.value:
+        return "their own"
+    return shown(decision.value)
+
+
+def estimate_table(estimate: Estimate, facts: Facts) -> Table:
+    """What the training will take."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
+    table.add_column("what", width=NAME_WIDTH, style="cyan")
+    table.add_column("how much", ratio=1)
+    for name, text in estimate_rows(estimate, facts):
+        table.add_row(name, text)
+    return table
+
+
+def estimate_rows(estimate: Estimate, facts: Facts) -> Sequence[tuple[str, str]]:
+    """(name, figures) of what the training will take."""
+    gpu, on_card = facts.gpu, facts.gpu is not None
+    free, where = (gpu.free_bytes, gpu.name) if gpu else (facts.hardware.ram_free_bytes, "this machine, no card")
+    rows = [
+        ("steps", _steps_text(estimate)),
+        ("memory", f"about {gib(estimate.vram_bytes)} of {gib(free)} free ({where})"),
+        *(
+            [("RAM", f"about {gib(estimate.ram_bytes)} of the machine's {gib(facts.hardware.ram_free_bytes)} free")]
+            * on_card
+        ),
+        ("time", _time_text(estimate, on_card=on_card)),
+        *([("energy", _energy_text(estimate))] if estimate.energy_wh else []),
+        ("files", f"each LoRA {mib(estimate.lora_bytes)}, all of the run {size_text(estimate.disk_bytes)}"),
+    ]
+    return rows + [("", note) for note in estimate.notes]
+
+
+def _steps_text(estimate: Estimate) -> str:
+    often = f"each picture about {estimate.exposures_per_picture:.0f} times"
+    return f"{estimate.steps:,} in {counted(estimate.epochs, 'epoch')}, {often}"
+
+
+def _time_text(estimate: Estimate, *, on_card: bool) -> str:
+    if estimate.seconds is None or estimate.seconds_low is None or estimate.seconds_high is None:
+        return "unknown for this card" if on_card else "unknown for this machine"
+    span = f"{duration(estimate.seconds_low)} to {duration(estimate.seconds_high)}"
+    return (
+        f"about {duration(estimate.seconds)} ({span}); begun now, done at {clock_time(time.time(), estimate.seconds)}"
+    )
+
+
+def _energy_text(estimate: Estimate) -> str:
+    """Of the shortest and the longest time, the card at its limit all the while."""
+    assert estimate.energy_wh is not None
+    assert estimate.seconds
+    low, high = (
+        (seconds or estimate.seconds) / estimate.seconds for seconds in (estimate.seconds_low, estimate.seconds_high)
+    )
+    return (
+        f"{estimate.energy_wh * low:,.0f} to {estimate.energy_wh * high:,.0f} Wh at most, the card at its power limit"
+    )

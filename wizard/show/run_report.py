@@ -1,0 +1,60 @@
+"""The report of a run, with what was measured on its pictures where the run is a demo."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wizard.output import say
+
+if TYPE_CHECKING:
+    from templates.native.report import Score
+
+
+def write_run_report(run: Path) -> Path:
+    """Write `report.html` into the run folder; returns its path.
+
+    Raises:
+        RunError: the run has no plan.json, its scores are damaged, or the page cannot be written.
+    """
+    from advisor.errors import RunError
+    from templates.native.report import sample_rows, write_report
+    from trainer.demo.assets import RESULT_PATH
+
+    result = run / RESULT_PATH
+    if not result.is_file():
+        return write_report(run)
+    try:
+        scores = _demo_scores(json.loads(result.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise RunError(f"{result} cannot be read ({error}): delete it to have a report without scores") from None
+    rows = [row for row in sample_rows(run) if row.title]  # the sheet shows the same pictures once more
+    note = "The demo, trained on the processor. Rows with the same seeds stand above each other."
+    return write_report(run, scores=scores, rows=rows, note=note)
+
+
+def keep_run_report(run: Path) -> None:
+    """The same after a training, whose end it never spoils; a configuration trained without a plan has none."""
+    from advisor.errors import LoraError
+
+    if (run / "plan.json").is_file():
+        try:
+            write_run_report(run)
+        except LoraError as error:
+            say(f"No report was written: {error}")
+
+
+def _demo_scores(scores: dict[str, float]) -> tuple[Score, ...]:
+    from templates.native.report import Score
+
+    return (
+        Score(
+            "Identity", scores["identity_before"], scores["identity_after"],
+            f"0: nothing of the character; real pictures have {scores['identity_real']:.2f}",
+        ),
+        Score(
+            "Obedience", scores["obedience_before"], scores["obedience_after"],
+            "1: backgrounds still follow the prompt, and people without the trigger stay as they were asked for",
+        ),
+    )  # fmt: skip

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from advisor.machine.hardware import GIB
-
+GIB = 1024**3
+"""Bytes in a GiB; cards are sold in these."""
 MIB = 1024**2
 """Bytes in a MiB; LoRA files are a few dozen of these."""
 

@@ -16,8 +16,9 @@ from advisor.dataset.report import DatasetReport, Folder, Picture
 from advisor.facts import Facts
 from advisor.families import family as family_of
 from advisor.files import write_atomically
-from advisor.machine.hardware import GIB, Hardware
+from advisor.machine.hardware import Hardware
 from advisor.planning.planner import make_plan
+from advisor.units import GIB
 
 ROOT = Path(__file__).parents[1]
 PAGE, README = ROOT / "docs" / "plans.md", ROOT / "README.md"

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import os
 import sys
 import traceback
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -18,6 +15,7 @@ from advisor.settings.config import TrainingConfig
 from trainer.runtime.events import Events
 from trainer.runtime.failure_codes import failure_code
 from trainer.runtime.interrupts import Interrupt, Interrupted
+from trainer.runtime.quiet_libraries import quieten
 
 DEFECT = 1
 """The exit code for a mistake of ours."""
@@ -94,18 +92,6 @@ def _weights_and_biases(run: Path, config: TrainingConfig, events: Events) -> Ca
 def _tell(error: LoraError) -> int:
     print(error, file=sys.stderr)  # noqa: T201
     return error.exit_code
-
-
-def quieten() -> None:
-    """Keep the libraries' chatter out of the way, and the libraries off the network."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
-    logging.captureWarnings(True)
-    logging.getLogger("py.warnings").addHandler(logging.NullHandler())
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")
 
 
 def _parser() -> argparse.ArgumentParser:

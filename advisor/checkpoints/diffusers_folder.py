@@ -7,14 +7,14 @@ from pathlib import Path
 
 from advisor.checkpoints.diffusers_json import ModelJson, read_model_json
 from advisor.checkpoints.diffusers_structure import FolderJson, Unusual, folder_structure
-from advisor.checkpoints.identity import Identity, Part, Prediction
+from advisor.checkpoints.identity import Identity, Part
 from advisor.checkpoints.lineage import guess_lineage
 from advisor.checkpoints.prediction_type import prediction_word
 from advisor.errors import ModelError
 from advisor.families import FAMILIES, why_not_trainable
 from advisor.families.family import Family
 from advisor.families.ldm import VARIANT_OF_INPUTS
-from advisor.families.structure import Structure
+from advisor.families.structure import Prediction, Structure
 from advisor.tensor_files.dtypes import num_parameters, quantised, weight_dtype
 from advisor.tensor_files.header import Header, read_header
 

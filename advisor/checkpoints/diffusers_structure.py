@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from advisor.checkpoints.diffusers_json import ModelJson
-from advisor.checkpoints.identity import Prediction
-from advisor.families.structure import Structure, TextStructure, UNetStructure, VaeStructure
+from advisor.families.structure import Prediction, Structure, TextStructure, UNetStructure, VaeStructure
 
 
 class Unusual(ValueError):

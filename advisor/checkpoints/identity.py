@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from advisor.families.structure import Structure
+from advisor.families.structure import Prediction, Structure
 
 Kind = Literal["checkpoint", "lora", "vae", "text_encoder", "controlnet", "embedding", "unknown"]
-Prediction = Literal["epsilon", "v_prediction", "flow"]
 Lineage = Literal["nai", "anylora", "anime", "illustrious", "noobai", "animagine", "pony", "none"]
 Part = Literal["denoiser", "vae", "text_encoder"]
 

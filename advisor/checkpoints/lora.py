@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from advisor.checkpoints.identity import Prediction
 from advisor.checkpoints.lora_family import Adapted, lora_family
+from advisor.families.structure import Prediction
 from advisor.tensor_files.header import TensorInfo
 
 ReadScalar = Callable[[str], float | None]

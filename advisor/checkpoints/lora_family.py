@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from advisor.checkpoints.identity import Prediction
 from advisor.checkpoints.prediction_type import prediction_word
 from advisor.families import FAMILIES
+from advisor.families.structure import Prediction
 
 
 @dataclass(frozen=True)

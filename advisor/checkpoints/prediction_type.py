@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import pstdev
 
-from advisor.checkpoints.identity import Prediction
 from advisor.checkpoints.lineage import plain
 from advisor.families.family import Family
 from advisor.families.sd2 import PREDICTION_TENSOR, V_SPREAD
+from advisor.families.structure import Prediction
 from advisor.tensor_files.header import TensorInfo
 
 _WORDS: Mapping[str, Prediction] = {

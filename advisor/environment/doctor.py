@@ -13,7 +13,8 @@ from typing import Literal
 from advisor.environment.packages import Package, PythonFacts, clashes
 from advisor.environment.torch_report import TorchDevice, TorchFacts
 from advisor.environment.torch_wheels import CUDA_13_DRIVER, fitting_build, how_to_install, newest, runs_on
-from advisor.machine.hardware import GIB, Gpu, Hardware
+from advisor.machine.hardware import Gpu, Hardware
+from advisor.units import GIB
 
 Status = Literal["ok", "warn", "bad"]
 

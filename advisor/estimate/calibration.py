@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from statistics import median, median_low
 from typing import Literal
 
-from advisor.machine.hardware import GIB, Gpu, Hardware
+from advisor.machine.hardware import Gpu, Hardware
 from advisor.settings.config import TrainingConfig
+from advisor.units import GIB
 
 RECEIPT_VERSION = 1
 

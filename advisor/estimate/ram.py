@@ -7,9 +7,8 @@ from advisor.estimate.parameter_counts import text_parameters, vae_parameters
 from advisor.estimate.quantised_base import denoiser_bytes
 from advisor.estimate.vram import Phase, phase_bytes
 from advisor.families.structure import Structure
-from advisor.machine.hardware import GIB
 from advisor.settings.config import TrainingConfig
-from advisor.units import MIB
+from advisor.units import GIB, MIB
 
 CARD_PROCESS_BYTES = 2 * GIB
 """Python with torch and diffusers, and what CUDA's libraries take of the machine's memory. Unmeasured: no card here."""

@@ -20,9 +20,8 @@ from advisor.families import family
 from advisor.families.coefficients import Footprint
 from advisor.families.sd1 import SD1
 from advisor.families.structure import Structure, UNetStructure
-from advisor.machine.hardware import GIB
 from advisor.settings.config import TrainingConfig
-from advisor.units import MIB
+from advisor.units import GIB, MIB
 
 Phase = Literal["loading", "caching", "step", "sampling"]
 """What a run does: load the base model, encode pictures, make steps, draw samples."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from advisor.checkpoints.identity import Prediction
 from advisor.errors import ModelError
 from advisor.families.coefficients import Footprint
 from advisor.families.lora_targets import num_blocks
 from advisor.families.signature import Mark, Tensors
 from advisor.families.step_operations import Operations
-from advisor.families.structure import LoraTarget, Structure
+from advisor.families.structure import LoraTarget, Prediction, Structure
 
 TargetMaker = Callable[[Structure, bool], tuple[LoraTarget, ...]]
 """(structure, with convolutions) -> layers, in kohya's order."""

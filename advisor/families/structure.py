@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Prediction = Literal["epsilon", "v_prediction", "flow"]
+"""What a denoiser predicts."""
+
 
 @dataclass(frozen=True)
 class UNetStructure:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-GIB = 1024**3
-"""Bytes in a GiB; cards are sold in these."""
+from advisor.units import GIB
 
 DESKTOP_BYTES = GIB // 2
 """What a desktop takes of a card that we can only imagine: free memory is so much less than `--vram` (INTERFACE.md)."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from advisor.machine.hardware import GIB, Gpu
+from advisor.machine.hardware import Gpu
+from advisor.units import GIB
 
 AMD, INTEL = "0x1002", "0x8086"
 """The makers' numbers on the PCI bus: pcisig.com/membership/member-companies."""

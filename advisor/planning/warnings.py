@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from advisor.facts import Facts
-from advisor.machine.hardware import GIB
 from advisor.plan import Estimate, PlanWarning
 from advisor.planning.bucket_warnings import bucket_warnings
 from advisor.rules.defaults_table import column
 from advisor.rules.fitting import Choice, fit
 from advisor.rules.schedule import epoch_counts
 from advisor.settings.config import TrainingConfig
-from advisor.units import counted, gib
+from advisor.units import GIB, counted, gib
 
 FEW_PICTURES = 10
 """Under so many, poses and backgrounds are learned along with the character."""

@@ -6,9 +6,10 @@ from advisor.errors import ModelError
 from advisor.facts import Facts
 from advisor.families import family
 from advisor.families.structure import Structure
-from advisor.machine.hardware import GIB, Gpu
+from advisor.machine.hardware import Gpu
 from advisor.rules.defaults_table import column
 from advisor.settings.config import Preset, TrainingConfig
+from advisor.units import GIB
 
 MEDIUM_FROM_BYTES = int(7.5 * GIB)
 """A card sold as 8 GB reports a little less than 8 GiB."""

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from advisor.checkpoints.identity import Lineage, Prediction
+from advisor.checkpoints.identity import Lineage
 from advisor.errors import ConfigError, ConfigErrors, UnknownSetting
+from advisor.families.structure import Prediction
 
 Share = Annotated[float, Field(ge=0, le=1)]
 """A part of the whole, 0 to 1."""

@@ -12,11 +12,12 @@ from advisor.dataset.report import DatasetReport, Folder, Picture
 from advisor.facts import Facts
 from advisor.families import family as family_of
 from advisor.families.structure import Structure
-from advisor.machine.hardware import DESKTOP_BYTES, GIB, Gpu, Hardware
+from advisor.machine.hardware import DESKTOP_BYTES, Gpu, Hardware
 from advisor.plan import Plan
 from advisor.planning.planner import make_plan
 from advisor.settings.config import TrainingConfig
 from advisor.settings.preset_file import PresetFile
+from advisor.units import GIB
 
 SIZES = ((768, 1024), (1024, 1024), (1024, 768), (832, 1216))
 """Of the pictures, taken in turn."""

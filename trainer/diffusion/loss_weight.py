@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from advisor.checkpoints.identity import Prediction
+from advisor.families.structure import Prediction
 from advisor.settings.config import LossConfig
 
 MAX_SNR = 1000.0

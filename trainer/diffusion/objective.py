@@ -10,8 +10,8 @@ import math
 import torch
 from torch import Tensor
 
-from advisor.checkpoints.identity import Prediction
 from advisor.errors import ConfigError
+from advisor.families.structure import Prediction
 from advisor.settings.config import LossConfig
 from trainer.diffusion.noise import NUM_TIMESTEPS
 

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from advisor.errors import LoraError, OutOfMemory
 from advisor.run_folder.config_file import config_file, read_config
-from trainer.__main__ import quieten
 from trainer.data.training_set import Batch, TrainingSet, View
 from trainer.device.choose import Place, peak_memory_bytes, use_threads
 from trainer.runtime.events import Events
 from trainer.runtime.failure_codes import failure_code
 from trainer.runtime.interrupts import Interrupt, Interrupted
+from trainer.runtime.quiet_libraries import quieten
 from trainer.training.failures import TRAINING
 from trainer.training.loop import Length
 from trainer.training.state import State

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, replace
 
 from advisor.errors import HardwareError
-from advisor.machine.hardware import GIB, Hardware
+from advisor.machine.hardware import Hardware
+from advisor.units import GIB
 
 MOST_VRAM_GIB = 1024
 """No card has more."""

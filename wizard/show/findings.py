@@ -6,8 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from advisor.families import FAMILIES
-from advisor.machine.hardware import GIB
-from advisor.units import counted, gib, mib
+from advisor.units import GIB, counted, gib, mib
 
 if TYPE_CHECKING:
     from advisor.checkpoints.identity import Identity

@@ -11,7 +11,8 @@ from advisor.environment.doctor import DoctorFacts, Verdict, verdicts
 from advisor.environment.packages import NEEDED, Package, PythonFacts, clashes, installed_packages, this_python
 from advisor.environment.torch_report import TorchDevice, TorchFacts, read_torch_facts
 from advisor.environment.torch_wheels import fitting_build, runs_on
-from advisor.machine.hardware import GIB, Gpu, Hardware
+from advisor.machine.hardware import Gpu, Hardware
+from advisor.units import GIB
 from tests.support.paths import REPOSITORY
 
 RTX_3070 = Gpu("NVIDIA GeForce RTX 3070", 8 * GIB, 15 * GIB // 2, compute_capability=(8, 6))

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from advisor.estimate.calibration import LEAST_MEMORY_BYTES, MOST_MEMORY_CORRECTION, Receipt, corrections, machine_key
-from advisor.machine.hardware import GIB
 from advisor.planning.planner import make_plan
+from advisor.units import GIB
 from tests.support.factories import make_facts, make_gpu, make_hardware, make_plan_config
 
 HERE = make_hardware()

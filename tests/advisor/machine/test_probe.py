@@ -16,11 +16,12 @@ import pytest
 
 from advisor.machine import probe
 from advisor.machine.cgroups import Limits, container_limits
-from advisor.machine.hardware import GIB, Gpu
+from advisor.machine.hardware import Gpu
 from advisor.machine.nvml import ask_driver
 from advisor.machine.other_vendors import apple_card, linux_cards
 from advisor.machine.probe import probe_hardware
 from advisor.machine.visible_devices import visible_cards
+from advisor.units import GIB
 from tests.support.paths import REPOSITORY
 
 SOURCE = REPOSITORY / "tests" / "data" / "nvml" / "made_up_nvml.c"

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from advisor.checkpoints.identity import Identity
 from advisor.errors import ConfigErrors, DatasetError, ModelError, UnknownSetting
 from advisor.facts import Facts
-from advisor.machine.hardware import GIB, Hardware
+from advisor.machine.hardware import Hardware
 from advisor.planning.planner import make_plan
 from advisor.settings.config import flat_settings, setting_paths
 from advisor.settings.preset_file import PresetFile, PresetSetting
+from advisor.units import GIB
 from tests.support.factories import make_facts, make_gpu, make_hardware, make_plan_config, make_plan_for
 from tests.support.strategies import facts
 

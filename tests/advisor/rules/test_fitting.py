@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.machine.hardware import GIB
 from advisor.planning.planner import make_plan
 from advisor.rules.fitting import choices, fit
 from advisor.settings.config import setting
+from advisor.units import GIB
 from tests.support.factories import make_facts, make_gpu, make_plan_config, make_plan_for
 
 

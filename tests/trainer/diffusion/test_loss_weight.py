@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from advisor.checkpoints.identity import Prediction
+from advisor.families.structure import Prediction
 from advisor.settings.config import LossConfig
 from trainer.diffusion.loss_weight import snr_weight
 from trainer.diffusion.noise import noise_schedule

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from advisor.errors import HardwareError
-from advisor.machine.hardware import GIB
+from advisor.units import GIB
 from tests.support.factories import make_hardware
 from wizard.interview.machine_options import Machine, capability, vram_bytes
 

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from advisor.machine.hardware import GIB
-from advisor.units import MIB
+from advisor.units import GIB, MIB
 from wizard.processes.disk_check import MARGIN_BYTES, short_of_room
 
 

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from advisor.checkpoints.identity import Identity, Prediction
-from advisor.families.structure import LoraTarget, Structure
+from advisor.checkpoints.identity import Identity
+from advisor.families.structure import LoraTarget, Prediction, Structure
 from advisor.settings.config import ModelConfig, QuantisedDtype
 from trainer.models.clip_text import text_root
 from trainer.models.tokenizer import Tokenizer

@@ -72,7 +72,7 @@ def test_importing_the_command_line_imports_nothing_heavy() -> None:
 def test_the_first_question_needs_questionary_and_nothing_else_heavy() -> None:
     code = f"""
 import sys
-import wizard.output, wizard.commands.new as new, wizard.ask as ask
+import wizard.output, wizard.commands.new as new, wizard.interview.ask as ask
 new.is_terminal = lambda: True
 def first(self, question):
     print(question.key, [name for name in {HEAVY!r} if name in sys.modules])
@@ -337,7 +337,7 @@ send("finished", steps=2, seconds=1.0)
 
 def stands_in(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
     """Have this script train instead of the trainer."""
-    import wizard.processes.launch
+    import wizard.processes.launch as launch
     from tests.wizard.processes.test_launch import HEAD
 
     path = folder / "stand_in.py"
@@ -346,7 +346,7 @@ def stands_in(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> Non
     def command(module: str, *arguments: Any) -> list[str]:
         return [sys.executable, "-P", str(path), *arguments]
 
-    monkeypatch.setattr(wizard.launch, "child_command", command)
+    monkeypatch.setattr(launch, "child_command", command)
 
 
 def test_compare_shows_both_profiles_and_nothing_else(loracle: Loracle, inputs: dict[str, Path]) -> None:

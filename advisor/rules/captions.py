@@ -41,7 +41,7 @@ def keep_tokens(_: Facts, config: TrainingConfig) -> Advice:
 
 @rule(sets="dataset.max_tokens", source=SD_SCRIPTS)
 def max_tokens(facts: Facts, _: TrainingConfig) -> Advice:
-    """One chunk."""
+    """75, one chunk of the text encoder; the reason names a caption that may be cut."""
     longest = max((len(picture.caption.split()) for picture in facts.dataset.pictures if picture.caption), default=0)
     reason = f"one chunk of the text encoder; your longest caption has {counted(longest, 'word')}"
     if longest > 60:

@@ -19,6 +19,7 @@ from advisor.rules.sources import (
     TUTORIAL,
 )  # fmt: skip
 from advisor.settings.config import TrainingConfig
+from advisor.units import shown
 
 
 def plain(path: str, value: Any, reason: str, source: Source = SD_SCRIPTS) -> Rule:
@@ -35,6 +36,7 @@ def plain(path: str, value: Any, reason: str, source: Source = SD_SCRIPTS) -> Ru
         }
         return Advice(value, reason.format(**words), origin="default")
 
+    judge.__doc__ = f"{shown(value)}: {reason}."
     return Rule(path, source, judge)
 
 

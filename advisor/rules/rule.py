@@ -35,6 +35,11 @@ class Rule:
     source: Source
     judge: Judge
 
+    @property
+    def meaning(self) -> str:
+        """What it advises and when, for docs/rules.md: the judge's own docstring."""
+        return self.judge.__doc__ or ""
+
 
 def rule(*, sets: str, source: Source) -> Callable[[Judge], Rule]:
     """Make a rule of a function; what it `sets` is a dotted path."""

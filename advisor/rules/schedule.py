@@ -89,7 +89,7 @@ def schedule_name(_: Facts, config: TrainingConfig) -> Advice:
 
 @rule(sets="schedule.warmup_share", source=CIVITAI)
 def warmup_share(facts: Facts, config: TrainingConfig) -> Advice:
-    """Five percent of the steps."""
+    """0.05 of all steps; 0 where the rate is constant."""
     if config.schedule.name == "constant":
         return Advice(0.0, "a constant rate has no warm-up; kohya's trainer calls it an error")
     total = total_steps(facts, config)
@@ -99,7 +99,7 @@ def warmup_share(facts: Facts, config: TrainingConfig) -> Advice:
 
 @rule(sets="schedule.warmup_steps", source=CIVITAI)
 def warmup_steps(_: Facts, config: TrainingConfig) -> Advice:
-    """The share rules."""
+    """0: `schedule.warmup_share` says it."""
     percent = config.schedule.warmup_share * 100
     return Advice(0, f"the share of {percent:g} % says it, and goes along when epochs change", origin="default")
 
@@ -117,7 +117,7 @@ def min_snr_gamma(_: Facts, config: TrainingConfig) -> Advice:
 
 @rule(sets="loss.noise_offset", source=NOISE_OFFSET)
 def noise_offset(_: Facts, config: TrainingConfig) -> Advice:
-    """The table's."""
+    """The table's; 0 leaves brightness as the base has it."""
     value, title = column(config).noise_offset, column(config).title
     if value == 0:
         return Advice(0.0, f"none for {title}: brightness stays as the base has it")

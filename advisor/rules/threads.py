@@ -18,7 +18,7 @@ def cpu_threads(facts: Facts, _: TrainingConfig) -> Advice:
 
 @rule(sets="machine.data_workers", source=OURS)
 def data_workers(facts: Facts, config: TrainingConfig) -> Advice:
-    """None: cached latents need none."""
+    """0 with cached latents, which are read faster than any step; else 2."""
     if config.memory.cache_latents:
         return Advice(0, f"{facts.dataset.num_images:,} pictures are read from the cache, faster than any step")
     return Advice(2, "pictures are decoded anew each time: two processes keep ahead of the training")

@@ -1,14 +1,95 @@
-"""Writing files so that a crash leaves the old one or the new one, never half of one."""
+"""Reading files, whoever made them, only where they are files of a sane size; and writing them so that a crash leaves
+the old one or the new one, never half of one.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkstemp
+from typing import BinaryIO
 
-from advisor.errors import RunError
+from advisor.errors import LoraError, RunError
+
+_OPENING = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY", "O_NONBLOCK"))
+"""Without waiting for a pipe's other end, and without making a terminal this process's own."""
+_SPECIAL = (
+    (stat.S_ISDIR, "it is a folder"),
+    (stat.S_ISFIFO, "it is a pipe"),
+    (stat.S_ISSOCK, "it is a socket"),
+    (lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode), "it is a device"),
+)
+
+
+class UnfitFile(OSError):
+    """It is no regular file, or one larger than those that are read; `strerror` says which."""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """The file at `path` (or where its links lead), open for reading from its start; the caller closes it.
+
+    Raises:
+        UnfitFile: it is a folder, pipe, socket or device, or a name that the system cannot have. None of them is
+            opened: that may wait for ever or act on the device.
+        OSError: there is none, or it may not be read.
+    """
+    try:
+        _refuse_special(path, path.stat().st_mode)
+        handle = os.open(path, _OPENING)
+    except ValueError as error:
+        raise UnfitFile(errno.EINVAL, f"it is no path that this system can open ({error})", str(path)) from None
+    try:
+        # Once more: the name may have come to stand for another file.
+        _refuse_special(path, os.fstat(handle).st_mode)
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_bounded(path: Path, most_bytes: int) -> bytes:
+    """What is in a regular file of at most so many bytes.
+
+    Raises:
+        UnfitFile: it is no regular file, or a larger one.
+        OSError: it cannot be read.
+    """
+    with open_regular(path) as file:
+        told = os.fstat(file.fileno()).st_size
+        found = b"" if told > most_bytes else file.read(most_bytes + 1)
+    if max(told, len(found)) > most_bytes:
+        raise UnfitFile(errno.EFBIG, f"it has more than {most_bytes:,} bytes", str(path))
+    return found
+
+
+def read_file(
+    path: Path, *, kind: str, most_bytes: int, error: type[LoraError] = RunError, mend: str = "name the right file"
+) -> bytes:
+    """What is in a file that somebody else may have made, for those who have no better message of their own.
+
+    Args:
+        kind: what it is to be, e.g. `plan`.
+        most_bytes: no honest one is larger.
+        error: what is raised; it takes a sentence.
+        mend: the sentence's end, what to do.
+
+    Raises:
+        LoraError: of the kind `error`; the file cannot be read, is no regular file or too large.
+    """
+    try:
+        return read_bounded(path, most_bytes)
+    except OSError as found:
+        raise error(f"the {kind} {path} cannot be read: {found.strerror or found}: {mend}") from None
+
+
+def _refuse_special(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        what = next((what for fits, what in _SPECIAL if fits(mode)), "it is something else")
+        raise UnfitFile(errno.EINVAL, f"{what} and no regular file", str(path))
 
 
 @contextmanager
@@ -68,8 +149,6 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _mend(error: OSError) -> str:
-    import errno
-
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "free some space on that disk"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

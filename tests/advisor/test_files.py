@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from advisor.errors import ModelError, RunError
+from advisor.files import UnfitFile, open_regular, read_bounded, read_file
+from tests.support.special_files import KINDS, on_posix, special_file
+
+
+def test_a_file_is_read_whole(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+
+    assert read_bounded(tmp_path / "a", 5) == b"12345"
+
+
+def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+
+    assert read_bounded(tmp_path / "b", 5) == b"12345"
+
+
+def test_a_file_that_is_larger_than_allowed_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("wb") as file:
+        file.truncate(2**40)
+
+    with pytest.raises(UnfitFile, match="more than 1,000 bytes") as error:
+        read_bounded(tmp_path / "a", 1000)
+    assert error.value.errno == errno.EFBIG
+
+
+@on_posix
+def test_a_file_whose_size_is_not_told_is_read_up_to_the_limit() -> None:
+    assert read_bounded(Path("/proc/self/cmdline"), 1_000_000) if Path("/proc").exists() else True
+    if Path("/proc/self/maps").exists():
+        with pytest.raises(UnfitFile, match="more than 10 bytes"):
+            read_bounded(Path("/proc/self/maps"), 10)
+
+
+@on_posix
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_regular_file_is_named_and_never_opened(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "open", lambda *_: pytest.fail("opened"))
+    with special_file(tmp_path / "a", kind) as path, pytest.raises(UnfitFile, match=r"it is a .* and no regular file"):
+        open_regular(path)
+
+
+@on_posix
+def test_a_pipe_that_took_the_files_place_meanwhile_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(b"")
+    regular = (tmp_path / "a").stat()
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(Path, "stat", lambda _: regular)
+
+    with pytest.raises(UnfitFile, match="it is a pipe"):
+        open_regular(tmp_path / "pipe")
+
+
+def test_a_path_with_a_zero_byte_is_no_file() -> None:
+    with pytest.raises(UnfitFile, match="no path that this system can open"):
+        open_regular(Path("a\0b"))
+
+
+def test_the_message_names_kind_path_reason_and_mend(tmp_path: Path) -> None:
+    with pytest.raises(RunError) as error:
+        read_file(tmp_path, kind="plan", most_bytes=10)
+    assert str(error.value) == (
+        f"the plan {tmp_path} cannot be read: it is a folder and no regular file: name the right file"
+    )
+    with pytest.raises(ModelError, match="No such file or directory: copy it anew"):
+        read_file(tmp_path / "a", kind="plan", most_bytes=10, error=ModelError, mend="copy it anew")

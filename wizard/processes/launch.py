@@ -65,12 +65,16 @@ class Interrupts:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Within, Ctrl-C and the closing of the terminal only count; in a thread nothing can be heard."""
+        """Within, Ctrl-C and the closing of the terminal only count; in a thread nothing can be heard.
+
+        A hang-up that was ignored from the start (`nohup`) stays ignored: the training outlives the terminal.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
         numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+        numbers = [one for one in numbers if one.name != "SIGHUP" or signal.getsignal(one) is not signal.SIG_IGN]
         before = {number: signal.signal(number, self._hear) for number in numbers}
         try:
             yield

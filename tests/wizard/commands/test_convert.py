@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +279,15 @@ def test_a_process_that_cannot_start_is_told(tmp_path: Path) -> None:
         )
 
 
+@pytest.fixture
+def _python_hears_ctrl_c() -> Iterator[None]:
+    """Python installs no handler where SIGINT was ignored from its start on, as in a background shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_python_hears_ctrl_c")
 @pytest.mark.skipif(os.name == "nt", reason="a signal to oneself is POSIX's")
 def test_ctrl_c_reaches_the_process_and_leaves_nothing(tmp_path: Path) -> None:
     def press() -> None:

@@ -23,7 +23,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train what the command line names, and give the exit code (INTERFACE.md)."""
+    """Train what the command line names, and give the exit code (docs/interface.md)."""
     given = _parser().parse_args(arguments)
     quieten()
     try:

@@ -1,7 +1,7 @@
 """Aspect-ratio buckets: at which size each picture is trained, by the method that kohya's trainer uses.
 
 Pictures of one batch must have one size. Each picture gets the training size (bucket) that is nearest to its own
-proportions, is scaled until it covers that size, and what stands over is cropped (kohya/TRAINING.md, "buckets").
+proportions, is scaled until it covers that size, and what stands over is cropped (docs/kohya-formats.md, "Buckets").
 """
 
 from __future__ import annotations

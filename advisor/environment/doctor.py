@@ -22,7 +22,7 @@ OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 14)
 """What torch and we both have builds for."""
 
 NO_DRIVER = "no NVIDIA driver was found"
-"""The end of the probe's note where there is none (advisor/nvidia.py)."""
+"""The end of the probe's note where there is none (advisor/machine/nvml.py)."""
 
 ROOM_FOR_SAMPLES = GIB * 3 // 2
 """What sample pictures take on top of a step, and what a desktop is seldom above; SD1.x at 512, our estimate."""
@@ -31,7 +31,7 @@ LEAST_CARD_BYTES = 4 * GIB
 """With less free on the card no plan of ours fits SD1.x at 512."""
 
 LOW_CARD_BYTES = 15 * GIB // 2
-"""Under this a plan wants an 8-bit optimizer (RULES.md, presets)."""
+"""Under this a plan wants an 8-bit optimizer (docs/interface.md, `plan --json`)."""
 
 LEAST_RAM_FREE_BYTES, GOOD_RAM_FREE_BYTES = 3 * GIB, 6 * GIB
 """Loading a checkpoint of 2 GiB holds it twice for a moment, beside torch itself."""

@@ -18,12 +18,12 @@ LOADING_SHARE = 0.08
 and process are 7.86e9; SD1.5 took less (benchmarks/loading_memory.py)."""
 
 CACHE_KEPT_BYTES = 256 * MIB
-"""So much of each cache is kept in memory at most (trainer.cache)."""
+"""So much of each cache is kept in memory at most (trainer.data.tensor_cache)."""
 
 DECODED_BYTES_PER_PIXEL = 3 * 4 + 4
 """A picture on its way to the VAE: float32 in three channels, and the decoder's own."""
 PICTURES_AHEAD = 4
-"""Decoded and waiting, for each thread (trainer.latents)."""
+"""Decoded and waiting, for each thread (trainer.data.latents)."""
 
 SAVING_COPIES = 3
 """A LoRA while it is saved: its weights, the file's bytes, and these once more with the padded header."""

@@ -8,7 +8,7 @@ from typing import Literal
 from advisor.units import GIB
 
 DESKTOP_BYTES = GIB // 2
-"""What a desktop takes of a card that we can only imagine: free memory is so much less than `--vram` (INTERFACE.md)."""
+"""What a desktop takes of a card that is only imagined: so much of `--vram` is not free (docs/interface.md)."""
 
 ASSUMED_COMPUTE_CAPABILITY = (8, 6)
 """The RTX 30 series: what `--vram` stands for where no card is found and none is named."""

@@ -20,7 +20,7 @@ INTEL_MEMORY_FILES = ("lmem_total_bytes", "device/lmem_total_bytes", "device/til
 """Where Intel's drivers i915 and xe have told a card's memory, by version."""
 
 APPLE_SHARE = (2, 3)
-"""What part of the RAM counts as an Apple card's memory (INTERFACE.md)."""
+"""What part of the RAM counts as an Apple card's memory (docs/interface.md)."""
 
 
 def apple_card(system: str, architecture: str, cpu_name: str, *, ram_bytes: int, ram_free_bytes: int) -> Gpu | None:

@@ -17,7 +17,7 @@ MOST_PROBLEMS = 100
 
 
 def plan_document(facts: Facts, plan: Plan) -> dict[str, object]:
-    """The document that INTERFACE.md describes; only dicts, lists, texts, finite numbers, booleans and None."""
+    """The document that docs/interface.md describes; only dicts, lists, texts, finite numbers, booleans and None."""
     tree = plan.config.model_dump(mode="json")
     return {
         "hardware": _hardware(facts),

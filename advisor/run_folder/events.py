@@ -1,4 +1,4 @@
-"""Reading a run's events: the one record that progress bar, report and commands are made from (INTERFACE.md)."""
+"""Reading a run's events: the one record that progress bar, report and commands are made from (docs/interface.md)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a picture's caption says this time: dropout, choice, order and omission of tags, in kohya's order.
 
-The steps and the order in which random numbers are drawn are those of sd-scripts (kohya/TRAINING.md, "captions"), so
-that the same dice give the same captions; the dice themselves come from `trainer.seeds`.
+The steps and the order in which random numbers are drawn are those of sd-scripts (docs/kohya-formats.md, "Captions"),
+so that the same dice give the same captions; the dice themselves come from `trainer.seeds`.
 """
 
 from __future__ import annotations

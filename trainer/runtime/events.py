@@ -1,4 +1,4 @@
-"""The trainer's only voice: one JSON object a line in log/events.jsonl (INTERFACE.md), which everything else reads."""
+"""The trainer's only voice: one JSON object a line in log/events.jsonl (docs/interface.md), which everything else reads."""
 
 from __future__ import annotations
 

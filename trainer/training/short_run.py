@@ -82,7 +82,7 @@ def largest_batch(pictures: TrainingSet, batch_size: int) -> Batch:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the steps, and give the exit code (INTERFACE.md)."""
+    """Make the steps, and give the exit code (docs/interface.md)."""
     parser = argparse.ArgumentParser(
         prog="python -P -m trainer.training.short_run", description=(__doc__ or "").splitlines()[0]
     )

@@ -1,4 +1,4 @@
-"""The trainer's only voice: one JSON object a line in log/events.jsonl (docs/interface.md), which everything else reads."""
+"""The trainer's only voice: one JSON object a line in log/events.jsonl, which all else reads (docs/interface.md)."""
 
 from __future__ import annotations
 

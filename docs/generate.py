@@ -14,7 +14,7 @@ from advisor.files import write_atomically
 from advisor.plan import Source
 from advisor.rules import RULES, defaults_table
 from advisor.rules.defaults_table import Column
-from advisor.rules.rule import Rule
+from advisor.rules.rule import FittedRule, Rule
 from advisor.settings.config import TrainingConfig
 from advisor.units import counted, rate
 
@@ -132,7 +132,7 @@ def _range(field: Schema) -> str:
     return ", ".join(parts).replace(", to", " to").replace(", below", " and below")
 
 
-def _file(rule: Rule) -> str:
+def _file(rule: Rule | FittedRule) -> str:
     return f"`{rule.judge.__module__.rpartition('.')[2]}.py`"
 
 

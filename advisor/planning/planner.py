@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,16 @@ from advisor.plan import Decision, Plan, Source
 from advisor.planning.estimate import estimate
 from advisor.planning.limits import FOUND_NOT_CHOSEN, fact_error, limit_errors
 from advisor.planning.warnings import plan_warnings
-from advisor.rules import RULES
-from advisor.rules.rule import Advice
+from advisor.rules import AFTER_FIT, BEFORE_FIT, FITTED
+from advisor.rules.fitting import Fit, fit
+from advisor.rules.rule import Advice, Rule
 from advisor.rules.sources import THE_USER
 from advisor.settings.config import TrainingConfig, changed, parse_config, setting, setting_field, setting_paths
 from advisor.settings.parse_value import setting_value
 from advisor.units import shown
+
+Advised = tuple[Advice, Source]
+"""What a rule said, and where it is from."""
 
 
 def make_plan(facts: Facts) -> Plan:
@@ -41,7 +45,7 @@ def make_plan(facts: Facts) -> Plan:
     return Plan(
         config=config,
         decisions=tuple(_decision(facts, config, path, settled.advice.get(path)) for path in setting_paths()),
-        warnings=plan_warnings(facts, config, outlook),
+        warnings=plan_warnings(facts, config, outlook, settled.fitted),
         estimate=outlook,
     )
 
@@ -63,7 +67,8 @@ class _Settled:
     """The configuration after all rules, and what each rule said."""
 
     config: TrainingConfig
-    advice: dict[str, tuple[Advice, Source]]
+    advice: dict[str, Advised]
+    fitted: Fit
 
 
 def _with_chosen(facts: Facts) -> _Chosen:
@@ -101,18 +106,27 @@ def _blank(facts: Facts) -> TrainingConfig:
 
 
 def _settle(facts: Facts, config: TrainingConfig) -> _Settled:
-    advice: dict[str, tuple[Advice, Source]] = {}
-    for rule in RULES:
+    """Rules, the fit into memory by what they settled, and the rules that follow from it."""
+    config, before = _ruled(facts, config, BEFORE_FIT)
+    fitted = fit(facts, config)
+    config, after = _ruled(facts, config, (*(rule.given(fitted) for rule in FITTED), *AFTER_FIT))
+    return _Settled(parse_config(config.model_dump()), before | after, fitted)
+
+
+def _ruled(facts: Facts, config: TrainingConfig, rules: Iterable[Rule]) -> tuple[TrainingConfig, dict[str, Advised]]:
+    """The configuration after these rules, what was chosen left alone, and what each said."""
+    advice, chosen = dict[str, Advised](), facts.chosen_paths
+    for rule in rules:
         found = rule.judge(facts, config)
         if found is None:
             continue
         advice[rule.sets] = (found, found.source or rule.source)
-        if rule.sets not in facts.chosen_paths:
+        if rule.sets not in chosen:
             config = changed(config, rule.sets, found.value)
-    return _Settled(config, advice)
+    return config, advice
 
 
-def _decision(facts: Facts, config: TrainingConfig, path: str, advised: tuple[Advice, Source] | None) -> Decision:
+def _decision(facts: Facts, config: TrainingConfig, path: str, advised: Advised | None) -> Decision:
     value = setting(config, path)
     if path in facts.answers.settings:
         return Decision(path, value, _reason_of_choice(path, value, advised), "answer", THE_USER)
@@ -124,7 +138,7 @@ def _decision(facts: Facts, config: TrainingConfig, path: str, advised: tuple[Ad
     return Decision(path, value, advice.reason, advice.origin, source)
 
 
-def _reason_of_choice(path: str, value: object, advised: tuple[Advice, Source] | None) -> str:
+def _reason_of_choice(path: str, value: object, advised: Advised | None) -> str:
     if advised is not None and advised[0].value != value:
         return f"you chose it; the rules would take {shown(advised[0].value)}: {advised[0].reason}"
     if advised is not None:

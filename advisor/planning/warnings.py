@@ -9,7 +9,7 @@ from advisor.facts import Facts
 from advisor.plan import Estimate, PlanWarning
 from advisor.planning.bucket_warnings import bucket_warnings
 from advisor.rules.defaults_table import column
-from advisor.rules.fitting import Choice, fit
+from advisor.rules.fitting import Choice, Fit, fit
 from advisor.rules.schedule import epoch_counts
 from advisor.settings.config import TrainingConfig
 from advisor.units import GIB, counted, gib
@@ -32,10 +32,16 @@ PHASES = {
 Findings = Iterator[PlanWarning]
 
 
-def plan_warnings(facts: Facts, config: TrainingConfig, outlook: Estimate) -> tuple[PlanWarning, ...]:
-    """All warnings, the gravest first."""
+def plan_warnings(
+    facts: Facts, config: TrainingConfig, outlook: Estimate, fitted: Fit | None = None
+) -> tuple[PlanWarning, ...]:
+    """All warnings, the gravest first.
+
+    Args:
+        fitted: the plan's fit into memory; None: the configuration was not made by the rules.
+    """
     found = [warning for check in CHECKS for warning in check(facts, config)]
-    memory = (*_memory(facts, outlook), *_phases(facts, outlook), *_bitsandbytes(facts, config))
+    memory = (*_memory(facts, outlook), *_phases(facts, outlook), *_bitsandbytes(facts, config, fitted))
     return (*memory, *found, *_ram(facts, outlook), *_steps(facts, outlook), *_disk(facts, outlook))
 
 
@@ -64,12 +70,12 @@ def _phases(facts: Facts, outlook: Estimate) -> Findings:
             yield PlanWarning(f"{phase}_does_not_fit", f"{told}: {mend}")
 
 
-def _bitsandbytes(facts: Facts, config: TrainingConfig) -> Findings:
+def _bitsandbytes(facts: Facts, config: TrainingConfig, fitted: Fit | None) -> Findings:
     """Where the 8-bit optimizer would spare the plan a greater harm, and the package is missing."""
     gpu, hardware = facts.gpu, facts.hardware
     if gpu is None or not gpu.is_tested or hardware.has_bitsandbytes or "optimizer.name" in facts.chosen_paths:
         return
-    now = fit(facts, config)
+    now = fitted or fit(facts, config)
     then = fit(replace(facts, hardware=replace(hardware, has_bitsandbytes=True)), config)
     if then.choice.optimizer != "adamw8bit" or not then.fits:
         return

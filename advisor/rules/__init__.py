@@ -14,9 +14,9 @@ from advisor.rules import (
     schedule,
     threads,
 )
-from advisor.rules.rule import Rule
+from advisor.rules.rule import FittedRule, Rule
 
-RULES: tuple[Rule, ...] = (
+BEFORE_FIT: tuple[Rule, ...] = (
     *given.RULES,
     *fixed.DATASET,
     *captions.RULES,
@@ -26,10 +26,19 @@ RULES: tuple[Rule, ...] = (
     precision.saving_dtype,
     *fixed.LOSS,
     *learning_rate.LEADING,
-    *batch.BEFORE_FITTING,
+    batch.cache_latents,
+)
+"""What fitting into memory must know; in this order, each sees what the ones before it settled."""
+
+FITTED: tuple[FittedRule, ...] = (
     learning_rate.text_encoder_learning_rate,
     resolution.resolution_px,
     *batch.RULES,
+)
+"""What is chosen so that it fits: all read the same fit."""
+
+AFTER_FIT: tuple[Rule, ...] = (
+    batch.cache_text,
     *resolution.BUCKETS,
     *fixed.OPTIMIZER,
     *schedule.RULES,
@@ -37,4 +46,7 @@ RULES: tuple[Rule, ...] = (
     *fixed.SAVING,
     *threads.RULES,
 )
-"""In this order; each sees what the ones before it settled, and those that fit into memory come late for it."""
+"""What follows from the fit, or has no part in it; in this order."""
+
+RULES: tuple[Rule | FittedRule, ...] = (*BEFORE_FIT, *FITTED, *AFTER_FIT)
+"""All, in the order in which they settle a plan."""

@@ -7,17 +7,16 @@ from dataclasses import replace
 from advisor.estimate.tradeoffs import BASE, OPTIMIZER_8BIT, SPLIT, checkpointing
 from advisor.facts import Facts
 from advisor.rules.defaults_table import column
-from advisor.rules.fitting import Fit, captions_vary, fit, saved_bytes, tried, unchosen
-from advisor.rules.rule import Advice, rule
+from advisor.rules.fitting import Fit, captions_vary, fit_without, saved_bytes, tried
+from advisor.rules.rule import Advice, fitted_rule, rule
 from advisor.rules.sources import ADAMW, CHECKPOINTING_STUDY, OURS, SD_SCRIPTS, TUTORIAL
 from advisor.settings.config import TrainingConfig
 from advisor.units import gib, size
 
 
-@rule(sets="optimizer.name", source=ADAMW)
-def optimizer_name(facts: Facts, config: TrainingConfig) -> Advice:
+@fitted_rule(sets="optimizer.name", source=ADAMW)
+def optimizer_name(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """AdamW; its 8-bit form on a small card, or where only that fits."""
-    fitted = fit(facts, config)
     if fitted.choice.optimizer == "adamw8bit":
         saved = size(saved_bytes(facts, config, fitted, optimizer="adamw"))
         return Advice("adamw8bit", f"its memory of earlier steps in 8 bits saves {saved}; {OPTIMIZER_8BIT.told}", OURS)
@@ -29,11 +28,11 @@ def optimizer_name(facts: Facts, config: TrainingConfig) -> Advice:
     return Advice("adamw", f"{_room(fitted)}, so its 8-bit form would buy nothing")
 
 
-@rule(sets="schedule.batch_size", source=TUTORIAL)
-def batch_size(facts: Facts, config: TrainingConfig) -> Advice:
+@fitted_rule(sets="schedule.batch_size", source=TUTORIAL)
+def batch_size(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """As large as fits, within the preset's range; of a batch that the user chose, what it would have been."""
-    facts = unchosen(facts, "schedule.batch_size")
-    fitted, preset = fit(facts, config), config.memory.preset
+    facts, fitted = fit_without(facts, config, fitted, "schedule.batch_size")
+    preset = config.memory.preset
     least, most = column(config).batches[preset]
     value, needed = fitted.choice.batch_size, gib(fitted.needed_bytes)
     if facts.gpu is None:
@@ -45,10 +44,10 @@ def batch_size(facts: Facts, config: TrainingConfig) -> Advice:
     return Advice(value, f"{preset} cards take {span}: {value} needs about {needed} of {gib(fitted.free_bytes)} free")
 
 
-@rule(sets="schedule.gradient_accumulation", source=SD_SCRIPTS)
-def gradient_accumulation(facts: Facts, config: TrainingConfig) -> Advice:
+@fitted_rule(sets="schedule.gradient_accumulation", source=SD_SCRIPTS)
+def gradient_accumulation(_: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """More than 1 only where the batch had to fall below the preset's range."""
-    value = fit(facts, config).choice.accumulation
+    value = fitted.choice.accumulation
     if value > 1:
         told = f"{value} pictures one after the other make one step, as a batch of {value} would: {SPLIT.told}"
         return Advice(value, told, OURS)
@@ -57,11 +56,11 @@ def gradient_accumulation(facts: Facts, config: TrainingConfig) -> Advice:
     return Advice(1, f"{held}, so each batch is a step of its own")
 
 
-@rule(sets="memory.gradient_checkpointing", source=CHECKPOINTING_STUDY)
-def gradient_checkpointing(facts: Facts, config: TrainingConfig) -> Advice:
+@fitted_rule(sets="memory.gradient_checkpointing", source=CHECKPOINTING_STUDY)
+def gradient_checkpointing(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """Off, unless the plan does not fit without; on SDXL the other way round."""
-    facts = unchosen(facts, "memory.gradient_checkpointing")
-    fitted, cost = fit(facts, config), checkpointing(config.model.family)
+    facts, fitted = fit_without(facts, config, fitted, "memory.gradient_checkpointing")
+    cost = checkpointing(config.model.family)
     if fitted.choice.checkpointing:
         saved = saved_bytes(facts, config, fitted, checkpointing=False)
         without = f"saves {size(saved)}: without it {gib(fitted.needed_bytes + saved)}"
@@ -71,11 +70,10 @@ def gradient_checkpointing(facts: Facts, config: TrainingConfig) -> Advice:
     )
 
 
-@rule(sets="memory.base_dtype", source=OURS)
-def base_dtype(facts: Facts, config: TrainingConfig) -> Advice:
+@fitted_rule(sets="memory.base_dtype", source=OURS)
+def base_dtype(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """The compute dtype; fewer bits only where nothing else fits."""
-    fitted, value = fit(facts, config), config.memory.compute_dtype
-    chosen = fitted.choice.base_dtype
+    value, chosen = config.memory.compute_dtype, fitted.choice.base_dtype
     if chosen is None:
         return Advice(value, f"the base is not trained: it stays in {value}, as steps compute with it")
     saved = saved_bytes(facts, config, fitted, base_dtype=None)
@@ -111,8 +109,5 @@ def _room(fitted: Fit) -> str:
     return f"about {gib(fitted.needed_bytes)} of the {gib(fitted.free_bytes)} free are enough"
 
 
-BEFORE_FITTING = (cache_latents,)
-"""What fitting must know."""
-
-RULES = (optimizer_name, batch_size, gradient_accumulation, gradient_checkpointing, base_dtype, cache_text)
+RULES = (optimizer_name, batch_size, gradient_accumulation, gradient_checkpointing, base_dtype)
 """All read the same fit, which looks only at what stands before these."""

@@ -16,10 +16,12 @@ from advisor.estimate.vram import corrected_parts, phase_bytes, vram_parts
 from advisor.facts import Facts
 from advisor.rules.card_class import start_resolution, structure_of, text_rate
 from advisor.rules.defaults_table import column
-from advisor.settings.config import Preset, TrainingConfig, parse_config
+from advisor.settings.config import Preset, TrainingConfig, with_values
 
 LEAST_RESOLUTION_SHARE = 0.5
 """Under half of the starting resolution a face is a handful of pixels, and we rather say that it does not fit."""
+
+TEXT_RATE_PATH = "optimizer.text_encoder_learning_rate"
 
 
 @dataclass(frozen=True)
@@ -67,20 +69,25 @@ def fit(facts: Facts, config: TrainingConfig) -> Fit:
     return _with_room_to_draw(facts, config, best)
 
 
-def unchosen(facts: Facts, path: str) -> Facts:
-    """The facts as if the user's own answers had left this setting alone: what the rules would take instead of it."""
+def fit_without(facts: Facts, config: TrainingConfig, fitted: Fit, path: str) -> tuple[Facts, Fit]:
+    """Facts and fit as if the user's own answers had left this setting alone: what the rules would take instead of it.
+
+    Args:
+        fitted: the fit of these facts, which stays where the user did not choose the setting.
+    """
     if path not in facts.answers.settings:
-        return facts
+        return facts, fitted
     others = {name: value for name, value in facts.answers.settings.items() if name != path}
-    return replace(facts, answers=facts.answers.model_copy(update={"settings": others}))
+    free = replace(facts, answers=facts.answers.model_copy(update={"settings": others}))
+    return free, fit(free, config)
 
 
 def tried(facts: Facts, config: TrainingConfig, choice: Choice) -> Fit:
     """What a choice would need."""
-    changed = _with_choice(facts, config, choice)
-    seen = corrections(facts.receipts, machine_key(facts.hardware, facts.gpu), changed)
-    needed = corrected_parts(vram_parts(changed, structure_of(facts)), seen.memory)
-    return Fit(changed, choice, sum(needed.values()), facts.free_bytes)
+    config = _with_choice(facts, config, choice)
+    seen = corrections(facts.receipts, machine_key(facts.hardware, facts.gpu), config)
+    needed = corrected_parts(vram_parts(config, structure_of(facts)), seen.memory)
+    return Fit(config, choice, sum(needed.values()), facts.free_bytes)
 
 
 def saved_bytes(facts: Facts, config: TrainingConfig, fitted: Fit, **back: Any) -> int:
@@ -166,17 +173,13 @@ def _with_choice(facts: Facts, config: TrainingConfig, choice: Choice) -> Traini
         "memory.gradient_checkpointing": choice.checkpointing,
         "memory.base_dtype": choice.base_dtype or config.memory.compute_dtype,
         "optimizer.name": choice.optimizer,
-        "optimizer.text_encoder_learning_rate": text_rate(config) if choice.text_encoder else 0.0,
     }
-    tree = config.model_dump()
-    for path, value in values.items():
-        if path not in facts.chosen_paths:
-            group, _, name = path.partition(".")
-            tree[group][name] = value
-    trained = tree["optimizer"]["text_encoder_learning_rate"] > 0
-    if "memory.cache_text" not in facts.chosen_paths:
-        tree["memory"]["cache_text"] = not trained and not captions_vary(config)
-    return parse_config(tree)
+    rate = config.optimizer.text_encoder_learning_rate
+    if TEXT_RATE_PATH not in facts.chosen_paths:
+        rate = values[TEXT_RATE_PATH] = text_rate(config) if choice.text_encoder else 0.0
+    values["memory.cache_text"] = not rate and not captions_vary(config)
+    chosen = facts.chosen_paths
+    return with_values(config, {path: value for path, value in values.items() if path not in chosen})
 
 
 def captions_vary(config: TrainingConfig) -> bool:

@@ -6,8 +6,8 @@ from advisor.estimate.tradeoffs import TEXT_ENCODER
 from advisor.facts import Facts
 from advisor.rules.card_class import text_rate
 from advisor.rules.defaults_table import ANYLORA_LIKE, SD1_CURRENT, SD1_TUTORIAL, column
-from advisor.rules.fitting import fit, saved_bytes
-from advisor.rules.rule import Advice, rule
+from advisor.rules.fitting import TEXT_RATE_PATH, Fit, saved_bytes
+from advisor.rules.rule import Advice, fitted_rule, rule
 from advisor.rules.sources import OURS, TUTORIAL
 from advisor.settings.config import TrainingConfig
 from advisor.units import gib, rate, size
@@ -48,15 +48,14 @@ def unet_learning_rate(_: Facts, config: TrainingConfig) -> Advice:
     return Advice(value, f"the U-Net learns at the learning rate itself, {rate(value)}")
 
 
-@rule(sets="optimizer.text_encoder_learning_rate", source=TUTORIAL)
-def text_encoder_learning_rate(facts: Facts, config: TrainingConfig) -> Advice:
+@fitted_rule(sets=TEXT_RATE_PATH, source=TUTORIAL)
+def text_encoder_learning_rate(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """Half the learning rate; 0 where it is not trained, or where only that makes the plan fit."""
     value, table, half = text_rate(config), column(config), config.optimizer.learning_rate / 2
     if value == 0:
         reason = f"{table.title}: U-Net only, as advised; where the text encoder is trained the tutorial's half holds"
         return Advice(0.0, reason, table.source)
-    if not fit(facts, config).choice.text_encoder:
-        fitted = fit(facts, config)
+    if not fitted.choice.text_encoder:
         saved = size(saved_bytes(facts, config, fitted, text_encoder=True))
         told = f"not trained: saves {saved}, and else it does not fit {gib(fitted.free_bytes)}; {TEXT_ENCODER.result}"
         return Advice(0.0, told, OURS)

@@ -6,17 +6,17 @@ from advisor.estimate.tradeoffs import smaller_pictures
 from advisor.facts import Facts
 from advisor.rules.card_class import own_native_px, start_resolution, structure_of
 from advisor.rules.defaults_table import SD1_TUTORIAL, column
-from advisor.rules.fitting import fit, saved_bytes
-from advisor.rules.rule import Advice, rule
+from advisor.rules.fitting import Fit, saved_bytes
+from advisor.rules.rule import Advice, fitted_rule, rule
 from advisor.rules.sources import OURS, SD_SCRIPTS, THE_MODEL, TUTORIAL
 from advisor.settings.config import TrainingConfig
 from advisor.units import gib
 
 
-@rule(sets="dataset.resolution_px", source=TUTORIAL)
-def resolution_px(facts: Facts, config: TrainingConfig) -> Advice:
+@fitted_rule(sets="dataset.resolution_px", source=TUTORIAL)
+def resolution_px(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """What the preset and the base ask for, less where only that fits."""
-    fitted, table, preset = fit(facts, config), column(config), config.memory.preset
+    table, preset = column(config), config.memory.preset
     value, wanted = fitted.choice.resolution_px, start_resolution(facts, config, preset)
     if value < wanted:
         needed = gib(fitted.needed_bytes + saved_bytes(facts, config, fitted, resolution_px=wanted))

@@ -8,6 +8,7 @@ from typing import Any
 
 from advisor.facts import Facts
 from advisor.plan import Origin, Source
+from advisor.rules.fitting import Fit
 from advisor.settings.config import TrainingConfig
 
 
@@ -41,10 +42,41 @@ class Rule:
         return self.judge.__doc__ or ""
 
 
+FittedJudge = Callable[[Facts, TrainingConfig, Fit], Advice | None]
+"""The same with the plan's fit into memory."""
+
+
+@dataclass(frozen=True)
+class FittedRule:
+    """A rule of thumb that reads the plan's fit into memory, which is worked out once and handed to all of these."""
+
+    sets: str
+    source: Source
+    judge: FittedJudge
+
+    @property
+    def meaning(self) -> str:
+        """As of other rules."""
+        return self.judge.__doc__ or ""
+
+    def given(self, fitted: Fit) -> Rule:
+        """The rule as one of the facts and the configuration alone."""
+        return Rule(self.sets, self.source, lambda facts, config: self.judge(facts, config, fitted))
+
+
 def rule(*, sets: str, source: Source) -> Callable[[Judge], Rule]:
     """Make a rule of a function; what it `sets` is a dotted path."""
 
     def made(judge: Judge) -> Rule:
         return Rule(sets, source, judge)
+
+    return made
+
+
+def fitted_rule(*, sets: str, source: Source) -> Callable[[FittedJudge], FittedRule]:
+    """Make a rule of a function that also takes the fit."""
+
+    def made(judge: FittedJudge) -> FittedRule:
+        return FittedRule(sets, source, judge)
 
     return made

@@ -6,7 +6,7 @@ tutorial (alpha not above rank ...) are not here but in `advisor.planning.limits
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -384,16 +384,38 @@ def setting(config: TrainingConfig, path: str) -> Any:
 
 
 def changed(config: TrainingConfig, path: str, value: object) -> TrainingConfig:
-    """The same configuration with another value at `path`, the whole tree validated again.
+    """The same configuration with another value at `path`.
 
     Raises:
+        UnknownSetting: there is no such setting.
         ConfigErrors: the value does not fit.
     """
-    setting_field(path)
-    group, _, name = path.partition(".")
-    tree = config.model_dump()
-    tree[group][name] = value
-    return parse_config(tree)
+    return with_values(config, {path: value})
+
+
+def with_values(config: TrainingConfig, values: Mapping[str, object]) -> TrainingConfig:
+    """The same configuration with other values, by path.
+
+    Only the groups that they are in are validated again: no setting is checked by one of another group.
+
+    Raises:
+        UnknownSetting: there is no such setting.
+        ConfigErrors: some values do not fit; all are told.
+    """
+    groups: dict[str, dict[str, object]] = {}
+    for path, value in values.items():
+        setting_field(path)
+        group, _, name = path.partition(".")
+        groups.setdefault(group, dict(getattr(config, group)))[name] = value
+    made, errors = dict[str, Settings](), list[ConfigError]()
+    for group, tree in groups.items():
+        try:
+            made[group] = type(getattr(config, group)).model_validate(tree)
+        except ValidationError as error:
+            errors += [_config_error(item, group) for item in error.errors()]
+    if errors:
+        raise ConfigErrors(errors)
+    return config.model_copy(update=made)
 
 
 def parse_config(tree: object) -> TrainingConfig:
@@ -420,8 +442,8 @@ def _group_model(group: str, annotation: object) -> type[Settings]:
     return annotation
 
 
-def _config_error(item: Any) -> ConfigError:
-    path = ".".join(str(part) for part in item["loc"])
+def _config_error(item: Any, *groups: str) -> ConfigError:
+    path = ".".join(str(part) for part in (*groups, *item["loc"]))
     if item["type"] == "missing":
         return ConfigError(path, None, "it is missing and has no default")
     if item["type"] == "extra_forbidden":

@@ -10,8 +10,10 @@ from advisor.checkpoints.identity import Identity
 from advisor.errors import ConfigErrors, DatasetError, ModelError, UnknownSetting
 from advisor.facts import Facts
 from advisor.machine.hardware import Hardware
+from advisor.planning import planner, warnings
 from advisor.planning.planner import make_plan
-from advisor.settings.config import flat_settings, setting_paths
+from advisor.rules import fitting
+from advisor.settings.config import TrainingConfig, flat_settings, setting_paths
 from advisor.settings.preset_file import PresetFile, PresetSetting
 from advisor.units import GIB
 from tests.support.factories import make_facts, make_gpu, make_hardware, make_plan_config, make_plan_for
@@ -101,6 +103,51 @@ def test_the_parts_of_memory_add_up(case: Facts) -> None:
 @given(facts())
 def test_the_same_facts_give_the_same_plan(case: Facts) -> None:
     assert make_plan(case) == make_plan(case)
+
+
+@pytest.mark.parametrize(
+    ("case", "others"),
+    [
+        (make_facts(has_bitsandbytes=True), 0),
+        (make_facts(vram_gib=None), 0),
+        (make_facts(has_bitsandbytes=False), 1),
+        (make_facts(has_bitsandbytes=True, settings={"schedule.batch_size": 3}), 1),
+        (make_facts(settings={"schedule.batch_size": 3, "memory.gradient_checkpointing": True}), 3),
+    ],
+    ids=["usual", "processor", "without bitsandbytes", "chosen batch", "chosen batch and checkpointing"],
+)
+def test_the_fit_is_worked_out_once_and_once_for_each_what_if(
+    case: Facts, others: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What-ifs are other facts: with bitsandbytes, or without one of the user's choices."""
+    fitted = list[Facts]()
+
+    def counted(facts: Facts, config: TrainingConfig) -> fitting.Fit:
+        fitted.append(facts)
+        return fit(facts, config)
+
+    fit = fitting.fit
+    for module in (planner, warnings, fitting):
+        monkeypatch.setattr(module, "fit", counted)
+    make_plan(case)
+
+    assert fitted.count(case) == 1
+    assert len(fitted) == 1 + others
+
+
+def test_the_whole_configuration_is_validated_at_the_start_and_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    trees = list[object]()
+
+    def counted(tree: object) -> TrainingConfig:
+        trees.append(tree)
+        return validate(tree)
+
+    validate = TrainingConfig.model_validate
+    monkeypatch.setattr(TrainingConfig, "model_validate", counted)
+    config = make_plan_config(vram_gib=4, settings={"network.rank": 48})
+
+    assert len(trees) == 2
+    assert trees[-1] == config.model_dump()
 
 
 def with_card(case: Facts, total_gib: float, free_gib: float) -> Facts:

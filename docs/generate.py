@@ -1,9 +1,13 @@
-"""The documents that follow from the code: `python -m docs.generate` writes docs/settings.md and docs/rules.md anew."""
+"""What follows from the code in these documents: `python -m docs.generate` writes it anew.
+
+docs/settings.md and docs/rules.md as a whole; in docs/architecture.md the folders and their order.
+"""
 
 from __future__ import annotations
 
 import ast
 import inspect
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from itertools import pairwise
@@ -19,6 +23,8 @@ from advisor.settings.config import TrainingConfig
 from advisor.units import counted, rate
 
 FOLDER = Path(__file__).parent
+REPOSITORY = FOLDER.parent
+FLOORS = ("advisor", "templates", "trainer", "wizard")
 
 Schema = Mapping[str, Any]
 """A JSON Schema, or a part of one."""
@@ -77,8 +83,15 @@ def rules_page() -> str:
     return "\n".join([RULES_HEAD, f"{rules}\n", FITTING, TABLE_HEAD, f"{_defaults()}\n"])
 
 
+def architecture_page() -> str:
+    """docs/architecture.md with the folders and their order as they are now."""
+    page = (FOLDER / "architecture.md").read_text(encoding="utf-8")
+    return _between(_between(page, "folders", _folders()), "order", _order())
+
+
 def main() -> None:
-    """Write both pages."""
+    """Write all pages."""
+    write_atomically(FOLDER / "architecture.md", architecture_page())
     write_atomically(FOLDER / "settings.md", settings_page())
     write_atomically(FOLDER / "rules.md", rules_page())
 
@@ -192,6 +205,45 @@ def _value(value: Any) -> str:
     if isinstance(value, float):
         return f"{int(value)}" if value.is_integer() else rate(value)
     return f"{value}" if value != "" else "empty"
+
+
+def _between(page: str, mark: str, text: str) -> str:
+    """The page with `text` between two marks."""
+    start, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
+    before, _, rest = page.partition(start)
+    return f"{before}{start}\n{text}\n{end}{rest.partition(end)[2]}"
+
+
+def _folders() -> str:
+    """Each floor with its folders and the modules that lie beside them, by the first sentence of their docstrings."""
+    return "\n\n".join(_table((f"`{floor}/`", _sentence(REPOSITORY / floor)), _contents(floor)) for floor in FLOORS)
+
+
+def _contents(floor: str) -> list[tuple[str, ...]]:
+    home = REPOSITORY / floor
+    inner = sorted(path.parent for path in home.rglob("__init__.py") if path.parent != home)
+    loose = sorted(path for path in home.glob("*.py") if path.name != "__init__.py")
+    return [
+        (f"`{path.relative_to(home).as_posix()}{'/' * path.is_dir()}`", _sentence(path)) for path in (*inner, *loose)
+    ]
+
+
+def _sentence(place: Path) -> str:
+    """The first paragraph of a module's or package's docstring."""
+    file = place / "__init__.py" if place.is_dir() else place
+    docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    return _line(docstring.partition("\n\n")[0])
+
+
+def _order() -> str:
+    """The contracts within the floors, the highest first."""
+    tree = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = {
+        one["containers"][0]: one["layers"]
+        for one in tree["tool"]["importlinter"]["contracts"]
+        if one.get("containers")
+    }
+    return "\n".join(f"- `{floor}`: `{' > '.join(layers[floor])}`" for floor in FLOORS)
 
 
 def _table(heads: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> str:

@@ -6,10 +6,12 @@ import pytest
 
 from advisor.rules import RULES
 from advisor.settings.config import setting_paths
-from docs.generate import FOLDER, rules_page, settings_page
+from docs.generate import FOLDER, architecture_page, rules_page, settings_page
 
 
-@pytest.mark.parametrize(("name", "page"), [("settings.md", settings_page), ("rules.md", rules_page)])
+@pytest.mark.parametrize(
+    ("name", "page"), [("settings.md", settings_page), ("rules.md", rules_page), ("architecture.md", architecture_page)]
+)
 def test_a_page_is_what_the_code_says_now(name: str, page: Callable[[], str]) -> None:
     assert (FOLDER / name).read_text(encoding="utf-8") == page(), "python -m docs.generate writes it anew"
 
@@ -39,3 +41,11 @@ def test_every_rule_says_what_it_does_and_where_it_comes_from() -> None:
 
 def test_the_table_has_a_column_for_each_kind_of_base() -> None:
     assert "| `rate` The U-Net's learning rate. | 1e-4 | 5e-4 |" in rules_page()
+
+
+def test_every_folder_of_the_floors_stands_in_the_architecture() -> None:
+    page = architecture_page()
+
+    assert "| `rules/` | Rules of thumb: one setting, one source, one sentence for the user. |" in page
+    assert "| `models/families/` | Model families, as code" in page
+    assert "- `trainer`: `" in page

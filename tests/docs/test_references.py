@@ -28,6 +28,7 @@ def test_what_docstrings_and_comments_name_is_there() -> None:
     [
         "see INTERFACE.md", "[a page](docs/no.md)", "`advisor/rules/no.py`", "`advisor.rules.no`", "`tests/no/`",
         "`advisor/rules/*_no.py`", "`advisor.units.no_such_name`", "`advisor/units.py` (`gib` and `no_such_name`)",
+        "`gib` and `no_such_name`\nin `advisor/units.py`",
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_found(text: str) -> None:
@@ -39,7 +40,7 @@ def test_what_is_not_there_is_found(text: str) -> None:
     [
         "docs/interface.md", "[rules](docs/rules.md#the-table)", "`advisor/rules/batch.py`", "`advisor.rules.batch`",
         "`advisor/families/NAME.py`", "`advisor.units.gib`", "`python -m docs.generate`", "https://example.org/no.md",
-        "`advisor/units.py` (`gib`, `rate`)", "`memory.base_dtype`",
+        "`advisor/units.py` (`gib`, `rate`)", "`gib` of `advisor/units.py`", "`memory.base_dtype`",
     ],
 )  # fmt: skip
 def test_what_is_there_passes(text: str) -> None:

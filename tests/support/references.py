@@ -19,14 +19,16 @@ ENDINGS = ("log", "md", "py", "json", "toml", "html", "com")
 """A name with a point that ends in one of these is no module's."""
 OF_OTHERS = frozenset({"train_SDXL-en.md", "SEGMENTED_CHECKPOINTING.md"})
 """Documents of other programs, named as sources."""
-STANDS_FOR_ANY = re.compile(r"NAME|NNNN|TRAINER|[*{}<>]")
+STANDS_FOR_ANY = re.compile(r"NAME|NNNN|TRAINER|MODULE|[*{}<>]")
 """A path with this in it is a pattern."""
 
 _DOCUMENT = re.compile(r"(?<![\w./:-])[\w./-]+\.md\b")
 _PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./*{{}}<>-]*[\w*}}>/]")
 _MODULE = re.compile(rf"(?<![\w./-])(?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_]\w*)+\b(?![/(])(?!\.\w)")
 _LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
-_NAMES_IN_FILE = re.compile(r"`([\w./-]+\.(?:py|json|toml|j2))` \(((?:`\w+`(?:, | and )?)+)\)")
+_FILE, _NAMES = r"`([\w./-]+\.(?:py|json|toml|j2))`", r"(`\w+`(?:(?:, | and | or )`\w+`)*)"
+_NAMES_IN_FILE = re.compile(rf"{_FILE} \({_NAMES}")
+_NAMES_OF_FILE = re.compile(rf"{_NAMES} (?:in|of) {_FILE}")
 
 
 def documents() -> Iterator[Path]:
@@ -58,7 +60,11 @@ def remarks(source: str) -> str:
 
 
 def missing(text: str, home: Path) -> list[str]:
-    """What `text`, which stands in a file of the folder `home`, names and is not there."""
+    """What `text`, which stands in a file of the folder `home`, names and is not there.
+
+    After a file's path names in parentheses must stand in it, and so must those before "in" or "of" and the path.
+    """
+    text = " ".join(text.split())
     found = [name for name in _DOCUMENT.findall(text) if not _is_document(name, home)]
     found += [
         path for path in _PATH.findall(text) if not STANDS_FOR_ANY.search(path) and not (REPOSITORY / path).exists()
@@ -66,13 +72,11 @@ def missing(text: str, home: Path) -> list[str]:
     found += [path for path in _PATH.findall(text) if "*" in path and not any(REPOSITORY.glob(path))]
     found += [module for module in _MODULE.findall(text) if not _ends_as_a_file(module) and not is_there(module)]
     found += [link for link in _LINK.findall(text) if not (home / link).exists()]
-    for path, names in _NAMES_IN_FILE.findall(text):
+    named = [*_NAMES_IN_FILE.findall(text), *((path, names) for names, path in _NAMES_OF_FILE.findall(text))]
+    for path, names in named:
         content = _text(REPOSITORY / path)
-        found += [
-            f"{name} in {path}"
-            for name in re.findall(r"\w+", names.replace(" and ", " "))
-            if not re.search(rf"\b{name}\b", content)
-        ]
+        every = re.findall(r"`(\w+)`", names)
+        found += [f"{name} in {path}" for name in every if not re.search(rf"\b{name}\b", content)]
     return found
 
 

@@ -26,7 +26,8 @@ from benchmarks.make_checkpoint import write_checkpoint
 from benchmarks.scan_many import machine
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt
-from trainer.training.training import Options, execute
+from trainer.training.prepare import Options, prepare
+from trainer.training.train import train
 
 RESULT = Path(__file__).parent / "results" / "sdxl_one_step.json"
 DTYPES = ("bfloat16", "float32")
@@ -62,7 +63,8 @@ def measure(checkpoint: Path, dtype: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with Events(folder / "run") as events:
-            execute(folder / "run", make_config(folder, checkpoint, dtype), Options(), events, Interrupt())
+            config = make_config(folder, checkpoint, dtype)
+            train(prepare(folder / "run", config, Options(), events=events, interrupt=Interrupt()))
         lines = (folder / "run" / "log" / "events.jsonl").read_text(encoding="utf-8").splitlines()
     told = [json.loads(line) for line in lines]
     step = next(event for event in told if event["event"] == "step")

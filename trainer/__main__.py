@@ -42,13 +42,14 @@ def _train(run: Path, given: argparse.Namespace, events: Events) -> int:
     try:
         with interrupt.listening():
             config = read_config(given.run)
-            from trainer.training.training import Options, execute
+            from trainer.training.prepare import Options, prepare
+            from trainer.training.train import train
 
             with ExitStack() as boards:
                 boards.callback(_tensorboard(run, events))
                 boards.callback(_weights_and_biases(run, config, events))
-                options = Options(given.device, given.resume, given.threads, given.bear_spill)
-                execute(run, config, options, events, interrupt)
+                options = Options(given.device, given.resume, given.threads, given.tolerate_sysmem_fallback)
+                train(prepare(run, config, options, events=events, interrupt=interrupt))
         return 0
     except LoraError as error:
         facts = {"memory": error.facts} if isinstance(error, OutOfMemory) else {}
@@ -100,7 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", help="cpu, or a device of torch; left out: what the plan was made for")
     parser.add_argument("--resume", action="store_true", help="go on from the run's newest state")
     parser.add_argument("--threads", type=int, help="threads to compute with")
-    parser.add_argument("--bear-spill", action="store_true", help="go on where the card's memory spills, slowly")
+    parser.add_argument(
+        "--tolerate-sysmem-fallback", action="store_true", help="go on where the card's memory spills, slowly"
+    )
     return parser
 
 

@@ -17,7 +17,8 @@ from tests.support.pictures import make_pictures
 from tests.support.tiny import tiny_sd1_checkpoint, tiny_sd2_checkpoint, tiny_sdxl_checkpoint
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt
-from trainer.training.training import Options, execute
+from trainer.training import train as training
+from trainer.training.prepare import Options, prepare
 
 SIZES = ((160, 128), (128, 160), (300, 200), (128, 128))
 """Of the pictures, in turn; in two orientations and more, so that there are several buckets."""
@@ -69,7 +70,8 @@ def make_config(folder: Path, *, pictures: int = 6, family: str = "sd1", **setti
 def train(run: Path, config: TrainingConfig, *, interrupt: Interrupt | None = None, **options: Any) -> None:
     """Train in this process."""
     with Events(run) as events:
-        execute(run, config, Options(threads=1, **options), events, interrupt or Interrupt())
+        given = Options(threads=1, **options)
+        training.train(prepare(run, config, given, events=events, interrupt=interrupt or Interrupt()))
 
 
 OF_BATCHES = ("batch_larger_than_bucket", "short_batches")

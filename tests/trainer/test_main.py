@@ -55,10 +55,10 @@ def test_defects_end_with_1_and_a_traceback(
 ) -> None:
     from trainer.__main__ import main
 
-    def broken(*arguments: object) -> None:
+    def broken(*arguments: object, **more: object) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr("trainer.training.training.execute", broken)
+    monkeypatch.setattr("trainer.training.prepare.prepare", broken)
     write_toml(tmp_path / "run" / "loracle.toml", make_config(tmp_path))
 
     assert main([str(tmp_path / "run")]) == 1

@@ -44,14 +44,12 @@ def gather_pictures(config: TrainingConfig, run: Path, events: Events) -> Traini
 
 def gather_masks(
     config: TrainingConfig, run: Path, pictures: TrainingSet, events: Events, *, latent_px: int, progress: Progress
-) -> Masks | None:
-    """The pictures' masks, all looked at; None where the loss is not weighed by any.
+) -> Masks:
+    """The pictures' masks, all looked at; those that are missing or empty become warnings.
 
     Raises:
         DatasetError: one cannot be used.
     """
-    if not config.dataset.masks:
-        return None
     masks = Masks(pictures, config, run, latent_px=latent_px)
     news = masks.prepare(progress)
     for code, paths, what in (

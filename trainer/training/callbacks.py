@@ -14,7 +14,6 @@ from trainer.lora_files.metadata import Progress, Session, lora_metadata
 from trainer.lora_files.write import LoraFiles
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt, Interrupted
-from trainer.training.loop import Duties
 from trainer.training.state import Position, State, States
 from trainer.training.stepper import Stepper
 from trainer.training.validation import validation_loss
@@ -24,8 +23,8 @@ SAMPLES_NAME = "samples"
 
 
 @dataclass
-class RunDuties:
-    """The duties of one run, and what they need."""
+class RunCallbacks:
+    """The callbacks of a run: they write to its folder and send its events."""
 
     run: Path
     stepper: Stepper
@@ -42,12 +41,6 @@ class RunDuties:
     """Of the newest state."""
     _began: float = field(default_factory=time.monotonic)
     _session: Session | None = None
-
-    def table(self) -> Duties:
-        """The duties as the loop wants them."""
-        return Duties(
-            self.save_epoch, self.save_step, self.save_state, self.draw_samples, self.validate, self.last_lora
-        )
 
     def seconds(self) -> float:
         """How long the run has trained, all in all."""
@@ -96,10 +89,10 @@ class RunDuties:
         Raises:
             Interrupted: the user wants to stop.
         """
-        material = self.stepper.material
-        requests = Request.all_of(material.config)
+        context = self.stepper.context
+        requests = Request.all_of(context.config)
         self.events.phase("sample", len(requests))
-        material.network.eval()
+        context.network.eval()
         try:
             with self.stepper.weights_for_use():
                 for number, request in enumerate(requests):
@@ -111,8 +104,8 @@ class RunDuties:
             reason = (str(error).splitlines() or [""])[0]
             self.events.warning("sample_failed", f"No sample could be drawn ({type(error).__name__}: {reason})")
         finally:
-            material.network.train()
-            free_memory(material.device)
+            context.network.train()
+            free_memory(context.device)
 
     def validate(self, position: Position) -> None:
         """Tell the validation loss; whatever goes wrong, training goes on.
@@ -120,16 +113,16 @@ class RunDuties:
         Raises:
             Interrupted: the user wants to stop.
         """
-        material = self.stepper.material
+        context = self.stepper.context
 
         def tell(done: int, total: int) -> None:
             self.events.progress("validate", done, total)
             self.interrupt.check()
 
-        self.events.phase("validate", len(material.pictures.measured))
+        self.events.phase("validate", len(context.pictures.measured))
         try:
             with self.stepper.weights_for_use():
-                loss = validation_loss(material, tell)
+                loss = validation_loss(context, tell)
             self.events.send("validation", step=position.step, epoch=position.epoch, loss=loss)
         except Interrupted:
             raise
@@ -137,24 +130,24 @@ class RunDuties:
             reason = (str(error).splitlines() or [""])[0]
             self.events.warning("validation_failed", f"The loss was not measured ({type(error).__name__}: {reason})")
         finally:
-            free_memory(material.device)
+            free_memory(context.device)
 
     def _draw(self, request: Request, number: int, position: Position) -> None:
-        material = self.stepper.material
-        image = draw(material.base, request, material.config, self.interrupt.check)
-        name = f"{SAMPLES_NAME}/{material.config.saving.name}-{position.epoch:06d}-{number:02d}.png"
+        context = self.stepper.context
+        image = draw(context.base, request, context.config, self.interrupt.check)
+        name = f"{SAMPLES_NAME}/{context.config.saving.name}-{position.epoch:06d}-{number:02d}.png"
         with replacing(self.run / name) as temporary:
             image.save(temporary, format="PNG")
         self.events.send("sample", path=name, prompt=request.prompt, seed=request.seed, epoch=position.epoch)
 
     def _save(self, name: str, position: Position) -> Path:
         self.events.phase("save", 1)
-        material = self.stepper.material
+        context = self.stepper.context
         if self._session is None:
             self._session = self.session()
         metadata = lora_metadata(self._session, Progress(position.step, _epoch_number(position)))
         with self.stepper.weights_for_use():
-            state = material.network.lora_state(DTYPES[material.config.saving.dtype])
+            state = context.network.lora_state(DTYPES[context.config.saving.dtype])
         path = self.files.write(name, state, metadata)
         self.events.progress("save", 1, 1)
         self.events.send("saved", path=name, step=position.step, epoch=_epoch_number(position))

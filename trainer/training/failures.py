@@ -18,6 +18,7 @@ TRAINING = "training"
 """What is being done while steps are made; the batch counts only then."""
 LOADING = "loading the base model"
 ENCODING = "encoding the pictures"
+SAVING = "saving and checking the LoRA"
 PHASES = {TRAINING: "step", ENCODING: "caching"}
 """What the prediction of memory calls what is being done; all else is as large as what was loaded."""
 OUT_OF_MEMORY_SIGNS = (

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import Protocol
 
 from advisor.dataset.buckets import batches_per_epoch
 from advisor.errors import LoraError
@@ -40,17 +41,26 @@ class Length:
         return cls(batches, per_epoch, min(steps, schedule.max_steps) if schedule.max_steps else steps)
 
 
-@dataclass(frozen=True)
-class Duties:
-    """What is done between the steps; each takes the position reached."""
+class Callbacks(Protocol):
+    """What the loop calls between steps; each takes the position reached."""
 
-    save_epoch: Callable[[Position], None]
-    save_step: Callable[[Position], None]
-    save_state: Callable[[Position], None]
-    draw_samples: Callable[[Position], None]
-    validate: Callable[[Position], None]
-    last_lora: Callable[[], str | None]
-    """The newest LoRA's name, for messages."""
+    def save_epoch(self, position: Position) -> None:
+        """An epoch whose LoRA is wanted has ended."""
+
+    def save_step(self, position: Position) -> None:
+        """A step whose LoRA is wanted was made, or the user wants to stop."""
+
+    def save_state(self, position: Position) -> None:
+        """Here the training can be gone on with."""
+
+    def draw_samples(self, position: Position) -> None:
+        """An epoch after which samples are wanted has ended."""
+
+    def validate(self, position: Position) -> None:
+        """An epoch after which the validation loss is wanted has ended."""
+
+    def last_lora(self) -> str | None:
+        """The newest LoRA's name, for messages."""
 
 
 class Loop:
@@ -61,18 +71,18 @@ class Loop:
         config: TrainingConfig,
         pictures: TrainingSet,
         stepper: Stepper,
-        duties: Duties,
+        callbacks: Callbacks,
         *,
         events: Events,
         interrupt: Interrupt,
         watch: SpillWatch | None = None,
     ) -> None:
-        """Everything is ready to train.
+        """Train `stepper` on these pictures.
 
         Args:
             watch: tells where the card's memory spills; None: nothing can.
         """
-        self._config, self._pictures, self._stepper, self._duties = config, pictures, stepper, duties
+        self._config, self._pictures, self._stepper, self._callbacks = config, pictures, stepper, callbacks
         self._events, self._interrupt, self._watch = events, interrupt, watch
         self._length = Length.of(pictures, config)
         self._state_due = _Clock(config.saving.state_every_minutes * 60)
@@ -92,7 +102,7 @@ class Loop:
         while position.step < self._length.steps:
             position = self._run_epoch(position)
         if position.step_in_epoch:
-            self._duties.save_state(position)
+            self._callbacks.save_state(position)
         return position
 
     def _run_epoch(self, position: Position) -> Position:
@@ -121,7 +131,7 @@ class Loop:
         position = replace(position, step=position.step + 1, step_in_epoch=position.step_in_epoch + 1)
         self._tell(position, result, seconds)
         if not result.is_good:
-            raise not_finite(self._config, position.step, self._duties.last_lora())
+            raise not_finite(self._config, position.step, self._callbacks.last_lora())
         times = None if self._watch is None else self._watch.after(timed(seconds, group, self._pictures))
         if times is not None and position.step < self._length.steps:
             self._end_spilling(times, position)
@@ -137,7 +147,7 @@ class Loop:
             self._events.warning("memory_spills", spilled_message(times))
             self._watch = None
             return
-        self._duties.save_state(position)
+        self._callbacks.save_state(position)
         raise Spilled(times)
 
     def _try_step(self, group: Sequence[Batch], position: Position) -> StepResult:
@@ -161,7 +171,7 @@ class Loop:
         if not self._stepper.abandon_step() or position.step == 0:
             return
         try:
-            self._duties.save_state(position)
+            self._callbacks.save_state(position)
         except (LoraError, RuntimeError, MemoryError, OSError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             self._events.warning(
@@ -178,15 +188,15 @@ class Loop:
             text_encoder_learning_rate=result.rates["text_encoder"],
             gradient_norm=result.gradient_norm,
             seconds=round(seconds, 6),
-            memory_bytes=memory_bytes(self._stepper.material.device),
+            memory_bytes=memory_bytes(self._stepper.context.device),
         )
         self._events.progress("train", position.step, self._length.steps)
 
     def _between_steps(self, position: Position) -> None:
         if self._is_step_to_save(position):
-            self._duties.save_step(position)
+            self._callbacks.save_step(position)
         if self._state_due.rings():
-            self._duties.save_state(position)
+            self._callbacks.save_state(position)
         self._stop_if_asked(position)
 
     def _end_epoch(self, position: Position) -> None:
@@ -194,20 +204,20 @@ class Loop:
         if position.step < self._length.steps:
             saving = self._config.saving
             if self._is_step_to_save(position):
-                self._duties.save_step(position)
+                self._callbacks.save_step(position)
             if saving.every_epochs and position.epoch % saving.every_epochs == 0:
-                self._duties.save_epoch(position)
-        self._duties.save_state(position)
+                self._callbacks.save_epoch(position)
+        self._callbacks.save_state(position)
         self._state_due.wind_up()
         if position.step < self._length.steps:
             self._stop_if_asked(position)
         sampling, validation = self._config.sampling, self._config.validation
         if self._pictures.measured and validation.every_epochs and position.epoch % validation.every_epochs == 0:
             with suppress(Interrupted):
-                self._duties.validate(position)
+                self._callbacks.validate(position)
         if sampling.prompts and sampling.every_epochs and position.epoch % sampling.every_epochs == 0:
             with suppress(Interrupted):
-                self._duties.draw_samples(position)
+                self._callbacks.draw_samples(position)
         if position.step < self._length.steps:
             self._stop_if_asked(position)
 
@@ -223,8 +233,8 @@ class Loop:
         """
         if not self._interrupt.asked:
             return
-        self._duties.save_step(position)
-        self._duties.save_state(position)
+        self._callbacks.save_step(position)
+        self._callbacks.save_state(position)
         raise Interrupted
 
 

@@ -17,15 +17,14 @@ from pathlib import Path
 from advisor.errors import LoraError, OutOfMemory
 from advisor.run_folder.config_file import config_file, read_config
 from trainer.data.training_set import Batch, TrainingSet, View
-from trainer.device.choose import Place, peak_memory_bytes, use_threads
+from trainer.device.choose import peak_memory_bytes
+from trainer.runtime.disk_space import waiting_for
 from trainer.runtime.events import Events
 from trainer.runtime.failure_codes import failure_code
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.runtime.quiet_libraries import quieten
 from trainer.training.failures import TRAINING
-from trainer.training.loop import Length
-from trainer.training.state import State
-from trainer.training.training import Options, Training
+from trainer.training.prepare import Options, Prepared, prepare
 
 WARMUP_STEPS = 2
 """The first have memory and kernels to fetch."""
@@ -33,42 +32,32 @@ LEAST_STEPS, LEAST_SECONDS = 5, 20.0
 """Steps are timed until there are so many, or until so long; at least one."""
 
 
-class Probe(Training):
-    """A training that is broken off after a few steps."""
-
-    def _state_to_resume(self, options: Options) -> State | None:  # noqa: ARG002
-        return None
-
-    def _train(self, place: Place, state: State | None, options: Options) -> None:  # noqa: ARG002
-        pictures = self._pictures()
-        base = self._base_model(place)
-        use_threads(options.threads, place.device, base.denoiser)
-        groups, network = self._network(base, None)
-        material = self._material(base, network, pictures, place.device)
-        stepper = self._stepper(material, groups, Length.of(pictures, self._config), None)
-        self._doing = TRAINING
-        schedule = self._config.schedule
-        batches = [largest_batch(pictures, schedule.batch_size)] * schedule.gradient_accumulation
-        self._events.phase("train", WARMUP_STEPS + LEAST_STEPS)
+def probe(prepared: Prepared) -> None:
+    """Make and time the steps; the event `finished` tells their median."""
+    reporter, stepper = prepared.reporter, prepared.stepper
+    schedule, events = reporter.config.schedule, reporter.events
+    batch = largest_batch(stepper.context.pictures, schedule.batch_size)
+    with waiting_for(prepared.disk), reporter.during(TRAINING):
+        events.phase("train", WARMUP_STEPS + LEAST_STEPS)
         seconds = list[float]()
         began = time.perf_counter()
         for step in range(WARMUP_STEPS + LEAST_STEPS):
             start = time.perf_counter()
-            stepper.step(batches, step=step, epoch=0)
+            stepper.step([batch] * schedule.gradient_accumulation, step=step, epoch=0)
             if step >= WARMUP_STEPS:
                 seconds.append(time.perf_counter() - start)
-            self._events.progress("train", step + 1, WARMUP_STEPS + LEAST_STEPS)
-            self._interrupt.check()
+            events.progress("train", step + 1, WARMUP_STEPS + LEAST_STEPS)
+            reporter.interrupt.check()
             if seconds and time.perf_counter() - began > LEAST_SECONDS:
                 break
-        self._events.send(
+        events.send(
             "finished",
-            device=place.device.type,
-            size=self._largest,
+            device=reporter.device.type,
+            size=reporter.largest,
             steps=len(seconds),
             seconds_per_step=statistics.median(seconds),
-            peak_memory_bytes=peak_memory_bytes(place.device),
-            batch_parts=self._ladder.batch_parts,
+            peak_memory_bytes=peak_memory_bytes(reporter.device),
+            batch_parts=prepared.ladder.batch_parts,
         )
 
 
@@ -96,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             with interrupt.listening():
                 run = config_file(given.run).absolute().parent
-                Probe(run, read_config(given.run), events, interrupt).execute(Options(given.device))
+                options = Options(given.device, is_probe=True)
+                probe(prepare(run, read_config(given.run), options, events=events, interrupt=interrupt))
         except LoraError as error:
             facts = {"memory": error.facts} if isinstance(error, OutOfMemory) else {}
             events.send("failed", code=failure_code(error), message=str(error), **facts)

@@ -11,21 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from advisor.settings.config import TrainingConfig
-from trainer.adapters.network import Network
-from trainer.data.conditioning import Texts
-from trainer.data.crops import Framings
-from trainer.data.latents import Latents
-from trainer.data.masks import Masks
 from trainer.data.training_set import Batch as Views
-from trainer.data.training_set import TrainingSet
 from trainer.device.choose import free_memory
 from trainer.diffusion.noise import draw_noise, noise_schedule
-from trainer.models.families.family import BaseModel
 from trainer.optim.ema import Average
 from trainer.optim.optimizer import Group, Part, weights_for_use
 from trainer.optim.schedule import Schedule
 from trainer.seeds import generator, seed_of
+from trainer.training.context import TrainingContext
 from trainer.training.micro_batches import part_of_batch, parts_of
 from trainer.training.step import Batch, training_loss
 
@@ -49,27 +42,12 @@ class StepResult:
     """Loss and gradient are finite, or the scaler is still looking for its scale."""
 
 
-@dataclass(frozen=True)
-class Material:
-    """What a training is made of."""
-
-    config: TrainingConfig
-    base: BaseModel
-    network: Network
-    latents: Latents
-    texts: Texts
-    framings: Framings
-    device: torch.device
-    pictures: TrainingSet
-    masks: Masks | None = None
-
-
 class Stepper:
     """Makes steps; the same step number always draws the same noise, whatever came before."""
 
     def __init__(
         self,
-        material: Material,
+        context: TrainingContext,
         groups: Sequence[Group],
         optimizer: torch.optim.Optimizer | None,
         schedule: Schedule,
@@ -81,23 +59,23 @@ class Stepper:
         Args:
             batch_parts: into how many parts each batch is split, to take less memory.
         """
-        self.material, self.optimizer = material, optimizer
+        self.context, self.optimizer = context, optimizer
         self._groups, self._schedule, self._batch_parts = tuple(groups), schedule, batch_parts
         self._parameters = [parameter for group in groups for parameter in group.parameters]
-        self._noise = noise_schedule(zero_terminal_snr=material.config.loss.zero_terminal_snr)
-        is_half = material.config.memory.compute_dtype == "float16"
-        self.scaler = torch.amp.GradScaler(material.device.type, enabled=is_half and optimizer is not None)
+        self._noise = noise_schedule(zero_terminal_snr=context.config.loss.zero_terminal_snr)
+        is_half = context.config.memory.compute_dtype == "float16"
+        self.scaler = torch.amp.GradScaler(context.device.type, enabled=is_half and optimizer is not None)
         self._skips = self._bad_losses = 0
         self._is_changing = False
         self._average: Average | None = None
-        if material.config.loss.ema and optimizer is not None:
-            trained = {name: one for name, one in material.network.named_parameters() if one.requires_grad}
-            self._average = Average(trained, material.config.loss.ema_decay)
+        if context.config.loss.ema and optimizer is not None:
+            trained = {name: one for name, one in context.network.named_parameters() if one.requires_grad}
+            self._average = Average(trained, context.config.loss.ema_decay)
 
     def step(self, batches: Sequence[Views], *, step: int, epoch: int) -> StepResult:
         """Make the step of this number, counted from 0, with all its batches."""
         rates = self._set_rates(step)
-        total = torch.zeros((), device=self.material.device)
+        total = torch.zeros((), device=self.context.device)
         for number, views in enumerate(batches):
             for share in self._losses(views, step=step, number=number, epoch=epoch):
                 loss = share / len(batches)
@@ -111,31 +89,31 @@ class Stepper:
 
     def _losses(self, views: Views, *, step: int, number: int, epoch: int) -> Iterator[Tensor]:
         """The batch's loss, in parts that add up to it; each is computed when it is asked for."""
-        material, seed = self.material, self.material.config.run.seed
-        latents = material.latents.of(views, epoch)
-        text = material.texts.of(views, epoch)
-        drawn = draw_noise(latents, material.config.loss, self._noise, generator(seed, "noise", step, number))
-        material.network.seed_dropout(seed_of(seed, "dropout", step, number))
+        context, seed = self.context, self.context.config.run.seed
+        latents = context.latents.of(views, epoch)
+        text = context.texts.of(views, epoch)
+        drawn = draw_noise(latents, context.config.loss, self._noise, generator(seed, "noise", step, number))
+        context.network.seed_dropout(seed_of(seed, "dropout", step, number))
         batch = Batch(
             latents=latents,
             noise=drawn.noise,
             timesteps=drawn.timesteps,
             signal=drawn.signal,
-            loss_weights=material.pictures.loss_weights(views, material.config.loss.prior_weight),
+            loss_weights=context.pictures.loss_weights(views, context.config.loss.prior_weight),
             token_ids=text.token_ids,
             text=text.states,
             text_weights=text.weights,
             input_noise=drawn.input_noise,
-            sizes=material.framings.sizes(views, epoch),
-            mask=None if material.masks is None else material.masks.of(views, epoch),
+            sizes=context.framings.sizes(views, epoch),
+            mask=None if context.masks is None else context.masks.of(views, epoch),
         )
         parts = parts_of(len(views), self._batch_parts)
         for index, part in enumerate(parts):
             if index:
-                material.network.seed_dropout(seed_of(seed, "dropout", step, number, index))
+                context.network.seed_dropout(seed_of(seed, "dropout", step, number, index))
             of_part = batch if len(parts) == 1 else part_of_batch(batch, part)
             with torch.set_grad_enabled(self.optimizer is not None):
-                loss = training_loss(material.base, material.network, of_part.to(material.device), material.config)
+                loss = training_loss(context.base, context.network, of_part.to(context.device), context.config)
             yield loss * ((part.stop - part.start) / len(views))
 
     def _changed(self, loss: Tensor) -> tuple[float, float]:
@@ -147,7 +125,7 @@ class Stepper:
         # Waiting for both numbers here keeps a bad gradient away from the weights.
         loss_value, norm_value = torch.stack([loss, norm.to(loss)]).tolist()
         is_finite = _finite(loss_value) and _finite(norm_value)
-        most = self.material.config.optimizer.max_grad_norm
+        most = self.context.config.optimizer.max_grad_norm
         if is_finite and most > 0:
             clip_grads_with_norm_(self._parameters, most, norm)
         if is_finite or self.scaler.is_enabled():
@@ -161,8 +139,8 @@ class Stepper:
         """What follows on the weights' change: no adapter over the limit, and the average with them in it."""
         if self.optimizer is None:
             return
-        if self.material.config.network.max_norm > 0:
-            self.material.network.cap_norms(self.material.config.network.max_norm)
+        if self.context.config.network.max_norm > 0:
+            self.context.network.cap_norms(self.context.config.network.max_norm)
         if self._average is not None:
             self._average.update(step + 1)
 
@@ -174,7 +152,7 @@ class Stepper:
         """
         if self.optimizer is not None:
             self.optimizer.zero_grad(set_to_none=True)
-        free_memory(self.material.device)
+        free_memory(self.context.device)
         return not self._is_changing
 
     @contextmanager
@@ -208,7 +186,12 @@ class Stepper:
     def weights(self) -> dict[str, Tensor]:
         """All weights that a state must keep: the network's, and the average's where there is one."""
         average = {} if self._average is None else self._average.state()
-        return {**self.material.network.state_dict(), **average}
+        return {**self.context.network.state_dict(), **average}
+
+    @property
+    def trained_parts(self) -> frozenset[Part]:
+        """The parts of the network that have a learning rate above 0."""
+        return frozenset(group.part for group in self._groups)
 
     @property
     def optimizer_kind(self) -> str | None:

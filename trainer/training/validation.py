@@ -12,8 +12,8 @@ from advisor.settings.config import LossConfig
 from trainer.data.training_set import Item, View
 from trainer.diffusion.noise import draw_noise, noise_schedule
 from trainer.seeds import generator
+from trainer.training.context import TrainingContext
 from trainer.training.step import Batch, sample_losses
-from trainer.training.stepper import Material
 
 NUM_TIMESTEPS = 5
 """For each picture: the loss differs far more between timesteps than between pictures."""
@@ -29,16 +29,16 @@ def fixed_timesteps(loss: LossConfig) -> tuple[int, ...]:
 
 
 @torch.no_grad()
-def validation_loss(material: Material, check: Check) -> float:
+def validation_loss(context: TrainingContext, check: Check) -> float:
     """The mean loss over the measured pictures and fixed timesteps, weighed as in training, without any dropout."""
-    network, measured = material.network, material.pictures.measured
+    network, measured = context.network, context.pictures.measured
     network.eval()
     try:
         total = 0.0
         for done, item in enumerate(measured, start=1):
             losses = [
-                sample_losses(material.base, network, batch.to(material.device), material.config)
-                for batch in _batches(material, item)
+                sample_losses(context.base, network, batch.to(context.device), context.config)
+                for batch in _batches(context, item)
             ]
             total += float(torch.cat(losses).mean())
             check(done, len(measured))
@@ -47,12 +47,12 @@ def validation_loss(material: Material, check: Check) -> float:
         network.train()
 
 
-def _batches(material: Material, item: Item) -> Iterator[Batch]:
+def _batches(context: TrainingContext, item: Item) -> Iterator[Batch]:
     """A picture at all fixed timesteps, in batches no larger than the training's."""
-    config, view = material.config, View(item.index, 0)
+    config, view = context.config, View(item.index, 0)
     schedule = noise_schedule(zero_terminal_snr=config.loss.zero_terminal_snr)
-    latents = material.latents.of([view], 0)
-    mask = None if material.masks is None else material.masks.of([view], 0)
+    latents = context.latents.of([view], 0)
+    mask = None if context.masks is None else context.masks.of([view], 0)
     times, most = fixed_timesteps(config.loss), config.schedule.batch_size
     draws = [
         draw_noise(
@@ -63,7 +63,7 @@ def _batches(material: Material, item: Item) -> Iterator[Batch]:
     for start in range(0, len(times), most):
         drawn = draws[start : start + most]
         count = len(drawn)
-        text = material.texts.plain(item, count)
+        text = context.texts.plain(item, count)
         yield Batch(
             latents=latents.expand(count, -1, -1, -1),
             noise=torch.cat([draw.noise for draw in drawn]),
@@ -73,7 +73,7 @@ def _batches(material: Material, item: Item) -> Iterator[Batch]:
             token_ids=text.token_ids,
             text=text.states,
             text_weights=text.weights,
-            sizes=material.framings.sizes([view], 0).expand(count, -1),
+            sizes=context.framings.sizes([view], 0).expand(count, -1),
             mask=None if mask is None else mask.expand(count, -1, -1, -1),
         )
 

@@ -43,14 +43,14 @@ class Training:
     resume: bool = False
     device: str | None = None
     gpu_uuid: str = ""
-    bears_spill: bool = False
-    """Go on where the card's memory spills."""
+    tolerate_sysmem_fallback: bool = False
+    """Keep training, however slowly, where the GPU's driver moves its memory into system memory."""
 
     def command(self) -> list[str]:
         """The trainer's command line."""
         given = self.run if self.config.parent == self.run else self.config
         more = (["--resume"] if self.resume else []) + (["--device", self.device] if self.device else [])
-        more += ["--bear-spill"] if self.bears_spill else []
+        more += ["--tolerate-sysmem-fallback"] if self.tolerate_sysmem_fallback else []
         return child_command("trainer", str(given), *more)
 
 

@@ -76,7 +76,7 @@ def _after(training: Training, error: OutOfMemory, screen: Screen) -> Training:
     return replace(
         training,
         resume=has_state(training.run),
-        bears_spill=training.bears_spill or (is_spill and rung is None),
+        tolerate_sysmem_fallback=training.tolerate_sysmem_fallback or (is_spill and rung is None),
     )
 
 

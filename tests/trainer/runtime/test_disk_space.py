@@ -30,8 +30,8 @@ from trainer.runtime import disk_space
 from trainer.runtime.disk_space import MARGIN_BYTES, DiskRoom, is_full, waiting_for
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt
-from trainer.training import training
-from trainer.training.training import Options
+from trainer.training import prepare
+from trainer.training.prepare import Options
 from wizard.processes.launch import event_note
 
 MakeRoom = Callable[[Callable[[Path], int | None], Callable[[float], None]], DiskRoom]
@@ -157,30 +157,30 @@ def test_an_event_that_fits_only_in_part_is_finished_later(events: Events) -> No
 def test_ctrl_c_ends_a_training_where_not_even_an_event_can_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: Events
 ) -> None:
-    def waits(run: Path, config: TrainingConfig, options: Options, events: Events, interrupt: Interrupt) -> None:
+    def waits(run: Path, config: TrainingConfig, options: Options, *, events: Events, interrupt: Interrupt) -> None:
         DiskRoom(events, interrupt)
         interrupt.ask()
         events.send("paused", folder=run)
 
-    monkeypatch.setattr(training, "execute", waits)
+    monkeypatch.setattr(prepare, "prepare", waits)
     write_toml(tmp_path / "loracle.toml", make_config(tmp_path))
     events._file.close()
     events._file = Full()  # type: ignore[assignment]
 
-    given = argparse.Namespace(run=tmp_path, device="cpu", resume=False, threads=None, bear_spill=False)
+    given = argparse.Namespace(run=tmp_path, device="cpu", resume=False, threads=None, tolerate_sysmem_fallback=False)
     assert trainer_command._train(tmp_path, given, events) == 130
 
 
 def test_ctrl_c_ends_it_too_where_the_reason_of_its_end_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(run: Path, config: TrainingConfig, options: Options, events: Events, interrupt: Interrupt) -> None:
+    def fails(run: Path, config: TrainingConfig, options: Options, *, events: Events, interrupt: Interrupt) -> None:
         DiskRoom(events, interrupt, sleep=lambda _: interrupt.ask())
         events._file.close()
         events._file = Full()  # type: ignore[assignment]
         raise RunError("a picture is gone")
 
-    monkeypatch.setattr(training, "execute", fails)
+    monkeypatch.setattr(prepare, "prepare", fails)
     write_toml(tmp_path / "loracle.toml", make_config(tmp_path))
 
     assert trainer_command.main([str(tmp_path), "--device", "cpu"]) == 130

@@ -13,7 +13,8 @@ from tests.support.tiny import TINY_SD1
 from tests.trainer.data.test_training_set import make_config as make_dataset_config
 from tests.trainer.data.test_training_set import make_report
 from trainer.data.training_set import TrainingSet, View
-from trainer.training import spill_watch, training
+from trainer.training import spill_watch
+from trainer.training import train as training
 from trainer.training.spill_watch import SpillWatch, timed, watch_for
 
 FULL, HALF = Room(0, 100, 99), Room(50, 100, 50)
@@ -67,7 +68,7 @@ def test_a_spill_ends_training_like_a_lack_of_memory_with_its_last_step_kept(
     assert stopped.value.facts["spill"] == 12.0
     assert [path.name for path in (tmp_path / "run" / "state").iterdir()] == ["step-00000002"]
 
-    train(tmp_path / "run", config, resume=True, bears_spill=True)
+    train(tmp_path / "run", config, resume=True, tolerate_sysmem_fallback=True)
 
     assert events_of(tmp_path / "run", "finished")[0]["steps"] == 8
     assert [event["code"] for event in events_of(tmp_path / "run", "warning")] == ["memory_spills"]

@@ -72,7 +72,7 @@ def test_other_errors_are_not_taken_for_lack_of_memory(
 def test_a_plan_for_a_card_is_refused_without_one_unless_the_processor_is_asked_for(
     material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trainer.training.training.usable_gpu", lambda: None)
+    monkeypatch.setattr("trainer.training.prepare.usable_gpu", lambda: None)
     config = make_config(
         material, memory__preset="medium", memory__compute_dtype="bfloat16", memory__base_dtype="bfloat16",
         schedule__max_steps=1,

@@ -49,11 +49,11 @@ def run_folder(tmp_path: Path, **chosen: Any) -> Path:
 
 
 SPILLING = """
-bears = "--bear-spill" in sys.argv
+tolerates = "--tolerate-sysmem-fallback" in sys.argv
 step(12)
 os.makedirs(os.path.join(run, "state", "step-00000012"), exist_ok=True)
-send("started", bears=bears)
-if not bears:
+send("started", tolerates=tolerates)
+if not tolerates:
     send("failed", code="out_of_memory", message="slow. Try this.", memory={{"phase": "step", "spill": 41.3, **{more}}})
     sys.exit(75)
 send("finished", steps=19, seconds=1.0)
@@ -140,7 +140,7 @@ def test_a_spill_takes_what_does_no_harm_and_is_borne_then(tmp_path: Path) -> No
     progress = train(tmp_path, run, script=SPILLING, screen=screen, more={"others_bytes": 2**30})
 
     assert [rung["rung"] for rung in progress.ladder] == ["checkpointing", "smaller_parts", "smaller_parts"]
-    assert [event["bears"] for event in events_of(run, "started")] == [False] * 4 + [True]
+    assert [event["tolerates"] for event in events_of(run, "started")] == [False] * 4 + [True]
     assert screen.notes[0].startswith(
         "From step 12 on a step takes 41 times as long, because the card's memory is full. "
         "Other programs have taken about 1.0 GiB of it since the start"

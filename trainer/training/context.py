@@ -1,0 +1,106 @@
+"""What every step of a training uses: base model, network and data, each on the device that needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from advisor.settings.config import TrainingConfig
+from trainer.adapters.network import Network
+from trainer.data.captions import CaptionStyle
+from trainer.data.conditioning import Texts
+from trainer.data.crops import Framings
+from trainer.data.latents import FreshLatents, Latents, cache_latents
+from trainer.data.load import gather_masks
+from trainer.data.masks import Masks
+from trainer.data.training_set import TrainingSet
+from trainer.device.choose import free_memory
+from trainer.device.offload import placed
+from trainer.models.families.family import BaseModel
+from trainer.training.failures import ENCODING
+from trainer.training.reporter import Reporter
+
+
+@dataclass(frozen=True)
+class TrainingContext:
+    """Base model, network and data of a training; none of it is replaced while it trains."""
+
+    config: TrainingConfig
+    base: BaseModel
+    network: Network
+    latents: Latents
+    texts: Texts
+    framings: Framings
+    device: torch.device
+    pictures: TrainingSet
+    masks: Masks | None = None
+
+
+def make_context(base: BaseModel, network: Network, pictures: TrainingSet, reporter: Reporter) -> TrainingContext:
+    """Fill the caches, then move to the device what the steps need there.
+
+    Raises:
+        LoraError: a picture or mask cannot be used, or a cache cannot be written.
+        Interrupted: the user wanted to stop.
+    """
+    config, device = reporter.config, reporter.device
+    with placed((base.vae,), device):
+        latents = _latents(base, pictures, reporter)
+    texts, framings = Texts(base, pictures, config), Framings(pictures.items, config)
+    masks = _masks(base, pictures, reporter)
+    if config.memory.cache_text and _can_cache_text(network, reporter):
+        with reporter.during("encoding the captions"):
+            reporter.events.phase("cache_text", len(pictures.items))
+            with placed(base.text_encoders, device):
+                texts.cache(reporter.run, reporter.progress("cache_text"))
+    else:
+        for encoder in base.text_encoders:
+            encoder.to(device)
+    base.denoiser.to(device)
+    network.to(device)
+    if isinstance(latents, FreshLatents):
+        base.vae.to(device)
+    else:
+        if not (config.sampling.prompts and config.sampling.every_epochs):
+            base = replace(base, vae=None)
+        free_memory(device)
+    return TrainingContext(config, base, network, latents, texts, framings, device, pictures, masks)
+
+
+def _latents(base: BaseModel, pictures: TrainingSet, reporter: Reporter) -> Latents:
+    config, events = reporter.config, reporter.events
+    if config.memory.cache_latents and not config.dataset.random_crop:
+        with reporter.during(ENCODING):
+            events.phase("cache_latents", len(pictures.items) * (2 if config.dataset.flip else 1))
+            return cache_latents(base, pictures, config, run=reporter.run, progress=reporter.progress("cache_latents"))
+    if config.memory.cache_latents:
+        message = "Random crops differ each time, so pictures are encoded anew each time: slower, and more memory"
+        events.warning("latents_not_cached", message)
+    return FreshLatents(base, pictures, config)
+
+
+def _masks(base: BaseModel, pictures: TrainingSet, reporter: Reporter) -> Masks | None:
+    if not reporter.config.dataset.masks:
+        return None
+    with reporter.during("reading the masks"):
+        reporter.events.phase("cache_masks", len(pictures.items))
+        return gather_masks(
+            reporter.config,
+            reporter.run,
+            pictures,
+            reporter.events,
+            latent_px=base.structure.vae.factor,
+            progress=reporter.progress("cache_masks"),
+        )
+
+
+def _can_cache_text(network: Network, reporter: Reporter) -> bool:
+    if network.has_text_encoder:
+        why = "the text encoder is trained"
+    elif not CaptionStyle.of(reporter.config.dataset).is_fixed:
+        why = "captions differ each time"
+    else:
+        return True
+    reporter.events.warning("text_not_cached", f"Captions are encoded in each step, because {why}")
+    return False

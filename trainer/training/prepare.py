@@ -1,0 +1,255 @@
+"""From a run's configuration to a training that is ready for its first step."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+
+from advisor.adapters.layout import block_rates
+from advisor.errors import ConfigError, ConfigErrors
+from advisor.families import family
+from advisor.planning.limits import copy_error
+from advisor.run_folder.ladder_file import Ladder, read_ladder
+from advisor.settings.config import TrainingConfig
+from trainer.adapters.network import Network
+from trainer.data.load import gather_pictures
+from trainer.data.training_set import TrainingSet
+from trainer.device.card_memory import cap_memory, room_of
+from trainer.device.choose import Place, choose_place, usable_gpu, use_threads
+from trainer.device.offload import waiting_room
+from trainer.lora_files.metadata import FileHashes, file_hashes
+from trainer.models.families.family import BaseModel
+from trainer.models.load import load_base_model
+from trainer.optim.optimizer import Group, Part, make_optimizer, trained_groups
+from trainer.optim.schedule import Schedule
+from trainer.runtime.disk_space import DiskRoom, waiting_for
+from trainer.runtime.events import Events
+from trainer.runtime.interrupts import Interrupt
+from trainer.seeds import generator
+from trainer.training.context import make_context
+from trainer.training.failures import LOADING
+from trainer.training.loop import Length
+from trainer.training.reporter import Reporter
+from trainer.training.resuming import Resuming, config_hash, restore_weights
+from trainer.training.spill_watch import spills_here
+from trainer.training.state import Position, State, States
+from trainer.training.stepper import Stepper
+
+VAE_DTYPE = torch.float32
+"""Pictures go through the VAE once; half precision saves little there and gives some models NaN."""
+WITHOUT_DROPOUT = ("dora", "loha", "lokr")
+"""Kinds that have no rank-wide intermediate whose elements could be left out; LyCORIS passes over it for them."""
+
+Hashes = tuple[FileHashes, FileHashes | None]
+"""Of the base model and of the VAE, if it is another."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    device: str | None = None
+    resume: bool = False
+    threads: int | None = None
+    tolerate_sysmem_fallback: bool = False
+    """Keep training, however slowly, where the GPU's driver moves its memory into system memory."""
+    is_probe: bool = False
+    """Steps are only timed and nothing is saved: states are ignored and the model's files not hashed."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A training that is ready for its first step."""
+
+    reporter: Reporter
+    """Its configuration is the one that is trained: adjusted to the device and by the memory ladder."""
+    planned: TrainingConfig
+    """The configuration before the memory ladder."""
+    options: Options
+    ladder: Ladder
+    stepper: Stepper
+    """With base model, network and data in its `context`."""
+    length: Length
+    states: States
+    resumed_at: Position | None
+    """The position of the state that it goes on from; None where it begins."""
+    seconds_before: float
+    """How long it had trained before it was resumed."""
+    disk: DiskRoom
+    hashes: Future[Hashes] | None
+    """Computed in a thread; None for a probe."""
+    started: float
+    """Unix seconds."""
+
+
+def prepare(run: Path, config: TrainingConfig, options: Options, *, events: Events, interrupt: Interrupt) -> Prepared:
+    """Choose the device, load data and base model, fill the caches, make network and optimizer, restore a state.
+
+    Raises:
+        LoraError: something that the user can mend.
+        Interrupted: the user wanted to stop.
+    """
+    started, ladder = time.time(), read_ladder(run)
+    check_supported(ladder.applied(config))
+    place = choose_place(config, options.device, usable_gpu())
+    planned, config = place.config, ladder.applied(place.config)
+    states = States(run)
+    resuming = Resuming(run, states, planned, ladder, events)
+    state = None if options.is_probe else resuming.state(wanted=options.resume)
+    reporter = Reporter(run, config, place.device, events, interrupt, room_of(place.device))
+    _tell_started(reporter, config_hash(planned), state)
+    disk = DiskRoom(events, interrupt)
+    with waiting_for(disk):
+        with reporter.during(LOADING):
+            pictures = gather_pictures(config, run, events)
+        reporter = replace(reporter, largest=max(pictures.bucket_counts(), key=lambda size: size[0] * size[1]))
+        interrupt.check()
+        hashes = None if options.is_probe else _hashed_aside(config)
+        length = Length.of(pictures, config)
+        with reporter.during(LOADING):
+            base = _base_model(place, reporter)
+            use_threads(options.threads, place.device, base.denoiser)
+            stepper = _stepper(base, pictures, length, state, reporter, batch_parts=ladder.batch_parts)
+            if state is not None:
+                resuming.load(stepper, state)
+    return Prepared(
+        reporter=reporter,
+        planned=planned,
+        options=options,
+        ladder=ladder,
+        stepper=stepper,
+        length=length,
+        states=states,
+        resumed_at=None if state is None else state.position,
+        seconds_before=0.0 if state is None else state.seconds,
+        disk=disk,
+        hashes=hashes,
+        started=started,
+    )
+
+
+def check_supported(config: TrainingConfig) -> None:
+    """Refuse by name what this trainer would otherwise leave out.
+
+    Raises:
+        ConfigErrors: all settings that this trainer has no code for.
+    """
+    errors = list[ConfigError]()
+    if config.network.kind in WITHOUT_DROPOUT and config.network.dropout > 0:
+        mend = f"{config.network.kind} has network.rank_dropout and network.module_dropout only: 0"
+        errors.append(ConfigError("network.dropout", config.network.dropout, mend))
+    if (error := copy_error(config)) is not None:
+        errors.append(error)
+    if config.loss.min_timestep >= config.loss.max_timestep:
+        mend = f"it must be below loss.max_timestep, which is {config.loss.max_timestep}"
+        errors.append(ConfigError("loss.min_timestep", config.loss.min_timestep, mend))
+    if errors:
+        raise ConfigErrors(errors)
+
+
+def _tell_started(reporter: Reporter, planned_hash: str, state: State | None) -> None:
+    """Limit the memory that torch may take, then send the event `started`."""
+    cap = cap_memory(reporter.device, reporter.memory_before, spills=spills_here())
+    resumed_from = None if state is None else state.position.step
+    reporter.events.send("started", config_hash=planned_hash, resumed_from=resumed_from, memory_cap_bytes=cap)
+
+
+def _base_model(place: Place, reporter: Reporter) -> BaseModel:
+    events, config = reporter.events, reporter.config
+    events.phase("load", 1)
+    device = waiting_room(_placed(place.device))
+    base = load_base_model(
+        config.model, dtype=place.dtype, vae_dtype=VAE_DTYPE, device=device, quantised=config.memory.quantised
+    )
+    for note in base.notes:
+        events.warning("base_model", note)
+    events.progress("load", 1, 1)
+    reporter.interrupt.check()
+    return base
+
+
+def _stepper(
+    base: BaseModel,
+    pictures: TrainingSet,
+    length: Length,
+    state: State | None,
+    reporter: Reporter,
+    *,
+    batch_parts: int,
+) -> Stepper:
+    """Adapters with their weights, data, optimizer and schedule; the optimizer remembers nothing yet."""
+    config = reporter.config
+    network = _network(base, config, state)
+    groups = _groups(base, network, reporter)
+    if config.memory.gradient_checkpointing:
+        base.family.enable_gradient_checkpointing(base, text_encoder=network.has_text_encoder)
+    context = make_context(base, network, pictures, reporter)
+    optimizer = make_optimizer(
+        config.optimizer,
+        groups,
+        device=context.device,
+        relative_step=config.schedule.name == "adafactor",
+        warn=reporter.events.warning,
+    )
+    schedule = Schedule.of(
+        config.schedule,
+        num_steps=length.steps,
+        learning_rate=config.optimizer.learning_rate,
+        optimizer=config.optimizer.name,
+    )
+    return Stepper(context, groups, optimizer, schedule, batch_parts=batch_parts)
+
+
+def _network(base: BaseModel, config: TrainingConfig, state: State | None) -> Network:
+    """The adapters, attached; with the state's weights where there is one."""
+    network = Network.attach(
+        base,
+        config.network if state is None else config.network.model_copy(update={"start_from": None}),
+        text_encoder=config.optimizer.text_encoder_learning_rate > 0,
+        clip_skip=config.model.clip_skip,
+        generator=generator(config.run.seed, "adapters"),
+    )
+    if state is not None:
+        restore_weights(network, state)
+    return network
+
+
+def _groups(base: BaseModel, network: Network, reporter: Reporter) -> tuple[Group, ...]:
+    """What is trained, by learning rate; all other parameters of the network are frozen."""
+    config = reporter.config.optimizer
+    parts: tuple[Part, ...] = ("text_encoder", "unet")
+    block_rates(config.block_learning_rates, family(base.family.name).num_blocks(base.structure))
+    groups = trained_groups(
+        config, {part: network.parameters_of(part) for part in parts}, network.parameters_by_block()
+    )
+    trained = {id(parameter) for group in groups for parameter in group.parameters}
+    for parameter in network.parameters():
+        parameter.requires_grad_(id(parameter) in trained)
+    if not groups:
+        message = "All learning rates are 0: the steps are made, but nothing is learned"
+        reporter.events.warning("all_rates_zero", message)
+    return groups
+
+
+def _placed(device: torch.device) -> torch.device:
+    """The device as accelerate names it: with several cards, the one of this process."""
+    placed: torch.device = Accelerator(mixed_precision="no", cpu=device.type == "cpu").device
+    return placed if placed.type == device.type and device.index is None else device
+
+
+def _hashed_aside(config: TrainingConfig) -> Future[Hashes]:
+    """The hashes of the model's files, computed in a thread while all else is prepared."""
+    pool = ThreadPoolExecutor(1)
+    hashes = pool.submit(_hashes_of, config)
+    pool.shutdown(wait=False)
+    return hashes
+
+
+def _hashes_of(config: TrainingConfig) -> Hashes:
+    vae = file_hashes(Path(config.model.vae_path)) if config.model.vae_path else None
+    return file_hashes(Path(config.model.path)), vae

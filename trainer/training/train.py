@@ -1,0 +1,113 @@
+"""A prepared training, to its end: the steps, the LoRAs, the check of the last one."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import asdict
+from pathlib import Path
+
+from advisor.estimate.disk import planned_header_bytes
+from trainer.device.choose import peak_memory_bytes
+from trainer.lora_files.diffusers_copy import DiffusersCopy
+from trainer.lora_files.metadata import Session
+from trainer.lora_files.reload_check import ReloadCheck, check_saved
+from trainer.lora_files.write import LoraFiles
+from trainer.runtime.disk_space import waiting_for
+from trainer.training.callbacks import RunCallbacks
+from trainer.training.failures import SAVING, TRAINING
+from trainer.training.loop import Loop
+from trainer.training.prepare import Prepared
+from trainer.training.resuming import config_hash
+from trainer.training.spill_watch import watch_for
+from trainer.training.state import Position
+
+
+def train(prepared: Prepared) -> None:
+    """Train, save and check.
+
+    Raises:
+        LoraError: something that the user can mend.
+        Interrupted: the user ended it.
+    """
+    reporter, stepper = prepared.reporter, prepared.stepper
+    context, config = stepper.context, reporter.config
+    with waiting_for(prepared.disk):
+        callbacks = _callbacks(prepared)
+        with reporter.during(TRAINING):
+            watch = watch_for(
+                reporter.run,
+                config,
+                context.base.structure,
+                context.device,
+                only_tells=prepared.options.tolerate_sysmem_fallback,
+            )
+            loop = Loop(
+                config,
+                context.pictures,
+                stepper,
+                callbacks,
+                events=reporter.events,
+                interrupt=reporter.interrupt,
+                watch=watch,
+            )
+            position = loop.run(prepared.resumed_at or Position())
+        with reporter.during(SAVING):
+            check = _check(callbacks.save_last(position), prepared)
+        reporter.events.send(
+            "finished",
+            steps=position.step,
+            seconds=round(callbacks.seconds(), 3),
+            epochs=position.epoch + (1 if position.step_in_epoch else 0),
+            loras=[path.relative_to(reporter.run).as_posix() for path in callbacks.files.existing()],
+            seconds_per_step=statistics.median(loop.step_seconds) if loop.step_seconds else 0.0,
+            peak_memory_bytes=peak_memory_bytes(context.device),
+            ladder=[rung.model_dump() for rung in prepared.ladder.taken],
+            reload_check=asdict(check),
+        )
+
+
+def _callbacks(prepared: Prepared) -> RunCallbacks:
+    reporter = prepared.reporter
+    config, structure = reporter.config, prepared.stepper.context.base.structure
+    copy = DiffusersCopy.of(config, structure)
+    return RunCallbacks(
+        run=reporter.run,
+        stepper=prepared.stepper,
+        files=LoraFiles(reporter.run, config.saving, planned_header_bytes(config, structure), copy),
+        states=prepared.states,
+        session=lambda: _session(prepared),
+        config_hash=config_hash(prepared.planned),
+        events=reporter.events,
+        interrupt=reporter.interrupt,
+        seconds_before=prepared.seconds_before,
+        kept=prepared.resumed_at,
+    )
+
+
+def _session(prepared: Prepared) -> Session:
+    """What all LoRAs' metadata say alike; waits for the hashes."""
+    assert prepared.hashes is not None, "a probe saves nothing"
+    model, vae = prepared.hashes.result()
+    length, config = prepared.length, prepared.reporter.config
+    pictures = prepared.stepper.context.pictures
+    return Session(config, pictures, model, vae, length.steps, length.batches_per_epoch, prepared.started)
+
+
+def _check(lora: Path, prepared: Prepared) -> ReloadCheck:
+    """Read the LoRA back and compare it with the network; differences become a warning."""
+    events, stepper = prepared.reporter.events, prepared.stepper
+    context = stepper.context
+    events.phase("check", 1)
+    for encoder in context.base.text_encoders:
+        encoder.to(context.device)
+    caption = context.texts.plain_caption(context.pictures.items[0])
+    with stepper.weights_for_use():
+        check = check_saved(lora, context.base, context.network, caption, clip_skip=context.config.model.clip_skip)
+    events.send("reload_check", **asdict(check))
+    complaints = check.complaints(
+        unet="unet" in stepper.trained_parts, text_encoder="text_encoder" in stepper.trained_parts
+    )
+    if complaints:
+        events.warning("reload_check", f"{lora.name} was read back, and {'; '.join(complaints)}")
+    events.progress("check", 1, 1)
+    return check

@@ -139,6 +139,6 @@ def test_named_colours_are_farther_apart_than_the_measure_allows(colours: dict[s
 
 
 def test_the_scores_do_without_torch() -> None:
-    code = "import sys, trainer.demo_score; sys.exit('torch' in sys.modules)"
+    code = "import sys, trainer.demo.score; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False).returncode == 0

@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from advisor.shown_text import short
+
 MOST_DEPTH = 100
 """Tables and lists in one another; no file that we read needs a tenth of it."""
 MOST_DIGITS = 100
@@ -71,7 +73,7 @@ def _tell_doubles(pairs: Pairs, tell: Callable[[str], None]) -> None:
 
 
 def _refuse_twice(name: str) -> NoReturn:
-    raise Malformed(f"it names {_short(name)} twice")
+    raise Malformed(f"it names {short(name)} twice")
 
 
 def _refuse_constant(constant: str) -> NoReturn:
@@ -128,8 +130,4 @@ def _check_text(text: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise Malformed(f"{_short(text)} in it is not Unicode text") from None
-
-
-def _short(text: str) -> str:
-    return ascii(text if len(text) <= MOST_DIGITS else f"{text[:MOST_DIGITS]}...")
+        raise Malformed(f"{short(text)} in it is not Unicode text") from None

@@ -5,21 +5,24 @@ A checkpoint of 7 GB costs as much as one of 7 MB, because the tensors themselve
 
 from __future__ import annotations
 
-import json
 import stat
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import NoReturn
 
 from advisor.errors import ModelError
+from advisor.files import open_regular
+from advisor.json_text import Malformed, parse_json
+from advisor.shown_text import short
 from advisor.tensor_files.other_formats import HEAD_BYTES, foreign_format, is_text
 
 MAX_HEADER_BYTES = 100_000_000
 """The format's own cap: no genuine header comes near it, and a larger number is a damaged or hostile file."""
 MAX_DIMENSIONS = 64
+MAX_NAME = 1000
+"""Letters of a tensor's name: longer ones are made to slow down those who look for patterns in them."""
 MAX_LENGTH = 2**63 - 1
 DAMAGED = "download or save it again; if that does not help, it was written wrongly"
 
@@ -86,7 +89,7 @@ def _read(path: Path) -> Header:
         raise ModelError(f"{path} is no regular file: give a .safetensors file")
     if state.st_size == 0:
         raise ModelError(f"{path} is empty (0 bytes): the download did not begin; download it again")
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(HEAD_BYTES)
         length = _header_length(path, head, state.st_size)
         file.seek(8)
@@ -129,49 +132,24 @@ def parse_header(raw: bytes, file_bytes: int) -> Header:
     if not isinstance(entries, dict):
         raise _Flaw(f"it is a JSON {type(entries).__name__} and not a table")
     metadata = _metadata(entries.pop("__metadata__", {}))
-    tensors = {_text(name): _tensor(name, entry) for name, entry in entries.items()}
+    overlong = next((name for name in entries if len(name) > MAX_NAME), None)
+    if overlong is not None:
+        raise _Flaw(
+            f"the name {short(overlong)} has {len(overlong):,} letters, more than the {MAX_NAME:,} allowed here"
+        )
+    tensors = {name: _tensor(short(name), entry) for name, entry in entries.items()}
     data_start = 8 + len(raw)
     _check_layout(tensors, file_bytes - data_start)
     return Header(tensors, metadata, data_start, file_bytes)
 
 
 def _json(raw: bytes) -> object:
+    if raw.startswith(b"\xef\xbb\xbf"):
+        raise _Flaw("it begins with a byte order mark")
     try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _Flaw(f"byte {error.start:,} of it is not UTF-8") from error
-    try:
-        return json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        raise _Flaw(f"it is not JSON: {error.msg} at character {error.pos:,}") from error
-    except RecursionError as error:
-        raise _Flaw("it is nested too deeply") from error
-    except _Flaw:
-        raise
-    except ValueError as error:
-        raise _Flaw("it holds a number of thousands of digits") from error
-
-
-def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    table = dict(pairs)
-    if len(table) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _Flaw(f"it names {twice!r} twice")
-    return table
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise _Flaw(f"it holds {constant}, which is no JSON number")
-
-
-def _text(text: str) -> str:
-    """`text`, when it can be written again: an escape may stand for half a character."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise _Flaw(f"{text!r} is not Unicode text") from error
-    return text
+        return parse_json(raw)
+    except Malformed as flaw:
+        raise _Flaw(str(flaw)) from None
 
 
 def _metadata(found: object) -> dict[str, str]:
@@ -179,35 +157,46 @@ def _metadata(found: object) -> dict[str, str]:
         raise _Flaw(f"its metadata are a {type(found).__name__} and not a table")
     for key, value in found.items():
         if not isinstance(value, str):
-            raise _Flaw(f"the metadata {key!r} are a {type(value).__name__} and not text")
-        _text(key), _text(value)
+            raise _Flaw(f"the metadata {short(key)} are a {type(value).__name__} and not text")
     return found
 
 
 def _tensor(name: str, entry: object) -> TensorInfo:
+    """The entry, checked; `name` as it is shown."""
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise _Flaw(f"the entry {name!r} is not a dtype, a shape and two offsets")
+        raise _Flaw(f"the entry {name} is not a dtype, a shape and two offsets")
     dtype = entry["dtype"]
     if not isinstance(dtype, str) or dtype not in DTYPE_BITS:
-        raise _Flaw(f"{name!r} has the dtype {dtype!r}, which the format does not have")
+        raise _Flaw(f"{name} has the dtype {short(dtype)}, which the format does not have")
     shape, offsets = _lengths(name, entry["shape"]), _lengths(name, entry["data_offsets"])
     if len(offsets) != 2 or offsets[0] > offsets[1]:
-        raise _Flaw(f"{name!r} has the offsets {list(offsets)}, and not a start and an end")
+        raise _Flaw(f"{name} has the offsets {list(offsets)}, and not a start and an end")
     tensor = TensorInfo(dtype, shape, *offsets)
-    if tensor.size * DTYPE_BITS[dtype] != (tensor.end - tensor.start) * 8:
+    needed_bits = _num_values(name, shape) * DTYPE_BITS[dtype]
+    if needed_bits != (tensor.end - tensor.start) * 8:
         raise _Flaw(
-            f"{name!r} has {tensor.end - tensor.start:,} bytes, and {dtype} of shape {list(shape)} needs "
-            f"{tensor.size * DTYPE_BITS[dtype] / 8:,.1f}".removesuffix(".0")
+            f"{name} has {tensor.end - tensor.start:,} bytes, and {dtype} of shape {list(shape)} needs "
+            f"{needed_bits / 8:,.1f}".removesuffix(".0")
         )
     return tensor
 
 
+def _num_values(name: str, shape: tuple[int, ...]) -> int:
+    """The product of the lengths; a side of 0 does not excuse the others, whose product readers keep in 64 bits."""
+    size = 1
+    for length in shape:
+        size *= length or 1
+        if size > MAX_LENGTH:
+            raise _Flaw(f"{name} has the shape {short(list(shape))}, more values than any computer can count")
+    return 0 if 0 in shape else size
+
+
 def _lengths(name: str, found: object) -> tuple[int, ...]:
     if not isinstance(found, list) or len(found) > MAX_DIMENSIONS:
-        raise _Flaw(f"a shape or the offsets of {name!r} are no short list")
+        raise _Flaw(f"a shape or the offsets of {name} are no short list")
     for length in found:
         if type(length) is not int or not 0 <= length <= MAX_LENGTH:
-            raise _Flaw(f"a shape or the offsets of {name!r} hold something other than whole numbers from 0")
+            raise _Flaw(f"a shape or the offsets of {name} hold something other than whole numbers from 0")
     return tuple(found)
 
 
@@ -216,9 +205,9 @@ def _check_layout(tensors: Mapping[str, TensorInfo], data_bytes: int) -> None:
     reached, before = 0, ""
     for name, tensor in sorted(tensors.items(), key=lambda item: (item[1].start, item[1].end)):
         if tensor.start < reached:
-            raise _Flaw(f"{name!r} overlaps {before!r}")
+            raise _Flaw(f"{short(name)} overlaps {short(before)}")
         if tensor.start > reached:
-            raise _Flaw(f"{tensor.start - reached:,} bytes before {name!r} belong to no tensor")
+            raise _Flaw(f"{tensor.start - reached:,} bytes before {short(name)} belong to no tensor")
         reached, before = tensor.end, name
     if reached > data_bytes:
         raise _Flaw(f"the file is cut off: its tensors need {reached:,} bytes, and {data_bytes:,} are there")
@@ -239,7 +228,7 @@ def read_floats(path: Path, header: Header, name: str, *, limit: int = 4096) -> 
     if tensor is None or tensor.size > limit or tensor.dtype not in (*_FLOATS, "BF16"):
         return None
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(header.data_start + tensor.start)
             raw = file.read(tensor.end - tensor.start)
     except OSError as error:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from advisor.files import open_regular
+from advisor.tensor_files.archive import ArchiveFlaw, read_table
 
 HEAD_BYTES = 512
 """So many first bytes tell every format of the table."""
@@ -72,7 +74,7 @@ def foreign_format(path: Path, head: bytes) -> Foreign | None:
 def is_pickle(path: Path) -> bool:
     """Whether the file is a pickle by its content; False where it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             found = foreign_format(path, file.read(HEAD_BYTES))
     except (OSError, ValueError):
         return False
@@ -100,11 +102,11 @@ def _starts_as_pickle(head: bytes) -> bool:
 
 
 def _holds_pickle(path: Path) -> bool:
-    """Torch's zip files keep their pickle as `NAME/data.pkl`; only the list of names is read."""
+    """Torch's zip files keep their pickle as `NAME/data.pkl`; only the table of parts is read."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.rsplit("/", 1)[-1] == "data.pkl" for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+        with open_regular(path) as file:
+            return any(part.name.rsplit("/", 1)[-1] == "data.pkl" for part in read_table(file).parts)
+    except (OSError, ArchiveFlaw):
         return path.suffix.lower() in (".ckpt", ".pt", ".pth", ".bin")
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 from advisor.errors import ModelError
+from advisor.files import open_regular
+from advisor.tensor_files.archive import Part
 from trainer.convert.pickle_scan import printable
 
 PIECE_BYTES = 4 * 1024**2
@@ -23,54 +25,57 @@ class Checked:
     warnings: tuple[str, ...] = ()
 
 
-def num_checked_bytes(path: Path, *, is_zip: bool) -> int:
-    """How much `check_bytes` reads at most: an archive is gone through twice."""
-    return path.stat().st_size * (2 if is_zip else 1)
-
-
-def check_bytes(path: Path, *, is_zip: bool, told: Callable[[int], None]) -> Checked:
-    """Read the whole file, and the parts of an archive against their checksums, which mapped reading does not look at.
+def check_bytes(path: Path, parts: Sequence[Part] | None, told: Callable[[int], None]) -> Checked:
+    """Read the whole file once, and the parts of an archive against their checksums, which mapped reading does not
+    look at.
 
     Args:
-        is_zip: it is an archive.
+        parts: of an archive, in the order of their bytes; None: it is none.
         told: is called with the bytes read so far.
 
     Raises:
         ModelError: it cannot be read to its end.
     """
-    digest, done = hashlib.sha256(), 0
+    reading = _Reading(told)
+    wrong = list[str]()
     try:
-        with path.open("rb") as file:
-            for piece in _pieces(file):
-                digest.update(piece)
-                done += len(piece)
-                told(done)
-        wrong = _wrong_part(path, lambda more: told(done + more)) if is_zip else None
+        with open_regular(path) as file:
+            for part in parts or ():
+                reading.crc32_of(file, part.start - reading.done)
+                if reading.crc32_of(file, part.num_bytes) != part.crc32:
+                    wrong.append(printable(part.name))
+            reading.crc32_of(file, None)
     except OSError as error:
         raise ModelError(f"{path} cannot be read to its end: {error.strerror or error}; check the disk") from error
-    if wrong is None:
-        return Checked(digest.hexdigest())
+    if not wrong:
+        return Checked(reading.digest.hexdigest())
     warning = (
-        f"Careful: {wrong} in {path} does not fit its checksum: most likely the file is damaged; download it again."
+        f"Careful: {wrong[0]} in {path} does not fit its checksum: most likely the file is damaged; download it again."
     )
-    return Checked(digest.hexdigest(), (warning,))
+    return Checked(reading.digest.hexdigest(), (warning,))
 
 
-def _wrong_part(path: Path, told: Callable[[int], None]) -> str | None:
-    """The first part of an archive whose bytes are not those that were put in."""
-    done = 0
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            try:
-                with archive.open(member) as part:
-                    for piece in _pieces(part):
-                        done += len(piece)
-                        told(done)
-            except (zipfile.BadZipFile, EOFError, ValueError, RuntimeError):
-                return printable(member.filename)
-    return None
+class _Reading:
+    """Goes through a file, keeping its hash and telling how far it is."""
+
+    def __init__(self, told: Callable[[int], None]) -> None:
+        self.digest, self.done, self._told = hashlib.sha256(), 0, told
+
+    def crc32_of(self, file: BinaryIO, num_bytes: int | None) -> int:
+        """Read so many bytes, None: all that are left; gives their checksum."""
+        crc = 0
+        for piece in _pieces(file, num_bytes):
+            self.digest.update(piece)
+            crc = zlib.crc32(piece, crc)
+            self.done += len(piece)
+            self._told(self.done)
+        return crc
 
 
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    while piece := file.read(PIECE_BYTES):
+def _pieces(file: BinaryIO, num_bytes: int | None) -> Iterator[bytes]:
+    while num_bytes is None or num_bytes > 0:
+        piece = file.read(PIECE_BYTES if num_bytes is None else min(PIECE_BYTES, num_bytes))
+        if not piece:
+            return
+        num_bytes = None if num_bytes is None else num_bytes - len(piece)
         yield piece

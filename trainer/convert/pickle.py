@@ -49,16 +49,17 @@ def convert(source: Path, out: Path, tell: Tell) -> dict[str, Any]:
             f"{source} is a pickle under a wrong name: rename it so that it ends in .ckpt, and convert that"
         )
     from trainer.convert.checkpoint_weights import load_checkpoint
-    from trainer.convert.checksums import check_bytes, num_checked_bytes
-    from trainer.convert.pickle_scan import scan_file
+    from trainer.convert.checksums import check_bytes
+    from trainer.convert.pickle_scan import refuse_changed, scan_file
 
     tell({"event": "progress", "phase": "check", "done": 0, "total": 0})
     scan = scan_file(source)
     if not scan.is_zip:
         _refuse_without_memory(source)
-    progress = _Progress("check", num_checked_bytes(source, is_zip=scan.is_zip), tell)
-    checked = check_bytes(source, is_zip=scan.is_zip, told=progress)
+    checked = check_bytes(source, scan.parts, _Progress("check", source.stat().st_size, tell))
+    refuse_changed(source, scan)
     checkpoint = load_checkpoint(source, scan)
+    refuse_changed(source, scan)
     metadata = {"format": "pt", "converted_from": _plain(source.name), "converted_from_sha256": checked.sha256}
     not_finite = _write(source, out, checkpoint.tensors, metadata, tell)
     return {

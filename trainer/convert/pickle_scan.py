@@ -1,15 +1,16 @@
 """What a file of torch.save names, found by reading its pickles' instructions one by one; nothing is carried out.
 
 Two layouts: a zip archive (since torch 1.6) with one pickle and a part for each storage, and before it five pickles and
-then the storages' bytes. `torch.load` takes the one or the other by the first four bytes, and so do we.
+then the storages' bytes. `torch.load` takes the one or the other by the first four bytes, and so do we. In an archive
+torch's reader must find the same parts as ours, whatever marks it goes by: see `advisor.tensor_files.archive`.
 """
 
 from __future__ import annotations
 
-import errno
 import io
+import os
 import pickletools
-import zipfile
+import zlib
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from advisor.errors import ModelError
+from advisor.files import open_regular
+from advisor.shown_text import visible_line
+from advisor.tensor_files.archive import STORED, ArchiveFlaw, CutOff, Part, check_layout, read_table, same_names
 from advisor.units import counted, gib
 from trainer.convert.pickle_names import is_allowed, is_hostile
 
@@ -48,13 +52,24 @@ RUN_NOTHING = "nothing in it was run"
 DAMAGED = "it is damaged or cut off: download it again"
 
 
+Stamp = tuple[int, ...]
+"""Of a file and its last change: when it differs, the name stands for other bytes."""
+
+
 @dataclass(frozen=True)
 class Scan:
     """What a file holds, as far as its instructions tell."""
 
     names: frozenset[str]
     """E.g. `torch._utils._rebuild_tensor_v2`."""
-    is_zip: bool
+    parts: tuple[Part, ...] | None
+    """Of an archive, in the order of their bytes; None: it is the older layout."""
+    stamp: Stamp
+
+    @property
+    def is_zip(self) -> bool:
+        """It is an archive."""
+        return self.parts is not None
 
 
 def scan_file(path: Path) -> Scan:
@@ -64,14 +79,14 @@ def scan_file(path: Path) -> Scan:
         ModelError: something else is named, or it is no sound file of torch.save.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
+            stamp = _stamp(os.fstat(file.fileno()))
             is_zip = file.read(len(ZIP_START)) == ZIP_START
             file.seek(0)
-            raw = _zip_pickle(path) if is_zip else file.read(MOST_PICKLE_BYTES)
+            parts = _parts(path, file) if is_zip else None
+            raw = file.read(MOST_PICKLE_BYTES) if parts is None else _zip_pickle(path, file, parts)
     except OSError as error:
-        # EINVAL: the archive's own table sends its reader to a place before the file's start.
-        mend = DAMAGED if error.errno == errno.EINVAL else "check the path and the disk"
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}; {mend}") from error
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}; check the path and the disk") from error
     of_torch = is_zip or raw[2 : 2 + len(LEGACY_START)] == LEGACY_START
     names = _scan(path, io.BytesIO(raw), LEGACY_PICKLES if of_torch and not is_zip else 1)
     if not of_torch:
@@ -79,7 +94,21 @@ def scan_file(path: Path) -> Scan:
             f"{path} is a pickle that torch.save did not write, so it holds no weights that can be read: "
             f"{RUN_NOTHING}; take the model as a .safetensors file"
         )
-    return Scan(names, is_zip)
+    return Scan(names, parts, stamp)
+
+
+def refuse_changed(path: Path, scan: Scan) -> None:
+    """Raise a ModelError if the file at `path` is not the scanned one any more."""
+    try:
+        same = _stamp(path.stat()) == scan.stamp
+    except OSError:
+        same = False
+    if not same:
+        raise ModelError(f"{path} was changed while it was read: start again when nothing writes to it any more")
+
+
+def _stamp(state: os.stat_result) -> Stamp:
+    return (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
 
 def _scan(path: Path, stream: BinaryIO, num_pickles: int) -> frozenset[str]:
@@ -146,7 +175,7 @@ def modern_name(module: str, name: str = "") -> str:
 
 def printable(text: str) -> str:
     """A name out of a file, short and without what could steer a terminal."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:LONGEST_NAME])
+    return visible_line(text[:LONGEST_NAME])
 
 
 def _refuse_names(path: Path, names: set[str]) -> None:
@@ -166,42 +195,76 @@ def _refuse_names(path: Path, names: set[str]) -> None:
         )
 
 
-def _zip_pickle(path: Path) -> bytes:
-    """The one pickle in an archive of torch.save, whose parts lie one after another and are not compressed."""
-    file_bytes = path.stat().st_size
+def _parts(path: Path, file: BinaryIO) -> tuple[Part, ...]:
+    """The parts of an archive of torch.save, which lie one after another and are not compressed."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            member = _checked(path, archive.infolist(), file_bytes)
-            return archive.read(member)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
-        raise ModelError(f"{path} is an archive that cannot be read to its end ({error}): {DAMAGED}") from error
+        table = read_table(file)
+        _check_parts(path, table.parts, os.fstat(file.fileno()).st_size)
+        return check_layout(file, table)
+    except CutOff as flaw:
+        raise ModelError(f"{path} is an archive that cannot be read to its end ({flaw}): {DAMAGED}") from flaw
+    except ArchiveFlaw as flaw:
+        raise ModelError(_malformed(path, str(flaw))) from flaw
 
 
-def _checked(path: Path, members: Sequence[zipfile.ZipInfo], file_bytes: int) -> zipfile.ZipInfo:
-    names = [member.filename for member in members]
-    pickles = [member for member in members if member.filename.rsplit("/", 1)[-1] == "data.pkl"]
-    if any(name.rsplit("/", 1)[-1] == "constants.pkl" for name in names):
+def _zip_pickle(path: Path, file: BinaryIO, parts: Sequence[Part]) -> bytes:
+    part = next(part for part in parts if _is_pickle(part))
+    file.seek(part.start)
+    raw = file.read(part.num_bytes)
+    if zlib.crc32(raw) != part.crc32:
+        raise ModelError(f"{path}: its pickle does not fit its checksum; {DAMAGED}")
+    return raw
+
+
+def _is_pickle(part: Part) -> bool:
+    return _file_name(part) == "data.pkl"
+
+
+def _file_name(part: Part) -> str:
+    """In small letters, as torch's reader does not tell them from capitals."""
+    return part.name.rsplit("/", 1)[-1].lower()
+
+
+def _malformed(path: Path, what: str) -> str:
+    return (
+        f"{path} was not opened: its archive is malformed in a way that hides contents ({what}), so that a check and "
+        f"the program that opens it may see two different files; {RUN_NOTHING}. Take the model from its author's own "
+        "page, as a .safetensors file"
+    )
+
+
+def _check_parts(path: Path, parts: Sequence[Part], file_bytes: int) -> None:
+    """Raise a ModelError if the parts are not those that torch.save writes."""
+    pickles = [part for part in parts if _is_pickle(part)]
+    if any(_file_name(part) == "constants.pkl" for part in parts):
         raise ModelError(
             f"{path} is a TorchScript program and no plain weights: it is not opened; take the model's checkpoint"
         )
-    if len(pickles) != 1 or len(set(names)) < len(names):
-        what = f"{counted(len(pickles), 'pickle')} in it" if len(pickles) != 1 else "two parts of the same name"
-        raise ModelError(f"{path} has {what}, and torch.save writes exactly one: it is not opened; download it again")
-    packed = next((m for m in members if m.compress_type != zipfile.ZIP_STORED or m.flag_bits & 1), None)
+    if len(pickles) != 1:
+        raise ModelError(
+            f"{path} has {counted(len(pickles), 'pickle')} in it, and torch.save writes exactly one: it is not opened; "
+            "choose another file"
+        )
+    packed = next((part for part in parts if part.method != STORED or part.is_locked), None)
     if packed is not None:
         raise ModelError(
-            f"{path} was packed anew: {printable(packed.filename)} in it is compressed or locked, which torch.save "
+            f"{path} was packed anew: {printable(packed.name)} in it is compressed or locked, which torch.save "
             "never does; take the original file"
         )
-    claimed = sum(member.file_size for member in members)
-    if claimed > file_bytes:
+    twice = same_names(parts)
+    if twice is not None:
+        raise ModelError(_malformed(path, f"two of its parts are called {printable(twice)}"))
+    folder = parts[0].name.partition("/")[0]
+    if pickles[0].name != f"{folder}/data.pkl" or not all(part.name.startswith(f"{folder}/") for part in parts):
+        raise ModelError(_malformed(path, "its parts do not lie in one folder"))
+    claimed = sum(part.num_bytes for part in parts)
+    if claimed > file_bytes or any(part.num_bytes != part.packed_bytes for part in parts):
         raise ModelError(
             f"{path} claims to hold {gib(claimed)} and is {gib(file_bytes)} itself: its parts overlap, as in files "
             "made to fill disks; it is not opened"
         )
-    if pickles[0].file_size > MOST_PICKLE_BYTES:
-        raise ModelError(f"{path} has a pickle of {gib(pickles[0].file_size)}, and weights need a few MB: not opened")
-    return pickles[0]
+    if pickles[0].num_bytes > MOST_PICKLE_BYTES:
+        raise ModelError(f"{path} has a pickle of {gib(pickles[0].num_bytes)}, and weights need a few MB: not opened")
 
 
 def _listed(names: set[str]) -> str:

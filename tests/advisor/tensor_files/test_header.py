@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from advisor.errors import ModelError
 from advisor.tensor_files.header import Header, TensorInfo, parse_header, read_floats, read_header
-from advisor.tensor_files.other_formats import convert_command
+from advisor.tensor_files.other_formats import convert_command, is_pickle
 from tests.support.headers import entries, write_model, write_raw
+from tests.support.special_files import KINDS, on_posix, special_file
 
 ENTRY = {"dtype": "F16", "shape": [2], "data_offsets": [0, 4]}
 
@@ -111,6 +112,14 @@ def test_seven_gigabytes_are_read_in_a_moment(tmp_path: Path) -> None:
         (b'{"\xff":1}', 0, "not UTF-8"),
         (b'{"\\ud800":1}', 0, "not Unicode text"),
         (b'{"a":NaN}', 0, "NaN"),
+        ({"a": {**ENTRY, "shape": [2**62] * 64}}, 4, "more values than any computer can count"),
+        ({"a": {**ENTRY, "shape": [2**62, 0, 2**62]}}, 4, "more values than any computer can count"),
+        ({"a": {**ENTRY, "data_offsets": [0, 2**70]}}, 4, "whole numbers"),
+        ({"a": {**ENTRY, "data_offsets": [0, 2**62]}}, 4, "has 4,611,686,018,427,387,904 bytes"),
+        ({"a" * 1001: ENTRY}, 4, "has 1,001 letters"),
+        ({"a\x1b[2J": 5}, 4, r"the entry 'a\x1b[2J' is not"),
+        ({"a": {**ENTRY, "dtype": "F" * 100_000}}, 4, "FFF..., which the format does not have"),
+        (b"\xef\xbb\xbf{}", 0, "not a safetensors file"),
         (b'{"a":1', 0, "not JSON"),
         (b'{"a":' + b"9" * 5000 + b"}", 0, "damaged"),
     ],
@@ -210,16 +219,26 @@ def test_a_refused_right_to_read_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     def refuse(*_: object, **__: object) -> object:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("os.open", refuse)
 
     assert "may not be read" in refusal(path)
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
+@on_posix
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path, kind: str) -> None:
+    with special_file(tmp_path / "model.safetensors", kind) as path:
+        assert ("is a folder" if kind == "folder" else "no regular file") in refusal(path)
+        assert not is_pickle(path)
 
-    assert "no regular file" in refusal(tmp_path / "pipe")
+
+def test_thousands_of_names_of_which_one_stands_twice_are_read_in_one_pass(tmp_path: Path) -> None:
+    """649 KB took 38 seconds when each name was counted among all."""
+    header = b"{" + b",".join(b'"t%d":0' % number for number in range(50_000)) + b',"t49999":0}'
+    began = time.process_time()
+
+    assert "names 't49999' twice" in refusal_of(tmp_path, header)
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(

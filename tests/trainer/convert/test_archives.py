@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 
 from advisor.checkpoints.identify import identify
 from advisor.errors import LoraError
+from tests.advisor.tensor_files.test_archive import BAD, two_tables
+from tests.support.archives import File, archive
 from tests.support.checkpoints import BOTH, WEIGHTS, converted, refusal, save, zip_checkpoint
+from tests.support.special_files import KINDS, on_posix, special_file
+from trainer.convert.pickle import convert
 
 
 def parts(path: Path) -> dict[str, bytes]:
@@ -135,3 +139,78 @@ def test_a_damaged_file_is_converted_or_refused_and_breaks_nothing(
         pass
     else:
         assert identify(path.with_suffix(".safetensors")).kind == "unknown"
+
+
+OTHER = b"\x80\x02}."
+"""A pickle of an empty table."""
+
+
+def write_hidden(path: Path) -> None:
+    """What torch reads of an archive whose zip64 locator leads to a second table; Python's reader sees `OTHER`."""
+    members = parts(save(path.with_name("weights.pt"), {"a": torch.ones(3)}))
+    first = [File(f"archive/{name}".encode(), content) for name, content in members.items()]
+    second = [File(b"archive/data.pkl", OTHER), *(file for file in first if file.name != b"archive/data.pkl")]
+    path.write_bytes(two_tables(first, second, told="first"))
+
+
+def test_a_locator_that_shows_torch_another_archive_is_refused(tmp_path: Path) -> None:
+    """Python's reader takes the zip64 record that lies before the locator, torch's the one that the locator names."""
+    path = tmp_path / "a.ckpt"
+    write_hidden(path)
+    assert parts(path)["data.pkl"] == OTHER
+    assert list(torch.load(path, weights_only=True)) in ([], ["a"])
+
+    told = refusal(path)
+
+    assert "malformed in a way that hides contents" in told
+    assert "nothing in it was run" in told
+    assert "download it again" not in told
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_the_message_for_an_archive_with_a_second_reading_is_not_to_download_it_again(
+    tmp_path: Path, what: str
+) -> None:
+    path = tmp_path / "a.ckpt"
+    path.write_bytes(BAD[what])
+
+    assert "download it again" not in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (File(b"archive/DATA.PKL", OTHER), "2 pickles"),
+        (File(b"Archive/version", b"3"), "called Archive/version"),
+        (File(b"other/x", b""), "do not lie in one folder"),
+    ],
+)
+def test_a_part_that_one_reader_takes_for_another_is_refused(tmp_path: Path, more: File, told: str) -> None:
+    files = [File(b"archive/data.pkl", OTHER), File(b"archive/version", b"3"), more]
+    (tmp_path / "a.ckpt").write_bytes(archive(files))
+
+    message = refusal(tmp_path / "a.ckpt")
+
+    assert told in message
+    assert "download it again" not in message
+
+
+def test_a_file_that_is_exchanged_after_the_check_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path / "a.ckpt", WEIGHTS)
+    other = save(tmp_path / "b.ckpt", {"a": torch.ones(3)})
+    monkeypatch.setattr("trainer.convert.checksums.check_bytes", lambda *_: other.replace(path))
+
+    assert "was changed while it was read" in refusal(path)
+
+
+def test_a_pickle_that_does_not_fit_its_checksum_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.ckpt").write_bytes(archive([File(b"a/data.pkl", OTHER, in_header={"crc": 1}, in_table={"crc": 1})]))
+
+    assert "does not fit its checksum" in refusal(tmp_path / "a.ckpt")
+
+
+@on_posix
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_regular_files_are_opened(tmp_path: Path, kind: str) -> None:
+    with special_file(tmp_path / "a.ckpt", kind) as path, pytest.raises(LoraError, match="no regular file"):
+        convert(path, tmp_path / "out.safetensors", lambda line: None)

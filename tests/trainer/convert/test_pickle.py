@@ -288,7 +288,7 @@ def test_the_command_talks_in_lines_of_json(tmp_path: Path, capsys: pytest.Captu
 MEASURE = """
 import sys, threading, time
 from pathlib import Path
-import torch, trainer.checkpoint_weights, trainer.write_safetensors
+import torch, trainer.convert.checkpoint_weights, trainer.lora_files.write_safetensors
 from trainer.convert.pickle import convert
 
 def own():

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, StringConstraints
 
-Scalar = str | int | float | bool
-SettingValue = Scalar | tuple[Scalar, ...]
-"""What a setting may be given as; the configuration checks it."""
+from advisor.settings.parse_value import SettingValue, WrongValue
 
 
 class Answers(BaseModel):
@@ -26,8 +24,10 @@ class Answers(BaseModel):
     """Whose rules of thumb are followed."""
     use_cpu: bool = False
     """The explicit yes to training on the processor."""
-    settings: dict[str, SettingValue] = Field(default_factory=dict)
-    """Settings chosen by name, dotted path to value; they stand, and their dependants follow."""
+    settings: dict[str, SettingValue | InstanceOf[WrongValue]] = Field(default_factory=dict)
+    """Settings chosen by name, dotted path to value; they stand, and their dependants follow.
+
+    `parse_settings` makes them of texts; no plan is made where it found one that cannot be."""
 
     @property
     def trigger_word(self) -> str:

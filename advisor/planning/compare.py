@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from advisor.facts import Facts
 from advisor.plan import Decision, Plan
 from advisor.planning.document import plain_value, plan_document
 from advisor.planning.planner import make_plan
 from advisor.settings.config import setting
+from advisor.settings.parse_value import SettingValue, WrongValue
 
 NOT_ADVICE = frozenset({"run.advice"})
 """What two profiles differ in by being two."""
@@ -66,9 +67,9 @@ def profiles(facts: Facts) -> Difference:
     return Difference(found.before, found.after, found.free_bytes, told)
 
 
-def with_settings(facts: Facts, kept: dict[str, Any]) -> Facts:
+def with_settings(facts: Facts, kept: Mapping[str, SettingValue | WrongValue]) -> Facts:
     """The same facts with `kept`, and nothing else, as chosen settings."""
-    return replace(facts, answers=facts.answers.model_copy(update={"settings": kept}))
+    return replace(facts, answers=facts.answers.model_copy(update={"settings": dict(kept)}))
 
 
 def _by(facts: Facts, advice: str) -> Facts:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from advisor.errors import ConfigError, ConfigErrors
 from advisor.facts import Facts
@@ -16,8 +15,17 @@ from advisor.rules import AFTER_FIT, BEFORE_FIT, FITTED
 from advisor.rules.fitting import Fit, fit
 from advisor.rules.rule import Advice, Rule
 from advisor.rules.sources import THE_USER
-from advisor.settings.config import TrainingConfig, changed, parse_config, setting, setting_field, setting_paths
-from advisor.settings.parse_value import setting_value
+from advisor.settings.config import (
+    TrainingConfig,
+    blank_config,
+    changed,
+    parse_config,
+    setting,
+    setting_field,
+    setting_paths,
+    with_values,
+)
+from advisor.settings.parse_value import SettingValue, WrongValue
 from advisor.units import shown
 
 Advised = tuple[Advice, Source]
@@ -72,21 +80,19 @@ class _Settled:
 
 
 def _with_chosen(facts: Facts) -> _Chosen:
-    config, errors = _blank(facts), list[ConfigError]()
-    for path, given in _chosen_values(facts):
+    values, errors = dict[str, SettingValue](), list[ConfigError]()
+    for path, value in _chosen_values(facts):
         if path in FOUND_NOT_CHOSEN:
+            given = value.given if isinstance(value, WrongValue) else value
             errors.append(ConfigError(path, given, FOUND_NOT_CHOSEN[path]))
-            continue
-        try:
-            config = changed(config, path, setting_value(path, given))
-        except ConfigErrors as found:
-            errors += [ConfigError(path, given, error.mend) for error in found.errors]
-        except ConfigError as error:
-            errors.append(error)
-    return _Chosen(config, tuple(errors))
+        elif isinstance(value, WrongValue):
+            errors += value.errors
+        else:
+            values[path] = value
+    return _Chosen(with_values(_blank(facts), values), tuple(errors))
 
 
-def _chosen_values(facts: Facts) -> Iterator[tuple[str, Any]]:
+def _chosen_values(facts: Facts) -> Iterator[tuple[str, SettingValue | WrongValue]]:
     """What a preset file and the user chose; the user's come last and stand."""
     if facts.preset is not None:
         for entry in facts.preset.settings:
@@ -96,12 +102,11 @@ def _chosen_values(facts: Facts) -> Iterator[tuple[str, Any]]:
 
 
 def _blank(facts: Facts) -> TrainingConfig:
-    return parse_config(
-        {
-            "model": {"path": facts.model.path, "family": facts.model.family or ""},
-            "dataset": {"images": facts.dataset.root},
-            "saving": {"name": facts.answers.name},
-        }
+    return blank_config(
+        model=facts.model.path,
+        family=facts.model.family or "",
+        images=facts.dataset.root,
+        name=facts.answers.name,
     )
 
 

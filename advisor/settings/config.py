@@ -350,6 +350,13 @@ class TrainingConfig(Settings):
     run: RunConfig = RunConfig()
 
 
+def blank_config(*, model: str = "", family: str = "", images: str = "", name: str = "lora") -> TrainingConfig:
+    """The configuration in which every setting that has a default is at it."""
+    return parse_config(
+        {"model": {"path": model, "family": family}, "dataset": {"images": images}, "saving": {"name": name}}
+    )
+
+
 def setting_paths() -> tuple[str, ...]:
     """Every setting's dotted path, in the order of the tree."""
     return tuple(

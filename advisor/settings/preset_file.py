@@ -16,6 +16,7 @@ from typing import Any
 
 from advisor.errors import ConfigError, ConfigErrors
 from advisor.settings.config import setting_field
+from advisor.settings.parse_value import SettingValue, WrongValue, parsed_or_wrong
 from advisor.toml_file import read_toml
 
 MOST_PRESET_BYTES = 1024 * 1024
@@ -27,7 +28,8 @@ class PresetSetting:
     """One setting that a preset file makes."""
 
     path: str
-    value: Any
+    value: SettingValue | WrongValue
+    """As the configuration takes it; the plan reports what it cannot take."""
     reason: str
 
 
@@ -103,4 +105,4 @@ def _setting(path: str, entry: Any) -> PresetSetting:
         raise ConfigError(path, entry, 'write { value = ..., reason = "..." }')
     if not isinstance(entry["reason"], str) or not entry["reason"].strip():
         raise ConfigError(f"{path}.reason", entry["reason"], "say in a sentence why")
-    return PresetSetting(path, entry["value"], entry["reason"].strip())
+    return PresetSetting(path, parsed_or_wrong(path, entry["value"]), entry["reason"].strip())

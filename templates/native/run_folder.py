@@ -13,13 +13,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from advisor.answers import Answers
-from advisor.errors import RunError
+from advisor.errors import ConfigErrors, RunError
 from advisor.facts import Facts
 from advisor.files import write_atomically
 from advisor.plan import Plan
 from advisor.planning.document import plan_document
 from advisor.run_folder.config_file import CONFIG_NAME
 from advisor.settings.config import changed, setting
+from advisor.settings.parse_value import WrongValue, as_given, parse_settings
 from templates.native.loracle_toml import Pair, render_config
 from templates.native.schema import schema_uri
 from templates.paths import absolute
@@ -103,25 +104,41 @@ def read_answers(run: Path) -> Answers:
     try:
         if path.stat().st_size > MOST_ANSWERS_BYTES:
             raise RunError(f"{path} is larger than any record of answers: is it the right file?")
-        return Answers.model_validate(tomllib.loads(path.read_bytes().decode("utf-8")))
+        return _answers(tomllib.loads(path.read_bytes().decode("utf-8")))
     except FileNotFoundError:
         raise RunError(f"{run} keeps no answers ({ANSWERS_NAME}): start anew with `loracle new`") from None
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise RunError(f"{path} is damaged ({error}): delete it, or start anew with `loracle new`") from None
-    except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+    except (ConfigErrors, ValidationError) as error:
+        told = "; ".join(_problems(error))
         raise RunError(f"{path} holds what is no answer ({told}): mend it, or start anew with `loracle new`") from None
+
+
+def _answers(tree: dict[str, object]) -> Answers:
+    """Settings may stand in it as they were typed."""
+    settings = tree.get("settings")
+    parsed = parse_settings(settings) if isinstance(settings, dict) else {}
+    wrong = [error for value in parsed.values() if isinstance(value, WrongValue) for error in value.errors]
+    if wrong:
+        raise ConfigErrors(wrong)
+    return Answers.model_validate(tree | {"settings": parsed} if parsed else tree)
+
+
+def _problems(error: ConfigErrors | ValidationError) -> list[str]:
+    if isinstance(error, ConfigErrors):
+        return [str(one) for one in error.errors]
+    return [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
 
 
 def render_answers(answers: Answers) -> str:
     """The text of `answers.toml`."""
-    tree = answers.model_dump()
-    settings: Mapping[str, object] = tree.pop("settings")
+    tree = answers.model_dump(exclude={"settings"})
+    settings = {path: value for path, value in answers.settings.items() if not isinstance(value, WrongValue)}
     return render(
         "native/files/answers.toml.j2", head=ANSWERS_HEAD, rows=[_pair(item) for item in tree.items()],
-        chosen=[_pair(item) for item in settings.items()],
+        chosen=[_pair((path, as_given(value))) for path, value in settings.items()],
     )  # fmt: skip
 
 

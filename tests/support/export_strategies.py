@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from advisor.answers import Answers
 from advisor.plan import Decision, Estimate, Plan, PlanWarning, Source
 from advisor.settings.config import TrainingConfig, flat_settings
+from advisor.settings.parse_value import parse_settings
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 """Any text that UTF-8 has, controls and all."""
@@ -115,5 +116,7 @@ answers = st.builds(
     subject=st.sampled_from(["character", "style"]),
     advice=st.sampled_from(["tutorial", "current"]),
     use_cpu=st.booleans(),
-    settings=st.dictionaries(texts, st.one_of(scalars, st.lists(scalars, max_size=3).map(tuple)), max_size=4),
+    settings=configs.flatmap(
+        lambda config: st.lists(st.sampled_from(list(flat_settings(config))), max_size=4).map(dict).map(parse_settings)
+    ),
 )

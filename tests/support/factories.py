@@ -16,6 +16,7 @@ from advisor.machine.hardware import DESKTOP_BYTES, Gpu, Hardware
 from advisor.plan import Plan
 from advisor.planning.planner import make_plan
 from advisor.settings.config import TrainingConfig
+from advisor.settings.parse_value import parse_settings
 from advisor.settings.preset_file import PresetFile
 from advisor.units import GIB
 
@@ -144,6 +145,7 @@ def make_facts(
 
     Args:
         vram_gib: None is a machine without a card.
+        settings: chosen by name, as values or as typed.
         more: `sizes`, `captions`, `folders` go to `make_dataset`; `layout`, `zero_terminal_snr`, `trainable` and the
             like to `make_identity`; all else (`free_gib`, `compute_capability`, `gpu_name`, ...) to `make_hardware`.
     """
@@ -153,7 +155,12 @@ def make_facts(
     if structure is not None:
         base["structure"] = structure
     answers = Answers(
-        name=name, trigger=trigger, subject=subject, advice=advice, use_cpu=use_cpu, settings=settings or {}
+        name=name,
+        trigger=trigger,
+        subject=subject,
+        advice=advice,
+        use_cpu=use_cpu,
+        settings=parse_settings(settings or {}),
     )
     return Facts(
         hardware or make_hardware(vram_gib, **more),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -10,11 +10,12 @@ from typing import TypeVar
 from advisor.answers import Answers
 from advisor.checkpoints.identity import Identity
 from advisor.dataset.report import DatasetReport
-from advisor.errors import ConfigError, ConfigErrors, LoraError
+from advisor.errors import ConfigError, ConfigErrors, LoraError, UnknownSetting
 from advisor.estimate.calibration import Receipt
 from advisor.facts import Facts
 from advisor.machine.hardware import Hardware
 from advisor.settings.config import setting_field
+from advisor.settings.parse_value import SettingValue, WrongValue, parse_settings
 from advisor.settings.preset_file import read_preset
 from wizard.interview.machine_options import Machine
 from wizard.interview.names import checked_name
@@ -95,19 +96,29 @@ def facts_of_request(
     identity = None if model is None else attempt(lambda: identify(absolute_path(model)))
     hardware = attempt(lambda: request.machine.applied(probe()))
     name = attempt(lambda: checked_name(request.name or "")) if request.name is not None else None
-    settings, malformed = split_settings(request.settings)
+    texts, malformed = split_settings(request.settings)
+    settings = parse_settings(texts)
     errors += malformed
     uses_cpu = hardware is not None and hardware.main_gpu is None
     answers = attempt(lambda: _answers(request, name or "lora", settings, uses_cpu=uses_cpu))
     preset = None if preset_path is None else attempt(lambda: read_preset(preset_path))
     if errors:
-        errors += unknown_settings(settings)  # where nothing else is wrong, the planner lists these with the rest
+        errors += _unknown(settings)  # where nothing else is wrong, the planner lists these with the rest
     if errors or report is None or identity is None or hardware is None or answers is None:
         raise errors[0] if len(errors) == 1 else WrongInput(errors)
     return Facts(hardware, report, identity, answers, preset, receipts())
 
 
-def _answers(request: Request, name: str, settings: dict[str, str], *, uses_cpu: bool) -> Answers:
+def _unknown(settings: Mapping[str, SettingValue | WrongValue]) -> Iterator[ConfigError]:
+    """The errors of what names no setting."""
+    for value in settings.values():
+        if isinstance(value, WrongValue):
+            yield from (error for error in value.errors if isinstance(error, UnknownSetting))
+
+
+def _answers(
+    request: Request, name: str, settings: Mapping[str, SettingValue | WrongValue], *, uses_cpu: bool
+) -> Answers:
     return Answers(
         name=name,
         trigger=checked_trigger(request.trigger or ""),

@@ -178,6 +178,7 @@ def facts_of(talk: Talk, world: World, said_of_machine: Machine) -> Facts:
     """
     from advisor.answers import Answers
     from advisor.facts import Facts
+    from advisor.settings.parse_value import parse_settings
 
     assert talk.report is not None
     assert talk.identity is not None
@@ -191,7 +192,7 @@ def facts_of(talk: Talk, world: World, said_of_machine: Machine) -> Facts:
         subject=talk.said["subject"],  # type: ignore[arg-type]
         advice=talk.said.get("advice", "tutorial"),  # type: ignore[arg-type]
         use_cpu=talk.said.get("machine") == "cpu" or hardware.main_gpu is None,
-        settings={**chosen, **talk.settings},
+        settings=parse_settings({**chosen, **talk.settings}),
     )
     from wizard.interview.preset_questions import RULES_ALONE
 

@@ -26,7 +26,7 @@ def test_which_advice_was_asked_for_makes_no_odds() -> None:
 
 def test_a_choice_is_told_from_what_followed() -> None:
     without = make_facts()
-    facts = with_settings(without, {"network.rank": "48"})
+    facts = with_settings(without, {"network.rank": 48})
     found = difference(facts, make_plan(without), make_plan(facts))
 
     assert {one.path: one.is_chosen for one in found.settings} == {"network.rank": True, "network.alpha": False}
@@ -44,7 +44,7 @@ def test_what_was_chosen_already_stays_in_both() -> None:
 @pytest.mark.parametrize(("batch_size", "fits"), [("2", True), ("200", False)])
 def test_the_document_says_whether_it_still_fits(batch_size: str, fits: bool) -> None:
     without = make_facts()
-    facts = with_settings(without, {"schedule.batch_size": batch_size, "dataset.resolution_px": "1024"})
+    facts = with_settings(without, {"schedule.batch_size": batch_size, "dataset.resolution_px": 1024})
     document = json.loads(json.dumps(difference_document(difference(facts, make_plan(without), make_plan(facts)))))
 
     assert document["before"]["fits"] is True

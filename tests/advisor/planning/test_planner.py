@@ -142,9 +142,9 @@ def test_the_whole_configuration_is_validated_at_the_start_and_at_the_end(monkey
         trees.append(tree)
         return validate(tree)
 
-    validate = TrainingConfig.model_validate
+    case, validate = make_facts(vram_gib=4, settings={"network.rank": 48}), TrainingConfig.model_validate
     monkeypatch.setattr(TrainingConfig, "model_validate", counted)
-    config = make_plan_config(vram_gib=4, settings={"network.rank": 48})
+    config = make_plan(case).config
 
     assert len(trees) == 2
     assert trees[-1] == config.model_dump()

@@ -20,7 +20,7 @@ def test_a_preset_holds_only_what_differs_from_the_rules_with_reasons(tmp_path: 
     found = read_preset(tmp_path / "small dolls.toml")
     assert found.title == "small dolls"
     assert {setting.path: setting.value for setting in found.settings} == {
-        "network.rank": 48, "sampling.prompts": ["a, b"],
+        "network.rank": 48, "sampling.prompts": ("a, b",),
     }  # fmt: skip
     assert found.by_path["network.rank"].reason.startswith("chosen; the rules would take 32")
 

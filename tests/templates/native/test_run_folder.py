@@ -99,6 +99,21 @@ def test_answers_read_back_equal(given_answers: Answers) -> None:
         assert read_answers(Path(folder)) == given_answers
 
 
+def test_settings_that_were_recorded_as_typed_are_read(tmp_path: Path) -> None:
+    (tmp_path / "answers.toml").write_text(
+        'name = "fox"\n[settings]\n"network.rank" = "48"\n"model.vae_path" = "none"\n"dataset.flip" = true\n', "utf-8"
+    )
+
+    assert read_answers(tmp_path).settings == {"network.rank": 48, "model.vae_path": None, "dataset.flip": True}
+
+
+def test_a_recorded_setting_that_cannot_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "answers.toml").write_text('name = "fox"\n[settings]\n"network.rank" = "many"\n', "utf-8")
+
+    with pytest.raises(RunError, match=r"answers\.toml.*network\.rank"):
+        read_answers(tmp_path)
+
+
 @pytest.mark.parametrize("text", [b"\xff", b"name = ", b"name = 1\nold = 2\n", b"name = 'a/b'\n"])
 def test_damaged_answers_are_told(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "answers.toml").write_bytes(text)

@@ -55,14 +55,17 @@ def difference(facts: Facts, before: Plan, after: Plan) -> Difference:
     return Difference(before, after, facts.free_bytes, changed)
 
 
-def profiles(facts: Facts) -> Difference:
+def profiles(facts: Facts, made: Plan | None = None) -> Difference:
     """The tutorial's plan and the one that most would make today, for the same facts and choices.
+
+    Args:
+        made: the plan of these facts, where there is one already.
 
     Raises:
         LoraError: a plan cannot be made.
     """
-    made = [make_plan(_by(facts, advice)) for advice in ("tutorial", "current")]
-    found = difference(facts, *made)
+    cases = (_by(facts, "tutorial"), _by(facts, "current"))
+    found = difference(facts, *(made if made and case == facts else make_plan(case) for case in cases))
     told = tuple(one for one in found.settings if one.path not in NOT_ADVICE)
     return Difference(found.before, found.after, found.free_bytes, told)
 

@@ -235,7 +235,7 @@ def _real_desk(machine: Machine, session: Session, world: World) -> Desk:
         has_trained=has_trained,
         view=lambda facts, plan, everything: plan_view(facts, plan, everything=everything),
         changes=lambda facts, before, after: what_if_view(difference(facts, before, after)),
-        profiles=lambda facts: profiles_view(profiles(facts)),
+        profiles=lambda facts, plan: profiles_view(profiles(facts, plan)),
         keep=lambda talk: session.keep(Kept(dict(talk.said), dict(talk.settings))),
         forget=session.forget,
         exporters={exporter.name: exporter.title for exporter in EXPORTERS.values()},

@@ -56,8 +56,8 @@ class Desk:
     """The plan as a table; True: with all settings."""
     changes: Callable[[Facts, Plan, Plan], object]
     """What another plan changes, as a table; the facts are the second one's."""
-    profiles: Callable[[Facts], object]
-    """The tutorial's plan beside today's, as a table."""
+    profiles: Callable[[Facts, Plan], object]
+    """The tutorial's plan beside today's, one of which is this, as a table."""
     keep: Callable[[Talk], None]
     forget: Callable[[], None]
     """The interview came to its end."""
@@ -127,14 +127,22 @@ class Menu:
 
     def _settle(self, talk: Talk) -> None:
         """Make the plan; on a LoraError everything stays as it was."""
+        self._take(talk, *self._planned(talk))
+
+    def _planned(self, talk: Talk) -> tuple[Facts, Plan]:
         facts = self._desk.facts(talk)
-        plan = self._desk.plan(facts)
+        return facts, self._desk.plan(facts)
+
+    def _take(self, talk: Talk, facts: Facts, plan: Plan) -> None:
         self._talk, self._facts, self._plan = talk, facts, plan
         self._saved = None
 
     def _resettle(self, talk: Talk) -> bool:
         self._settle(talk)
-        self._desk.keep(talk)
+        return self._resettled()
+
+    def _resettled(self) -> bool:
+        self._desk.keep(self._talk)
         self._show()
         return False
 
@@ -146,7 +154,7 @@ class Menu:
         return False
 
     def _compare(self) -> bool:
-        self._ask.tell(self._desk.profiles(self._facts))
+        self._ask.tell(self._desk.profiles(self._facts, self._plan))
         return False
 
     def _switch_advice(self) -> bool:
@@ -214,12 +222,14 @@ class Menu:
         if answer == BACK:
             return False
         talk = self._with_setting(path, answer)
-        return self._resettle(talk) if self._is_wanted(talk) else False
+        facts, plan = self._planned(talk)
+        if not self._is_wanted(facts, plan):
+            return False
+        self._take(talk, facts, plan)
+        return self._resettled()
 
-    def _is_wanted(self, talk: Talk) -> bool:
+    def _is_wanted(self, facts: Facts, plan: Plan) -> bool:
         """Show what a change brings with it, and ask whether it is to stand."""
-        facts = self._desk.facts(talk)
-        plan = self._desk.plan(facts)
         self._ask.tell(self._desk.changes(facts, self._plan, plan))
         options = Option("yes", "Yes, change it"), Option("no", "No, leave the plan as it was")
         return self._ask(Question("accept", "Change it so?", "choice", options=options, default="yes")) == "yes"

@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from advisor.facts import Facts
+from advisor.plan import Plan
+from advisor.planning import compare
 from advisor.planning.compare import difference, difference_document, profiles, profiles_document, with_settings
 from advisor.planning.planner import make_plan
 from tests.support.factories import make_facts
@@ -61,3 +64,19 @@ def test_both_plans_are_in_one_document() -> None:
     rank = next(row for row in document["differences"] if row["path"] == "network.rank")
     assert (rank["tutorial"]["value"], rank["current"]["value"]) == (32, 16)
     assert rank["current"]["source"]["url"].startswith("https://")
+
+
+@pytest.mark.parametrize("advice", ["tutorial", "current"])
+def test_a_plan_that_is_there_already_is_not_made_again(advice: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = make_facts(advice=advice)
+    plan, planned = make_plan(facts), list[Facts]()
+
+    def counted(case: Facts) -> Plan:
+        planned.append(case)
+        return make_plan(case)
+
+    monkeypatch.setattr(compare, "make_plan", counted)
+    found = profiles(facts, plan)
+
+    assert [case.answers.advice for case in planned] == [{"tutorial": "current", "current": "tutorial"}[advice]]
+    assert found == profiles(facts)

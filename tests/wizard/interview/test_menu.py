@@ -67,7 +67,7 @@ def make_desk(done: Done, **changes: Any) -> Desk:
         has_trained=lambda run: False,
         view=view,
         changes=lambda facts, before, after: told(difference(facts, before, after)),
-        profiles=lambda facts: told(profiles(facts)),
+        profiles=lambda facts, plan: told(profiles(facts, plan)),
         keep=done.kept.append,
         forget=forget,
         exporters={"kohya-gui": "kohya_ss GUI"},

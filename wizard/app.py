@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from wizard.exit_codes import told
-from wizard.interview.machine_options import Machine
-from wizard.interview.request import Request
+from wizard.exit_codes import exit_on_error
+from wizard.interview.machine_options import MachineOptions
+from wizard.interview.request import PlanRequest
 
 app = typer.Typer(
     name="loracle",
@@ -64,7 +64,7 @@ def loracle(
     if context.invoked_subcommand is None:
         from wizard.commands.new import new as command
 
-        with told():
+        with exit_on_error():
             command()
 
 
@@ -87,9 +87,9 @@ def new(
     """Ask about a new LoRA, then plan, save and train it. What the options answer is not asked."""
     from wizard.commands.new import new as command
 
-    machine = Machine(vram, compute_capability, cpu_threads, gpu)
-    with told():
-        command(run, Request(images, model, name, trigger, subject, advice, tuple(settings or ()), machine, preset))
+    machine = MachineOptions(vram, compute_capability, cpu_threads, gpu)
+    with exit_on_error():
+        command(run, PlanRequest(images, model, name, trigger, subject, advice, tuple(settings or ()), machine, preset))
 
 
 @app.command(short_help="The plan, without questions.")
@@ -121,9 +121,9 @@ def plan(
     """The same without questions: the plan, each setting with its reason, and what --set changes in it."""
     from wizard.commands.plan import plan as command
 
-    machine = Machine(vram, compute_capability, cpu_threads, gpu)
-    request = Request(images, model, name, trigger, subject, advice, tuple(settings or ()), machine, preset)
-    with told():
+    machine = MachineOptions(vram, compute_capability, cpu_threads, gpu)
+    request = PlanRequest(images, model, name, trigger, subject, advice, tuple(settings or ()), machine, preset)
+    with exit_on_error():
         command(request, run=run, out=out, save_preset=save_preset, compare=compare, as_json=as_json)
 
 
@@ -137,7 +137,7 @@ def train(
     """Train a planned run, in a process of its own."""
     from wizard.commands.train import train as command
 
-    with told():
+    with exit_on_error():
         command(run, resume=resume, device=device, as_json=as_json)
 
 
@@ -151,7 +151,7 @@ def measure(
     """Make a few real steps of a planned run, show them beside what was predicted, and offer to adjust the plan."""
     from wizard.commands.measure import measure as command
 
-    with told():
+    with exit_on_error():
         command(run, device=device, yes=yes, as_json=as_json)
 
 
@@ -165,7 +165,7 @@ def export(
     """Write a run's plan as another trainer's files."""
     from wizard.commands.export import export as command
 
-    with told():
+    with exit_on_error():
         command(run, to=to, out=out, as_json=as_json)
 
 
@@ -184,7 +184,7 @@ def import_(
     """Make a run of another trainer's configuration, or of a LoRA's own metadata, and tell what became of each key."""
     from wizard.commands.import_ import import_ as command
 
-    with told():
+    with exit_on_error():
         command(path, out=out, images=images, model=model, name=name, yes=yes, as_json=as_json)
 
 
@@ -193,7 +193,7 @@ def report(run: Annotated[str, typer.Argument(metavar="RUN", help="The run folde
     """Write RUN/report.html anew: curves, pictures, what memory did, and every setting with its reason."""
     from wizard.commands.report import report as command
 
-    with told():
+    with exit_on_error():
         command(run, as_json=as_json)
 
 
@@ -202,7 +202,7 @@ def identify(file: Annotated[str, typer.Argument(metavar="FILE")], as_json: Json
     """Tell what a checkpoint or LoRA is, by its header alone."""
     from wizard.commands.identify import identify as command
 
-    with told():
+    with exit_on_error():
         command(file, as_json=as_json)
 
 
@@ -223,7 +223,7 @@ def convert(
     """
     from wizard.commands.convert import convert as command
 
-    with told():
+    with exit_on_error():
         command(file, out=out, yes=yes, as_json=as_json)
 
 
@@ -232,7 +232,7 @@ def check(folder: Annotated[str, typer.Argument(metavar="DIR")], as_json: Json =
     """Look through a folder of pictures: sizes, captions, and what is wrong with them."""
     from wizard.commands.check import check as command
 
-    with told():
+    with exit_on_error():
         command(folder, as_json=as_json)
 
 
@@ -241,7 +241,7 @@ def doctor(as_json: Json = False) -> None:
     """Look at Python, driver, torch, precision and disk: a verdict each, and the mend."""
     from wizard.commands.doctor import doctor as command
 
-    with told():
+    with exit_on_error():
         command(as_json=as_json)
 
 
@@ -253,5 +253,5 @@ def demo(
     """The whole way on a small built-in model: plan, train, draw before and after, measure. Offline, on any CPU."""
     from wizard.commands.demo import demo as command
 
-    with told():
+    with exit_on_error():
         command(out, as_json=as_json)

@@ -16,9 +16,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _survive_old_terminals()
     if given in ([], ["new"]):
         from wizard.commands.new import new
-        from wizard.exit_codes import told
+        from wizard.exit_codes import exit_on_error
 
-        with told():
+        with exit_on_error():
             new()
         return
     from wizard.app import app

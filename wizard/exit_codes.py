@@ -1,9 +1,10 @@
-"""How a command ends: the exit codes, and what is said with them."""
+"""Exit codes, and the context manager that turns an exception into a message and its exit code."""
 
 from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,21 +13,24 @@ from wizard.output import say
 from wizard.own_command import as_typed
 
 STOPPED = 3
-"""Training stopped itself; also out of memory, as long as nothing is left to try."""
+"""Training stopped itself; also out of memory once the ladder has no rung left."""
 INTERRUPTED = 130
-"""The user ended it, and the work is saved."""
+"""Ctrl-C or SIGTERM, after the work was saved."""
 DEFECT = 1
-"""A mistake of ours."""
+"""A bug in Loracle."""
 OUR_MISTAKE = "This is a mistake in Loracle, not yours. Please report it with the lines above."
 
 
-class TrainerBroke(Exception):  # no Error: its message is for a report
-    """The trainer ended by a mistake of ours."""
+class TrainerBroke(Exception):  # no LoraError: its message is for a bug report
+    """The trainer process failed by a bug of ours."""
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Within: what a user did wrong is told in a sentence, and the process ends with the code that belongs to it."""
+def exit_on_error() -> Iterator[None]:
+    """Print a LoraError and exit with its code; of any other exception print the traceback and exit with DEFECT.
+
+    Ctrl-C exits with INTERRUPTED; a closed stdout (`loracle ... | head`) with 0 and no message.
+    """
     try:
         yield
     except LoraError as error:
@@ -44,13 +48,11 @@ def told() -> Iterator[None]:
         say(OUR_MISTAKE)
         sys.exit(DEFECT)
     except Exception:
-        import traceback
-
         say(traceback.format_exc())
         say(OUR_MISTAKE)
         sys.exit(DEFECT)
 
 
 def exit_code(error: LoraError) -> int:
-    """What the process ends with after this error."""
+    """The process's exit code for this error."""
     return STOPPED if isinstance(error, OutOfMemory) else error.exit_code

@@ -1,4 +1,4 @@
-"""The answers of an unfinished interview, kept in the user's data folder; and what is remembered for next time."""
+"""Files in the user's data folder: the answers of an unfinished interview, and the folders chosen last time."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from platformdirs import user_data_path
+
+from advisor.files import write_atomically
+
 SESSION_NAME = "session.json"
 PLACES_NAME = "places.json"
 MOST_BYTES = 1024 * 1024
-"""No honest file of ours here is larger."""
+"""Larger files are not read: Loracle writes none."""
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What somebody has said so far."""
+class SavedAnswers:
+    """The answers of an unfinished interview."""
 
     answers: dict[str, str] = field(default_factory=dict)
     """By the question's key."""
@@ -28,39 +32,35 @@ class Kept:
 
 
 def data_folder() -> Path:
-    """Where what is kept between starts lies; `LORACLE_DATA` names another place."""
+    """The user's data folder, which the environment variable LORACLE_DATA overrides."""
     if given := os.environ.get("LORACLE_DATA"):
         return Path(given)
-    from platformdirs import user_data_path
-
     return user_data_path("loracle", appauthor=False)
 
 
 class Session:
-    """The file that keeps the answers; a damaged one counts as none."""
+    """Reads and writes session.json; a damaged file counts as none."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Keep it in `folder`; None: the user's data folder."""
+        """Use the file in `folder`; None: in the user's data folder."""
         self._path = (folder or data_folder()) / SESSION_NAME
 
-    def load(self) -> Kept:
-        """What was kept."""
+    def load(self) -> SavedAnswers:
+        """The saved answers; empty where there are none."""
         tree = _read(self._path)
-        return Kept(_texts(tree.get("answers")), _texts(tree.get("settings")))
+        return SavedAnswers(_texts(tree.get("answers")), _texts(tree.get("settings")))
 
-    def keep(self, kept: Kept) -> None:
-        """Replace what was kept.
+    def save(self, saved: SavedAnswers) -> None:
+        """Replace the file.
 
         Raises:
             RunError: it cannot be written.
         """
-        from advisor.files import write_atomically
-
-        tree = {"answers": kept.answers, "settings": kept.settings}
+        tree = {"answers": saved.answers, "settings": saved.settings}
         write_atomically(self._path, json.dumps(tree, indent=1) + "\n")
 
-    def forget(self) -> None:
-        """Keep nothing; the interview came to its end."""
+    def delete(self) -> None:
+        """Delete the file; a failure is ignored."""
         try:
             self._path.unlink(missing_ok=True)
         except OSError:
@@ -68,18 +68,16 @@ class Session:
 
 
 def remembered(key: str, folder: Path | None = None) -> str | None:
-    """What was last remembered under this key."""
+    """The value that `remember` last stored under this key."""
     return _texts(_read((folder or data_folder()) / PLACES_NAME)).get(key)
 
 
 def remember(key: str, value: str, folder: Path | None = None) -> None:
-    """Have `value` at hand next time.
+    """Store a value under a key in places.json.
 
     Raises:
         RunError: it cannot be written.
     """
-    from advisor.files import write_atomically
-
     path = (folder or data_folder()) / PLACES_NAME
     write_atomically(path, json.dumps({**_texts(_read(path)), key: value}, indent=1) + "\n")
 

@@ -1,4 +1,4 @@
-"""Somebody who answers from a script, and a world that is made up."""
+"""Answers questions from a script, and probes that find made-up files and hardware."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from advisor.dataset.report import DatasetReport
 from advisor.errors import DatasetError, ModelError
 from advisor.machine.hardware import Hardware
 from tests.support.factories import make_dataset, make_hardware, make_identity
-from wizard.interview.flow import World
+from wizard.interview.flow import Probes
 from wizard.interview.questions import Question
 
 
 class Interrupt:
-    """In a script: the person presses Ctrl-C."""
+    """In a script: Ctrl-C."""
 
 
 Answer = str | type[Interrupt] | Callable[[Question], str]
@@ -54,17 +54,17 @@ class ScriptedAsk:
 
 
 def default(question: Question) -> str:
-    """What stands there already."""
+    """The question's default."""
     return question.default
 
 
-def make_world(
+def make_probes(
     *,
     reports: Mapping[str, DatasetReport] | None = None,
     identities: Mapping[str, Identity] | None = None,
     hardware: Hardware | None = None,
-) -> World:
-    """A world with one folder of pictures, `/pictures`, and one model, `/models/base.safetensors`."""
+) -> Probes:
+    """Probes that know one folder of images, `/pictures`, and one model, `/models/base.safetensors`."""
     folders = reports or {"/pictures": make_dataset()}
     models = identities or {"/models/base.safetensors": make_identity()}
     machine = hardware or make_hardware()
@@ -79,7 +79,7 @@ def make_world(
             raise ModelError(f"{answer} is no model: check the path")
         return models[answer]
 
-    return World(scan, identify, lambda: machine)
+    return Probes(scan, identify, lambda: machine)
 
 
 HAPPY: tuple[Answer, ...] = (

@@ -4,21 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from wizard.user_data import Kept, Session, data_folder, remember, remembered
+from wizard.user_data import SavedAnswers, Session, data_folder, remember, remembered
 
 
-def test_answers_come_back_as_they_were_kept(tmp_path: Path) -> None:
-    kept = Kept({"subject": "style", "images": "/Füchse 🦊"}, {"network.rank": "48"})
-    Session(tmp_path).keep(kept)
+def test_answers_come_back_as_they_were_saved(tmp_path: Path) -> None:
+    saved = SavedAnswers({"subject": "style", "images": "/Füchse 🦊"}, {"network.rank": "48"})
+    Session(tmp_path).save(saved)
 
-    assert Session(tmp_path).load() == kept
+    assert Session(tmp_path).load() == saved
 
 
 def test_forgotten_answers_are_gone(tmp_path: Path) -> None:
     session = Session(tmp_path)
-    session.keep(Kept({"subject": "style"}))
-    session.forget()
-    session.forget()
+    session.save(SavedAnswers({"subject": "style"}))
+    session.delete()
+    session.delete()
 
     assert not session.load()
 

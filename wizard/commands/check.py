@@ -1,26 +1,24 @@
-"""`loracle check`: what a folder of pictures holds, and what is wrong with it."""
+"""`loracle check`: what a folder of images holds, and what is wrong with it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
+from advisor.dataset.report import DatasetReport
+from advisor.dataset.scan import scan
+from advisor.units import counted
 from wizard.interview.paths import given_path
 from wizard.output import print_json, show
-
-if TYPE_CHECKING:
-    from advisor.dataset.report import DatasetReport
+from wizard.show.findings import captions_text, sizes_text
 
 
 def check(folder: str, *, as_json: bool = False) -> None:
-    """Print what was found; nothing in the folder is changed.
+    """Print what the folder holds; its files are only read.
 
     Raises:
-        DatasetError: there is no such folder, or it holds no usable picture.
+        DatasetError: there is no such folder, or it holds no usable image.
     """
-    from advisor.dataset.scan import scan
-
     report = scan(given_path(folder))
     if as_json:
         print_json(report_document(report))
@@ -29,8 +27,8 @@ def check(folder: str, *, as_json: bool = False) -> None:
 
 
 def report_document(report: DatasetReport) -> dict[str, object]:
-    """What `--json` prints."""
-    sizes = Counter((picture.width_px, picture.height_px) for picture in report.pictures)
+    """The document of `check --json`."""
+    sizes = Counter((image.width_px, image.height_px) for image in report.pictures)
     return {
         "root": report.root,
         "num_images": report.num_images,
@@ -45,10 +43,7 @@ def report_document(report: DatasetReport) -> dict[str, object]:
 
 
 def report_lines(report: DatasetReport) -> str:
-    """The same for people: counts first, then each problem."""
-    from advisor.units import counted
-    from wizard.show.findings import captions_text, sizes_text
-
+    """Counts, sizes, captions and folders, then each problem, a line each."""
     lines = [f"{report.root}: {counted(report.num_images, 'picture')}", f"sizes     {sizes_text(report)}"]
     lines.append(f"captions  {captions_text(report)}")
     for folder in report.folders:

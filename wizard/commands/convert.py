@@ -5,21 +5,25 @@ A LoRA in kohya's names, which needs no yes, is written in diffusers' names.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from advisor.checkpoints.identify import identify
+from advisor.errors import LoraError, ModelError
+from advisor.tensor_files.header import read_header
+from advisor.tensor_files.other_formats import convert_command, is_pickle
+from wizard.interview.ask import TerminalAsk
 from wizard.interview.paths import absolute_path
+from wizard.interview.questions import Ask, choice
 from wizard.output import is_terminal, print_json, say, show
-
-if TYPE_CHECKING:
-    from wizard.interview.questions import Ask
+from wizard.processes.conversion import LORA_MODULE, PICKLE_MODULE, run_conversion
+from wizard.show.identity_view import identity_document, identity_lines
 
 SUFFIX = ".safetensors"
 PICKLE_SUFFIXES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
-"""These give way to SUFFIX in the new file's name; what else follows a point there belongs to it."""
+"""Replaced by SUFFIX in the new file's name; other suffixes belong to the name and stay."""
 TRANSFORMERS_NAMES = {"pytorch_model": "model", "pytorch_model.fp16": "model.fp16"}
-"""What a text encoder's pickle is called in a diffusers folder, and its safetensors file."""
+"""Stem of a text encoder's pickle in a diffusers folder to that of its safetensors file."""
 
 WARNING = (
     "{source} is a pickle, the old format for models. A pickle is a small program: most programs that open one do "
@@ -30,24 +34,22 @@ WARNING = (
     "No check is perfect, so go on only if you know where the file comes from; if its page offers a .safetensors file, "
     "take that instead.\n"
 )
-"""Told before the yes."""
+"""Printed before the question whether to read it."""
 
 
 def convert(file: str, *, out: str | None = None, yes: bool = False, as_json: bool = False) -> None:
-    """Convert it, and tell what it is: a pickle to safetensors, a LoRA in kohya's names to those of diffusers.
+    """Convert a pickle to safetensors, or a LoRA in kohya's names to those of diffusers, and print what it is.
 
     Args:
         out: the new file, or a folder for it; None: beside the old one.
-        yes: the user has agreed to reading a pickle.
+        yes: read a pickle without asking.
 
     Raises:
-        LoraError: it is no pickle, nobody agreed, it was refused, or the new file cannot be written.
-        KeyboardInterrupt: the user ended it; nothing was written.
+        LoraError: it is no pickle, the user did not agree, it was refused, or the new file cannot be written.
+        KeyboardInterrupt: Ctrl-C; nothing was written.
     """
-    from wizard.processes.conversion import LORA_MODULE, PICKLE_MODULE, run_conversion
-
     source = absolute_path(file)
-    ask = _ask() if is_terminal() and not as_json else None
+    ask = TerminalAsk() if is_terminal() and not as_json else None
     if is_kohya_lora(source):
         target, module = copy_path(source, out), LORA_MODULE
     else:
@@ -56,14 +58,11 @@ def convert(file: str, *, out: str | None = None, yes: bool = False, as_json: bo
         agree(source, ask, yes=yes)
     agree_to_replace(target, ask)
     finished = run_conversion(source, target, say=say if as_json or not is_terminal() else show, module=module)
-    _tell(target, finished, as_json=as_json)
+    _print_result(target, finished, as_json=as_json)
 
 
 def is_kohya_lora(path: Path) -> bool:
     """Whether it is a LoRA in kohya's names, by its header alone."""
-    from advisor.errors import ModelError
-    from advisor.tensor_files.header import read_header
-
     try:
         names = read_header(path).tensors
     except ModelError:
@@ -72,15 +71,11 @@ def is_kohya_lora(path: Path) -> bool:
 
 
 def refuse_other_files(path: Path) -> None:
-    """Check that it is a pickle by its content, and not called .safetensors.
+    """Check that its content is a pickle and its suffix is not .safetensors.
 
     Raises:
-        ModelError: it is something else; for a folder, the pickles in it are named.
+        ModelError: it is something else; for a folder, the message names the pickles in it.
     """
-    from advisor.errors import ModelError
-    from advisor.tensor_files.header import read_header
-    from advisor.tensor_files.other_formats import convert_command, is_pickle
-
     if path.is_dir():
         pickles = sorted(path.glob("*/*.bin")) + sorted(path.glob("*.bin"))
         commands = "".join(f"\n  {convert_command(pickle)}" for pickle in pickles)
@@ -97,27 +92,25 @@ def refuse_other_files(path: Path) -> None:
 
 
 def converted_path(source: Path, out: str | None) -> Path:
-    """Where the new file goes.
+    """The path of the new file.
 
     Raises:
-        LoraError: it would not be called .safetensors, or be the old file itself.
+        LoraError: `out` does not end in .safetensors, or is the source file or a folder.
     """
     stem = source.stem if source.suffix.lower() in PICKLE_SUFFIXES else source.name
     return _target(source, TRANSFORMERS_NAMES.get(stem, stem) + SUFFIX, out)
 
 
 def copy_path(source: Path, out: str | None) -> Path:
-    """Where a LoRA in diffusers' names goes; named as training names it.
+    """The path of a LoRA in diffusers' names, named as `saving.diffusers_copy` names it.
 
     Raises:
-        LoraError: as for other conversions.
+        LoraError: `out` does not end in .safetensors, or is the source file or a folder.
     """
     return _target(source, f"{source.stem}-diffusers{SUFFIX}", out)
 
 
 def _target(source: Path, name: str, out: str | None) -> Path:
-    from advisor.errors import LoraError
-
     target = source.with_name(name)
     if out is not None:
         given = absolute_path(out)
@@ -132,14 +125,11 @@ def _target(source: Path, name: str, out: str | None) -> Path:
 
 
 def agree(source: Path, ask: Ask | None, *, yes: bool) -> None:
-    """Get the user's explicit yes to reading a pickle.
+    """Warn of pickles and ask whether to read this one, unless `yes`.
 
     Raises:
-        LoraError: there is none.
+        LoraError: the user did not agree, or there is no terminal to ask in.
     """
-    from advisor.errors import LoraError
-    from wizard.interview.questions import choice
-
     if yes:
         return
     if ask is None:
@@ -155,14 +145,11 @@ def agree(source: Path, ask: Ask | None, *, yes: bool) -> None:
 
 
 def agree_to_replace(target: Path, ask: Ask | None) -> None:
-    """Get a yes to replacing a file that is there already; `--yes` does not cover this.
+    """Ask whether to replace an existing file; `--yes` does not cover this.
 
     Raises:
-        LoraError: there is none.
+        LoraError: the user did not agree, or there is no terminal to ask in.
     """
-    from advisor.errors import LoraError
-    from wizard.interview.questions import choice
-
     if not target.exists():
         return
     mend = "name another with --out, or delete it first"
@@ -175,22 +162,11 @@ def agree_to_replace(target: Path, ask: Ask | None) -> None:
         raise LoraError(f"{target} stays as it is: {mend}")
 
 
-def _ask() -> Ask:
-    from wizard.interview.ask import TerminalAsk
-
-    return TerminalAsk()
-
-
-def _tell(target: Path, finished: dict[str, Any], *, as_json: bool) -> None:
-    """Say what the new file is, as `loracle identify` sees it, and what was left out."""
-    from advisor.checkpoints.identify import identify
-    from advisor.planning.document import plain_value
-    from wizard.commands.identify import identity_document, identity_lines
-
+def _print_result(target: Path, finished: dict[str, Any], *, as_json: bool) -> None:
+    """Print what the new file is, as `loracle identify` does, and what was left out of it."""
     identity = identify(target)
     if as_json:
-        document = identity_document(plain_value(asdict(identity)), is_lora=identity.kind == "lora")
-        told = {key: finished[key] for key in ("path", "num_tensors", "sha256_of_source", "notes")}
-        print_json({**told, "identity": document})
+        result = {key: finished[key] for key in ("path", "num_tensors", "sha256_of_source", "notes")}
+        print_json({**result, "identity": identity_document(identity)})
         return
     show("\n".join([f"Written: {target}", identity_lines(identity), *finished["notes"]]))

@@ -1,27 +1,27 @@
-"""`loracle doctor`: what is wrong with this machine, and the mend. It ends with 0 whatever it finds."""
+"""`loracle doctor`: checks of this machine, and how to mend what is wrong. Exits with 0 whatever it finds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from rich.table import Table
+from rich.text import Text
+
+from advisor.environment.doctor import DoctorFacts, Verdict, verdicts
+from advisor.planning.document import plain_value
+from advisor.units import counted
 from wizard.output import print_json, say, show
-
-if TYPE_CHECKING:
-    from advisor.environment.doctor import DoctorFacts, Verdict
+from wizard.processes.gather_facts import doctor_facts
 
 MARKS = {"ok": "ok", "warn": "mind", "bad": "BAD"}
-"""Told by words, so that they are told without colour too."""
+"""Words, so that a terminal without colour shows them too."""
 COLOURS = {"ok": "green", "warn": "yellow", "bad": "bold red"}
 
 
 def doctor(*, as_json: bool = False) -> None:
-    """Look, and print a verdict on each thing."""
-    from advisor.environment.doctor import verdicts
-    from wizard.processes.gather_facts import doctor_facts
-
+    """Check the machine and print a verdict on each thing."""
     say("Looking at this machine; asking torch takes some seconds ...")
     facts = doctor_facts(Path.cwd())
     found = verdicts(facts)
@@ -33,17 +33,12 @@ def doctor(*, as_json: bool = False) -> None:
 
 
 def doctor_document(facts: DoctorFacts, found: Sequence[Verdict]) -> dict[str, object]:
-    """What `--json` prints: the verdicts, and the facts behind them."""
-    from advisor.planning.document import plain_value
-
+    """The document of `doctor --json`: the verdicts, and the facts behind them."""
     return {"verdicts": [asdict(verdict) for verdict in found], "facts": plain_value(asdict(facts))}
 
 
-def verdict_table(found: Sequence[Verdict]) -> object:
-    """What was looked at, the verdict, and what to do."""
-    from rich.table import Table
-    from rich.text import Text
-
+def verdict_table(found: Sequence[Verdict]) -> Table:
+    """A row for each check: its name, the verdict, what was found; the mend below."""
     table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
     table.add_column("what", width=18)
     table.add_column("verdict", width=4)
@@ -57,9 +52,7 @@ def verdict_table(found: Sequence[Verdict]) -> object:
 
 
 def summary(found: Sequence[Verdict]) -> str:
-    """In a sentence."""
-    from advisor.units import counted
-
+    """How many things are bad or to mind, in a sentence."""
     bad = sum(verdict.status == "bad" for verdict in found)
     warned = sum(verdict.status == "warn" for verdict in found)
     if bad:

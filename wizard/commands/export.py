@@ -1,22 +1,21 @@
-"""`loracle export`: another trainer's files."""
+"""`loracle export`: a run's configuration as another trainer's files."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from advisor.errors import ConfigError
+from advisor.run_folder.config_file import config_file, read_config
+from templates.registry import EXPORTERS
 from wizard.output import columns, print_json, say, show, wrapped
 
 
 def export(run: Path, *, to: str, out: Path | None = None, as_json: bool = False) -> None:
-    """Write them and tell what that trainer has no place for.
+    """Write the files, then print their paths, how to train with them, and which settings they cannot hold.
 
     Raises:
         LoraError: there is no such run or trainer, or the files cannot be written.
     """
-    from advisor.errors import ConfigError
-    from advisor.run_folder.config_file import config_file, read_config
-    from templates.registry import EXPORTERS
-
     if to not in EXPORTERS:
         raise ConfigError("--to", to, f"take {' or '.join(EXPORTERS)}")
     config = read_config(run)

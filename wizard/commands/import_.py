@@ -1,20 +1,30 @@
-"""`loracle import`: another trainer's file, or a LoRA's own metadata, as a run."""
+"""`loracle import`: makes a run folder from another trainer's configuration or a LoRA's metadata."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from advisor.answers import Answers
+from advisor.checkpoints.identify import identify
+from advisor.dataset.scan import scan
+from advisor.errors import LoraError, RunError
+from advisor.facts import Facts
+from advisor.machine.probe import probe_hardware
+from advisor.planning.document import plain_value, plan_document
+from templates.importers import import_config
+from templates.importing.import_plan import ImportPlan, file_name, is_absolute, plan_import
+from templates.importing.imported import Imported
+from templates.native.run_folder import write_records
+from wizard.interview.ask import TerminalAsk
+from wizard.interview.names import checked_name
 from wizard.interview.paths import absolute_path
+from wizard.interview.questions import Option, Question
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
-
-if TYPE_CHECKING:
-    from advisor.answers import Answers
-    from advisor.facts import Facts
-    from templates.importing.import_plan import ImportPlan
-    from templates.importing.imported import Imported
+from wizard.show.import_view import import_view
 
 
 def import_(
@@ -27,20 +37,17 @@ def import_(
     yes: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Read it, write the run, and tell what became of every key.
+    """Read a configuration, write the run folder, and print what became of every key.
 
     Args:
         path: a file or a trainer's folder.
         out: the run folder.
-        images, model, name: what counts before the file's own.
-        yes: take over what makes sense of a file that trains no LoRA.
+        images, model, name: replace the file's own.
+        yes: take over a part of a file that trains no LoRA without asking.
 
     Raises:
-        LoraError: it is no trainer's file, trains no LoRA and nobody agreed, or the run cannot be written.
+        LoraError: no trainer's file, or one that trains no LoRA and the user did not agree; or a failed write.
     """
-    from templates.importers import import_config
-    from templates.importing.import_plan import plan_import
-
     found = import_config(absolute_path(path))
     _agree(found, yes=yes, may_ask=is_terminal() and not as_json)
     own = _own(images, model, name)
@@ -50,37 +57,32 @@ def import_(
     if as_json:
         print_json(import_document(made))
         return
-    from wizard.show.import_view import import_view
-
     show(import_view(made))
     say(f"\nWritten to {out}\nLook through its loracle.toml, then: {own_command('train', out)}")
 
 
 def _agree(found: Imported, *, yes: bool, may_ask: bool) -> None:
-    """Whether what makes sense of a Dreambooth or fine-tuning file may be taken."""
-    from advisor.errors import RunError
+    """Ask whether to take over a part of a Dreambooth or fine-tuning file, unless `yes`.
 
+    Raises:
+        RunError: the user did not agree, or may not be asked.
+    """
     if not found.meant_for or yes:
         return
-    told = (
+    warning = (
         f"{found.source} was saved by kohya_ss's {found.meant_for} tab: it trains a whole model, no LoRA. Its base "
         "model, pictures and captions make sense for a LoRA; its rates, length and optimizer do not."
     )
     if may_ask:
-        from wizard.interview.ask import TerminalAsk
-        from wizard.interview.questions import Option, Question
-
         options = (Option("yes", "take over what makes sense"), Option("no", "leave it"))
-        question = Question("take_over", "Take it over?", "choice", options, default="yes", intro=told, back=False)
+        question = Question("take_over", "Take it over?", "choice", options, default="yes", intro=warning, back=False)
         if TerminalAsk()(question) == "yes":
             return
         raise RunError("Nothing was written.")
-    raise RunError(f"{told} Add --yes to take those over.")
+    raise RunError(f"{warning} Add --yes to take those over.")
 
 
 def _own(images: str | None, model: str | None, name: str | None) -> dict[str, Any]:
-    from wizard.interview.names import checked_name
-
     own: dict[str, Any] = {}
     if images is not None:
         own |= {"dataset.images": str(absolute_path(images)), "dataset.folders": ()}
@@ -92,11 +94,7 @@ def _own(images: str | None, model: str | None, name: str | None) -> dict[str, A
 
 
 def _located(found: Imported, home: Path) -> Imported:
-    """With relative paths from the root on, where something is there beside the file."""
-    from dataclasses import replace
-
-    from templates.importing.import_plan import is_absolute
-
+    """With relative paths made absolute, where they exist in `home`, the file's folder."""
     settings = dict(found.settings)
     for path in (
         "model.path",
@@ -112,15 +110,9 @@ def _located(found: Imported, home: Path) -> Imported:
 
 
 def _facts(found: Imported, own: Mapping[str, Any], out: Path) -> Facts | None:
-    """What is on this machine to judge by; None where base model or pictures are not."""
-    from advisor.checkpoints.identify import identify
-    from advisor.dataset.scan import scan
-    from advisor.errors import LoraError
-    from advisor.facts import Facts
-    from advisor.machine.probe import probe_hardware
-
-    said = {**found.settings, **own}
-    model, images = Path(str(said.get("model.path") or "?")), Path(str(said.get("dataset.images") or "?"))
+    """The facts of the imported run; None where base model or images are not on this machine."""
+    settings = {**found.settings, **own}
+    model, images = Path(str(settings.get("model.path") or "?")), Path(str(settings.get("dataset.images") or "?"))
     if str(model).startswith(("\\\\", "//")) or not (model.is_absolute() and images.is_absolute()):
         return None
     try:
@@ -134,26 +126,19 @@ def _facts(found: Imported, own: Mapping[str, Any], out: Path) -> Facts | None:
 
 
 def _answers(found: Imported, own: Mapping[str, Any], *, use_cpu: bool = False) -> Answers:
-    from advisor.answers import Answers
-    from templates.importing.import_plan import file_name
-
-    said = {**found.settings, **own}
-    name = file_name(str(said.get("saving.name") or Path(found.source).stem))
-    return Answers(name=name, trigger=str(said.get("run.trigger") or ""), use_cpu=use_cpu)
+    settings = {**found.settings, **own}
+    name = file_name(str(settings.get("saving.name") or Path(found.source).stem))
+    return Answers(name=name, trigger=str(settings.get("run.trigger") or ""), use_cpu=use_cpu)
 
 
 def _write(out: Path, made: ImportPlan) -> None:
-    from templates.native.run_folder import write_records
-
     config = made.plan.config
     own = {"saving.name": config.saving.name, "run.trigger": config.run.trigger}
     write_records(out, made.plan, _answers(made.imported, own), import_document(made))
 
 
 def import_document(made: ImportPlan) -> dict[str, object]:
-    """The plan's document, with what became of the file's keys."""
-    from advisor.planning.document import plain_value, plan_document
-
+    """The document of `import --json`: the plan's, and what became of each key of the file."""
     document = plan_document(made.facts, made.plan) if made.facts is not None else _document_without_facts(made)
     lines = [
         {"key": line.key, "found": line.found, "verdict": line.verdict, "path": line.path or None, "note": line.note}

@@ -1,12 +1,28 @@
-"""`loracle plan`: the plan without questions."""
+"""`loracle plan`: the plan without questions.
+
+Start-up is measured: rich, jinja2 and questionary, which few of its uses need, are imported where they are used.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from advisor.errors import LoraError
-from wizard.interview.request import Request, facts_of_request
+from advisor.checkpoints.identify import identify
+from advisor.dataset.scan import scan
+from advisor.errors import LoraError, RunError
+from advisor.machine.probe import probe_hardware
+from advisor.planning.compare import (
+    difference,
+    difference_document,
+    profiles,
+    profiles_document,
+    with_settings,
+)
+from advisor.planning.document import plan_document
+from advisor.planning.planner import make_plan
+from wizard.interview.preset_questions import may_replace, saved_text
+from wizard.interview.request import PlanRequest, facts_of_request
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
 
@@ -16,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def plan(
-    request: Request,
+    request: PlanRequest,
     *,
     run: Path | None = None,
     out: Path | None = None,
@@ -24,14 +40,14 @@ def plan(
     compare: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Print the plan, write the run folder if one is named, and what was chosen as a preset likewise.
+    """Print the plan; write the run folder `out` and the preset file `save_preset` where they are given.
 
     Args:
-        run: a planned run, which answers what the request leaves open.
-        compare: print the tutorial's plan beside today's instead.
+        run: a planned run, whose settings complete the request.
+        compare: print the plans of both advices side by side instead.
 
     Raises:
-        LoraError: something in the request is wrong; all of it is told.
+        LoraError: the request is invalid; the message names everything that is wrong with it.
     """
     if save_preset is not None:
         _may_write(save_preset, may_ask=is_terminal() and not as_json)
@@ -40,19 +56,13 @@ def plan(
         _refuse_with_compare(out, save_preset)
         _print_profiles(facts, as_json=as_json)
         return
-    from advisor.planning.planner import make_plan
-
     made = make_plan(facts)
     _write(facts, made, out, save_preset)
     _print(facts, made, before, as_json=as_json)
 
 
-def _facts(request: Request, run: Path | None, place: Path) -> tuple[Facts, Facts | None]:
-    """The facts with all choices, and those without the request's own; None where it has none."""
-    from advisor.checkpoints.identify import identify
-    from advisor.dataset.scan import scan
-    from advisor.machine.probe import probe_hardware
-    from advisor.planning.compare import with_settings
+def _facts(request: PlanRequest, run: Path | None, place: Path) -> tuple[Facts, Facts | None]:
+    """The facts with all chosen settings, and those without the request's; None where the request has none."""
     from wizard.interview.planned_run import choices_of, request_of, with_choices
 
     choices = {} if run is None else choices_of(run)
@@ -71,8 +81,6 @@ def _refuse_with_compare(out: Path | None, save_preset: Path | None) -> None:
 
 
 def _print_profiles(facts: Facts, *, as_json: bool) -> None:
-    from advisor.planning.compare import profiles, profiles_document
-
     found = profiles(facts)
     if as_json:
         print_json(profiles_document(facts, found))
@@ -90,17 +98,12 @@ def _write(facts: Facts, made: Plan, out: Path | None, save_preset: Path | None)
         say(f"Written to {out}; train it with: {own_command('train', out)}")
     if save_preset is not None:
         from templates.native.preset import own_rows, write_preset
-        from wizard.interview.preset_questions import saved_text
 
         write_preset(save_preset, made)
         say(saved_text(save_preset, tuple(row.path for row in own_rows(made))))
 
 
 def _print(facts: Facts, made: Plan, before: Facts | None, *, as_json: bool) -> None:
-    from advisor.planning.compare import difference, difference_document
-    from advisor.planning.document import plan_document
-    from advisor.planning.planner import make_plan
-
     found = None if before is None else difference(facts, make_plan(before), made)
     if as_json:
         changes = {} if found is None else {"changes": difference_document(found)}
@@ -115,14 +118,15 @@ def _print(facts: Facts, made: Plan, before: Facts | None, *, as_json: bool) -> 
 
 
 def _may_write(preset: Path, *, may_ask: bool) -> None:
-    """Whether the preset's file is free, or may be replaced."""
-    from advisor.errors import RunError
+    """Ask whether to replace an existing preset.
 
+    Raises:
+        RunError: it exists, and the user did not agree or may not be asked.
+    """
     if not preset.exists():
         return
     if may_ask:
         from wizard.interview.ask import TerminalAsk
-        from wizard.interview.preset_questions import may_replace
 
         if may_replace(preset, TerminalAsk(), no="No, write nothing"):
             return

@@ -1,21 +1,16 @@
-"""Asks the person at the terminal: the one place that knows questionary and prompt_toolkit."""
+"""Asks in a terminal, by questionary. Only this module and `completion` import questionary and prompt_toolkit."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import questionary
-from prompt_toolkit.completion import Completer, Completion
-from prompt_toolkit.document import Document
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.shortcuts import CompleteStyle
-from questionary.prompts.path import GreatUXPathCompleter
 
-from wizard.interview.matching import matches
-from wizard.interview.questions import BACK, Option, Question, Word
+from wizard.interview.completion import NameCompleter, PathCompleter
+from wizard.interview.questions import BACK, Option, Question
 from wizard.output import columns, show, wrapped
 
 STYLE = questionary.Style(
@@ -25,26 +20,23 @@ STYLE = questionary.Style(
         ("instruction", "nobold fg:ansibrightblack"),
     ]
 )  # fmt: skip
-"""Calm: one colour, from the terminal's own sixteen."""
-
-MODEL_FILES = (".safetensors", ".ckpt", ".pt", ".bin")
-"""What is offered when a model is asked for; anything may be typed."""
+"""One colour, from the terminal's own sixteen."""
 
 BACK_OPTION = Option(BACK, "< back")
 
 
 class TerminalAsk:
-    """Asks by questionary. `<` goes back."""
+    """An `Ask` for the terminal. `<` goes back."""
 
     def __init__(self, **session: Any) -> None:
-        """Use the terminal; tests hand in `input` and `output` of prompt_toolkit."""
+        """Use the terminal; tests pass prompt_toolkit's `input` and `output`."""
         self._session = session
 
     def __call__(self, question: Question) -> str:
         """The answer, or BACK.
 
         Raises:
-            KeyboardInterrupt: the person wants to stop (Ctrl-C or Ctrl-D).
+            KeyboardInterrupt: Ctrl-C or Ctrl-D.
         """
         if question.intro:
             self.tell(question.intro)
@@ -55,7 +47,7 @@ class TerminalAsk:
         return BACK if is_back(str(answer)) else str(answer)
 
     def tell(self, view: object) -> None:
-        """Show a text or a table."""
+        """Print a text, indented, or a rich table."""
         if isinstance(view, str):
             print(indented(view, columns()), flush=True)  # noqa: T201  (rich would delay the first question)
         else:
@@ -67,7 +59,7 @@ class TerminalAsk:
         if question.kind == "line":
             return self._line(question)
         if question.kind == "name":
-            names = WordCompleter(question.words)
+            names = NameCompleter(question.candidates)
             return self._line(question, take_first=True, completer=names, complete_style=CompleteStyle.COLUMN)
         folders_only = question.kind == "folder"
         paths = PathCompleter(folders_only=folders_only)
@@ -93,55 +85,20 @@ class TerminalAsk:
 
 
 def indented(text: str, width: int) -> str:
-    """The text two columns in, so that questions stand out; long lines are broken between words, paths never."""
+    """The text indented by two columns; long lines are wrapped between words, but paths and commands never."""
     return "\n".join(f"  {line}" if line else "" for line in wrapped(text, width - 2).splitlines())
 
 
 def is_back(answer: str) -> bool:
-    """Whether somebody typed `<`, alone or behind what stood there already."""
+    """Whether the answer ends in `<`: typed alone, or behind the default."""
     return answer.rstrip().endswith(BACK)
-
-
-class WordCompleter(Completer):
-    """Completes a name by any part of it."""
-
-    def __init__(self, words: tuple[Word, ...]) -> None:
-        """Offer these."""
-        self._words = words
-
-    def get_completions(self, document: Document, complete_event: Any) -> Iterable[Completion]:  # noqa: ARG002
-        """The names that fit what stands there, best first."""
-        for word in matches(document.text, self._words):
-            yield Completion(word.word, start_position=-len(document.text), display_meta=word.meaning)
-
-
-class PathCompleter(Completer):
-    """Completes paths: folders, and models where they are asked for; also behind a quote."""
-
-    def __init__(self, *, folders_only: bool) -> None:
-        """Offer folders only, or models too."""
-        self._inner = GreatUXPathCompleter(
-            only_directories=folders_only,
-            file_filter=None if folders_only else is_folder_or_model,
-            expanduser=True,
-        )
-
-    def get_completions(self, document: Document, complete_event: Any) -> Iterable[Completion]:
-        """The completions of what stands before the cursor."""
-        text = document.text_before_cursor.lstrip().lstrip("'\"")
-        yield from self._inner.get_completions(Document(text), complete_event)
-
-
-def is_folder_or_model(name: str) -> bool:
-    """Whether it is offered where a model is asked for."""
-    return name.lower().endswith(MODEL_FILES) or Path(name).is_dir()
 
 
 def _bindings(*, take_first: bool) -> KeyBindings:
     """Keys for a line with completions.
 
     Args:
-        take_first: a part of a word is first made the best word that it fits, and can be looked at before it is taken.
+        take_first: Enter first replaces a part of a name by its best match, which a second Enter accepts.
     """
     bindings = KeyBindings()
 
@@ -159,7 +116,7 @@ def _bindings(*, take_first: bool) -> KeyBindings:
 
     @bindings.add(os.path.sep)
     def _(event: KeyPressEvent) -> None:
-        """Behind a completed folder, which ends in one already, it only closes the menu."""
+        """Insert a separator; behind a completed folder, which ends in one, only close the completions."""
         buffer = event.current_buffer
         chosen = buffer.complete_state is not None and buffer.complete_state.current_completion is not None
         buffer.complete_state = None

@@ -1,4 +1,4 @@
-"""The conversation, up to the plan: which question comes when, and what an answer means. No terminal in sight."""
+"""The control flow of the interview: which question is next, going back, reused answers. Decides; prints nothing."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from advisor.errors import LoraError
+from advisor.errors import LoraError, RunError
 from wizard.interview.questions import BACK, Ask, Question
-from wizard.processes.measured_runs import known_receipts
 
 if TYPE_CHECKING:
     from advisor.checkpoints.identity import Identity
@@ -19,88 +18,89 @@ if TYPE_CHECKING:
 
 
 def _no_preset(file: str) -> PresetFile:
-    from advisor.errors import RunError
-
     raise RunError(f"the preset {file} cannot be read: check the path")
 
 
 @dataclass(frozen=True)
-class World:
-    """What looks at the world; a test passes its own. Asked for the same thing twice it may answer from memory."""
+class Probes:
+    """The functions that read files and hardware, which may cache their results; a test passes its own."""
 
     scan: Callable[[str], DatasetReport]
     identify: Callable[[str], Identity]
     probe: Callable[[], Hardware]
     presets: Callable[[], tuple[str, ...]] = tuple
-    """The files of the user's own presets."""
+    """The user's preset files."""
     preset: Callable[[str], PresetFile] = _no_preset
-    receipts: Callable[[], tuple[Receipt, ...]] = known_receipts
-    """What earlier runs on this machine took."""
+    receipts: Callable[[], tuple[Receipt, ...]] = tuple
+    """Memory and time of earlier runs on this machine."""
 
 
 @dataclass(frozen=True)
-class Talk:
-    """What was said so far, and what was found by it."""
+class InterviewState:
+    """The answers so far, and what was read from the files that they name."""
 
-    said: Mapping[str, str] = field(default_factory=dict)
-    """Answers by the question's key, in the order they were given."""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """By the question's key, in the order they were given."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Settings chosen by name, as typed."""
+    """By path, as typed: from `--set` and from the plan's menu."""
     report: DatasetReport | None = None
     identity: Identity | None = None
 
-    def saying(self, key: str, answer: str) -> Talk:
-        """The same with one more answer."""
-        return replace(self, said={**self.said, key: answer})
+    def with_answer(self, key: str, answer: str) -> InterviewState:
+        """A copy with one more answer."""
+        return replace(self, answers={**self.answers, key: answer})
+
+
+Apply = Callable[[InterviewState, Probes, str], tuple[InterviewState, str]]
+"""(state, probes, answer) to the state with the answer and a message for the user or ""; LoraError if it is invalid."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One question's place in the conversation."""
+    """One question of the interview, and what its answer does to the state."""
 
     key: str
-    question: Callable[[Talk, World], Question | None]
-    """None: there is nothing to ask here."""
-    take: Callable[[Talk, World, str], tuple[Talk, str]]
-    """The talk with this answer in it, and what there is to tell; a bad answer raises a LoraError."""
+    question: Callable[[InterviewState, Probes], Question | None]
+    """None: the step is skipped."""
+    apply: Apply
 
 
 class Interview:
-    """Goes through the steps, forward and back."""
+    """Asks the questions of the steps in order, forward and back."""
 
     def __init__(
         self,
         steps: tuple[Step, ...],
-        world: World,
+        probes: Probes,
         ask: Ask,
         *,
-        start: Talk | None = None,
+        start: InterviewState | None = None,
         given: Mapping[str, str] | None = None,
         drafts: Mapping[str, str] | None = None,
-        keep: Callable[[Talk], None] = lambda _: None,
+        keep: Callable[[InterviewState], None] = lambda _: None,
     ) -> None:
         """Begin at the first step.
 
         Args:
-            start: what is known before the first question, e.g. settings.
-            given: answers from the command line; what they answer is not asked.
-            drafts: answers of an earlier start, taken as they are unless one does not fit any more.
-            keep: gets the talk after each answer.
+            start: the state before the first question, e.g. with settings.
+            given: the command line's answers by key; these questions are not asked.
+            drafts: answers of an interrupted interview by key, applied without asking as long as each is valid.
+            keep: called with the state after each answer.
         """
-        self._steps, self._world, self._ask, self._keep = steps, world, ask, keep
+        self._steps, self._probes, self._ask, self._keep = steps, probes, ask, keep
         self._given, self._replay, self._drafts = dict(given or {}), dict(drafts or {}), dict(drafts or {})
-        self._talk, self._index = start or Talk(), 0
-        self._asked: list[tuple[int, Talk]] = []
+        self._state, self._index = start or InterviewState(), 0
+        self._asked: list[tuple[int, InterviewState]] = []
 
-    def run(self) -> Talk:
-        """Ask whatever is still open.
+    def run(self) -> InterviewState:
+        """Ask every question that is still open.
 
         Raises:
-            KeyboardInterrupt: the person wants to stop; what was said is kept.
+            KeyboardInterrupt: Ctrl-C; every answer was passed to `keep`.
         """
         while self._index < len(self._steps):
             step = self._steps[self._index]
-            question = step.question(self._talk, self._world)
+            question = step.question(self._state, self._probes)
             if question is None or self._is_given(step):
                 self._index += 1
             elif step.key in self._replay:
@@ -108,54 +108,55 @@ class Interview:
             else:
                 draft = self._drafts.get(step.key)
                 self._answer(step, self._ask(question if draft is None else with_default(question, draft)))
-        return self._talk
+        return self._state
 
     def back(self) -> bool:
-        """Go to the last question that was asked; False: there is none."""
+        """Return to the last question that was asked; False: there is none."""
         if not self._asked:
             return False
-        self._index, self._talk = self._asked.pop()
+        self._index, self._state = self._asked.pop()
         self._replay.clear()
         return True
 
-    def settled(self, talk: Talk) -> None:
-        """Go on from this talk, after something was changed at the plan."""
-        self._talk = talk
-        self._asked = [(index, replace(before, settings=talk.settings)) for index, before in self._asked]
+    def replace_state(self, state: InterviewState) -> None:
+        """Continue from this state, whose settings were changed in the plan's menu."""
+        self._state = state
+        self._asked = [(index, replace(before, settings=state.settings)) for index, before in self._asked]
 
     def _answer(self, step: Step, answer: str) -> None:
         if answer == BACK:
             self.back()
             return
-        before = self._talk
-        if self._take(step, answer):
+        before = self._state
+        if self._apply(step, answer):
             self._asked.append((self._index, before))
             self._index += 1
-            self._keep(self._talk)
+            self._keep(self._state)
 
     def _is_given(self, step: Step) -> bool:
-        """Whether the command line answered it, well."""
+        """Whether the command line answered it with a valid answer."""
         if step.key not in self._given:
             return False
-        if self._take(step, self._given[step.key]):
+        if self._apply(step, self._given[step.key]):
             return True
         del self._given[step.key]
         return False
 
-    def _take(self, step: Step, answer: str) -> bool:
+    def _apply(self, step: Step, answer: str) -> bool:
+        """Put the answer into the state; False: it is invalid, and why was printed."""
         self._drafts[step.key] = answer
         try:
-            self._talk, told = step.take(self._talk, self._world, answer)
+            self._state, message = step.apply(self._state, self._probes, answer)
         except LoraError as error:
             self._ask.tell(str(error))
             return False
-        if told:
-            self._ask.tell(told)
+        if message:
+            self._ask.tell(message)
         return True
 
 
 def with_default(question: Question, draft: str) -> Question:
-    """The same question, with an earlier answer standing there already."""
+    """The question with an earlier answer as its default, unless that is none of its options."""
     if question.options and draft not in {option.value for option in question.options}:
         return question
     return replace(question, default=draft)

@@ -1,4 +1,4 @@
-"""The machine to plan for: as it was found, or as the user says it is."""
+"""The machine to plan for: the hardware that was found, changed by the user's options."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from advisor.machine.hardware import Hardware
 from advisor.units import GIB
 
 MOST_VRAM_GIB = 1024
-"""No card has more."""
+"""Larger sizes are refused as typing errors."""
 MOST_CPU_THREADS = 4096
-"""No machine has more."""
+"""Larger counts are refused as typing errors."""
 
 SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 UNITS = {"": 1.0, "g": 1.0, "m": 1 / 1024, "t": 1024.0, "k": 1 / 1024**2}
-"""In GiB; a number alone means these, and GB too, since a card sold as 8 GB has 8 GiB."""
+"""Prefix to GiB. A bare number is in GiB, and GB counts as GiB, since a card sold as 8 GB has 8 GiB."""
 
 
 @dataclass(frozen=True)
-class Machine:
-    """What the user said of the machine; None: as found."""
+class MachineOptions:
+    """The options about the machine; None: as found."""
 
     vram: str | None = None
     """E.g. `8GiB`."""
@@ -32,15 +32,15 @@ class Machine:
     """NVML's index."""
 
     def applied(self, found: Hardware) -> Hardware:
-        """The machine to plan for.
+        """The hardware with these options.
 
         Raises:
-            HardwareError: what was said cannot be.
+            HardwareError: an option is invalid, or names a GPU that was not found.
         """
         machine = found
         if self.gpu is not None:
             if self.gpu not in {gpu.index for gpu in found.gpus}:
-                raise HardwareError(f"there is no graphics card {self.gpu}: {_cards(found)}")
+                raise HardwareError(f"there is no graphics card {self.gpu}: {_found_gpus(found)}")
             machine = replace(machine, chosen_gpu=self.gpu)
         if self.vram is not None or self.compute_capability is not None:
             machine = machine.with_gpu(
@@ -57,10 +57,10 @@ class Machine:
 
 
 def vram_bytes(text: str) -> int:
-    """The bytes that `8GiB`, `8 GB`, `8` or `8192 MiB` mean.
+    """The bytes of `8GiB`, `8 GB`, `8` or `8192 MiB`.
 
     Raises:
-        HardwareError: it is no size of a card.
+        HardwareError: it is no size, or none between 0.5 and MOST_VRAM_GIB.
     """
     match = SIZE.fullmatch(text.strip())
     size = float(match[1].replace(",", ".")) * UNITS[match[2].lower()] if match else 0.0
@@ -70,10 +70,10 @@ def vram_bytes(text: str) -> int:
 
 
 def capability(text: str | None) -> tuple[int, int] | None:
-    """The (major, minor) that `8.6` means; None stays None.
+    """The (major, minor) of `8.6`; None for None.
 
     Raises:
-        HardwareError: it is none.
+        HardwareError: it is no compute capability.
     """
     if text is None:
         return None
@@ -83,7 +83,7 @@ def capability(text: str | None) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
-def _cards(found: Hardware) -> str:
+def _found_gpus(found: Hardware) -> str:
     if not found.gpus:
         return "none was found; plan for another with --vram 8GiB"
     return "found are " + ", ".join(f"{gpu.index} ({gpu.name})" for gpu in found.gpus)

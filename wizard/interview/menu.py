@@ -1,4 +1,4 @@
-"""The conversation about the plan: look, change, save, export, train. No terminal in sight."""
+"""The menu of a made plan: show, change, save, export, train. Decides; prints and writes through what it is given."""
 
 from __future__ import annotations
 
@@ -12,83 +12,80 @@ from advisor.facts import Facts
 from advisor.plan import Plan
 from advisor.settings.config import setting_field, setting_paths
 from advisor.units import shown
-from wizard.interview.flow import Talk
+from templates.exporter import Export
+from wizard.interview.flow import InterviewState
+from wizard.interview.names import checked_name
 from wizard.interview.paths import given_path
-from wizard.interview.preset_questions import Shelf, keep_as_preset
-from wizard.interview.questions import BACK, Ask, Option, Question, Word
+from wizard.interview.preset_questions import keep_as_preset
+from wizard.interview.preset_store import PresetStore
+from wizard.interview.questions import BACK, Ask, Candidate, Option, Question
 from wizard.interview.steps import checked_trigger
 from wizard.own_command import own_command
 
-Ending = Literal["back", "done"]
-"""Back to the questions, or nothing more to do."""
+MenuResult = Literal["back", "done"]
+"""Back to the questions, or the end of the program."""
 
 AS_ADVISED = "as advised"
-"""What takes a choice back."""
+"""The answer that removes a choice, so that the rules decide again."""
 
-SAID_ELSEWHERE = {"run.trigger": "trigger", "saving.name": "name", "run.subject": "subject", "run.advice": "advice"}
-"""Settings that are answers of the conversation: path to key."""
-
-
-@dataclass(frozen=True)
-class Exported:
-    """What was written for another trainer."""
-
-    paths: tuple[Path, ...]
-    notes: tuple[str, ...]
-    how_to_start: str
+ANSWER_KEYS = {"run.trigger": "trigger", "saving.name": "name", "run.subject": "subject", "run.advice": "advice"}
+"""Setting path to the key of the interview's answer that sets it."""
 
 
 @dataclass(frozen=True)
-class Desk:
-    """What is done with a plan; a test passes its own."""
+class PlanActions:
+    """The functions that make, show, save and train a plan; a test passes its own."""
 
-    facts: Callable[[Talk], Facts]
+    facts: Callable[[InterviewState], Facts]
     plan: Callable[[Facts], Plan]
     save: Callable[[Path, Facts, Plan], None]
-    export: Callable[[str, Path], Exported]
+    export: Callable[[str, Path], Export]
     """Write a saved run for another trainer."""
     train: Callable[[Path], None]
     free_run: Callable[[str], Path]
-    """A folder for a run of this name that is not there yet."""
+    """LoRA name to the path of a run folder that does not exist yet."""
     has_trained: Callable[[Path], bool]
-    """Whether this folder holds a training's work, which another plan may not take the place of."""
+    """Whether this run folder holds results of a training, so that no other plan may be written into it."""
     view: Callable[[Facts, Plan, bool], object]
     """The plan as a table; True: with all settings."""
     changes: Callable[[Facts, Plan, Plan], object]
     """What another plan changes, as a table; the facts are the second one's."""
     profiles: Callable[[Facts, Plan], object]
     """The tutorial's plan beside today's, one of which is this, as a table."""
-    keep: Callable[[Talk], None]
-    forget: Callable[[], None]
-    """The interview came to its end."""
+    save_answers: Callable[[InterviewState], None]
+    """Store an unfinished interview."""
+    delete_answers: Callable[[], None]
+    """Delete the stored interview, which is finished."""
     exporters: Mapping[str, str]
-    """Name to title of the trainers that are written for."""
-    shelf: Shelf
-    """Where presets are kept."""
+    """Name to title of the trainers to export for."""
+    presets: PresetStore
 
 
 class Menu:
-    """What is done with one plan."""
+    """Shows one plan, and does what the user picks until they go back or quit."""
 
-    def __init__(self, talk: Talk, ask: Ask, desk: Desk, run: Path | None = None) -> None:
-        """Settle the plan.
+    def __init__(self, state: InterviewState, ask: Ask, actions: PlanActions, run: Path | None = None) -> None:
+        """Make the plan.
 
         Args:
-            run: the folder that the user named; None: one by the LoRA's name.
+            run: the run folder that the user named; None: a new one with the LoRA's name.
+
+        Raises:
+            LoraError: no plan can be made from the state.
         """
-        self._ask, self._desk, self._run = ask, desk, run
+        self._ask, self._actions, self._run = ask, actions, run
         self._saved: Path | None = None
-        self._settle(talk)
+        self._make_plan(state)
 
     @property
-    def talk(self) -> Talk:
-        """What was said, with what was changed here."""
-        return self._talk
+    def state(self) -> InterviewState:
+        """The interview's state, with what was changed in the menu."""
+        return self._state
 
-    def go(self) -> Ending:
-        """Show the plan and do what is asked until it is enough."""
+    def run(self) -> MenuResult:
+        """Show the plan, then ask what to do until the user goes back, quits, or a training has ended."""
         self._show()
-        actions: dict[str, Callable[[], bool]] = {
+        handlers: dict[str, Callable[[], bool]] = {
             "train": self._train, "save": self._save, "save_as": self._save_as, "change": self._change,
             "all": self._show_all, "compare": self._compare, "advice": self._switch_advice,
             "preset": self._save_preset, "export": self._export,
@@ -100,7 +97,7 @@ class Menu:
             if picked == "quit":
                 return "done"
             try:
-                if actions[picked]():
+                if handlers[picked]():
                     return "done"
             except LoraError as error:
                 self._ask.tell(str(error))
@@ -120,88 +117,88 @@ class Menu:
         )  # fmt: skip
 
     def _next_likely(self) -> str:
-        """What most people do next."""
+        """The preselected option."""
         if self._saved is not None:
             return "quit"
-        return "save" if self._talk.said.get("machine") == "other" else "train"
+        return "save" if self._state.answers.get("machine") == "other" else "train"
 
-    def _settle(self, talk: Talk) -> None:
-        """Make the plan; on a LoraError everything stays as it was."""
-        self._take(talk, *self._planned(talk))
+    def _make_plan(self, state: InterviewState) -> None:
+        """Replace state, facts and plan; on a LoraError they stay as they were."""
+        self._take(state, *self._planned(state))
 
-    def _planned(self, talk: Talk) -> tuple[Facts, Plan]:
-        facts = self._desk.facts(talk)
-        return facts, self._desk.plan(facts)
+    def _planned(self, state: InterviewState) -> tuple[Facts, Plan]:
+        facts = self._actions.facts(state)
+        return facts, self._actions.plan(facts)
 
-    def _take(self, talk: Talk, facts: Facts, plan: Plan) -> None:
-        self._talk, self._facts, self._plan = talk, facts, plan
+    def _take(self, state: InterviewState, facts: Facts, plan: Plan) -> None:
+        self._state, self._facts, self._plan = state, facts, plan
         self._saved = None
 
-    def _resettle(self, talk: Talk) -> bool:
-        self._settle(talk)
-        return self._resettled()
+    def _replan(self, state: InterviewState) -> bool:
+        self._make_plan(state)
+        return self._show_changed()
 
-    def _resettled(self) -> bool:
-        self._desk.keep(self._talk)
+    def _show_changed(self) -> bool:
+        self._actions.save_answers(self._state)
         self._show()
         return False
 
     def _show(self) -> None:
-        self._ask.tell(self._desk.view(self._facts, self._plan, False))
+        self._ask.tell(self._actions.view(self._facts, self._plan, False))
 
     def _show_all(self) -> bool:
-        self._ask.tell(self._desk.view(self._facts, self._plan, True))
+        self._ask.tell(self._actions.view(self._facts, self._plan, True))
         return False
 
     def _compare(self) -> bool:
-        self._ask.tell(self._desk.profiles(self._facts, self._plan))
+        self._ask.tell(self._actions.profiles(self._facts, self._plan))
         return False
 
     def _switch_advice(self) -> bool:
         other = "current" if self._facts.answers.advice == "tutorial" else "tutorial"
-        return self._resettle(self._talk.saying("advice", other))
+        return self._replan(self._state.with_answer("advice", other))
 
     def _save(self) -> bool:
         self._saved_run()
         return False
 
     def _saved_run(self) -> Path:
-        """The run's folder, written if it is not yet."""
+        """The run folder, written if it is not yet."""
         if self._saved is None:
             run = self._run
-            if run is None or self._desk.has_trained(run):
-                run = self._desk.free_run(self._facts.answers.name)
+            if run is None or self._actions.has_trained(run):
+                run = self._actions.free_run(self._facts.answers.name)
             self._write(run)
         assert self._saved is not None
         return self._saved
 
     def _save_as(self) -> bool:
-        default = str(self._saved or self._run or self._desk.free_run(self._facts.answers.name))
+        default = str(self._saved or self._run or self._actions.free_run(self._facts.answers.name))
         answer = self._ask(Question("run", "Into which folder?", "folder", default=default))
         if answer not in (BACK, ""):
             self._write(given_path(answer))
         return False
 
     def _write(self, run: Path) -> None:
-        self._desk.save(run, self._facts, self._plan)
+        self._actions.save(run, self._facts, self._plan)
         self._run = self._saved = run
-        self._desk.forget()
+        self._actions.delete_answers()
         self._ask.tell(f"Saved in {run}\nTrain it any time with: {own_command('train', run)}")
 
     def _save_preset(self) -> bool:
-        keep_as_preset(self._plan, self._ask, self._desk.shelf)
+        keep_as_preset(self._plan, self._ask, self._actions.presets)
         return False
 
     def _train(self) -> bool:
-        self._desk.train(self._saved_run())
+        self._actions.train(self._saved_run())
         return True
 
     def _export(self) -> bool:
-        options = tuple(Option(name, title) for name, title in self._desk.exporters.items())
+        options = tuple(Option(name, title) for name, title in self._actions.exporters.items())
         name = self._ask(Question("exporter", "For which trainer?", "choice", options=options))
         if name == BACK:
             return False
-        export = self._desk.export(name, self._saved_run())
+        export = self._actions.export(name, self._saved_run())
         lines = [
             "Written:",
             *(f"  {path}" for path in export.paths),
@@ -212,25 +209,26 @@ class Menu:
         return False
 
     def _change(self) -> bool:
-        words = tuple(Word(path, setting_field(path).description or "") for path in setting_paths())
-        asked = Question("setting", "Which setting?", "name", words=words, hint="any part of its name, then Tab")
-        path = self._ask(asked).strip()
+        candidates = tuple(Candidate(path, setting_field(path).description or "") for path in setting_paths())
+        hint = "any part of its name, then Tab"
+        question = Question("setting", "Which setting?", "name", candidates=candidates, hint=hint)
+        path = self._ask(question).strip()
         if path in (BACK, ""):
             return False
         setting_field(path)
         answer = self._ask(self._value_question(path))
         if answer == BACK:
             return False
-        talk = self._with_setting(path, answer)
-        facts, plan = self._planned(talk)
-        if not self._is_wanted(facts, plan):
+        state = self._with_setting(path, answer)
+        facts, plan = self._planned(state)
+        if not self._confirm(facts, plan):
             return False
-        self._take(talk, facts, plan)
-        return self._resettled()
+        self._take(state, facts, plan)
+        return self._show_changed()
 
-    def _is_wanted(self, facts: Facts, plan: Plan) -> bool:
-        """Show what a change brings with it, and ask whether it is to stand."""
-        self._ask.tell(self._desk.changes(facts, self._plan, plan))
+    def _confirm(self, facts: Facts, plan: Plan) -> bool:
+        """Show all that another plan changes, and ask whether to keep it."""
+        self._ask.tell(self._actions.changes(facts, self._plan, plan))
         options = Option("yes", "Yes, change it"), Option("no", "No, leave the plan as it was")
         return self._ask(Question("accept", "Change it so?", "choice", options=options, default="yes")) == "yes"
 
@@ -238,7 +236,7 @@ class Menu:
         decision = self._plan.by_path[path]
         field = setting_field(path)
         intro = f"{path}: {field.description}\nNow {shown(decision.value)}: {decision.reason}"
-        chosen = path in self._talk.settings
+        chosen = path in self._state.settings
         values = fixed_values(field.annotation)
         if values:
             options = tuple(Option(value, value) for value in values)
@@ -249,25 +247,23 @@ class Menu:
         hint = f'"{AS_ADVISED}" takes your choice back' if chosen else ""
         return Question(path, "Which value?", "line", default=typed(decision.value), hint=hint, intro=intro)
 
-    def _with_setting(self, path: str, answer: str) -> Talk:
-        if path in SAID_ELSEWHERE:
-            return self._talk.saying(SAID_ELSEWHERE[path], _checked(path, answer))
-        settings = {name: value for name, value in self._talk.settings.items() if name != path}
+    def _with_setting(self, path: str, answer: str) -> InterviewState:
+        if path in ANSWER_KEYS:
+            return self._state.with_answer(ANSWER_KEYS[path], _checked(path, answer))
+        settings = {name: value for name, value in self._state.settings.items() if name != path}
         if answer.strip().lower() != AS_ADVISED:
             settings[path] = answer
-        return replace(self._talk, settings=settings)
+        return replace(self._state, settings=settings)
 
 
 def _checked(path: str, answer: str) -> str:
-    from wizard.interview.names import checked_name
-
     if path == "saving.name":
         return checked_name(answer)
     return checked_trigger(answer) if path == "run.trigger" else answer
 
 
 def fixed_values(annotation: object) -> tuple[str, ...]:
-    """All values of a setting that has a fixed choice, as typed; empty where it has none."""
+    """The values of a bool or Literal setting, as typed; empty for other types."""
     if annotation is bool:
         return ("true", "false")
     if get_origin(annotation) is Literal:
@@ -276,7 +272,7 @@ def fixed_values(annotation: object) -> tuple[str, ...]:
 
 
 def typed(value: object) -> str:
-    """A setting's value as a person types it."""
+    """A setting's value as the user would type it."""
     if value is None:
         return ""
     if isinstance(value, bool):

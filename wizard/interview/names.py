@@ -1,4 +1,4 @@
-"""Names for LoRAs: what can be a file name everywhere."""
+"""Names for LoRAs and presets: valid as a file name on every system."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LONGEST = 120
 """Characters; with folders and `-000010.safetensors` around it this stays below what file systems take."""
 FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f]')
 RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
-"""Windows keeps these for devices."""
+"""Windows reserves these for devices."""
 KOHYA_FOLDER = re.compile(r"\d+_(?P<concept>.+)")
 EMPTY_WORDS = {
     "img",
@@ -25,14 +25,14 @@ EMPTY_WORDS = {
     "dataset",
     "data",
 }
-"""Folder names that say nothing of what is in them."""
+"""Folder names that say nothing about the images in them."""
 
 
 def checked_name(name: str) -> str:
-    """`name` without blanks around it, if it can be a file's.
+    """`name` without surrounding blanks.
 
     Raises:
-        ConfigError: it cannot.
+        ConfigError: it is no valid file name.
     """
     plain = name.strip()
     if not plain:
@@ -47,7 +47,7 @@ def checked_name(name: str) -> str:
 
 
 def proposed_name(folder: str, concepts: tuple[str, ...] = ()) -> str:
-    """A name that the pictures' folder suggests; empty where it says nothing.
+    """A name derived from the image folder's; empty where that is a generic one.
 
     Args:
         folder: the folder's path, with forward slashes or backslashes.

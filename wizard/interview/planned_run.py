@@ -12,14 +12,14 @@ from advisor.planning.limits import FOUND_NOT_CHOSEN
 from advisor.run_folder.config_file import config_file, read_config
 from advisor.run_folder.plan_record import chosen_paths
 from advisor.settings.config import flat_settings
-from wizard.interview.request import Request
+from wizard.interview.request import PlanRequest
 from wizard.processes.retry_on_oom import read_plan
 
 SAID = frozenset({"saving.name", "run.trigger", "run.subject", "run.advice"})
 """What a request has by other names."""
 
 
-def request_of(run: Path, request: Request) -> Request:
+def request_of(run: Path, request: PlanRequest) -> PlanRequest:
     """The request, with what it leaves open taken from the run.
 
     Raises:

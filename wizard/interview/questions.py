@@ -1,4 +1,4 @@
-"""What is asked, as data; and who can ask it."""
+"""Questions as data, and the protocol of what asks them."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Literal, Protocol
 BACK = "<"
 """The answer that goes one question back."""
 
-Kind = Literal["choice", "line", "folder", "file", "name"]
+QuestionKind = Literal["choice", "line", "folder", "file", "name"]
 
 
 @dataclass(frozen=True)
 class Option:
-    """One of several answers."""
+    """One answer of a choice."""
 
     value: str
     title: str
 
 
 @dataclass(frozen=True)
-class Word:
-    """A word that can be completed, with what it stands for."""
+class Candidate:
+    """A name that Tab completes, with its description."""
 
-    word: str
-    meaning: str = ""
+    name: str
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,34 +32,34 @@ class Question:
     """One question; every answer is a text."""
 
     key: str
-    """What the answer is kept under."""
+    """The key of the answer in `InterviewState.answers` and session.json."""
     text: str
-    kind: Kind
-    """`choice`: one of `options`; `folder`, `file`: a path; `name`: one of `words`, by parts; `line`: any text."""
+    kind: QuestionKind
+    """`choice`: one of `options`; `folder`, `file`: a path; `name`: one of `candidates`, by parts; `line`: any text."""
     options: tuple[Option, ...] = ()
-    words: tuple[Word, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
     default: str = ""
-    """What stands there already, or the option that is marked first."""
+    """The text in the input line, or the value of the option that is preselected."""
     hint: str = ""
-    """A half sentence behind the question."""
+    """Shown in parentheses behind the question."""
     intro: str = ""
-    """What is told before it is asked."""
+    """Printed before the question."""
     back: bool = True
-    """Whether one can go back from here."""
+    """Whether a choice offers `< back`."""
 
 
 class Ask(Protocol):
-    """Asks a person."""
+    """Asks the user; `wizard.interview.ask` does so in a terminal, tests by a script."""
 
     def __call__(self, question: Question) -> str:
         """The answer, or BACK.
 
         Raises:
-            KeyboardInterrupt: the person wants to stop.
+            KeyboardInterrupt: Ctrl-C or Ctrl-D.
         """
 
     def tell(self, view: object) -> None:
-        """Show a text or a table."""
+        """Print a text or a rich table."""
 
 
 def choice(key: str, text: str, *options: tuple[str, str], default: str = "", back: bool = True) -> Question:
@@ -92,7 +92,7 @@ NAME = Question("name", "What is the LoRA called?", "line", hint="becomes its fi
 TRIGGER = Question("trigger", "Which word calls it up in a prompt?", "line", hint="a rare word works best")
 
 PREDICTION_DOUBTFUL = frozenset({"sd2", "sdxl"})
-"""Families with well-known bases of both kinds; elsewhere a file that does not tell is of the usual kind."""
+"""Families with base models of both predictions; of other families a file without metadata predicts epsilon."""
 
 LINEAGES: dict[str, tuple[Option, ...]] = {
     "sd1": (
@@ -109,7 +109,7 @@ LINEAGES: dict[str, tuple[Option, ...]] = {
         Option("none", "None of these, or I do not know"),
     ),
 }
-"""By family: the well-known bases that rules differ for."""
+"""By family: the lineages that rules distinguish."""
 
 GENERATIONS: tuple[Option, ...] = (
     Option("12.0", "RTX 50 series"),

@@ -17,7 +17,7 @@ from advisor.machine.hardware import Hardware
 from advisor.settings.config import setting_field
 from advisor.settings.parse_value import SettingValue, WrongValue, parse_settings
 from advisor.settings.preset_file import read_preset
-from wizard.interview.machine_options import Machine
+from wizard.interview.machine_options import MachineOptions
 from wizard.interview.names import checked_name
 from wizard.interview.paths import absolute_path, given_path
 from wizard.interview.steps import checked_trigger
@@ -28,7 +28,7 @@ SUBJECTS, ADVICES = ("character", "style"), ("tutorial", "current")
 
 
 @dataclass(frozen=True)
-class Request:
+class PlanRequest:
     """The options of `plan` and `new`; None: not given."""
 
     images: str | None = None
@@ -39,7 +39,7 @@ class Request:
     advice: str | None = None
     settings: tuple[str, ...] = ()
     """Each `path=value`."""
-    machine: Machine = field(default_factory=Machine)
+    machine: MachineOptions = field(default_factory=MachineOptions)
     preset: Path | None = None
 
     def given(self) -> dict[str, str]:
@@ -66,7 +66,7 @@ class WrongInput(LoraError):
 
 
 def facts_of_request(
-    request: Request,
+    request: PlanRequest,
     *,
     scan: Callable[[Path], DatasetReport],
     identify: Callable[[Path], Identity],
@@ -117,7 +117,7 @@ def _unknown(settings: Mapping[str, SettingValue | WrongValue]) -> Iterator[Conf
 
 
 def _answers(
-    request: Request, name: str, settings: Mapping[str, SettingValue | WrongValue], *, uses_cpu: bool
+    request: PlanRequest, name: str, settings: Mapping[str, SettingValue | WrongValue], *, uses_cpu: bool
 ) -> Answers:
     return Answers(
         name=name,

@@ -1,11 +1,10 @@
-"""What was found, in plain words."""
+"""Data set, base model and hardware as sentences for the user."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from advisor.families import FAMILIES
 from advisor.units import GIB, counted, gib, mib
 
 if TYPE_CHECKING:
@@ -14,18 +13,24 @@ if TYPE_CHECKING:
     from advisor.machine.hardware import Gpu, Hardware
 
 PROBLEMS_SHOWN = 5
-"""So many problems are told in the conversation; `loracle check` tells all."""
+"""The interview prints this many; `loracle check` prints all."""
+
+IDENTITY_KINDS = {
+    "lora": "a LoRA", "vae": "a VAE", "text_encoder": "a text encoder", "controlnet": "a ControlNet",
+    "embedding": "an embedding", "unknown": "no model that I know",
+}  # fmt: skip
+"""What a file is that is no checkpoint."""
 
 PREDICTIONS = {"epsilon": "predicts noise", "v_prediction": "predicts velocity (v-prediction)", "flow": "flow matching"}
 
 
 def dataset_text(report: DatasetReport) -> str:
-    """The pictures in a few lines."""
+    """Number, sizes, captions and problems of the images, in a few lines."""
     lines = [f"{counted(report.num_images, 'picture')}, {sizes_text(report)}; {captions_text(report)}"]
     repeated = [folder for folder in report.folders if folder.repeats is not None]
     if repeated:
-        told = ", ".join(f"{folder.path} ({folder.num_images} x {folder.repeats})" for folder in repeated[:4])
-        lines.append(f"Folders with repeats in their names keep them: {told}{', ...' if len(repeated) > 4 else ''}")
+        examples = ", ".join(f"{folder.path} ({folder.num_images} x {folder.repeats})" for folder in repeated[:4])
+        lines.append(f"Folders with repeats in their names keep them: {examples}{', ...' if len(repeated) > 4 else ''}")
     if report.num_captioned == 0:
         lines.append("Without captions everything in the pictures is learned together with the trigger word.")
     if report.problems:
@@ -39,7 +44,7 @@ def dataset_text(report: DatasetReport) -> str:
 
 def sizes_text(report: DatasetReport) -> str:
     """E.g. `512 x 512 to 1600 x 1200`, by area."""
-    sizes = Counter((picture.width_px, picture.height_px) for picture in report.pictures)
+    sizes = Counter((image.width_px, image.height_px) for image in report.pictures)
     small, large = (choose(sizes, key=lambda size: (size[0] * size[1], size)) for choose in (min, max))
     if small == large:
         return f"all {small[0]} x {small[1]}"
@@ -47,7 +52,7 @@ def sizes_text(report: DatasetReport) -> str:
 
 
 def captions_text(report: DatasetReport) -> str:
-    """How many have captions, and of which kind."""
+    """How many images have captions, and of which kind."""
     if report.num_captioned == 0:
         return "none has a caption"
     kind = "tags" if report.captions_are_tags else "sentences"
@@ -56,7 +61,7 @@ def captions_text(report: DatasetReport) -> str:
 
 
 def trigger_text(report: DatasetReport, trigger: str) -> str:
-    """Whether the captions hold the trigger word, and what that means."""
+    """A warning about captions without the trigger word; empty where all have it or there are no captions."""
     found = report.num_with_trigger(trigger)
     if report.num_captioned == 0 or found == report.num_captioned:
         return ""
@@ -66,7 +71,9 @@ def trigger_text(report: DatasetReport, trigger: str) -> str:
 
 
 def identity_text(identity: Identity) -> str:
-    """The base model in a line or two."""
+    """The base model in a line, its notes in further ones."""
+    from advisor.families import FAMILIES
+
     family = FAMILIES.get(identity.family or "")
     known = [family.title if family else "unknown family"]
     known += [identity.variant] if identity.variant else []
@@ -83,7 +90,7 @@ def gpu_text(gpu: Gpu) -> str:
 
 
 def machine_text(hardware: Hardware) -> str:
-    """Processor, memory and disk in a line."""
+    """CPU, RAM and free disk space in a line."""
     return (
         f"{hardware.cpu_name or 'Processor'}: {counted(hardware.cpu_threads, 'thread')}, "
         f"{gib(hardware.ram_bytes)} of memory, {gib(hardware.disk_free_bytes)} free on the disk."
@@ -91,5 +98,5 @@ def machine_text(hardware: Hardware) -> str:
 
 
 def size_text(number_bytes: int) -> str:
-    """MiB or GiB, whichever says more."""
+    """In GiB from one on, in MiB below."""
     return gib(number_bytes) if number_bytes >= GIB else mib(number_bytes)

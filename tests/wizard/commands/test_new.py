@@ -1,8 +1,9 @@
-"""The whole conversation, from the first question to what is done with the plan."""
+"""Interview and menu together, from the first question to what is done with the plan."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +12,33 @@ import pytest
 from advisor.errors import RunError
 from advisor.settings.preset_file import read_preset
 from tests.support.factories import make_hardware, make_plan_for
-from tests.support.scripted import HAPPY, Answer, Interrupt, ScriptedAsk, default, make_world
-from tests.wizard.interview.test_menu import Done, make_desk
+from tests.support.scripted import HAPPY, Answer, Interrupt, ScriptedAsk, default, make_probes
+from tests.wizard.interview.test_menu import Done, make_actions
 from wizard.commands.new import converse
-from wizard.interview.flow import World
-from wizard.interview.machine_options import Machine
-from wizard.interview.preset_folder import PresetFolder
+from wizard.interview.facts import facts_of_state
+from wizard.interview.flow import Probes
+from wizard.interview.machine_options import MachineOptions
+from wizard.interview.preset_store import PresetStore
 from wizard.interview.questions import BACK
-from wizard.interview.request import Request
-from wizard.interview.steps import facts_of
+from wizard.interview.request import PlanRequest
 from wizard.user_data import Session
 
 
-def talk(tmp_path: Path, *answers: Answer, **more: Any) -> tuple[ScriptedAsk, Done]:
+def run_new(tmp_path: Path, *answers: Answer, **more: Any) -> tuple[ScriptedAsk, Done]:
     ask, done = ScriptedAsk(*answers), Done()
-    world = more.pop("world", None) or make_world()
+    probes = more.pop("probes", None) or make_probes()
 
-    def desk(machine: Machine, session: Session, world: Any) -> Any:
-        return make_desk(done, facts=lambda talk: facts_of(talk, world, machine), forget=session.forget)
+    def actions(options: MachineOptions, session: Session, probes: Any) -> Any:
+        facts = partial(facts_of_state, probes=probes, options=options)
+        return make_actions(done, facts=facts, delete_answers=session.delete)
 
     run, request = more.pop("run", None), more.pop("request", None)
-    converse(ask, Session(tmp_path), run=run, request=request, world=world, desk=desk)
+    converse(ask, Session(tmp_path), run=run, request=request, probes=probes, actions=actions)
     return ask, done
 
 
 def test_answers_lead_to_a_plan_that_is_trained(tmp_path: Path) -> None:
-    _, done = talk(tmp_path, *HAPPY, "train")
+    _, done = run_new(tmp_path, *HAPPY, "train")
 
     config = done.saved[0][1].config
     assert (config.network.rank, config.network.alpha, config.optimizer.text_encoder_learning_rate) == (32, 16, 5e-5)
@@ -46,36 +48,36 @@ def test_answers_lead_to_a_plan_that_is_trained(tmp_path: Path) -> None:
 
 def test_an_interrupted_interview_goes_on_where_it_was(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        talk(tmp_path, *HAPPY[:4], Interrupt)
+        run_new(tmp_path, *HAPPY[:4], Interrupt)
 
-    ask, _ = talk(tmp_path, "yes", *HAPPY[4:], "save", "quit")
+    ask, _ = run_new(tmp_path, "yes", *HAPPY[4:], "save", "quit")
 
     assert ask.keys == ["resume", "name", "trigger", "machine", "menu", "menu"]
 
 
 def test_an_interrupted_interview_can_be_begun_anew(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        talk(tmp_path, *HAPPY[:4], Interrupt)
+        run_new(tmp_path, *HAPPY[:4], Interrupt)
 
-    ask, _ = talk(tmp_path, "no", *HAPPY, "save", "quit")
+    ask, _ = run_new(tmp_path, "no", *HAPPY, "save", "quit")
 
     assert ask.keys[:2] == ["resume", "subject"]
 
 
 def test_after_saving_nothing_is_taken_up(tmp_path: Path) -> None:
-    talk(tmp_path, *HAPPY, "save", "quit")
+    run_new(tmp_path, *HAPPY, "save", "quit")
 
     assert not Session(tmp_path).load()
 
 
 def test_quitting_unsaved_keeps_the_answers(tmp_path: Path) -> None:
-    talk(tmp_path, *HAPPY, "quit")
+    run_new(tmp_path, *HAPPY, "quit")
 
     assert Session(tmp_path).load().answers["name"] == "mira"
 
 
 def test_back_from_the_plan_changes_an_answer_and_keeps_settings(tmp_path: Path) -> None:
-    _, done = talk(
+    _, done = run_new(
         tmp_path, *HAPPY, "change", "network.rank", "64", "yes", BACK, BACK, "fox", "gpu:0", "save", "quit"
     )  # fmt: skip
 
@@ -85,11 +87,11 @@ def test_back_from_the_plan_changes_an_answer_and_keeps_settings(tmp_path: Path)
 
 
 def test_options_answer_questions_and_settings(tmp_path: Path) -> None:
-    request = Request(
+    request = PlanRequest(
         images="/pictures", name="mira", subject="style", advice="current", settings=("network.rank=48",),
-        machine=Machine(vram="12GiB"),
+        machine=MachineOptions(vram="12GiB"),
     )  # fmt: skip
-    ask, done = talk(tmp_path, "/models/base.safetensors", "none", "mira", "save", "quit", request=request)
+    ask, done = run_new(tmp_path, "/models/base.safetensors", "none", "mira", "save", "quit", request=request)
 
     config = done.saved[0][1].config
     assert ask.keys == ["model", "lineage", "trigger", "menu", "menu"]
@@ -97,9 +99,9 @@ def test_options_answer_questions_and_settings(tmp_path: Path) -> None:
 
 
 def test_a_setting_beyond_its_limit_is_told_and_left_out(tmp_path: Path) -> None:
-    request = Request(settings=("network.alpha=999",))
+    request = PlanRequest(settings=("network.alpha=999",))
 
-    ask, done = talk(tmp_path, *HAPPY, "save", "quit", request=request)
+    ask, done = run_new(tmp_path, *HAPPY, "save", "quit", request=request)
 
     assert "network.alpha" in ask.heard
     assert done.saved[0][1].config.network.alpha == 16
@@ -108,30 +110,31 @@ def test_a_setting_beyond_its_limit_is_told_and_left_out(tmp_path: Path) -> None
 def test_answers_that_cannot_be_kept_do_not_stop_the_interview(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    ask, done = talk(tmp_path / "file", *HAPPY, "train")
+    ask, done = run_new(tmp_path / "file", *HAPPY, "train")
 
     assert ask.heard.count("not kept") == 1
     assert done.trained
 
 
 def test_a_processor_is_planned_for_after_a_yes(tmp_path: Path) -> None:
-    _, done = talk(tmp_path, *HAPPY[:6], "cpu", "save", "quit", world=make_world(hardware=make_hardware(None)))
+    _, done = run_new(tmp_path, *HAPPY[:6], "cpu", "save", "quit", probes=make_probes(hardware=make_hardware(None)))
 
     assert done.saved[0][1].config.memory.preset == "cpu"
 
 
-def preset_world(folder: Path) -> World:
-    presets = PresetFolder(folder)
+def preset_probes(folder: Path) -> Probes:
+    presets = PresetStore(folder)
     presets.save(presets.file("dolls"), make_plan_for(settings={"network.rank": "48"}))
     files = tuple(map(str, presets.files()))
-    return replace(make_world(), presets=lambda: files, preset=lambda file: read_preset(Path(file)))
+    return replace(make_probes(), presets=lambda: files, preset=lambda file: read_preset(Path(file)))
 
 
 def test_a_preset_of_ones_own_is_picked_and_answers_beat_it(tmp_path: Path) -> None:
-    world = preset_world(tmp_path)
-    file = world.presets()[0]
+    probes = preset_probes(tmp_path)
+    file = probes.presets()[0]
 
-    ask, done = talk(tmp_path, *HAPPY, file, "save", "change", "network.rank", "64", "yes", "save", "quit", world=world)
+    changed = ("change", "network.rank", "64", "yes")
+    ask, done = run_new(tmp_path, *HAPPY, file, "save", *changed, "save", "quit", probes=probes)
 
     assert ask.keys[-8:] == ["preset", "menu", "menu", "setting", "network.rank", "accept", "menu", "menu"]
     assert "dolls sets network.rank = 48" in ask.heard
@@ -141,16 +144,16 @@ def test_a_preset_of_ones_own_is_picked_and_answers_beat_it(tmp_path: Path) -> N
 
 
 def test_the_rules_alone_are_taken_where_no_preset_is_wanted(tmp_path: Path) -> None:
-    _, done = talk(tmp_path, *HAPPY, default, "save", "quit", world=preset_world(tmp_path))
+    _, done = run_new(tmp_path, *HAPPY, default, "save", "quit", probes=preset_probes(tmp_path))
 
     assert done.saved[0][1].config.network.rank == 32
 
 
 def test_a_preset_of_the_command_line_is_not_asked_for(tmp_path: Path) -> None:
-    world = preset_world(tmp_path)
-    request = Request(preset=Path(world.presets()[0]))
+    probes = preset_probes(tmp_path)
+    request = PlanRequest(preset=Path(probes.presets()[0]))
 
-    ask, done = talk(tmp_path, *HAPPY, "save", "quit", world=world, request=request)
+    ask, done = run_new(tmp_path, *HAPPY, "save", "quit", probes=probes, request=request)
 
     assert "preset" not in ask.keys
     assert done.saved[0][1].config.network.rank == 48
@@ -158,4 +161,4 @@ def test_a_preset_of_the_command_line_is_not_asked_for(tmp_path: Path) -> None:
 
 def test_a_preset_of_the_command_line_that_is_not_there_is_told_before_the_first_question(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="cannot be read"):
-        talk(tmp_path, request=Request(preset=tmp_path / "none.toml"))
+        run_new(tmp_path, request=PlanRequest(preset=tmp_path / "none.toml"))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from prompt_toolkit.completion import CompleteEvent
-from prompt_toolkit.document import Document
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from wizard.interview.ask import PathCompleter, TerminalAsk, indented
-from wizard.interview.questions import BACK, IMAGES, NAME, SUBJECT, Question, Word
+from wizard.interview.ask import TerminalAsk, indented
+from wizard.interview.questions import BACK, IMAGES, NAME, SUBJECT, Candidate, Question
 
 ENTER, DOWN, CTRL_C, CTRL_D = "\r", "\x1b[B", "\x03", "\x04"
 
@@ -76,35 +72,6 @@ def test_ctrl_d_interrupts_too(keys: Any) -> None:
         answer(keys, NAME, CTRL_D)
 
 
-def completed(text: str, *, folders_only: bool) -> list[str]:
-    """What the line becomes with each completion."""
-    offers = PathCompleter(folders_only=folders_only).get_completions(Document(text), CompleteEvent())
-    return [text + offer.text for offer in offers]
-
-
-def test_folders_are_completed(tmp_path: Path) -> None:
-    (tmp_path / "pictures of mira").mkdir()
-    (tmp_path / "pictures.zip").touch()
-
-    assert completed(f"{tmp_path}/pic", folders_only=True) == [f"{tmp_path}/pictures of mira{os.sep}"]
-
-
-def test_folders_are_completed_behind_a_quote(tmp_path: Path) -> None:
-    (tmp_path / "pictures").mkdir()
-
-    assert completed(f"'{tmp_path}/pic", folders_only=True) == [f"'{tmp_path}/pictures{os.sep}"]
-
-
-def test_models_and_folders_are_offered_and_other_files_are_not(tmp_path: Path) -> None:
-    (tmp_path / "model.safetensors").touch()
-    (tmp_path / "model.txt").touch()
-    (tmp_path / "models").mkdir()
-
-    assert completed(f"{tmp_path}/mod", folders_only=False) == [
-        f"{tmp_path}/model.safetensors", f"{tmp_path}/models{os.sep}",
-    ]  # fmt: skip
-
-
 def test_a_pasted_path_is_handed_over_whole(keys: Any) -> None:
     pasted = "file:///home/me/a//b"
 
@@ -112,7 +79,8 @@ def test_a_pasted_path_is_handed_over_whole(keys: Any) -> None:
 
 
 def test_a_whole_name_is_taken_by_one_enter(keys: Any) -> None:
-    question = Question("setting", "?", "name", words=(Word("network.rank"), Word("network.rank_dropout")))
+    candidates = (Candidate("network.rank"), Candidate("network.rank_dropout"))
+    question = Question("setting", "?", "name", candidates=candidates)
 
     assert answer(keys, question, "network.rank" + ENTER + ENTER) == "network.rank"
 

@@ -5,7 +5,7 @@ import pytest
 from advisor.errors import HardwareError
 from advisor.units import GIB
 from tests.support.factories import make_hardware
-from wizard.interview.machine_options import Machine, capability, vram_bytes
+from wizard.interview.machine_options import MachineOptions, capability, vram_bytes
 
 
 @pytest.mark.parametrize(
@@ -29,22 +29,22 @@ def test_a_compute_capability_is_two_numbers() -> None:
 
 
 def test_said_memory_makes_a_card_where_there_is_none() -> None:
-    gpu = Machine(vram="8GiB").applied(make_hardware(None)).main_gpu
+    gpu = MachineOptions(vram="8GiB").applied(make_hardware(None)).main_gpu
 
     assert gpu is not None
     assert (gpu.total_bytes, gpu.free_bytes, gpu.compute_capability) == (8 * GIB, 7.5 * GIB, (8, 6))
 
 
 def test_threads_are_those_of_the_other_machine() -> None:
-    assert Machine(cpu_threads=4).applied(make_hardware(cpu_threads=16)).cpu_threads == 4
+    assert MachineOptions(cpu_threads=4).applied(make_hardware(cpu_threads=16)).cpu_threads == 4
 
 
-@pytest.mark.parametrize("machine", [Machine(gpu=3), Machine(cpu_threads=0), Machine(vram="x")])
-def test_what_cannot_be_is_refused(machine: Machine) -> None:
+@pytest.mark.parametrize("machine", [MachineOptions(gpu=3), MachineOptions(cpu_threads=0), MachineOptions(vram="x")])
+def test_what_cannot_be_is_refused(machine: MachineOptions) -> None:
     with pytest.raises(HardwareError):
         machine.applied(make_hardware())
 
 
 def test_a_capability_alone_needs_a_card() -> None:
     with pytest.raises(HardwareError, match="--vram"):
-        Machine(compute_capability="8.6").applied(make_hardware(None))
+        MachineOptions(compute_capability="8.6").applied(make_hardware(None))

@@ -11,54 +11,66 @@ from advisor.facts import Facts
 from advisor.plan import Plan
 from advisor.planning.compare import Difference, difference, profiles
 from advisor.planning.planner import make_plan
+from templates.exporter import Export
 from templates.native.preset import own_rows
-from tests.support.scripted import HAPPY, Answer, ScriptedAsk, default, make_world
-from wizard.interview.flow import Interview, Talk
-from wizard.interview.machine_options import Machine
-from wizard.interview.menu import Desk, Exported, Menu, fixed_values, typed
-from wizard.interview.preset_questions import Shelf
+from tests.support.scripted import HAPPY, Answer, ScriptedAsk, default, make_probes
+from wizard.interview.facts import facts_of_state
+from wizard.interview.flow import Interview, InterviewState
+from wizard.interview.machine_options import MachineOptions
+from wizard.interview.menu import Menu, PlanActions, fixed_values, typed
+from wizard.interview.preset_store import PresetStore
 from wizard.interview.questions import BACK
-from wizard.interview.steps import STEPS, facts_of
+from wizard.interview.steps import STEPS
 
-WORLD = make_world()
-TALK = Interview(STEPS, WORLD, ScriptedAsk(*HAPPY)).run()
+PROBES = make_probes()
+STATE = Interview(STEPS, PROBES, ScriptedAsk(*HAPPY)).run()
 
 
 @dataclass
 class Done:
-    """What was done at the desk."""
+    """What was done by the menu's actions."""
 
     saved: list[tuple[Path, Plan]] = field(default_factory=list)
     trained: list[Path] = field(default_factory=list)
     exported: list[tuple[str, Path]] = field(default_factory=list)
-    kept: list[Talk] = field(default_factory=list)
+    kept: list[InterviewState] = field(default_factory=list)
     forgotten: int = 0
     views: list[bool] = field(default_factory=list)
     presets: list[Path] = field(default_factory=list)
 
-    def keep_preset(self, file: Path, plan: Plan) -> tuple[str, ...]:
-        self.presets.append(file)
+
+class RecordingPresets(PresetStore):
+    """Writes nothing, and remembers what it would have written."""
+
+    def __init__(self, done: Done) -> None:
+        self._done = done
+
+    def file(self, name: str) -> Path:
+        return Path("/presets") / f"{name}.toml"
+
+    def save(self, file: Path, plan: Plan) -> tuple[str, ...]:
+        self._done.presets.append(file)
         return tuple(row.path for row in own_rows(plan))
 
 
-def told(found: Difference) -> str:
+def summary(found: Difference) -> str:
     return "\n".join(f"{one.path} {one.before.value} -> {one.after.value}" for one in found.settings)
 
 
-def make_desk(done: Done, **changes: Any) -> Desk:
+def make_actions(done: Done, **changes: Any) -> PlanActions:
     def view(facts: Facts, plan: Plan, everything: bool) -> object:
         done.views.append(everything)
         return plan
 
-    def forget() -> None:
+    def delete_answers() -> None:
         done.forgotten += 1
 
-    def export(name: str, run: Path) -> Exported:
+    def export(name: str, run: Path) -> Export:
         done.exported.append((name, run))
-        return Exported((run / "exports" / "kohya-gui.json",), ("No place for flip.",), "Open it there.")
+        return Export((run / "exports" / "kohya-gui.json",), ("No place for flip.",), "Open it there.")
 
-    desk = Desk(
-        facts=lambda talk: facts_of(talk, WORLD, Machine()),
+    actions = PlanActions(
+        facts=lambda state: facts_of_state(state, PROBES, MachineOptions()),
         plan=make_plan,
         save=lambda run, facts, plan: done.saved.append((run, plan)),
         export=export,
@@ -66,20 +78,20 @@ def make_desk(done: Done, **changes: Any) -> Desk:
         free_run=lambda name: Path("/runs") / name,
         has_trained=lambda run: False,
         view=view,
-        changes=lambda facts, before, after: told(difference(facts, before, after)),
-        profiles=lambda facts, plan: told(profiles(facts, plan)),
-        keep=done.kept.append,
-        forget=forget,
+        changes=lambda facts, before, after: summary(difference(facts, before, after)),
+        profiles=lambda facts, plan: summary(profiles(facts, plan)),
+        save_answers=done.kept.append,
+        delete_answers=delete_answers,
         exporters={"kohya-gui": "kohya_ss GUI"},
-        shelf=Shelf(lambda name: Path("/presets") / f"{name}.toml", done.keep_preset),
+        presets=RecordingPresets(done),
     )
-    return replace(desk, **changes)
+    return replace(actions, **changes)
 
 
 def go(*answers: Answer, run: Path | None = None, **changes: Any) -> tuple[str, Done, ScriptedAsk, Menu]:
     done, ask = Done(), ScriptedAsk(*answers)
-    menu = Menu(TALK, ask, make_desk(done, **changes), run)
-    return menu.go(), done, ask, menu
+    menu = Menu(STATE, ask, make_actions(done, **changes), run)
+    return menu.run(), done, ask, menu
 
 
 def test_train_now_saves_first() -> None:
@@ -134,7 +146,7 @@ def test_a_changed_setting_stands_and_its_dependants_follow() -> None:
 
     plan = done.saved[0][1]
     assert (plan.config.network.rank, plan.config.network.alpha) == (64, 32)
-    assert menu.talk.settings == {"network.rank": "64"}
+    assert menu.state.settings == {"network.rank": "64"}
     assert done.kept[-1].settings == {"network.rank": "64"}
 
 
@@ -151,7 +163,7 @@ def test_what_a_change_brings_with_it_is_told_and_it_may_be_refused() -> None:
 
     assert ask.keys == ["menu", "setting", "network.rank", "accept", "menu", "menu"]
     assert "network.rank 32 -> 48\nnetwork.alpha 16.0 -> 24.0" in ask.heard
-    assert menu.talk.settings == {}
+    assert menu.state.settings == {}
     assert done.saved[0][1].config.network.rank == 32
 
 
@@ -159,7 +171,7 @@ def test_both_profiles_are_compared() -> None:
     _, _, ask, menu = go("compare", "quit")
 
     assert "network.rank 32 -> 16" in ask.heard
-    assert menu.talk.said.get("advice", "tutorial") == "tutorial"
+    assert menu.state.answers.get("advice", "tutorial") == "tutorial"
 
 
 def test_a_wrong_value_is_told_and_changes_nothing() -> None:
@@ -167,7 +179,7 @@ def test_a_wrong_value_is_told_and_changes_nothing() -> None:
 
     assert "network.rank is 'a lot'" in ask.heard
     assert done.saved[0][1].config.network.rank == 32
-    assert menu.talk.settings == {}
+    assert menu.state.settings == {}
 
 
 def test_an_unknown_setting_is_told_with_what_may_be_meant() -> None:
@@ -179,7 +191,7 @@ def test_an_unknown_setting_is_told_with_what_may_be_meant() -> None:
 def test_a_choice_can_be_taken_back() -> None:
     _, _, _, menu = go("change", "network.rank", "64", "yes", "change", "network.rank", "as advised", "yes", "quit")
 
-    assert menu.talk.settings == {}
+    assert menu.state.settings == {}
 
 
 def test_settings_with_fixed_values_are_chosen_from_them() -> None:
@@ -198,15 +210,15 @@ def test_settings_with_fixed_values_are_chosen_from_them() -> None:
 def test_answers_of_the_conversation_can_be_changed_by_name(path: str, value: str, key: str) -> None:
     _, _, _, menu = go("change", path, value, "yes", "quit")
 
-    assert menu.talk.said[key] == value
-    assert menu.talk.settings == {}
+    assert menu.state.answers[key] == value
+    assert menu.state.settings == {}
 
 
 def test_advice_switches_there_and_back() -> None:
     _, done, ask, menu = go("advice", "save", "advice", "quit")
 
     assert done.saved[0][1].config.run.advice == "current"
-    assert menu.talk.said["advice"] == "tutorial"
+    assert menu.state.answers["advice"] == "tutorial"
     assert "what others advise" in ask.asked[0].options[6].title
 
 
@@ -280,7 +292,7 @@ def test_a_plan_for_another_machine_is_saved_rather_than_trained_here() -> None:
     ask = ScriptedAsk(default, default)
     done = Done()
 
-    Menu(TALK.saying("machine", "other").saying("vram", "12GiB"), ask, make_desk(done)).go()
+    Menu(STATE.with_answer("machine", "other").with_answer("vram", "12GiB"), ask, make_actions(done)).run()
 
     assert [question.default for question in ask.asked] == ["save", "quit"]
     assert not done.trained

@@ -8,22 +8,22 @@ from advisor.errors import ConfigError, RunError
 from advisor.settings.preset_file import read_preset
 from tests.support.factories import make_plan_for
 from tests.support.scripted import ScriptedAsk
-from wizard.interview.preset_folder import PresetFolder
-from wizard.interview.preset_questions import Shelf, keep_as_preset, preset_text, start_question
+from wizard.interview.preset_questions import keep_as_preset, preset_text, start_question
+from wizard.interview.preset_store import PresetStore
 from wizard.interview.questions import BACK
 
 PLAN = make_plan_for(settings={"network.rank": "48", "loss.noise_offset": "0.05"})
 
 
 def keep(folder: Path, *answers: str) -> tuple[Path | None, ScriptedAsk]:
-    presets, ask = PresetFolder(folder), ScriptedAsk(*answers)
-    return keep_as_preset(PLAN, ask, Shelf(presets.file, presets.save)), ask
+    presets, ask = PresetStore(folder), ScriptedAsk(*answers)
+    return keep_as_preset(PLAN, ask, presets), ask
 
 
 def test_a_saved_preset_is_found_again(tmp_path: Path) -> None:
     file, _ = keep(tmp_path, "dolls")
 
-    assert PresetFolder(tmp_path).files() == (file,)
+    assert PresetStore(tmp_path).files() == (file,)
     assert file is not None
     found = {setting.path: setting.value for setting in read_preset(file).settings}
     assert found == {"network.rank": 48, "loss.noise_offset": 0.05}
@@ -48,7 +48,7 @@ def test_a_preset_may_be_called_off(tmp_path: Path, answer: str) -> None:
     file, _ = keep(tmp_path, answer)
 
     assert file is None
-    assert PresetFolder(tmp_path).files() == ()
+    assert PresetStore(tmp_path).files() == ()
 
 
 def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_only_toml_files_are_presets_in_the_order_of_their_names(tmp_path: Path)
     for name in ("b.toml", "A.toml", "notes.txt", ".b.toml.part"):
         (folder / name).touch()
 
-    assert [file.name for file in PresetFolder(tmp_path).files()] == ["A.toml", "b.toml"]
+    assert [file.name for file in PresetStore(tmp_path).files()] == ["A.toml", "b.toml"]
 
 
 def test_presets_are_offered_only_where_there_are_some() -> None:
@@ -85,7 +85,7 @@ def test_what_a_preset_sets_is_told(tmp_path: Path) -> None:
 
 
 def test_a_preset_of_nothing_asks_for_no_name(tmp_path: Path) -> None:
-    presets, ask = PresetFolder(tmp_path), ScriptedAsk()
+    presets, ask = PresetStore(tmp_path), ScriptedAsk()
 
     with pytest.raises(RunError, match="nothing from the rules"):
-        keep_as_preset(make_plan_for(), ask, Shelf(presets.file, presets.save))
+        keep_as_preset(make_plan_for(), ask, presets)

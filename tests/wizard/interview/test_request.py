@@ -8,20 +8,20 @@ import pytest
 from advisor.errors import ConfigErrors, LoraError
 from advisor.facts import Facts
 from tests.support.factories import make_hardware
-from tests.support.scripted import make_world
-from wizard.interview.machine_options import Machine
-from wizard.interview.request import Request, chosen_settings, facts_of_request
+from tests.support.scripted import make_probes
+from wizard.interview.machine_options import MachineOptions
+from wizard.interview.request import PlanRequest, chosen_settings, facts_of_request
 
 FULL: dict[str, Any] = {"images": "/pictures", "model": "/models/base.safetensors", "name": "mira"}
 
 
 def facts(hardware: Any = None, **fields: Any) -> Facts:
-    world = make_world(hardware=hardware)
+    probes = make_probes(hardware=hardware)
     return facts_of_request(
-        Request(**(FULL | fields)),
-        scan=lambda path: world.scan(path.as_posix()),
-        identify=lambda path: world.identify(path.as_posix()),
-        probe=world.probe,
+        PlanRequest(**(FULL | fields)),
+        scan=lambda path: probes.scan(path.as_posix()),
+        identify=lambda path: probes.identify(path.as_posix()),
+        probe=probes.probe,
     )
 
 
@@ -38,7 +38,7 @@ def test_without_a_card_it_is_planned_for_the_processor() -> None:
 
 
 def test_a_said_card_is_planned_for() -> None:
-    found = facts(make_hardware(None), machine=Machine(vram="12GiB"))
+    found = facts(make_hardware(None), machine=MachineOptions(vram="12GiB"))
 
     assert found.gpu is not None
     assert not found.answers.use_cpu
@@ -48,7 +48,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(LoraError) as caught:
         facts(
             images="/nowhere", model="/no.safetensors", name="a/b", settings=("x.y=1", "rank"),
-            machine=Machine(vram="much"), preset=Path("/no.toml"),
+            machine=MachineOptions(vram="much"), preset=Path("/no.toml"),
         )  # fmt: skip
 
     message = str(caught.value)

@@ -5,43 +5,42 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wizard.interview.names import checked_name
+from wizard.user_data import data_folder
+
 if TYPE_CHECKING:
     from advisor.plan import Plan
 
 FOLDER_NAME = "presets"
-ENDING = ".toml"
+SUFFIX = ".toml"
 
 
-class PresetFolder:
-    """Where presets are kept and found again by name."""
+class PresetStore:
+    """Lists, names and writes preset files."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Keep them below `folder`; None: the user's data folder."""
-        from wizard.user_data import data_folder
-
+        """Use the folder `presets` in `folder`; None: in the user's data folder."""
         self._folder = (folder or data_folder()) / FOLDER_NAME
 
     def files(self) -> tuple[Path, ...]:
-        """All there are, by name."""
+        """All preset files, sorted by name without regard to case."""
         try:
-            found = [path for path in self._folder.iterdir() if path.suffix.lower() == ENDING and path.is_file()]
+            found = [path for path in self._folder.iterdir() if path.suffix.lower() == SUFFIX and path.is_file()]
         except OSError:
             return ()
         return tuple(sorted(found, key=lambda path: path.stem.casefold()))
 
     def file(self, name: str) -> Path:
-        """The file of the preset that is called so.
+        """The path of the preset of this name, which need not exist.
 
         Raises:
             ConfigError: it cannot be a file's name.
         """
-        from wizard.interview.names import checked_name
-
         plain = name.strip()
-        return self._folder / (checked_name(plain.removesuffix(ENDING)) + ENDING)
+        return self._folder / (checked_name(plain.removesuffix(SUFFIX)) + SUFFIX)
 
     def save(self, file: Path, plan: Plan) -> tuple[str, ...]:
-        """Write what differs from the rules; the paths of these settings.
+        """Write the settings that differ from the rules' advice; returns their paths.
 
         Raises:
             RunError: nothing differs, or it cannot be written.

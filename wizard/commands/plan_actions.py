@@ -1,0 +1,49 @@
+"""The actions of the plan's menu in `loracle new`: the real planner, run folders, views, trainer and exporters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from advisor.planning.compare import difference, profiles
+from advisor.planning.planner import make_plan
+from advisor.run_folder.config_file import read_config
+from templates.exporter import Export
+from templates.native.run_folder import has_trained, next_free_run, write_run
+from templates.registry import EXPORTERS
+from wizard.commands.train import train
+from wizard.interview.facts import facts_of_state
+from wizard.interview.flow import Probes
+from wizard.interview.machine_options import MachineOptions
+from wizard.interview.menu import PlanActions
+from wizard.interview.preset_store import PresetStore
+from wizard.show.difference_view import profiles_view, what_if_view
+from wizard.show.plan_view import plan_view
+from wizard.user_data import SavedAnswers, Session
+
+
+def real_actions(options: MachineOptions, session: Session, probes: Probes) -> PlanActions:
+    """The menu's actions on this machine's files.
+
+    Args:
+        options: the command line's options about the machine.
+    """
+    return PlanActions(
+        facts=lambda state: facts_of_state(state, probes, options),
+        plan=make_plan,
+        save=write_run,
+        export=_export,
+        train=train,
+        free_run=lambda name: next_free_run(name, Path.cwd()),
+        has_trained=has_trained,
+        view=lambda facts, plan, everything: plan_view(facts, plan, everything=everything),
+        changes=lambda facts, before, after: what_if_view(difference(facts, before, after)),
+        profiles=lambda facts, plan: profiles_view(profiles(facts, plan)),
+        save_answers=lambda state: session.save(SavedAnswers(dict(state.answers), dict(state.settings))),
+        delete_answers=session.delete,
+        exporters={exporter.name: exporter.title for exporter in EXPORTERS.values()},
+        presets=PresetStore(),
+    )
+
+
+def _export(name: str, run: Path) -> Export:
+    return EXPORTERS[name].write(read_config(run), run=run.absolute(), out=None)

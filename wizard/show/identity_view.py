@@ -1,0 +1,59 @@
+"""What a model file is, as JSON and as lines of text."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from textwrap import fill
+
+from advisor.checkpoints.identity import Identity
+from advisor.families import FAMILIES
+from advisor.planning.document import plain_value
+from wizard.output import columns
+from wizard.show.findings import IDENTITY_KINDS, PREDICTIONS, size_text
+
+LORA_KEYS = ("adapter", "rank", "alpha", "trainer")
+"""Left out of the JSON of other files."""
+
+NAME_WIDTH = 12
+"""Columns."""
+
+
+def identity_document(identity: Identity) -> dict[str, object]:
+    """The document of `identify --json`; LORA_KEYS only for a LoRA."""
+    tree: dict[str, object] = plain_value(asdict(identity))
+    return {key: value for key, value in tree.items() if identity.kind == "lora" or key not in LORA_KEYS}
+
+
+def identity_lines(identity: Identity) -> str:
+    """One known fact a line, then the notes."""
+    family = FAMILIES.get(identity.family or "")
+    size = identity.file_bytes
+    reason = f" ({identity.prediction_reason})" if identity.prediction_reason else ""
+    predicted = PREDICTIONS.get(identity.prediction or "", "").removeprefix("predicts ")
+    rows = {
+        "file": identity.path,
+        "kind": IDENTITY_KINDS.get(identity.kind, "a checkpoint"),
+        "family": " ".join(filter(None, (family.title if family else None, identity.variant))),
+        "predicts": f"{predicted}{reason}" if predicted else "",
+        "lineage": f"{identity.lineage} (a guess: {identity.lineage_reason})" if identity.lineage else "",
+        "precision": identity.dtype,
+        "parts": ", ".join(part.replace("_", " ") for part in identity.parts),
+        "adapter": identity.adapter,
+        "rank": identity.rank,
+        "alpha": identity.alpha,
+        "written by": identity.trainer,
+        "parameters": f"{identity.num_parameters:,}" if identity.num_parameters else "",
+        "size": size_text(size) if size else "",
+        "trainable": "yes" if identity.trainable else identity.why_not or "no",
+    }
+    known = [_row(name, value) for name, value in rows.items() if value not in (None, "")]
+    return "\n".join([*known, *identity.notes])
+
+
+def _row(name: str, value: object) -> str:
+    """A fact, wrapped with the further lines indented to its value."""
+    indent = " " * NAME_WIDTH
+    return fill(
+        f"{name:<{NAME_WIDTH}}{value}", columns(), subsequent_indent=indent, break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip

@@ -15,7 +15,7 @@ from templates.ai_toolkit.import_job import import_job, is_job
 from templates.importing.document import Document, parse_json, parse_toml, read_document
 from templates.importing.imported import Imported, Line
 from templates.importing.local_files import Surroundings, ThisMachine
-from templates.kohya.import_dataset import is_dataset
+from templates.kohya.import_dataset_toml import is_dataset
 from templates.kohya.import_gui import LORA_KEYS, import_gui, other_tab
 from templates.kohya.import_lora import import_lora
 from templates.kohya.import_scripts import import_scripts, is_scripts

@@ -47,7 +47,7 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or its l
 
 
 TRAINERS = "kohya-gui|sd-scripts|onetrainer|ai-toolkit"
-"""As `templates.registry` has them, which would take long to import for a help text."""
+"""As `templates.exporters` has them, which would take long to import for a help text."""
 
 
 @app.callback(invoke_without_command=True)

@@ -36,6 +36,9 @@ ScheduleName = Literal[
     "constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial", "inverse_sqrt",
     "cosine_with_min_lr", "warmup_stable_decay", "piecewise_constant", "adafactor",
 ]  # fmt: skip
+LossKind = Literal["l2", "l1", "huber", "smooth_l1"]
+HuberSchedule = Literal["constant", "exponential", "snr"]
+SamplerName = Literal["ddim", "euler", "euler_a", "unipc", "dpmpp_2m"]
 Preset = Literal["cpu", "low", "medium", "high"]
 
 
@@ -203,11 +206,11 @@ class ScheduleConfig(Settings):
 class LossConfig(Settings):
     """What is measured, and which noise is drawn."""
 
-    kind: Literal["l2", "l1", "huber", "smooth_l1"] = "l2"
+    kind: LossKind = "l2"
     """How the difference is measured."""
     huber_c: float = Field(0.1, gt=0)
     """Where huber and smooth_l1 turn from square to straight."""
-    huber_schedule: Literal["constant", "exponential", "snr"] = "snr"
+    huber_schedule: HuberSchedule = "snr"
     """How that place moves with the timestep."""
     min_snr_gamma: float = Field(0.0, ge=0)
     """Caps the weight of timesteps with little noise; 0: off."""
@@ -302,7 +305,7 @@ class SamplingConfig(Settings):
     """Denoising steps."""
     guidance: float = Field(7.0, ge=0)
     """How closely the prompt is followed."""
-    sampler: Literal["ddim", "euler", "euler_a", "unipc", "dpmpp_2m"] = "ddim"
+    sampler: SamplerName = "ddim"
     """The method."""
     seed: int = Field(42, ge=0, lt=2**32)
     """Start of the first picture's noise; the next prompt's is one more."""

@@ -8,32 +8,22 @@ from typing import Any
 
 from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.files import write_atomically
-from advisor.settings.config import TrainingConfig, setting, setting_field, setting_paths
+from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import quoted
 from advisor.units import rate
-from templates.ai_toolkit.settings import (
-    KINDS,
-    LOSSES,
-    OPTIMIZERS,
-    SCHEDULES,
-    Layout,
-    arguments,
-    job_tree,
-    total_steps,
-)
-from templates.exporter import Export, Exporter
-from templates.kohya.layout import Pictures, filled, located, located_model, planned_images, planned_regularization
-from templates.kohya.settings_coverage import SILENT_DROPS
-from templates.paths import absolute
+from templates.ai_toolkit.export_job import ExportLayout, arguments, job_tree, total_steps
+from templates.ai_toolkit.words import FAMILIES, KINDS, LOSSES, MODEL_DTYPES, OPTIMIZERS, SAMPLERS, SCHEDULES
+from templates.exporting.coverage import OUR_RULES, drop_notes
+from templates.exporting.exporter import Export, Exporter
+from templates.exporting.paths import absolute, located_model, located_posix
+from templates.exporting.planned_images import Pictures, filled, planned_images, planned_regularization
 from templates.render import render
 
 FOLDER_NAME = "ai-toolkit"
 FILE_NAME = "job.yaml"
-FAMILIES = ("sd1", "sd2", "sdxl")
 
 HEAD = "A job for ai-toolkit; written by Loracle."
 
-OUR_RULES = "it only guides our rules, whose outcome is in the other settings"
 OWN_BUCKETS = "ai-toolkit chooses the sizes of its buckets itself"
 DROPS: Mapping[str, str] = {
     "model.lineage": OUR_RULES,
@@ -74,12 +64,12 @@ DROPS: Mapping[str, str] = {
 
 MAPS = frozenset(setting_paths()) - frozenset(DROPS)
 
-TOLD_ELSEWHERE = (
+NOTED_ELSEWHERE = (
     "dataset.mask_source", "loss.multires_discount", "loss.huber_c", "loss.huber_schedule", "schedule.power",
     "optimizer.learning_rate", "machine.cpu_threads", "saving.state_every_minutes", "validation.every_epochs",
     "dataset.bucket_upscale", "dataset.min_bucket_px", "dataset.max_bucket_px",
 )  # fmt: skip
-"""Nothing is lost with these, or another note tells it."""
+"""Nothing is lost with these, or another note covers them."""
 
 FIXED_ARGUMENTS = ("lr", "eps")
 """ai-toolkit gives these to the optimizer itself."""
@@ -121,25 +111,24 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
 EXPORTER = Exporter("ai-toolkit", "ai-toolkit", MAPS, DROPS, write)
 
 
-def _layout(config: TrainingConfig, run: Path, home: Path, images: Pictures, regular: Pictures | None) -> Layout:
-    def posix(path: str | None) -> str:
-        return located(path, run).as_posix() if path else ""
-
+def _layout(config: TrainingConfig, run: Path, home: Path, images: Pictures, regular: Pictures | None) -> ExportLayout:
     model = located_model(config.model.path, run).replace("\\", "/")
-    return Layout(
-        home=home.as_posix(), model=model, vae=posix(config.model.vae_path),
-        weights=posix(config.network.start_from), images=images.links.root.as_posix(), folders=images.folders,
+    return ExportLayout(
+        home=home.as_posix(), model=model, vae=located_posix(config.model.vae_path, run),
+        weights=located_posix(config.network.start_from, run),
+        images=images.links.root.as_posix(), folders=images.folders,
         regularization=regular.links.root.as_posix() if regular else "",
         regular_folders=(regular.folders or ()) if regular else (), exposures=images.exposures,
     )  # fmt: skip
 
 
-def _errors(config: TrainingConfig, layout: Layout) -> Iterator[ConfigError]:
+def _errors(config: TrainingConfig, layout: ExportLayout) -> Iterator[ConfigError]:
     model, optimizer, schedule = config.model, config.optimizer, config.schedule
     for path, value, known in (
-        ("model.family", model.family, FAMILIES), ("network.kind", config.network.kind, KINDS),
-        ("optimizer.name", optimizer.name, OPTIMIZERS), ("schedule.name", schedule.name, SCHEDULES),
-        ("loss.kind", config.loss.kind, LOSSES), ("model.prediction", model.prediction, ("epsilon", "v_prediction")),
+        ("model.family", model.family, FAMILIES.written), ("network.kind", config.network.kind, KINDS.written),
+        ("optimizer.name", optimizer.name, OPTIMIZERS.written), ("schedule.name", schedule.name, SCHEDULES.written),
+        ("loss.kind", config.loss.kind, LOSSES.written),
+        ("model.prediction", model.prediction, ("epsilon", "v_prediction")),
     ):  # fmt: skip
         if value not in known:
             yield ConfigError(path, value, f"ai-toolkit knows {', '.join(known)} here: choose one of them")
@@ -173,12 +162,7 @@ def _text_errors(tree: Any, path: str = "") -> Iterator[ConfigError]:
 
 
 def _notes(config: TrainingConfig) -> Iterator[str]:
-    for path, meaning in DROPS.items():
-        if path in SILENT_DROPS or path in TOLD_ELSEWHERE:
-            continue
-        value = setting(config, path)
-        if value != setting_field(path).default:
-            yield f"{path} ({value}) has no place in ai-toolkit: {meaning}."
+    yield from drop_notes(config, DROPS, "ai-toolkit", noted_elsewhere=NOTED_ELSEWHERE)
     optimizer, schedule = config.optimizer, config.schedule
     rates = {optimizer.unet_learning_rate, optimizer.text_encoder_learning_rate} - {0.0}
     if len(rates) > 1:
@@ -190,17 +174,17 @@ def _notes(config: TrainingConfig) -> Iterator[str]:
         yield f"schedule.warmup: ai-toolkit's {schedule.name} has none; only constant_with_warmup warms up."
     if config.dataset.masks and config.dataset.mask_source == "files":
         yield "dataset.masks: mask files have no place here and whole pictures are trained on; put masks into alpha."
-    if config.memory.base_dtype in ("int8", "nf4"):
-        yield f"memory.base_dtype: ai-toolkit keeps these models whole, so {config.memory.base_dtype} becomes bfloat16."
+    if (dtype := MODEL_DTYPES.word(config.memory.base_dtype)).is_near:
+        yield f"memory.base_dtype: ai-toolkit keeps these models whole, so {dtype.ours} becomes {dtype.theirs}."
     if config.saving.every_steps and config.saving.every_epochs:
         yield "saving.every_epochs: ai-toolkit saves by steps; saving.every_steps is written."
-    if config.sampling.prompts and config.sampling.sampler == "unipc":
-        yield "sampling.sampler: ai-toolkit does not know unipc; ddim is written."
+    if config.sampling.prompts and (sampler := SAMPLERS.word(config.sampling.sampler)).is_near:
+        yield f"sampling.sampler: ai-toolkit does not know {sampler.ours}; {sampler.theirs} is written."
     if any(not isinstance(value, bool | int | float | list) for value in arguments(optimizer.arguments).values()):
         yield "optimizer.arguments: what is no number goes to ai-toolkit as text."
 
 
-def _notes_on_files(config: TrainingConfig, layout: Layout) -> Iterator[str]:
+def _notes_on_files(config: TrainingConfig, layout: ExportLayout) -> Iterator[str]:
     if not Path(layout.model).exists():
         yield f"The base model is not on this machine ({layout.model}): set name_or_path in {FILE_NAME}."
     if layout.folders is None:

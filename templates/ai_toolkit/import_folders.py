@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath, PureWindowsPath
 
-from templates.ai_toolkit.words import DATASET_KEYS
+from templates.ai_toolkit.import_keys import DATASET_KEYS
 from templates.importing.ledger import Ledger
 from templates.importing.local_files import NUMBERED, Surroundings
 from templates.importing.readers import flag, numbers, text, whole

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from templates.ai_toolkit.import_folders import settle_datasets
+from templates.ai_toolkit.import_keys import HARMLESS, KNOWN, QUIET, STRAIGHT
 from templates.ai_toolkit.words import (
     FAMILIES,
-    HARMLESS,
-    KNOWN,
-    NEAR_OPTIMIZERS,
+    KEEP_ALL,
+    KINDS,
+    LAST_TIMESTEP,
     OPTIMIZERS,
-    QUIET,
+    PROCESS_TYPES,
     SAMPLERS,
     SCHEDULES,
-    STRAIGHT,
 )
 from templates.importing.imported import Imported
 from templates.importing.ledger import Key, Ledger, flat
@@ -34,8 +34,6 @@ DEFAULTS: Mapping[str, Any] = {
 }  # fmt: skip
 """What ai-toolkit does where nothing is said, where ours differs."""
 
-LAST_TIMESTEP = 999
-KEEP_ALL = 100_000
 SAMPLE_KEYS = (
     ("neg", "negative", text), ("seed", "seed", whole), ("guidance_scale", "guidance", number),
     ("sample_steps", "steps", whole),
@@ -54,7 +52,7 @@ def import_job(tree: Mapping[str, Any], look: Surroundings, *, source: str = "")
     ledger = Ledger(dict(_shortened(tree)))
     kind = ledger.read("type", text, "")
     meant_for = "" if "network.type" in ledger.names() or ledger.names("network.") else "a whole model"
-    if kind and kind not in ("sd_trainer", "diffusion_trainer", "ui_trainer"):
+    if kind and kind not in PROCESS_TYPES:
         meant_for = f"something else ({kind[:40]})"
     for key, meaning in STRAIGHT.items():
         if ledger.has(key):
@@ -100,9 +98,10 @@ def _shortened(tree: Mapping[str, Any]) -> list[tuple[str, Any]]:
 def _settle_model(ledger: Ledger) -> None:
     arch = ledger.read("model.arch", text, "").split(":")[0]
     ticks = [key for key in ledger.names("model.is_") if key != "model.is_v_pred" and _ticked(ledger, key)]
-    family = FAMILIES.get(arch.lower(), arch.lower()[:40]) if arch else ""
+    family = (FAMILIES.ours(arch) or arch.lower()[:40]) if arch else ""
     if not family and ticks:
-        family = FAMILIES.get(ticks[0].removeprefix("model.is_"), ticks[0].removeprefix("model.is_"))
+        name = ticks[0].removeprefix("model.is_")
+        family = FAMILIES.spellings.get(name, name)
     if arch:
         ledger.settle("model.arch", "model.family", family, "" if arch == family else "our name of it")
     for key in ticks:
@@ -121,7 +120,7 @@ def _ticked(ledger: Ledger, key: str) -> bool:
 
 def _settle_network(ledger: Ledger) -> None:
     given = ledger.read("network.type", text, "lora").lower()
-    kind = {"lora": "lora", "locon": "locon", "lokr": "lokr", "dora": "dora"}.get(given)
+    kind = KINDS.ours(given)
     if kind is None:
         ledger.contradict("network.type", "we have no such kind; a plain LoRA is taken")
         kind = "lora"
@@ -156,14 +155,12 @@ def _settle_network(ledger: Ledger) -> None:
 def _settle_optimizer(ledger: Ledger) -> None:
     given = ledger.read("train.optimizer", text)
     if given is not None:
-        word = given.lower()
-        near = OPTIMIZERS.get(word) or next((ours for part, ours in NEAR_OPTIMIZERS if part in word), None)
+        name = OPTIMIZERS.ours(given)
+        near = name or OPTIMIZERS.nearest(given)
         if near is None:
             ledger.contradict("train.optimizer", "we have no such optimizer, and none that is near it")
         else:
-            ledger.settle(
-                "train.optimizer", "optimizer.name", near, "" if word in OPTIMIZERS else f"{near} is the nearest"
-            )
+            ledger.settle("train.optimizer", "optimizer.name", near, "" if name else f"{near} is the nearest")
     _settle_arguments(ledger)
     rate = ledger.read("train.lr", number)
     if rate is not None:
@@ -243,7 +240,8 @@ def _epochs(steps: int, epoch: float | None) -> int:
 def _settle_schedule(ledger: Ledger) -> None:
     given = ledger.read("train.lr_scheduler", text)
     if given is not None:
-        name = SCHEDULES.get(given.lower(), "constant")
+        known = SCHEDULES.ours(given)
+        name = known or SCHEDULES.nearest(given)
         least = ledger.read("train.lr_scheduler_params.eta_min", number, 0.0)
         rate = ledger.settings.get("optimizer.learning_rate", 0.0)
         if name == "cosine" and least and rate:
@@ -251,7 +249,7 @@ def _settle_schedule(ledger: Ledger) -> None:
             ledger.settle(
                 "train.lr_scheduler_params.eta_min", "schedule.min_rate", float(f"{least / rate:.12g}"), "a share"
             )
-        note = "" if given.lower() in SCHEDULES else "it is the nearest"
+        note = "" if known else "it is the nearest"
         ledger.settle("train.lr_scheduler", "schedule.name", name, note)
         if name == "linear" and ledger.read("train.lr_scheduler_params.end_factor", number, 1.0) != 0:
             ledger.contradict("train.lr_scheduler", "ai-toolkit's linear rises unless told to fall; ours falls")
@@ -282,8 +280,9 @@ def _settle_samples(ledger: Ledger, exposures: int | None) -> None:
         epochs = max(1, round(every / math.ceil(epoch))) if epoch else 1
         ledger.settle("sample.sample_every", "sampling.every_epochs", epochs, "it counts steps, we count epochs")
     if (given := ledger.read("sample.sampler", text)) is not None:
-        sampler = SAMPLERS.get(given.lower(), "ddim")
-        ledger.settle("sample.sampler", "sampling.sampler", sampler, "" if given.lower() in SAMPLERS else "the nearest")
+        known = SAMPLERS.ours(given)
+        sampler = known or SAMPLERS.nearest(given)
+        ledger.settle("sample.sampler", "sampling.sampler", sampler, "" if known else "the nearest")
     for key in ledger.names("sample."):
         if ledger.is_open(key):
             ledger.idle(key, "samples are drawn alike with us")

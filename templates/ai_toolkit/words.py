@@ -1,133 +1,97 @@
-"""ai-toolkit's keys: which setting each is, and what the others mean."""
+"""ai-toolkit's words for our values, read in both directions.
+
+A row is our value, the word that is written for it, and the other spellings that are read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from templates.vocabulary import Vocabulary, Word
 
-from templates.importing.ledger import Key
-from templates.importing.readers import choice, flag, number, text, whole
-
-DTYPES = {
-    "fp32": "float32", "float32": "float32", "float": "float32", "fp16": "float16", "float16": "float16",
-    "bf16": "bfloat16", "bfloat16": "bfloat16",
-}  # fmt: skip
-LOSSES = {"mse": "l2", "mae": "l1", "pseudo_huber": "huber"}
-
-FAMILIES: Mapping[str, str] = {
-    "sd1": "sd1", "sd2": "sd2", "v2": "sd2", "sdxl": "sdxl", "xl": "sdxl", "sd3": "sd3", "v3": "sd3", "flux": "flux1",
-    "flux2": "flux2", "lumina2": "lumina2", "qwen_image": "qwen_image", "zimage": "z_image", "chroma": "chroma",
-    "wan21": "wan", "auraflow": "auraflow", "anima": "anima",
-}  # fmt: skip
-
-OPTIMIZERS: Mapping[str, str] = {
-    "adamw": "adamw", "adamw8bit": "adamw8bit", "adafactor": "adafactor", "prodigy": "prodigy", "lion": "lion",
-}  # fmt: skip
-NEAR_OPTIMIZERS = (
-    ("adamw8", "adamw8bit"), ("adam8bit", "adamw8bit"), ("adam8", "adamw8bit"), ("prodigy", "prodigy"),
-    ("dadapt", "prodigy"), ("lion", "lion"), ("adam", "adamw"), ("automagic", "adafactor"),
+OPTIMIZERS = Vocabulary(
+    (
+        Word("adamw", "adamw"),
+        Word("adamw8bit", "adamw8bit"),
+        Word("adafactor", "adafactor"),
+        Word("prodigy", "prodigy"),
+        Word("lion", "lion"),
+    ),
+    lacks=("came", "schedule_free_adamw"),
+    near_by_part=(
+        ("adamw8", "adamw8bit"), ("adam8bit", "adamw8bit"), ("adam8", "adamw8bit"), ("prodigy", "prodigy"),
+        ("dadapt", "prodigy"), ("lion", "lion"), ("adam", "adamw"), ("automagic", "adafactor"),
+    ),
 )  # fmt: skip
-"""The nearest that we have, by a part of the name."""
 
-SCHEDULES: Mapping[str, str] = {
-    name: name for name in ("constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts")
-}
-SAMPLERS: Mapping[str, str] = {
-    "ddim": "ddim", "euler": "euler", "k_euler": "euler", "euler_a": "euler_a", "dpmsolver": "dpmpp_2m",
-    "dpmsolver++": "dpmpp_2m",
-}  # fmt: skip
+SCHEDULES = Vocabulary(
+    (
+        Word("constant", "constant"),
+        Word("constant_with_warmup", "constant_with_warmup"),
+        Word("linear", "linear"),
+        Word("cosine", "cosine"),
+        Word("cosine_with_restarts", "cosine_with_restarts"),
+        Word("cosine_with_min_lr", "cosine", told_by="lr_scheduler_params.eta_min"),
+    ),
+    lacks=("polynomial", "inverse_sqrt", "warmup_stable_decay", "piecewise_constant", "adafactor"),
+    otherwise="constant",
+)
 
-STRAIGHT: Mapping[str, Key] = {
-    "job.name": Key("saving.name", text),
-    "training_seed": Key("run.seed", lambda raw: whole(raw) % 2**32),
-    "network.dropout": Key("network.dropout", number),
-    "network.network_kwargs.rank_dropout": Key("network.rank_dropout", number),
-    "network.network_kwargs.module_dropout": Key("network.module_dropout", number),
-    "network.pretrained_lora_path": Key("network.start_from", text),
-    "save.dtype": Key("saving.dtype", choice(DTYPES)),
-    "train.batch_size": Key("schedule.batch_size", whole),
-    "train.gradient_accumulation_steps": Key("schedule.gradient_accumulation", lambda raw: max(1, whole(raw))),
-    "train.gradient_accumulation": Key("schedule.gradient_accumulation", lambda raw: max(1, whole(raw))),
-    "train.max_grad_norm": Key("optimizer.max_grad_norm", number),
-    "train.noise_offset": Key("loss.noise_offset", number),
-    "train.min_snr_gamma": Key("loss.min_snr_gamma", number),
-    "train.loss_type": Key("loss.kind", choice(LOSSES)),
-    "train.reg_weight": Key("loss.prior_weight", number),
-    "train.gradient_checkpointing": Key("memory.gradient_checkpointing", flag),
-    "train.dtype": Key("memory.compute_dtype", choice(DTYPES)),
-    "train.ema_config.use_ema": Key("loss.ema", flag),
-    "train.ema_config.ema_decay": Key("loss.ema_decay", number),
-    "train.prompt_dropout_prob": Key("dataset.caption_dropout", number, "dataset.caption_dropout"),
-    "model.name_or_path": Key("model.path", text),
-    "model.vae_path": Key("model.vae_path", text),
-    "model.dtype": Key("memory.base_dtype", choice(DTYPES)),
-}
-"""Keys that are one setting each, those of the first process without their beginning."""
+SAMPLERS = Vocabulary(
+    (
+        Word("ddim", "ddim"),
+        Word("euler", "euler", ("k_euler",)),
+        Word("euler_a", "euler_a"),
+        Word("dpmpp_2m", "dpmsolver++", ("dpmsolver",)),
+        Word("unipc", "ddim", is_near=True),
+    ),
+    otherwise="ddim",
+)
 
+LOSSES = Vocabulary(
+    (Word("l2", "mse"), Word("l1", "mae")),
+    lacks=("huber", "smooth_l1"),
+    read_only={"pseudo_huber": "huber"},
+)
 
-def _extension(raw: Any) -> str:
-    return "." + text(raw).lstrip(".")
+TRAIN_DTYPES = Vocabulary(
+    (
+        Word("float32", "fp32", ("float32", "float")),
+        Word("float16", "fp16", ("float16",)),
+        Word("bfloat16", "bf16", ("bfloat16",)),
+    )
+)
+"""What the step computes in."""
 
+MODEL_DTYPES = Vocabulary(
+    (
+        Word("float32", "float32", ("fp32", "float")),
+        Word("float16", "float16", ("fp16",)),
+        Word("bfloat16", "bfloat16", ("bf16",)),
+        Word("int8", "bfloat16", is_near=True),
+        Word("nf4", "bfloat16", is_near=True),
+    )
+)
+"""What the base model is kept in, and what a LoRA is saved in."""
 
-DATASET_KEYS: Mapping[str, Key] = {
-    "caption_ext": Key("dataset.caption_extension", _extension),
-    "caption_dropout_rate": Key("dataset.caption_dropout", number),
-    "token_dropout_rate": Key("dataset.tag_dropout", number),
-    "shuffle_tokens": Key("dataset.shuffle_captions", flag),
-    "keep_tokens": Key("dataset.keep_tokens", whole),
-    "flip_x": Key("dataset.flip", flag),
-    "random_crop": Key("dataset.random_crop", flag),
-    "bucket_tolerance": Key("dataset.bucket_step_px", whole),
-    "cache_latents": Key("memory.cache_latents", flag),
-    "cache_latents_to_disk": Key("memory.cache_latents", flag),
-    "cache_text_embeddings": Key("memory.cache_text", flag),
-    "num_workers": Key("machine.data_workers", whole),
-}
-"""Keys of a data set that are one setting each."""
+KINDS = Vocabulary(
+    (Word("lora", "lora"), Word("locon", "lora", ("locon",), told_by="network.conv"), Word("lokr", "lokr")),
+    lacks=("loha", "dora"),
+    read_only={"dora": "dora"},
+)
 
-_TALK = "it does not change what is learned"
-_SPEED = "our training chooses this itself"
-_OTHER = "it belongs to other families or kinds of training"
+FAMILIES = Vocabulary(
+    (Word("sd1", "sd1"), Word("sd2", "sd2", ("v2",)), Word("sdxl", "sdxl", ("xl",))),
+    read_only={
+        "sd3": "sd3", "v3": "sd3", "flux": "flux1", "flux2": "flux2", "lumina2": "lumina2", "qwen_image": "qwen_image",
+        "zimage": "z_image", "chroma": "chroma", "wan21": "wan", "auraflow": "auraflow", "anima": "anima",
+    },
+)  # fmt: skip
+"""`model.arch`, and what follows `is_` in its older tick boxes; families that are never written have no row."""
 
-KNOWN: Mapping[str, str] = {
-    **dict.fromkeys(("job", "type", "training_folder", "performance_log_every", "log_dir", "push_to_hub", "hf_repo_id",
-                     "hf_private", "save_format", "name", "version", "log_every", "verbose", "use_wandb", "run_name",
-                     "project_name", "use_ui_logger", "sqlite_db_path", "skip_first_sample", "force_first_sample"),
-                     _TALK),
-    **dict.fromkeys(("device", "sdp", "xformers", "attention_backend", "low_vram", "compile", "vae_device", "te_device",
-                     "vae_dtype", "te_dtype", "cache_text_embeddings", "unload_text_encoder", "prefetch_factor",
-                     "layer_offloading", "layer_offloading_transformer_percent", "quantize_te", "qtype", "qtype_te",
-                     "layer_offloading_text_encoder_percent", "fast_image_size"), _SPEED),
-    **dict.fromkeys(("timestep_type", "linear_timesteps", "linear_timesteps2", "content_or_style",
-    "bypass_guidance_embedding",
-                     "is_v3", "model_kwargs", "assistant_lora_path", "use_flux_cfg", "num_frames", "fps", "controls",
-                     "shrink_video_to_frames", "do_i2v", "control_path", "inpaint_path", "clip_image_path"), _OTHER),
-    "noise_scheduler": "the noise schedule is the base model's own with us",
-    "loss_target": "we learn the noise (or velocity) itself",
-    "diff_output_preservation": "we have regularisation pictures instead",
-    "diff_output_preservation_multiplier": "we have regularisation pictures instead",
-    "diff_output_preservation_class": "we have regularisation pictures instead",
-    "snr_gamma": "we have min-SNR: loss.min_snr_gamma",
-    "flip_y": "we mirror left and right only", "random_scale": "we change sizes in no such way",
-    "buckets": "our pictures always go into buckets", "network_weight": "our adapter always trains at full strength",
-    "mask_path": "our mask files lie beside the pictures", "invert_mask": "our masks are not turned round",
-    "mask_min_value": "outside of its mask a picture counts nothing with us",
-    "loss_multiplier": "all pictures count alike with us", "augments": "we change pictures in no such way",
-    "transformer_only": "all of the model's attention layers are adapted",
-    "old_lokr_format": "it does not change what is learned",
-    "ema_decay": "no average is kept", "use_feedback": "we have no such average",
-}  # fmt: skip
-"""By the last part of a key."""
+PROCESS = "sd_trainer"
+PROCESS_TYPES = (PROCESS, "diffusion_trainer", "ui_trainer")
+"""`type` of a process that trains a LoRA or a model; the first is written."""
 
-QUIET = frozenset({_TALK, _SPEED})
-"""Meanings of keys that change nothing of what is learned."""
-
-HARMLESS: Mapping[str, tuple[object, ...]] = {
-    "job": ("extension",), "type": ("sd_trainer", "diffusion_trainer", "ui_trainer"), "training_folder": (),
-    "device": ("cuda:0", "cuda"), "sdp": (True,), "noise_scheduler": ("ddpm",), "buckets": (True,),
-    "skip_first_sample": (True,), "save_format": ("safetensors", "diffusers"), "network_weight": (1, 1.0),
-    "loss_multiplier": (1, 1.0), "transformer_only": (True,), "fps": (24, 16, 1), "num_frames": (1,),
-    "shrink_video_to_frames": (True,), "name": ("[name]",), "version": ("1.0",), "controls": ([],), "augments": ([],),
-    "content_or_style": ("balanced",), "loss_target": ("noise",), "old_lokr_format": (False,),
-}  # fmt: skip
-"""Values that change nothing, by the last part of a key."""
+LAST_TIMESTEP = 999
+"""`min_denoising_steps` and `max_denoising_steps` count from here down."""
+KEEP_ALL = 100_000
+"""More saves than any training makes: ai-toolkit always keeps so many and no more."""

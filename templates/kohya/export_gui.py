@@ -9,15 +9,17 @@ from pathlib import Path
 from advisor.errors import ConfigErrors
 from advisor.files import write_atomically
 from advisor.settings.config import TrainingConfig
-from templates.exporter import Export, Exporter
-from templates.kohya.check import findings
-from templates.kohya.folders import COUNTED_EXTENSIONS
+from templates.exporting.derived import gui_steps
+from templates.exporting.exporter import Export, Exporter
+from templates.exporting.image_folders import COUNTED_EXTENSIONS
+from templates.exporting.paths import absolute
+from templates.exporting.planned_images import Pictures, filled, planned_images, planned_regularization
+from templates.kohya.export_check import findings
+from templates.kohya.export_coverage import DROPS, MAPS, gui_errors, gui_notes, refuse
+from templates.kohya.export_gui_values import gui_settings
+from templates.kohya.export_layout import ExportLayout, export_layout
 from templates.kohya.gui_keys import GuiValue
-from templates.kohya.gui_settings import Layout, gui_settings, gui_steps
-from templates.kohya.layout import Pictures, export_layout, filled, planned_images, planned_regularization
-from templates.kohya.settings_coverage import DROPS, MAPS, gui_errors, gui_notes, refuse
 from templates.native.loracle_toml import Pair
-from templates.paths import absolute
 from templates.render import render
 
 FILE_NAME = "kohya-gui.json"
@@ -74,7 +76,7 @@ def _target(out: Path | None, usual: Path) -> Path:
     return out / FILE_NAME if out.is_dir() else out
 
 
-def _notes_on_files(config: TrainingConfig, layout: Layout, images: Pictures) -> Iterator[str]:
+def _notes_on_files(config: TrainingConfig, layout: ExportLayout, images: Pictures) -> Iterator[str]:
     if not Path(layout.model).exists():
         yield f"The base model is not on this machine ({layout.model}): set its path in the GUI."
     if layout.weights and not Path(layout.weights).exists():

@@ -11,15 +11,17 @@ from advisor.errors import ConfigErrors, RunError
 from advisor.files import write_atomically
 from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import powershell_quoted, powershell_word, quoted
-from templates.exporter import Export, Exporter
-from templates.kohya.arguments import prompt_lines
-from templates.kohya.check import script_findings
-from templates.kohya.gui_settings import PRECISIONS, Layout, gui_settings
-from templates.kohya.layout import Pictures, export_layout, filled, planned_images, planned_regularization
-from templates.kohya.script_settings import SCRIPTS, Subset, dataset_settings, script_settings, subsets
-from templates.kohya.settings_coverage import DROPS as GUI_DROPS
-from templates.kohya.settings_coverage import dropped_notes, family_errors, refuse
-from templates.paths import absolute
+from templates.exporting.exporter import Export, Exporter
+from templates.exporting.paths import absolute
+from templates.exporting.planned_images import Pictures, filled, planned_images, planned_regularization
+from templates.kohya.export_check import script_findings
+from templates.kohya.export_coverage import DROPS as GUI_DROPS
+from templates.kohya.export_coverage import family_errors, refuse, shared_notes
+from templates.kohya.export_gui_values import gui_settings
+from templates.kohya.export_layout import ExportLayout, export_layout
+from templates.kohya.export_script_tables import Subset, dataset_settings, script_settings, subsets
+from templates.kohya.prompt_lines import prompt_lines
+from templates.kohya.words import MIXED_PRECISIONS, SCRIPTS
 from templates.render import render
 
 FOLDER_NAME = "sd-scripts"
@@ -64,7 +66,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
     refuse(found, config, values, "sd-scripts")
 
     notes = [f"{f.key}: {f.message}" for f in found if f.level == "warning"]
-    notes += dropped_notes(config, DROPS, "sd-scripts")
+    notes += shared_notes(config, DROPS, "sd-scripts")
     if not Path(layout.model).exists():
         notes.append(f"The base model is not on this machine ({layout.model}): set its path in config.toml.")
     if images.folders is None:
@@ -91,8 +93,8 @@ def launch_words(config: TrainingConfig, config_file: str) -> tuple[str, ...]:
         "accelerate", "launch",
         "--num_cpu_threads_per_process", str(config.machine.cpu_threads),
         "--num_processes", "1", "--num_machines", "1",
-        "--mixed_precision", PRECISIONS[config.memory.compute_dtype], "--dynamo_backend", "no",
-        SCRIPTS[config.model.family], "--config_file", config_file,
+        "--mixed_precision", MIXED_PRECISIONS.theirs(config.memory.compute_dtype), "--dynamo_backend", "no",
+        SCRIPTS.theirs(config.model.family), "--config_file", config_file,
     )  # fmt: skip
 
 
@@ -127,14 +129,14 @@ def _subsets(images: Pictures, regularization: Pictures | None) -> tuple[Subset,
     return found
 
 
-def _with_slashes(layout: Layout) -> Layout:
+def _with_slashes(layout: ExportLayout) -> ExportLayout:
     """Windows takes them too, and the TOML reader of sd-scripts has had trouble with backslashes."""
     names = ("images", "regularization", "log", "output", "model", "vae", "weights")
     slashed: dict[str, Any] = {name: Path(found).as_posix() for name in names if (found := getattr(layout, name))}
     return replace(layout, **slashed)
 
 
-def _texts(config: TrainingConfig, layout: Layout, home: Path, pictures: tuple[Subset, ...]) -> dict[str, str]:
+def _texts(config: TrainingConfig, layout: ExportLayout, home: Path, pictures: tuple[Subset, ...]) -> dict[str, str]:
     """Every file by its name; the launch lines last, since they lead to the others."""
     sampling = config.sampling
     draws = bool(sampling.prompts and sampling.every_epochs)

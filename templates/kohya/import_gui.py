@@ -10,29 +10,25 @@ from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Ledger
 from templates.importing.local_files import Surroundings
 from templates.importing.readers import flag, text, whole
-from templates.kohya.import_folders import epochs_needed, settle_folders
+from templates.kohya.import_keys import HARMLESS, KNOWN, OTHER_FAMILIES, QUIET, STRAIGHT
 from templates.kohya.import_network import (
     ARGUMENTS_KNOWN,
-    BLOCK_RATES,
-    BLOCKS,
     NetworkArguments,
     settle_arguments,
     settle_gui_kind,
 )
+from templates.kohya.import_optimizer import settle_learning_rates, settle_optimizer
 from templates.kohya.import_shared import (
+    epochs_needed,
     no_samples,
-    settle_learning_rates,
+    settle_folders,
     settle_model_and_sizes,
+    settle_noise,
     settle_saves,
     settle_text_cache,
 )
-from templates.kohya.import_table import HARMLESS, KNOWN, OTHER_FAMILIES, QUIET, STRAIGHT
 from templates.kohya.prompt_lines import settle_prompts, settle_sampler
-from templates.kohya.words import (
-    DECAYS,
-    settle_noise,
-    settle_optimizer,
-)
+from templates.kohya.words import BLOCK_RATES, BLOCKS, FAMILY_TICKS, MULTIRES_NOISE, WEIGHT_DECAYS
 
 TITLE = "kohya_ss GUI (LoRA tab)"
 
@@ -46,12 +42,6 @@ OTHER_TABS: Mapping[str, frozenset[str]] = {
                              "stop_text_encoder_training", "train_data_dir"}),
 }  # fmt: skip
 """Keys by which the other tabs' files are told, the surest first."""
-
-FAMILIES: Mapping[str, str] = {
-    "flux1_checkbox": "flux1", "sd3_checkbox": "sd3", "lumina_checkbox": "lumina2", "anima_checkbox": "anima",
-    "hunyuan_image_checkbox": "hunyuan_image", "sdxl": "sdxl", "sdxl_checkbox": "sdxl", "v2": "sd2",
-}  # fmt: skip
-"""Ticks that name the family."""
 
 OTHER_FAMILY_PARTS = (
     "flux", "sd3", "lumina", "anima", "hunyuan", "t5xxl", "clip_g", "clip_l", "ggpo", "_attn_dim", "_mlp_dim",
@@ -106,7 +96,7 @@ def import_gui(tree: Mapping[str, Any], look: Surroundings, *, source: str = "")
     family = _family(ledger)
     kind, is_lycoris = settle_gui_kind(ledger)
     settle_model_and_sizes(ledger, family, "max_resolution")
-    multires = str(ledger.peek("noise_offset_type")).lower() == "multires"
+    multires = str(ledger.peek("noise_offset_type")).lower() == MULTIRES_NOISE.lower()
     is_forced = any(name.startswith("--multires") for name in ledger.names("--"))
     settle_noise(ledger, multires=multires or is_forced, offset=not multires)
     ledger.translate("noise_offset_type", "which of the two is looked at") if ledger.has("noise_offset_type") else None
@@ -124,11 +114,11 @@ def import_gui(tree: Mapping[str, Any], look: Surroundings, *, source: str = "")
 
 
 def _family(ledger: Ledger) -> str:
-    ticks = [name for name in FAMILIES if ledger.read(name, flag, False)]
+    ticks = [name for name in FAMILY_TICKS if ledger.read(name, flag, False)]
     for name in ticks[1:]:
-        if FAMILIES[name] != FAMILIES[ticks[0]]:
+        if FAMILY_TICKS[name] != FAMILY_TICKS[ticks[0]]:
             ledger.contradict(name, f"a model is of one family; {ticks[0]} counts")
-    family = FAMILIES[ticks[0]] if ticks else "sd1"
+    family = FAMILY_TICKS[ticks[0]] if ticks else "sd1"
     if ticks:
         ledger.settle(ticks[0], "model.family", family, "the tick names the family")
     ledger.imply("model.family", family)
@@ -273,7 +263,7 @@ def _defaults(ledger: Ledger) -> dict[str, Any]:
     settings = ledger.settings
     compute = settings.get("memory.compute_dtype", DEFAULTS["memory.compute_dtype"])
     found = {**DEFAULTS, "memory.base_dtype": compute}
-    found["optimizer.weight_decay"] = DECAYS.get(settings.get("optimizer.name", "adamw"), 0.0)
+    found["optimizer.weight_decay"] = WEIGHT_DECAYS.get(settings.get("optimizer.name", "adamw"), 0.0)
     if "schedule.warmup_steps" in settings:
         found["schedule.warmup_share"] = 0.0
     return {path: value for path, value in found.items() if path not in settings}

@@ -11,16 +11,11 @@ from advisor.checkpoints.identity import Identity
 from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Key, Ledger
 from templates.importing.readers import flag, number, says_nothing, text, whole
-from templates.kohya.import_network import ALGORITHMS, MODULES, NetworkArguments, settle_arguments
-from templates.kohya.import_table import STRAIGHT
-from templates.kohya.words import (
-    DECAYS,
-    rate_of,
-    settle_buckets,
-    settle_noise,
-    settle_optimizer,
-    settle_resolution,
-)
+from templates.kohya.import_keys import STRAIGHT
+from templates.kohya.import_network import NetworkArguments, settle_arguments
+from templates.kohya.import_optimizer import rate_of, settle_optimizer
+from templates.kohya.import_shared import settle_buckets, settle_noise, settle_resolution
+from templates.kohya.words import ALGORITHMS, BASE_MODEL_VERSIONS, LYCORIS_MODULE, NETWORK_MODULES, WEIGHT_DECAYS
 
 TITLE = "a LoRA's own metadata"
 
@@ -34,10 +29,6 @@ RENAMED: Mapping[str, Key] = {
 
 NOT_THERE = ("pretrained_model_name_or_path", "vae", "bucket_reso_steps", "caption_extension", "network_weights")
 """Arguments that metadata do not hold, or hold otherwise."""
-
-FAMILIES = (("sdxl", "sdxl"), ("sd_v2", "sd2"), ("sd_v1", "sd1"), ("flux", "flux1"), ("sd3", "sd3"), ("anima", "anima"),
-            ("lumina", "lumina2"), ("hunyuan_image", "hunyuan_image"))  # fmt: skip
-"""Beginnings of `base_model_version`."""
 
 RECORDS = "a record of that training, which says nothing of how to train"
 KNOWN: Mapping[str, str] = dict.fromkeys(
@@ -99,7 +90,7 @@ def _first_dataset(tree: Mapping[str, str]) -> dict[str, Any]:
 
 def _family(ledger: Ledger, identity: Identity) -> str:
     version = ledger.read("base_model_version", text, "")
-    found = next((family for beginning, family in FAMILIES if version.lower().startswith(beginning)), None)
+    found = next((family for beginning, family in BASE_MODEL_VERSIONS if version.lower().startswith(beginning)), None)
     if identity.family and found and identity.family != found:
         ledger.contradict("base_model_version", f"its weights are of {identity.family}, and they count")
         found = identity.family
@@ -138,7 +129,7 @@ def _settle_optimizer(ledger: Ledger) -> None:
             ledger.settle("optimizer", path, value, "" if path == "optimizer.name" else "one of its arguments")
         name = side.settings.get("optimizer.name")
         if name and "optimizer.weight_decay" not in side.settings:
-            ledger.imply("optimizer.weight_decay", DECAYS.get(name, 0.0))
+            ledger.imply("optimizer.weight_decay", WEIGHT_DECAYS.get(name, 0.0))
     rate = rate_of(ledger, "learning_rate", "optimizer.learning_rate")
     for key, path in (("unet_lr", "unet_learning_rate"), ("text_encoder_lr", "text_encoder_learning_rate")):
         if rate_of(ledger, key, f"optimizer.{path}") is None and rate is not None:
@@ -148,15 +139,16 @@ def _settle_optimizer(ledger: Ledger) -> None:
 def _settle_network(ledger: Ledger, identity: Identity, family: str) -> None:
     items = _network_arguments(ledger)
     module = ledger.read("network_module", text)
-    is_lycoris = module == "lycoris.kohya"
-    kind = MODULES.get(module or "")
+    is_lycoris = module == LYCORIS_MODULE
+    known = NETWORK_MODULES.ours(module or "")
+    kind = known
     if is_lycoris:
-        kind = ALGORITHMS.get(str(items.get("algo", "lora")).lower(), "locon")
+        kind = ALGORITHMS.ours(str(items.get("algo", "lora"))) or "locon"
     kind = kind or identity.adapter or "lora"
     if kind == "lora" and "conv_dim" in items:
         kind = "locon"
     if module:
-        ledger.settle("network_module", "network.kind", kind, "" if module in MODULES else f"{kind} is the nearest")
+        ledger.settle("network_module", "network.kind", kind, "" if known else f"{kind} is the nearest")
     arguments = NetworkArguments(items, dict.fromkeys(items, "network_args"))
     settle_arguments(ledger, kind, arguments, is_lycoris=is_lycoris, family=family)
     if ledger.has("network_args"):

@@ -8,34 +8,7 @@ from typing import Any
 
 from templates.importing.ledger import Ledger
 from templates.importing.readers import flag, number, numbers, says_nothing, text, whole
-
-GUI_KINDS: Mapping[str, tuple[str, str]] = {
-    "standard": ("lora", ""), "kohya locon": ("locon", ""), "lycoris/locon": ("locon", "LyCORIS"),
-    "locon": ("locon", ""), "kohya loha": ("loha", ""), "lycoris/loha": ("loha", "LyCORIS"),
-    "kohya lokr": ("lokr", ""), "lycoris/lokr": ("lokr", "LyCORIS"),
-}  # fmt: skip
-"""Our kind, and whether it is LyCORIS'."""
-
-NEAR_KINDS: Mapping[str, tuple[str, str]] = {
-    "kohya dylora": ("lora", ""), "lycoris/dylora": ("locon", "LyCORIS"), "lora-fa": ("lora", ""),
-    "lycoris/glora": ("locon", "LyCORIS"), "lycoris/ia3": ("lora", ""), "lycoris/boft": ("lora", ""),
-    "lycoris/diag-oft": ("lora", ""), "lycoris/native fine-tuning": ("lora", ""), "flux1": ("lora", ""),
-    "flux1 oft": ("lora", ""), "anima": ("lora", ""), "lumina": ("lora", ""), "hunyuanimage-2.1": ("lora", ""),
-}  # fmt: skip
-"""Kinds that we do not have, and what comes near."""
-
-FAMILY_KINDS = frozenset({"flux1", "anima", "lumina", "hunyuanimage-2.1"})
-"""Plain LoRA, named after a family of models."""
-
-ALGORITHMS: Mapping[str, str] = {"lora": "locon", "locon": "locon", "loha": "loha", "lokr": "lokr", "dylora": "locon"}
-MODULES: Mapping[str, str] = {
-    "networks.lora": "lora", "networks.lora_flux": "lora", "networks.lora_sd3": "lora", "networks.lora_lumina": "lora",
-    "networks.loha": "loha", "networks.lokr": "lokr", "lycoris.kohya": "locon", "networks.lora_anima": "lora",
-}  # fmt: skip
-
-BLOCK_RATES = ("down_lr_weight", "mid_lr_weight", "up_lr_weight")
-BLOCKS: Mapping[str, tuple[int, int, int]] = {"sd1": (12, 1, 12), "sd2": (12, 1, 12), "sdxl": (9, 3, 9)}
-"""Blocks of the U-Net going down, in the middle and going up."""
+from templates.kohya.words import BLOCK_RATES, BLOCKS, GUI_KINDS, LYCORIS_TYPES
 
 ARGUMENTS_KNOWN: Mapping[str, str] = {
     "use_tucker": "we decompose no convolutions", "use_cp": "we decompose no convolutions",
@@ -71,14 +44,13 @@ def settle_gui_kind(ledger: Ledger) -> tuple[str | None, bool]:
     given = ledger.read("LoRA_type", text)
     if given is None:
         return None, False
-    word = given.lower()
-    found = GUI_KINDS.get(word) or NEAR_KINDS.get(word)
-    if found is None:
+    known = GUI_KINDS.ours(given)
+    kind = known or GUI_KINDS.nearest(given)
+    if kind is None:
         ledger.contradict("LoRA_type", "kohya's GUI has no such kind; a plain LoRA is taken")
         return "lora", False
-    is_near = word in NEAR_KINDS and word not in FAMILY_KINDS
-    ledger.settle("LoRA_type", "network.kind", found[0], f"we have no {given}; {found[0]} is taken" if is_near else "")
-    return found[0], found[1] == "LyCORIS"
+    ledger.settle("LoRA_type", "network.kind", kind, "" if known else f"we have no {given}; {kind} is taken")
+    return kind, given.lower().startswith(LYCORIS_TYPES) and kind != "lora"
 
 
 def settle_arguments(ledger: Ledger, kind: str, found: NetworkArguments, *, is_lycoris: bool, family: str) -> None:

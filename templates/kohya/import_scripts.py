@@ -11,30 +11,21 @@ from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Ledger
 from templates.importing.local_files import Surroundings
 from templates.importing.readers import flag, number, text, whole
-from templates.kohya.import_dataset import Pictures, import_dataset
-from templates.kohya.import_folders import epochs_needed, settle_folders
-from templates.kohya.import_network import (
-    ALGORITHMS,
-    ARGUMENTS_KNOWN,
-    MODULES,
-    NetworkArguments,
-    settle_arguments,
-)
+from templates.kohya.import_dataset_toml import Pictures, import_dataset
+from templates.kohya.import_keys import HARMLESS, KNOWN, QUIET, STRAIGHT
+from templates.kohya.import_network import ARGUMENTS_KNOWN, NetworkArguments, settle_arguments
+from templates.kohya.import_optimizer import argument_items, settle_learning_rates, settle_optimizer
 from templates.kohya.import_shared import (
+    epochs_needed,
     no_samples,
-    settle_learning_rates,
+    settle_folders,
     settle_model_and_sizes,
+    settle_noise,
     settle_saves,
     settle_text_cache,
 )
-from templates.kohya.import_table import HARMLESS, KNOWN, QUIET, STRAIGHT
 from templates.kohya.prompt_lines import settle_prompts, settle_sampler
-from templates.kohya.words import (
-    DECAYS,
-    argument_items,
-    settle_noise,
-    settle_optimizer,
-)
+from templates.kohya.words import ALGORITHMS, BLOCK_RATES, LYCORIS_MODULE, NETWORK_MODULES, SCRIPTS, WEIGHT_DECAYS
 
 TITLE = "sd-scripts (config.toml)"
 
@@ -53,7 +44,6 @@ DEFAULTS: Mapping[str, Any] = {
 """What sd-scripts does where nothing is said, where ours differs."""
 
 CARD = "CUDA_VISIBLE_DEVICES="
-FAMILY_SCRIPTS = {"sdxl_train_network.py": "sdxl", "flux_train_network.py": "flux1", "sd3_train_network.py": "sd3"}
 
 
 def flattened(tree: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -132,8 +122,8 @@ def launched(line: str) -> Launch:
 
 def _family(ledger: Ledger, script: str, launch: str) -> str:
     """By the script, else by what only SDXL's takes."""
-    family = FAMILY_SCRIPTS.get(script, "")
-    if not family:
+    family = SCRIPTS.ours(script) or "sd1"
+    if family == "sd1":
         if ledger.read("v2", flag, False):
             ledger.settle("v2", "model.family", "sd2", "the tick names the family")
             return "sd2"
@@ -167,11 +157,12 @@ def _settle_optimizer(ledger: Ledger) -> None:
 def _settle_network(ledger: Ledger, family: str) -> None:
     items = dict(item.partition("=")[::2] for item in argument_items(ledger.peek("network_args") or ()))
     module = ledger.read("network_module", text)
-    is_lycoris = module == "lycoris.kohya"
-    kind = MODULES.get(module or "networks.lora")
+    is_lycoris = module == LYCORIS_MODULE
+    known = NETWORK_MODULES.ours(module or NETWORK_MODULES.theirs("lora"))
+    kind = known
     if is_lycoris:
         algorithm = str(items.get("algo", "lora"))
-        kind = ALGORITHMS.get(algorithm.lower())
+        kind = ALGORITHMS.ours(algorithm)
         if kind is None:
             ledger.contradict("network_args", f"we have no algorithm {algorithm[:40]}; a locon is taken")
     elif module is not None and kind is None:
@@ -179,7 +170,7 @@ def _settle_network(ledger: Ledger, family: str) -> None:
     kind = kind or ("locon" if is_lycoris else "lora")
     if kind == "lora" and "conv_dim" in items:
         kind = "locon"
-    if module in MODULES:
+    if module is not None and known is not None:
         ledger.settle("network_module", "network.kind", kind)
     keys = dict.fromkeys(items, "network_args")
     settle_arguments(ledger, kind, NetworkArguments(items, keys), is_lycoris=is_lycoris, family=family)
@@ -193,8 +184,7 @@ def _settle_network(ledger: Ledger, family: str) -> None:
 
 
 SETTLED_ARGUMENTS = frozenset({
-    "dora_wd", "conv_dim", "conv_alpha", "rank_dropout", "module_dropout", "factor", "block_dims", "down_lr_weight",
-    "mid_lr_weight", "up_lr_weight",
+    "dora_wd", "conv_dim", "conv_alpha", "rank_dropout", "module_dropout", "factor", "block_dims", *BLOCK_RATES,
 })  # fmt: skip
 
 
@@ -258,7 +248,7 @@ def _defaults(settings: Mapping[str, Any], *, has_config: bool) -> dict[str, Any
         found.pop("schedule.max_steps", None)
     found["memory.base_dtype"] = settings.get("memory.compute_dtype", "float32")
     if "optimizer.weight_decay" not in settings:
-        found["optimizer.weight_decay"] = DECAYS.get(settings.get("optimizer.name", "adamw"), 0.0)
+        found["optimizer.weight_decay"] = WEIGHT_DECAYS.get(settings.get("optimizer.name", "adamw"), 0.0)
     rates = ("learning_rate", "unet_learning_rate", "text_encoder_learning_rate")
     found |= {f"optimizer.{name}": 2e-6 for name in rates if f"optimizer.{name}" not in settings}
     return found

@@ -1,53 +1,203 @@
-"""What the GUI's JSON and sd-scripts' TOML say alike, in the same keys."""
+"""What the GUI's JSON and sd-scripts' TOML say alike, in the same keys: sizes, noise, masks, length, saves, samples."""
 
 from __future__ import annotations
 
-from templates.importing.ledger import Ledger
-from templates.importing.readers import flag
-from templates.kohya.words import (
-    rate_of,
-    settle_bucket_step,
-    settle_buckets,
-    settle_keep_last,
-    settle_masks,
-    settle_prediction,
-    settle_rates,
-    settle_resolution,
-    settle_seed,
-    settle_tracking,
-)
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
 
+from templates.importing.ledger import Key, Ledger
+from templates.importing.local_files import NUMBERED
+from templates.importing.readers import flag, number, says_nothing, text, whole
+
+SCRIPTS_PROJECT = "network_train"
+"""Where sd-scripts' LoRA training sends curves when no project is named."""
+
+FROM_NAMES = "from the names of its folders"
 SAMPLE_KEYS = ("sample_prompts", "sample_every_n_epochs", "sample_sampler")
 
 
 def settle_model_and_sizes(ledger: Ledger, family: str, resolution_key: str) -> None:
     """What the model predicts, the pictures' sizes, the seed and masks."""
-    settle_prediction(ledger, family)
+    _settle_prediction(ledger, family)
     settle_resolution(ledger, resolution_key)
     settle_buckets(ledger, default_upscale=None)
     settle_bucket_step(ledger, ledger.spoken("bucket_reso_steps"), family)
-    settle_seed(ledger)
-    settle_masks(ledger)
+    _settle_seed(ledger)
+    _settle_masks(ledger)
 
 
-def settle_learning_rates(ledger: Ledger, *, otherwise: float, is_gui: bool) -> None:
-    """The three rates, each of which may follow from another.
+def _settle_prediction(ledger: Ledger, family: str) -> None:
+    """What the base model predicts."""
+    key = ledger.spoken("v_parameterization")
+    if (is_v := ledger.read(key, flag)) is not None:
+        ledger.settle(key, "model.prediction", "v_prediction" if is_v else "epsilon")
+    elif family in ("sd1", "sd2", "sdxl"):
+        ledger.imply("model.prediction", "epsilon")
+    else:
+        ledger.imply("model.prediction", "flow")
 
-    Args:
-        otherwise: the learning rate where none is given.
-        is_gui: the file stands for the GUI's whole form, so that rates that it leaves out are settled too.
-    """
-    rate = rate_of(ledger, "learning_rate", "optimizer.learning_rate")
-    unet = rate_of(ledger, "unet_lr", "optimizer.unet_learning_rate")
-    text_encoder = rate_of(ledger, "text_encoder_lr", "optimizer.text_encoder_learning_rate")
-    if is_gui or rate is not None or unet is not None or text_encoder is not None:
-        settle_rates(ledger, otherwise if rate is None else rate, unet, text_encoder, is_gui=is_gui)
+
+def settle_resolution(ledger: Ledger, key: str) -> None:
+    """One side: of a rectangle the square of the same area."""
+    name = ledger.spoken(key)
+    sides = ledger.read(name, _sides)
+    if not sides:
+        return
+    if len(set(sides)) == 1:
+        odd = "x" in str(ledger.peek(name)).lower()
+        ledger.settle(name, "dataset.resolution_px", sides[0], "kohya wants a comma between the sides" if odd else "")
+        return
+    side = max(64, round(math.sqrt(sides[0] * sides[1]) / 64) * 64)
+    ledger.settle(name, "dataset.resolution_px", side, "a rectangle; the square of the same area is taken")
+
+
+def _sides(raw: Any) -> tuple[int, ...]:
+    if isinstance(raw, str):
+        raw = re.sub(r"[()\[\] ]", "", raw.lower()).replace("x", ",").split(",")
+    found = tuple(whole(part) for part in (raw if isinstance(raw, list) else [raw]) if not says_nothing(part))
+    if not 1 <= len(found) <= 2 or min(found, default=0) < 1:
+        raise ValueError("no width and height")
+    return found
+
+
+def settle_buckets(ledger: Ledger, *, default_upscale: bool | None) -> None:
+    """Buckets; without them only the square."""
+    enabled = ledger.read(name := ledger.spoken("enable_bucket"), flag, True)
+    least, most = ledger.spoken("min_bucket_reso"), ledger.spoken("max_bucket_reso")
+    if ledger.has(name):
+        ledger.translate(name, "" if enabled else "no buckets: the square is the only size")
+    if enabled:
+        for key, path in ((least, "dataset.min_bucket_px"), (most, "dataset.max_bucket_px")):
+            if (value := ledger.read(key, whole)) is not None:
+                ledger.settle(key, path, value)
+    else:
+        side = ledger.settings.get("dataset.resolution_px", 512)
+        for key, path in ((least, "dataset.min_bucket_px"), (most, "dataset.max_bucket_px")):
+            ledger.imply(path, side)
+            ledger.idle(key, "there are no buckets")
+    name = ledger.spoken("bucket_no_upscale")
+    if (fixed := ledger.read(name, flag)) is not None:
+        ledger.settle(name, "dataset.bucket_upscale", not fixed, "turned round: kohya's key says no")
+    elif default_upscale is not None:
+        ledger.imply("dataset.bucket_upscale", default_upscale)
+
+
+def settle_bucket_step(ledger: Ledger, key: str, family: str) -> None:
+    """The step between buckets' sides, which sd-scripts takes in multiples only."""
+    step, unit = ledger.read(key, whole), 32 if family == "sdxl" else 64
+    if step is None:
+        return
+    if step > 0 and step % unit == 0:
+        ledger.settle(key, "dataset.bucket_step_px", step)
+        return
+    ledger.correct(key, "dataset.bucket_step_px", 64, f"sd-scripts wants a multiple of {unit} here; 64 is taken")
+
+
+def _settle_seed(ledger: Ledger) -> None:
+    """The seed; kohya's GUI takes 0 for a random one."""
+    key = ledger.spoken("seed")
+    seed = ledger.read(key, whole)
+    if seed is None:
+        return
+    if seed == 0 and not key.startswith("--"):
+        ledger.drop(key, "0 is a random seed there; ours is always the same")
+        return
+    ledger.settle(key, "run.seed", seed % 2**32, "" if 0 <= seed < 2**32 else "cut to 32 bits")
+
+
+def _settle_masks(ledger: Ledger) -> None:
+    """Masks: from the pictures' alpha channel, or from files."""
+    loss, alpha = ledger.spoken("masked_loss"), ledger.spoken("alpha_mask")
+    is_masked, uses_alpha = ledger.read(loss, flag, False), ledger.read(alpha, flag, False)
+    if ledger.has(loss):
+        ledger.settle(loss, "dataset.masks", is_masked)
+    if uses_alpha:
+        ledger.imply("dataset.masks", True)
+        ledger.settle(alpha, "dataset.mask_source", "alpha", "the pictures' alpha channel is the mask")
+    elif is_masked:
+        ledger.imply("dataset.mask_source", "files")
+
+
+def settle_noise(ledger: Ledger, *, multires: bool, offset: bool) -> None:
+    """Noise offset and coarser noise, as far as kohya looks at each."""
+    for key, path, reader, counts in (
+        ("noise_offset", "loss.noise_offset", number, offset),
+        ("adaptive_noise_scale", "loss.adaptive_noise_scale", number, offset),
+        ("multires_noise_iterations", "loss.multires_iterations", whole, multires),
+        ("multires_noise_discount", "loss.multires_discount", number, multires),
+    ):
+        name = ledger.spoken(key)
+        value = ledger.read(name, reader)
+        if value is None:
+            continue
+        if not counts and not name.startswith("--"):
+            ledger.idle(name, "not looked at with this kind of noise offset")
+        else:
+            ledger.settle(name, path, value)
+
+
+def settle_folders(ledger: Ledger, key: str, folder: str, folders: Mapping[str, int] | None) -> int | None:
+    """The pictures, and what their folders' names say; how many exposures an epoch has, None where nobody knows."""
+    ledger.settle(key, "dataset.images", folder)
+    named = {name: (int(found[1]), found[2]) for name in folders or () if (found := NUMBERED.match(name))}
+    used = {name: (repeats, concept) for name, (repeats, concept) in named.items() if repeats}
+    if folders is None or not used:
+        return None
+    repeats = {repeats for repeats, _ in used.values()}
+    if len(repeats) == 1:
+        ledger.settle(key, "dataset.repeats", repeats.pop(), FROM_NAMES)
+    else:
+        listed = [{"path": name, "repeats": number} for name, (number, _) in used.items()]
+        ledger.settle(key, "dataset.folders", listed, FROM_NAMES)
+    concepts = {concept for _, concept in used.values()}
+    if len(concepts) == 1 and (concept := concepts.pop().strip()):
+        ledger.settle(key, "run.trigger", concept, FROM_NAMES)
+    return sum(folders[name] * number for name, (number, _) in used.items()) or None
+
+
+def epochs_needed(steps: int, exposures: int | None, *, batch: int, accumulation: int) -> int:
+    """Epochs that hold so many steps; where the pictures are not here, as many as there are steps always do."""
+    if not exposures:
+        return max(1, steps)
+    return max(1, math.ceil(steps * batch * accumulation / exposures))
 
 
 def settle_saves(ledger: Ledger) -> None:
     """How many files are kept, and where curves go."""
-    settle_keep_last(ledger)
-    settle_tracking(ledger)
+    _settle_keep_last(ledger)
+    _settle_tracking(ledger)
+
+
+def _settle_keep_last(ledger: Ledger) -> None:
+    """How many saves are kept: kohya counts epochs and steps, we count files."""
+    epochs, steps = ledger.spoken("save_last_n_epochs"), ledger.spoken("save_last_n_steps")
+    kept = ledger.read(epochs, whole, 0)
+    if kept and ledger.settings.get("saving.every_epochs"):
+        ledger.settle(epochs, "saving.keep_last", kept)
+    every = ledger.settings.get("saving.every_steps", 0)
+    last = ledger.read(steps, whole, 0)
+    if last and every:
+        number_kept = math.ceil(last / every)
+        if "saving.keep_last" in ledger.settings and ledger.settings["saving.keep_last"] != number_kept:
+            ledger.contradict(steps, "epochs and steps keep different numbers; that of the epochs counts")
+            return
+        ledger.settle(steps, "saving.keep_last", number_kept, f"{last} steps are {number_kept} files")
+
+
+def _settle_tracking(ledger: Ledger) -> None:
+    """The project at Weights & Biases, where kohya sends its curves to one; a key is never taken over."""
+    log, name = ledger.spoken("log_with"), ledger.spoken("log_tracker_name")
+    is_ticked = ledger.has("use_wandb") and ledger.read("use_wandb", flag, False)
+    if str(ledger.read(log, text, "")).lower() not in ("wandb", "all") and not is_ticked:
+        return
+    key = log if ledger.has(log) else "use_wandb"
+    if ledger.has(name):
+        ledger.take(name, Key("run.wandb_project", text))
+        ledger.translate(key, "curves are sent to that project; here that needs `wandb login` too")
+    else:
+        ledger.settle(key, "run.wandb_project", SCRIPTS_PROJECT, "sd-scripts' own name for a project without one")
 
 
 def no_samples(ledger: Ledger) -> None:

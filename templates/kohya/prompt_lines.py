@@ -1,4 +1,4 @@
-"""sd-scripts' prompts: one a line, each with options behind double dashes."""
+"""sd-scripts' file of prompts, written and read: one a line, each with options behind double dashes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from advisor.settings.config import SamplingConfig
 from templates.importing.ledger import Ledger
+from templates.kohya.words import SAMPLERS
 
 MOST_PROMPTS = 200
-
-SAMPLERS = {"ddim": "ddim", "euler": "euler", "euler_a": "euler_a", "dpmsolver++": "dpmpp_2m"}
-NEAR_SAMPLERS = {"k_euler": "euler", "k_euler_a": "euler_a", "dpmsolver": "dpmpp_2m", "dpmsingle": "dpmpp_2m"}
 
 
 @dataclass(frozen=True)
@@ -21,6 +20,20 @@ class Prompt:
 
     text: str
     options: dict[str, str]
+
+
+def prompt_lines(sampling: SamplingConfig, side_px: int) -> Iterator[str]:
+    """One prompt a line with its options, as sd-scripts reads them."""
+    negative = _one_line(sampling.negative)
+    for number, prompt in enumerate(sampling.prompts):
+        size = f"--w {side_px} --h {side_px}"
+        options = f"{size} --d {(sampling.seed + number) % 2**32} --l {sampling.guidance:g} --s {sampling.steps}"
+        yield f"{_one_line(prompt)}{f' --n {negative}' if negative else ''} {options}"
+
+
+def _one_line(text: str) -> str:
+    """Without line ends, and without what sd-scripts would take for an option."""
+    return " ".join(text.split()).replace(" --", " -")
 
 
 def prompts_of(text: str) -> Iterator[Prompt]:
@@ -60,10 +73,10 @@ def settle_sampler(ledger: Ledger, key: str) -> None:
     raw = ledger.peek(key)
     if not isinstance(raw, str) or not raw.strip():
         ledger.idle(key)
-    elif (word := raw.strip().lower()) in SAMPLERS:
-        ledger.settle(key, "sampling.sampler", SAMPLERS[word])
+    elif (sampler := SAMPLERS.ours(raw.strip())) is not None:
+        ledger.settle(key, "sampling.sampler", sampler)
     else:
-        near = NEAR_SAMPLERS.get(word, "ddim")
+        near = SAMPLERS.nearest(raw.strip())
         ledger.settle(key, "sampling.sampler", near, f"{near} is the nearest that we have")
 
 

@@ -21,9 +21,9 @@ from advisor.planning.document import plan_document
 from advisor.run_folder.config_file import CONFIG_NAME
 from advisor.settings.config import changed, setting
 from advisor.settings.parse_value import WrongValue, as_given, parse_settings
+from templates.exporting.paths import absolute
 from templates.native.loracle_toml import Pair, render_config
 from templates.native.schema import schema_uri
-from templates.paths import absolute
 from templates.render import render
 
 PLAN_NAME = "plan.json"

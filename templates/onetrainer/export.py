@@ -10,27 +10,18 @@ from advisor.dataset.repeats import repeats_by_folder, repeats_of_folders
 from advisor.dataset.scan import scan
 from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.files import write_atomically
-from advisor.settings.config import TrainingConfig, setting, setting_field, setting_paths
+from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import quoted
-from templates.exporter import Export, Exporter
-from templates.kohya.layout import located, located_model
-from templates.kohya.settings_coverage import SILENT_DROPS
-from templates.onetrainer.concepts import concept_trees, sample_trees
-from templates.onetrainer.settings import (
-    NEAR_SCHEDULES,
-    OPTIMIZERS,
-    Layout,
-    Place,
-    config_tree,
-    known_arguments,
-)
-from templates.paths import absolute
+from templates.exporting.coverage import OUR_RULES, drop_notes
+from templates.exporting.exporter import Export, Exporter
+from templates.exporting.paths import absolute, located, located_model, located_posix
+from templates.onetrainer.export_concepts import concept_trees, sample_trees
+from templates.onetrainer.export_config import ConceptFolder, ExportLayout, config_tree, known_arguments
+from templates.onetrainer.words import MODEL_TYPES, SCHEDULES
 from templates.render import render
 
 FOLDER_NAME = "onetrainer"
-FAMILIES = ("sd1", "sd2", "sdxl")
 
-OUR_RULES = "it only guides our rules, whose outcome is in the other settings"
 DROPS: Mapping[str, str] = {
     "model.lineage": OUR_RULES,
     "dataset.bucket_step_px": "OneTrainer takes the steps that suit the model (8 for SD1.x, 64 for SDXL)",
@@ -72,9 +63,9 @@ DROPS: Mapping[str, str] = {
 
 MAPS = frozenset(setting_paths()) - frozenset(DROPS)
 
-TOLD_ELSEWHERE = ("dataset.mask_source", "loss.multires_discount", "validation.every_epochs", "network.conv_alpha",
+NOTED_ELSEWHERE = ("dataset.mask_source", "loss.multires_discount", "validation.every_epochs", "network.conv_alpha",
                   "loss.huber_schedule", "schedule.power", "machine.data_workers", "run.seed")  # fmt: skip
-"""Nothing is lost with these, or the setting that they belong to tells it."""
+"""Nothing is lost with these, or another note covers them."""
 
 HOW_TO_START = (
     "In OneTrainer's folder, with its environment active, run\n  python scripts/train.py --config-path {file}\n"
@@ -96,8 +87,8 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
     home = absolute(run) / "exports" / FOLDER_NAME if out is None else absolute(out)
     if home.is_file():
         raise RunError(f"{home} is a file: OneTrainer gets several, so name a folder")
-    places, is_here = _places(config, run)
-    layout = _layout(config, run, home, places)
+    folders, is_here = _folders(config, run)
+    layout = _layout(config, run, home, folders)
     draws = bool(config.sampling.prompts and config.sampling.every_epochs)
     main = config_tree(config, layout)
     trees: dict[str, Any] = {
@@ -117,8 +108,10 @@ EXPORTER = Exporter("onetrainer", "OneTrainer", MAPS, DROPS, write)
 
 def _errors(config: TrainingConfig) -> Iterator[ConfigError]:
     model, optimizer = config.model, config.optimizer
-    if model.family not in FAMILIES:
-        yield ConfigError("model.family", model.family, f"we write OneTrainer's files for {', '.join(FAMILIES)}")
+    if model.family not in MODEL_TYPES.written:
+        yield ConfigError(
+            "model.family", model.family, f"we write OneTrainer's files for {', '.join(MODEL_TYPES.written)}"
+        )
     if model.prediction == "flow":
         yield ConfigError("model.prediction", model.prediction, "these families know epsilon and v_prediction")
     if not optimizer.unet_learning_rate and not optimizer.text_encoder_learning_rate:
@@ -127,51 +120,43 @@ def _errors(config: TrainingConfig) -> Iterator[ConfigError]:
         yield ConfigError("loss.debiased", True, "OneTrainer has one weight of timesteps: turn this or min-SNR off")
     if config.dataset.random_crop and config.memory.cache_latents:
         yield ConfigError("dataset.random_crop", True, "cached latents are always the same: turn one of the two off")
-    assert optimizer.name in OPTIMIZERS, optimizer.name
 
 
-def _places(config: TrainingConfig, run: Path) -> tuple[tuple[Place, ...], bool]:
+def _folders(config: TrainingConfig, run: Path) -> tuple[tuple[ConceptFolder, ...], bool]:
     """Each folder with its repeats, and whether they are on this machine."""
     dataset, root = config.dataset, located(config.dataset.images, run)
     own = repeats_by_folder(dataset)
     if not root.is_dir():
-        rest = (Place(root.as_posix(), dataset.repeats, recursive=not own),)
+        rest = (ConceptFolder(root.as_posix(), dataset.repeats, recursive=not own),)
         return (
-            *(Place((root / path).as_posix(), repeats, recursive=True) for path, repeats in own.items()),
+            *(ConceptFolder((root / path).as_posix(), repeats, recursive=True) for path, repeats in own.items()),
             *rest,
         ), False
     folders = scan(root, caption_extension=dataset.caption_extension).folders
     found = [
-        Place((root / folder.path).as_posix(), repeats)
+        ConceptFolder((root / folder.path).as_posix(), repeats)
         for folder, repeats in zip(folders, repeats_of_folders(folders, dataset), strict=True)
     ]
-    if len({place.repeats for place in found}) > 1:
+    if len({folder.repeats for folder in found}) > 1:
         return tuple(found), True
-    return (Place(root.as_posix(), found[0].repeats, recursive=[folder.path for folder in folders] != ["."]),), True
+    return (
+        ConceptFolder(root.as_posix(), found[0].repeats, recursive=[folder.path for folder in folders] != ["."]),
+    ), True
 
 
-def _layout(config: TrainingConfig, run: Path, home: Path, places: tuple[Place, ...]) -> Layout:
-    def posix(path: str | None) -> str:
-        return located(path, run).as_posix() if path else ""
-
+def _layout(config: TrainingConfig, run: Path, home: Path, folders: tuple[ConceptFolder, ...]) -> ExportLayout:
     model = located_model(config.model.path, run).replace("\\", "/")
-    return Layout(
-        home=home.as_posix(), model=model, vae=posix(config.model.vae_path),
-        weights=posix(config.network.start_from), places=places,
-        regularization=posix(config.dataset.regularization_images),
+    return ExportLayout(
+        home=home.as_posix(), model=model, vae=located_posix(config.model.vae_path, run),
+        weights=located_posix(config.network.start_from, run), folders=folders,
+        regularization=located_posix(config.dataset.regularization_images, run),
     )  # fmt: skip
 
 
 def _notes(config: TrainingConfig) -> Iterator[str]:
-    for path, meaning in DROPS.items():
-        if path in SILENT_DROPS or path in TOLD_ELSEWHERE:
-            continue
-        value = setting(config, path)
-        if value != setting_field(path).default:
-            yield f"{path} ({value}) has no place in OneTrainer: {meaning}."
-    name = config.schedule.name
-    if name in NEAR_SCHEDULES:
-        yield f"schedule.name: OneTrainer has no {name}; {NEAR_SCHEDULES[name]} is written."
+    yield from drop_notes(config, DROPS, "OneTrainer", noted_elsewhere=NOTED_ELSEWHERE)
+    if (schedule := SCHEDULES.word(config.schedule.name)).is_near:
+        yield f"schedule.name: OneTrainer has no {schedule.ours}; {schedule.theirs} is written."
     if config.loss.kind in ("huber", "smooth_l1"):
         yield f"loss.kind: OneTrainer's huber is not quite {config.loss.kind}; huber_c becomes its delta."
     network = config.network
@@ -186,7 +171,7 @@ def _notes(config: TrainingConfig) -> Iterator[str]:
         yield "saving.every_epochs: OneTrainer saves by steps or epochs; the steps are written."
 
 
-def _notes_on_files(config: TrainingConfig, layout: Layout, *, is_here: bool) -> Iterator[str]:
+def _notes_on_files(config: TrainingConfig, layout: ExportLayout, *, is_here: bool) -> Iterator[str]:
     if not Path(layout.model).exists():
         yield f"The base model is not on this machine ({layout.model}): set its path in config.json."
     if not is_here:

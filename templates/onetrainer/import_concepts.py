@@ -8,11 +8,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from templates.importing.ledger import Ledger
 from templates.importing.readers import flag, number, text
-
-REGULARIZATION = "regularization"
-SAMPLERS = {"DDIM": "ddim", "EULER": "euler", "EULER_A": "euler_a", "UNIPC": "unipc", "DPMPP": "dpmpp_2m"}
-NEAR_SAMPLERS = {"EULER_KARRAS": "euler", "DPMPP_KARRAS": "dpmpp_2m", "DPMPP_SDE": "dpmpp_2m",
-                 "DPMPP_SDE_KARRAS": "dpmpp_2m", "UNIPC_KARRAS": "unipc"}  # fmt: skip
+from templates.onetrainer.words import EPOCH, NEVER, REGULARIZATION, SAMPLERS
 
 SAME = "we have one for all pictures; concepts differ, and the first counts"
 
@@ -67,11 +63,11 @@ def settle_concepts(ledger: Ledger) -> None:
 
 def settle_samples(ledger: Ledger) -> None:
     """Prompts, and how often they are drawn."""
-    unit, after = ledger.read("sample_after_unit", text, "NEVER").upper(), ledger.read("sample_after", number, 0)
+    unit, after = ledger.read("sample_after_unit", text, NEVER).upper(), ledger.read("sample_after", number, 0)
     samples = [key for key in _numbered(ledger, "samples") if ledger.read(f"{key}.prompt", text)]
-    if not samples or unit != "EPOCH" or not after:
+    if not samples or unit != EPOCH or not after:
         for key in ("sample_after", "sample_after_unit", *ledger.names("samples")):
-            if unit not in ("NEVER", "EPOCH") and samples and key == "sample_after":
+            if unit not in (NEVER, EPOCH) and samples and key == "sample_after":
                 ledger.drop(key, f"we draw by epochs, not by {unit[:20].lower()}")
             else:
                 ledger.idle(key, "no samples are drawn")
@@ -86,9 +82,10 @@ def settle_samples(ledger: Ledger) -> None:
         value = ledger.read(f"{first}.{name}", reader)
         if value is not None:
             ledger.settle(f"{first}.{name}", f"sampling.{path}", int(value) if path in ("seed", "steps") else value)
-    given = str(ledger.read(f"{first}.noise_scheduler", text, "DDIM")).upper()
-    sampler = SAMPLERS.get(given) or NEAR_SAMPLERS.get(given, "ddim")
-    note = "" if given in SAMPLERS else f"{sampler} is the nearest that we have"
+    given = str(ledger.read(f"{first}.noise_scheduler", text, SAMPLERS.theirs("ddim")))
+    known = SAMPLERS.ours(given)
+    sampler = known or SAMPLERS.nearest(given)
+    note = "" if known else f"{sampler} is the nearest that we have"
     ledger.settle(f"{first}.noise_scheduler", "sampling.sampler", sampler, note)
     for key in ledger.names("samples["):
         if ledger.is_open(key):

@@ -9,16 +9,23 @@ from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Key, Ledger, flat
 from templates.importing.readers import flag, number, text, whole
 from templates.onetrainer.import_concepts import settle_concepts, settle_samples
+from templates.onetrainer.import_keys import HARMLESS, KNOWN, OTHER_PARTS, PART_KNOWN, QUIET, STRAIGHT
 from templates.onetrainer.import_optimizer import settle_optimizer, settle_schedule
 from templates.onetrainer.words import (
-    DTYPES,
-    HARMLESS,
-    KNOWN,
+    ALL_LAYERS,
+    ATTENTION_FILTER,
+    CONSTANT_WEIGHT,
+    DEBIASED,
+    EPOCH,
+    KINDS,
+    LOSSES,
+    MIN_SNR,
+    MINUTES,
     MODEL_TYPES,
-    OTHER_PARTS,
-    PART_KNOWN,
-    QUIET,
-    STRAIGHT,
+    NEVER,
+    STEP,
+    V_PREDICTION_TYPES,
+    WEIGHT_DTYPES,
 )
 
 TITLE = "OneTrainer"
@@ -92,8 +99,8 @@ def _method(ledger: Ledger) -> str:
 
 
 def _family(ledger: Ledger) -> str:
-    given = str(ledger.read("model_type", text, "STABLE_DIFFUSION_15"))
-    family = MODEL_TYPES.get(given, given.lower()[:40])
+    given = str(ledger.read("model_type", text, MODEL_TYPES.theirs("sd1")))
+    family = MODEL_TYPES.ours(given) or given.lower()[:40]
     if ledger.has("model_type"):
         ledger.settle("model_type", "model.family", family, "our name of it")
     if "INPAINTING" in given or "DEPTH" in given:
@@ -109,7 +116,7 @@ def _settle_model(ledger: Ledger, family: str) -> None:
     if is_v or is_epsilon:
         key = "force_v_prediction" if is_v else "force_epsilon_prediction"
         ledger.settle(key, "model.prediction", "v_prediction" if is_v else "epsilon", "what the base model predicts")
-    elif family == "sd2" and ledger.peek("model_type") in ("STABLE_DIFFUSION_20", "STABLE_DIFFUSION_21"):
+    elif family == "sd2" and ledger.peek("model_type") in V_PREDICTION_TYPES:
         ledger.imply("model.prediction", "v_prediction")
     skip = ledger.read("text_encoder_layer_skip", whole)
     if skip is not None and family != "sdxl":
@@ -125,8 +132,7 @@ def _side(raw: Any) -> int:
 
 
 def _settle_network(ledger: Ledger) -> None:
-    given = ledger.read("peft_type", text, "LORA").upper()
-    kind = {"LORA": "lora", "LOHA": "loha", "LOKR": "lokr"}.get(given)
+    kind = KINDS.ours(ledger.read("peft_type", text, KINDS.theirs("lora")))
     if kind is None:
         ledger.contradict("peft_type", "we have no such kind; a plain LoRA is taken")
         kind = "lora"
@@ -142,17 +148,17 @@ def _settle_network(ledger: Ledger) -> None:
         else:
             ledger.idle("lokr_decompose_factor", "it belongs to LoKr")
     preset_key = "layer_filter_preset" if ledger.has("layer_filter_preset") else "lora_layer_preset"
-    preset = ledger.read(preset_key, text, "full")
+    preset = ledger.read(preset_key, text, ALL_LAYERS)
     if ledger.has(preset_key):
         ledger.translate(
-            preset_key, "all layers: network.conv_rank is the rank" if preset == "full" else "no convolutions"
+            preset_key, "all layers: network.conv_rank is the rank" if preset == ALL_LAYERS else "no convolutions"
         )
     filters = ledger.read("layer_filter", text, "")
-    if filters not in ("", "attentions"):
+    if filters not in ("", ATTENTION_FILTER):
         ledger.drop("layer_filter", "we choose no single layers")
     elif filters:
         ledger.idle("layer_filter", "the preset says it")
-    has_convolutions = preset == "full" and not filters
+    has_convolutions = preset == ALL_LAYERS and not filters
     ledger.imply("network.conv_rank", ledger.settings.get("network.rank", 16) if has_convolutions else 0)
     if has_convolutions and kind == "lora":
         kind = "locon"
@@ -163,31 +169,26 @@ def _settle_network(ledger: Ledger) -> None:
 
 
 def _settle_loss(ledger: Ledger) -> None:
-    kinds = (
-        ("mse_strength", "l2"),
-        ("mae_strength", "l1"),
-        ("huber_strength", "huber"),
-        ("log_cosh_strength", "smooth_l1"),
-    )
-    strengths = {key: ledger.read(key, number, 1.0 if key == "mse_strength" else 0.0) for key, _ in kinds}
+    usual = LOSSES.theirs("l2")
+    strengths = {key: ledger.read(key, number, 1.0 if key == usual else 0.0) for key in LOSSES.spellings}
     strongest = max(strengths, key=lambda key: strengths[key])
-    for key, kind in kinds:
+    for key, kind in LOSSES.spellings.items():
         if key == strongest and ledger.has(key):
             note = "" if strengths[key] == 1 and sum(strengths.values()) == 1 else "the strongest of several is taken"
             ledger.settle(key, "loss.kind", kind, note)
         elif strengths[key] and ledger.has(key):
             ledger.drop(key, "we have one kind of loss")
-    function = ledger.read("loss_weight_fn", text, "CONSTANT").upper()
+    function = ledger.read("loss_weight_fn", text, CONSTANT_WEIGHT).upper()
     strength = ledger.read("loss_weight_strength", number, 5.0)
-    if function == "MIN_SNR_GAMMA":
+    if function == MIN_SNR:
         ledger.settle("loss_weight_strength", "loss.min_snr_gamma", strength, "the gamma of min-SNR")
         ledger.translate("loss_weight_fn", "loss.min_snr_gamma says it")
-    elif function == "DEBIASED_ESTIMATION":
+    elif function == DEBIASED:
         ledger.settle("loss_weight_fn", "loss.debiased", True, "the weight by the signal-to-noise ratio's root")
-    elif function != "CONSTANT":
+    elif function != CONSTANT_WEIGHT:
         ledger.drop("loss_weight_fn", "we have no such weight of timesteps")
-    ledger.idle("loss_weight_fn") if function == "CONSTANT" else None
-    if function != "MIN_SNR_GAMMA":
+    ledger.idle("loss_weight_fn") if function == CONSTANT_WEIGHT else None
+    if function != MIN_SNR:
         ledger.idle("loss_weight_strength", "nothing takes it")
     for key, path in (("min_noising_strength", "loss.min_timestep"), ("max_noising_strength", "loss.max_timestep")):
         if (share := ledger.read(key, number)) is not None:
@@ -202,7 +203,7 @@ def _settle_memory(ledger: Ledger) -> None:
     for key in ("unet.weight_dtype", "weight_dtype"):
         if not ledger.has(key):
             continue
-        dtype = DTYPES.get(str(ledger.peek(key)).upper())
+        dtype = WEIGHT_DTYPES.ours(str(ledger.peek(key)))
         if dtype is None:
             ledger.contradict(key, "we keep the base model in no such type")
         else:
@@ -232,8 +233,8 @@ def _settle_saving(ledger: Ledger) -> None:
     _settle_every(ledger)
     unit = ledger.read("backup_after_unit", text, "MINUTE").upper()
     after = ledger.read("backup_after", whole, 30)
-    if unit in ("MINUTE", "HOUR", "SECOND") and ledger.has("backup_after"):
-        minutes = max(1, round(after * {"MINUTE": 1, "HOUR": 60, "SECOND": 1 / 60}[unit]))
+    if unit in MINUTES and ledger.has("backup_after"):
+        minutes = max(1, round(after * MINUTES[unit]))
         ledger.settle("backup_after", "saving.state_every_minutes", minutes, "a backup is what a run resumes from")
     else:
         ledger.imply("saving.state_every_minutes", 0)
@@ -242,18 +243,18 @@ def _settle_saving(ledger: Ledger) -> None:
 
 
 def _settle_every(ledger: Ledger) -> None:
-    unit, every = ledger.read("save_every_unit", text, "NEVER").upper(), ledger.read("save_every", whole, 0)
-    paths = {"EPOCH": "saving.every_epochs", "STEP": "saving.every_steps"}
+    unit, every = ledger.read("save_every_unit", text, NEVER).upper(), ledger.read("save_every", whole, 0)
+    paths = {EPOCH: "saving.every_epochs", STEP: "saving.every_steps"}
     if unit in paths and every:
         ledger.settle("save_every", paths[unit], every, f"counted in {unit.lower()}s")
         ledger.translate("save_every_unit", "with save_every")
-    elif unit in ("NEVER", "EPOCH", "STEP"):
+    elif unit in (NEVER, EPOCH, STEP):
         ledger.idle("save_every", "only the last is saved")
         ledger.idle("save_every_unit")
     else:
         ledger.drop("save_every", f"we save by epochs or steps, not by {unit[:20].lower()}")
         ledger.idle("save_every_unit")
-    ledger.imply("saving.every_epochs", every if unit == "EPOCH" else 0)
+    ledger.imply("saving.every_epochs", every if unit == EPOCH else 0)
 
 
 def _pass_over(ledger: Ledger) -> None:

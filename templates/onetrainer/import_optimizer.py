@@ -5,10 +5,10 @@ from __future__ import annotations
 from templates.importing.ledger import Key, Ledger
 from templates.importing.readers import flag, number, text
 from templates.onetrainer.words import (
-    FLAGS,
-    FLOATS,
-    NEAR_OPTIMIZERS,
-    NEAR_SCHEDULES,
+    BETAS,
+    FIXED_ADAFACTOR,
+    FLAG_ARGUMENTS,
+    NUMBER_ARGUMENTS,
     OPTIMIZERS,
     SCHEDULES,
 )
@@ -19,12 +19,12 @@ def settle_optimizer(ledger: Ledger) -> None:
     name_key = "optimizer.optimizer" if ledger.has("optimizer.optimizer") else "optimizer"
     given = ledger.read(name_key, text)
     if given is not None:
-        word = given.upper()
-        near = OPTIMIZERS.get(word) or next((ours for part, ours in NEAR_OPTIMIZERS if part in word), None)
+        name = OPTIMIZERS.ours(given)
+        near = name or OPTIMIZERS.nearest(given)
         if near is None:
             ledger.contradict(name_key, "we have no such optimizer, and none that is near it")
         else:
-            ledger.settle(name_key, "optimizer.name", near, "" if word in OPTIMIZERS else f"{near} is the nearest")
+            ledger.settle(name_key, "optimizer.name", near, "" if name else f"{near} is the nearest")
     if ledger.has("optimizer.weight_decay"):
         ledger.take("optimizer.weight_decay", Key("optimizer.weight_decay", number))
     _settle_arguments(ledger)
@@ -51,19 +51,19 @@ def settle_optimizer(ledger: Ledger) -> None:
 def _settle_arguments(ledger: Ledger) -> None:
     """Fine points of the optimizer, as arguments."""
     found = []
-    betas = [ledger.read(f"optimizer.beta{place}", number) for place in (1, 2, 3)]
+    betas = [ledger.read(f"optimizer.{name}", number) for name in BETAS]
     if betas[0] is not None and betas[1] is not None:
         given = [f"{beta:g}" if float(f"{beta:g}") == beta else repr(beta) for beta in betas if beta is not None]
         found.append(("optimizer.beta1", f"betas={','.join(given)}"))
-        for place in (2, 3):
-            ledger.idle(f"optimizer.beta{place}", "with the first")
-    for name in FLOATS:
+        for name in BETAS[1:]:
+            ledger.idle(f"optimizer.{name}", "with the first")
+    for name in NUMBER_ARGUMENTS:
         if (value := ledger.read(f"optimizer.{name}", number)) is not None:
             found.append((f"optimizer.{name}", f"{name}={value!r}"))
     is_adafactor = ledger.settings.get("optimizer.name") == "adafactor"
-    for name in FLAGS:
+    for name in FLAG_ARGUMENTS:
         value = ledger.read(f"optimizer.{name}", flag, False)
-        if value and not (is_adafactor and name in ("scale_parameter", "relative_step", "warmup_init")):
+        if value and not (is_adafactor and name in FIXED_ADAFACTOR):
             found.append((f"optimizer.{name}", f"{name}=True"))
     for key, _ in found:
         ledger.translate(key, "one of optimizer.arguments")
@@ -77,13 +77,13 @@ def settle_schedule(ledger: Ledger) -> None:
     warmup = ledger.read("learning_rate_warmup_steps", number)
     least = ledger.read("learning_rate_min_factor", number, 0.0)
     if given is not None:
-        name = SCHEDULES.get(given.upper()) or NEAR_SCHEDULES.get(given.upper(), "constant")
+        known = SCHEDULES.ours(given)
+        name = known or SCHEDULES.nearest(given)
         if name == "constant" and (warmup is None or warmup > 0):
             name = "constant_with_warmup"
         if name == "cosine" and least:
             name = "cosine_with_min_lr"
-        is_known = given.upper() in SCHEDULES
-        ledger.settle("learning_rate_scheduler", "schedule.name", name, "" if is_known else f"{name} is the nearest")
+        ledger.settle("learning_rate_scheduler", "schedule.name", name, "" if known else f"{name} is the nearest")
     if least and ledger.settings.get("schedule.name") == "cosine_with_min_lr":
         ledger.settle("learning_rate_min_factor", "schedule.min_rate", least)
     elif least:

@@ -1,178 +1,142 @@
-"""OneTrainer's keys: which setting each is, and what the others mean."""
+"""OneTrainer's words for our values, read in both directions.
+
+A row is our value, the word that is written for it, and the other spellings that are read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import get_args
 
-from templates.importing.ledger import Key
-from templates.importing.readers import choice, flag, number, text, whole
+from advisor.settings.config import Dtype
+from templates.vocabulary import Vocabulary, Word
 
-DTYPES: Mapping[str, str] = {
-    "FLOAT_32": "float32", "FLOAT_16": "float16", "BFLOAT_16": "bfloat16", "INT_8": "int8", "NFLOAT_4": "nf4",
-    "TFLOAT_32": "float32", "INT_W8A8": "int8",
-}  # fmt: skip
-COMPUTE = {"FLOAT_32": "float32", "FLOAT_16": "float16", "BFLOAT_16": "bfloat16", "TFLOAT_32": "float32"}
-
-MODEL_TYPES: Mapping[str, str] = {
-    "STABLE_DIFFUSION_15": "sd1", "STABLE_DIFFUSION_15_INPAINTING": "sd1", "STABLE_DIFFUSION_20": "sd2",
-    "STABLE_DIFFUSION_20_BASE": "sd2", "STABLE_DIFFUSION_21": "sd2", "STABLE_DIFFUSION_21_BASE": "sd2",
-    "STABLE_DIFFUSION_20_INPAINTING": "sd2", "STABLE_DIFFUSION_20_DEPTH": "sd2", "STABLE_DIFFUSION_XL_10_BASE": "sdxl",
-    "STABLE_DIFFUSION_XL_10_BASE_INPAINTING": "sdxl", "STABLE_DIFFUSION_3": "sd3", "STABLE_DIFFUSION_35": "sd3",
-    "FLUX_DEV_1": "flux1", "FLUX_FILL_DEV_1": "flux1", "FLUX_2": "flux2", "CHROMA_1": "chroma", "QWEN": "qwen_image",
-    "Z_IMAGE": "z_image", "ANIMA": "anima",
-}  # fmt: skip
-
-OPTIMIZERS: Mapping[str, str] = {
-    "ADAMW": "adamw", "ADAMW_8BIT": "adamw8bit", "ADAFACTOR": "adafactor", "PRODIGY": "prodigy", "LION": "lion",
-    "CAME": "came", "SCHEDULE_FREE_ADAMW": "schedule_free_adamw",
-}  # fmt: skip
-NEAR_OPTIMIZERS = (
-    ("8BIT", "adamw8bit"), ("LION", "lion"), ("PRODIGY", "prodigy"), ("DADAPT", "prodigy"), ("CAME", "came"),
-    ("ADAM", "adamw"),
+OPTIMIZERS = Vocabulary(
+    (
+        Word("adamw", "ADAMW"),
+        Word("adamw8bit", "ADAMW_8BIT"),
+        Word("adafactor", "ADAFACTOR"),
+        Word("prodigy", "PRODIGY"),
+        Word("lion", "LION"),
+        Word("came", "CAME"),
+        Word("schedule_free_adamw", "SCHEDULE_FREE_ADAMW"),
+    ),
+    near_by_part=(
+        ("8BIT", "adamw8bit"), ("LION", "lion"), ("PRODIGY", "prodigy"), ("DADAPT", "prodigy"), ("CAME", "came"),
+        ("ADAM", "adamw"),
+    ),
 )  # fmt: skip
-"""The nearest that we have, by a part of the name."""
 
-FLOATS = ("eps", "eps2", "d0", "d_coef", "growth_rate", "clip_threshold", "decay_rate")
-FLAGS = (
-    "decouple",
-    "use_bias_correction",
-    "safeguard_warmup",
-    "amsgrad",
-    "scale_parameter",
-    "relative_step",
-    "warmup_init",
+BETAS = ("beta1", "beta2", "beta3")
+"""Keys for what `betas=` lists among our `optimizer.arguments`."""
+NUMBER_ARGUMENTS = ("eps", "eps2", "d0", "d_coef", "growth_rate", "clip_threshold", "decay_rate")
+FLAG_ARGUMENTS = (
+    "decouple", "use_bias_correction", "safeguard_warmup", "amsgrad", "scale_parameter", "relative_step", "warmup_init",
+)  # fmt: skip
+"""Keys of an optimizer that bear the name of the argument, which stands in our `optimizer.arguments`."""
+
+FIXED_ADAFACTOR = ("scale_parameter", "relative_step", "warmup_init")
+"""Flags that are off, so that Adafactor keeps to the learning rate given, as ours always does."""
+
+SCHEDULES = Vocabulary(
+    (
+        Word("constant", "CONSTANT"),
+        Word("constant_with_warmup", "CONSTANT", told_by="learning_rate_warmup_steps"),
+        Word("linear", "LINEAR"),
+        Word("cosine", "COSINE"),
+        Word("cosine_with_restarts", "COSINE_WITH_HARD_RESTARTS"),
+        Word("polynomial", "LINEAR", is_near=True),
+        Word("inverse_sqrt", "COSINE", is_near=True),
+        Word("cosine_with_min_lr", "COSINE", told_by="learning_rate_min_factor"),
+        Word("warmup_stable_decay", "CONSTANT", is_near=True),
+        Word("piecewise_constant", "CONSTANT", is_near=True),
+        Word("adafactor", "ADAFACTOR"),
+    ),
+    near={"COSINE_WITH_RESTARTS": "cosine_with_restarts", "REX": "cosine", "CUSTOM": "constant"},
+    otherwise="constant",
 )
-"""Fine points of optimizers that become arguments."""
 
-SCHEDULES: Mapping[str, str] = {
-    "CONSTANT": "constant", "LINEAR": "linear", "COSINE": "cosine", "COSINE_WITH_HARD_RESTARTS": "cosine_with_restarts",
-    "ADAFACTOR": "adafactor",
-}  # fmt: skip
-NEAR_SCHEDULES: Mapping[str, str] = {
-    "COSINE_WITH_RESTARTS": "cosine_with_restarts",
-    "REX": "cosine",
-    "CUSTOM": "constant",
-}
+SAMPLERS = Vocabulary(
+    (
+        Word("ddim", "DDIM"),
+        Word("euler", "EULER"),
+        Word("euler_a", "EULER_A"),
+        Word("unipc", "UNIPC"),
+        Word("dpmpp_2m", "DPMPP"),
+    ),
+    near={
+        "EULER_KARRAS": "euler", "DPMPP_KARRAS": "dpmpp_2m", "DPMPP_SDE": "dpmpp_2m", "DPMPP_SDE_KARRAS": "dpmpp_2m",
+        "UNIPC_KARRAS": "unipc",
+    },
+    otherwise="ddim",
+)  # fmt: skip
 
-STRAIGHT: Mapping[str, Key] = {
-    "base_model_name": Key("model.path", text),
-    "vae.model_name": Key("model.vae_path", text),
-    "epochs": Key("schedule.epochs", whole),
-    "batch_size": Key("schedule.batch_size", whole),
-    "gradient_accumulation_steps": Key("schedule.gradient_accumulation", lambda raw: max(1, whole(raw))),
-    "learning_rate_cycles": Key("schedule.cycles", lambda raw: max(1, round(number(raw)))),
-    "clip_grad_norm": Key("optimizer.max_grad_norm", number),
-    "lora_alpha": Key("network.alpha", number),
-    "lora_model_name": Key("network.start_from", text),
-    "dropout_probability": Key("network.dropout", number),
-    "train_dtype": Key("memory.compute_dtype", choice(COMPUTE)),
-    "latent_caching": Key("memory.cache_latents", flag),
-    "masked_training": Key("dataset.masks", flag),
-    "text_encoder.dropout_probability": Key("dataset.caption_dropout", number),
-    "huber_delta": Key("loss.huber_c", number),
-    "offset_noise_weight": Key("loss.noise_offset", number),
-    "perturbation_noise_weight": Key("loss.input_perturbation", number),
-    "rescale_noise_scheduler_to_zero_terminal_snr": Key("loss.zero_terminal_snr", flag),
-    "ema_decay": Key("loss.ema_decay", number),
-    "dataloader_threads": Key("machine.cpu_threads", lambda raw: max(1, whole(raw))),
-    "output_dtype": Key("saving.dtype", choice(COMPUTE)),
-}
+LOSSES = Vocabulary(
+    (
+        Word("l2", "mse_strength"),
+        Word("l1", "mae_strength"),
+        Word("huber", "huber_strength"),
+        Word("smooth_l1", "huber_strength", ("log_cosh_strength",), is_near=True),
+    )
+)
+"""The key whose strength is 1: OneTrainer adds up several losses, each times its strength."""
 
-OTHER_PARTS: Mapping[str, str] = {
-    **dict.fromkeys(("prior", "transformer", "unconditional_transformer", "text_encoder_3", "text_encoder_4",
-                     "effnet_encoder", "decoder", "decoder_text_encoder", "decoder_vqgan", "quantization"),
-                    "a part that this model does not have"),
-    **dict.fromkeys(("embedding", "embeddings", "additional_embeddings"), "it belongs to embeddings"),
-    **dict.fromkeys(("cloud", "secrets"), "it belongs to training elsewhere"),
-    "optimizer_defaults": "a record of other optimizers' settings",
-}  # fmt: skip
+CONSTANT_WEIGHT, MIN_SNR, DEBIASED = "CONSTANT", "MIN_SNR_GAMMA", "DEBIASED_ESTIMATION"
+"""`loss_weight_fn`: the weight of a timestep."""
 
-_TALK = "it does not change what is learned"
-_SPEED = "our training chooses this itself"
-_STATE = "our training keeps its state by itself"
+WEIGHT_DTYPES = Vocabulary(
+    (
+        Word("float32", "FLOAT_32", ("TFLOAT_32",)),
+        Word("float16", "FLOAT_16"),
+        Word("bfloat16", "BFLOAT_16"),
+        Word("int8", "INT_8", ("INT_W8A8",)),
+        Word("nf4", "NFLOAT_4"),
+    )
+)
+"""What the base model is kept in."""
+DTYPES = WEIGHT_DTYPES.only(get_args(Dtype))
+"""What the step computes in, and what a LoRA is saved in."""
 
-KNOWN: Mapping[str, str] = {
-    **dict.fromkeys(("__version", "debug_mode", "debug_dir", "workspace_dir", "cache_dir", "huggingface_cache_dir",
-                     "offline_mode", "tensorboard", "tensorboard_expose", "tensorboard_always_on", "tensorboard_port",
-                     "prevent_overwrites", "include_train_config", "concept_file_name", "sample_definition_file_name",
-                     "output_model_format", "save_filename_prefix", "sample_image_format", "sample_video_format",
-                     "sample_audio_format", "samples_to_tensorboard", "non_ema_sampling", "sample_skip_first",
-                     "only_cache", "frames", "concepts", "samples"), _TALK),
-    **dict.fromkeys(("continue_last_backup", "rolling_backup", "rolling_backup_count", "backup_before_save",
-                     "save_skip_first", "clear_cache_before_training"), _STATE),
-    **dict.fromkeys(("multi_gpu", "device_indexes", "gradient_reduce_precision", "fused_gradient_reduce",
-                     "async_gradient_reduce", "async_gradient_reduce_buffer", "async_offloading", "compile",
-                     "train_device", "temp_device", "fallback_train_dtype", "enable_autocast_cache",
-                     "attention_mechanism", "layer_offload_fraction", "enable_activation_offloading",
-                     "enable_async_offloading"), _SPEED),
-    "validation": "we hold out a share of the pictures: validation.share",
-    "validate_after": "we measure by epochs: validation.every_epochs",
-    "validate_after_unit": "we measure by epochs: validation.every_epochs",
-    "aspect_ratio_bucketing": "our pictures always go into buckets",
-    "custom_learning_rate_scheduler": "only the schedules of our own list are known",
-    "scheduler_params": "only the schedules of our own list are known",
-    "ema_update_step_interval": "our average moves at every step",
-    "force_circular_padding": "we make no tiles",
-    "vb_loss_strength": "it belongs to another family",
-    "loss_scaler": "our loss is the mean over the batch",
-    "learning_rate_scaler": "our rate does not follow the batch",
-    "unmasked_probability": "masked pictures are always masked with us",
-    "unmasked_weight": "outside of its mask a picture counts nothing with us",
-    "normalize_masked_area_loss": "we do not make up for small masks",
-    "masked_prior_preservation_weight": "outside of its mask a picture counts nothing with us",
-    "custom_conditioning_image": "it belongs to another family",
-    "generalized_offset_noise": "our noise offset is the same at all timesteps",
-    "timestep_shift": "it belongs to another family", "dynamic_timestep_shifting": "it belongs to another family",
-    "noising_weight": "we draw timesteps evenly", "noising_bias": "we draw timesteps evenly",
-    "layer_filter_regex": "we choose no single layers", "lora_layers": "we choose no single layers",
-    "lora_decompose_norm_epsilon": "ours always has it", "lora_decompose_output_axis": "ours is by input",
-    "lora_weight_dtype": "the LoRA is always trained in float32 with us",
-    "bundle_additional_embeddings": "it belongs to embeddings", "preserve_embedding_norm": "it belongs to embeddings",
-    "embedding_learning_rate": "it belongs to embeddings", "embedding_weight_dtype": "it belongs to embeddings",
-    **dict.fromkeys(("oft_block_size", "oft_block_share", "oft_scaled"), "it belongs to OFT"),
-    **dict.fromkeys(("lokr_decompose_both", "lokr_use_tucker", "lokr_weight_decompose", "lokr_dora_on_output",
-                     "lokr_full_matrix", "lokr_vec_trick"), "a fine point of LoKr that we do not have"),
-    "text_encoder_2_layer_skip": "it belongs to another family", "text_encoder_3_layer_skip": "another family's",
-    "text_encoder_4_layer_skip": "another family's", "text_encoder_sequence_length": "another family's",
-    "text_encoder_2_sequence_length": "another family's",
-}  # fmt: skip
+KINDS = Vocabulary(
+    (
+        Word("lora", "LORA"),
+        Word("locon", "LORA", told_by="layer_filter_preset"),
+        Word("loha", "LOHA"),
+        Word("lokr", "LOKR"),
+        Word("dora", "LORA", told_by="lora_decompose"),
+    )
+)
 
-QUIET = frozenset({_TALK, _SPEED, _STATE})
-"""Meanings of keys that change nothing of what is learned."""
+ALL_LAYERS, ATTENTION_LAYERS = "full", "attn-mlp"
+"""`layer_filter_preset`: all layers, or those that a plain LoRA adapts."""
+ATTENTION_FILTER = "attentions"
+"""`layer_filter`: a part of the names of the layers that a plain LoRA adapts."""
 
-HARMLESS: Mapping[str, tuple[object, ...]] = {
-    **dict.fromkeys(("__version", "concepts", "samples", "workspace_dir", "cache_dir", "tensorboard_port",
-                     "concept_file_name", "sample_definition_file_name", "debug_dir", "frames"), ()),
-    **dict.fromkeys(("stochastic_rounding", "weight_decay_by_lr", "split_groups", "split_groups_mean", "factored",
-                     "factored_fp32", "use_stableadamw", "d_limiter", "use_schedulefree", "rms_rescaling",
-                     "tensorboard", "aspect_ratio_bucketing", "fused_gradient_reduce", "async_gradient_reduce",
-                     "clear_cache_before_training", "backup_before_save", "samples_to_tensorboard", "rolling_backup",
-                     "lora_decompose_norm_epsilon", "lokr_dora_on_output", "lokr_vec_trick", "async_offloading",
-                     "enable_autocast_cache", "bundle_additional_embeddings", "non_ema_sampling"), (True,)),
-    "include_train_config": ("NONE",), "tensorboard_port": (6006,), "output_model_format": ("KOHYA_LORA",
-    "LEGACY_LORA"),
-    "gradient_reduce_precision": ("FLOAT_32_STOCHASTIC",), "async_gradient_reduce_buffer": (100,),
-    "train_device": ("cuda",), "temp_device": ("cpu",), "fallback_train_dtype": ("BFLOAT_16", "FLOAT_32"),
-    "attention_mechanism": ("SDP", "DEFAULT"), "rolling_backup_count": (1, 3), "lora_weight_dtype": ("FLOAT_32",),
-    "embedding_weight_dtype": ("FLOAT_32",), "loss_scaler": ("NONE",), "learning_rate_scaler": ("NONE",),
-    "vb_loss_strength": (1.0,), "timestep_shift": (1.0,), "stop_training_after_unit": ("NEVER",),
-    "oft_block_size": (32,), "ema_update_step_interval": (1, 5), "validate_after": (1,), "validate_after_unit":
-    ("EPOCH",),
-    "sample_image_format": ("JPG", "PNG"), "sample_video_format": ("MP4",), "sample_audio_format": ("MP3",),
-    "text_encoder_2_sequence_length": (77,), "text_encoder_sequence_length": (512,), "muon_adam_config": ({},),
-    "offload_fraction": (0.0,), "frames": ("25", "1"), "timestep_distribution": ("UNIFORM",),
-}  # fmt: skip
-"""Values that change nothing, by the last part of a key."""
+MODEL_TYPES = Vocabulary(
+    (
+        Word("sd1", "STABLE_DIFFUSION_15", ("STABLE_DIFFUSION_15_INPAINTING",)),
+        Word(
+            "sd2", "STABLE_DIFFUSION_21_BASE",
+            ("STABLE_DIFFUSION_20", "STABLE_DIFFUSION_20_BASE", "STABLE_DIFFUSION_21",
+             "STABLE_DIFFUSION_20_INPAINTING", "STABLE_DIFFUSION_20_DEPTH"),
+        ),
+        Word("sdxl", "STABLE_DIFFUSION_XL_10_BASE", ("STABLE_DIFFUSION_XL_10_BASE_INPAINTING",)),
+    ),
+    read_only={
+        "STABLE_DIFFUSION_3": "sd3", "STABLE_DIFFUSION_35": "sd3", "FLUX_DEV_1": "flux1", "FLUX_FILL_DEV_1": "flux1",
+        "FLUX_2": "flux2", "CHROMA_1": "chroma", "QWEN": "qwen_image", "Z_IMAGE": "z_image", "ANIMA": "anima",
+    },
+    case_matters=True,
+)  # fmt: skip
+"""`model_type`: families; those that are never written have no row."""
 
-PART_KNOWN: Mapping[str, str] = {
-    "weight_dtype": "all parts of the base model are kept in one type with us",
-    "stop_training_after": "all parts are trained to the end with us",
-    "stop_training_after_unit": "all parts are trained to the end with us",
-    "learning_rate": "both text encoders have one rate with us",
-    "offload_fraction": "we keep the whole model on the card",
-    "train": "both text encoders are trained alike",
-    "dropout_probability": "dataset.caption_dropout is for all",
-    "guidance_scale": "it belongs to another family",
-    "gradient_checkpointing": "one switch for all parts with us",
-}
-"""Keys of a part of the model that we have no setting for."""
+SD2_V_PREDICTION = "STABLE_DIFFUSION_21"
+"""Written for sd2 in place of its word where the base model predicts v."""
+V_PREDICTION_TYPES = ("STABLE_DIFFUSION_20", SD2_V_PREDICTION)
+"""Models that predict v where nothing else is said."""
+
+NEVER, EPOCH, STEP = "NEVER", "EPOCH", "STEP"
+MINUTES = {"MINUTE": 1.0, "HOUR": 60.0, "SECOND": 1 / 60}
+"""Units in which OneTrainer counts saves, samples and backups; minutes in one, for those of time."""
+
+REGULARIZATION = "regularization"
+"""The name of the concept with regularisation images, by which it is recognised."""

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from advisor.settings.config import LossConfig, SamplingConfig, TrainingConfig, flat_settings, parse_config
-from templates.kohya.gui_settings import conv_alpha
+from templates.exporting.derived import conv_alpha
 from tests.support.export_strategies import configs
 
 SAMPLING, LOSS = SamplingConfig(), LossConfig()

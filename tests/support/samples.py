@@ -7,7 +7,8 @@ from typing import Any
 
 from advisor.settings.config import TrainingConfig, parse_config
 from templates.kohya.export_gui import render_gui
-from templates.kohya.gui_settings import Layout, gui_settings
+from templates.kohya.export_gui_values import gui_settings
+from templates.kohya.export_layout import ExportLayout
 from templates.native.loracle_toml import render_config
 from tests.support.export_strategies import plan_of
 from tests.support.factories import make_plan_config
@@ -38,7 +39,7 @@ REASON = (
 
 """Whole files as they are to be written; `python -m tests.support.samples` writes them anew after a change."""
 
-LAYOUT = Layout(
+LAYOUT = ExportLayout(
     images="/runs/fox/exports/kohya/img",
     regularization="",
     log="/runs/fox/exports/kohya/log",

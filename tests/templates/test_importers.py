@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy
@@ -119,3 +121,11 @@ def test_a_lora_tells_of_itself(tmp_path: Path) -> None:
     assert found.format == "lora"
     assert found.settings["run.seed"] == 9
     assert found.settings["network.rank"] == 4
+
+
+def test_importing_a_configuration_costs_no_jinja2() -> None:
+    code = "import sys, templates.importers; print(sorted({'jinja2', 'yaml', 'torch'} & sys.modules.keys()))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"

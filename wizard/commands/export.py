@@ -6,7 +6,7 @@ from pathlib import Path
 
 from advisor.errors import ConfigError
 from advisor.run_folder.config_file import config_file, read_config
-from templates.registry import EXPORTERS
+from templates.exporters import EXPORTERS
 from wizard.output import columns, print_json, say, show, wrapped
 
 

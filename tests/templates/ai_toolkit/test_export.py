@@ -8,7 +8,7 @@ import yaml
 
 from advisor.errors import ConfigErrors, RunError
 from templates.ai_toolkit.export import EXPORTER
-from templates.exporter import Export
+from templates.exporting.exporter import Export
 from tests.support.pictures import make_pictures
 from tests.support.samples import sample_config
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from advisor.errors import LoraError
-from templates.ai_toolkit import settings as ai_toolkit_settings
+from templates.ai_toolkit import export_job as ai_toolkit_job
 from templates.importers import import_config
 from templates.importing.import_plan import plan_import
-from templates.kohya.gui_settings import gui_settings
-from templates.kohya.script_settings import script_settings
-from templates.onetrainer import concepts as onetrainer_concepts
-from templates.onetrainer import settings as onetrainer_settings
+from templates.kohya.export_gui_values import gui_settings
+from templates.kohya.export_script_tables import script_settings
+from templates.onetrainer import export_concepts as onetrainer_concepts
+from templates.onetrainer import export_config as onetrainer_config
 from tests.support.mutations import WRITERS, written
 from tests.support.samples import LAYOUT, sample_config
 from tests.templates.kohya.test_import_lora import KOHYA
@@ -34,15 +34,17 @@ LEAST_SHARE = 0.3
 
 def originals() -> dict[str, dict[str, Any]]:
     config = sample_config("/p", sampling={"prompts": ["a fox"], "negative": "blurry"}, schedule={"max_steps": 500})
-    onetrainer = onetrainer_settings.Layout("/h", "/m", "", "", (onetrainer_settings.Place("/p/10_a", 10),), "")
-    toolkit = ai_toolkit_settings.Layout("/h", "/m", "", "", "/p", None, "", (), None)
+    onetrainer = onetrainer_config.ExportLayout(
+        "/h", "/m", "", "", (onetrainer_config.ConceptFolder("/p/10_a", 10),), ""
+    )
+    toolkit = ai_toolkit_job.ExportLayout("/h", "/m", "", "", "/p", None, "", (), None)
     inline = {"concepts": onetrainer_concepts.concept_trees(config, onetrainer),
               "samples": onetrainer_concepts.sample_trees(config)}  # fmt: skip
     return {
         "kohya-gui": dict(gui_settings(config, replace(LAYOUT, vae="/v"))),
         "sd-scripts": dict(script_settings(config, LAYOUT, dataset="d.toml", prompts="p.txt")),
-        "onetrainer": {**onetrainer_settings.config_tree(config, onetrainer), **inline},
-        "ai-toolkit": ai_toolkit_settings.job_tree(config, toolkit),
+        "onetrainer": {**onetrainer_config.config_tree(config, onetrainer), **inline},
+        "ai-toolkit": ai_toolkit_job.job_tree(config, toolkit),
         "lora": dict(KOHYA),
     }
 

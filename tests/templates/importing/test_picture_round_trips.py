@@ -17,12 +17,12 @@ from advisor.dataset.repeats import repeats_by_folder
 from advisor.dataset.scan import scan
 from advisor.errors import ConfigErrors
 from advisor.settings.config import DatasetConfig, TrainingConfig, changed, parse_config
-from templates.ai_toolkit import settings as ai_toolkit_settings
+from templates.ai_toolkit import export_job as ai_toolkit_job
+from templates.exporters import EXPORTERS
+from templates.exporting.derived import gui_steps
+from templates.exporting.image_folders import placed_folders
+from templates.exporting.planned_images import planned_images, planned_regularization
 from templates.importers import import_config
-from templates.kohya.folders import placed_folders
-from templates.kohya.gui_settings import gui_steps
-from templates.kohya.layout import planned_images, planned_regularization
-from templates.registry import EXPORTERS
 from tests.support.expected import WORDS, differences, plausible_configs, settled
 from tests.support.pictures import draw_picture
 from tests.templates.importing.test_round_trips import after_steps, for_ai_toolkit, in_ai_toolkit, in_onetrainer
@@ -141,7 +141,7 @@ def expectation(config: TrainingConfig, name: str, run: Path) -> dict[str, Any]:
         steps = after_steps(config, images.exposures)
         return expected | {path: value for path, value in steps.items() if path == "schedule.max_steps"}
     assume((images.exposures or 0) >= config.schedule.batch_size * config.schedule.gradient_accumulation)
-    layout = ai_toolkit_settings.Layout(
+    layout = ai_toolkit_job.ExportLayout(
         home="", model="", vae="", weights="", images="", folders=images.folders, regularization="",
         regular_folders=(regular.folders or ()) if regular else (), exposures=images.exposures,
     )  # fmt: skip

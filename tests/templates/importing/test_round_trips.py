@@ -7,24 +7,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from advisor.settings.config import TrainingConfig, parse_config
-from templates.ai_toolkit import settings as ai_toolkit_settings
+from templates.ai_toolkit import export_job as ai_toolkit_job
+from templates.ai_toolkit import words as ai_toolkit_words
 from templates.ai_toolkit.export import EXPORTER as AI_TOOLKIT
 from templates.ai_toolkit.import_job import import_job
+from templates.exporting.derived import gui_steps
+from templates.exporting.image_folders import PlacedFolder, PlacedPicture
 from templates.importing.document import parse_json, parse_toml, parse_yaml
 from templates.importing.local_files import Nowhere
-from templates.kohya.arguments import prompt_lines
-from templates.kohya.check import findings, script_findings
+from templates.kohya.export_check import findings, script_findings
 from templates.kohya.export_gui import EXPORTER as GUI
 from templates.kohya.export_gui import render_gui
+from templates.kohya.export_gui_values import gui_settings
+from templates.kohya.export_layout import ExportLayout
+from templates.kohya.export_script_tables import Subset, dataset_settings, script_settings
 from templates.kohya.export_scripts import EXPORTER as SCRIPTS
 from templates.kohya.export_scripts import launch_sh
-from templates.kohya.folders import PlacedFolder, PlacedPicture
-from templates.kohya.gui_settings import Layout, gui_settings, gui_steps
 from templates.kohya.import_gui import import_gui
 from templates.kohya.import_scripts import import_scripts
-from templates.kohya.script_settings import Subset, dataset_settings, script_settings
-from templates.onetrainer import concepts as onetrainer_concepts
-from templates.onetrainer import settings as onetrainer_settings
+from templates.kohya.prompt_lines import prompt_lines
+from templates.onetrainer import export_concepts as onetrainer_concepts
+from templates.onetrainer import export_config as onetrainer_config
 from templates.onetrainer.export import EXPORTER as ONETRAINER
 from templates.onetrainer.import_config import import_onetrainer
 from templates.render import render
@@ -35,8 +38,8 @@ PICTURES = 30
 quietly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def layout_of(config: TrainingConfig, exposures: int | None) -> Layout:
-    return Layout(
+def layout_of(config: TrainingConfig, exposures: int | None) -> ExportLayout:
+    return ExportLayout(
         images=config.dataset.images, regularization=config.dataset.regularization_images or "", log="/r/log",
         output="/r/model", model=config.model.path, vae=config.model.vae_path or "",
         weights=config.network.start_from or "", exposures=exposures,
@@ -123,17 +126,17 @@ def test_what_sd_scripts_are_given_comes_back(config: TrainingConfig, is_here: b
 @quietly
 @given(plausible_configs())
 def test_what_onetrainer_is_given_comes_back(config: TrainingConfig) -> None:
-    layout = onetrainer_settings.Layout(
+    layout = onetrainer_config.ExportLayout(
         home="/r/exports/onetrainer", model=config.model.path, vae=config.model.vae_path or "",
         weights=config.network.start_from or "", regularization=config.dataset.regularization_images or "",
-        places=(onetrainer_settings.Place(config.dataset.images, config.dataset.repeats),),
+        folders=(onetrainer_config.ConceptFolder(config.dataset.images, config.dataset.repeats),),
     )  # fmt: skip
     if config.loss.min_snr_gamma and config.loss.debiased:
         return
     draws = bool(config.sampling.prompts and config.sampling.every_epochs)
     concepts = render("files/tree.json.j2", tree=onetrainer_concepts.concept_trees(config, layout))
     samples = render("files/tree.json.j2", tree=onetrainer_concepts.sample_trees(config) if draws else [])
-    text = render("files/tree.json.j2", tree=onetrainer_settings.config_tree(config, layout))
+    text = render("files/tree.json.j2", tree=onetrainer_config.config_tree(config, layout))
 
     found = import_onetrainer(
         parse_json(text).tree, concepts=parse_json(concepts).tree, samples=parse_json(samples).tree
@@ -175,13 +178,13 @@ def test_what_ai_toolkit_is_given_comes_back(config: TrainingConfig) -> None:
     name = f"{config.dataset.repeats}_{config.run.trigger}"
     pictures = tuple(PlacedPicture(Path("/p") / f"{number}.png", f"{number}.png", None) for number in range(PICTURES))
     exposures = PICTURES * config.dataset.repeats
-    layout = ai_toolkit_settings.Layout(
+    layout = ai_toolkit_job.ExportLayout(
         home="/r/exports/ai-toolkit", model=config.model.path, vae=config.model.vae_path or "",
         weights=config.network.start_from or "", images=config.dataset.images,
         folders=(PlacedFolder(config.dataset.repeats, config.run.trigger, pictures),), regularization="",
         regular_folders=(), exposures=exposures,
     )  # fmt: skip
-    text = render("files/tree.yaml.j2", head="h", tree=ai_toolkit_settings.job_tree(config, layout))
+    text = render("files/tree.yaml.j2", head="h", tree=ai_toolkit_job.job_tree(config, layout))
 
     found = import_job(parse_yaml(text).tree, Nowhere({config.dataset.images: {name: PICTURES}}))
 
@@ -202,9 +205,9 @@ def for_ai_toolkit(config: TrainingConfig) -> TrainingConfig:
     known = {"kind": tree["network"]["kind"] if config.network.kind in ("lora", "locon", "lokr") else "lora"}
     tree["network"] |= known
     tree["optimizer"] |= {"arguments": ("betas=0.9,0.99",) if config.optimizer.arguments else (), "max_grad_norm": 1.0}
-    if config.optimizer.name not in ai_toolkit_settings.OPTIMIZERS:
+    if config.optimizer.name not in ai_toolkit_words.OPTIMIZERS.written:
         tree["optimizer"]["name"] = "adamw"
-    if config.schedule.name not in ai_toolkit_settings.SCHEDULES:
+    if config.schedule.name not in ai_toolkit_words.SCHEDULES.written:
         tree["schedule"]["name"] = "cosine"
     tree["schedule"] |= {
         "batch_size": 1 + config.schedule.batch_size % 5,
@@ -216,10 +219,10 @@ def for_ai_toolkit(config: TrainingConfig) -> TrainingConfig:
     return parse_config(tree)
 
 
-def in_ai_toolkit(config: TrainingConfig, layout: ai_toolkit_settings.Layout) -> dict[str, object]:
+def in_ai_toolkit(config: TrainingConfig, layout: ai_toolkit_job.ExportLayout) -> dict[str, object]:
     """What ai-toolkit has in another form: one rate, steps, warm-up in steps and with one schedule only."""
     optimizer, schedule, saving = config.optimizer, config.schedule, config.saving
-    steps = ai_toolkit_settings.total_steps(config, layout.exposures)
+    steps = ai_toolkit_job.total_steps(config, layout.exposures)
     rate = optimizer.unet_learning_rate
     found: dict[str, object] = {
         "optimizer.learning_rate": rate, "schedule.max_steps": steps if steps == schedule.max_steps else 0,
@@ -230,7 +233,7 @@ def in_ai_toolkit(config: TrainingConfig, layout: ai_toolkit_settings.Layout) ->
         found["schedule.warmup_steps"] = schedule.warmup_steps or int(schedule.warmup_share * steps)
     if schedule.name == "cosine_with_min_lr":
         found |= {"schedule.name": "cosine", "schedule.min_rate": 0.0} if not schedule.min_rate else {}
-    if saving.every_epochs * ai_toolkit_settings.epoch_steps(config, layout.exposures) >= steps:
+    if saving.every_epochs * ai_toolkit_job.epoch_steps(config, layout.exposures) >= steps:
         found["saving.every_epochs"] = 0
     if config.memory.base_dtype in ("int8", "nf4"):
         found["memory.base_dtype"] = "bfloat16"

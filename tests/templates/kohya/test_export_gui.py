@@ -9,8 +9,8 @@ import pytest
 
 from advisor.errors import ConfigErrors, DatasetError, LoraError, RunError
 from advisor.settings.config import setting_paths
-from templates.exporter import Export
-from templates.registry import EXPORTERS
+from templates.exporters import EXPORTERS
+from templates.exporting.exporter import Export
 from tests.support.pictures import draw_picture, make_pictures
 from tests.support.samples import sample_config
 
@@ -138,7 +138,7 @@ def test_where_links_cannot_be_pictures_are_copied(tmp_path: Path, monkeypatch: 
     def no_links(source: str, target: Path) -> None:
         raise OSError(18, "Invalid cross-device link")
 
-    monkeypatch.setattr("templates.kohya.links.os.link", no_links)
+    monkeypatch.setattr("templates.exporting.image_links.os.link", no_links)
     (picture,) = make_pictures(tmp_path / "p", 1)
 
     result = export(tmp_path / "run", tmp_path / "p")
@@ -153,8 +153,8 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def full(source: str, target: Path) -> None:
         raise OSError(28, "No space left on device", str(target))
 
-    monkeypatch.setattr("templates.kohya.links.os.link", full)
-    monkeypatch.setattr("templates.kohya.links.shutil.copyfile", full)
+    monkeypatch.setattr("templates.exporting.image_links.os.link", full)
+    monkeypatch.setattr("templates.exporting.image_links.shutil.copyfile", full)
     make_pictures(tmp_path / "p", 1)
 
     with pytest.raises(RunError, match="No space left on device: free some space"):

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 
 from advisor.errors import ConfigErrors, RunError
 from advisor.settings.config import TrainingConfig
-from templates.exporter import Export
+from templates.exporters import EXPORTERS
+from templates.exporting.exporter import Export
+from templates.kohya.export_script_tables import dataset_settings, script_settings
 from templates.kohya.export_scripts import launch_powershell, launch_sh
-from templates.kohya.script_settings import dataset_settings, script_settings
-from templates.registry import EXPORTERS
 from templates.render import render
 from tests.support.export_strategies import configs
 from tests.support.pictures import make_pictures
 from tests.support.samples import LAYOUT, sample_config
-from tests.templates.kohya.test_gui_settings import writable
+from tests.templates.kohya.test_export_gui_values import writable
 
 
 def export(place: Path, images: Path, /, *, out: Path | None = None, **groups: Any) -> Export:

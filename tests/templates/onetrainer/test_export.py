@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from advisor.errors import ConfigErrors, RunError
-from templates.exporter import Export
+from templates.exporting.exporter import Export
 from templates.onetrainer.export import EXPORTER
-from templates.onetrainer.settings import strength_of
+from templates.onetrainer.export_config import strength_of
 from tests.support.pictures import make_pictures
 from tests.support.samples import sample_config
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from templates.exporters import EXPORTERS
 from templates.native.loracle_toml import render_config
-from templates.registry import EXPORTERS
 from tests.support.factories import make_plan_for
 from wizard.commands.export import export
 

@@ -6,30 +6,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from advisor.settings.config import DatasetConfig, LossConfig, NetworkConfig, TrainingConfig
-from templates.kohya.arguments import holds_out, optimizer_arguments
-from templates.kohya.folders import PlacedFolder
-from templates.kohya.gui_settings import (
+from templates.exporting.derived import conv_alpha, gui_steps
+from templates.exporting.image_folders import PlacedFolder
+from templates.kohya.export_arguments import holds_out, optimizer_arguments
+from templates.kohya.export_gui_values import block_rates, is_lycoris, tracking, uses_convolutions
+from templates.kohya.export_layout import ExportLayout
+from templates.kohya.words import (
+    ALGORITHMS,
+    HUBER_SCHEDULES,
+    LOSSES,
     LYCORIS_ALL,
     LYCORIS_TRANSFORMERS,
+    MIXED_PRECISIONS,
+    NETWORK_MODULES,
     OPTIMIZERS,
-    PRECISIONS,
     SAMPLERS,
     SAVE_PRECISIONS,
-    Layout,
-    block_rates,
-    conv_alpha,
-    gui_steps,
-    is_lycoris,
-    tracking,
-    uses_convolutions,
+    SCHEDULES,
 )
 from templates.render import Value
 
 Table = dict[str, Value]
-
-LYCORIS_ALGORITHMS = {"loha": "loha", "lokr": "lokr", "dora": "locon"}
-SCRIPTS = {"sd1": "train_network.py", "sd2": "train_network.py", "sdxl": "sdxl_train_network.py"}
-"""The script for each family."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ def subsets(root: str, folders: Iterable[PlacedFolder], *, is_reg: bool = False)
     return tuple(Subset(f"{root}/{f.name}", f.repeats, f.concept, is_reg) for f in folders)
 
 
-def script_settings(config: TrainingConfig, layout: Layout, *, dataset: str, prompts: str) -> Mapping[str, Table]:
+def script_settings(config: TrainingConfig, layout: ExportLayout, *, dataset: str, prompts: str) -> Mapping[str, Table]:
     """The tables of `config.toml`; sd-scripts looks at the keys only.
 
     Args:
@@ -99,7 +96,7 @@ def _is_masked(dataset: DatasetConfig) -> bool:
     return dataset.masks and dataset.mask_source == "alpha"
 
 
-def _model(config: TrainingConfig, layout: Layout) -> Table:
+def _model(config: TrainingConfig, layout: ExportLayout) -> Table:
     model = config.model
     settled: Table = {"pretrained_model_name_or_path": layout.model}
     if model.family == "sd2":
@@ -130,10 +127,10 @@ def _data(config: TrainingConfig, dataset: str) -> Table:
     return settled
 
 
-def _network(config: TrainingConfig, layout: Layout) -> Table:
+def _network(config: TrainingConfig, layout: ExportLayout) -> Table:
     network = config.network
     settled: Table = {
-        "network_module": "lycoris.kohya" if is_lycoris(network) else "networks.lora",
+        "network_module": NETWORK_MODULES.theirs(network.kind),
         "network_dim": network.rank,
         "network_alpha": network.alpha,
         "network_args": list(_network_arguments(config)),
@@ -163,7 +160,7 @@ def _network_arguments(config: TrainingConfig) -> Iterable[str]:
 
 
 def _lycoris_arguments(network: NetworkConfig) -> Iterable[str]:
-    yield f"algo={LYCORIS_ALGORITHMS[network.kind]}"
+    yield f"algo={ALGORITHMS.theirs(network.kind)}"
     yield f"preset={LYCORIS_ALL if uses_convolutions(network) else LYCORIS_TRANSFORMERS}"
     if network.kind == "dora":
         yield "dora_wd=True"
@@ -174,7 +171,7 @@ def _lycoris_arguments(network: NetworkConfig) -> Iterable[str]:
 def _optimizer(config: TrainingConfig) -> Table:
     optimizer = config.optimizer
     settled: Table = {
-        "optimizer_type": OPTIMIZERS[optimizer.name],
+        "optimizer_type": OPTIMIZERS.theirs(optimizer.name),
         "optimizer_args": list(optimizer_arguments(optimizer, config.schedule)),
         "learning_rate": optimizer.learning_rate,
         "max_grad_norm": optimizer.max_grad_norm,
@@ -190,10 +187,10 @@ def _optimizer(config: TrainingConfig) -> Table:
     return settled
 
 
-def _schedule(config: TrainingConfig, layout: Layout) -> Table:
+def _schedule(config: TrainingConfig, layout: ExportLayout) -> Table:
     schedule = config.schedule
     settled: Table = {
-        "lr_scheduler": schedule.name,
+        "lr_scheduler": SCHEDULES.theirs(schedule.name),
         "lr_scheduler_num_cycles": schedule.cycles,
         "lr_scheduler_power": schedule.power,
         "gradient_accumulation_steps": schedule.gradient_accumulation,
@@ -213,9 +210,9 @@ def _schedule(config: TrainingConfig, layout: Layout) -> Table:
 
 def _loss(loss: LossConfig, *, is_masked: bool) -> Table:
     settled: Table = {
-        "loss_type": loss.kind,
+        "loss_type": LOSSES.theirs(loss.kind),
         "huber_c": loss.huber_c,
-        "huber_schedule": loss.huber_schedule,
+        "huber_schedule": HUBER_SCHEDULES.theirs(loss.huber_schedule),
         "debiased_estimation_loss": loss.debiased,
         "min_timestep": loss.min_timestep,
         "max_timestep": loss.max_timestep,
@@ -238,7 +235,7 @@ def _loss(loss: LossConfig, *, is_masked: bool) -> Table:
 def _memory(config: TrainingConfig) -> Table:
     memory = config.memory
     settled: Table = {
-        "mixed_precision": PRECISIONS[memory.compute_dtype],
+        "mixed_precision": MIXED_PRECISIONS.theirs(memory.compute_dtype),
         "gradient_checkpointing": memory.gradient_checkpointing,
         "cache_latents": memory.cache_latents,
         "sdpa": True,
@@ -248,7 +245,7 @@ def _memory(config: TrainingConfig) -> Table:
     return settled
 
 
-def _saving(config: TrainingConfig, layout: Layout) -> Table:
+def _saving(config: TrainingConfig, layout: ExportLayout) -> Table:
     saving = config.saving
     settled: Table = {
         "output_dir": layout.output,
@@ -256,7 +253,7 @@ def _saving(config: TrainingConfig, layout: Layout) -> Table:
         "logging_dir": layout.log,
         **tracking(config),
         "save_model_as": "safetensors",
-        "save_precision": SAVE_PRECISIONS[saving.dtype],
+        "save_precision": SAVE_PRECISIONS.theirs(saving.dtype),
     }
     if saving.every_epochs:
         settled["save_every_n_epochs"] = saving.every_epochs
@@ -275,5 +272,5 @@ def _samples(config: TrainingConfig, prompts: str) -> Table:
     return {
         "sample_prompts": prompts,
         "sample_every_n_epochs": config.sampling.every_epochs,
-        "sample_sampler": SAMPLERS[config.sampling.sampler],
+        "sample_sampler": SAMPLERS.theirs(config.sampling.sampler),
     }

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from advisor.errors import RunError
 from advisor.files import write_atomically
-from templates.kohya.folders import PlacedFolder
+from templates.exporting.image_folders import PlacedFolder
 
 LIST_SUFFIX = ".made.txt"
 """Beside a folder of links: what of it is ours, so that a later export takes away that and nothing else."""

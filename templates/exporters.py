@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from templates.ai_toolkit.export import EXPORTER as AI_TOOLKIT
-from templates.exporter import Exporter
+from templates.exporting.exporter import Exporter
 from templates.kohya.export_gui import EXPORTER as KOHYA_GUI
 from templates.kohya.export_scripts import EXPORTER as SD_SCRIPTS
 from templates.onetrainer.export import EXPORTER as ONETRAINER

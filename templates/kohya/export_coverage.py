@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from advisor.errors import ConfigError, ConfigErrors
-from advisor.settings.config import TrainingConfig, setting, setting_field, setting_paths
-from templates.kohya.arguments import has_safe_separator
-from templates.kohya.check import Finding
-from templates.kohya.gui_settings import BLOCKS, conv_alpha
+from advisor.settings.config import TrainingConfig, setting, setting_paths
+from templates.exporting.coverage import OUR_RULES, drop_notes
+from templates.exporting.derived import conv_alpha
+from templates.kohya.export_arguments import has_safe_separator
+from templates.kohya.export_check import Finding
+from templates.kohya.export_gui_values import is_lycoris
+from templates.kohya.words import BLOCKS, SAMPLERS
 
 DROPS: Mapping[str, str] = {
-    "model.lineage": "it only guides our rules, whose outcome is in the other settings",
+    "model.lineage": OUR_RULES,
     "loss.ema": "kohya saves the weights as they are, without a moving average",
     "loss.ema_decay": "kohya keeps no moving average",
-    "memory.preset": "it only guides our rules, whose outcome is in the other settings",
+    "memory.preset": OUR_RULES,
     "memory.base_dtype": "kohya keeps the base model in the training precision, so int8 and nf4 need more memory there",
     "machine.gpu_uuid": "kohya takes the first card; with several, fill in `GPU IDs` in the GUI",
     "saving.diffusers_copy": "kohya writes its own names only; diffusers reads those too, but DoRA not as a whole",
     "saving.state_every_minutes": "kohya saves no state; tick `Save training state` in the GUI to be able to resume",
-    "run.subject": "it only guides our rules, whose outcome is in the other settings",
-    "run.advice": "it only guides our rules, whose outcome is in the other settings",
+    "run.subject": OUR_RULES,
+    "run.advice": OUR_RULES,
 }
 """Settings without a place in kohya's GUI, and what that means."""
 
 MAPS = frozenset(setting_paths()) - frozenset(DROPS)
 """All others arrive: in a key, on its command line, or in the folders."""
-
-SILENT_DROPS = ("model.lineage", "memory.preset", "run.subject", "run.advice")
-"""Nothing is lost with these, so nobody is told each time."""
 
 KEY_PATHS: Mapping[str, str] = {
     "adaptive_noise_scale": "loss.adaptive_noise_scale",
@@ -105,44 +105,34 @@ def refuse(found: Iterable[Finding], config: TrainingConfig, values: Mapping[str
         raise ConfigErrors(errors, where=f"{where} would not train this as it is meant")
 
 
-def dropped_notes(config: TrainingConfig, drops: Mapping[str, str], where: str) -> Iterator[str]:
-    """What of this configuration does not arrive in `where`, told only where it says something."""
-    for path, meaning in drops.items():
-        if path not in SILENT_DROPS and _matters(config, path):
-            yield f"{path} ({setting(config, path)}) has no place in {where}: {meaning}."
+def shared_notes(config: TrainingConfig, drops: Mapping[str, str], where: str) -> Iterator[str]:
+    """What of this configuration does not arrive in `where`, or arrives otherwise: alike for the GUI and sd-scripts."""
+    if config.memory.quantised is None:  # else kohya keeps the base model in the training precision, as this does
+        drops = {path: meaning for path, meaning in drops.items() if path != "memory.base_dtype"}
+    yield from drop_notes(config, drops, where, noted_elsewhere=("loss.ema_decay",))
     sampling = config.sampling
     if config.dataset.masks and config.dataset.mask_source == "files":
         yield f"dataset.masks: {where} has no place for mask files and trains on whole pictures; put them into alpha."
     if config.validation.share == 1:
         yield f"validation.share: {where} measures on pictures held out only, so it measures nothing."
-    if sampling.prompts and sampling.sampler == "unipc":
-        yield f"sampling.sampler: {where} does not know unipc; ddim is written."
+    if sampling.prompts and (sampler := SAMPLERS.word(sampling.sampler)).is_near:
+        yield f"sampling.sampler: {where} does not know {sampler.ours}; {sampler.theirs} is written."
     if config.memory.cache_text and config.model.family != "sdxl":
         yield "memory.cache_text: kohya caches captions for SDXL only, so it encodes them at every step."
     if any(" --" in f" {prompt}" for prompt in (*sampling.prompts, sampling.negative)):
         yield "sampling.prompts: ` --` would be an option to kohya, so one of the dashes is left out."
     if config.run.wandb_project:
         yield f"run.wandb_project: {where} sends to it where the package wandb is installed and `wandb login` was done."
-    if config.network.kind in ("loha", "lokr", "dora"):
+    if is_lycoris(config.network):
         yield f"network.kind {config.network.kind} needs the LyCORIS package (pip install lycoris-lora)."
 
 
 def gui_notes(config: TrainingConfig) -> Iterator[str]:
     """What of this configuration does not arrive in the GUI, or arrives otherwise."""
-    yield from dropped_notes(config, DROPS, "kohya's GUI")
+    yield from shared_notes(config, DROPS, "kohya's GUI")
     dataset = config.dataset
     if dataset.keep_tokens_separator and not has_safe_separator(dataset):
         yield (
             f"dataset.keep_tokens_separator ({dataset.keep_tokens_separator}) is left out: the GUI puts quotes around "
             "such characters, and they would stay. A separator of letters, or dataset.keep_tokens, arrives."
         )
-
-
-def _matters(config: TrainingConfig, path: str) -> bool:
-    """Whether the setting says something that kohya would have done otherwise."""
-    value = setting(config, path)
-    if path == "memory.base_dtype":
-        return value in ("int8", "nf4")
-    if path == "loss.ema_decay":
-        return False  # told with loss.ema
-    return bool(value != setting_field(path).default)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 
 from advisor.settings.config import TrainingConfig
+from templates.kohya.export_coverage import gui_errors
 from templates.kohya.export_gui import render_gui
+from templates.kohya.export_gui_values import gui_settings
 from templates.kohya.gui_keys import gui_keys
-from templates.kohya.gui_settings import gui_settings
-from templates.kohya.settings_coverage import gui_errors
 from tests.support.export_strategies import configs
 from tests.support.samples import GOLDENS, LAYOUT, golden_texts, sample_config
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 from advisor.dataset.repeats import repeats_by_folder
 from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import scan
 from advisor.errors import DatasetError
 from advisor.settings.config import TrainingConfig
-from templates.kohya.folders import PlacedFolder, folder_name, placed_folders
-from templates.kohya.gui_settings import Layout
-from templates.kohya.links import LinkFolder
-from templates.paths import absolute
-
-HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-"""`owner/name`, as all these trainers take it."""
+from templates.exporting.image_folders import PlacedFolder, folder_name, placed_folders
+from templates.exporting.image_links import LinkFolder
+from templates.exporting.paths import located
 
 
 @dataclass(frozen=True)
@@ -66,33 +61,6 @@ def planned_regularization(config: TrainingConfig, run: Path, root: Path) -> Pic
     report = scan(folder, caption_extension=config.dataset.caption_extension)
     own = {place.path: place.repeats for place in report.folders if place.repeats}
     return Pictures(links, placed_folders(report, own, repeats=1, concept=config.run.subject, taken=links.taken()))
-
-
-def export_layout(config: TrainingConfig, run: Path, home: Path, exposures: int | None) -> Layout:
-    """Where everything of an export under `home` is."""
-    network, dataset = config.network, config.dataset
-    return Layout(
-        images=str(home / "img"),
-        regularization=str(home / "reg") if dataset.regularization_images else "",
-        log=str(home / "log"),
-        output=str(home / "model"),
-        model=located_model(config.model.path, run),
-        vae=str(located(config.model.vae_path, run)) if config.model.vae_path else "",
-        weights=str(located(network.start_from, run)) if network.start_from else "",
-        exposures=exposures,
-    )
-
-
-def located(path: str, run: Path) -> Path:
-    """A path of the configuration: absolute, be it only on another system, or relative to the run folder."""
-    is_foreign = PureWindowsPath(path).is_absolute() and not Path(path).is_absolute()
-    return Path(path) if is_foreign else absolute(run / path)
-
-
-def located_model(path: str, run: Path) -> str:
-    """The base model likewise; a name on Hugging Face, which is no path, stays as it is."""
-    found = located(path, run)
-    return path if HUB_NAME.fullmatch(path) and not found.exists() else str(found)
 
 
 def filled(pictures: Pictures, caption_extension: str) -> Iterator[str]:

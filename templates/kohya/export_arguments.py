@@ -1,4 +1,4 @@
-"""sd-scripts' arguments: what the GUI has no key for, the optimizer's, and the lines of a prompt file."""
+"""sd-scripts' arguments: those that the GUI has no key for, and the optimizer's."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from collections.abc import Iterator
 from advisor.settings.config import (
     DatasetConfig,
     OptimizerConfig,
-    SamplingConfig,
     ScheduleConfig,
     TrainingConfig,
     ValidationConfig,
 )
-
-FIXED_ADAFACTOR = ("scale_parameter=False", "relative_step=False", "warmup_init=False")
-"""Without these sd-scripts lets Adafactor choose the learning rate, whatever was given."""
+from templates.kohya.words import FIXED_ADAFACTOR
 
 MOST_SNR_GAMMA = 20
 MOST_NORM = 10
@@ -73,17 +70,3 @@ def has_safe_separator(dataset: DatasetConfig) -> bool:
     """Whether the GUI hands the separator on as it is: it puts quotes around others, and they stay."""
     allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
     return not set(dataset.keep_tokens_separator) - allowed and not dataset.keep_tokens_separator.startswith("-")
-
-
-def prompt_lines(sampling: SamplingConfig, side_px: int) -> Iterator[str]:
-    """One prompt a line with its options, as sd-scripts reads them."""
-    negative = one_line(sampling.negative)
-    for number, prompt in enumerate(sampling.prompts):
-        size = f"--w {side_px} --h {side_px}"
-        options = f"{size} --d {(sampling.seed + number) % 2**32} --l {sampling.guidance:g} --s {sampling.steps}"
-        yield f"{one_line(prompt)}{f' --n {negative}' if negative else ''} {options}"
-
-
-def one_line(text: str) -> str:
-    """Without line ends, and without what sd-scripts would take for an option."""
-    return " ".join(text.split()).replace(" --", " -")

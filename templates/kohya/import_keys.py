@@ -6,13 +6,7 @@ from collections.abc import Mapping
 
 from templates.importing.ledger import Key
 from templates.importing.readers import choice, flag, number, text, whole
-
-PRECISIONS = {"no": "float32", "fp16": "float16", "bf16": "bfloat16", "float": "float32", "fp32": "float32"}
-
-SCHEDULES = (
-    "constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial", "inverse_sqrt",
-    "cosine_with_min_lr", "warmup_stable_decay", "piecewise_constant", "adafactor",
-)  # fmt: skip
+from templates.kohya.words import MIXED_PRECISIONS, SAVE_PRECISIONS, SCHEDULES
 
 STRAIGHT: Mapping[str, Key] = {
     "pretrained_model_name_or_path": Key("model.path", text),
@@ -37,7 +31,7 @@ STRAIGHT: Mapping[str, Key] = {
     "scale_weight_norms": Key("network.max_norm", number),
     "network_weights": Key("network.start_from", text),
     "max_grad_norm": Key("optimizer.max_grad_norm", number),
-    "lr_scheduler": Key("schedule.name", choice({name: name for name in SCHEDULES})),
+    "lr_scheduler": Key("schedule.name", choice(SCHEDULES.spellings)),
     "lr_scheduler_num_cycles": Key("schedule.cycles", lambda raw: max(1, whole(raw))),
     "lr_scheduler_power": Key("schedule.power", number),
     "lr_scheduler_min_lr_ratio": Key("schedule.min_rate", number),
@@ -53,13 +47,13 @@ STRAIGHT: Mapping[str, Key] = {
     "max_timestep": Key("loss.max_timestep", whole),
     "prior_loss_weight": Key("loss.prior_weight", number),
     "zero_terminal_snr": Key("loss.zero_terminal_snr", flag),
-    "mixed_precision": Key("memory.compute_dtype", choice(PRECISIONS)),
+    "mixed_precision": Key("memory.compute_dtype", choice(MIXED_PRECISIONS.spellings)),
     "gradient_checkpointing": Key("memory.gradient_checkpointing", flag),
     "cache_latents": Key("memory.cache_latents", flag),
     "num_cpu_threads_per_process": Key("machine.cpu_threads", lambda raw: max(1, whole(raw))),
     "max_data_loader_n_workers": Key("machine.data_workers", whole),
     "output_name": Key("saving.name", text),
-    "save_precision": Key("saving.dtype", choice(PRECISIONS)),
+    "save_precision": Key("saving.dtype", choice(SAVE_PRECISIONS.spellings)),
     "save_every_n_epochs": Key("saving.every_epochs", whole),
     "save_every_n_steps": Key("saving.every_steps", whole),
     "validation_split": Key("validation.share", number),

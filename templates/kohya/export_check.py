@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from templates.kohya.gui_keys import GuiKey, GuiValue, gui_keys
+from templates.kohya.words import BLOCK_RATES, BLOCKS, GUI_KINDS, LYCORIS_TRANSFORMERS
 
 Values = Mapping[str, GuiValue]
 
@@ -27,9 +28,9 @@ class Finding:
 ARGUMENTS = re.compile(r"^(\S+=\S+)( \S+=\S+)*$")
 """`name=value` with single blanks between."""
 
-CONVOLUTION_TYPES = ("Kohya LoCon", "LyCORIS/LoCon", "LyCORIS/LoHa", "LyCORIS/LoKr")
-BLOCK_KEYS = ("block_dims", "down_lr_weight", "mid_lr_weight", "up_lr_weight")
-BLOCK_TYPES = ("Standard", "Kohya LoCon")
+CONVOLUTION_TYPES = tuple(GUI_KINDS.theirs(kind) for kind in ("locon", "loha", "lokr", "dora"))
+BLOCK_KEYS = ("block_dims", *BLOCK_RATES)
+BLOCK_TYPES = tuple(GUI_KINDS.theirs(kind) for kind in ("lora", "locon"))
 """Kinds of adapter for which the GUI hands on settings by block."""
 
 
@@ -135,18 +136,17 @@ def _network(values: Values) -> Iterator[Finding]:
         yield _warning(
             "network_alpha", "alpha is above the rank, so the adapter counts more than it should: use at most the rank"
         )
-    if kind in CONVOLUTION_TYPES and values["LyCORIS_preset"] != "attn-mlp" and int(values["conv_dim"]) < 1:
+    if kind in CONVOLUTION_TYPES and values["LyCORIS_preset"] != LYCORIS_TRANSFORMERS and int(values["conv_dim"]) < 1:
         yield _error("conv_dim", f"{kind} needs a rank for convolutions of 1 or more")
     if kind not in BLOCK_TYPES:
         for key in BLOCK_KEYS:
             if values[key]:
                 yield _error(key, f"the GUI does not hand this on for {kind}: empty it, or use lora or locon")
-    blocks = 23 if values["sdxl"] else 25
-    for key, expected in (("block_dims", blocks),):
-        if values[key] and len(str(values[key]).split(",")) != expected:
-            yield _error(key, f"sd-scripts wants {expected} ranks, one a block")
-    parts = (9, 3, 9) if values["sdxl"] else (12, 1, 12)
-    rates = [str(values[key]).split(",") if values[key] else [] for key in BLOCK_KEYS[1:]]
+    num_ranks = 23 if values["sdxl"] else 25
+    if values["block_dims"] and len(str(values["block_dims"]).split(",")) != num_ranks:
+        yield _error("block_dims", f"sd-scripts wants {num_ranks} ranks, one a block")
+    parts = BLOCKS["sdxl" if values["sdxl"] else "sd1"]
+    rates = [str(values[key]).split(",") if values[key] else [] for key in BLOCK_RATES]
     if any(rates) and tuple(map(len, rates)) != parts:
         yield _error(
             "down_lr_weight",

@@ -1,4 +1,4 @@
-"""A configuration in the words of ai-toolkit's job: pure, no file is touched. Keys and values as of August 2026."""
+"""A configuration as the tree of an ai-toolkit job; keys and values as of August 2026."""
 
 from __future__ import annotations
 
@@ -8,41 +8,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from advisor.settings.config import TrainingConfig
-from templates.kohya.folders import PlacedFolder
-from templates.kohya.gui_settings import conv_alpha, gui_steps
+from templates.ai_toolkit.words import (
+    FAMILIES,
+    KEEP_ALL,
+    KINDS,
+    LAST_TIMESTEP,
+    LOSSES,
+    MODEL_DTYPES,
+    OPTIMIZERS,
+    PROCESS,
+    SAMPLERS,
+    SCHEDULES,
+    TRAIN_DTYPES,
+)
+from templates.exporting.derived import conv_alpha, gui_steps
+from templates.exporting.image_folders import PlacedFolder
 
 Tree = dict[str, Any]
 
-TRAIN_DTYPES = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
-MODEL_DTYPES = {
-    "float32": "float32",
-    "float16": "float16",
-    "bfloat16": "bfloat16",
-    "int8": "bfloat16",
-    "nf4": "bfloat16",
-}
-OPTIMIZERS = {
-    "adamw": "adamw",
-    "adamw8bit": "adamw8bit",
-    "adafactor": "adafactor",
-    "prodigy": "prodigy",
-    "lion": "lion",
-}
-SCHEDULES = {
-    "constant": "constant", "constant_with_warmup": "constant_with_warmup", "linear": "linear", "cosine": "cosine",
-    "cosine_with_restarts": "cosine_with_restarts", "cosine_with_min_lr": "cosine",
-}  # fmt: skip
-SAMPLERS = {"ddim": "ddim", "euler": "euler", "euler_a": "euler_a", "dpmpp_2m": "dpmsolver++", "unipc": "ddim"}
-LOSSES = {"l2": "mse", "l1": "mae"}
-KINDS = {"lora": "lora", "locon": "lora", "lokr": "lokr"}
-
-LAST_TIMESTEP = 999
-KEEP_ALL = 100_000
-"""More saves than any training makes: ai-toolkit always keeps so many and no more."""
-
 
 @dataclass(frozen=True)
-class Layout:
+class ExportLayout:
     """Where the files of an export are."""
 
     home: str
@@ -72,10 +58,10 @@ def epoch_steps(config: TrainingConfig, exposures: int | None) -> int:
     return max(1, gui_steps(one, exposures))
 
 
-def job_tree(config: TrainingConfig, layout: Layout) -> Tree:
+def job_tree(config: TrainingConfig, layout: ExportLayout) -> Tree:
     """The job."""
     process: Tree = {
-        "type": "sd_trainer",
+        "type": PROCESS,
         "training_folder": f"{layout.home}/output",
         "device": "cuda:0",
         "training_seed": config.run.seed,
@@ -117,9 +103,9 @@ def _literal(text: str) -> Any:
     return value if isinstance(value, bool | int | float | tuple) else text
 
 
-def _network(config: TrainingConfig, layout: Layout) -> Tree:
+def _network(config: TrainingConfig, layout: ExportLayout) -> Tree:
     network = config.network
-    settled: Tree = {"type": KINDS[network.kind], "linear": network.rank, "linear_alpha": network.alpha}
+    settled: Tree = {"type": KINDS.theirs(network.kind), "linear": network.rank, "linear_alpha": network.alpha}
     if network.conv_rank:
         settled |= {"conv": network.conv_rank, "conv_alpha": conv_alpha(network)}
     if network.kind == "lokr":
@@ -132,18 +118,18 @@ def _network(config: TrainingConfig, layout: Layout) -> Tree:
     return settled | ({"network_kwargs": extra} if extra else {})
 
 
-def _save(config: TrainingConfig, layout: Layout) -> Tree:
+def _save(config: TrainingConfig, layout: ExportLayout) -> Tree:
     saving = config.saving
     every = saving.every_steps or saving.every_epochs * epoch_steps(config, layout.exposures)
     return {
-        "dtype": saving.dtype,
+        "dtype": MODEL_DTYPES.theirs(saving.dtype),
         "save_every": every or total_steps(config, layout.exposures),
         "max_step_saves_to_keep": saving.keep_last or KEEP_ALL,
         "push_to_hub": False,
     }
 
 
-def _datasets(config: TrainingConfig, layout: Layout) -> Iterator[Tree]:
+def _datasets(config: TrainingConfig, layout: ExportLayout) -> Iterator[Tree]:
     """One for each folder; without the pictures one that waits for them."""
     if layout.folders is None:
         yield _dataset(config, layout.images, config.dataset.repeats, config.run.trigger)
@@ -177,7 +163,7 @@ def _dataset(config: TrainingConfig, path: str, repeats: int, concept: str) -> T
     return settled | ({"default_caption": concept} if concept else {})
 
 
-def _train(config: TrainingConfig, layout: Layout) -> Tree:
+def _train(config: TrainingConfig, layout: ExportLayout) -> Tree:
     optimizer, schedule, loss = config.optimizer, config.schedule, config.loss
     steps = total_steps(config, layout.exposures)
     rate = optimizer.unet_learning_rate or optimizer.text_encoder_learning_rate
@@ -188,19 +174,19 @@ def _train(config: TrainingConfig, layout: Layout) -> Tree:
         "train_unet": optimizer.unet_learning_rate > 0,
         "train_text_encoder": optimizer.text_encoder_learning_rate > 0,
         "lr": rate,
-        "optimizer": OPTIMIZERS[optimizer.name],
+        "optimizer": OPTIMIZERS.theirs(optimizer.name),
         "optimizer_params": {"weight_decay": optimizer.weight_decay, **arguments(optimizer.arguments)},
-        "lr_scheduler": SCHEDULES[schedule.name],
+        "lr_scheduler": SCHEDULES.theirs(schedule.name),
         "lr_scheduler_params": _schedule_arguments(config, steps, rate),
         "max_grad_norm": optimizer.max_grad_norm,
         "noise_scheduler": "ddpm",
         "noise_offset": loss.noise_offset,
         "min_denoising_steps": LAST_TIMESTEP + 1 - loss.max_timestep,
         "max_denoising_steps": LAST_TIMESTEP - loss.min_timestep,
-        "loss_type": LOSSES[loss.kind],
+        "loss_type": LOSSES.theirs(loss.kind),
         "reg_weight": loss.prior_weight,
         "gradient_checkpointing": config.memory.gradient_checkpointing,
-        "dtype": TRAIN_DTYPES[config.memory.compute_dtype],
+        "dtype": TRAIN_DTYPES.theirs(config.memory.compute_dtype),
         "sdp": True,
         "skip_first_sample": True,
         "disable_sampling": not draws(config),
@@ -222,21 +208,21 @@ def _schedule_arguments(config: TrainingConfig, steps: int, rate: float) -> Tree
     return {}
 
 
-def _model(config: TrainingConfig, layout: Layout) -> Tree:
+def _model(config: TrainingConfig, layout: ExportLayout) -> Tree:
     model = config.model
     settled: Tree = {
         "name_or_path": layout.model,
-        "arch": model.family,
+        "arch": FAMILIES.theirs(model.family),
         "is_v_pred": model.prediction == "v_prediction",
-        "dtype": MODEL_DTYPES[config.memory.base_dtype],
+        "dtype": MODEL_DTYPES.theirs(config.memory.base_dtype),
     }
     return settled | ({"vae_path": layout.vae} if layout.vae else {})
 
 
-def _sample(config: TrainingConfig, layout: Layout) -> Tree:
+def _sample(config: TrainingConfig, layout: ExportLayout) -> Tree:
     sampling, side = config.sampling, config.dataset.resolution_px
     return {
-        "sampler": SAMPLERS[sampling.sampler],
+        "sampler": SAMPLERS.theirs(sampling.sampler),
         "sample_every": sampling.every_epochs * epoch_steps(config, layout.exposures),
         "width": side,
         "height": side,

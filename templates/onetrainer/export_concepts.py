@@ -1,24 +1,25 @@
-"""OneTrainer's concepts (folders of pictures) and samples: pure, no file is touched."""
+"""A configuration as the trees of OneTrainer's `concepts.json` (folders of images) and `samples.json`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from advisor.settings.config import TrainingConfig
-from templates.onetrainer.settings import REGULARIZATION, SAMPLERS, Layout, Place
+from templates.onetrainer.export_config import ConceptFolder, ExportLayout
+from templates.onetrainer.words import REGULARIZATION, SAMPLERS
 
 Tree = dict[str, Any]
 CONCEPT_VERSION, SAMPLE_VERSION = 2, 0
 """Without these OneTrainer takes a file for an old one and changes it."""
 
 
-def concept_trees(config: TrainingConfig, layout: Layout) -> list[Tree]:
+def concept_trees(config: TrainingConfig, layout: ExportLayout) -> list[Tree]:
     """`concepts.json`: one for each folder."""
     name = config.run.trigger or config.saving.name
-    found = [_concept(config, name, place) for place in layout.places]
+    found = [_concept(config, name, folder) for folder in layout.folders]
     if layout.regularization:
-        place = Place(layout.regularization, 1, recursive=True)
-        found.append(_concept(config, REGULARIZATION, place) | {"loss_weight": config.loss.prior_weight})
+        folder = ConceptFolder(layout.regularization, 1, recursive=True)
+        found.append(_concept(config, REGULARIZATION, folder) | {"loss_weight": config.loss.prior_weight})
     return found
 
 
@@ -30,22 +31,22 @@ def sample_trees(config: TrainingConfig) -> list[Tree]:
             "__version": SAMPLE_VERSION, "enabled": True, "prompt": prompt, "negative_prompt": sampling.negative,
             "width": side, "height": side, "seed": (sampling.seed + number) % 2**32, "random_seed": False,
             "diffusion_steps": sampling.steps, "cfg_scale": sampling.guidance,
-            "noise_scheduler": SAMPLERS[sampling.sampler],
+            "noise_scheduler": SAMPLERS.theirs(sampling.sampler),
         }
         for number, prompt in enumerate(sampling.prompts)
     ]  # fmt: skip
 
 
-def _concept(config: TrainingConfig, name: str, place: Place) -> Tree:
+def _concept(config: TrainingConfig, name: str, folder: ConceptFolder) -> Tree:
     dataset = config.dataset
     return {
         "__version": CONCEPT_VERSION,
         "name": name,
-        "path": place.path,
+        "path": folder.path,
         "enabled": True,
         "type": "STANDARD",
-        "include_subdirectories": place.recursive,
-        "balancing": float(place.repeats),
+        "include_subdirectories": folder.recursive,
+        "balancing": float(folder.repeats),
         "balancing_strategy": "REPEATS",
         "loss_weight": 1.0,
         "image": {

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
 from advisor.settings.config import (
     DatasetConfig,
     LossConfig,
@@ -13,47 +10,32 @@ from advisor.settings.config import (
     ScheduleConfig,
     TrainingConfig,
 )
-from templates.kohya.arguments import MOST_NORM, MOST_SNR_GAMMA, command_line, optimizer_arguments, prompt_lines
+from templates.exporting.derived import conv_alpha, gui_steps
+from templates.kohya.export_arguments import MOST_NORM, MOST_SNR_GAMMA, command_line, optimizer_arguments
+from templates.kohya.export_layout import ExportLayout
 from templates.kohya.gui_keys import GuiValue, gui_keys
-
-PRECISIONS = {"float32": "no", "float16": "fp16", "bfloat16": "bf16"}
-SAVE_PRECISIONS = {"float32": "float", "float16": "fp16", "bfloat16": "bf16"}
-OPTIMIZERS = {
-    "adamw": "AdamW",
-    "adamw8bit": "AdamW8bit",
-    "adafactor": "Adafactor",
-    "prodigy": "Prodigy",
-    "lion": "Lion",
-    "came": "pytorch_optimizer.CAME",
-    "schedule_free_adamw": "AdamWScheduleFree",
-}
-SAMPLERS = {"ddim": "ddim", "euler": "euler", "euler_a": "euler_a", "dpmpp_2m": "dpmsolver++", "unipc": "ddim"}
-"""UniPC is not in the GUI's list; the nearest that is."""
-
-LYCORIS_TRANSFORMERS, LYCORIS_ALL = "attn-mlp", "full"
-"""LyCORIS presets: the layers that a plain LoRA adapts, or those and the convolutions."""
-
-BLOCKS = {"sd1": (12, 1, 12), "sd2": (12, 1, 12), "sdxl": (9, 3, 9)}
-"""Blocks going down, in the middle and going up, as sd-scripts counts them for rates."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the files of an export are, and how many exposures the GUI will count in them."""
-
-    images: str
-    regularization: str
-    """Empty: there are none."""
-    log: str
-    output: str
-    model: str
-    vae: str
-    weights: str
-    exposures: int | None
-    """Pictures times repeats; None where the pictures are not on this machine."""
+from templates.kohya.prompt_lines import prompt_lines
+from templates.kohya.words import (
+    BLOCK_RATES,
+    BLOCKS,
+    GUI_KINDS,
+    HUBER_SCHEDULES,
+    LOSSES,
+    LYCORIS_ALL,
+    LYCORIS_MODULE,
+    LYCORIS_TRANSFORMERS,
+    MIXED_PRECISIONS,
+    MULTIRES_NOISE,
+    NETWORK_MODULES,
+    OPTIMIZERS,
+    ORIGINAL_NOISE,
+    SAMPLERS,
+    SAVE_PRECISIONS,
+    SCHEDULES,
+)
 
 
-def gui_settings(config: TrainingConfig, layout: Layout) -> dict[str, GuiValue]:
+def gui_settings(config: TrainingConfig, layout: ExportLayout) -> dict[str, GuiValue]:
     """Every key of the GUI's JSON, in the GUI's order and types."""
     settled: dict[str, GuiValue] = {
         **_model(config, layout),
@@ -73,16 +55,9 @@ def gui_settings(config: TrainingConfig, layout: Layout) -> dict[str, GuiValue]:
     return {name: key.written(settled.get(name, key.default)) for name, key in keys.items()}
 
 
-def gui_steps(config: TrainingConfig, exposures: int) -> int:
-    """The steps that the GUI works out from `epoch`; it knows nothing of buckets' short batches."""
-    schedule = config.schedule
-    doubled = 2 if config.dataset.regularization_images else 1
-    return math.ceil(exposures / schedule.batch_size / schedule.gradient_accumulation * schedule.epochs * doubled)
-
-
 def is_lycoris(network: NetworkConfig) -> bool:
     """Whether kohya needs the LyCORIS package for this kind of adapter."""
-    return network.kind in ("loha", "lokr", "dora")
+    return NETWORK_MODULES.theirs(network.kind) == LYCORIS_MODULE
 
 
 def uses_convolutions(network: NetworkConfig) -> bool:
@@ -90,12 +65,7 @@ def uses_convolutions(network: NetworkConfig) -> bool:
     return network.conv_rank > 0
 
 
-def conv_alpha(network: NetworkConfig) -> float:
-    """The alpha of convolutions, worked out where it follows that of the others."""
-    return network.conv_alpha or network.conv_rank * network.alpha / network.rank
-
-
-def _model(config: TrainingConfig, layout: Layout) -> dict[str, GuiValue]:
+def _model(config: TrainingConfig, layout: ExportLayout) -> dict[str, GuiValue]:
     model = config.model
     is_sdxl = model.family == "sdxl"
     return {
@@ -159,8 +129,10 @@ def _network(config: TrainingConfig) -> dict[str, GuiValue]:
 
 
 def _lora_type(network: NetworkConfig) -> str:
-    lycoris = {"loha": "LyCORIS/LoHa", "lokr": "LyCORIS/LoKr", "dora": "LyCORIS/LoCon"}
-    return lycoris.get(network.kind) or ("Kohya LoCon" if uses_convolutions(network) else "Standard")
+    """As the GUI has it, plain LoRA and LoCon told apart by whether convolutions get adapters."""
+    if network.kind in ("lora", "locon"):
+        return GUI_KINDS.theirs("locon" if uses_convolutions(network) else "lora")
+    return GUI_KINDS.theirs(network.kind)
 
 
 def block_rates(config: TrainingConfig) -> dict[str, str]:
@@ -168,13 +140,12 @@ def block_rates(config: TrainingConfig) -> dict[str, str]:
     factors = config.optimizer.block_learning_rates
     down, middle, _ = BLOCKS.get(config.model.family, (0, 0, 0))
     parts = (factors[:down], factors[down : down + middle], factors[down + middle :])
-    names = ("down_lr_weight", "mid_lr_weight", "up_lr_weight")
-    return {name: ",".join(map(str, part)) for name, part in zip(names, parts, strict=True)}
+    return {name: ",".join(map(str, part)) for name, part in zip(BLOCK_RATES, parts, strict=True)}
 
 
 def _optimizer(optimizer: OptimizerConfig, schedule: ScheduleConfig) -> dict[str, GuiValue]:
     return {
-        "optimizer": OPTIMIZERS[optimizer.name],
+        "optimizer": OPTIMIZERS.theirs(optimizer.name),
         "optimizer_args": " ".join(optimizer_arguments(optimizer, schedule)),
         "learning_rate": optimizer.learning_rate,
         "unet_lr": optimizer.unet_learning_rate,
@@ -183,14 +154,14 @@ def _optimizer(optimizer: OptimizerConfig, schedule: ScheduleConfig) -> dict[str
     }
 
 
-def _schedule(config: TrainingConfig, layout: Layout) -> dict[str, GuiValue]:
+def _schedule(config: TrainingConfig, layout: ExportLayout) -> dict[str, GuiValue]:
     schedule = config.schedule
     steps = None if layout.exposures is None else gui_steps(config, layout.exposures)
     ends_early = schedule.max_steps > 0 and (steps is None or schedule.max_steps < steps)
     if ends_early:
         steps = schedule.max_steps
     return {
-        "lr_scheduler": schedule.name,
+        "lr_scheduler": SCHEDULES.theirs(schedule.name),
         **_warmup(schedule, steps),
         "lr_scheduler_num_cycles": schedule.cycles,
         "lr_scheduler_power": schedule.power,
@@ -215,12 +186,12 @@ def _warmup(schedule: ScheduleConfig, steps: int | None) -> dict[str, GuiValue]:
 def _loss(loss: LossConfig) -> dict[str, GuiValue]:
     is_multires = loss.multires_iterations > 0 and not loss.noise_offset
     settled: dict[str, GuiValue] = {
-        "loss_type": loss.kind,
+        "loss_type": LOSSES.theirs(loss.kind),
         "huber_c": loss.huber_c,
-        "huber_schedule": loss.huber_schedule,
+        "huber_schedule": HUBER_SCHEDULES.theirs(loss.huber_schedule),
         "min_snr_gamma": min(round(loss.min_snr_gamma), MOST_SNR_GAMMA),
         "debiased_estimation_loss": loss.debiased,
-        "noise_offset_type": "Multires" if is_multires else "Original",
+        "noise_offset_type": MULTIRES_NOISE if is_multires else ORIGINAL_NOISE,
         "noise_offset": loss.noise_offset,
         "adaptive_noise_scale": loss.adaptive_noise_scale,
         "multires_noise_iterations": loss.multires_iterations,
@@ -236,7 +207,7 @@ def _loss(loss: LossConfig) -> dict[str, GuiValue]:
 def _machine(config: TrainingConfig) -> dict[str, GuiValue]:
     memory, machine = config.memory, config.machine
     return {
-        "mixed_precision": PRECISIONS[memory.compute_dtype],
+        "mixed_precision": MIXED_PRECISIONS.theirs(memory.compute_dtype),
         "gradient_checkpointing": memory.gradient_checkpointing,
         "cache_latents": memory.cache_latents,
         "xformers": "sdpa",
@@ -250,7 +221,7 @@ def _saving(config: TrainingConfig) -> dict[str, GuiValue]:
     return {
         "output_name": saving.name,
         "save_model_as": "safetensors",
-        "save_precision": SAVE_PRECISIONS[saving.dtype],
+        "save_precision": SAVE_PRECISIONS.theirs(saving.dtype),
         "save_every_n_epochs": saving.every_epochs,
         "save_every_n_steps": saving.every_steps,
         **tracking(config),
@@ -270,9 +241,9 @@ def tracking(config: TrainingConfig) -> dict[str, str]:
 def _sampling(config: TrainingConfig) -> dict[str, GuiValue]:
     sampling = config.sampling
     if not sampling.prompts or not sampling.every_epochs:
-        return {"sample_prompts": "", "sample_every_n_epochs": 0, "sample_sampler": SAMPLERS[sampling.sampler]}
+        return {"sample_prompts": "", "sample_every_n_epochs": 0, "sample_sampler": SAMPLERS.theirs(sampling.sampler)}
     return {
         "sample_prompts": "\n".join(prompt_lines(sampling, config.dataset.resolution_px)),
         "sample_every_n_epochs": sampling.every_epochs,
-        "sample_sampler": SAMPLERS[sampling.sampler],
+        "sample_sampler": SAMPLERS.theirs(sampling.sampler),
     }

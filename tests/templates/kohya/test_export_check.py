@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from templates.kohya.check import findings
-from templates.kohya.gui_settings import gui_settings
+from templates.kohya.export_check import findings
+from templates.kohya.export_gui_values import gui_settings
 from tests.support.factories import make_plan_config
 from tests.support.samples import LAYOUT, sample_config
 

@@ -11,8 +11,8 @@ from templates.importing.imported import Line
 from templates.importing.ledger import Key, Ledger, flat
 from templates.importing.local_files import NUMBERED
 from templates.importing.readers import flag, text, whole
-from templates.kohya.import_table import KNOWN, QUIET, STRAIGHT
-from templates.kohya.words import settle_bucket_step, settle_resolution
+from templates.kohya.import_keys import KNOWN, QUIET, STRAIGHT
+from templates.kohya.import_shared import settle_bucket_step, settle_resolution
 
 SAME = "we have one for all pictures; subsets differ, and the first counts"
 

@@ -1,0 +1,1 @@
+"""What all exporters share: what an exporter is, paths, folders of images, settings that have no place elsewhere."""

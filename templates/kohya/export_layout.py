@@ -1,0 +1,41 @@
+"""Where the files of an export for kohya's trainers are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from advisor.settings.config import TrainingConfig
+from templates.exporting.paths import located, located_model
+
+
+@dataclass(frozen=True)
+class ExportLayout:
+    """Paths, and how many exposures the GUI will count in the images."""
+
+    images: str
+    regularization: str
+    """Empty: there are none."""
+    log: str
+    output: str
+    model: str
+    vae: str
+    weights: str
+    """A LoRA to go on from; empty: none."""
+    exposures: int | None
+    """Images times repeats; None where the images are not on this machine."""
+
+
+def export_layout(config: TrainingConfig, run: Path, home: Path, exposures: int | None) -> ExportLayout:
+    """Where everything of an export under `home` is."""
+    network, dataset = config.network, config.dataset
+    return ExportLayout(
+        images=str(home / "img"),
+        regularization=str(home / "reg") if dataset.regularization_images else "",
+        log=str(home / "log"),
+        output=str(home / "model"),
+        model=located_model(config.model.path, run),
+        vae=str(located(config.model.vae_path, run)) if config.model.vae_path else "",
+        weights=str(located(network.start_from, run)) if network.start_from else "",
+        exposures=exposures,
+    )

@@ -1,0 +1,52 @@
+"""Claims that hold for every trainer's words: nothing of ours is forgotten, and what is written is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from templates.exporters import EXPORTERS
+from templates.importers import import_config
+from templates.vocabulary import Vocabulary
+from tests.support.pictures import make_pictures
+from tests.support.samples import sample_config
+
+NEEDED: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
+    ("network.kind", "locon"): {"network": {"conv_rank": 8}},
+    ("schedule.name", "constant"): {"schedule": {"warmup_share": 0.0}},
+    ("schedule.name", "constant_with_warmup"): {"schedule": {"warmup_share": 0.05}},
+    ("schedule.name", "adafactor"): {"optimizer": {"name": "adafactor"}},
+    ("schedule.name", "cosine_with_min_lr"): {"schedule": {"min_rate": 0.1}},
+}
+"""What a value needs beside it to say something, or to be let through."""
+
+
+def forgotten(vocabulary: Vocabulary, values: Sequence[str]) -> set[str]:
+    """Values that are neither written nor known to be lacking, or are both, or are none of ours."""
+    assert len(set(vocabulary.written)) == len(vocabulary.written)
+    return {*vocabulary.written, *vocabulary.lacks} ^ set(values) | set(vocabulary.written) & set(vocabulary.lacks)
+
+
+def misread(vocabulary: Vocabulary) -> Iterator[str]:
+    """Rows whose words are not read as the table says."""
+    for word in vocabulary.words:
+        own = [other.ours for other in vocabulary.words if other.theirs == word.theirs and not other.told_by]
+        read = vocabulary.ours(word.theirs)
+        is_right = read in own and read != word.ours if word.told_by or word.is_near else read == word.ours
+        if not is_right and not (word.told_by and not own):
+            yield f"{word.theirs} is written for {word.ours} and read as {read}"
+        yield from (f"{name} is read as {found}" for name in word.also if (found := vocabulary.ours(name)) != word.ours)
+
+
+def come_back(place: Path, trainer: str, path: str, value: str, **groups: Any) -> Any:
+    """The setting at `path` after an export of `value` and an import of what was written."""
+    group, _, name = path.partition(".")
+    tree = {key: dict(settings) for key, settings in groups.items()}
+    for key, settings in {**NEEDED.get((path, value), {})}.items():
+        tree.setdefault(key, {}).update(settings)
+    tree.setdefault(group, {})[name] = value
+    if not (place / "pictures").exists():
+        make_pictures(place / "pictures", 4)
+    written = EXPORTERS[trainer].write(sample_config(place / "pictures", **tree), run=place / "run", out=None)
+    return import_config(written.paths[0]).effective.get(path)

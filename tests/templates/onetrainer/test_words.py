@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from advisor.settings.config import (
+    AdapterKind,
+    Dtype,
+    LossKind,
+    OptimizerName,
+    QuantisedDtype,
+    SamplerName,
+    ScheduleName,
+)
+from templates.onetrainer import words
+from templates.vocabulary import Vocabulary
+from tests.support.vocabularies import come_back, forgotten, misread
+
+TABLES = {
+    "optimizer.name": (words.OPTIMIZERS, get_args(OptimizerName)),
+    "schedule.name": (words.SCHEDULES, get_args(ScheduleName)),
+    "sampling.sampler": (words.SAMPLERS, get_args(SamplerName)),
+    "loss.kind": (words.LOSSES, get_args(LossKind)),
+    "memory.base_dtype": (words.WEIGHT_DTYPES, (*get_args(Dtype), *get_args(QuantisedDtype))),
+    "memory.compute_dtype": (words.DTYPES, get_args(Dtype)),
+    "saving.dtype": (words.DTYPES, get_args(Dtype)),
+    "network.kind": (words.KINDS, get_args(AdapterKind)),
+}
+CASES = [(path, word) for path, (table, _) in TABLES.items() for word in table.words]
+
+
+@pytest.mark.parametrize(("table", "values"), TABLES.values(), ids=TABLES)
+def test_every_value_has_a_word_or_is_known_to_have_none(table: Vocabulary, values: tuple[str, ...]) -> None:
+    assert forgotten(table, values) == set()
+
+
+@pytest.mark.parametrize("table", [*(table for table, _ in TABLES.values()), words.MODEL_TYPES])
+def test_words_are_read_as_the_table_says(table: Vocabulary) -> None:
+    assert list(misread(table)) == []
+
+
+@pytest.mark.parametrize(("path", "word"), CASES, ids=lambda value: getattr(value, "ours", value))
+def test_each_written_value_is_imported_again(tmp_path: Path, path: str, word: words.Word) -> None:
+    expected = TABLES[path][0].ours(word.theirs) if word.is_near else word.ours
+
+    groups = {"sampling": {"prompts": ["a fox"]}, "schedule": {"warmup_share": 0.0}}
+    back = come_back(tmp_path, "onetrainer", path, word.ours, **groups)
+
+    assert back == expected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from templates.exporter import Export
+from templates.exporting.exporter import Export
 
 from advisor.planning.compare import difference, profiles
 from advisor.planning.planner import make_plan

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
-from templates.exporter import Export
+from templates.exporting.exporter import Export
 
 from advisor.errors import LoraError
 from advisor.facts import Facts

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from templates.exporter import Export
+from templates.exporting.exporter import Export
 
 from advisor.errors import OutOfMemory, RunError
 from advisor.facts import Facts

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from templates.exporting.exporter import Export
-
 from advisor.planning.compare import difference, profiles
 from advisor.planning.planner import make_plan
 from advisor.run_folder.config_file import read_config
 from templates.exporters import EXPORTERS
+from templates.exporting.exporter import Export
 from templates.native.run_folder import has_trained, next_free_run, write_run
 from wizard.commands.train import train
 from wizard.interview.facts import facts_of_state

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
-from templates.exporting.exporter import Export
-
 from advisor.errors import LoraError
 from advisor.facts import Facts
 from advisor.plan import Plan
 from advisor.settings.config import setting_field, setting_paths
 from advisor.units import shown
+from templates.exporting.exporter import Export
 from wizard.interview.flow import InterviewState
 from wizard.interview.names import checked_name
 from wizard.interview.paths import given_path

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from templates.exporting.exporter import Export
 
 from advisor.errors import OutOfMemory, RunError
 from advisor.facts import Facts
 from advisor.plan import Plan
 from advisor.planning.compare import Difference, difference, profiles
 from advisor.planning.planner import make_plan
+from templates.exporting.exporter import Export
 from templates.native.preset import own_rows
 from tests.support.scripted import HAPPY, Answer, ScriptedAsk, default, make_probes
 from wizard.interview.facts import facts_of_state

@@ -10,8 +10,9 @@ from advisor.dataset.report import DatasetReport
 from advisor.errors import DatasetError, ModelError
 from advisor.machine.hardware import Hardware
 from tests.support.factories import make_dataset, make_hardware, make_identity
-from wizard.interview.flow import Probes
+from wizard.interview.flow import Interview, InterviewState, Probes
 from wizard.interview.questions import Question
+from wizard.interview.steps import STEPS
 
 
 class Interrupt:
@@ -80,6 +81,15 @@ def make_probes(
         return models[answer]
 
     return Probes(scan, identify, lambda: machine)
+
+
+def run_interview(ask: ScriptedAsk, *, probes: Probes | None = None, **more: Any) -> InterviewState:
+    """What the interview ends with.
+
+    Args:
+        more: what else `Interview` takes.
+    """
+    return Interview(STEPS, probes or make_probes(), ask, **more).run()
 
 
 HAPPY: tuple[Answer, ...] = (

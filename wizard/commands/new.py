@@ -110,7 +110,7 @@ def _initial_state(saved: SavedAnswers, request: PlanRequest | None) -> tuple[In
     """The state before the first question, and the command line's answers by key."""
     settings, given = dict(saved.settings), dict[str, str]()
     if request is not None:
-        from wizard.interview.request import chosen_settings
+        from wizard.interview.facts import chosen_settings
 
         settings |= chosen_settings(request.settings)
         given = request.given()

@@ -21,8 +21,9 @@ from advisor.planning.compare import (
 )
 from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
+from wizard.interview.facts import facts_of_request
 from wizard.interview.preset_questions import may_replace, saved_text
-from wizard.interview.request import PlanRequest, facts_of_request
+from wizard.interview.request import PlanRequest
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
 

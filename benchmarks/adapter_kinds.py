@@ -11,6 +11,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ from trainer.adapters import ADAPTERS, Dropouts
 
 INPUTS, OUTPUTS, TOKENS, ALPHA, ROUNDS = 640, 5120, 1024, 8.0, 9
 RANKS: dict[AdapterKind, int] = {"lora": 16, "loha": 16, "lokr": 4, "dora": 16}
-LYCORIS = {
+LYCORIS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "loha": ("loha", "LohaModule", {}),
     "lokr": ("lokr", "LokrModule", {"factor": -1}),
     "dora": ("locon", "LoConModule", {"weight_decompose": True}),

@@ -69,7 +69,7 @@ class Entry:
 
 def small_unets(family: str, side: int) -> Iterator[Entry]:
     """What SD1 and SD2 are counted with: their own size, everything that a plan changes."""
-    s = {"family": family, "width": side, "height": side}
+    s: dict[str, Any] = {"family": family, "width": side, "height": side}
     yield Entry(**s, phases=True)
     yield Entry(**s, batch_size=4)
     yield Entry(**s, batch_size=4, checkpointing=True)
@@ -106,7 +106,7 @@ def more_of_sd1() -> Iterator[Entry]:
 
 def sdxl() -> Iterator[Entry]:
     """SDXL, its text encoders rarely trained."""
-    s = {"family": "sdxl", "width": 1024, "height": 1024}
+    s: dict[str, Any] = {"family": "sdxl", "width": 1024, "height": 1024}
     yield Entry(**s, rank=16, text="cached", phases=True)
     yield Entry(**s, rank=16, text="cached", checkpointing=True)
     yield Entry(**s, rank=16, text="cached", checkpointing=True, batch_size=4)
@@ -134,7 +134,7 @@ def sdxl() -> Iterator[Entry]:
 def quantised() -> Iterator[Entry]:
     """Bases in 8 and 4 bits: what the coefficients come from, then what they are held to."""
     for family, side, rank, batch in (("sd1", 512, 32, 4), ("sd2", 768, 32, 4), ("sdxl", 1024, 16, 1)):
-        s = {"family": family, "width": side, "height": side, "rank": rank, "text": "cached"}
+        s: dict[str, Any] = {"family": family, "width": side, "height": side, "rank": rank, "text": "cached"}
         yield Entry(**s, batch_size=batch, base_dtype="int8", phases=True)
         yield Entry(**s, batch_size=4, base_dtype="int8", checkpointing=True)
         yield Entry(**s, base_dtype="nf4", checkpointing=True)

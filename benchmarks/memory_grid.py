@@ -66,7 +66,7 @@ def predicted(entry: Entry) -> dict[str, int]:
 
 def error(entry: Entry, counted: Mapping[str, Any]) -> float:
     """How far the closed form is from what was counted, as a share of it; above 0: it says more."""
-    whole = sum(counted["step"].values())
+    whole: int = sum(counted["step"].values())
     return (sum(predicted(entry).values()) - whole) / whole
 
 

@@ -121,7 +121,7 @@ def ours(options: argparse.Namespace) -> Callable[[], float]:
 
     def step() -> float:
         loss = training_loss(base, network, batch, config)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
@@ -151,7 +151,7 @@ def recipe(options: argparse.Namespace) -> Callable[[], float]:
         states = text(ids[:, 0]).last_hidden_state
         predicted = unet(scheduler.add_noise(latents, noise, times), times, states, return_dict=False)[0]
         loss = torch.nn.functional.mse_loss(predicted.float(), noise)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())

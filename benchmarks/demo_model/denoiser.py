@@ -156,7 +156,7 @@ def train(encoded: Encoded, tokenizer: CLIPTokenizer, folder: Path, budget: Budg
         loss = velocity_loss(base, encoded.sample(chosen), tokens, kept_share)
         for optimizer in pair:
             optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(base.parameters(), 1.0)
         for optimizer in pair:
             optimizer.step()

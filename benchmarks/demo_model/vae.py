@@ -143,7 +143,7 @@ def train_decoder(vae: AutoencoderKL, pictures: Pictures, folder: Path, budget: 
 def _update(module: nn.Module, pair: list[torch.optim.Optimizer], loss: Tensor) -> None:
     for optimizer in pair:
         optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     nn.utils.clip_grad_norm_([p for p in module.parameters() if p.requires_grad], 1.0)
     for optimizer in pair:
         optimizer.step()

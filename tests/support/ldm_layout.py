@@ -94,7 +94,9 @@ def clip(width: int = 768, layers: int = 12, *, vocab: int = 49408, positions: i
         "text_model.embeddings.token_embedding.weight": (vocab, width),
         "text_model.embeddings.position_embedding.weight": (positions, width),
     }
-    parts = [(f"self_attn.{name}", (width, width)) for name in ("q_proj", "k_proj", "v_proj", "out_proj")]
+    parts: list[tuple[str, tuple[int, ...]]] = [
+        (f"self_attn.{name}", (width, width)) for name in ("q_proj", "k_proj", "v_proj", "out_proj")
+    ]
     parts += [
         ("mlp.fc1", (mlp, width)),
         ("mlp.fc2", (width, mlp)),

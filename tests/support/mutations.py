@@ -140,7 +140,8 @@ def as_lora(tree: Tree, dice: random.Random) -> bytes:
                f"{name}.alpha": numpy.array(dice.choice((1.0, 1e30, -1.0)), numpy.float32)}  # fmt: skip
     texts = {str(key): value if isinstance(value, str) else json.dumps(value) for key, value in tree.items()}
     clean = {key: text.encode("utf-8", "replace").decode() for key, text in texts.items()}
-    return save(tensors, clean)
+    written: bytes = save(tensors, clean)
+    return written
 
 
 def written(tree: Tree, name: str, dice: random.Random) -> bytes:

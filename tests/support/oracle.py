@@ -75,7 +75,8 @@ class Oracle:
         if task.min_snr_gamma:
             snr = compute_snr(scheduler, task.timesteps)
             each = each * snr.clamp(max=task.min_snr_gamma) / (snr + (task.prediction == "v_prediction"))
-        return each.mean()
+        mean: Tensor = each.mean()
+        return mean
 
     def text(self, captions: Sequence[str]) -> tuple[Tensor, Tensor | None]:
         """Text states and, for SDXL, the pooled text."""

@@ -89,7 +89,8 @@ def events_of(run: Path, kind: str | None = None) -> list[dict[str, Any]]:
 
 def weights(run: Path, name: str = "tok") -> dict[str, Tensor]:
     """A LoRA of the run's."""
-    return load_file(run / "model" / f"{name}.safetensors")
+    tensors: dict[str, Tensor] = load_file(run / "model" / f"{name}.safetensors")
+    return tensors
 
 
 def metadata(path: Path) -> dict[str, str]:

@@ -337,7 +337,6 @@ send("finished", steps=2, seconds=1.0)
 
 def stands_in(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
     """Have this script train instead of the trainer."""
-    import wizard.processes.launch as launch
     from tests.wizard.processes.test_launch import HEAD
 
     path = folder / "stand_in.py"
@@ -346,7 +345,7 @@ def stands_in(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> Non
     def command(module: str, *arguments: Any) -> list[str]:
         return [sys.executable, "-P", str(path), *arguments]
 
-    monkeypatch.setattr(launch, "child_command", command)
+    monkeypatch.setattr("wizard.processes.launch.child_command", command)
 
 
 def test_compare_shows_both_profiles_and_nothing_else(loracle: Loracle, inputs: dict[str, Path]) -> None:

@@ -13,7 +13,8 @@ from templates.kohya.export_gui import render_gui
 from templates.kohya.export_gui_values import gui_settings
 from templates.kohya.gui_keys import gui_keys
 from tests.support.export_strategies import configs
-from tests.support.samples import GOLDENS, LAYOUT, golden_texts, sample_config
+from tests.support.paths import GOLDENS
+from tests.support.samples import LAYOUT, golden_texts, sample_config
 
 NOT_A_SETTING = "save_as_bool"
 """The GUI's Save button writes it, and its Open button does not read it."""

@@ -42,7 +42,7 @@ def test_old_keys_are_understood() -> None:
 
 
 def test_every_key_has_a_line_whatever_it_is() -> None:
-    keys = {
+    keys: dict[str, Any] = {
         "mystery": 1,
         "another": None,
         "wandb_api_key": "abc123",
@@ -85,7 +85,7 @@ def test_the_project_at_weights_and_biases_is_taken_and_its_key_is_not(
                        ("lr_scheduler", "wavy"), ("optimizer", "Sophia"), ("learning_rate", float("inf"))]
 )  # fmt: skip
 def test_what_cannot_be_read_is_contradictory_and_left_out(key: str, value: object) -> None:
-    found = imported(**{key: value})
+    found = imported(None, **{key: value})
 
     assert "contradictory" in {line.verdict for line in found.lines if line.key == key}
 

@@ -12,7 +12,8 @@ from advisor.run_folder.config_file import read_config
 from advisor.settings.config import FolderRepeats, TrainingConfig, changed, setting_paths
 from templates.native.loracle_toml import render_config
 from tests.support.export_strategies import plan_of, plans
-from tests.support.samples import GOLDENS, golden_texts
+from tests.support.paths import GOLDENS
+from tests.support.samples import golden_texts
 
 
 def a_config() -> TrainingConfig:

@@ -4,11 +4,12 @@ import json
 import tomllib
 from pathlib import Path
 
+from advisor.planning.planner import make_plan
 from templates.exporters import EXPORTERS
 from templates.native.loracle_toml import render_config
 from templates.native.schema import schema_file, schema_text, schema_uri
 from tests.support.export_strategies import plan_of
-from tests.support.factories import make_facts, make_plan
+from tests.support.factories import make_facts
 from tests.support.samples import sample_config
 from wizard.app import TRAINERS
 

@@ -50,7 +50,7 @@ def test_folders_with_their_own_repeats_are_concepts(tmp_path: Path) -> None:
 
 
 def test_one_batch_of_warm_up_is_not_taken_for_all_of_it(tmp_path: Path) -> None:
-    groups = {"schedule": {"warmup_steps": 1, "warmup_share": 0.0, "batch_size": 1}}
+    groups: dict[str, Any] = {"schedule": {"warmup_steps": 1, "warmup_share": 0.0, "batch_size": 1}}
 
     assert read(export(tmp_path, **groups), "config.json")["learning_rate_warmup_steps"] == 1.5
 
@@ -74,8 +74,12 @@ def test_what_it_cannot_train_is_refused_before_writing(tmp_path: Path, groups: 
 
 
 def test_what_has_no_place_or_another_form_is_told(tmp_path: Path) -> None:
-    groups = {"network": {"kind": "locon", "conv_rank": 8}, "schedule": {"name": "polynomial", "max_steps": 100},
-              "optimizer": {"arguments": ["mystery=1"]}, "loss": {"kind": "huber"}}  # fmt: skip
+    groups: dict[str, Any] = {
+        "network": {"kind": "locon", "conv_rank": 8},
+        "schedule": {"name": "polynomial", "max_steps": 100},
+        "optimizer": {"arguments": ["mystery=1"]},
+        "loss": {"kind": "huber"},
+    }
 
     notes = " ".join(export(tmp_path, **groups).notes)
 

@@ -85,7 +85,8 @@ def test_gradients_are_those_of_finite_differences(kind: str, dropouts: Dropouts
     adapter.seed_dropout(5)
 
     def function(x: Tensor, down: Tensor, up: Tensor) -> Tensor:
-        return torch.func.functional_call(adapter, {"down": down, "up": up}, (x,))  # type: ignore[no-any-return]
+        output: Tensor = torch.func.functional_call(adapter, {"down": down, "up": up}, (x,))
+        return output
 
     assert torch.autograd.gradcheck(function, (make_input(layer, torch.float64), adapter.down, adapter.up))
 
@@ -113,7 +114,11 @@ def test_nothing_but_the_input_is_kept_for_the_backward_pass() -> None:
     kept: list[Tensor] = []
     x = torch.randn(10, 64, requires_grad=True)
 
-    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+    def keep(tensor: Tensor) -> Tensor:
+        kept.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
         layer(x)
 
     activations = [t for t in kept if t.shape[0] == 10]
@@ -127,7 +132,7 @@ def test_it_may_be_computed_a_second_time() -> None:
     x = make_input(layer)
 
     once = gradients(layer, adapter, x)
-    again = gradients(lambda x: checkpoint(layer, x, use_reentrant=False), adapter, x)  # type: ignore[no-any-return]
+    again = gradients(lambda x: checkpoint(layer, x, use_reentrant=False), adapter, x)
 
     assert all(torch.equal(a, b) for a, b in zip(once, again, strict=True))
 

@@ -32,7 +32,7 @@ def attach(base: BaseModel, config: NetworkConfig = LORA, *, text_encoder: bool 
 def randomized(network: Network) -> Network:
     generator = torch.Generator().manual_seed(9)
     for adapter in network.layers.values():
-        torch.nn.init.normal_(adapter.up.data, std=0.1, generator=generator)
+        torch.nn.init.normal_(adapter.get_parameter("up"), std=0.1, generator=generator)
     return network
 
 

@@ -92,10 +92,11 @@ def test_gradients_are_those_of_finite_differences(kind: AdapterKind, name: str,
     names = [own for own, _ in adapter.named_parameters()]
 
     def function(x: Tensor, *factors: Tensor) -> Tensor:
-        return torch.func.functional_call(adapter, dict(zip(names, factors, strict=True)), (x,))
+        output: Tensor = torch.func.functional_call(adapter, dict(zip(names, factors, strict=True)), (x,))
+        return output
 
     inputs = (an_input(layer, torch.float64), *adapter.parameters())
-    assert torch.autograd.gradcheck(function, inputs)  # type: ignore[no-untyped-call]
+    assert torch.autograd.gradcheck(function, inputs)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -38,7 +38,8 @@ def sd1() -> dict[str, Tensor]:
 def converted(folder: Path, state: dict[str, Tensor], **told: str) -> dict[str, Tensor]:
     save_file(state, folder / "a.safetensors", told)
     convert_lora(folder / "a.safetensors", folder / "b.safetensors", lambda line: None)
-    return load_file(folder / "b.safetensors")
+    tensors: dict[str, Tensor] = load_file(folder / "b.safetensors")
+    return tensors
 
 
 def test_alpha_goes_into_the_second_factor_and_the_file_says_so(tmp_path: Path) -> None:

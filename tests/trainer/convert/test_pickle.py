@@ -95,7 +95,13 @@ def test_parameters_become_plain_tensors(tmp_path: Path) -> None:
 
 def test_what_is_no_weight_is_left_out_and_told(tmp_path: Path) -> None:
     optimizer = {"state": {0: {"exp_avg": torch.zeros(9)}}, "param_groups": [{"lr": 1e-4, "params": [0]}]}
-    state = {**WEIGHTS, "note": "x", 7: torch.ones(2), "__metadata__": torch.ones(1), "half\ud800": torch.ones(1)}
+    state: dict[Any, Any] = {
+        **WEIGHTS,
+        "note": "x",
+        7: torch.ones(2),
+        "__metadata__": torch.ones(1),
+        "half\ud800": torch.ones(1),
+    }
     source = save(tmp_path / "a.ckpt", {"state_dict": state, "optimizer_states": [optimizer], "epoch": 3})
 
     told = converted(source)

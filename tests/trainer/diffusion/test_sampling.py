@@ -26,7 +26,15 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> TrainingConfig:
 
 
 def request(**fields: Any) -> Request:
-    values = {"prompt": "tok", "negative": "", "seed": 1, "width_px": 128, "height_px": 64, "steps": 3, "guidance": 3.0}
+    values: dict[str, Any] = {
+        "prompt": "tok",
+        "negative": "",
+        "seed": 1,
+        "width_px": 128,
+        "height_px": 64,
+        "steps": 3,
+        "guidance": 3.0,
+    }
     return Request(**(values | fields))
 
 
@@ -48,7 +56,13 @@ def test_the_seed_decides_the_picture(base: BaseModel, config: TrainingConfig) -
 
 
 def test_prompt_negative_and_guidance_count(base: BaseModel, config: TrainingConfig) -> None:
-    changes = [{}, {"prompt": "a house"}, {"negative": "a house"}, {"guidance": 9.0}, {"guidance": 1.0}]
+    changes: list[dict[str, Any]] = [
+        {},
+        {"prompt": "a house"},
+        {"negative": "a house"},
+        {"guidance": 9.0},
+        {"guidance": 1.0},
+    ]
 
     pictures = {draw(base, request(**change), config).tobytes() for change in changes}
 

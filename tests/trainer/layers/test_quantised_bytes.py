@@ -32,7 +32,7 @@ def test_the_advisor_knows_which_layers_are_packed(name: str) -> None:
         network = denoiser(name)
         layers = [network.get_submodule(path) for path in layers_to_quantise(network)]
 
-    weights = [layer.weight for layer in layers]
+    weights = [layer.get_parameter("weight") for layer in layers]
     found = packed_layers(name, structure)
     assert found.layers == len(layers)
     assert found.weights == sum(weight.numel() for weight in weights)

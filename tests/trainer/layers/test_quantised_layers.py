@@ -37,14 +37,17 @@ def packed(layer: nn.Module, kind: QuantisedDtype) -> nn.Module:
     return holder["layer"]
 
 
+def twin_of(conv: nn.Conv2d) -> nn.Conv2d:
+    shape: dict[str, Any] = {"kernel_size": conv.kernel_size, "stride": conv.stride, "padding": conv.padding}
+    return nn.Conv2d(conv.in_channels, conv.out_channels, **shape)
+
+
 def unpacked(network: nn.Module) -> None:
     """Give plain layers the weights that packed ones unpack to."""
     for path, module in list(network.named_modules()):
         if isinstance(module, QuantisedLinear | QuantisedConv2d):
             plain: Any = (
-                nn.Conv2d(module.in_channels, module.out_channels, module.kernel_size, module.stride, module.padding)
-                if isinstance(module, nn.Conv2d)
-                else nn.Linear(module.in_features, module.out_features)
+                twin_of(module) if isinstance(module, nn.Conv2d) else nn.Linear(module.in_features, module.out_features)
             )
             plain.weight, plain.bias = nn.Parameter(module.weight), module.bias
             network.set_submodule(path, plain.requires_grad_(False))
@@ -145,8 +148,8 @@ def test_adapters_learn_as_on_the_unpacked_base(
 
     pairs = zip(gradients(base, kind), gradients(plain, kind), strict=True)
 
-    for one, other in pairs:
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+    for ours, theirs in pairs:
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("quantised", QUANTISED)

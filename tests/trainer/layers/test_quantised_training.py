@@ -33,7 +33,8 @@ def settings(kind: AdapterKind, quantised: QuantisedDtype, **more: Any) -> dict[
 
 
 def weights(run: Path) -> dict[str, Tensor]:
-    return load_file(run / "model" / "tok.safetensors")
+    tensors: dict[str, Tensor] = load_file(run / "model" / "tok.safetensors")
+    return tensors
 
 
 def losses(run: Path) -> list[float]:
@@ -66,7 +67,7 @@ def test_every_family_and_kind_trains_saves_and_is_read_back(
 def test_the_losses_are_close_to_those_of_the_whole_base(
     quantised: QuantisedDtype, most: float, material: Path, tmp_path: Path
 ) -> None:
-    steps = {"schedule__max_steps": 6}
+    steps: dict[str, Any] = {"schedule__max_steps": 6}
     train(tmp_path / "whole", make_config(material, **steps))
     train(tmp_path / "packed", make_config(material, memory__base_dtype=quantised, **steps))
 

@@ -26,7 +26,7 @@ def test_it_trains_and_goes_on_as_if_it_had_never_stopped(
 ) -> None:
     if name in PACKAGES and find_spec(PACKAGES[name][0]) is None:
         pytest.skip(f"needs {PACKAGES[name][2]}")
-    settings = {
+    settings: dict[str, Any] = {
         "saving__dtype": "float32",
         "network__kind": "dora",  # tensors with one, two and four axes
         "optimizer__name": name,

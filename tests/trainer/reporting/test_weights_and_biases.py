@@ -22,7 +22,7 @@ from trainer.runtime.events import Events
 
 STARTED = {"event": "started", "config_hash": "0", "resumed_from": None}
 RESUMED = {**STARTED, "resumed_from": 3}
-STEP = {
+STEP: dict[str, Any] = {
     "event": "step", "unet_learning_rate": 1e-4, "text_encoder_learning_rate": None, "gradient_norm": 0.5,
     "seconds": 0.1, "memory_bytes": 1000,
 }  # fmt: skip
@@ -63,7 +63,7 @@ class Wandb:
 @pytest.fixture
 def wandb(monkeypatch: pytest.MonkeyPatch) -> Wandb:
     made = Wandb()
-    monkeypatch.setitem(sys.modules, "wandb", made)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "wandb", made)
     return made
 
 
@@ -193,7 +193,7 @@ def test_a_package_that_is_missing_or_refuses_is_one_warning(
     wandb: Wandb, material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: bool
 ) -> None:
     if missing:
-        monkeypatch.setitem(sys.modules, "wandb", None)  # type: ignore[arg-type]
+        monkeypatch.setitem(sys.modules, "wandb", None)
     wandb.refuse = never
     told = list[tuple[str, str]]()
     listener = board(tmp_path, material, told)

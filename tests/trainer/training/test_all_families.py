@@ -23,7 +23,7 @@ from trainer.models.load import BaseModel, load_base_model
 
 CPU = torch.device("cpu")
 STRUCTURES = {"sd1": TINY_SD1, "sd2": TINY_SD2, "sdxl": TINY_SDXL}
-TWO_STEPS = {"schedule__epochs": 1, "schedule__max_steps": 2}
+TWO_STEPS: dict[str, Any] = {"schedule__epochs": 1, "schedule__max_steps": 2}
 SETTINGS: dict[str, dict[str, Any]] = {
     "sd1": {},
     "sd2": {"model__prediction": "v_prediction", "dataset__max_tokens": 150},
@@ -158,7 +158,7 @@ def test_diffusers_loads_every_key_and_its_output_changes(finished: Run) -> None
 
 
 def test_cached_text_gives_the_same_training(tmp_path: Path) -> None:
-    fixed = {
+    fixed: dict[str, Any] = {
         "dataset__shuffle_captions": False,
         "optimizer__text_encoder_learning_rate": 0.0,
         "dataset__max_tokens": 150,

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 
 from advisor.errors import OutOfMemory, RunError
 from advisor.run_folder.ladder_file import Ladder, write_ladder
 from advisor.settings.config import TrainingConfig, changed
 from tests.support.runs import events_of, make_config, train
 from trainer.training import state, stepper
+from trainer.training.step import training_loss
 
 FULL = "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"
 
@@ -32,7 +33,7 @@ def long_epoch(material: Path, *, epochs: int = 1, **settings: Any) -> TrainingC
 
 def fails_in_step(number: int, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory runs out in the step of this number, counted from 0: half way through it, or while weights change."""
-    made, losses = stepper.Stepper.step, stepper.training_loss
+    made, losses = stepper.Stepper.step, training_loss
     now = {"step": -1, "losses": 0}
 
     def step(self: stepper.Stepper, batches: Any, *, step: int, epoch: int) -> stepper.StepResult:
@@ -49,7 +50,7 @@ def fails_in_step(number: int, when: str, monkeypatch: pytest.MonkeyPatch) -> No
         return losses(*given)
 
     monkeypatch.setattr(stepper.Stepper, "step", step)
-    monkeypatch.setattr(stepper, "training_loss", loss)
+    monkeypatch.setattr("trainer.training.stepper.training_loss", loss)
 
 
 def breaking_off(change: Callable[[], object]) -> Callable[[], object]:
@@ -136,14 +137,14 @@ def test_a_state_that_cannot_be_made_leaves_the_one_before(
 ) -> None:
     config = long_epoch(material, epochs=2)
     fails_in_step(PER_EPOCH + 1, "computing", monkeypatch)
-    serialize = state.save
 
     def full(weights: Any) -> bytes:
         if (tmp_path / "state").exists() and any((tmp_path / "state").glob("step-*")):
             raise MemoryError
-        return serialize(weights)
+        serialized: bytes = save(weights)
+        return serialized
 
-    monkeypatch.setattr(state, "save", full)
+    monkeypatch.setattr("trainer.training.state.save", full)
 
     with pytest.raises(OutOfMemory):
         train(tmp_path, config)

@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.nn import Parameter
 
 from advisor.settings.config import DatasetConfig, LossConfig, ModelConfig, NetworkConfig, SavingConfig, TrainingConfig
 from tests.support.paths import DATA
@@ -101,7 +102,7 @@ def gradients(network: Network) -> dict[str, Tensor]:
     found = {}
     for name, adapter in network.layers.items():
         for key, parameter in (("lora_down", adapter.down), ("lora_up", adapter.up)):
-            if parameter.grad is not None:
+            if isinstance(parameter, Parameter) and parameter.grad is not None:
                 found[f"grad.{name}.{key}.weight"] = parameter.grad
     return found
 

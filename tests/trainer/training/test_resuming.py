@@ -84,7 +84,7 @@ def test_resuming_with_another_rank_is_refused(finished: tuple[Path, TrainingCon
 
 @pytest.mark.parametrize("name", ["adafactor", "lion"])
 def test_other_optimizers_train_and_resume(material: Path, tmp_path: Path, name: str) -> None:
-    settings = {"optimizer__name": name, "schedule__name": "constant"}
+    settings: dict[str, Any] = {"optimizer__name": name, "schedule__name": "constant"}
     config = make_config(material, schedule__max_steps=3, **settings)
     train(tmp_path / "cut", make_config(material, schedule__max_steps=1, **settings))
     train(tmp_path / "cut", config, resume=True)

@@ -49,7 +49,7 @@ def attach(base: BaseModel, *, text_encoder: bool = True, **settings: object) ->
     )
     generator = torch.Generator().manual_seed(1)
     for adapter in network.layers.values():
-        torch.nn.init.normal_(adapter.up.data, std=0.05, generator=generator)
+        torch.nn.init.normal_(adapter.get_parameter("up"), std=0.05, generator=generator)
     return network
 
 
@@ -143,9 +143,13 @@ def test_a_batch_in_two_parts_has_the_whole_batchs_losses() -> None:
     base = tiny_sd1()
     network = attach(base)
     batch = make_batch(base)
-    each = [batch.latents, batch.noise, batch.timesteps, batch.signal, batch.loss_weights]
+    each = ("latents", "noise", "timesteps", "signal", "loss_weights")
+    tokens = batch.token_ids[0]
     half = [
-        Batch(*(part[index : index + 1] for part in each), token_ids=(batch.token_ids[0][index : index + 1],))
+        Batch(
+            **{name: getattr(batch, name)[index : index + 1] for name in each},
+            token_ids=(tokens[index : index + 1],),
+        )
         for index in range(2)
     ]
 

@@ -12,20 +12,19 @@ from advisor.errors import ConfigErrors, DatasetError, HardwareError, OutOfMemor
 from advisor.settings.config import TrainingConfig
 from tests.support.pictures import make_pictures
 from tests.support.runs import SIZES, events_of, make_config, metadata, train, weights
-from trainer.training import stepper
+from trainer.training.step import training_loss
 
 
 def test_a_loss_that_is_no_number_stops_and_the_last_good_lora_stays(
     material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = stepper.training_loss
     calls = list[int]()
 
     def bad(*arguments: Any) -> torch.Tensor:
         calls.append(1)
-        return real(*arguments) * (float("nan") if len(calls) == 6 else 1.0)
+        return training_loss(*arguments) * (float("nan") if len(calls) == 6 else 1.0)
 
-    monkeypatch.setattr(stepper, "training_loss", bad)
+    monkeypatch.setattr("trainer.training.stepper.training_loss", bad)
 
     with pytest.raises(TrainingStopped, match=r"step 6 .*last good LoRA is model/tok-000001\.safetensors") as stopped:
         train(tmp_path, make_config(material))
@@ -49,7 +48,7 @@ def test_out_of_memory_says_what_to_change(
     def full(*arguments: Any) -> torch.Tensor:
         raise error
 
-    monkeypatch.setattr(stepper, "training_loss", full)
+    monkeypatch.setattr("trainer.training.stepper.training_loss", full)
 
     with pytest.raises(OutOfMemory, match=r"While training.*batch_size 1.*gradient_checkpointing true") as stopped:
         train(tmp_path, make_config(material))
@@ -63,7 +62,7 @@ def test_other_errors_are_not_taken_for_lack_of_memory(
     def broken(*arguments: Any) -> torch.Tensor:
         raise RuntimeError("shapes cannot be multiplied")
 
-    monkeypatch.setattr(stepper, "training_loss", broken)
+    monkeypatch.setattr("trainer.training.stepper.training_loss", broken)
 
     with pytest.raises(RuntimeError, match="shapes"):
         train(tmp_path, make_config(material))

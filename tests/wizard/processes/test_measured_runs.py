@@ -82,9 +82,12 @@ def test_only_the_last_start_of_a_run_counts_and_its_first_steps_do_not() -> Non
     def step(seconds: float) -> dict[str, Any]:
         return {"event": "step", "seconds": seconds}
 
-    first = [{"event": "started"}, *[step(99.0)] * 9]
-    caching = [{"event": "phase", "name": "cache_latents", "t": 10.0}, {"event": "phase", "name": "train", "t": 14.5}]
-    second = [{"event": "started"}, *caching, step(8.0), step(7.0), step(1.0), step(1.2), step(1.1)]
+    first: list[dict[str, Any]] = [{"event": "started"}, *[step(99.0)] * 9]
+    caching: list[dict[str, Any]] = [
+        {"event": "phase", "name": "cache_latents", "t": 10.0},
+        {"event": "phase", "name": "train", "t": 14.5},
+    ]
+    second = [first[0], *caching, step(8.0), step(7.0), step(1.0), step(1.2), step(1.1)]
     told = session_facts([*first, *second, {"event": "finished", "peak_memory_bytes": 77}])
 
     assert told == {"steps": 3, "seconds_per_step": 1.1, "peak_memory_bytes": 77, "caching_seconds": 4.5}

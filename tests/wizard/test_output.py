@@ -9,10 +9,10 @@ import pytest
 
 from advisor.checkpoints.identity import Identity
 from tests.wizard.processes.test_retry_on_oom import run_folder
-from wizard.commands.identify import identity_lines
 from wizard.commands.train import train
 from wizard.output import say
 from wizard.processes.launch import Training
+from wizard.show.identity_view import identity_lines
 from wizard.show.screen import Screen
 
 LONG = "there is no setting network.rnak: did you mean network.rank or network.conv_rank or network.block_ranks?"

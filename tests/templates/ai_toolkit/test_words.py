@@ -16,7 +16,7 @@ from advisor.settings.config import (
     ScheduleName,
 )
 from templates.ai_toolkit import words
-from templates.vocabulary import Vocabulary
+from templates.vocabulary import Vocabulary, Word
 from tests.support.vocabularies import come_back, forgotten, misread
 
 TABLES = {
@@ -43,7 +43,7 @@ def test_words_are_read_as_the_table_says(table: Vocabulary) -> None:
 
 
 @pytest.mark.parametrize(("path", "word"), CASES, ids=lambda value: getattr(value, "ours", value))
-def test_each_written_value_is_imported_again(tmp_path: Path, path: str, word: words.Word) -> None:
+def test_each_written_value_is_imported_again(tmp_path: Path, path: str, word: Word) -> None:
     expected = TABLES[path][0].ours(word.theirs) if word.is_near else word.ours
 
     assert come_back(tmp_path, "ai-toolkit", path, word.ours, sampling={"prompts": ["a fox"]}) == expected

@@ -15,7 +15,7 @@ from advisor.settings.config import (
     ScheduleName,
 )
 from templates.kohya import words
-from templates.vocabulary import Vocabulary
+from templates.vocabulary import Vocabulary, Word
 from tests.support.vocabularies import come_back, forgotten, misread
 
 TABLES = [
@@ -49,7 +49,7 @@ def test_words_are_read_as_the_table_says(table: Vocabulary) -> None:
 
 @pytest.mark.parametrize("trainer", ["kohya-gui", "sd-scripts"])
 @pytest.mark.parametrize(("path", "word"), CASES, ids=lambda value: getattr(value, "ours", value))
-def test_each_written_value_is_imported_again(tmp_path: Path, trainer: str, path: str, word: words.Word) -> None:
+def test_each_written_value_is_imported_again(tmp_path: Path, trainer: str, path: str, word: Word) -> None:
     expected = WRITTEN[path].ours(word.theirs) if word.is_near else word.ours
 
     back = come_back(tmp_path, trainer, path, word.ours, sampling={"prompts": ["a fox"]})

@@ -18,7 +18,7 @@ import torch
 from advisor.checkpoints.identify import identify
 from advisor.estimate.parameter_counts import text_parameters, unet_parameters, vae_parameters
 from advisor.settings.config import parse_config
-from trainer.device.choose import DTYPES, peak_process_bytes
+from trainer.device.choose import COMPUTE_DTYPES, peak_process_bytes
 from trainer.models.load import load_base_model
 
 RESULTS = Path(__file__).parent / "results" / "loading_memory.json"
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Load it, watch, and add the result to those kept."""
     parser = argparse.ArgumentParser(prog="python -P -m benchmarks.loading_memory", description=__doc__)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--dtype", choices=sorted(DTYPES), default="bfloat16")
+    parser.add_argument("--dtype", choices=sorted(COMPUTE_DTYPES), default="bfloat16")
     given = parser.parse_args(arguments)
     identity = identify(given.file)
     assert identity.structure is not None
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     watcher.start()
     began = time.perf_counter()
     base = load_base_model(
-        config.model, dtype=DTYPES[given.dtype], vae_dtype=torch.float32, device=torch.device("cpu")
+        config.model, dtype=COMPUTE_DTYPES[given.dtype], vae_dtype=torch.float32, device=torch.device("cpu")
     )  # fmt: skip
     seconds = time.perf_counter() - began
     done.set()

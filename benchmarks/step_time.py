@@ -88,10 +88,10 @@ def _base(options: argparse.Namespace) -> Any:
 def _inputs(base: Any, side_px: int) -> tuple[Any, Any, Any, Any]:
     import torch
 
-    dice = torch.Generator().manual_seed(1)
+    rng = torch.Generator().manual_seed(1)
     side = side_px // 8
-    latents = torch.randn(1, 4, side, side, generator=dice)
-    noise = torch.randn(1, 4, side, side, generator=dice)
+    latents = torch.randn(1, 4, side, side, generator=rng)
+    noise = torch.randn(1, 4, side, side, generator=rng)
     ids = base.family.tokenize(base, ["mia, 1girl, blue hair, smile"])
     return latents, noise, torch.tensor([400]), ids
 
@@ -116,8 +116,8 @@ def ours(options: argparse.Namespace) -> Callable[[], float]:
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=1e-4, fused=True)
     latents, noise, times, ids = _inputs(base, options.side_px)
-    signal = noise_schedule(zero_terminal_snr=False).alphas_cumprod[times]
-    batch = Batch(latents, noise, times, signal, torch.ones(1), token_ids=ids)
+    abar = noise_schedule(zero_terminal_snr=False).alphas_cumprod[times]
+    batch = Batch(latents, noise, times, abar, torch.ones(1), token_ids=ids)
 
     def step() -> float:
         loss = training_loss(base, network, batch, config)

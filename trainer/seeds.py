@@ -26,10 +26,10 @@ def seed_of(seed: int, purpose: str, *numbers: int) -> int:
 
 
 def generator(seed: int, purpose: str, *numbers: int) -> torch.Generator:
-    """A generator on the processor, so that every device gets the same numbers."""
+    """A torch generator on the CPU, so that every device gets the same numbers."""
     return torch.Generator("cpu").manual_seed(seed_of(seed, purpose, *numbers))
 
 
-def dice(seed: int, purpose: str, *numbers: int) -> random.Random:
-    """The same for choices among words, where drawing tensors would be clumsy."""
+def rng(seed: int, purpose: str, *numbers: int) -> random.Random:
+    """The same as one of Python's own generators, for choices among words."""
     return random.Random(seed_of(seed, purpose, *numbers))

@@ -129,15 +129,15 @@ class Adapter(nn.Module, ABC):
         """Choose what is left out until the next call; the same seed chooses the same, also when computed again."""
         self._step_seed = seed
         if self.dropouts.adapters > 0:
-            dice = torch.Generator("cpu").manual_seed(seed)
-            self._skipped = float(torch.rand((), generator=dice)) < self.dropouts.adapters
+            rng = torch.Generator("cpu").manual_seed(seed)
+            self._skipped = float(torch.rand((), generator=rng)) < self.dropouts.adapters
 
     @property
     def is_off(self) -> bool:
         """Whether the layer is to answer alone."""
         return self.multiplier == 0 or (self.training and self._skipped)
 
-    def dice(self, device: torch.device) -> torch.Generator:
+    def rng(self, device: torch.device) -> torch.Generator:
         """A generator that gives the same numbers until the next step."""
         return torch.Generator(device).manual_seed(self._step_seed + 1)
 

@@ -55,7 +55,7 @@ class LoraLayer(Adapter):
         if self.dropouts.inner == 0 and self.dropouts.ranks == 0:
             return None
         shape = self._inner_shape(x)
-        generator = self.dice(x.device)
+        generator = self.rng(x.device)
         mask = torch.ones((), dtype=x.dtype, device=x.device)
         if self.dropouts.inner > 0:
             mask = mask * _kept(shape, self.dropouts.inner, generator, x)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +15,7 @@ from advisor.settings.config import NetworkConfig
 from trainer.adapters import ADAPTERS, Adapter, Dropouts
 from trainer.models.families.family import BaseModel
 from trainer.models.weight_files import open_weights
-
-Part = Literal["unet", "text_encoder"]
-"""What has a learning rate of its own; `text_encoder` stands for all text encoders."""
+from trainer.optim.optimizer import TrainedPart
 
 
 class Network(nn.Module):
@@ -107,7 +104,7 @@ class Network(nn.Module):
         for adapter in self.layers.values():
             adapter.multiplier = value
 
-    def parameters_of(self, part: Part) -> list[nn.Parameter]:
+    def parameters_of(self, part: TrainedPart) -> list[nn.Parameter]:
         """What is trained of one part, float32; empty where the part has no adapters."""
         return [
             parameter
@@ -126,16 +123,16 @@ class Network(nn.Module):
         return blocks
 
     def cap_norms(self, most: float) -> None:
-        """Shorten every adapter that changes its layer's weight by more than this length; kohya's max norm."""
+        """Scale down every adapter whose weight delta has a Frobenius norm above `most`; kohya's scale_weight_norms."""
         for adapter in self.layers.values():
             if any(factor.requires_grad for factor in adapter.factors()):
                 adapter.cap_norm(most)
 
     def seed_dropout(self, seed: int) -> None:
-        """Choose what is left out in the next step; does nothing where nothing ever is."""
+        """Seed every adapter's dropout for the next step; does nothing without dropout."""
         for index, adapter in enumerate(self.layers.values()):
             if adapter.dropouts.any:
-                # Adapters get far-apart seeds; two for each, because `Adapter.dice` also uses the next one.
+                # Adapters get far-apart seeds; two for each, because `Adapter.rng` also uses the next one.
                 adapter.seed_dropout((seed * 1_000_003 + index * 7_919) % 2**62)
 
     def lora_state(self, dtype: torch.dtype) -> dict[str, Tensor]:

@@ -50,7 +50,7 @@ class WeightAdapter(Adapter):
     def _rows(self, count: int, x: Tensor) -> Tensor | None:
         if not self.training or self.dropouts.ranks == 0:
             return None
-        drawn = torch.rand(count, 1, generator=self.dice(x.device), device=x.device)
+        drawn = torch.rand(count, 1, generator=self.rng(x.device), device=x.device)
         return (drawn >= self.dropouts.ranks).to(x.dtype)
 
 

@@ -1,7 +1,7 @@
-"""What a picture's caption says this time: dropout, choice, order and omission of tags, in kohya's order.
+"""Captions of samples: dropout, wildcards, shuffling and tag dropout, in kohya's order.
 
 The steps and the order in which random numbers are drawn are those of sd-scripts (docs/kohya-formats.md, "Captions"),
-so that the same dice give the same captions; the dice themselves come from `trainer.seeds`.
+so that the same random numbers give the same captions; the generators come from `trainer.seeds`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OPEN, CLOSE = "\ue000", "\ue001"
 
 @dataclass(frozen=True)
 class CaptionStyle:
-    """How captions are changed from one time to the next."""
+    """How a caption varies from sample to sample."""
 
     shuffle: bool = False
     keep_tokens: int = 0
@@ -49,26 +49,26 @@ class CaptionStyle:
         return not (self.shuffle or self.wildcards or self.tag_dropout)
 
 
-def caption_for(text: str, style: CaptionStyle, dice: Random) -> str:
-    """The caption for one showing of a picture.
+def caption_for(text: str, style: CaptionStyle, rng: Random) -> str:
+    """The caption of one sample.
 
     Args:
         text: what the caption file holds.
         style: what is done to it.
-        dice: random numbers of this showing alone.
+        rng: used for this sample alone.
     """
-    if style.dropout and dice.random() < style.dropout:
+    if style.dropout and rng.random() < style.dropout:
         return ""
-    text = _with_choices_made(text, dice) if style.wildcards else text.split("\n", 1)[0]
+    text = _with_choices_made(text, rng) if style.wildcards else text.split("\n", 1)[0]
     separator = style.keep_tokens_separator
     has_fixed_parts = bool(separator) and separator in text
     if not (style.shuffle or style.tag_dropout or has_fixed_parts):
         return text.strip()
     front, middle, back = _parts(text, style)
     if style.shuffle:
-        dice.shuffle(middle)
+        rng.shuffle(middle)
     if style.tag_dropout:
-        middle = [tag for tag in middle if dice.random() >= style.tag_dropout]
+        middle = [tag for tag in middle if rng.random() >= style.tag_dropout]
     return f"{SEPARATOR} ".join(front + middle + back)
 
 
@@ -86,10 +86,10 @@ def _parts(text: str, style: CaptionStyle) -> tuple[list[str], list[str], list[s
     return tags[: style.keep_tokens], tags[style.keep_tokens :], []
 
 
-def _with_choices_made(text: str, dice: Random) -> str:
+def _with_choices_made(text: str, rng: Random) -> str:
     """One of the lines, and one of the words in each {one|other}; {{ and }} are braces."""
     if "\n" in text:
-        text = dice.choice(text.split("\n"))
+        text = rng.choice(text.split("\n"))
     text = text.replace("{{", OPEN).replace("}}", CLOSE)
-    text = WILDCARD.sub(lambda match: dice.choice(match.group(1).split("|")), text)
+    text = WILDCARD.sub(lambda match: rng.choice(match.group(1).split("|")), text)
     return text.replace(OPEN, "{").replace(CLOSE, "}")

@@ -1,4 +1,4 @@
-"""What the text encoder is told of each showing: token numbers, or text states made once and kept on disk."""
+"""Text conditioning of samples: token ids, or text states encoded once and cached on disk."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch import Tensor
 from advisor.settings.config import TrainingConfig
 from trainer.data.captions import CaptionStyle, caption_for
 from trainer.data.tensor_cache import CACHE_NAME, TensorCache, cache_key, module_digest
-from trainer.data.training_set import Item, TrainingSet, View
+from trainer.data.training_set import Item, SampleRef, TrainingSet
 from trainer.models.families.family import BaseModel, Conditioning
 from trainer.models.prompt_weights import weighted_ids
-from trainer.seeds import dice
+from trainer.seeds import rng
 
 CHUNK_TOKENS = 75
 """Contents of one chunk; `dataset.max_tokens` is a multiple."""
@@ -36,28 +36,28 @@ class Text:
 
 
 class Texts:
-    """Captions for showings; the same showing of the same epoch always gets the same one."""
+    """The captions of every sample, a function of seed, epoch and sample alone."""
 
     def __init__(self, base: BaseModel, pictures: TrainingSet, config: TrainingConfig) -> None:
-        """Captions are tokenized when they are asked for."""
+        """Tokenize captions in each step; `cache` makes their text states once instead."""
         self._base, self._items, self._config = base, pictures.items, config
         self._style = CaptionStyle.of(config.dataset)
         self._cache: TensorCache | None = None
         self._keys: dict[str, str] = {}
 
-    def caption(self, view: View, epoch: int) -> str:
-        """What one showing's caption says."""
-        choices = dice(self._config.run.seed, "caption", epoch, view.item, view.repeat)
-        return caption_for(self._items[view.item].caption, self._style, choices)
+    def caption(self, ref: SampleRef, epoch: int) -> str:
+        """One sample's caption."""
+        choices = rng(self._config.run.seed, "caption", epoch, ref.item, ref.repeat)
+        return caption_for(self._items[ref.item].caption, self._style, choices)
 
     def plain_caption(self, item: Item) -> str:
         """A caption of the picture that has no dropout; with tags that change, one of its forms."""
         never_dropped = replace(self._style, dropout=0.0)
-        return caption_for(item.caption, never_dropped, dice(self._config.run.seed, "plain caption", item.index))
+        return caption_for(item.caption, never_dropped, rng(self._config.run.seed, "plain caption", item.index))
 
-    def of(self, views: Sequence[View], epoch: int) -> Text:
+    def of(self, refs: Sequence[SampleRef], epoch: int) -> Text:
         """The captions of a batch."""
-        return self._text([self.caption(view, epoch) for view in views])
+        return self._text([self.caption(ref, epoch) for ref in refs])
 
     def plain(self, item: Item, count: int) -> Text:
         """A picture's plain caption, so many times."""
@@ -70,7 +70,7 @@ class Texts:
         return Text(states=Conditioning.joined([Conditioning(**entry) for entry in entries]))
 
     def cache(self, run: Path, progress: Progress) -> None:
-        """Make every caption's text states now, and take them from the disk from now on.
+        """Encode every caption whose text states the run's cache lacks, and read them from it from then on.
 
         Raises:
             RunError: the cache cannot be written.

@@ -18,57 +18,64 @@ from torch import Tensor
 
 from advisor.dataset.buckets import Placement
 from advisor.errors import DatasetError
-from trainer.data.tensor_cache import file_digest
+from trainer.data.tensor_cache import KeyText, file_digest
 
 BACKGROUND = (255, 255, 255)
 """What shows through where a picture is transparent."""
 
 
 @dataclass(frozen=True)
-class Framing:
-    """How a picture is brought to its training size."""
+class Crop:
+    """Scale, crop offset and horizontal flip that bring a picture to its training size."""
 
     placement: Placement
     left: int
-    """Pixels of the scaled picture that are cut off at its left."""
+    """Pixels cropped off at the left of the scaled picture."""
     top: int
     flip: bool = False
     """Mirrored after cropping."""
 
     @classmethod
-    def centred(cls, placement: Placement, *, flip: bool = False) -> Framing:
-        """What stands over is cut off on both sides alike."""
+    def centred(cls, placement: Placement, *, flip: bool = False) -> Crop:
+        """A centre crop."""
         width, height = _spare(placement)
         return cls(placement, width // 2, height // 2, flip)
 
     @classmethod
-    def at_random(cls, placement: Placement, dice: torch.Generator, *, flip: bool = False) -> Framing:
-        """What stands over is cut off at a place that the generator chooses."""
+    def at_random(cls, placement: Placement, rng: torch.Generator, *, flip: bool = False) -> Crop:
+        """A random crop, its offset drawn with `rng`."""
         width, height = _spare(placement)
-        left = int(torch.randint(0, width + 1, (), generator=dice))
-        return cls(placement, left, int(torch.randint(0, height + 1, (), generator=dice)), flip)
+        left = int(torch.randint(0, width + 1, (), generator=rng))
+        return cls(placement, left, int(torch.randint(0, height + 1, (), generator=rng)), flip)
+
+    @property
+    def key_text(self) -> KeyText:
+        """What cache keys hold of it. Caches of earlier versions are found by this text: it must stay as it is."""
+        bucket, scaled = self.placement.bucket, self.placement.scaled
+        placement = f"Placement(bucket={bucket!r}, scaled={scaled!r})"
+        return KeyText(f"Framing(placement={placement}, left={self.left}, top={self.top}, flip={self.flip})")
 
 
-def read_picture(path: Path, framing: Framing) -> Tensor:
+def read_picture(path: Path, crop: Crop) -> Tensor:
     """The picture as [3, h, w] in uint8.
 
     Raises:
         DatasetError: the file cannot be read as a picture.
     """
     # Averaging over areas when shrinking is what kohya's trainer does; enlarging is Lanczos there too.
-    image = framed(_in_rgb(upright(path)), framing, enlarging=Image.Resampling.LANCZOS)
+    image = cropped(_in_rgb(upright(path)), crop, enlarging=Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
 
-def framed(image: Image.Image, framing: Framing, *, enlarging: Image.Resampling) -> Image.Image:
+def cropped(image: Image.Image, crop: Crop, *, enlarging: Image.Resampling) -> Image.Image:
     """The picture, or something that lies over it, scaled, cropped and mirrored; shrunk by averaging over areas."""
-    scaled = framing.placement.scaled
+    scaled = crop.placement.scaled
     if image.size != scaled:
         is_smaller = scaled[0] <= image.width and scaled[1] <= image.height
         image = image.resize(scaled, Image.Resampling.BOX if is_smaller else enlarging)
-    width, height = framing.placement.bucket
-    image = image.crop((framing.left, framing.top, framing.left + width, framing.top + height))
-    return ImageOps.mirror(image) if framing.flip else image
+    width, height = crop.placement.bucket
+    image = image.crop((crop.left, crop.top, crop.left + width, crop.top + height))
+    return ImageOps.mirror(image) if crop.flip else image
 
 
 def normalised(pixels: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""Where a picture's latents come from: a cache on disk, or the VAE each time.
+"""Latents of the training's pictures: from a cache on disk, or encoded by the VAE in each step.
 
-Pictures go through the VAE one by one, so that a latent does not depend on which others are at hand; what it draws
-from the VAE's distribution is seeded by the picture itself. A cold cache and a warm one thus give the same training.
+Pictures are encoded one by one, so that a latent does not depend on the batch; the sample from the VAE's distribution
+is seeded by the picture itself. A cold cache and a warm one thus give the same training.
 
 Letters: C latent channels, H and W latent height and width.
 """
@@ -18,10 +18,10 @@ from torch import Tensor
 
 from advisor.errors import DatasetError, TrainingStopped
 from advisor.settings.config import TrainingConfig
-from trainer.data.crops import Framings, is_flipped
-from trainer.data.image_files import Framing, content_digest, normalised, read_picture
+from trainer.data.crops import Crops, is_flipped
+from trainer.data.image_files import Crop, content_digest, normalised, read_picture
 from trainer.data.tensor_cache import CACHE_NAME, TensorCache, cache_key, module_digest
-from trainer.data.training_set import Item, TrainingSet, View
+from trainer.data.training_set import Item, SampleRef, TrainingSet
 from trainer.models.families.family import BaseModel
 from trainer.seeds import generator
 
@@ -37,57 +37,57 @@ Progress = Callable[[int, int], None]
 class Latents(Protocol):
     """A source of latents."""
 
-    def of(self, views: Sequence[View], epoch: int) -> Tensor:
-        """Latents [B, C, H, W] in float32 on the CPU for showings of one size."""
+    def of(self, refs: Sequence[SampleRef], epoch: int) -> Tensor:
+        """Latents [B, C, H, W] in float32 on the CPU for samples of one size."""
 
 
 class CachedLatents:
-    """Latents made once for each picture, and once more for its mirror image where pictures are mirrored."""
+    """Latents encoded once for each picture, and once more for its mirror image where pictures are flipped."""
 
     def __init__(
-        self, cache: TensorCache, keys: dict[tuple[int, bool], str], flips: Callable[[View, int], bool]
+        self, cache: TensorCache, keys: dict[tuple[int, bool], str], flips: Callable[[SampleRef, int], bool]
     ) -> None:
-        """Use what `cache_latents` has made."""
+        """Read latents by `keys`, which `cache_latents` has filled."""
         self._cache, self._keys, self._flips = cache, keys, flips
 
-    def of(self, views: Sequence[View], epoch: int) -> Tensor:
+    def of(self, refs: Sequence[SampleRef], epoch: int) -> Tensor:
         """Latents from the cache.
 
         Raises:
             TrainingStopped: an entry was taken away while training.
         """
-        found = [self._cache.get(self._keys[view.item, self._flips(view, epoch)]) for view in views]
+        found = [self._cache.get(self._keys[ref.item, self._flips(ref, epoch)]) for ref in refs]
         if any(entry is None for entry in found):
             raise TrainingStopped("A file in the run's cache folder was removed or damaged while training: start again")
         return torch.stack([entry["latents"] for entry in found if entry is not None])
 
 
 class FreshLatents:
-    """Latents made anew each time, as random crops need."""
+    """Latents encoded in each step, as random crops need."""
 
     def __init__(self, base: BaseModel, pictures: TrainingSet, config: TrainingConfig) -> None:
-        """The base model's VAE is used until the end."""
+        """Encode with the base model's VAE, which must stay on its device."""
         self._base, self._items, self._config = base, pictures.items, config
-        self._framings = Framings(pictures.items, config)
+        self._crops = Crops(pictures.items, config)
 
-    def of(self, views: Sequence[View], epoch: int) -> Tensor:
-        """Latents of the pictures as they are now."""
+    def of(self, refs: Sequence[SampleRef], epoch: int) -> Tensor:
+        """Latents of this epoch's crops."""
         with ThreadPoolExecutor(self._config.machine.cpu_threads) as pool:
-            pixels = list(pool.map(lambda view: self._read(view, epoch), views))
-        return torch.stack([self._encoded(view, picture, epoch) for view, picture in zip(views, pixels, strict=True)])
+            pixels = list(pool.map(lambda ref: self._read(ref, epoch), refs))
+        return torch.stack([self._encoded(ref, picture, epoch) for ref, picture in zip(refs, pixels, strict=True)])
 
-    def _read(self, view: View, epoch: int) -> Tensor:
-        return read_picture(self._items[view.item].path, self._framings.of(view, epoch))
+    def _read(self, ref: SampleRef, epoch: int) -> Tensor:
+        return read_picture(self._items[ref.item].path, self._crops.of(ref, epoch))
 
-    def _encoded(self, view: View, pixels: Tensor, epoch: int) -> Tensor:
-        dice = generator(self._config.run.seed, "vae", epoch, view.item, view.repeat)
-        return encoded(self._base, pixels, dice, self._items[view.item].path)
+    def _encoded(self, ref: SampleRef, pixels: Tensor, epoch: int) -> Tensor:
+        rng = generator(self._config.run.seed, "vae", epoch, ref.item, ref.repeat)
+        return encoded(self._base, pixels, rng, self._items[ref.item].path)
 
 
 def cache_latents(
     base: BaseModel, pictures: TrainingSet, config: TrainingConfig, *, run: Path, progress: Progress
 ) -> CachedLatents:
-    """Every picture's latents, those that the run's cache lacks made now.
+    """Encode every picture whose latents the run's cache lacks, and read all of them from it from then on.
 
     Raises:
         DatasetError: a picture cannot be read, or the VAE gives no finite numbers for it.
@@ -108,16 +108,16 @@ def cache_latents(
     done = len(wanted) - len(missing)
     progress(done, len(wanted))
     for (item, _, key), pixels in _read_ahead(missing, config.machine.cpu_threads):
-        dice = torch.Generator("cpu").manual_seed(int(key[:15], 16))
-        cache.put(key, {"latents": encoded(base, pixels, dice, item.path)})
+        rng = torch.Generator("cpu").manual_seed(int(key[:15], 16))
+        cache.put(key, {"latents": encoded(base, pixels, rng, item.path)})
         done += 1
         progress(done, len(wanted))
     seed = config.run.seed
-    return CachedLatents(cache, keys, lambda view, epoch: config.dataset.flip and is_flipped(seed, view, epoch))
+    return CachedLatents(cache, keys, lambda ref, epoch: config.dataset.flip and is_flipped(seed, ref, epoch))
 
 
 @torch.no_grad()
-def encoded(base: BaseModel, pixels: Tensor, dice: torch.Generator, path: Path) -> Tensor:
+def encoded(base: BaseModel, pixels: Tensor, rng: torch.Generator, path: Path) -> Tensor:
     """Latents [C, H, W] in float32 on the CPU of pixels [3, h, w].
 
     Raises:
@@ -125,7 +125,7 @@ def encoded(base: BaseModel, pixels: Tensor, dice: torch.Generator, path: Path) 
     """
     weights = next(base.vae.parameters())
     picture = normalised(pixels)[None].to(weights.device, weights.dtype)
-    latents = base.family.encode_pictures(base, picture, dice)[0].to("cpu", torch.float32)
+    latents = base.family.encode_pictures(base, picture, rng)[0].to("cpu", torch.float32)
     if not bool(torch.isfinite(latents).all()):
         raise DatasetError(
             f"The base model's VAE gives no finite numbers for {path}: look at that picture, or choose another VAE "
@@ -135,8 +135,8 @@ def encoded(base: BaseModel, pixels: Tensor, dice: torch.Generator, path: Path) 
 
 
 def _key(item: Item, content: str, vae: str, *, flip: bool) -> str:
-    framing = Framing.centred(item.placement, flip=flip)
-    return cache_key(version=LATENTS_VERSION, picture=content, vae=vae, framing=framing)
+    crop = Crop.centred(item.placement, flip=flip)
+    return cache_key(version=LATENTS_VERSION, picture=content, vae=vae, framing=crop.key_text)
 
 
 def _read_ahead(
@@ -148,8 +148,8 @@ def _read_ahead(
     try:
         for entry in missing:
             item, flip, _ = entry
-            framing = Framing.centred(item.placement, flip=flip)
-            waiting.append((entry, pool.submit(read_picture, item.path, framing)))
+            crop = Crop.centred(item.placement, flip=flip)
+            waiting.append((entry, pool.submit(read_picture, item.path, crop)))
             if len(waiting) > READ_AHEAD * threads:
                 first, pixels = waiting.pop(0)
                 yield first, pixels.result()

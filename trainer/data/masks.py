@@ -1,4 +1,4 @@
-"""Masks: how much each place of a picture counts in the loss, from its alpha channel or from a grey file beside it.
+"""Masks that weigh each place of a picture in the loss: its alpha channel, or a grey file beside it.
 
 White, or opaque, counts in full; black, or transparent, not at all. A mask is scaled, cropped and mirrored together
 with its picture, then reduced to the latents' size by averaging over areas. The loss is not divided by the mask's
@@ -23,10 +23,10 @@ from torch.nn.functional import interpolate
 from advisor.dataset.masks import mask_file_of
 from advisor.errors import DatasetError
 from advisor.settings.config import TrainingConfig
-from trainer.data.crops import Framings
-from trainer.data.image_files import Framing, as_grey, content_digest, framed, tells_alpha, upright
+from trainer.data.crops import Crops
+from trainer.data.image_files import Crop, as_grey, content_digest, cropped, tells_alpha, upright
 from trainer.data.tensor_cache import CACHE_NAME, TensorCache, cache_key
-from trainer.data.training_set import Item, TrainingSet, View
+from trainer.data.training_set import Item, SampleRef, TrainingSet
 
 MASKS_VERSION = 1
 """Goes up when the way from a file to a mask changes."""
@@ -38,7 +38,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class MaskNews:
-    """What the user should hear of the masks."""
+    """Masks that the user is warned of."""
 
     missing: tuple[Path, ...]
     """Pictures without a mask: they count as a whole."""
@@ -47,16 +47,16 @@ class MaskNews:
 
 
 class Masks:
-    """The mask of every showing; kept on disk unless crops are random."""
+    """The mask of every sample; cached on disk unless crops are random."""
 
     def __init__(self, pictures: TrainingSet, config: TrainingConfig, run: Path, *, latent_px: int) -> None:
-        """Nothing is read yet.
+        """Store the inputs; `prepare` reads the files.
 
         Args:
             latent_px: pixels along a side of one latent pixel.
         """
         self._items, self._config, self._latent_px = pictures.items, config, latent_px
-        self._framings = Framings(pictures.items, config)
+        self._crops = Crops(pictures.items, config)
         self._cache = None if config.dataset.random_crop else TensorCache(run / CACHE_NAME / "masks")
         self._sources: dict[int, tuple[Path | None, str]] = {}
 
@@ -69,40 +69,40 @@ class Masks:
         """
         missing, empty = list[Path](), list[Path]()
         flips = (False, True) if self._config.dataset.flip and self._cache is not None else (False,)
-        wanted = [(item, Framing.centred(item.placement, flip=flip)) for item in self._items for flip in flips]
+        wanted = [(item, Crop.centred(item.placement, flip=flip)) for item in self._items for flip in flips]
         progress(0, len(wanted))
         with ThreadPoolExecutor(self._config.machine.cpu_threads) as pool:
             self._sources = dict(enumerate(pool.map(self._source, self._items)))
             found = pool.map(lambda one: self._found(*one), wanted)
-            for done, ((item, framing), mask) in enumerate(zip(wanted, found, strict=True), start=1):
-                self._keep(item, framing, mask)
-                if self._sources[item.index][0] is None and not framing.flip and item.use != "regularization":
+            for done, ((item, crop), mask) in enumerate(zip(wanted, found, strict=True), start=1):
+                self._keep(item, crop, mask)
+                if self._sources[item.index][0] is None and not crop.flip and item.use != "regularization":
                     missing.append(item.path)
-                if not framing.flip and not bool(mask.any()):
+                if not crop.flip and not bool(mask.any()):
                     empty.append(item.path)
                 progress(done, len(wanted))
         return MaskNews(tuple(missing), tuple(empty))
 
-    def of(self, views: Sequence[View], epoch: int) -> Tensor:
-        """Masks [B, 1, H, W] in 0..1 for showings of one size; `prepare` came first."""
-        return torch.stack([self._found(self._items[view.item], self._framings.of(view, epoch)) for view in views])
+    def of(self, refs: Sequence[SampleRef], epoch: int) -> Tensor:
+        """Masks [B, 1, H, W] in 0..1 for samples of one size; `prepare` must have run."""
+        return torch.stack([self._found(self._items[ref.item], self._crops.of(ref, epoch)) for ref in refs])
 
-    def _found(self, item: Item, framing: Framing) -> Tensor:
+    def _found(self, item: Item, crop: Crop) -> Tensor:
         """A mask [1, H, W] from the cache or from its file."""
         source, _ = self._sources[item.index]
         if source is None:
             return torch.ones(1, *self._size(item))
-        entry = None if self._cache is None else self._cache.get(self._key(item, framing))
-        return self._read(item, source, framing) if entry is None else entry["mask"]
+        entry = None if self._cache is None else self._cache.get(self._key(item, crop))
+        return self._read(item, source, crop) if entry is None else entry["mask"]
 
-    def _keep(self, item: Item, framing: Framing, mask: Tensor) -> None:
-        key = self._key(item, framing)
+    def _keep(self, item: Item, crop: Crop, mask: Tensor) -> None:
+        key = self._key(item, crop)
         if self._cache is not None and self._sources[item.index][0] is not None and self._cache.get(key) is None:
             self._cache.put(key, {"mask": mask})
 
-    def _key(self, item: Item, framing: Framing) -> str:
+    def _key(self, item: Item, crop: Crop) -> str:
         content = self._sources[item.index][1]
-        return cache_key(version=MASKS_VERSION, mask=content, framing=framing, latent_px=self._latent_px)
+        return cache_key(version=MASKS_VERSION, mask=content, framing=crop.key_text, latent_px=self._latent_px)
 
     def _source(self, item: Item) -> tuple[Path | None, str]:
         """The file that holds a picture's mask, and its content's hash."""
@@ -111,10 +111,10 @@ class Masks:
             return path, "" if path is None else content_digest(path)
         return (item.path, content_digest(item.path)) if tells_alpha(item.path) else (None, "")
 
-    def _read(self, item: Item, source: Path, framing: Framing) -> Tensor:
+    def _read(self, item: Item, source: Path, crop: Crop) -> Tensor:
         grey = _grey(item, source)
         # Enlarging a mask must not reach beyond 0..1, as Lanczos would.
-        image = framed(grey, framing, enlarging=Image.Resampling.BILINEAR)
+        image = cropped(grey, crop, enlarging=Image.Resampling.BILINEAR)
         pixels = torch.from_numpy(np.array(image)).to(torch.float32)[None, None] / 255
         return interpolate(pixels, size=self._size(item), mode="area")[0]
 

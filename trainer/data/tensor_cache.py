@@ -80,8 +80,15 @@ class TensorCache:
             self._kept_bytes += size
 
 
+class KeyText(str):
+    """A value that stands in a cache key as it is, not as its `repr`, so that no class's name is part of the key."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
 def cache_key(**shaped_by: object) -> str:
-    """A key of 40 characters for what is shaped by all this."""
+    """A key of 40 characters from the names and values of everything that shapes the entry."""
     text = "\n".join(f"{name}={shaped_by[name]!r}" for name in sorted(shaped_by))
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:40]
 

@@ -52,16 +52,18 @@ class Item:
 
 
 @dataclass(frozen=True, order=True)
-class View:
-    """One showing of a picture within an epoch."""
+class SampleRef:
+    """One sample of an epoch: a picture, and which of its repeats."""
 
     item: int
+    """The picture's index in `TrainingSet.items`."""
     repeat: int
+    """Counted from 0."""
 
 
 T = TypeVar("T")
-Batch = tuple[View, ...]
-"""Showings of pictures of one size."""
+BatchRefs = tuple[SampleRef, ...]
+"""The samples of one batch; all of one size."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,9 @@ class TrainingSet:
         """The pictures of one use."""
         return tuple(item for item in self.items if item.use == use)
 
-    def loss_weights(self, views: Sequence[View], prior_weight: float) -> torch.Tensor:
+    def loss_weights(self, refs: Sequence[SampleRef], prior_weight: float) -> torch.Tensor:
         """What each showing's loss is multiplied by, [B]."""
-        is_prior = [self.items[view.item].use == "regularization" for view in views]
+        is_prior = [self.items[ref.item].use == "regularization" for ref in refs]
         return torch.tensor([prior_weight if prior else 1.0 for prior in is_prior], dtype=torch.float32)
 
     @property
@@ -125,20 +127,20 @@ class TrainingSet:
                 counts[item.bucket] += item.repeats
         return counts
 
-    def batches(self, *, seed: int, epoch: int, batch_size: int) -> tuple[Batch, ...]:
+    def batches(self, *, seed: int, epoch: int, batch_size: int) -> tuple[BatchRefs, ...]:
         """The batches of an epoch: every picture exactly `repeats` times, in an order that seed and epoch decide.
 
         Pictures of a batch have one size; the last batch of each size may be short.
         """
-        by_bucket = defaultdict[Size, list[View]](list)
+        by_bucket = defaultdict[Size, list[SampleRef]](list)
         for item in self.items:
-            by_bucket[item.bucket].extend(View(item.index, repeat) for repeat in range(item.repeats))
-        dice = generator(seed, "order", epoch)
-        batches = list[Batch]()
+            by_bucket[item.bucket].extend(SampleRef(item.index, repeat) for repeat in range(item.repeats))
+        rng = generator(seed, "order", epoch)
+        batches = list[BatchRefs]()
         for bucket in sorted(by_bucket):
-            views = _shuffled(by_bucket[bucket], dice)
-            batches.extend(tuple(views[start : start + batch_size]) for start in range(0, len(views), batch_size))
-        return tuple(_shuffled(batches, dice))
+            refs = _shuffled(by_bucket[bucket], rng)
+            batches.extend(tuple(refs[start : start + batch_size]) for start in range(0, len(refs), batch_size))
+        return tuple(_shuffled(batches, rng))
 
 
 def write_manifest(run: Path, items: Iterable[Item]) -> None:
@@ -164,8 +166,8 @@ def write_manifest(run: Path, items: Iterable[Item]) -> None:
     write_atomically(run / MANIFEST_NAME, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
 
 
-def _shuffled(things: list[T], dice: torch.Generator) -> list[T]:
-    return [things[place] for place in torch.randperm(len(things), generator=dice).tolist()]
+def _shuffled(things: list[T], rng: torch.Generator) -> list[T]:
+    return [things[place] for place in torch.randperm(len(things), generator=rng).tolist()]
 
 
 def _of_subject(report: DatasetReport, config: TrainingConfig, digest: Digest) -> tuple[Item, ...]:

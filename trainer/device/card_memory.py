@@ -9,11 +9,12 @@ import torch
 
 from advisor.machine.driver_spill import cap_share
 from advisor.machine.memory_snapshot import Room
+from trainer.device.choose import GPUS_WITH_OWN_MEMORY
 
 
 def room_of(device: torch.device) -> Room:
     """The memory of the card, or of the machine where it is computed on the processor or shares its memory."""
-    if device.type in ("cuda", "xpu"):
+    if device.type in GPUS_WITH_OWN_MEMORY:
         kind = getattr(torch, device.type)
         own = int(kind.memory_reserved(device))
         try:

@@ -14,10 +14,12 @@ from advisor.errors import HardwareError
 from advisor.settings.config import TrainingConfig, changed
 from trainer.layers.frozen_weight import FrozenWeight
 
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-"""torch's dtypes by the names that configurations have for them."""
-GPUS = ("cuda", "xpu", "mps")
-"""torch's names for kinds of graphics cards; AMD's are `cuda` too."""
+COMPUTE_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+"""torch's dtypes by their names in `memory.compute_dtype` and `saving.dtype`."""
+GPUS_WITH_OWN_MEMORY = ("cuda", "xpu")
+"""torch's device types of GPUs with memory of their own; AMD's are `cuda` too."""
+GPUS = (*GPUS_WITH_OWN_MEMORY, "mps")
+"""And of Apple's, which share the machine's."""
 SMALL_DENOISER_WEIGHTS = 30_000_000
 """Under so many the threads wait for each other longer than they compute: the demo's model (3 million) took 86 s on one
 of two idle cores, 90 to 135 s on both."""
@@ -33,7 +35,7 @@ class Place:
     @property
     def dtype(self) -> torch.dtype:
         """What the base model is kept and computed in."""
-        return DTYPES[self.config.memory.compute_dtype]
+        return COMPUTE_DTYPES[self.config.memory.compute_dtype]
 
 
 def choose_place(config: TrainingConfig, asked: str | None, usable: str | None) -> Place:
@@ -104,7 +106,7 @@ def peak_memory_bytes(device: torch.device) -> int:
 
 def memory_bytes(device: torch.device) -> int:
     """The memory in use now, of the same kind."""
-    if device.type in ("cuda", "xpu"):
+    if device.type in GPUS_WITH_OWN_MEMORY:
         return int(getattr(torch, device.type).memory_allocated(device))
     if device.type == "mps":
         return int(torch.mps.current_allocated_memory())

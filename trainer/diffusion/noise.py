@@ -1,7 +1,7 @@
 """The noise that training adds to latents. All randomness comes from a generator on the CPU, in float32, so that the
 same seed gives the same training whatever the device, the dtype and the caches.
 
-Letters: B pictures in a batch, C channels, H and W latent height and width, N timesteps of the schedule.
+Letters: B images in a batch, C channels, H and W latent height and width, N timesteps of the schedule.
 Formulas: DDPM, Ho et al. 2020: arxiv.org/abs/2006.11239.
 """
 
@@ -13,19 +13,20 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from advisor.errors import ConfigError
 from advisor.settings.config import LossConfig
 
-NUM_TIMESTEPS = 1000
-"""N of all Stable Diffusion models."""
+NUM_TRAIN_TIMESTEPS = 1000
+"""N of all Stable Diffusion models; diffusers' name for it."""
+BETA_START, BETA_END = 0.00085, 0.012
+"""The first and last beta of Stable Diffusion's schedule."""
 
 
 @dataclass(frozen=True)
 class NoiseSchedule:
-    """How much of the signal is left at each timestep."""
+    """A noise schedule by timestep."""
 
     alphas_cumprod: Tensor
-    """[N] in float32 on the CPU: the share of signal (DDPM, section 2)."""
+    """[N] in float32 on the CPU: alpha-bar, the cumulative product of 1 - beta (DDPM, section 2)."""
 
 
 @dataclass(frozen=True)
@@ -36,23 +37,21 @@ class NoiseDraw:
     """[B, C, H, W]"""
     timesteps: Tensor
     """[B], int64."""
-    signal: Tensor
-    """[B]: the schedule at the timesteps."""
+    alphas_cumprod: Tensor
+    """[B]: alpha-bar at the timesteps."""
     input_noise: Tensor | None
     """[B, C, H, W]: further noise for the input only."""
 
 
-def noise_schedule(
-    *, zero_terminal_snr: bool = False, beta_start: float = 0.00085, beta_end: float = 0.012
-) -> NoiseSchedule:
+def noise_schedule(*, zero_terminal_snr: bool = False) -> NoiseSchedule:
     """The `scaled_linear` schedule of Stable Diffusion: the roots of beta are evenly spaced."""
-    betas = torch.linspace(beta_start**0.5, beta_end**0.5, NUM_TIMESTEPS, dtype=torch.float32) ** 2
+    betas = torch.linspace(BETA_START**0.5, BETA_END**0.5, NUM_TRAIN_TIMESTEPS, dtype=torch.float32) ** 2
     alphas_cumprod = torch.cumprod(1 - betas, dim=0)
     return NoiseSchedule(with_zero_terminal_snr(alphas_cumprod) if zero_terminal_snr else alphas_cumprod)
 
 
 def with_zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:
-    """The schedule stretched so that nothing is left of the signal at its last step and the first stays as it is.
+    """The schedule [N] rescaled to a signal-to-noise ratio of zero at its last timestep; the first keeps its own.
 
     Lin et al. 2024, algorithm 1: arxiv.org/abs/2305.08891. The products are stretched directly, not by way of betas.
     """
@@ -67,13 +66,7 @@ def draw_noise(latents: Tensor, config: LossConfig, schedule: NoiseSchedule, gen
     Args:
         latents: scaled; on any device, of any float dtype (looked at only for an adaptive offset).
         generator: on the CPU.
-
-    Raises:
-        ConfigError: the range of timesteps is empty.
     """
-    if config.min_timestep >= config.max_timestep:
-        mend = f"it must be below loss.max_timestep, which is {config.max_timestep}"
-        raise ConfigError("loss.min_timestep", config.min_timestep, mend)
     shape = latents.shape
     noise = torch.randn(shape, generator=generator)
     if config.noise_offset > 0:
@@ -87,10 +80,10 @@ def draw_noise(latents: Tensor, config: LossConfig, schedule: NoiseSchedule, gen
     return NoiseDraw(noise, timesteps, schedule.alphas_cumprod[timesteps], input_noise)
 
 
-def add_noise(latents: Tensor, noise: Tensor, signal: Tensor) -> Tensor:
-    """Latents [B, C, H, W] at the share of signal [B]: DDPM, eq. 4."""
-    signal = signal[:, None, None, None]
-    return signal.sqrt() * latents + (1 - signal).sqrt() * noise
+def add_noise(latents: Tensor, noise: Tensor, alphas_cumprod: Tensor) -> Tensor:
+    """Noisy latents [B, C, H, W] of latents and noise at alphas_cumprod [B]: DDPM, eq. 4."""
+    abar = alphas_cumprod[:, None, None, None]
+    return abar.sqrt() * latents + (1 - abar).sqrt() * noise
 
 
 def _offset(latents: Tensor, config: LossConfig) -> Tensor | float:

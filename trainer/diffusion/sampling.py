@@ -6,19 +6,19 @@ Letters: B pictures in a batch, C latent channels, H and W latent height and wid
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from advisor.errors import ModelError
 from advisor.settings.config import SamplingConfig, TrainingConfig
 from trainer.data.conditioning import CHUNK_TOKENS
-from trainer.diffusion.noise import NUM_TIMESTEPS
+from trainer.device.offload import moved
+from trainer.diffusion.noise import BETA_END, BETA_START, NUM_TRAIN_TIMESTEPS
 from trainer.models.families.family import BaseModel, Conditioning
 from trainer.models.prompt_weights import weighted_ids
 
@@ -69,22 +69,22 @@ def draw(base: BaseModel, request: Request, config: TrainingConfig, check: Check
     Raises:
         ModelError: it is no picture, for numbers grew beyond what the dtype holds.
     """
-    dice = torch.Generator("cpu").manual_seed(request.seed)
+    rng = torch.Generator("cpu").manual_seed(request.seed)
     guided = request.guidance > 1
     prompts = [request.negative, request.prompt] if guided else [request.prompt]
     text = _text(base, prompts, config)
-    latents = _first_noise(base, request, dice)
+    latents = _first_noise(base, request, rng)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # diffusers' samplers convert to numpy in a way that numpy 2 dislikes
         sampler = _sampler(request.sampler, config)
         sampler.set_timesteps(request.steps)
         latents = latents * float(sampler.init_noise_sigma)
-        extra = {"generator": dice} if request.sampler in ("ddim", "euler_a") else {}
+        extra = {"generator": rng} if request.sampler in ("ddim", "euler_a") else {}
         for time in sampler.timesteps:
             check()
             predicted = _predicted(base, sampler.scale_model_input(latents, time), time, text, request.guidance)
             latents = sampler.step(predicted, time, latents, **extra).prev_sample
-    with on_device(base.vae, base.device):
+    with moved((base.vae,), base.device):
         pixels = base.family.decode_latents(base, latents.to(base.device))[0]
     if not bool(torch.isfinite(pixels).all()):
         raise ModelError(
@@ -94,22 +94,8 @@ def draw(base: BaseModel, request: Request, config: TrainingConfig, check: Check
     return _as_image(pixels)
 
 
-@contextmanager
-def on_device(module: nn.Module, device: torch.device) -> Iterator[None]:
-    """Within, the module is on `device`; afterwards where it was."""
-    before = next(module.parameters()).device
-    if before.type == device.type:
-        yield
-        return
-    module.to(device)
-    try:
-        yield
-    finally:
-        module.to(before)
-
-
 def _predicted(base: BaseModel, scaled: Tensor, time: Tensor, text: Conditioning, guidance: float) -> Tensor:
-    """The denoiser's answer in float32 on the CPU, drawn away from the negative prompt if there is one."""
+    """The denoiser's output in float32 on the CPU, with classifier-free guidance if there is a negative prompt."""
     batch = text.states.shape[0]
     noisy = scaled.to(base.device, base.dtype).expand(batch, -1, -1, -1)
     times = time.round().to(base.device, torch.int64).expand(batch)
@@ -127,25 +113,19 @@ def _text(base: BaseModel, prompts: list[str], config: TrainingConfig) -> Condit
     One after the other, so that a prompt's do not depend on its neighbours.
     """
     chunks, device = config.dataset.max_tokens // CHUNK_TOKENS, base.device
-    places = [next(encoder.parameters()).device for encoder in base.text_encoders]
-    try:
-        for encoder in base.text_encoders:
-            encoder.to(device)
+    with moved(base.text_encoders, device):
         states = list[Conditioning]()
         for prompt in prompts:
             ids, weights = weighted_ids(base.tokenizers, [prompt], chunks)
             found = base.family.encode_text(base, [one.to(device) for one in ids], clip_skip=config.model.clip_skip)
             states.append(found.weighted(weights))
-    finally:
-        for encoder, place in zip(base.text_encoders, places, strict=True):
-            encoder.to(place)
     return Conditioning.joined(states)
 
 
-def _first_noise(base: BaseModel, request: Request, dice: torch.Generator) -> Tensor:
+def _first_noise(base: BaseModel, request: Request, rng: torch.Generator) -> Tensor:
     vae = base.structure.vae
     height, width = request.height_px // vae.factor, request.width_px // vae.factor
-    return torch.randn(1, vae.latent_channels, height, width, generator=dice)
+    return torch.randn(1, vae.latent_channels, height, width, generator=rng)
 
 
 def _sampler(name: str, config: TrainingConfig) -> Any:
@@ -160,9 +140,9 @@ def _sampler(name: str, config: TrainingConfig) -> Any:
         "dpmpp_2m": diffusers.DPMSolverMultistepScheduler,
     }
     settings: dict[str, Any] = {
-        "num_train_timesteps": NUM_TIMESTEPS,
-        "beta_start": 0.00085,
-        "beta_end": 0.012,
+        "num_train_timesteps": NUM_TRAIN_TIMESTEPS,
+        "beta_start": BETA_START,
+        "beta_end": BETA_END,
         "beta_schedule": "scaled_linear",
         "prediction_type": config.model.prediction,
         # From the last timestep on, as Lin et al. 2024, section 3.3, have it: arxiv.org/abs/2305.08891.

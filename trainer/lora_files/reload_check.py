@@ -209,8 +209,8 @@ def _hook(adapter: Tensors) -> Any:
 
 def _inputs(base: BaseModel, caption: str, clip_skip: int) -> _Inputs:
     channels = base.structure.vae.latent_channels
-    dice = torch.Generator("cpu").manual_seed(0)
-    latents = torch.randn(1, channels, LATENT_SIDE, LATENT_SIDE, generator=dice)
+    rng = torch.Generator("cpu").manual_seed(0)
+    latents = torch.randn(1, channels, LATENT_SIDE, LATENT_SIDE, generator=rng)
     ids = tuple(tokens.to(base.device) for tokens in base.family.tokenize(base, [caption]))
     return _Inputs(latents.to(base.device, base.dtype), torch.tensor([TIMESTEP], device=base.device), ids, clip_skip)
 

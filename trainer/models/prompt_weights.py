@@ -26,16 +26,16 @@ SIGN = re.compile(r"\\([()\[\]\\])|:\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*\)|([()\[\]]
 
 
 @dataclass
-class Part:
+class WeightedText:
     """A piece of a caption that has one weight."""
 
     text: str
     weight: float = 1.0
 
 
-def parts_of(caption: str) -> list[Part]:
+def weighted_texts(caption: str) -> list[WeightedText]:
     """The caption's pieces with their weights; brackets that are never closed count up to the end."""
-    parts, rounds, squares = list[Part](), list[int](), list[int]()
+    parts, rounds, squares = list[WeightedText](), list[int](), list[int]()
     for match in SIGN.finditer(caption):
         escaped, weight, bracket, text = match.groups()
         if weight is not None and rounds:
@@ -49,7 +49,7 @@ def parts_of(caption: str) -> list[Part]:
         elif bracket == "]" and squares:
             _multiply(parts, squares.pop(), 1 / STEP)
         else:
-            parts.append(Part(escaped or text or match[0]))
+            parts.append(WeightedText(escaped or text or match[0]))
     for start in rounds:
         _multiply(parts, start, STEP)
     for start in squares:
@@ -63,7 +63,7 @@ def weighted_tokens(tokenizer: Tokenizer, captions: Sequence[str], chunks: int =
     room = chunks * (tokenizer.length - 2)
     for caption in captions:
         pieces, their_weights = list[int](), list[float]()
-        for part in parts_of(caption):
+        for part in weighted_texts(caption):
             found = tokenizer.pieces(part.text)
             pieces += found
             their_weights += [part.weight] * len(found)
@@ -82,14 +82,14 @@ def weighted_ids(
     return tuple(ids for ids, _ in each), each[0][1]
 
 
-def _multiply(parts: Sequence[Part], start: int, factor: float) -> None:
+def _multiply(parts: Sequence[WeightedText], start: int, factor: float) -> None:
     for part in parts[start:]:
         part.weight *= factor
 
 
-def _joined(parts: Sequence[Part]) -> list[Part]:
+def _joined(parts: Sequence[WeightedText]) -> list[WeightedText]:
     """Neighbours of one weight as one piece, so that words are not cut apart."""
-    joined = list[Part]()
+    joined = list[WeightedText]()
     for part in parts:
         if joined and joined[-1].weight == part.weight:
             joined[-1].text += part.text

@@ -1,4 +1,4 @@
-"""Optimizers by name, with the learning rate of each part of the network."""
+"""Optimizers by name, and parameter groups with the learning rate of each part of the network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
@@ -17,7 +17,9 @@ from advisor.errors import ConfigError, HardwareError
 from advisor.settings.config import OptimizerConfig
 from trainer.optim.lion import Lion
 
-Part = Literal["text_encoder", "unet"]
+TrainedPart = Literal["text_encoder", "unet"]
+"""What has a learning rate of its own; `text_encoder` stands for all text encoders. Groups are in this order."""
+TRAINED_PARTS: tuple[TrainedPart, ...] = get_args(TrainedPart)
 Groups = list[dict[str, Any]]
 Warn = Callable[[str, str], None]
 """Takes a code and a message."""
@@ -32,18 +34,18 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class Group:
-    """A part of the network that is trained, and how fast."""
+    """Parameters with one learning rate, all of one part of the network."""
 
-    part: Part
+    part: TrainedPart
     parameters: tuple[nn.Parameter, ...]
     learning_rate: float
     factor: float = 1.0
-    """Of the blocks that it is made of; it is in the rate already."""
+    """The factor of its blocks (`optimizer.block_learning_rates`), which `learning_rate` contains."""
 
 
 def trained_groups(
     config: OptimizerConfig,
-    parameters: Mapping[Part, Sequence[nn.Parameter]],
+    parameters: Mapping[TrainedPart, Sequence[nn.Parameter]],
     blocks: Mapping[int, Sequence[nn.Parameter]] | None = None,
 ) -> tuple[Group, ...]:
     """The text encoder's group, then the U-Net's, as kohya has them; without those that are empty or have rate 0.
@@ -51,7 +53,7 @@ def trained_groups(
     Args:
         blocks: the U-Net's parameters by block; needed where blocks have rates of their own, one group for each factor.
     """
-    rates: dict[Part, float] = {
+    rates: dict[TrainedPart, float] = {
         "text_encoder": config.text_encoder_learning_rate,
         "unet": config.unet_learning_rate,
     }

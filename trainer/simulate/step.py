@@ -26,13 +26,13 @@ from advisor.settings.config import QUANTISED, TrainingConfig, parse_config
 from advisor.units import MIB, gib
 from trainer.adapters.network import Network
 from trainer.data.conditioning import CHUNK_TOKENS
-from trainer.device.choose import DTYPES
+from trainer.device.choose import COMPUTE_DTYPES
 from trainer.layers.quantised_layers import quantise
 from trainer.models.families import FAMILIES
 from trainer.models.families.family import BaseModel, Conditioning
-from trainer.optim.optimizer import Part, make_optimizer, trained_groups
+from trainer.optim.optimizer import TRAINED_PARTS, make_optimizer, trained_groups
 from trainer.simulate.live_bytes import Kind, LiveBytes, Operations
-from trainer.training.micro_batches import parts_of
+from trainer.training.micro_batches import micro_batch_slices
 from trainer.training.step import Batch, sample_losses
 
 CPU = torch.device("cpu")
@@ -129,8 +129,7 @@ class Simulation:
         cached = self._text(base, self._config.schedule.batch_size) if self._config.memory.cache_text else None
         if cached is not None:
             base = replace(base, text_encoders=())
-        parts: tuple[Part, ...] = ("text_encoder", "unet")
-        groups = trained_groups(self._config.optimizer, {part: network.parameters_of(part) for part in parts})
+        groups = trained_groups(self._config.optimizer, {part: network.parameters_of(part) for part in TRAINED_PARTS})
         optimizer = make_optimizer(self._config.optimizer, groups, device=CPU, relative_step=False, warn=_silent)
         parameters = [parameter for group in groups for parameter in group.parameters]
         if optimizer is not None:
@@ -149,7 +148,7 @@ class Simulation:
     ) -> None:
         """As `trainer.training.stepper` makes it."""
         count = self._config.schedule.batch_size
-        for part in parts_of(count, self._parts) * self._config.schedule.gradient_accumulation:
+        for part in micro_batch_slices(count, self._parts) * self._config.schedule.gradient_accumulation:
             losses = sample_losses(base, network, self._batch(part.stop - part.start, cached), self._config)
             (losses.sum() / count).backward()  # type: ignore[no-untyped-call]
             del losses
@@ -163,7 +162,7 @@ class Simulation:
 
     def _base(self, live: LiveBytes) -> BaseModel:
         with live.counting_as("base"):
-            dtype = DTYPES[self._config.memory.compute_dtype]
+            dtype = COMPUTE_DTYPES[self._config.memory.compute_dtype]
             base = self._family.build(self._structure, dtype=dtype, vae_dtype=VAE_DTYPE, device=CPU)
             if self._config.memory.quantised is not None:
                 quantise(base.denoiser, self._config.memory.quantised)
@@ -188,7 +187,7 @@ class Simulation:
             latents=torch.empty(latents),
             noise=torch.empty(latents),
             timesteps=torch.zeros(count, dtype=torch.int64),
-            signal=torch.empty(count),
+            alphas_cumprod=torch.empty(count),
             loss_weights=torch.empty(count),
             token_ids=self._token_ids(count) if text is None else (),
             text=text,
@@ -306,7 +305,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--conv-rank", type=int, default=0, help="above 0: a LoCon")
     parser.add_argument("--text", choices=("trained", "encoded", "cached"), default="trained")
-    parser.add_argument("--dtype", choices=sorted(DTYPES), default="bfloat16")
+    parser.add_argument("--dtype", choices=sorted(COMPUTE_DTYPES), default="bfloat16")
     parser.add_argument("--base-dtype", choices=QUANTISED, help="what the denoiser is kept in")
     parser.add_argument("--checkpointing", action="store_true")
     parser.add_argument("--json", action="store_true")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from advisor.files import replacing
-from trainer.device.choose import DTYPES, free_memory
+from trainer.device.choose import COMPUTE_DTYPES, free_memory
 from trainer.diffusion.sampling import Request, draw
 from trainer.lora_files.metadata import Progress, Session, lora_metadata
 from trainer.lora_files.write import LoraFiles
@@ -147,7 +147,7 @@ class RunCallbacks:
             self._session = self.session()
         metadata = lora_metadata(self._session, Progress(position.step, _epoch_number(position)))
         with self.stepper.weights_for_use():
-            state = context.network.lora_state(DTYPES[context.config.saving.dtype])
+            state = context.network.lora_state(COMPUTE_DTYPES[context.config.saving.dtype])
         path = self.files.write(name, state, metadata)
         self.events.progress("save", 1, 1)
         self.events.send("saved", path=name, step=position.step, epoch=_epoch_number(position))

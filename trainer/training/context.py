@@ -10,13 +10,13 @@ from advisor.settings.config import TrainingConfig
 from trainer.adapters.network import Network
 from trainer.data.captions import CaptionStyle
 from trainer.data.conditioning import Texts
-from trainer.data.crops import Framings
+from trainer.data.crops import Crops
 from trainer.data.latents import FreshLatents, Latents, cache_latents
 from trainer.data.load import gather_masks
 from trainer.data.masks import Masks
 from trainer.data.training_set import TrainingSet
 from trainer.device.choose import free_memory
-from trainer.device.offload import placed
+from trainer.device.offload import onloaded
 from trainer.models.families.family import BaseModel
 from trainer.training.failures import ENCODING
 from trainer.training.reporter import Reporter
@@ -31,7 +31,7 @@ class TrainingContext:
     network: Network
     latents: Latents
     texts: Texts
-    framings: Framings
+    crops: Crops
     device: torch.device
     pictures: TrainingSet
     masks: Masks | None = None
@@ -45,14 +45,14 @@ def make_context(base: BaseModel, network: Network, pictures: TrainingSet, repor
         Interrupted: the user wanted to stop.
     """
     config, device = reporter.config, reporter.device
-    with placed((base.vae,), device):
+    with onloaded((base.vae,), device):
         latents = _latents(base, pictures, reporter)
-    texts, framings = Texts(base, pictures, config), Framings(pictures.items, config)
+    texts, crops = Texts(base, pictures, config), Crops(pictures.items, config)
     masks = _masks(base, pictures, reporter)
     if config.memory.cache_text and _can_cache_text(network, reporter):
         with reporter.during("encoding the captions"):
             reporter.events.phase("cache_text", len(pictures.items))
-            with placed(base.text_encoders, device):
+            with onloaded(base.text_encoders, device):
                 texts.cache(reporter.run, reporter.progress("cache_text"))
     else:
         for encoder in base.text_encoders:
@@ -65,7 +65,7 @@ def make_context(base: BaseModel, network: Network, pictures: TrainingSet, repor
         if not (config.sampling.prompts and config.sampling.every_epochs):
             base = replace(base, vae=None)
         free_memory(device)
-    return TrainingContext(config, base, network, latents, texts, framings, device, pictures, masks)
+    return TrainingContext(config, base, network, latents, texts, crops, device, pictures, masks)
 
 
 def _latents(base: BaseModel, pictures: TrainingSet, reporter: Reporter) -> Latents:

@@ -12,7 +12,7 @@ from typing import Protocol
 from advisor.dataset.buckets import batches_per_epoch
 from advisor.errors import LoraError
 from advisor.settings.config import TrainingConfig
-from trainer.data.training_set import Batch, TrainingSet
+from trainer.data.training_set import BatchRefs, TrainingSet
 from trainer.device.choose import memory_bytes
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt, Interrupted
@@ -123,7 +123,7 @@ class Loop:
         self._end_epoch(position)
         return position
 
-    def _make_step(self, group: Sequence[Batch], position: Position) -> Position:
+    def _make_step(self, group: Sequence[BatchRefs], position: Position) -> Position:
         start = time.perf_counter()
         result = self._try_step(group, position)
         seconds = time.perf_counter() - start
@@ -150,7 +150,7 @@ class Loop:
         self._callbacks.save_state(position)
         raise Spilled(times)
 
-    def _try_step(self, group: Sequence[Batch], position: Position) -> StepResult:
+    def _try_step(self, group: Sequence[BatchRefs], position: Position) -> StepResult:
         """The step's result; where memory runs out in it, what came before it is kept first.
 
         Raises:
@@ -255,6 +255,6 @@ class _Clock:
         return True
 
 
-def _in_groups(batches: Sequence[Batch], size: int) -> list[Sequence[Batch]]:
+def _in_groups(batches: Sequence[BatchRefs], size: int) -> list[Sequence[BatchRefs]]:
     """The batches of each step; the last may have fewer."""
     return [batches[start : start + size] for start in range(0, len(batches), size)]

@@ -1,7 +1,7 @@
-"""A batch in parts, one after the other: the same gradient in less memory.
+"""Micro-batches: a batch split along its first axis, whose gradients add up to the batch's in less memory.
 
-What is drawn for a batch (noise, timesteps) is drawn for the whole of it first, so that a batch learns from the same
-pictures and the same noise however many parts it goes through in.
+Noise and timesteps are drawn for the whole batch first, so that it learns from the same samples and the same noise
+however it is split.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from trainer.models.families.family import Conditioning
 from trainer.training.step import Batch
 
 
-def parts_of(count: int, parts: int) -> tuple[slice, ...]:
-    """`count` pictures in so many parts, as equal as can be and none of them empty."""
+def micro_batch_slices(count: int, parts: int) -> tuple[slice, ...]:
+    """Slices of `count` samples into `parts` micro-batches, whose sizes differ by one at most and are never 0."""
     parts = max(1, min(parts, count))
     edges = [count * number // parts for number in range(parts + 1)]
     return tuple(slice(start, stop) for start, stop in pairwise(edges))
 
 
-def part_of_batch(batch: Batch, part: slice) -> Batch:
-    """The pictures of a batch that lie in `part`."""
+def micro_batch(batch: Batch, part: slice) -> Batch:
+    """The samples of a batch in `part`, all tensors sliced alike."""
     return replace(batch, **{field.name: _cut(getattr(batch, field.name), part) for field in fields(batch)})
 
 

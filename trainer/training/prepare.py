@@ -21,11 +21,11 @@ from trainer.data.load import gather_pictures
 from trainer.data.training_set import TrainingSet
 from trainer.device.card_memory import cap_memory, room_of
 from trainer.device.choose import Place, choose_place, usable_gpu, use_threads
-from trainer.device.offload import waiting_room
+from trainer.device.offload import offload_device
 from trainer.lora_files.metadata import FileHashes, file_hashes
 from trainer.models.families.family import BaseModel
 from trainer.models.load import load_base_model
-from trainer.optim.optimizer import Group, Part, make_optimizer, trained_groups
+from trainer.optim.optimizer import TRAINED_PARTS, Group, make_optimizer, trained_groups
 from trainer.optim.schedule import Schedule
 from trainer.runtime.disk_space import DiskRoom, waiting_for
 from trainer.runtime.events import Events
@@ -162,7 +162,7 @@ def _tell_started(reporter: Reporter, planned_hash: str, state: State | None) ->
 def _base_model(place: Place, reporter: Reporter) -> BaseModel:
     events, config = reporter.events, reporter.config
     events.phase("load", 1)
-    device = waiting_room(_placed(place.device))
+    device = offload_device(_placed(place.device))
     base = load_base_model(
         config.model, dtype=place.dtype, vae_dtype=VAE_DTYPE, device=device, quantised=config.memory.quantised
     )
@@ -222,10 +222,9 @@ def _network(base: BaseModel, config: TrainingConfig, state: State | None) -> Ne
 def _groups(base: BaseModel, network: Network, reporter: Reporter) -> tuple[Group, ...]:
     """What is trained, by learning rate; all other parameters of the network are frozen."""
     config = reporter.config.optimizer
-    parts: tuple[Part, ...] = ("text_encoder", "unet")
     block_rates(config.block_learning_rates, family(base.family.name).num_blocks(base.structure))
     groups = trained_groups(
-        config, {part: network.parameters_of(part) for part in parts}, network.parameters_by_block()
+        config, {part: network.parameters_of(part) for part in TRAINED_PARTS}, network.parameters_by_block()
     )
     trained = {id(parameter) for group in groups for parameter in group.parameters}
     for parameter in network.parameters():
@@ -238,8 +237,8 @@ def _groups(base: BaseModel, network: Network, reporter: Reporter) -> tuple[Grou
 
 def _placed(device: torch.device) -> torch.device:
     """The device as accelerate names it: with several cards, the one of this process."""
-    placed: torch.device = Accelerator(mixed_precision="no", cpu=device.type == "cpu").device
-    return placed if placed.type == device.type and device.index is None else device
+    onloaded: torch.device = Accelerator(mixed_precision="no", cpu=device.type == "cpu").device
+    return onloaded if onloaded.type == device.type and device.index is None else device
 
 
 def _hashed_aside(config: TrainingConfig) -> Future[Hashes]:

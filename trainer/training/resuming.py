@@ -13,7 +13,7 @@ from advisor.run_folder.ladder_file import Ladder
 from advisor.settings.config import TrainingConfig
 from advisor.shell import quoted
 from trainer.adapters.network import Network
-from trainer.optim.ema import AVERAGE
+from trainer.optim.ema import EMA_PREFIX
 from trainer.runtime.events import Events
 from trainer.training.state import State, States
 from trainer.training.stepper import Stepper
@@ -98,7 +98,7 @@ def restore_weights(network: Network, state: State) -> None:
         ModelError: they are another LoRA's.
     """
     try:
-        network.load_state_dict({name: one for name, one in state.weights.items() if not name.startswith(AVERAGE)})
+        network.load_state_dict({name: one for name, one in state.weights.items() if not name.startswith(EMA_PREFIX)})
     except RuntimeError as error:
         raise ModelError(
             "The state is of another LoRA than loracle.toml asks for now (rank, layers or base model): undo that "

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from advisor.errors import LoraError, OutOfMemory
 from advisor.run_folder.config_file import config_file, read_config
-from trainer.data.training_set import Batch, TrainingSet, View
+from trainer.data.training_set import BatchRefs, SampleRef, TrainingSet
 from trainer.device.choose import peak_memory_bytes
 from trainer.runtime.disk_space import waiting_for
 from trainer.runtime.events import Events
@@ -61,13 +61,13 @@ def probe(prepared: Prepared) -> None:
         )
 
 
-def largest_batch(pictures: TrainingSet, batch_size: int) -> Batch:
+def largest_batch(pictures: TrainingSet, batch_size: int) -> BatchRefs:
     """A full batch of the largest size, its pictures again and again where there are too few."""
     largest = max(item.bucket[0] * item.bucket[1] for item in pictures.items)
     own = [item for item in pictures.items if item.bucket[0] * item.bucket[1] == largest]
     first = own[0].bucket
-    views = (View(item.index, 0) for item in own if item.bucket == first)
-    return tuple(islice(cycle(views), batch_size))
+    refs = (SampleRef(item.index, 0) for item in own if item.bucket == first)
+    return tuple(islice(cycle(refs), batch_size))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

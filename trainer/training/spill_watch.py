@@ -14,17 +14,18 @@ from advisor.machine.driver_spill import FULL_SHARE, TimedStep, drivers_spill, t
 from advisor.machine.memory_snapshot import Room
 from advisor.machine.probe import probe_hardware
 from advisor.settings.config import TrainingConfig
-from trainer.data.training_set import Batch, TrainingSet
+from trainer.data.training_set import BatchRefs, TrainingSet
 from trainer.device.card_memory import room_of
+from trainer.device.choose import GPUS_WITH_OWN_MEMORY
 
 
 class SpillWatch:
-    """Takes the time of each step, and tells when they have become slow because the card is full."""
+    """Detects from the steps' times that the GPU's driver moves memory into system memory."""
 
     def __init__(
         self, room: Callable[[], Room], predicted_seconds: float | None = None, *, only_tells: bool = False
     ) -> None:
-        """Nothing is seen yet.
+        """Watch a training from its first step.
 
         Args:
             room: asks how full the card is; only asked when the steps are slow.
@@ -50,14 +51,14 @@ def watch_for(
     run: Path, config: TrainingConfig, structure: Structure, device: torch.device, *, only_tells: bool = False
 ) -> SpillWatch | None:
     """The watch for a training; None where nothing can spill."""
-    if device.type not in ("cuda", "xpu") or not spills_here():
+    if device.type not in GPUS_WITH_OWN_MEMORY or not spills_here():
         return None
     hardware = probe_hardware(run)
     predicted = step_seconds(config, structure, hardware, hardware.main_gpu)
     return SpillWatch(lambda: room_of(device), predicted, only_tells=only_tells)
 
 
-def timed(seconds: float, batches: Sequence[Batch], pictures: TrainingSet) -> TimedStep:
+def timed(seconds: float, batches: Sequence[BatchRefs], pictures: TrainingSet) -> TimedStep:
     """A step of these batches."""
     sizes = [pictures.items[view.item].bucket for batch in batches for view in batch]
     areas = [width * height for width, height in sizes]

@@ -13,15 +13,14 @@ from torch import Tensor
 
 from advisor.settings.config import TrainingConfig
 from trainer.adapters.network import Network
-from trainer.diffusion.loss_weight import snr_weight
 from trainer.diffusion.noise import add_noise
-from trainer.diffusion.objective import elementwise_loss, target
+from trainer.diffusion.objective import elementwise_loss, snr_weight, target
 from trainer.models.families.family import BaseModel, Conditioning
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What one forward pass learns from; all tensors on the base model's device."""
+    """The tensors of one forward pass, on the base model's device."""
 
     latents: Tensor
     """[B, C, H, W], scaled; float32 is best."""
@@ -29,8 +28,8 @@ class Batch:
     """[B, C, H, W] in float32, with offset and coarser levels (`trainer.diffusion.noise.draw_noise`)."""
     timesteps: Tensor
     """[B], int64."""
-    signal: Tensor
-    """[B] in float32: the share of signal at the timesteps, `NoiseSchedule.alphas_cumprod[timesteps]`."""
+    alphas_cumprod: Tensor
+    """[B] in float32: alpha-bar at the timesteps, `NoiseSchedule.alphas_cumprod[timesteps]`."""
     loss_weights: Tensor
     """[B] in float32: 1, or `loss.prior_weight` for regularisation pictures."""
     token_ids: tuple[Tensor, ...] = ()
@@ -58,23 +57,23 @@ def training_loss(base: BaseModel, network: Network, batch: Batch, config: Train
 
 
 def sample_losses(base: BaseModel, network: Network, batch: Batch, config: TrainingConfig) -> Tensor:
-    """The weighted loss of each picture, [B] in float32.
+    """The weighted loss of each image, [B] in float32.
 
-    For a planned batch that is gone through in parts: add up each part's sum and divide by the whole number.
+    Where a batch is split into micro-batches, its loss is the sum over all of them divided by its number of images.
     """
     loss = config.loss
     text = batch.text or text_conditioning(base, network, batch.token_ids, config.model.clip_skip)
     if batch.text_weights is not None:
         text = text.weighted(batch.text_weights)
     noise = batch.noise if batch.input_noise is None else batch.noise + batch.input_noise
-    noisy = add_noise(batch.latents.float(), noise, batch.signal)
+    noisy = add_noise(batch.latents.float(), noise, batch.alphas_cumprod)
     predicted = base.family.predict(base, noisy.to(base.dtype), batch.timesteps, text, batch.sizes)
-    wanted = target(config.model.prediction, batch.latents.float(), batch.noise, batch.signal)
-    difference = elementwise_loss(predicted.float(), wanted, loss, batch.timesteps, batch.signal)
+    wanted = target(config.model.prediction, batch.latents.float(), batch.noise, batch.alphas_cumprod)
+    difference = elementwise_loss(predicted.float(), wanted, loss, batch.timesteps, batch.alphas_cumprod)
     if batch.mask is not None:
         difference = difference * _latent_mask(batch.mask, difference)
     each = difference.mean(dim=(1, 2, 3)) * batch.loss_weights
-    return each * snr_weight(loss, config.model.prediction, batch.signal)
+    return each * snr_weight(loss, config.model.prediction, batch.alphas_cumprod)
 
 
 def text_conditioning(base: BaseModel, network: Network, token_ids: tuple[Tensor, ...], clip_skip: int) -> Conditioning:

@@ -1,4 +1,4 @@
-"""One optimizer step: from showings of pictures to changed weights."""
+"""One optimizer step: forward and backward passes of its batches, clipping, the optimizer, EMA."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from trainer.data.training_set import Batch as Views
+from trainer.data.training_set import BatchRefs
 from trainer.device.choose import free_memory
 from trainer.diffusion.noise import draw_noise, noise_schedule
-from trainer.optim.ema import Average
-from trainer.optim.optimizer import Group, Part, weights_for_use
+from trainer.optim.ema import Ema
+from trainer.optim.optimizer import Group, TrainedPart, weights_for_use
 from trainer.optim.schedule import Schedule
 from trainer.seeds import generator, seed_of
 from trainer.training.context import TrainingContext
-from trainer.training.micro_batches import part_of_batch, parts_of
+from trainer.training.micro_batches import micro_batch, micro_batch_slices
 from trainer.training.step import Batch, training_loss
 
-MOST_SKIPS = 20
-"""GradScaler starts high and halves at each overflow; more in a row than this is no search for the right scale."""
-MOST_BAD_LOSSES = 3
-"""A loss that is no number has little to do with the scale; so many in a row are borne in float16."""
+MAX_SKIPPED_STEPS = 20
+"""GradScaler starts high and halves at each overflow; more skipped steps in a row than this are not its search."""
+MAX_BAD_LOSSES = 3
+"""A loss of NaN or infinity hardly depends on the scale; in float16 fewer than so many in a row are tolerated."""
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one step told."""
+    """Loss, gradient norm and learning rates of one step."""
 
     loss: float
     """The mean over the step's batches."""
     gradient_norm: float
     """Before clipping."""
-    rates: dict[Part, float | None]
+    rates: dict[TrainedPart, float | None]
     """The learning rates it was made with; None where the optimizer chooses."""
     is_good: bool
     """Loss and gradient are finite, or the scaler is still looking for its scale."""
 
 
 class Stepper:
-    """Makes steps; the same step number always draws the same noise, whatever came before."""
+    """Makes optimizer steps; what is drawn in one depends on its number alone, not on the steps before it."""
 
     def __init__(
         self,
@@ -54,10 +54,10 @@ class Stepper:
         *,
         batch_parts: int = 1,
     ) -> None:
-        """Train `groups`; without an optimizer nothing changes.
+        """Train `groups`; without an optimizer the losses are computed and no weight changes.
 
         Args:
-            batch_parts: into how many parts each batch is split, to take less memory.
+            batch_parts: into how many micro-batches each batch is split.
         """
         self.context, self.optimizer = context, optimizer
         self._groups, self._schedule, self._batch_parts = tuple(groups), schedule, batch_parts
@@ -66,58 +66,65 @@ class Stepper:
         is_half = context.config.memory.compute_dtype == "float16"
         self.scaler = torch.amp.GradScaler(context.device.type, enabled=is_half and optimizer is not None)
         self._skips = self._bad_losses = 0
-        self._is_changing = False
-        self._average: Average | None = None
+        self._is_updating = False
+        self._ema: Ema | None = None
         if context.config.loss.ema and optimizer is not None:
             trained = {name: one for name, one in context.network.named_parameters() if one.requires_grad}
-            self._average = Average(trained, context.config.loss.ema_decay)
+            self._ema = Ema(trained, context.config.loss.ema_decay)
 
-    def step(self, batches: Sequence[Views], *, step: int, epoch: int) -> StepResult:
+    def step(self, batches: Sequence[BatchRefs], *, step: int, epoch: int) -> StepResult:
         """Make the step of this number, counted from 0, with all its batches."""
         rates = self._set_rates(step)
         total = torch.zeros((), device=self.context.device)
-        for number, views in enumerate(batches):
-            for share in self._losses(views, step=step, number=number, epoch=epoch):
+        for number, refs in enumerate(batches):
+            for share in self._losses(refs, step=step, number=number, epoch=epoch):
                 loss = share / len(batches)
                 if self.optimizer is not None:
                     self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
                 total += loss.detach()
-        loss_value, norm = self._changed(total)
-        self._settle(step)
-        self._is_changing = False
+        loss_value, norm = self._optimizer_step(total)
+        self._after_update(step)
+        self._is_updating = False
         return StepResult(loss_value, norm, rates, self._is_good(loss_value, norm))
 
-    def _losses(self, views: Views, *, step: int, number: int, epoch: int) -> Iterator[Tensor]:
-        """The batch's loss, in parts that add up to it; each is computed when it is asked for."""
+    def _losses(self, refs: BatchRefs, *, step: int, number: int, epoch: int) -> Iterator[Tensor]:
+        """Yield each micro-batch's share of the batch's loss, computed lazily; the shares add up to the loss."""
         context, seed = self.context, self.context.config.run.seed
-        latents = context.latents.of(views, epoch)
-        text = context.texts.of(views, epoch)
+        latents = context.latents.of(refs, epoch)
+        text = context.texts.of(refs, epoch)
         drawn = draw_noise(latents, context.config.loss, self._noise, generator(seed, "noise", step, number))
         context.network.seed_dropout(seed_of(seed, "dropout", step, number))
         batch = Batch(
             latents=latents,
             noise=drawn.noise,
             timesteps=drawn.timesteps,
-            signal=drawn.signal,
-            loss_weights=context.pictures.loss_weights(views, context.config.loss.prior_weight),
+            alphas_cumprod=drawn.alphas_cumprod,
+            loss_weights=context.pictures.loss_weights(refs, context.config.loss.prior_weight),
             token_ids=text.token_ids,
             text=text.states,
             text_weights=text.weights,
             input_noise=drawn.input_noise,
-            sizes=context.framings.sizes(views, epoch),
-            mask=None if context.masks is None else context.masks.of(views, epoch),
+            sizes=context.crops.sizes(refs, epoch),
+            mask=None if context.masks is None else context.masks.of(refs, epoch),
         )
-        parts = parts_of(len(views), self._batch_parts)
+        parts = micro_batch_slices(len(refs), self._batch_parts)
         for index, part in enumerate(parts):
             if index:
                 context.network.seed_dropout(seed_of(seed, "dropout", step, number, index))
-            of_part = batch if len(parts) == 1 else part_of_batch(batch, part)
+            of_part = batch if len(parts) == 1 else micro_batch(batch, part)
             with torch.set_grad_enabled(self.optimizer is not None):
                 loss = training_loss(context.base, context.network, of_part.to(context.device), context.config)
-            yield loss * ((part.stop - part.start) / len(views))
+            yield loss * ((part.stop - part.start) / len(refs))
 
-    def _changed(self, loss: Tensor) -> tuple[float, float]:
-        """Loss and length of the gradient, after the weights were changed by it; they stay if either is not finite."""
+    def _optimizer_step(self, loss: Tensor) -> tuple[float, float]:
+        """Unscale and clip the gradients, then step the optimizer unless loss or gradient norm are not finite.
+
+        Args:
+            loss: of the step; a scalar on the device.
+
+        Returns:
+            Loss and gradient norm before clipping.
+        """
         if self.optimizer is None:
             return float(loss), 0.0
         self.scaler.unscale_(self.optimizer)
@@ -129,40 +136,40 @@ class Stepper:
         if is_finite and most > 0:
             clip_grads_with_norm_(self._parameters, most, norm)
         if is_finite or self.scaler.is_enabled():
-            self._is_changing = True
+            self._is_updating = True
             self.scaler.step(self.optimizer)
             self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         return loss_value, norm_value
 
-    def _settle(self, step: int) -> None:
-        """What follows on the weights' change: no adapter over the limit, and the average with them in it."""
+    def _after_update(self, step: int) -> None:
+        """Cap the adapters' norms (`network.max_norm`) and update the EMA."""
         if self.optimizer is None:
             return
         if self.context.config.network.max_norm > 0:
             self.context.network.cap_norms(self.context.config.network.max_norm)
-        if self._average is not None:
-            self._average.update(step + 1)
+        if self._ema is not None:
+            self._ema.update(step + 1)
 
     def abandon_step(self) -> bool:
-        """Let go of what a step that was broken off left behind.
+        """Drop the gradients and memory of a step that failed.
 
         Returns:
-            Whether the weights are those before that step; otherwise it broke while it changed them.
+            Whether the weights are those before that step; False if it failed while the optimizer changed them.
         """
         if self.optimizer is not None:
             self.optimizer.zero_grad(set_to_none=True)
         free_memory(self.context.device)
-        return not self._is_changing
+        return not self._is_updating
 
     @contextmanager
     def weights_for_use(self) -> Iterator[None]:
-        """Within: the network holds what is saved, sampled and checked; training goes on with other values."""
+        """Within, the network holds the weights that are saved, sampled and checked: those of EMA or schedule-free."""
         with weights_for_use(self.optimizer):
-            if self._average is None:
+            if self._ema is None:
                 yield
                 return
-            with self._average.used():
+            with self._ema.used():
                 yield
 
     def _is_good(self, loss: float, norm: float) -> bool:
@@ -170,10 +177,10 @@ class Stepper:
         self._skips = 0 if _finite(loss) and _finite(norm) else self._skips + 1
         if not self.scaler.is_enabled():
             return self._skips == 0
-        return self._skips <= MOST_SKIPS and self._bad_losses < MOST_BAD_LOSSES
+        return self._skips <= MAX_SKIPPED_STEPS and self._bad_losses < MAX_BAD_LOSSES
 
-    def _set_rates(self, step: int) -> dict[Part, float | None]:
-        rates: dict[Part, float | None] = {"unet": 0.0, "text_encoder": 0.0}
+    def _set_rates(self, step: int) -> dict[TrainedPart, float | None]:
+        rates: dict[TrainedPart, float | None] = {"unet": 0.0, "text_encoder": 0.0}
         if self.optimizer is None:
             return rates
         factor = self._schedule.factor(step)
@@ -184,33 +191,33 @@ class Stepper:
         return rates
 
     def weights(self) -> dict[str, Tensor]:
-        """All weights that a state must keep: the network's, and the average's where there is one."""
-        average = {} if self._average is None else self._average.state()
-        return {**self.context.network.state_dict(), **average}
+        """All weights of a training state: the network's, and the EMA's where there is one."""
+        ema = {} if self._ema is None else self._ema.state()
+        return {**self.context.network.state_dict(), **ema}
 
     @property
-    def trained_parts(self) -> frozenset[Part]:
+    def trained_parts(self) -> frozenset[TrainedPart]:
         """The parts of the network that have a learning rate above 0."""
         return frozenset(group.part for group in self._groups)
 
     @property
     def optimizer_kind(self) -> str | None:
-        """The optimizer's class: another cannot go on from its state. None where nothing is trained."""
+        """The optimizer's class name, since a state fits no other; None where nothing is trained."""
         return None if self.optimizer is None else type(self.optimizer).__name__
 
     def state(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        """What optimizer and scaler must remember; None where there is nothing."""
+        """The state dicts of optimizer and gradient scaler; None where there is none."""
         optimizer = None if self.optimizer is None else self.optimizer.state_dict()
         return optimizer, self.scaler.state_dict() if self.scaler.is_enabled() else None
 
     def load_state(self, optimizer: Any, scaler: Any, weights: Mapping[str, Tensor]) -> None:
-        """Remember what `state` and `weights` gave; the network itself has its weights already."""
+        """Restore what `state` and `weights` gave, but for the network's own weights."""
         if self.optimizer is not None and optimizer is not None:
             self.optimizer.load_state_dict(optimizer)
         if self.scaler.is_enabled() and scaler:
             self.scaler.load_state_dict(scaler)
-        if self._average is not None:
-            self._average.load(weights)
+        if self._ema is not None:
+            self._ema.load(weights)
 
 
 def _finite(value: float) -> bool:

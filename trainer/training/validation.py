@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from advisor.settings.config import LossConfig
-from trainer.data.training_set import Item, View
+from trainer.data.training_set import Item, SampleRef
 from trainer.diffusion.noise import draw_noise, noise_schedule
 from trainer.seeds import generator
 from trainer.training.context import TrainingContext
@@ -49,10 +49,10 @@ def validation_loss(context: TrainingContext, check: Check) -> float:
 
 def _batches(context: TrainingContext, item: Item) -> Iterator[Batch]:
     """A picture at all fixed timesteps, in batches no larger than the training's."""
-    config, view = context.config, View(item.index, 0)
+    config, ref = context.config, SampleRef(item.index, 0)
     schedule = noise_schedule(zero_terminal_snr=config.loss.zero_terminal_snr)
-    latents = context.latents.of([view], 0)
-    mask = None if context.masks is None else context.masks.of([view], 0)
+    latents = context.latents.of([ref], 0)
+    mask = None if context.masks is None else context.masks.of([ref], 0)
     times, most = fixed_timesteps(config.loss), config.schedule.batch_size
     draws = [
         draw_noise(
@@ -68,12 +68,12 @@ def _batches(context: TrainingContext, item: Item) -> Iterator[Batch]:
             latents=latents.expand(count, -1, -1, -1),
             noise=torch.cat([draw.noise for draw in drawn]),
             timesteps=torch.cat([draw.timesteps for draw in drawn]),
-            signal=torch.cat([draw.signal for draw in drawn]),
+            alphas_cumprod=torch.cat([draw.alphas_cumprod for draw in drawn]),
             loss_weights=torch.ones(count),
             token_ids=text.token_ids,
             text=text.states,
             text_weights=text.weights,
-            sizes=context.framings.sizes([view], 0).expand(count, -1),
+            sizes=context.crops.sizes([ref], 0).expand(count, -1),
             mask=None if mask is None else mask.expand(count, -1, -1, -1),
         )
 

@@ -12,11 +12,11 @@ from advisor.dataset.scan import scan
 from advisor.errors import DatasetError
 from advisor.settings.config import TrainingConfig, parse_config
 from tests.support.pictures import draw_picture
-from trainer.data.crops import Framings
+from trainer.data.crops import Crops
 from trainer.data.masks import Masks
-from trainer.data.training_set import TrainingSet, View
+from trainer.data.training_set import SampleRef, TrainingSet
 
-VIEW = View(0, 0)
+VIEW = SampleRef(0, 0)
 
 
 def make_config(images: Path, **dataset: Any) -> TrainingConfig:
@@ -126,15 +126,15 @@ def test_masks_are_cropped_and_mirrored_as_their_pictures(tmp_path: Path, random
         tmp_path, flip=True, random_crop=random_crop, bucket_step_px=64, bucket_upscale=True, max_bucket_px=64
     )
     masks.prepare(silent)
-    framings = Framings(pictures.items, config)
+    crops = Crops(pictures.items, config)
 
     seen = set[tuple[bool, int]]()
     for epoch in range(12):
-        framing = framings.of(VIEW, epoch)
-        cut = torch.arange(96.0)[framing.left : framing.left + 64]
-        wanted = (cut.flip(0) if framing.flip else cut).view(8, 8).mean(dim=1) / 255
+        crop = crops.of(VIEW, epoch)
+        cut = torch.arange(96.0)[crop.left : crop.left + 64]
+        wanted = (cut.flip(0) if crop.flip else cut).view(8, 8).mean(dim=1) / 255
         torch.testing.assert_close(masks.of([VIEW], epoch)[0, 0, 3], wanted)
-        seen.add((framing.flip, framing.left))
+        seen.add((crop.flip, crop.left))
 
     assert {flip for flip, _ in seen} == {False, True}
     assert (len(seen) > 4) is random_crop

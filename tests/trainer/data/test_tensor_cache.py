@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from advisor.dataset.buckets import Placement
 from advisor.errors import RunError
 from tests.support.paths import REPOSITORY
+from trainer.data.image_files import Crop
 from trainer.data.tensor_cache import TensorCache, cache_key, digest
 
 TENSORS = {"latents": torch.arange(6.0).reshape(2, 3)}
@@ -122,3 +124,13 @@ def test_a_damaged_entry_is_replaced(tmp_path: Path) -> None:
     TensorCache(tmp_path).put("abc", TENSORS)
 
     assert TensorCache(tmp_path).get("abc") is not None
+
+
+def test_caches_of_earlier_versions_are_still_found() -> None:
+    crop = Crop.centred(Placement((64, 96), (64, 100)), flip=True)
+
+    latents = cache_key(version=1, picture="abc", vae="vae float32 0.18215", framing=crop.key_text)
+    mask = cache_key(version=1, mask="abc", framing=crop.key_text, latent_px=8)
+
+    assert latents == "60994e3991473646830ac5c3b77a19ed378e6eab"
+    assert mask == "88f38f78977b9bba1053bf96671a795b2cce0d9e"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from trainer.device.offload import placed, waiting_room
+from trainer.device.offload import offload_device, onloaded
 
 
 class Traveller(torch.nn.Module):
@@ -20,14 +20,14 @@ class Traveller(torch.nn.Module):
 
 @pytest.mark.parametrize(("device", "room"), [("cuda", "cpu"), ("xpu", "cpu"), ("mps", "mps"), ("cpu", "cpu")])
 def test_networks_wait_in_the_machines_memory_where_a_card_has_its_own(device: str, room: str) -> None:
-    assert waiting_room(torch.device(device)).type == room
+    assert offload_device(torch.device(device)).type == room
 
 
 def test_a_network_has_its_turn_and_waits_again_whatever_happens() -> None:
     network = Traveller()
 
     def use() -> None:
-        with placed((network,), torch.device("cpu")):
+        with onloaded((network,), torch.device("cpu")):
             raise ValueError(f"at work on {network.ways}")
 
     with pytest.raises(ValueError, match=r"at work on \['cpu'\]"):

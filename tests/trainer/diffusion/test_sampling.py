@@ -106,10 +106,10 @@ def test_what_the_base_model_predicts_is_honoured(config: TrainingConfig, monkey
     decoded = list[torch.Tensor]()
 
     def right_answer(base: BaseModel, noisy: torch.Tensor, times: torch.Tensor, text: object) -> torch.Tensor:
-        signal = alphas[times][:, None, None, None]
-        noise = (noisy - signal.sqrt() * clean) / (1 - signal).sqrt()
+        abar = alphas[times][:, None, None, None]
+        noise = (noisy - abar.sqrt() * clean) / (1 - abar).sqrt()
         assert torch.allclose(add_noise(clean, noise, alphas[times]), noisy, atol=1e-4)
-        return noise if prediction == "epsilon" else signal.sqrt() * noise - (1 - signal).sqrt() * clean
+        return noise if prediction == "epsilon" else abar.sqrt() * noise - (1 - abar).sqrt() * clean
 
     def decode(base: BaseModel, latents: torch.Tensor) -> torch.Tensor:
         decoded.append(latents)

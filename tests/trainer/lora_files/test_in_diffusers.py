@@ -67,10 +67,10 @@ def save(folder: Path, family: str, kind: str, **settings: Any) -> Saved:
     )  # fmt: skip
     base, structure = make_base(family), STRUCTURES[family]
     network = Network.attach(base, config.network, text_encoder=True).eval()
-    dice = torch.Generator().manual_seed(9)
+    rng = torch.Generator().manual_seed(9)
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=dice), alpha=0.05)
+            parameter.add_(torch.randn(parameter.shape, generator=rng), alpha=0.05)
     answer = answers_of(make_pipeline(base), base)
     ours = answer()
     network.multiplier = 0.0

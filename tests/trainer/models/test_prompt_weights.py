@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.paths import KOHYA_VECTORS
-from trainer.models.prompt_weights import parts_of, weighted_tokens
+from trainer.models.prompt_weights import weighted_texts, weighted_tokens
 from trainer.models.tokenizer import clip_tokenizer
 
 VECTORS = json.loads(KOHYA_VECTORS.read_text(encoding="utf-8"))
@@ -16,7 +16,7 @@ TOKENIZER = clip_tokenizer(length=77)
 
 
 def told(caption: str) -> list[tuple[str, float]]:
-    return [(part.text, round(part.weight, 4)) for part in parts_of(caption)]
+    return [(part.text, round(part.weight, 4)) for part in weighted_texts(caption)]
 
 
 def test_tokens_and_weights_are_kohyas() -> None:
@@ -49,7 +49,7 @@ def test_brackets_weigh_what_is_in_them(caption: str, wanted: list[tuple[str, fl
 
 @given(st.text(alphabet="ab ,:12.()[]\\", max_size=40))
 def test_any_text_has_parts_and_no_letter_is_lost(caption: str) -> None:
-    letters = "".join(part.text for part in parts_of(caption))
+    letters = "".join(part.text for part in weighted_texts(caption))
 
     assert [sign for sign in letters if sign in "ab,"] == [sign for sign in caption if sign in "ab,"]
 

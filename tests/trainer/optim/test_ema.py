@@ -8,13 +8,13 @@ from safetensors.torch import load_file
 from torch import nn
 
 from tests.support.runs import events_of, make_config, train
-from trainer.optim.ema import Average
+from trainer.optim.ema import Ema
 from trainer.training.state import States
 
 
 def test_it_is_the_average_computed_by_hand() -> None:
     parameter = nn.Parameter(torch.tensor([1.0]))
-    average = Average({"w": parameter}, decay=0.25)
+    average = Ema({"w": parameter}, decay=0.25)
 
     for steps, value in enumerate((2.0, 4.0, -1.0), start=1):
         parameter.data.fill_(value)
@@ -30,7 +30,7 @@ def test_it_is_the_average_computed_by_hand() -> None:
 
 def test_the_parameters_come_back_also_after_an_error() -> None:
     parameter = nn.Parameter(torch.tensor([1.0]))
-    average = Average({"w": parameter}, decay=0.5)
+    average = Ema({"w": parameter}, decay=0.5)
     parameter.data.fill_(3.0)
 
     with pytest.raises(RuntimeError), average.used():
@@ -41,9 +41,9 @@ def test_the_parameters_come_back_also_after_an_error() -> None:
 
 def test_it_goes_on_from_its_state() -> None:
     first, second = (nn.Parameter(torch.tensor([value])) for value in (1.0, 5.0))
-    state = Average({"w": first}, decay=0.5).state()
+    state = Ema({"w": first}, decay=0.5).state()
 
-    average = Average({"w": second}, decay=0.5)
+    average = Ema({"w": second}, decay=0.5)
     average.load(state)
 
     with average.used():

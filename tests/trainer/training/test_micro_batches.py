@@ -8,7 +8,7 @@ import torch
 from advisor.run_folder.ladder_file import Ladder, write_ladder
 from tests.support.runs import events_of, make_config, train
 from trainer.models.families.family import Conditioning
-from trainer.training.micro_batches import part_of_batch, parts_of
+from trainer.training.micro_batches import micro_batch, micro_batch_slices
 from trainer.training.step import Batch
 
 
@@ -17,7 +17,7 @@ from trainer.training.step import Batch
     [(4, 1, [4]), (4, 2, [2, 2]), (5, 2, [2, 3]), (3, 8, [1, 1, 1]), (1, 2, [1]), (7, 3, [2, 2, 3])],
 )
 def test_parts_are_as_equal_as_can_be_and_none_is_empty(count: int, parts: int, sizes: list[int]) -> None:
-    found = parts_of(count, parts)
+    found = micro_batch_slices(count, parts)
 
     assert [part.stop - part.start for part in found] == sizes
     assert (found[0].start, found[-1].stop) == (0, count)
@@ -28,13 +28,13 @@ def test_a_part_has_the_pictures_and_their_text() -> None:
         latents=torch.arange(4.0).view(4, 1, 1, 1),
         noise=torch.zeros(4, 1, 1, 1),
         timesteps=torch.arange(4),
-        signal=torch.ones(4),
+        alphas_cumprod=torch.ones(4),
         loss_weights=torch.ones(4),
         token_ids=(torch.arange(4).view(4, 1, 1), torch.arange(4).view(4, 1, 1) + 10),
         text=Conditioning(torch.arange(4.0).view(4, 1, 1), torch.arange(4.0).view(4, 1)),
     )
 
-    part = part_of_batch(batch, slice(1, 3))
+    part = micro_batch(batch, slice(1, 3))
 
     assert part.latents.flatten().tolist() == [1, 2]
     assert part.timesteps.tolist() == [1, 2]

@@ -44,11 +44,11 @@ class Case:
         )
 
     def task(self, base: BaseModel) -> Task:
-        dice = torch.Generator().manual_seed(5)
+        rng = torch.Generator().manual_seed(5)
         shape = (2, base.structure.vae.latent_channels, 16, 32)
         return Task(
-            latents=torch.randn(shape, generator=dice),
-            noise=torch.randn(shape, generator=dice),
+            latents=torch.randn(shape, generator=rng),
+            noise=torch.randn(shape, generator=rng),
             timesteps=torch.tensor([999 if self.loss.get("zero_terminal_snr") else 731, 37]),
             captions=CAPTIONS,
             sizes=SIZES,
@@ -77,9 +77,9 @@ def relative(found: Tensor, wanted: Tensor) -> float:
 def attach(base: BaseModel) -> Network:
     """Adapters that change the answer, each unlike all others."""
     network = Network.attach(base, NetworkConfig(rank=RANK, alpha=RANK), text_encoder=True)
-    dice = torch.Generator().manual_seed(1)
+    rng = torch.Generator().manual_seed(1)
     for parameter in network.parameters():
-        torch.nn.init.normal_(parameter.data, std=0.1, generator=dice)
+        torch.nn.init.normal_(parameter.data, std=0.1, generator=rng)
     return network
 
 
@@ -88,7 +88,7 @@ def batch_of(base: BaseModel, task: Task) -> Batch:
         latents=task.latents,
         noise=task.noise,
         timesteps=task.timesteps,
-        signal=noise_schedule(zero_terminal_snr=task.zero_terminal_snr).alphas_cumprod[task.timesteps],
+        alphas_cumprod=noise_schedule(zero_terminal_snr=task.zero_terminal_snr).alphas_cumprod[task.timesteps],
         loss_weights=torch.ones(2),
         token_ids=base.family.tokenize(base, task.captions),
         sizes=task.sizes,

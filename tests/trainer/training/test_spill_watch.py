@@ -12,7 +12,7 @@ from tests.support.runs import events_of, make_config, train
 from tests.support.tiny import TINY_SD1
 from tests.trainer.data.test_training_set import make_config as make_dataset_config
 from tests.trainer.data.test_training_set import make_report
-from trainer.data.training_set import TrainingSet, View
+from trainer.data.training_set import SampleRef, TrainingSet
 from trainer.training import spill_watch
 from trainer.training import train as training
 from trainer.training.spill_watch import SpillWatch, timed, watch_for
@@ -76,7 +76,7 @@ def test_a_spill_ends_training_like_a_lack_of_memory_with_its_last_step_kept(
 
 def test_a_step_is_timed_with_the_pixels_of_its_pictures() -> None:
     pictures = TrainingSet.of(make_report(4), make_dataset_config())
-    batches = ((View(0, 0), View(0, 1)), (View(1, 0),))
+    batches = ((SampleRef(0, 0), SampleRef(0, 1)), (SampleRef(1, 0),))
 
     assert [item.bucket for item in pictures.items[:2]] == [(512, 512), (576, 384)]
     assert timed(1.5, batches, pictures) == TimedStep(1.5, 2 * 512 * 512 + 576 * 384, 512 * 512)

@@ -89,10 +89,10 @@ def footprint(family: str, counted: Mapping[str, Any]) -> str:
     tokens_less = (kept("trained", checkpointing=True, batch_size=batch) - less) / TOKENS
     middle, late = _code(_middle(family, counted)), _code(_late(family, counted))
     return f"""{family}:
-        plain=StepFootprint((Moment(0.0, {plain / pixels:_.0f}),), token_bytes={tokens:_.0f}),
-        checkpointed=StepFootprint((Moment(0.0, {less / pixels:_.0f}), {late}), token_bytes={tokens_less:_.0f}),
-        plain_quantised=StepFootprint((Moment(0.0, {packed / pixels:_.0f}),), token_bytes={tokens:_.0f}),
-        checkpointed_quantised=StepFootprint(
+        plain=StepMemory((Moment(0.0, {plain / pixels:_.0f}),), token_bytes={tokens:_.0f}),
+        checkpointed=StepMemory((Moment(0.0, {less / pixels:_.0f}), {late}), token_bytes={tokens_less:_.0f}),
+        plain_quantised=StepMemory((Moment(0.0, {packed / pixels:_.0f}),), token_bytes={tokens:_.0f}),
+        checkpointed_quantised=StepMemory(
             (Moment(0.0, {packed_less / pixels:_.0f}), {middle}, {late}),
             token_bytes={tokens_less:_.0f},
         ),"""

@@ -12,7 +12,7 @@ from typing import Any
 
 from advisor.answers import Answers
 from advisor.checkpoints.identity import Identity
-from advisor.dataset.report import DatasetReport, Folder, Picture
+from advisor.dataset.report import DatasetReport, Folder, ImageFile
 from advisor.facts import Facts
 from advisor.families import family as family_of
 from advisor.files import write_atomically
@@ -53,7 +53,7 @@ def facts_for(family: str, card_gb: int) -> Facts:
     """A beginner's usual facts."""
     machine = Hardware("Linux", "x86_64", "a processor", 16, 8, 32 * GIB, 24 * GIB, 500 * GIB)
     pictures = tuple(
-        Picture(f"{number:02}.png", *SIZES[number % len(SIZES)], folder=0, caption="mira, smile")
+        ImageFile(f"{number:02}.png", *SIZES[number % len(SIZES)], folder=0, caption="mira, smile")
         for number in range(30)
     )
     dataset = DatasetReport("/pictures", pictures, (Folder(".", 30),), extensions={".txt": 30})

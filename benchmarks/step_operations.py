@@ -1,6 +1,6 @@
 """Operations of a step, counted on the real modules: `python -P -m benchmarks.step_operations [--family sd1]`.
 
-The coefficients in `advisor.families` (`StepOperations`) follow from these counts; `--fit` prints them.
+The coefficients in `advisor.families` (`StepFlops`) follow from these counts; `--fit` prints them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def counted(case: Case) -> int:
 
 
 def fitted(found: Sequence[Case], *, checkpointing: bool) -> dict[str, float]:
-    """The coefficients of `StepOperations` from these counts of one family: as many equations as unknowns."""
+    """The coefficients of `StepFlops` from these counts of one family: as many equations as unknowns."""
     side = {512: 4096.0, 768: 9216.0, 1024: 16384.0}  # latent pixels
 
     def of(side_px: int, rank: int, text: str) -> float:

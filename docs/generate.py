@@ -17,7 +17,7 @@ from typing import Any
 from advisor.files import write_atomically
 from advisor.plan import Source
 from advisor.rules import RULES, defaults_table
-from advisor.rules.defaults_table import Column
+from advisor.rules.defaults_table import BaseModelDefaults
 from advisor.rules.rule import FittedRule, Rule
 from advisor.settings.config import TrainingConfig
 from advisor.units import counted, rate
@@ -156,21 +156,21 @@ def _link(source: Source) -> str:
 
 
 def _defaults() -> str:
-    columns = {name: found for name, found in vars(defaults_table).items() if isinstance(found, Column)}
+    columns = {name: found for name, found in vars(defaults_table).items() if isinstance(found, BaseModelDefaults)}
     meanings = _meanings()
     rows = [
         (
             f"`{field.name}` {meanings.get(field.name, '')}".rstrip(),
             *(_cell(getattr(c, field.name)) for c in columns.values()),
         )
-        for field in fields(Column)
+        for field in fields(BaseModelDefaults)
     ]
     return _table(("", *(f"`{name}`" for name in columns)), rows)
 
 
 def _meanings() -> Mapping[str, str]:
     """The lines under a column's fields, by field."""
-    (found,) = ast.parse(inspect.getsource(Column)).body
+    (found,) = ast.parse(inspect.getsource(BaseModelDefaults)).body
     assert isinstance(found, ast.ClassDef)
     return {
         field.target.id: _line(line.value.value)

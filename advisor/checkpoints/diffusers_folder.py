@@ -7,11 +7,11 @@ from pathlib import Path
 
 from advisor.checkpoints.diffusers_json import ModelJson, read_model_json
 from advisor.checkpoints.diffusers_structure import FolderJson, Unusual, folder_structure
-from advisor.checkpoints.identity import Identity, Part
+from advisor.checkpoints.identity import CheckpointPart, Identity
 from advisor.checkpoints.lineage import guess_lineage
 from advisor.checkpoints.prediction_type import prediction_word
 from advisor.errors import ModelError
-from advisor.families import FAMILIES, why_not_trainable
+from advisor.families import KNOWN_FAMILIES, why_not_trainable
 from advisor.families.family import Family
 from advisor.families.ldm import VARIANT_OF_INPUTS
 from advisor.families.structure import Prediction, Structure
@@ -102,13 +102,13 @@ def _family(config: ModelJson) -> Family | None:
     """By the denoiser's class; those that share `UNet2DConditionModel` by how it is built."""
     class_name = config.text("_class_name", "")
     if class_name != "UNet2DConditionModel":
-        return next((known for known in FAMILIES.values() if class_name in known.classes), None)
+        return next((known for known in KNOWN_FAMILIES.values() if class_name in known.classes), None)
     if config.table.get("addition_embed_type") == "text_time":
         is_refiner = config.table.get("projection_class_embeddings_input_dim") == 2560
-        return FAMILIES["sdxl_refiner" if is_refiner else "sdxl"]
+        return KNOWN_FAMILIES["sdxl_refiner" if is_refiner else "sdxl"]
     if config.table.get("addition_embed_type") is not None:
         return None
-    return FAMILIES["sd2" if config.flag("use_linear_projection", False) else "sd1"]
+    return KNOWN_FAMILIES["sd2" if config.flag("use_linear_projection", False) else "sd1"]
 
 
 def _prediction(folder: Path, known: Family | None) -> tuple[Prediction | None, str, bool, tuple[str, ...]]:
@@ -162,8 +162,8 @@ def _weights(folder: Path) -> _Weights:
     return _Weights((), only_pickles=any(folder.glob("*.bin")))
 
 
-def _parts(weights: dict[str, _Weights], denoiser: str) -> tuple[Part, ...]:
-    found: list[Part] = []
+def _parts(weights: dict[str, _Weights], denoiser: str) -> tuple[CheckpointPart, ...]:
+    found: list[CheckpointPart] = []
     if weights[denoiser].are_there:
         found.append("denoiser")
     if weights["vae"].are_there:

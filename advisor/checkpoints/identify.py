@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from advisor.checkpoints.diffusers_folder import identify_folder
-from advisor.checkpoints.identity import Identity, Part
+from advisor.checkpoints.identity import CheckpointPart, Identity
 from advisor.checkpoints.lineage import guess_lineage
 from advisor.checkpoints.lora import find_lora, is_lora
 from advisor.checkpoints.other_kinds import OtherFile, controlnet, family_of_context, other_file
 from advisor.checkpoints.prediction_type import find_prediction
 from advisor.errors import ModelError
-from advisor.families import FAMILIES, why_not_trainable
+from advisor.families import KNOWN_FAMILIES, why_not_trainable
 from advisor.families.family import Family
 from advisor.families.sd2 import PREDICTION_TENSOR
 from advisor.families.signature import Tensors
@@ -72,8 +72,8 @@ def _denoiser(tensors: Mapping[str, TensorInfo]) -> tuple[Family, str, Tensors] 
     """(family, prefix of its denoiser, the denoiser's tensors without it)."""
     for prefix in PREFIXES:
         own = {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
-        for known in FAMILIES.values() if own else ():
-            if any(mark.fits(own) for mark in known.marks):
+        for known in KNOWN_FAMILIES.values() if own else ():
+            if any(signature.fits(own) for signature in known.signatures):
                 return known, prefix, own
     return None
 
@@ -106,7 +106,7 @@ def _checkpoint(path: Path, header: Header, known: Family, *, prefix: str, own: 
 
 
 def _marked_variant(known: Family, own: Tensors) -> str | None:
-    return next((mark.variant for mark in known.marks if mark.fits(own)), None)
+    return next((signature.variant for signature in known.signatures if signature.fits(own)), None)
 
 
 def _spread(path: Path, header: Header, known: Family, prefix: str, variant: str | None) -> tuple[float, ...] | None:
@@ -114,8 +114,8 @@ def _spread(path: Path, header: Header, known: Family, prefix: str, variant: str
     return read_floats(path, header, prefix + PREDICTION_TENSOR) if known.name == "sd2" and variant is None else None
 
 
-def _parts(tensors: Mapping[str, TensorInfo]) -> tuple[Part, ...]:
-    parts: list[Part] = ["denoiser"]
+def _parts(tensors: Mapping[str, TensorInfo]) -> tuple[CheckpointPart, ...]:
+    parts: list[CheckpointPart] = ["denoiser"]
     if any(name.startswith(_VAE_STARTS) for name in tensors):
         parts.append("vae")
     if any(name.startswith(_TEXT_STARTS) for name in tensors):
@@ -126,7 +126,7 @@ def _parts(tensors: Mapping[str, TensorInfo]) -> tuple[Part, ...]:
 def _why_not(
     known: Family,
     variant: str | None,
-    parts: tuple[Part, ...],
+    parts: tuple[CheckpointPart, ...],
     structure: Structure | None,
     tensors: Mapping[str, TensorInfo],
 ) -> str:
@@ -145,7 +145,7 @@ def _why_not(
     return ""
 
 
-def _notes(known: Family, parts: tuple[Part, ...], tensors: Mapping[str, TensorInfo]) -> tuple[str, ...]:
+def _notes(known: Family, parts: tuple[CheckpointPart, ...], tensors: Mapping[str, TensorInfo]) -> tuple[str, ...]:
     notes: list[str] = []
     if known.trainable and "vae" not in parts:
         notes.append("it has no VAE: name one with model.vae_path")
@@ -182,12 +182,12 @@ def _lora(path: Path, header: Header) -> Identity:
 
 def _other(path: Path, header: Header, row: OtherFile) -> Identity:
     family = row.family or (family_of_context(header.tensors) if row.kind == "controlnet" else None)
-    parts: tuple[Part, ...] = (row.kind,) if row.kind in ("vae", "text_encoder") else ()
+    parts: tuple[CheckpointPart, ...] = (row.kind,) if row.kind in ("vae", "text_encoder") else ()
     return Identity(
         path=str(path),
         kind=row.kind,
         family=family,
-        variant=row.mark.variant,
+        variant=row.signature.variant,
         parts=parts,
         why_not=f"it is {row.title} and no base model: choose a whole checkpoint",
     )

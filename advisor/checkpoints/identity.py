@@ -7,9 +7,9 @@ from typing import Literal
 
 from advisor.families.structure import Prediction, Structure
 
-Kind = Literal["checkpoint", "lora", "vae", "text_encoder", "controlnet", "embedding", "unknown"]
+FileKind = Literal["checkpoint", "lora", "vae", "text_encoder", "controlnet", "embedding", "unknown"]
 Lineage = Literal["nai", "anylora", "anime", "illustrious", "noobai", "animagine", "pony", "none"]
-Part = Literal["denoiser", "vae", "text_encoder"]
+CheckpointPart = Literal["denoiser", "vae", "text_encoder"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Identity:
     """What `identify` found in a file's header or a folder's JSON; None where the file cannot tell."""
 
     path: str
-    kind: Kind
+    kind: FileKind
     layout: Literal["single_file", "diffusers"] = "single_file"
     family: str | None = None
     variant: str | None = None
@@ -31,7 +31,7 @@ class Identity:
     lineage_reason: str = ""
     dtype: str | None = None
     """`float16`, `bfloat16`, `float32`, `float8_e4m3fn`, `nf4` ...: the dtype most bytes have."""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[CheckpointPart, ...] = ()
     trainable: bool = False
     why_not: str = ""
     """One honest sentence, where it cannot be trained."""

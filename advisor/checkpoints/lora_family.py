@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from advisor.checkpoints.prediction_type import prediction_word
-from advisor.families import FAMILIES
+from advisor.families import KNOWN_FAMILIES
 from advisor.families.structure import Prediction
 
 
@@ -26,7 +26,7 @@ Layers = Mapping[str, Adapted]
 
 
 @dataclass(frozen=True)
-class LoraMark:
+class LoraSignature:
     """Layers that tell a family."""
 
     family: str
@@ -56,32 +56,32 @@ _CONTEXT = r"attn2_(processor_)?to_[kv]$"
 _QKV = r"double_blocks_\d+_img_attn_qkv"
 _UNET = r"(down|up)_blocks_\d+|mid_block|(input|output)_blocks_\d+|middle_block"
 
-MARKS = (
-    LoraMark("cascade", r"^lora_prior_"),
-    LoraMark("sd1", _CONTEXT, inputs=768),
-    LoraMark("sd2", _CONTEXT, inputs=1024, also=_UNET),
-    LoraMark("sdxl", _CONTEXT, inputs=2048, also=_UNET),
-    LoraMark("flux2", _QKV, inputs=4096),
-    LoraMark("flux2", _QKV, inputs=6144),
-    LoraMark("flux2", r"double_blocks_\d+_img_mlp_0$", inputs=3072, outputs=18432),
-    LoraMark("hunyuan_image", _QKV, inputs=3584),
-    LoraMark("flux1", r"double_blocks_\d+_(img|txt)_mod_lin$", inputs=3072),
-    LoraMark(
+LORA_SIGNATURES = (
+    LoraSignature("cascade", r"^lora_prior_"),
+    LoraSignature("sd1", _CONTEXT, inputs=768),
+    LoraSignature("sd2", _CONTEXT, inputs=1024, also=_UNET),
+    LoraSignature("sdxl", _CONTEXT, inputs=2048, also=_UNET),
+    LoraSignature("flux2", _QKV, inputs=4096),
+    LoraSignature("flux2", _QKV, inputs=6144),
+    LoraSignature("flux2", r"double_blocks_\d+_img_mlp_0$", inputs=3072, outputs=18432),
+    LoraSignature("hunyuan_image", _QKV, inputs=3584),
+    LoraSignature("flux1", r"double_blocks_\d+_(img|txt)_mod_lin$", inputs=3072),
+    LoraSignature(
         "chroma", r"^lora_unet_double_blocks_\d+_img_mlp_0$", inputs=3072, outputs=12288, lacks=r"(mod|modulation)_lin$"
     ),
-    LoraMark("flux2", r"single_transformer_blocks_\d+_attn_to_qkv_mlp_proj$"),
-    LoraMark("flux1", r"single_transformer_blocks_\d+_attn", inputs=3072),
-    LoraMark("sd3", r"joint_blocks_\d+_"),
-    LoraMark("lumina2", r"(^|_)layers_\d+_attention", inputs=2304),
-    LoraMark("z_image", r"(^|_)layers_\d+_attention", inputs=3840),
-    LoraMark("qwen_image", r"transformer_blocks_\d+_attn_", inputs=3072, lacks=r"single_transformer_blocks"),
-    LoraMark("anima", r"llm_adapter_blocks_\d+_|^lora_te_layers_\d+_"),
-    LoraMark("wan", r"(^|_)blocks_\d+_self_attn_q$"),
-    LoraMark("sd1", r"attentions_\d+_proj_in$|_1_proj_in$", axes=4, also=_UNET),
-    LoraMark("sdxl", r"^lora_te2_|^text_encoder_2_", also=_UNET),
-    LoraMark("sdxl", r"(input|output)_blocks_\d+_\d+_"),
-    LoraMark("sdxl", r"(down|up)_blocks_\d+_attentions_\d+_transformer_blocks_([2-9]|\d\d)_"),
-    LoraMark("sd2", r"attentions_\d+_proj_in$", axes=2, also=r"^lora_te_|^text_encoder_text_model"),
+    LoraSignature("flux2", r"single_transformer_blocks_\d+_attn_to_qkv_mlp_proj$"),
+    LoraSignature("flux1", r"single_transformer_blocks_\d+_attn", inputs=3072),
+    LoraSignature("sd3", r"joint_blocks_\d+_"),
+    LoraSignature("lumina2", r"(^|_)layers_\d+_attention", inputs=2304),
+    LoraSignature("z_image", r"(^|_)layers_\d+_attention", inputs=3840),
+    LoraSignature("qwen_image", r"transformer_blocks_\d+_attn_", inputs=3072, lacks=r"single_transformer_blocks"),
+    LoraSignature("anima", r"llm_adapter_blocks_\d+_|^lora_te_layers_\d+_"),
+    LoraSignature("wan", r"(^|_)blocks_\d+_self_attn_q$"),
+    LoraSignature("sd1", r"attentions_\d+_proj_in$|_1_proj_in$", axes=4, also=_UNET),
+    LoraSignature("sdxl", r"^lora_te2_|^text_encoder_2_", also=_UNET),
+    LoraSignature("sdxl", r"(input|output)_blocks_\d+_\d+_"),
+    LoraSignature("sdxl", r"(down|up)_blocks_\d+_attentions_\d+_transformer_blocks_([2-9]|\d\d)_"),
+    LoraSignature("sd2", r"attentions_\d+_proj_in$", axes=2, also=r"^lora_te_|^text_encoder_text_model"),
 )
 """The first that fits names the family."""
 
@@ -120,7 +120,7 @@ def lora_family(
 ) -> tuple[str | None, Prediction | None, tuple[str, ...]]:
     """(family, what its base predicts, what a user should hear)."""
     named = {name.replace(".", "_"): layer for name, layer in layers.items()}
-    by_layers = next((mark.family for mark in MARKS if mark.fits(named)), None)
+    by_layers = next((signature.family for signature in LORA_SIGNATURES if signature.fits(named)), None)
     told = _told(metadata)
     notes: tuple[str, ...] = ()
     if by_layers is None or {by_layers, told} == {"flux1", "chroma"}:
@@ -143,7 +143,7 @@ def _told(metadata: Mapping[str, str]) -> str | None:
 
 def _prediction(family: str | None, metadata: Mapping[str, str]) -> Prediction | None:
     """What the base predicts; sd-scripts writes `epsilon` for families that predict flow, so a fixed one counts."""
-    known = FAMILIES.get(family or "")
+    known = KNOWN_FAMILIES.get(family or "")
     if known is not None and known.fixed_prediction:
         return known.prediction
     if metadata.get("ss_v_parameterization") == "True" or metadata.get("ss_base_model_version", "").endswith("_v"):

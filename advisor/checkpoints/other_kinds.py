@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from advisor.checkpoints.identity import Kind
-from advisor.families.signature import Mark, Tensors, width
+from advisor.checkpoints.identity import FileKind
+from advisor.families.signature import Signature, Tensors, width
 
 FAMILY_OF_CONTEXT: Mapping[int, str] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 """By the width of the text that cross-attention takes."""
@@ -16,59 +16,64 @@ FAMILY_OF_CONTEXT: Mapping[int, str] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 class OtherFile:
     """A kind of file, how it is told and what to call it."""
 
-    kind: Kind
+    kind: FileKind
     title: str
-    mark: Mark
+    signature: Signature
     family: str | None = None
 
 
 CONTROLNETS = (
-    OtherFile("controlnet", "a ControlNet", Mark(has=("control_model.*",))),
-    OtherFile("controlnet", "a ControlNet", Mark(has=("zero_convs.0.0.weight",))),
+    OtherFile("controlnet", "a ControlNet", Signature(has=("control_model.*",))),
+    OtherFile("controlnet", "a ControlNet", Signature(has=("zero_convs.0.0.weight",))),
     OtherFile(
-        "controlnet", "a ControlNet", Mark(has=("controlnet_cond_embedding.conv_in.weight", "add_embedding.*")), "sdxl"
+        "controlnet",
+        "a ControlNet",
+        Signature(has=("controlnet_cond_embedding.conv_in.weight", "add_embedding.*")),
+        "sdxl",
     ),
-    OtherFile("controlnet", "a ControlNet", Mark(has=("controlnet_cond_embedding.conv_in.weight",))),
-    OtherFile("controlnet", "a ControlNet", Mark(has=("controlnet_x_embedder.weight",))),
+    OtherFile("controlnet", "a ControlNet", Signature(has=("controlnet_cond_embedding.conv_in.weight",))),
+    OtherFile("controlnet", "a ControlNet", Signature(has=("controlnet_x_embedder.weight",))),
 )
 """These hold a copy of half a U-Net, so they are asked before the families."""
 
 _VAE = "decoder.conv_in.weight"
 _TOKENS = "text_model.embeddings.token_embedding.weight"
 OTHERS = (
-    OtherFile("vae", "a VAE", Mark(has=("decoder.middle.0.residual.0.gamma",), variant="wan_qwen")),
-    OtherFile("vae", "a VAE", Mark(has=(), shapes={_VAE: (None, 4, 3, 3)}, variant="sd1_sd2_sdxl")),
+    OtherFile("vae", "a VAE", Signature(has=("decoder.middle.0.residual.0.gamma",), variant="wan_qwen")),
+    OtherFile("vae", "a VAE", Signature(has=(), shapes={_VAE: (None, 4, 3, 3)}, variant="sd1_sd2_sdxl")),
     OtherFile(
-        "vae", "a VAE", Mark(has=(), lacks=("quant_conv.*",), shapes={_VAE: (None, 16, 3, 3)}, variant="sd3_flux1")
+        "vae", "a VAE", Signature(has=(), lacks=("quant_conv.*",), shapes={_VAE: (None, 16, 3, 3)}, variant="sd3_flux1")
     ),
-    OtherFile("vae", "a VAE", Mark(has=(), shapes={_VAE: (None, 32, 3, 3)}, variant="flux2"), "flux2"),
-    OtherFile("vae", "a VAE", Mark(has=(_VAE, "encoder.conv_in.weight"))),
-    OtherFile("text_encoder", "a text encoder", Mark(has=(), shapes={_TOKENS: (None, 768)}, variant="clip_l")),
-    OtherFile("text_encoder", "a text encoder", Mark(has=(), shapes={_TOKENS: (None, 1024)}, variant="clip_h")),
-    OtherFile("text_encoder", "a text encoder", Mark(has=(), shapes={_TOKENS: (None, 1280)}, variant="clip_g")),
-    OtherFile("text_encoder", "a text encoder", Mark(has=(_TOKENS,))),
+    OtherFile("vae", "a VAE", Signature(has=(), shapes={_VAE: (None, 32, 3, 3)}, variant="flux2"), "flux2"),
+    OtherFile("vae", "a VAE", Signature(has=(_VAE, "encoder.conv_in.weight"))),
+    OtherFile("text_encoder", "a text encoder", Signature(has=(), shapes={_TOKENS: (None, 768)}, variant="clip_l")),
+    OtherFile("text_encoder", "a text encoder", Signature(has=(), shapes={_TOKENS: (None, 1024)}, variant="clip_h")),
+    OtherFile("text_encoder", "a text encoder", Signature(has=(), shapes={_TOKENS: (None, 1280)}, variant="clip_g")),
+    OtherFile("text_encoder", "a text encoder", Signature(has=(_TOKENS,))),
     OtherFile(
-        "text_encoder", "a text encoder", Mark(has=("encoder.block.0.layer.0.SelfAttention.q.weight",), variant="t5")
+        "text_encoder",
+        "a text encoder",
+        Signature(has=("encoder.block.0.layer.0.SelfAttention.q.weight",), variant="t5"),
     ),
-    OtherFile("text_encoder", "a language model", Mark(has=("model.layers.*",), variant="llm")),
-    OtherFile("embedding", "an embedding", Mark(has=("clip_l", "clip_g")), "sdxl"),
-    OtherFile("embedding", "an embedding", Mark(has=(), shapes={"emb_params": (None, 768)}), "sd1"),
-    OtherFile("embedding", "an embedding", Mark(has=(), shapes={"emb_params": (None, 1024)}), "sd2"),
-    OtherFile("embedding", "an embedding", Mark(has=("emb_params",))),
+    OtherFile("text_encoder", "a language model", Signature(has=("model.layers.*",), variant="llm")),
+    OtherFile("embedding", "an embedding", Signature(has=("clip_l", "clip_g")), "sdxl"),
+    OtherFile("embedding", "an embedding", Signature(has=(), shapes={"emb_params": (None, 768)}), "sd1"),
+    OtherFile("embedding", "an embedding", Signature(has=(), shapes={"emb_params": (None, 1024)}), "sd2"),
+    OtherFile("embedding", "an embedding", Signature(has=("emb_params",))),
 )
 PREFIXES = ("", "first_stage_model.", "vae.", "cond_stage_model.transformer.")
 
 
 def controlnet(tensors: Tensors) -> OtherFile | None:
     """The row that says that it is a ControlNet."""
-    return next((row for row in CONTROLNETS if row.mark.fits(tensors)), None)
+    return next((row for row in CONTROLNETS if row.signature.fits(tensors)), None)
 
 
 def other_file(tensors: Tensors) -> OtherFile | None:
     """The row that says what it is; None if it is none of these."""
     for prefix in PREFIXES:
         own = {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
-        found = next((row for row in OTHERS if own and row.mark.fits(own)), None)
+        found = next((row for row in OTHERS if own and row.signature.fits(own)), None)
         if found is not None:
             return found
     return None

@@ -1,4 +1,5 @@
-"""Aspect-ratio buckets: at which size each picture is trained, by the method that kohya's trainer uses.
+"""What an epoch shows: each folder's repeats, and aspect-ratio buckets, the size that each picture is trained at, by
+the method that kohya's trainer uses.
 
 Pictures of one batch must have one size. Each picture gets the training size (bucket) that is nearest to its own
 proportions, is scaled until it covers that size, and what stands over is cropped (docs/kohya-formats.md, "Buckets").
@@ -7,10 +8,12 @@ proportions, is scaled until it covers that size, and what stands over is croppe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil, floor, sqrt
+from pathlib import PurePosixPath
 
+from advisor.dataset.report import Folder
 from advisor.settings.config import DatasetConfig
 
 Size = tuple[int, int]
@@ -130,3 +133,25 @@ def bucket_counts(
 def batches_per_epoch(counts: Mapping[Size, int], batch_size: int) -> int:
     """Batches of one epoch: each bucket's last one may be short."""
     return sum(ceil(number / batch_size) for number in counts.values())
+
+
+def repeats_by_folder(dataset: DatasetConfig) -> dict[str, int]:
+    """The folders with repeats of their own."""
+    return {
+        PurePosixPath(folder.path.replace("\\", "/").strip("/")).as_posix(): folder.repeats
+        for folder in dataset.folders
+    }
+
+
+def nearest_repeats(folder: PurePosixPath, repeats_of: Mapping[str, int], rest: int) -> int:
+    """Those of the folder itself, else of the nearest above it that has some."""
+    for path in (folder, *folder.parents):
+        if (found := repeats_of.get(path.as_posix())) is not None:
+            return found
+    return rest
+
+
+def repeats_of_folders(folders: Iterable[Folder], dataset: DatasetConfig) -> tuple[int, ...]:
+    """The repeats of each of these folders."""
+    own = repeats_by_folder(dataset)
+    return tuple(nearest_repeats(PurePosixPath(folder.path), own, dataset.repeats) for folder in folders)

@@ -1,4 +1,7 @@
-"""The folders below a given one, by names alone: which files are pictures, captions or neither."""
+"""The folders below a given one, by names alone: which files are pictures, captions, masks or none of these.
+
+The mask of `NAME.jpg` is `NAME-masklabel.png` (as OneTrainer has it) or `masks/NAME.png`, in the picture's folder.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,14 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from advisor.dataset.image_size import PICTURE_EXTENSIONS
-from advisor.dataset.masks import MASK_FOLDER, are_masks, without_masks
+from advisor.dataset.image_size import IMAGE_EXTENSIONS
 from advisor.dataset.report import CAPTION_EXTENSIONS, Problem
 
-OTHER_PICTURES = (".gif", ".tif", ".tiff", ".heic", ".heif", ".jxl", ".jfif", ".psd", ".tga", ".jp2", ".svg")
+OTHER_IMAGES = (".gif", ".tif", ".tiff", ".heic", ".heif", ".jxl", ".jfif", ".psd", ".tga", ".jp2", ".svg")
 """Extensions of pictures that trainers do not read."""
 
 NOT_THE_USERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"})
@@ -23,7 +25,7 @@ NOT_THE_USERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume 
 RUN_MARK = "loracle.toml"
 """The file that makes a folder a run of ours, whose pictures are results and no material."""
 
-KOHYA_PICTURES = "img"
+KOHYA_IMAGES = "img"
 KOHYA_OTHERS = frozenset({"log", "model", "reg"})
 """In a kohya project the pictures lie under `img`; `model` may hold samples and `reg` holds other people's."""
 
@@ -33,6 +35,13 @@ DIGITS = re.compile("([0-9]+)")
 
 MOST_REPEATS = 1000
 """A larger number at the front of a folder's name is a date or a count, not repeats."""
+
+MASK_SUFFIX = "-masklabel"
+"""Stands behind the picture's name, before the extension."""
+MASK_FOLDER = "masks"
+"""A folder beside the pictures whose files are called as they are."""
+MASK_EXTENSION = ".png"
+"""Masks in JPEG would have grey edges."""
 
 NaturalKey = tuple[tuple[str | int, ...], str]
 
@@ -135,7 +144,7 @@ def _look_into(place: _Place, entries: list[os.DirEntry[str]], found: FoundFiles
             continue
         name = Path(entry.name)
         stem, extension = name.stem, name.suffix.lower()
-        if extension in PICTURE_EXTENSIONS:
+        if extension in IMAGE_EXTENSIONS:
             problem = _problem_of_name(entry)
             if problem is None:
                 pictures.append(entry.name)
@@ -145,7 +154,7 @@ def _look_into(place: _Place, entries: list[os.DirEntry[str]], found: FoundFiles
         found.others[extension] += 1
         if extension in CAPTION_EXTENSIONS and _is_file(entry):
             captions[stem, extension] = entry.name
-        elif extension in OTHER_PICTURES:
+        elif extension in OTHER_IMAGES:
             message = f"trainers do not read {extension} pictures: save it as .png or .jpg, or leave it out"
             found.problems.append(Problem(printable(place.below(entry.name)), "unsupported_picture", message))
     pictures = without_masks(pictures)
@@ -182,13 +191,11 @@ def _named(place: _Place, name: str, found: FoundFiles) -> _Place:
 def _wanted(place: _Place, subfolders: list[_Place], found: FoundFiles) -> Iterator[_Place]:
     """The subfolders to look into: of a kohya project's, those that hold pictures to train."""
     is_project = place.relative == "." and any(
-        sub.relative == KOHYA_PICTURES and _holds_numbered_folders(sub.path) for sub in subfolders
+        sub.relative == KOHYA_IMAGES and _holds_numbered_folders(sub.path) for sub in subfolders
     )
     for sub in subfolders:
         if is_project and sub.relative in KOHYA_OTHERS:
-            message = (
-                f"this is a kohya project: pictures are taken from {KOHYA_PICTURES}, and {sub.relative} is left out"
-            )
+            message = f"this is a kohya project: pictures are taken from {KOHYA_IMAGES}, and {sub.relative} is left out"
             found.problems.append(Problem(sub.relative, "left_out_folder", message))
         else:
             yield sub
@@ -200,7 +207,7 @@ def _holds_masks(place: _Place, pictures: list[str]) -> bool:
         return False
     try:
         with os.scandir(place.path) as entries:
-            names = [entry.name for entry in entries if Path(entry.name).suffix.lower() in PICTURE_EXTENSIONS]
+            names = [entry.name for entry in entries if Path(entry.name).suffix.lower() in IMAGE_EXTENSIONS]
     except OSError:
         return False
     return are_masks(names, pictures)
@@ -248,3 +255,23 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return entry.is_file()
     except OSError:
         return False
+
+
+def mask_file_of(picture: Path) -> Path | None:
+    """The mask file of a picture; None where there is none."""
+    beside = picture.with_name(f"{picture.stem}{MASK_SUFFIX}{MASK_EXTENSION}")
+    below = picture.parent / MASK_FOLDER / f"{picture.stem}{MASK_EXTENSION}"
+    return next((path for path in (beside, below) if path.is_file()), None)
+
+
+def without_masks(pictures: Iterable[str]) -> list[str]:
+    """The file names of a folder that are no masks of others in it."""
+    names = list(pictures)
+    masks = {f"{Path(name).stem}{MASK_SUFFIX}{MASK_EXTENSION}" for name in names}
+    return [name for name in names if name not in masks]
+
+
+def are_masks(names: Iterable[str], pictures: Iterable[str]) -> bool:
+    """Whether all the files in a folder `masks` are called as the pictures in the folder around it."""
+    inside = {Path(name).stem for name in names}
+    return bool(inside) and inside <= {Path(picture).stem for picture in pictures}

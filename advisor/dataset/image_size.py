@@ -9,7 +9,7 @@ from typing import IO
 
 from PIL import Image, UnidentifiedImageError
 
-PICTURE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".avif")
+IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".avif")
 """What is taken for a picture, in lower case: what both our trainer and kohya's read."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "AVIF")

@@ -11,9 +11,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from advisor.dataset.caption_files import read_caption
-from advisor.dataset.folders import OTHER_PICTURES, FoundFiles, FoundFolder, find_files, natural_key
-from advisor.dataset.image_size import PICTURE_EXTENSIONS, UnusablePicture, picture_size
-from advisor.dataset.report import CAPTION_EXTENSIONS, DatasetReport, Folder, Picture, Problem
+from advisor.dataset.folders import OTHER_IMAGES, FoundFiles, FoundFolder, find_files, natural_key
+from advisor.dataset.image_size import IMAGE_EXTENSIONS, UnusablePicture, picture_size
+from advisor.dataset.report import CAPTION_EXTENSIONS, DatasetReport, Folder, ImageFile, Problem
 from advisor.errors import DatasetError
 
 LEAST_SIDE_PX = 32
@@ -45,7 +45,7 @@ def scan(folder: Path, *, caption_extension: str | None = None, tell: Tell | Non
     found = _find(root, folder)
     total = sum(len(place.pictures) for place in found.folders)
     if not total:
-        raise DatasetError(_no_pictures(folder, found))
+        raise DatasetError(_no_images(folder, found))
     extensions = _caption_extensions(found.folders)
     wanted = caption_extension or _most_used(extensions)
     reading = _Reading(str(root), wanted, problems=list(found.problems))
@@ -69,7 +69,7 @@ class _Reading:
     root: str
     caption_extension: str
     problems: list[Problem]
-    pictures: list[Picture] = field(default_factory=list)
+    pictures: list[ImageFile] = field(default_factory=list)
     folders: list[Folder] = field(default_factory=list)
     done: int = 0
 
@@ -83,7 +83,7 @@ class _Reading:
             if stems[stem] > 1 and first.setdefault(stem, name) != name:
                 message = f"{first[stem]} has the same name before the point, so both have one caption: rename one"
                 self._report(place, name, "duplicate_name", message)
-            self._add_picture(place, name, stem)
+            self._add_image(place, name, stem)
             self.done += 1
             yield self.done
         if len(self.pictures) > before:
@@ -93,14 +93,14 @@ class _Reading:
         """The finished report."""
         return DatasetReport(
             root=self.root,
-            pictures=tuple(self.pictures),
+            image_files=tuple(self.pictures),
             folders=tuple(self.folders),
             problems=tuple(sorted(self.problems, key=lambda problem: natural_key(problem.path))),
             caption_extension=self.caption_extension,
             extensions=dict(extensions),
         )
 
-    def _add_picture(self, place: FoundFolder, name: str, stem: str) -> None:
+    def _add_image(self, place: FoundFolder, name: str, stem: str) -> None:
         try:
             width, height = picture_size(place.path / name)
             if min(width, height) < LEAST_SIDE_PX:
@@ -111,7 +111,7 @@ class _Reading:
             return
         caption = self._caption(place, name, stem)
         path = _below(place, name)
-        self.pictures.append(Picture(path, width, height, len(self.folders), caption))
+        self.pictures.append(ImageFile(path, width, height, len(self.folders), caption))
 
     def _caption(self, place: FoundFolder, name: str, stem: str) -> str | None:
         there = [extension for extension in CAPTION_EXTENSIONS if (stem, extension) in place.captions]
@@ -190,12 +190,12 @@ def _likely_meant(root: Path) -> str:
     return f"did you mean {root.parent / close[0]}?" if close else f"check the path; {root.parent} does exist"
 
 
-def _no_pictures(folder: Path, found: FoundFiles) -> str:
-    looked_for = f"{', '.join(PICTURE_EXTENSIONS[:-1])} and {PICTURE_EXTENSIONS[-1]}"
+def _no_images(folder: Path, found: FoundFiles) -> str:
+    looked_for = f"{', '.join(IMAGE_EXTENSIONS[:-1])} and {IMAGE_EXTENSIONS[-1]}"
     hints = [f"{problem.path}: {problem.message}" for problem in found.problems[:PROBLEMS_SHOWN]]
     holds = "is empty" if not found.others and not found.problems else f"holds {_counted(found.others)}no pictures"
     mend = "give the folder that the pictures are in"
-    if any(extension in OTHER_PICTURES for extension in found.others):
+    if any(extension in OTHER_IMAGES for extension in found.others):
         mend = "save the pictures as .png or .jpg first"
     return "\n".join([f"{folder} {holds} (looked for {looked_for} in it and its subfolders): {mend}", *hints])
 
@@ -214,7 +214,7 @@ def _counted(others: Counter[str]) -> str:
 
 
 def _none_usable(folder: Path, problems: list[Problem]) -> str:
-    of_pictures = [problem for problem in problems if problem.path.lower().endswith(PICTURE_EXTENSIONS)]
+    of_pictures = [problem for problem in problems if problem.path.lower().endswith(IMAGE_EXTENSIONS)]
     lines = [f"  {problem.path}: {problem.message}" for problem in of_pictures[:PROBLEMS_SHOWN]]
     if len(of_pictures) > PROBLEMS_SHOWN:
         lines.append(f"  and {len(of_pictures) - PROBLEMS_SHOWN} more")

@@ -27,10 +27,10 @@ NO_DRIVER = "no NVIDIA driver was found"
 ROOM_FOR_SAMPLES = GIB * 3 // 2
 """What sample pictures take on top of a step, and what a desktop is seldom above; SD1.x at 512, our estimate."""
 
-LEAST_CARD_BYTES = 4 * GIB
+LEAST_GPU_BYTES = 4 * GIB
 """With less free on the card no plan of ours fits SD1.x at 512."""
 
-LOW_CARD_BYTES = 15 * GIB // 2
+LOW_GPU_BYTES = 15 * GIB // 2
 """Under this a plan wants an 8-bit optimizer (docs/interface.md, `plan --json`)."""
 
 LEAST_RAM_FREE_BYTES, GOOD_RAM_FREE_BYTES = 3 * GIB, 6 * GIB
@@ -217,7 +217,7 @@ def _bitsandbytes(facts: DoctorFacts) -> Iterator[Verdict]:
         yield Verdict("bitsandbytes", "bad", f"bitsandbytes {package.version} fails: {said}", mend)
     elif package is not None and facts.nvidia:
         yield Verdict("bitsandbytes", "ok", f"bitsandbytes {package.version}")
-    elif facts.nvidia and max(gpu.total_bytes for gpu in facts.nvidia) < LOW_CARD_BYTES:
+    elif facts.nvidia and max(gpu.total_bytes for gpu in facts.nvidia) < LOW_GPU_BYTES:
         mend = 'pip install "loracle[bitsandbytes]" gives an 8-bit optimizer, which saves memory'
         yield Verdict("bitsandbytes", "warn", "bitsandbytes is not installed, and the card is small", mend)
 
@@ -237,9 +237,9 @@ def _card_memory(facts: DoctorFacts) -> Iterator[Verdict]:
         return
     used = gpu.total_bytes - gpu.free_bytes
     found = f"{gpu.free_bytes / GIB:.1f} of {gpu.total_bytes / GIB:.1f} GiB are free on {gpu.name}"
-    if gpu.free_bytes < LEAST_CARD_BYTES:
+    if gpu.free_bytes < LEAST_GPU_BYTES:
         close = "close browsers, games and other trainers" if used > ROOM_FOR_SAMPLES else "take a larger card"
-        yield Verdict("card memory", "bad", found, f"{close}: SD1.x needs {LEAST_CARD_BYTES // GIB} GiB free at least")
+        yield Verdict("card memory", "bad", found, f"{close}: SD1.x needs {LEAST_GPU_BYTES // GIB} GiB free at least")
     elif used > ROOM_FOR_SAMPLES:
         mend = "close browsers, games and other trainers, or a run may die when it draws its sample pictures"
         yield Verdict("card memory", "warn", found, mend)

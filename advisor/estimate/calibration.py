@@ -34,7 +34,7 @@ nothing of this one. From SD1.x with one picture to SDXL at 1024 px with four th
 STEPS_TO_BELIEVE = 3
 """So many a training must have timed; `loracle measure` warms up before it times, so that one is enough."""
 
-Kind = Literal["train", "measure"]
+RunKind = Literal["train", "measure"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Receipt:
 
     machine: str
     """`machine_key` of where it ran."""
-    kind: Kind
+    kind: RunKind
     family: str
     checkpointing: bool
     predicted_bytes: int

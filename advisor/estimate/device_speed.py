@@ -33,7 +33,7 @@ TENSOR_SHARE = 0.25
 PLAIN_SHARE = 0.3
 """Of the float32 peak, where tensor cores are not used."""
 
-PASSES = 8
+ACTIVATION_TRAFFIC = 8
 """So often is each byte kept for the way back written or read in a step. Unmeasured."""
 
 LAUNCHING_SECONDS = 0.1
@@ -42,7 +42,7 @@ LAUNCHING_SECONDS = 0.1
 CPU_OPERATIONS_PER_CORE = 35e9
 """Reached by one core in float32: SD1.5 at 256 px took 6.3 s a step on two threads (benchmarks/step_time.py)."""
 
-CARD_UNCERTAINTY, CPU_UNCERTAINTY = 2.0, 2.5
+GPU_UNCERTAINTY, CPU_UNCERTAINTY = 2.0, 2.5
 """The real time is rarely more than so many times longer, or shorter."""
 
 
@@ -66,7 +66,7 @@ class Speed:
         Args:
             kept_bytes: what a step keeps for its way back.
         """
-        traffic = PASSES * kept_bytes / self.bytes_per_second if self.bytes_per_second else 0.0
+        traffic = ACTIVATION_TRAFFIC * kept_bytes / self.bytes_per_second if self.bytes_per_second else 0.0
         return operations / self.operations_per_second + traffic + self.launching_seconds
 
 
@@ -82,7 +82,7 @@ def speed_of(config: TrainingConfig, hardware: Hardware, gpu: Gpu | None) -> Spe
     reached = PLAIN_SHARE * 2.0 * gpu.cuda_cores * clock if tensor is None else TENSOR_SHARE * tensor * clock
     told = "cores, clocks and memory bandwidth" if gpu.memory_bytes_per_second else "cores and clock"
     return Speed(
-        reached, gpu.memory_bytes_per_second, LAUNCHING_SECONDS, CARD_UNCERTAINTY, f"the card's {told}"
+        reached, gpu.memory_bytes_per_second, LAUNCHING_SECONDS, GPU_UNCERTAINTY, f"the card's {told}"
     )  # fmt: skip
 
 

@@ -8,8 +8,8 @@ from math import sqrt
 from advisor.dataset.buckets import Size
 from advisor.estimate.parameter_counts import text_parameters, unet_parameters_by_level
 from advisor.families import family
+from advisor.families.coefficients import FlopCoefficients
 from advisor.families.sd1 import SD1
-from advisor.families.step_operations import Operations
 from advisor.families.structure import Structure, UNetStructure
 from advisor.settings.config import TrainingConfig
 
@@ -47,13 +47,13 @@ def _rank(config: TrainingConfig) -> float:
     return config.network.rank + (config.network.conv_rank or 0)
 
 
-def _known(config: TrainingConfig) -> tuple[Operations, Structure]:
+def _known(config: TrainingConfig) -> tuple[FlopCoefficients, Structure]:
     """The family's numbers, SD1's where it has none, and the model they were counted on."""
     own = family(config.model.family)
-    source = own if own.operations is not None else SD1
-    assert source.operations is not None
+    source = own if own.flop_coefficients is not None else SD1
+    assert source.flop_coefficients is not None
     assert source.standard is not None
-    return source.operations, source.standard
+    return source.flop_coefficients, source.standard
 
 
 @lru_cache(maxsize=64)

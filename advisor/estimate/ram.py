@@ -10,7 +10,7 @@ from advisor.families.structure import Structure
 from advisor.settings.config import TrainingConfig
 from advisor.units import GIB, MIB
 
-CARD_PROCESS_BYTES = 2 * GIB
+GPU_PROCESS_BYTES = 2 * GIB
 """Python with torch and diffusers, and what CUDA's libraries take of the machine's memory. Unmeasured: no card here."""
 
 LOADING_SHARE = 0.08
@@ -22,27 +22,27 @@ CACHE_KEPT_BYTES = 256 * MIB
 
 DECODED_BYTES_PER_PIXEL = 3 * 4 + 4
 """A picture on its way to the VAE: float32 in three channels, and the decoder's own."""
-PICTURES_AHEAD = 4
+IMAGES_AHEAD = 4
 """Decoded and waiting, for each thread (trainer.data.latents)."""
 
 SAVING_COPIES = 3
 """A LoRA while it is saved: its weights, the file's bytes, and these once more with the padded header."""
 
 
-def ram_bytes(config: TrainingConfig, structure: Structure, *, num_images: int, on_card: bool) -> int:
+def ram_bytes(config: TrainingConfig, structure: Structure, *, num_images: int, on_gpu: bool) -> int:
     """Peak bytes of the training process in the machine's memory.
 
     Weights are read one by one, so the networks are there once, and the file is not (benchmarks/loading_memory.py).
     """
     beside = _kept_caches(config, structure, num_images) + _pictures(config)
-    if not on_card:
+    if not on_gpu:
         phases: tuple[Phase, ...] = ("loading", "caching", "step")
         return max(phase_bytes(phase, config, structure) for phase in phases) + beside
     networks = denoiser_bytes(config.memory, config.model.family, structure) + _others(config, structure)
     waiting = networks * (1 + LOADING_SHARE)
     saving = SAVING_COPIES * lora_bytes(config, structure)
     adapters = 4 * adapter_parameters(config, structure)
-    return int(CARD_PROCESS_BYTES + max(waiting + adapters, saving + _left_behind(config, structure)) + beside)
+    return int(GPU_PROCESS_BYTES + max(waiting + adapters, saving + _left_behind(config, structure)) + beside)
 
 
 def _others(config: TrainingConfig, structure: Structure) -> int:
@@ -68,4 +68,4 @@ def _kept_caches(config: TrainingConfig, structure: Structure, num_images: int) 
 
 
 def _pictures(config: TrainingConfig) -> int:
-    return PICTURES_AHEAD * config.machine.cpu_threads * config.dataset.resolution_px**2 * DECODED_BYTES_PER_PIXEL
+    return IMAGES_AHEAD * config.machine.cpu_threads * config.dataset.resolution_px**2 * DECODED_BYTES_PER_PIXEL

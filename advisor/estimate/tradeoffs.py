@@ -24,8 +24,8 @@ class Cost:
     """What becomes of the result."""
 
     @property
-    def told(self) -> str:
-        """Both, for the user."""
+    def summary(self) -> str:
+        """Result and slowdown as a phrase, e.g. `the same result, 69 % slower`."""
         percent = round(abs(self.slowdown - 1) * 100)
         if not percent:
             return f"{self.result}, no slower"
@@ -57,6 +57,6 @@ def checkpointing(family: str) -> Cost:
     return Cost(0, CHECKPOINTING_SLOWDOWN.get(family, USUAL_CHECKPOINTING_SLOWDOWN), "the same result")
 
 
-def smaller_pictures(before_px: int, after_px: int) -> Cost:
+def smaller_images(before_px: int, after_px: int) -> Cost:
     """A step's time goes with the pixels."""
     return Cost(4, (after_px / before_px) ** 2, "smaller pictures show less detail")

@@ -17,7 +17,7 @@ from advisor.estimate.disk import BYTES_OF, adapter_parameters
 from advisor.estimate.parameter_counts import mid_depth, text_parameters, vae_parameters
 from advisor.estimate.quantised_base import denoiser_bytes, unpacking_bytes
 from advisor.families import family
-from advisor.families.coefficients import Footprint
+from advisor.families.coefficients import MemoryCoefficients
 from advisor.families.sd1 import SD1
 from advisor.families.structure import Structure, UNetStructure
 from advisor.settings.config import TrainingConfig
@@ -47,7 +47,7 @@ OPTIMIZER_BYTES = {
 """Kept by an optimizer for each trained weight; others count as AdamW."""
 
 
-CHANGE_COPIES = {"dora": 4, "loha": 5, "lokr": 4}
+DELTA_WEIGHT_COPIES = {"dora": 4, "loha": 5, "lokr": 4}
 """How often a layer's weight is there while the way back makes its change, in kinds that change it as a whole.
 
 Counted on SDXL for DoRA and LoHa; LoKr is taken to be as DoRA."""
@@ -167,7 +167,7 @@ def _peak(config: TrainingConfig, structure: Structure, work: Work, trained: int
         gradients = trained if work.keeps_gradients else moment.gradients * of_denoiser
         kept = work.pixels * moment.pixel_bytes * scale + (text if number == 0 else 0)
         at_work = moment.unpacked * unpacking_bytes(config.memory, config.model.family, structure)
-        at_work += _change_bytes(config, structure) if number else 0
+        at_work += _delta_weight_bytes(config, structure) if number else 0
         found.append((int(4 * gradients), int(kept * _precision(config) + at_work)))
     return max(found, key=sum)
 
@@ -178,9 +178,9 @@ def _denoiser_parameters(config: TrainingConfig, structure: Structure) -> int:
     return sum(prod(shape) for plan in plans for shape in plan.shapes.values())
 
 
-def _change_bytes(config: TrainingConfig, structure: Structure) -> float:
+def _delta_weight_bytes(config: TrainingConfig, structure: Structure) -> float:
     """What the change of the largest linear layer takes while it is made, in kinds that make one."""
-    copies = CHANGE_COPIES.get(config.network.kind, 0)
+    copies = DELTA_WEIGHT_COPIES.get(config.network.kind, 0)
     if not copies:
         return 0.0
     plans = adapter_plans(config.model.family, structure, config.network, text_encoder=False)
@@ -200,16 +200,16 @@ def _precision(config: TrainingConfig) -> float:
     return BYTES_OF[config.memory.compute_dtype] / BYTES_OF["float16"]
 
 
-def _footprint(config: TrainingConfig) -> Footprint:
+def _footprint(config: TrainingConfig) -> MemoryCoefficients:
     """The family's; SD1's, in proportion, where it has none of its own."""
-    found = family(config.model.family).footprint or SD1.footprint
+    found = family(config.model.family).memory_coefficients or SD1.memory_coefficients
     assert found is not None
     return found
 
 
 def _standard(config: TrainingConfig) -> Structure:
     own = family(config.model.family)
-    found = own.standard if own.footprint else SD1.standard
+    found = own.standard if own.memory_coefficients else SD1.standard
     assert found is not None
     return found
 

@@ -12,7 +12,7 @@ from advisor.families.sd1 import SD1
 from advisor.families.sd2 import SD2
 from advisor.families.sdxl import SDXL, SDXL_REFINER
 
-FAMILIES: Mapping[str, Family] = MappingProxyType(
+KNOWN_FAMILIES: Mapping[str, Family] = MappingProxyType(
     {family.name: family for family in (*RECOGNISED, SDXL_REFINER, SD2, SDXL, SD1)}
 )
 """By name, in the order in which they are tried on a file."""
@@ -24,16 +24,16 @@ def family(name: str) -> Family:
     Raises:
         ModelError: there is none.
     """
-    if name not in FAMILIES:
-        raise ModelError(f"there is no model family {name!r}: known are {', '.join(sorted(FAMILIES))}")
-    return FAMILIES[name]
+    if name not in KNOWN_FAMILIES:
+        raise ModelError(f"there is no model family {name!r}: known are {', '.join(sorted(KNOWN_FAMILIES))}")
+    return KNOWN_FAMILIES[name]
 
 
 def why_not_trainable(known: Family) -> str:
     """One honest sentence for a family that is recognised only; empty where it trains."""
     if known.trainable:
         return ""
-    *others, last = sorted(other.title for other in FAMILIES.values() if other.trainable)
+    *others, last = sorted(other.title for other in KNOWN_FAMILIES.values() if other.trainable)
     able = f"{', '.join(others)} and {last}"
     title = known.title[0].upper() + known.title[1:]
     return f"{title} is recognised, but this version trains {able} only: choose such a base model"

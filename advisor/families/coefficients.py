@@ -1,4 +1,4 @@
-"""How much a family's networks keep while they work: numbers counted on the real step (`trainer.simulate.step`)."""
+"""A family's coefficients of memory and of computing, counted on the real training step by `trainer.simulate`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class StepFootprint:
+class StepMemory:
     """What a step keeps for its way back."""
 
     moments: tuple[Moment, ...]
@@ -28,25 +28,55 @@ class StepFootprint:
 
 
 @dataclass(frozen=True)
-class Footprint:
+class MemoryCoefficients:
     """A family's numbers; those of a model with other widths are in proportion to its channels."""
 
     command: str
     """What counted them."""
-    plain: StepFootprint
-    checkpointed: StepFootprint
-    plain_quantised: StepFootprint
+    plain: StepMemory
+    checkpointed: StepMemory
+    plain_quantised: StepMemory
     """On a quantised base, whose convolutions keep nothing of their input where they have no adapter."""
-    checkpointed_quantised: StepFootprint
+    checkpointed_quantised: StepMemory
     encode_pixel_bytes: float
     """Peak of the VAE in float32 for each pixel of a picture on its way to latents."""
     decode_pixel_bytes: float
     """The same on the way back."""
 
-    def of_step(self, *, checkpointed: bool, quantised: bool, convolutions: bool) -> StepFootprint:
+    def of_step(self, *, checkpointed: bool, quantised: bool, convolutions: bool) -> StepMemory:
         """The numbers of a step; `convolutions`: they have adapters."""
         whole = self.checkpointed if checkpointed else self.plain
         if not quantised:
             return whole
         packed = self.checkpointed_quantised if checkpointed else self.plain_quantised
         return replace(whole, moments=(*whole.moments, *packed.moments[1:])) if convolutions else packed
+
+
+@dataclass(frozen=True)
+class StepFlops:
+    """Multiplications and additions of one picture in one step, with or without checkpointing."""
+
+    picture: float
+    """Whatever its size: what is made of its text in the denoiser."""
+    pixel: float
+    """For each latent pixel."""
+    pixel_pair: float
+    """For each pair of latent pixels: attention within the picture."""
+    pixel_rank: float
+    """For each latent pixel and each rank of adapters on the denoiser."""
+    text: float
+    """A trained text encoder's, forwards and backwards, for its one or more chunks of text each."""
+    text_rank: float
+    """The same for each rank of its adapters."""
+
+
+@dataclass(frozen=True)
+class FlopCoefficients:
+    """A family's numbers, of its published model; those of another are in proportion to its weights."""
+
+    command: str
+    """What counted them."""
+    plain: StepFlops
+    checkpointed: StepFlops
+    text_forward: float
+    """Of text encoders that are not trained but asked in each step, for a chunk of text."""

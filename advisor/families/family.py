@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from advisor.errors import ModelError
-from advisor.families.coefficients import Footprint
+from advisor.families.coefficients import FlopCoefficients, MemoryCoefficients
 from advisor.families.lora_targets import num_blocks
-from advisor.families.signature import Mark, Tensors
-from advisor.families.step_operations import Operations
+from advisor.families.signature import Signature, Tensors
 from advisor.families.structure import LoraTarget, Prediction, Structure
 
 TargetMaker = Callable[[Structure, bool], tuple[LoraTarget, ...]]
@@ -35,15 +34,15 @@ class Family:
     """All of its models predict the same, so a file need not tell."""
     trainable: bool = False
     """This version trains it: the one place that says so."""
-    marks: tuple[Mark, ...] = ()
+    signatures: tuple[Signature, ...] = ()
     """Any of them tells a single file's denoiser; the first that fits names the variant."""
     classes: tuple[str, ...] = ()
     """Its denoiser's class in diffusers, where the class alone tells the family."""
     standard: Structure | None = None
     """The published model's measures."""
-    footprint: Footprint | None = None
+    memory_coefficients: MemoryCoefficients | None = None
     """How much the published model keeps while it works."""
-    operations: Operations | None = None
+    flop_coefficients: FlopCoefficients | None = None
     """How much the published model computes in a step."""
     version: str | None = None
     """`ss_base_model_version` in kohya's metadata."""

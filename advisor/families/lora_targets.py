@@ -1,4 +1,5 @@
-"""The layers of a U-Net that get an adapter, under their diffusers names and under the original LDM names.
+"""The layers that get an adapter: of a U-Net, under their diffusers names and the original LDM names, and of CLIP text
+encoders.
 
 Names and their order are those of kohya's sd-scripts: its networks are walked down, up, middle (SD1, SD2; diffusers
 names) or input, middle, output (SDXL; LDM names), and within a block attentions come before residual blocks.
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from advisor.families.structure import LoraTarget, UNetStructure
+from advisor.families.structure import LoraTarget, TextStructure, UNetStructure
 
 Piece = Literal["attention", "resnet", "downsample", "upsample"]
 _SECTIONS = ("down_blocks", "up_blocks", "mid_block")
@@ -42,7 +43,7 @@ class _Layer:
 
 
 def unet_units(unet: UNetStructure) -> Iterator[Unit]:
-    """Attentions, residual blocks and samplers in the order in which a picture passes them."""
+    """Attentions, residual blocks and samplers in the order of the forward pass."""
     yield from _down(unet)
     yield from _middle(unet)
     yield from _up(unet)
@@ -55,6 +56,30 @@ def num_blocks(unet: UNetStructure, *, middle: int) -> int:
         middle: as how many the middle counts.
     """
     return _num_inputs(unet) + middle + len(unet.block_out_channels) * (unet.layers_per_block + 1)
+
+
+def clip_targets(
+    text: TextStructure, prefix: str, part: Literal["text_encoder", "text_encoder_2"] = "text_encoder"
+) -> tuple[LoraTarget, ...]:
+    """Attention projections and the two MLP layers of each block; `prefix` is `lora_te`, `lora_te1` or `lora_te2`."""
+    width, mlp = text.width, text.mlp_width
+    layers = (
+        ("self_attn.k_proj", width, width),
+        ("self_attn.v_proj", width, width),
+        ("self_attn.q_proj", width, width),
+        ("self_attn.out_proj", width, width),
+        ("mlp.fc1", width, mlp),
+        ("mlp.fc2", mlp, width),
+    )
+    paths = [
+        (f"text_model.encoder.layers.{number}.{name}", in_features, out_features)
+        for number in range(text.layers)
+        for name, in_features, out_features in layers
+    ]
+    return tuple(
+        LoraTarget(f"{prefix}_{path.replace('.', '_')}", part, path, in_features, out_features)
+        for path, in_features, out_features in paths
+    )
 
 
 def _num_inputs(unet: UNetStructure) -> int:

@@ -6,7 +6,7 @@ Tensors go by the names of each model's own code, or of diffusers where its sing
 from __future__ import annotations
 
 from advisor.families.family import Family
-from advisor.families.signature import Mark
+from advisor.families.signature import Signature
 
 _FLUX = "double_blocks.0.img_attn.norm.key_norm.scale|double_blocks.0.img_attn.norm.key_norm.weight"
 _FLUX_DIFFUSERS = "single_transformer_blocks.0.proj_mlp.weight"
@@ -23,81 +23,81 @@ _MODULATION = "double_stream_modulation_img.lin.weight"
 RECOGNISED = (
     Family(
         "cascade", "Stable Cascade", prediction="epsilon",
-        marks=(
-            Mark(has=("clf.1.weight",), shapes={"clip_txt_mapper.weight": (2048, None)}, variant="c"),
-            Mark(has=("clf.1.weight",), shapes={"clip_txt_mapper.weight": (1536, None)}, variant="c_lite"),
-            Mark(has=("clf.1.weight", "clip_mapper.weight"), variant="b"),
-            Mark(has=("clf.1.weight", "clip_txt_mapper.weight")),
+        signatures=(
+            Signature(has=("clf.1.weight",), shapes={"clip_txt_mapper.weight": (2048, None)}, variant="c"),
+            Signature(has=("clf.1.weight",), shapes={"clip_txt_mapper.weight": (1536, None)}, variant="c_lite"),
+            Signature(has=("clf.1.weight", "clip_mapper.weight"), variant="b"),
+            Signature(has=("clf.1.weight", "clip_txt_mapper.weight")),
         ),
         classes=("StableCascadeUNet",),
     ),
     Family(
         "sd3", "SD3",
-        marks=(
-            Mark(has=(_JOINT, "*x_block.attn2.qkv.weight"), variant="3.5-medium"),
-            Mark(has=(_JOINT,), shapes={"pos_embed": (1, 147456, 1536)}, variant="3.5-medium"),
-            Mark(has=(_JOINT, "joint_blocks.37.x_block.attn.qkv.weight"), variant="3.5-large"),
-            Mark(
+        signatures=(
+            Signature(has=(_JOINT, "*x_block.attn2.qkv.weight"), variant="3.5-medium"),
+            Signature(has=(_JOINT,), shapes={"pos_embed": (1, 147456, 1536)}, variant="3.5-medium"),
+            Signature(has=(_JOINT, "joint_blocks.37.x_block.attn.qkv.weight"), variant="3.5-large"),
+            Signature(
                 has=(_JOINT,), lacks=("joint_blocks.0.x_block.attn.ln_q.weight",),
                 shapes={"pos_embed": (1, 36864, 1536)}, variant="medium",
             ),
-            Mark(has=(_JOINT,)),
-            Mark(has=("pos_embed.pos_embed", "transformer_blocks.0.norm1_context.linear.weight")),
+            Signature(has=(_JOINT,)),
+            Signature(has=("pos_embed.pos_embed", "transformer_blocks.0.norm1_context.linear.weight")),
         ),
         classes=("SD3Transformer2DModel",),
         version="sd3", lora_architecture="stable-diffusion-3/lora",
     ),
     Family(
         "chroma", "Chroma",
-        marks=(
-            Mark(has=("distilled_guidance_layer.norms.0.scale", "nerf_blocks.*"), variant="radiance"),
-            Mark(has=(_FLUX, "distilled_guidance_layer.norms.0.scale")),
-            Mark(has=(_FLUX_DIFFUSERS, "distilled_guidance_layer.*")),
+        signatures=(
+            Signature(has=("distilled_guidance_layer.norms.0.scale", "nerf_blocks.*"), variant="radiance"),
+            Signature(has=(_FLUX, "distilled_guidance_layer.norms.0.scale")),
+            Signature(has=(_FLUX_DIFFUSERS, "distilled_guidance_layer.*")),
         ),
         classes=("ChromaTransformer2DModel",),
         version="chroma", lora_architecture="chroma/lora",
     ),
     Family(
         "flux3", "FLUX.3",
-        marks=(
-            Mark(has=("early_stream_modulations.image.lin.weight", "ref_time_in.*"), variant="distilled"),
-            Mark(has=("early_stream_modulations.image.lin.weight",)),
+        signatures=(
+            Signature(has=("early_stream_modulations.image.lin.weight", "ref_time_in.*"), variant="distilled"),
+            Signature(has=("early_stream_modulations.image.lin.weight",)),
         ),
         classes=("Flux3Transformer2DModel",),
     ),
     Family(
         "flux2", "FLUX.2",
-        marks=(
-            Mark(has=(_MODULATION,), shapes={_TEXT_IN: (None, 15360)}, variant="dev"),
-            Mark(has=(_MODULATION,), shapes={_TEXT_IN: (None, 7680)}, variant="klein-4b"),
-            Mark(has=(_MODULATION,), shapes={_TEXT_IN: (None, 12288)}, variant="klein-9b"),
-            Mark(has=(_MODULATION,)),
-            Mark(has=("double_stream_modulation_img.linear.weight",)),
+        signatures=(
+            Signature(has=(_MODULATION,), shapes={_TEXT_IN: (None, 15360)}, variant="dev"),
+            Signature(has=(_MODULATION,), shapes={_TEXT_IN: (None, 7680)}, variant="klein-4b"),
+            Signature(has=(_MODULATION,), shapes={_TEXT_IN: (None, 12288)}, variant="klein-9b"),
+            Signature(has=(_MODULATION,)),
+            Signature(has=("double_stream_modulation_img.linear.weight",)),
         ),
         classes=("Flux2Transformer2DModel",),
     ),
     Family(
         "longcat", "LongCat-Image",
-        marks=(Mark(has=(_FLUX,), lacks=("vector_in.*", "txt_norm.*"), shapes={_TEXT_IN: (None, 3584)}),),
+        signatures=(Signature(has=(_FLUX,), lacks=("vector_in.*", "txt_norm.*"), shapes={_TEXT_IN: (None, 3584)}),),
         classes=("LongCatImageTransformer2DModel",),
     ),
     Family(
         "ovis", "Ovis-Image",
-        marks=(Mark(has=("double_blocks.0.img_mlp.gate_proj.weight", "txt_norm.*")),),
+        signatures=(Signature(has=("double_blocks.0.img_mlp.gate_proj.weight", "txt_norm.*")),),
         classes=("OvisImageTransformer2DModel",),
     ),
     Family(
         "flux1", "FLUX.1",
-        marks=(
-            Mark(has=(_FLUX, "vector_in.*"), shapes={"img_in.weight": (None, 384)}, variant="fill"),
-            Mark(has=(_FLUX, "vector_in.*"), shapes={"img_in.weight": (None, 128)}, variant="control"),
-            Mark(has=(_FLUX, "vector_in.*", _GUIDANCE), variant="dev"),
-            Mark(has=(_FLUX, "vector_in.*"), lacks=(_GUIDANCE,), variant="schnell"),
-            Mark(
+        signatures=(
+            Signature(has=(_FLUX, "vector_in.*"), shapes={"img_in.weight": (None, 384)}, variant="fill"),
+            Signature(has=(_FLUX, "vector_in.*"), shapes={"img_in.weight": (None, 128)}, variant="control"),
+            Signature(has=(_FLUX, "vector_in.*", _GUIDANCE), variant="dev"),
+            Signature(has=(_FLUX, "vector_in.*"), lacks=(_GUIDANCE,), variant="schnell"),
+            Signature(
                 has=(_FLUX_DIFFUSERS, "time_text_embed.guidance_embedder.linear_1.weight"),
                 shapes={"x_embedder.weight": (None, 64)}, variant="dev",
             ),
-            Mark(
+            Signature(
                 has=(_FLUX_DIFFUSERS, "transformer_blocks.0.norm1_context.linear.weight"),
                 shapes={"x_embedder.weight": (None, 64)}, variant="schnell",
             ),
@@ -107,87 +107,87 @@ RECOGNISED = (
     ),
     Family(
         "z_image", "Z-Image",
-        marks=(
-            Mark(has=(_REFINER, "cap_pad_token"), shapes={_CAPTION: (3840, 2560)}),
-            Mark(has=("cap_pad_token", "all_x_embedder.2-1.weight")),
+        signatures=(
+            Signature(has=(_REFINER, "cap_pad_token"), shapes={_CAPTION: (3840, 2560)}),
+            Signature(has=("cap_pad_token", "all_x_embedder.2-1.weight")),
         ),
         classes=("ZImageTransformer2DModel",),
     ),
     Family(
         "lumina2", "Lumina Image 2",
-        marks=(
-            Mark(has=(_CAPTION, _REFINER, "clip_text_pooled_proj.0.weight"), variant="newbie"),
-            Mark(has=(_CAPTION, _REFINER)),
+        signatures=(
+            Signature(has=(_CAPTION, _REFINER, "clip_text_pooled_proj.0.weight"), variant="newbie"),
+            Signature(has=(_CAPTION, _REFINER)),
         ),
         classes=("Lumina2Transformer2DModel",),
         version="lumina2", lora_architecture="lumina-2/lora",
     ),
     Family(
         "qwen_image_2", "Qwen-Image 2.1",
-        marks=(Mark(has=("txt_in.text_norm.weight",)),),
+        signatures=(Signature(has=("txt_in.text_norm.weight",)),),
         classes=("QwenImage21Transformer2DModel",),
     ),
     Family(
         "qwen_image", "Qwen-Image",
-        marks=(
-            Mark(
+        signatures=(
+            Signature(
                 has=("txt_norm.weight", "transformer_blocks.0.*", "__index_timestep_zero__"),
                 variant="edit-2511",
             ),
-            Mark(
+            Signature(
                 has=("txt_norm.weight", "transformer_blocks.0.*", "time_text_embed.addition_t_embedding*"),
                 variant="layered",
             ),
-            Mark(has=("txt_norm.weight", "transformer_blocks.0.*", "img_in.weight")),
+            Signature(has=("txt_norm.weight", "transformer_blocks.0.*", "img_in.weight")),
         ),
         classes=("QwenImageTransformer2DModel",),
     ),
     Family(
         "anima", "Anima",
-        marks=(Mark(has=(_COSMOS, "llm_adapter.blocks.0.cross_attn.q_proj.weight")),),
+        signatures=(Signature(has=(_COSMOS, "llm_adapter.blocks.0.cross_attn.q_proj.weight")),),
         classes=("AnimaTransformer3DModel",),
         version="anima", lora_architecture="anima/lora",
     ),
     Family(
         "cosmos2", "Cosmos-Predict2",
-        marks=(
-            Mark(has=(_COSMOS,), shapes={"x_embedder.proj.1.weight": (2048, 68)}, variant="2b"),
-            Mark(has=(_COSMOS,), shapes={"x_embedder.proj.1.weight": (5120, 68)}, variant="14b"),
-            Mark(has=(_COSMOS,), shapes={"x_embedder.proj.1.weight": (None, 72)}, variant="video"),
-            Mark(has=(_COSMOS, "x_embedder.proj.1.weight")),
+        signatures=(
+            Signature(has=(_COSMOS,), shapes={"x_embedder.proj.1.weight": (2048, 68)}, variant="2b"),
+            Signature(has=(_COSMOS,), shapes={"x_embedder.proj.1.weight": (5120, 68)}, variant="14b"),
+            Signature(has=(_COSMOS,), shapes={"x_embedder.proj.1.weight": (None, 72)}, variant="video"),
+            Signature(has=(_COSMOS, "x_embedder.proj.1.weight")),
         ),
         classes=("CosmosTransformer3DModel",),
     ),
     Family(
         "auraflow", "AuraFlow",
-        marks=(Mark(has=("double_layers.0.attn.w1q.weight",)),),
+        signatures=(Signature(has=("double_layers.0.attn.w1q.weight",)),),
         classes=("AuraFlowTransformer2DModel",),
     ),
     Family(
         "sana", "Sana",
-        marks=(Mark(has=("t_block.1.weight", "attention_y_norm.weight")),),
+        signatures=(Signature(has=("t_block.1.weight", "attention_y_norm.weight")),),
         classes=("SanaTransformer2DModel",),
     ),
     Family(
         "pixart", "PixArt", prediction="epsilon",
-        marks=(
-            Mark(has=("t_block.1.weight", "ar_embedder.mlp.0.weight"), variant="alpha-1024"),
-            Mark(has=("t_block.1.weight",), lacks=("attention_y_norm.weight",)),
+        signatures=(
+            Signature(has=("t_block.1.weight", "ar_embedder.mlp.0.weight"), variant="alpha-1024"),
+            Signature(has=("t_block.1.weight",), lacks=("attention_y_norm.weight",)),
         ),
         classes=("PixArtTransformer2DModel",),
     ),
     Family(
         "hunyuan_dit", "HunyuanDiT", prediction="v_prediction",
-        marks=(
-            Mark(has=("mlp_t5.0.weight",), shapes={"extra_embedder.0.weight": (None, 3968)}, variant="1.0-1.1"),
-            Mark(has=("mlp_t5.0.weight",)),
+        signatures=(
+            Signature(has=("mlp_t5.0.weight",), shapes={"extra_embedder.0.weight": (None, 3968)}, variant="1.0-1.1"),
+            Signature(has=("mlp_t5.0.weight",)),
         ),
         classes=("HunyuanDiT2DModel",),
     ),
     Family(
         "hunyuan_image", "HunyuanImage 2.1", native_px=2048,
-        marks=(
-            Mark(
+        signatures=(
+            Signature(
                 has=("txt_in.individual_token_refiner.blocks.0.norm1.weight",),
                 shapes={"img_in.proj.weight": (None, None, None, None)},
             ),
@@ -197,8 +197,8 @@ RECOGNISED = (
     ),
     Family(
         "hunyuan_video", "HunyuanVideo",
-        marks=(
-            Mark(
+        signatures=(
+            Signature(
                 has=("txt_in.individual_token_refiner.blocks.0.norm1.weight",),
                 shapes={"img_in.proj.weight": (None, None, None, None, None)},
             ),
@@ -207,34 +207,34 @@ RECOGNISED = (
     ),
     Family(
         "wan", "Wan",
-        marks=(
-            Mark(has=(_WAN, "img_emb.*"), shapes={_PATCH: (None, 36, None, None, None)}, variant="2.1-i2v"),
-            Mark(has=(_WAN,), shapes={_PATCH: (None, 36, None, None, None)}, variant="2.2-i2v"),
-            Mark(has=(_WAN,), shapes={_PATCH: (1536, None, None, None, None)}, variant="1.3b"),
-            Mark(has=(_WAN,), shapes={_PATCH: (5120, 16, None, None, None)}, variant="t2v-14b"),
-            Mark(has=(_WAN,), shapes={_PATCH: (3072, 48, None, None, None)}, variant="ti2v-5b"),
-            Mark(has=(_WAN, _PATCH)),
+        signatures=(
+            Signature(has=(_WAN, "img_emb.*"), shapes={_PATCH: (None, 36, None, None, None)}, variant="2.1-i2v"),
+            Signature(has=(_WAN,), shapes={_PATCH: (None, 36, None, None, None)}, variant="2.2-i2v"),
+            Signature(has=(_WAN,), shapes={_PATCH: (1536, None, None, None, None)}, variant="1.3b"),
+            Signature(has=(_WAN,), shapes={_PATCH: (5120, 16, None, None, None)}, variant="t2v-14b"),
+            Signature(has=(_WAN,), shapes={_PATCH: (3072, 48, None, None, None)}, variant="ti2v-5b"),
+            Signature(has=(_WAN, _PATCH)),
         ),
         classes=("WanTransformer3DModel",),
     ),
     Family(
         "hidream", "HiDream",
-        marks=(Mark(has=("caption_projection.0.linear.weight",)),),
+        signatures=(Signature(has=("caption_projection.0.linear.weight",)),),
         classes=("HiDreamImageTransformer2DModel",),
     ),
     Family(
         "krea2", "Krea 2",
-        marks=(Mark(has=("txtfusion.projector.weight",)),),
+        signatures=(Signature(has=("txtfusion.projector.weight",)),),
         classes=("Krea2Transformer2DModel",),
     ),
     Family(
         "ideogram4", "Ideogram 4",
-        marks=(Mark(has=("embed_image_indicator.weight",)),),
+        signatures=(Signature(has=("embed_image_indicator.weight",)),),
         classes=("Ideogram4Transformer2DModel",),
     ),
     Family(
         "ernie_image", "Ernie-Image",
-        marks=(Mark(has=("layers.0.mlp.linear_fc2.weight",)),),
+        signatures=(Signature(has=("layers.0.mlp.linear_fc2.weight",)),),
         classes=("ErnieImageTransformer2DModel",),
     ),
 )  # fmt: skip

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from advisor.families.clip_targets import clip_targets
-from advisor.families.coefficients import Footprint, Moment, StepFootprint
+from advisor.families.coefficients import FlopCoefficients, MemoryCoefficients, Moment, StepFlops, StepMemory
 from advisor.families.family import Family
 from advisor.families.ldm import TextPlace, ldm_structure, unet_variant
-from advisor.families.lora_targets import diffusers_targets
-from advisor.families.signature import Mark, Tensors
-from advisor.families.step_operations import Operations, StepOperations
+from advisor.families.lora_targets import clip_targets, diffusers_targets
+from advisor.families.signature import Signature, Tensors
 from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
 
 STANDARD = Structure(
@@ -27,12 +25,12 @@ STANDARD = Structure(
 )
 """SD1.5."""
 
-FOOTPRINT = Footprint(
+MEMORY = MemoryCoefficients(
     command="python -m benchmarks.memory_grid --fit",
-    plain=StepFootprint((Moment(0.0, 227_951),), token_bytes=369_378),
-    checkpointed=StepFootprint((Moment(0.0, 57_691), Moment(0.95, 29_975)), token_bytes=19_975),
-    plain_quantised=StepFootprint((Moment(0.0, 210_311),), token_bytes=369_378),
-    checkpointed_quantised=StepFootprint(
+    plain=StepMemory((Moment(0.0, 227_951),), token_bytes=369_378),
+    checkpointed=StepMemory((Moment(0.0, 57_691), Moment(0.95, 29_975)), token_bytes=19_975),
+    plain_quantised=StepMemory((Moment(0.0, 210_311),), token_bytes=369_378),
+    checkpointed_quantised=StepMemory(
         (Moment(0.0, 54_411), Moment(0.54, 17_403, unpacked=1.0), Moment(0.95, 29_975)),
         token_bytes=19_975,
     ),
@@ -41,9 +39,9 @@ FOOTPRINT = Footprint(
 )
 """Of the published model."""
 
-OPERATIONS = Operations(
+FLOPS = FlopCoefficients(
     command="python -m benchmarks.step_operations",
-    plain=StepOperations(
+    plain=StepFlops(
         picture=3.6171e9,
         pixel=3.2818e8,
         pixel_pair=25_554,
@@ -51,7 +49,7 @@ OPERATIONS = Operations(
         text=2.9604e10,
         text_rank=6.3867e7,
     ),
-    checkpointed=StepOperations(
+    checkpointed=StepFlops(
         picture=6.7378e9,
         pixel=4.5344e8,
         pixel_pair=32_856,
@@ -81,21 +79,21 @@ SD1 = Family(
     prediction="epsilon",
     fixed_prediction=False,
     trainable=True,
-    marks=(
-        Mark(
+    signatures=(
+        Signature(
             has=("input_blocks.0.0.weight", "*.attn2.to_k.weight"),
             lacks=("label_emb.0.0.weight",),
             shapes={"*.proj_in.weight": (None, None, 1, 1)},
         ),
-        Mark(
+        Signature(
             has=("conv_in.weight", "down_blocks.*", "*.attn2.to_k.weight"),
             lacks=("add_embedding.linear_1.weight",),
             shapes={"*.attentions.0.proj_in.weight": (None, None, 1, 1)},
         ),
     ),
     standard=STANDARD,
-    footprint=FOOTPRINT,
-    operations=OPERATIONS,
+    memory_coefficients=MEMORY,
+    flop_coefficients=FLOPS,
     version="sd_v1",
     v_version="sd_v1_v",
     lora_architecture="stable-diffusion-v1/lora",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from advisor.families.clip_targets import clip_targets
-from advisor.families.coefficients import Footprint, Moment, StepFootprint
+from advisor.families.coefficients import FlopCoefficients, MemoryCoefficients, Moment, StepFlops, StepMemory
 from advisor.families.family import Family
 from advisor.families.ldm import VIDEO, TextPlace, heads_of_64, ldm_structure, unet_variant
-from advisor.families.lora_targets import diffusers_targets
-from advisor.families.signature import Mark, Tensors
-from advisor.families.step_operations import Operations, StepOperations
+from advisor.families.lora_targets import clip_targets, diffusers_targets
+from advisor.families.signature import Signature, Tensors
 from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
 
 STANDARD = Structure(
@@ -37,12 +35,12 @@ PREDICTION_TENSOR = "output_blocks.11.1.transformer_blocks.0.norm1.bias"
 V_SPREAD = 0.09
 """A standard deviation above this means v-prediction."""
 
-FOOTPRINT = Footprint(
+MEMORY = MemoryCoefficients(
     command="python -m benchmarks.memory_grid --fit",
-    plain=StepFootprint((Moment(0.0, 227_347),), token_bytes=755_461),
-    checkpointed=StepFootprint((Moment(0.0, 57_641), Moment(0.95, 29_975)), token_bytes=49_159),
-    plain_quantised=StepFootprint((Moment(0.0, 209_707),), token_bytes=755_461),
-    checkpointed_quantised=StepFootprint(
+    plain=StepMemory((Moment(0.0, 227_347),), token_bytes=755_461),
+    checkpointed=StepMemory((Moment(0.0, 57_641), Moment(0.95, 29_975)), token_bytes=49_159),
+    plain_quantised=StepMemory((Moment(0.0, 209_707),), token_bytes=755_461),
+    checkpointed_quantised=StepMemory(
         (Moment(0.0, 54_361), Moment(0.54, 17_403, unpacked=1.0), Moment(0.95, 29_975)),
         token_bytes=49_159,
     ),
@@ -51,9 +49,9 @@ FOOTPRINT = Footprint(
 )
 """Of the published model."""
 
-OPERATIONS = Operations(
+FLOPS = FlopCoefficients(
     command="python -m benchmarks.step_operations",
-    plain=StepOperations(
+    plain=StepFlops(
         picture=4.7222e9,
         pixel=3.2815e8,
         pixel_pair=25_554,
@@ -61,7 +59,7 @@ OPERATIONS = Operations(
         text=9.4544e10,
         text_rank=1.6322e8,
     ),
-    checkpointed=StepOperations(
+    checkpointed=StepFlops(
         picture=8.8673e9,
         pixel=4.534e8,
         pixel_pair=32_856,
@@ -91,27 +89,27 @@ SD2 = Family(
     prediction="v_prediction",
     fixed_prediction=False,
     trainable=True,
-    marks=(
-        Mark(
+    signatures=(
+        Signature(
             has=("input_blocks.0.0.weight", "*.attn2.to_k.weight"),
             lacks=("label_emb.0.0.weight",),
             shapes={"*.proj_in.weight": (None, None)},
         ),
-        Mark(
+        Signature(
             has=("input_blocks.0.0.weight", "label_emb.0.0.weight"),
             lacks=(VIDEO,),
             shapes={"*.attn2.to_k.weight": (None, 1024), "*.proj_in.weight": (None, None)},
             variant="unclip",
         ),
-        Mark(
+        Signature(
             has=("conv_in.weight", "down_blocks.*", "*.attn2.to_k.weight"),
             lacks=("add_embedding.linear_1.weight",),
             shapes={"*.attentions.0.proj_in.weight": (None, None)},
         ),
     ),
     standard=STANDARD,
-    footprint=FOOTPRINT,
-    operations=OPERATIONS,
+    memory_coefficients=MEMORY,
+    flop_coefficients=FLOPS,
     version="sd_v2",
     v_version="sd_v2_v",
     lora_architecture="stable-diffusion-v2-512/lora",

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 
-from advisor.families.clip_targets import clip_targets
-from advisor.families.coefficients import Footprint, Moment, StepFootprint
+from advisor.families.coefficients import FlopCoefficients, MemoryCoefficients, Moment, StepFlops, StepMemory
 from advisor.families.family import Family
 from advisor.families.ldm import VIDEO, TextPlace, heads_of_64, ldm_structure, unet_variant
-from advisor.families.lora_targets import ldm_targets
-from advisor.families.signature import Mark, Tensors, width
-from advisor.families.step_operations import Operations, StepOperations
+from advisor.families.lora_targets import clip_targets, ldm_targets
+from advisor.families.signature import Signature, Tensors, width
 from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
 
 STANDARD = Structure(
@@ -48,12 +46,12 @@ DISTILLED = {4: "ssd-1b", 2: "vega", 5: "koala", 6: "koala"}
 """Transformer blocks of the deepest stack, which has 10 in the base model."""
 _BLOCK = re.compile(r"\.transformer_blocks\.(\d+)\.")
 
-FOOTPRINT = Footprint(
+MEMORY = MemoryCoefficients(
     command="python -m benchmarks.memory_grid --fit",
-    plain=StepFootprint((Moment(0.0, 414_198),), token_bytes=3_115_660),
-    checkpointed=StepFootprint((Moment(0.0, 38_580), Moment(0.97, 15_095)), token_bytes=1_028_244),
-    plain_quantised=StepFootprint((Moment(0.0, 399_318),), token_bytes=3_115_660),
-    checkpointed_quantised=StepFootprint(
+    plain=StepMemory((Moment(0.0, 414_198),), token_bytes=3_115_660),
+    checkpointed=StepMemory((Moment(0.0, 38_580), Moment(0.97, 15_095)), token_bytes=1_028_244),
+    plain_quantised=StepMemory((Moment(0.0, 399_318),), token_bytes=3_115_660),
+    checkpointed_quantised=StepMemory(
         (Moment(0.0, 36_055), Moment(0.51, 13_840, unpacked=1.0), Moment(0.97, 15_095)),
         token_bytes=1_028_244,
     ),
@@ -62,9 +60,9 @@ FOOTPRINT = Footprint(
 )
 """Of the published model."""
 
-OPERATIONS = Operations(
+FLOPS = FlopCoefficients(
     command="python -m benchmarks.step_operations",
-    plain=StepOperations(
+    plain=StepFlops(
         picture=5.841e10,
         pixel=7.1778e8,
         pixel_pair=9_800,
@@ -72,7 +70,7 @@ OPERATIONS = Operations(
         text=3.1048e11,
         text_rank=3.424e8,
     ),
-    checkpointed=StepOperations(
+    checkpointed=StepFlops(
         picture=1.1233e11,
         pixel=1.0374e9,
         pixel_pair=12_600,
@@ -114,13 +112,13 @@ SDXL = Family(
     prediction="epsilon",
     fixed_prediction=False,
     trainable=True,
-    marks=(
-        Mark(has=("input_blocks.0.0.weight", "label_emb.0.0.weight", "*.attn2.to_k.weight"), lacks=(VIDEO,)),
-        Mark(has=("conv_in.weight", "down_blocks.*", "add_embedding.linear_1.weight")),
+    signatures=(
+        Signature(has=("input_blocks.0.0.weight", "label_emb.0.0.weight", "*.attn2.to_k.weight"), lacks=(VIDEO,)),
+        Signature(has=("conv_in.weight", "down_blocks.*", "add_embedding.linear_1.weight")),
     ),
     standard=STANDARD,
-    footprint=FOOTPRINT,
-    operations=OPERATIONS,
+    memory_coefficients=MEMORY,
+    flop_coefficients=FLOPS,
     version="sdxl_base_v1-0",
     lora_architecture="stable-diffusion-xl-v1-base/lora",
     middle_blocks=3,
@@ -134,12 +132,12 @@ SDXL_REFINER = Family(
     title="the SDXL refiner",
     prediction="epsilon",
     fixed_prediction=False,
-    marks=(
-        Mark(
+    signatures=(
+        Signature(
             has=("input_blocks.0.0.weight",),
             shapes={"label_emb.0.0.weight": (1536, 2560), "*.attn2.to_k.weight": (None, 1280)},
         ),
-        Mark(
+        Signature(
             has=("conv_in.weight", "down_blocks.*"),
             shapes={"add_embedding.linear_1.weight": (1536, 2560), "*.attn2.to_k.weight": (None, 1280)},
         ),

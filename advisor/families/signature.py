@@ -15,7 +15,7 @@ Shape = tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
-class Mark:
+class Signature:
     """One way to tell something by its tensors; names may hold `*` and, for two spellings, `|`."""
 
     has: tuple[str, ...]

@@ -41,7 +41,7 @@ MENDS = {
 
 
 @dataclass
-class NvidiaCards:
+class NvidiaGpus:
     """What the driver told."""
 
     gpus: list[Gpu] = field(default_factory=list)
@@ -50,7 +50,7 @@ class NvidiaCards:
     notes: list[str] = field(default_factory=list)
 
 
-def ask_driver(nvml: Nvml, ram_bytes: int, ram_free_bytes: int) -> NvidiaCards:
+def ask_driver(nvml: Nvml, ram_bytes: int, ram_free_bytes: int) -> NvidiaGpus:
     """All cards, and the slices of cards that are cut by MIG. Never raises.
 
     Args:
@@ -79,16 +79,16 @@ class _Asking:
     nvml: Nvml
     ram_bytes: int
     ram_free_bytes: int
-    cards: NvidiaCards = field(default_factory=NvidiaCards)
+    cards: NvidiaGpus = field(default_factory=NvidiaGpus)
 
     def everything(self) -> None:
         self.cards.driver = self._answer("its version", self.nvml.nvmlSystemGetDriverVersion)
         number = self._answer("which CUDA it runs", self.nvml.nvmlSystemGetCudaDriverVersion)
         if number:
             self.cards.cuda_driver = (number // 1000, number % 1000 // 10)
-        num_cards = self._answer("how many cards there are", self.nvml.nvmlDeviceGetCount) or 0
-        further = count(num_cards)
-        for index in range(num_cards):
+        num_gpus = self._answer("how many cards there are", self.nvml.nvmlDeviceGetCount) or 0
+        further = count(num_gpus)
+        for index in range(num_gpus):
             self.cards.gpus.extend(self._card(index, further))
 
     def _card(self, index: int, further: Iterator[int]) -> list[Gpu]:

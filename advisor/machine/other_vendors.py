@@ -23,7 +23,7 @@ APPLE_SHARE = (2, 3)
 """What part of the RAM counts as an Apple card's memory (docs/interface.md)."""
 
 
-def apple_card(system: str, architecture: str, cpu_name: str, *, ram_bytes: int, ram_free_bytes: int) -> Gpu | None:
+def apple_gpu(system: str, architecture: str, cpu_name: str, *, ram_bytes: int, ram_free_bytes: int) -> Gpu | None:
     """The graphics part of an Apple processor; None on other machines."""
     if system != "Darwin" or architecture != "arm64":
         return None
@@ -32,7 +32,7 @@ def apple_card(system: str, architecture: str, cpu_name: str, *, ram_bytes: int,
     return Gpu(f"{cpu_name} (MPS)", total, min(total, ram_free_bytes), vendor="apple")
 
 
-def linux_cards(drm: Path, first_index: int) -> tuple[list[Gpu], list[str]]:
+def linux_gpus(drm: Path, first_index: int) -> tuple[list[Gpu], list[str]]:
     """AMD's and Intel's cards by the kernel's own account, and notes on those that cannot be used.
 
     Args:

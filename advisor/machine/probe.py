@@ -13,9 +13,9 @@ import psutil
 
 from advisor.machine.cgroups import Limits, container_limits
 from advisor.machine.hardware import Gpu, Hardware
-from advisor.machine.nvml import NvidiaCards, ask_driver
-from advisor.machine.other_vendors import apple_card, linux_cards
-from advisor.machine.visible_devices import visible_cards
+from advisor.machine.nvml import NvidiaGpus, ask_driver
+from advisor.machine.other_vendors import apple_gpu, linux_gpus
+from advisor.machine.visible_devices import visible_gpus
 
 DRM = Path("/sys/class/drm")
 """Where Linux tells of graphics cards."""
@@ -34,10 +34,10 @@ def probe_hardware(folder: Path) -> Hardware:
     system, architecture = platform.system(), platform.machine()
     limits = container_limits() if system == "Linux" else Limits()
     ram, ram_free = _memory(limits, notes)
-    threads, cores = _processors(limits, notes)
+    threads, cores = _cpu_names(limits, notes)
     cpu_name = _cpu_name(system) or "a processor"
-    nvidia = NvidiaCards() if system == "Darwin" else _nvidia(ram, ram_free)
-    gpus, hidden = visible_cards(nvidia.gpus, os.environ)
+    nvidia = NvidiaGpus() if system == "Darwin" else _nvidia(ram, ram_free)
+    gpus, hidden = visible_gpus(nvidia.gpus, os.environ)
     next_index = max((gpu.index for gpu in nvidia.gpus), default=-1) + 1
     others, other_notes = _others(system, architecture, cpu_name, memory=(ram, ram_free), first_index=next_index)
     return Hardware(
@@ -57,11 +57,11 @@ def probe_hardware(folder: Path) -> Hardware:
     )
 
 
-def _nvidia(ram_bytes: int, ram_free_bytes: int) -> NvidiaCards:
+def _nvidia(ram_bytes: int, ram_free_bytes: int) -> NvidiaGpus:
     try:
         import pynvml
     except Exception as error:  # a leftover package of the same name can fail in any way
-        return NvidiaCards(notes=[f"NVIDIA: the package nvidia-ml-py cannot be used ({error}): install it again"])
+        return NvidiaGpus(notes=[f"NVIDIA: the package nvidia-ml-py cannot be used ({error}): install it again"])
     return ask_driver(pynvml, ram_bytes, ram_free_bytes)
 
 
@@ -69,10 +69,10 @@ def _others(
     system: str, architecture: str, cpu_name: str, *, memory: tuple[int, int], first_index: int
 ) -> tuple[list[Gpu], list[str]]:
     if system == "Linux":
-        return linux_cards(DRM, first_index)
+        return linux_gpus(DRM, first_index)
     if system == "Windows":
         return [], ["AMD's and Intel's cards are not looked for on Windows; --vram plans for one"]
-    card = apple_card(system, architecture, cpu_name, ram_bytes=memory[0], ram_free_bytes=memory[1])
+    card = apple_gpu(system, architecture, cpu_name, ram_bytes=memory[0], ram_free_bytes=memory[1])
     return ([card] if card else []), []
 
 
@@ -88,7 +88,7 @@ def _memory(limits: Limits, notes: list[str]) -> tuple[int, int]:
     return int(total), int(min(free, total))
 
 
-def _processors(limits: Limits, notes: list[str]) -> tuple[int, int]:
+def _cpu_names(limits: Limits, notes: list[str]) -> tuple[int, int]:
     """Threads that this process may use, and physical cores; each 1 or more."""
     try:
         logical, physical = psutil.cpu_count() or 1, psutil.cpu_count(logical=False)

@@ -10,7 +10,7 @@ VARIABLE, ORDER = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"
 """docs.nvidia.com/cuda/cuda-programming-guide, environment variables."""
 
 
-def visible_cards(gpus: Sequence[Gpu], environment: Mapping[str, str]) -> tuple[list[Gpu], list[str]]:
+def visible_gpus(gpus: Sequence[Gpu], environment: Mapping[str, str]) -> tuple[list[Gpu], list[str]]:
     """The NVIDIA cards that CUDA will see, and a note if that is not all of them.
 
     CUDA counts the fastest card as 0, NVML goes by the bus: where that can make a difference (cards of different

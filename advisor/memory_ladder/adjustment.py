@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from advisor.memory_ladder.rungs import BATCH_PARTS, Rung, Situation, after, changes, next_rung, stopped
-from advisor.rules.defaults_table import column
+from advisor.rules.defaults_table import defaults_for
 from advisor.run_folder.ladder_file import Taken
 from advisor.settings.config import changed
 from advisor.units import gib
@@ -28,14 +28,14 @@ class Trial:
     """Before it began."""
     measured_bytes: int | None
     """Its peak; of a card by torch, without the driver's own. None: memory ran out."""
-    on_processor: bool = False
+    on_cpu: bool = False
 
     @property
     def needed_bytes(self) -> int:
         """What it needs, with the driver's own; more than is free where it ran out."""
         if self.measured_bytes is None:
             return max(self.situation.predicted_bytes, self.free_bytes)
-        return self.measured_bytes + (0 if self.on_processor else self.situation.overhead_bytes)
+        return self.measured_bytes + (0 if self.on_cpu else self.situation.overhead_bytes)
 
     @property
     def fits(self) -> bool:
@@ -76,9 +76,9 @@ def _up(trial: Trial) -> Iterator[Taken]:
     situation, schedule = trial.situation, trial.situation.config.schedule
     path = "schedule.batch_size"
     made_up = situation.batch_parts > 1 or schedule.gradient_accumulation > 1
-    if trial.on_processor or made_up or path in situation.chosen:
+    if trial.on_cpu or made_up or path in situation.chosen:
         return
-    _, most = column(situation.config).batches[situation.config.memory.preset]
+    _, most = defaults_for(situation.config).batches[situation.config.memory.preset]
     for size in range(most, schedule.batch_size, -1):
         larger = Situation(
             changed(situation.config, path, size), situation.structure, situation.planned_px, size=situation.size

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from advisor.dataset.buckets import Size
-from advisor.estimate.tradeoffs import BASE, OPTIMIZER_8BIT, SPLIT, checkpointing, smaller_pictures
+from advisor.estimate.tradeoffs import BASE, OPTIMIZER_8BIT, SPLIT, checkpointing, smaller_images
 from advisor.estimate.vram import Phase, phase_bytes, vram_parts
 from advisor.families.structure import Structure
 from advisor.settings.config import TrainingConfig, changed, setting
@@ -140,13 +140,13 @@ def stopped(situation: Situation) -> str:
 def _smaller_parts(situation: Situation) -> Iterator[Rung]:
     if situation.batch_parts < situation.config.schedule.batch_size:
         parts = min(2 * situation.batch_parts, situation.config.schedule.batch_size)
-        yield Rung("smaller_parts", SPLIT.harm, SPLIT.told, SPLIT.slowdown, batch_parts=parts)
+        yield Rung("smaller_parts", SPLIT.harm, SPLIT.summary, SPLIT.slowdown, batch_parts=parts)
 
 
 def _checkpointing(situation: Situation) -> Iterator[Rung]:
     if not situation.config.memory.gradient_checkpointing:
         cost = checkpointing(situation.config.model.family)
-        yield Rung("checkpointing", cost.harm, cost.told, cost.slowdown, {"memory.gradient_checkpointing": True})
+        yield Rung("checkpointing", cost.harm, cost.summary, cost.slowdown, {"memory.gradient_checkpointing": True})
 
 
 def _optimizer(situation: Situation) -> Iterator[Rung]:
@@ -161,15 +161,15 @@ def _base_dtype(situation: Situation) -> Iterator[Rung]:
     now = situation.config.memory.base_dtype
     for dtype, cost in BASE.items():
         if dtype in situation.base_dtypes and now not in ("nf4", dtype):
-            yield Rung("base_dtype", cost.harm, cost.told, cost.slowdown, {"memory.base_dtype": dtype})
+            yield Rung("base_dtype", cost.harm, cost.summary, cost.slowdown, {"memory.base_dtype": dtype})
 
 
 def _resolution(situation: Situation) -> Iterator[Rung]:
     dataset = situation.config.dataset
     smaller = dataset.resolution_px - 64
     if smaller >= max(LEAST_RESOLUTION_SHARE * situation.planned_px, dataset.min_bucket_px, 64):
-        cost = smaller_pictures(dataset.resolution_px, smaller)
-        price = f"{cost.told}; in the epoch at hand some pictures come twice or not at all"
+        cost = smaller_images(dataset.resolution_px, smaller)
+        price = f"{cost.summary}; in the epoch at hand some pictures come twice or not at all"
         yield Rung("resolution", cost.harm, price, cost.slowdown, {"dataset.resolution_px": smaller})
 
 

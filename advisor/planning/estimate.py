@@ -40,7 +40,7 @@ def estimate(facts: Facts, config: TrainingConfig) -> Estimate:
         epochs=config.schedule.epochs,
         exposures_per_picture=shown,
         energy_wh=_energy(gpu, None if times is None else times.run),
-        ram_bytes=ram.ram_bytes(config, structure, num_images=number, on_card=gpu is not None),
+        ram_bytes=ram.ram_bytes(config, structure, num_images=number, on_gpu=gpu is not None),
         lora_bytes=lora_bytes(config, structure),
         disk_bytes=disk_bytes(config, structure, number, steps=steps),
         phase_bytes=_phases(config, structure, size),

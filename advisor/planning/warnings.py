@@ -8,13 +8,13 @@ from dataclasses import replace
 from advisor.facts import Facts
 from advisor.plan import Estimate, PlanWarning
 from advisor.planning.bucket_warnings import bucket_warnings
-from advisor.rules.defaults_table import column
+from advisor.rules.defaults_table import defaults_for
 from advisor.rules.fitting import Choice, Fit, fit
 from advisor.rules.schedule import epoch_counts
 from advisor.settings.config import TrainingConfig
 from advisor.units import GIB, counted, gib
 
-FEW_PICTURES = 10
+FEW_IMAGES = 10
 """Under so many, poses and backgrounds are learned along with the character."""
 
 MANY_STEPS, FEW_STEPS = 6000, 500
@@ -155,12 +155,12 @@ def _base_model(facts: Facts, config: TrainingConfig) -> Findings:
 
 def _pictures(facts: Facts, config: TrainingConfig) -> Findings:
     dataset, number, side = facts.dataset, facts.dataset.num_images, config.dataset.resolution_px
-    if number < FEW_PICTURES:
+    if number < FEW_IMAGES:
         yield PlanWarning(
             "few_pictures",
             f"only {counted(number, 'picture')}: poses and backgrounds may be learned too; 20 to 50 are better",
         )
-    small = sum(1 for picture in dataset.pictures if picture.width_px * picture.height_px < side * side)
+    small = sum(1 for picture in dataset.image_files if picture.width_px * picture.height_px < side * side)
     if small:
         are = "is" if small == 1 else "are"
         mend = "they are trained at their own size; larger originals are better"
@@ -194,7 +194,7 @@ def _settings(_: Facts, config: TrainingConfig) -> Findings:
     rank, side, rates = config.network.rank, config.dataset.resolution_px, config.optimizer
     if rank & (rank - 1):
         yield PlanWarning("rank_not_power_of_two", f"rank {rank} is no power of two; 8, 16, 32, 64 and 128 are usual")
-    highest = column(config).highest_px
+    highest = defaults_for(config).highest_px
     if highest is not None and side > highest:
         told = f"{side} px: above {highest} it takes a lot of memory, and may give odd pictures"
         yield PlanWarning("high_resolution", told)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from advisor.estimate.tradeoffs import BASE, OPTIMIZER_8BIT, SPLIT, checkpointing
 from advisor.facts import Facts
-from advisor.rules.defaults_table import column
+from advisor.rules.defaults_table import defaults_for
 from advisor.rules.fitting import Fit, captions_vary, fit_without, saved_bytes, tried
 from advisor.rules.rule import Advice, fitted_rule, rule
 from advisor.rules.sources import ADAMW, CHECKPOINTING_STUDY, OURS, SD_SCRIPTS, TUTORIAL
@@ -19,7 +19,9 @@ def optimizer_name(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """AdamW; its 8-bit form on a small card, or where only that fits."""
     if fitted.choice.optimizer == "adamw8bit":
         saved = size(saved_bytes(facts, config, fitted, optimizer="adamw"))
-        return Advice("adamw8bit", f"its memory of earlier steps in 8 bits saves {saved}; {OPTIMIZER_8BIT.told}", OURS)
+        return Advice(
+            "adamw8bit", f"its memory of earlier steps in 8 bits saves {saved}; {OPTIMIZER_8BIT.summary}", OURS
+        )
     if config.memory.preset == "low" and facts.gpu is not None:
         eight = replace(fitted.choice, optimizer="adamw8bit")
         more = size(fitted.needed_bytes - tried(facts, config, eight).needed_bytes)
@@ -33,7 +35,7 @@ def batch_size(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """As large as fits, within the preset's range; of a batch that the user chose, what it would have been."""
     facts, fitted = fit_without(facts, config, fitted, "schedule.batch_size")
     preset = config.memory.preset
-    least, most = column(config).batches[preset]
+    least, most = defaults_for(config).batches[preset]
     value, needed = fitted.choice.batch_size, gib(fitted.needed_bytes)
     if facts.gpu is None:
         return Advice(value, f"a processor is no faster with more pictures at once; {_room(fitted)}", OURS)
@@ -49,7 +51,7 @@ def gradient_accumulation(_: Facts, config: TrainingConfig, fitted: Fit) -> Advi
     """More than 1 only where the batch had to fall below the preset's range."""
     value = fitted.choice.accumulation
     if value > 1:
-        told = f"{value} pictures one after the other make one step, as a batch of {value} would: {SPLIT.told}"
+        told = f"{value} pictures one after the other make one step, as a batch of {value} would: {SPLIT.summary}"
         return Advice(value, told, OURS)
     one = config.schedule.batch_size == 1
     held = "one picture at a time fits" if one else f"{config.schedule.batch_size} pictures fit at once"
@@ -64,7 +66,7 @@ def gradient_checkpointing(facts: Facts, config: TrainingConfig, fitted: Fit) ->
     if fitted.choice.checkpointing:
         saved = saved_bytes(facts, config, fitted, checkpointing=False)
         without = f"saves {size(saved)}: without it {gib(fitted.needed_bytes + saved)}"
-        return Advice(True, f"{without} would be needed of {gib(fitted.free_bytes)} free; {cost.told}")
+        return Advice(True, f"{without} would be needed of {gib(fitted.free_bytes)} free; {cost.summary}")
     return Advice(
         False, f"{_room(fitted)} without it, and with it a step takes {cost.slowdown * 100 - 100:.0f} % longer"
     )
@@ -77,7 +79,7 @@ def base_dtype(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     if chosen is None:
         return Advice(value, f"the base is not trained: it stays in {value}, as steps compute with it")
     saved = saved_bytes(facts, config, fitted, base_dtype=None)
-    told = f"{chosen} base: saves {size(saved)}, {BASE[chosen].told}"
+    told = f"{chosen} base: saves {size(saved)}, {BASE[chosen].summary}"
     if fitted.drawing_bytes:
         return Advice(chosen, f"{told}; drawing samples would need {gib(fitted.drawing_bytes)} else")
     return Advice(

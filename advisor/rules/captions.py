@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from advisor.facts import Facts
-from advisor.rules.defaults_table import column
+from advisor.rules.defaults_table import defaults_for
 from advisor.rules.rule import Advice, rule
-from advisor.rules.sources import CIVITAI, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_PICTURES, TUTORIAL
+from advisor.rules.sources import CIVITAI, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_IMAGES, TUTORIAL
 from advisor.settings.config import TrainingConfig
 from advisor.units import counted
 
 
-@rule(sets="dataset.caption_extension", source=THE_PICTURES)
+@rule(sets="dataset.caption_extension", source=THE_IMAGES)
 def caption_extension(facts: Facts, _: TrainingConfig) -> Advice:
     """The ending that most captions have."""
     ending, number = facts.dataset.caption_extension, facts.dataset.num_captioned
@@ -22,8 +22,8 @@ def caption_extension(facts: Facts, _: TrainingConfig) -> Advice:
 @rule(sets="dataset.shuffle_captions", source=CIVITAI)
 def shuffle_captions(facts: Facts, config: TrainingConfig) -> Advice:
     """Where the table says so and captions are tags, whose order means nothing."""
-    if not column(config).shuffles:
-        if column(config).checkpoints_first:
+    if not defaults_for(config).shuffles:
+        if defaults_for(config).checkpoints_first:
             return Advice(False, "the text is encoded once and kept, which needs captions that stay", SD_SCRIPTS_SDXL)
         return Advice(False, "the tutorial leaves captions in their order, trigger first", TUTORIAL)
     if facts.dataset.captions_are_tags:
@@ -42,7 +42,7 @@ def keep_tokens(_: Facts, config: TrainingConfig) -> Advice:
 @rule(sets="dataset.max_tokens", source=SD_SCRIPTS)
 def max_tokens(facts: Facts, _: TrainingConfig) -> Advice:
     """75, one chunk of the text encoder; the reason names a caption that may be cut."""
-    longest = max((len(picture.caption.split()) for picture in facts.dataset.pictures if picture.caption), default=0)
+    longest = max((len(picture.caption.split()) for picture in facts.dataset.image_files if picture.caption), default=0)
     reason = f"one chunk of the text encoder; your longest caption has {counted(longest, 'word')}"
     if longest > 60:
         reason += ", whose end may be cut: set 150 to keep it"

@@ -7,7 +7,7 @@ from advisor.facts import Facts
 from advisor.families import family
 from advisor.families.structure import Structure
 from advisor.machine.hardware import Gpu
-from advisor.rules.defaults_table import column
+from advisor.rules.defaults_table import defaults_for
 from advisor.settings.config import Preset, TrainingConfig
 from advisor.units import GIB
 
@@ -44,7 +44,7 @@ def own_native_px(facts: Facts, config: TrainingConfig) -> int | None:
     structure = facts.model.structure
     if structure is None or facts.model.layout != "diffusers" or not facts.model.family:
         return None
-    usual = {column(config).native_px, family(facts.model.family).native_px}
+    usual = {defaults_for(config).native_px, family(facts.model.family).native_px}
     return None if structure.native_px in usual else structure.native_px
 
 
@@ -53,7 +53,7 @@ def start_resolution(facts: Facts, config: TrainingConfig, preset: Preset) -> in
     own = own_native_px(facts, config)
     if own is not None:
         return max(64, own // 64 * 64)
-    table = column(config)
+    table = defaults_for(config)
     return table.resolutions.get(preset, table.native_px)
 
 
@@ -62,7 +62,7 @@ def text_rate(config: TrainingConfig) -> float:
 
     Prodigy has one rate for all, so there it is that one or 0.
     """
-    half, most = config.optimizer.learning_rate / 2, column(config).text_rate
+    half, most = config.optimizer.learning_rate / 2, defaults_for(config).text_rate
     if config.optimizer.name == "prodigy":
         return 0.0 if most == 0 else config.optimizer.learning_rate
     return half if most is None else min(half, most)

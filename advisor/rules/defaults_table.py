@@ -10,7 +10,7 @@ from advisor.plan import Source
 from advisor.rules.sources import CIVITAI, COLAB, NOOBAI, OURS, SD_SCRIPTS_SDXL, TUTORIAL
 from advisor.settings.config import Preset, TrainingConfig
 
-BY_PICTURES = ((100, 128), (50, 64), (0, 32))
+RANKS_BY_IMAGES = ((100, 128), (50, 64), (0, 32))
 """The tutorial's ranks: from so many pictures on, this rank."""
 
 ANYLORA_LIKE = frozenset({"anylora"})
@@ -24,7 +24,7 @@ ANIME_XL = frozenset({"illustrious", "noobai", "animagine", "pony"})
 
 
 @dataclass(frozen=True)
-class Column:
+class BaseModelDefaults:
     """What is advised for one kind of base model."""
 
     title: str
@@ -62,13 +62,13 @@ class Column:
 _BATCHES: Mapping[Preset, tuple[int, int]] = {"cpu": (1, 1), "low": (1, 2), "medium": (2, 4), "high": (4, 6)}
 _XL_BATCHES: Mapping[Preset, tuple[int, int]] = {"cpu": (1, 1), "low": (1, 1), "medium": (1, 2), "high": (2, 4)}
 
-SD1_TUTORIAL = Column(
+SD1_TUTORIAL = BaseModelDefaults(
     title="SD1.x",
     source=TUTORIAL,
     rate=1e-4,
     anylora_rate=7e-5,
     text_rate=None,
-    ranks=BY_PICTURES,
+    ranks=RANKS_BY_IMAGES,
     native_px=512,
     resolutions={"high": 576},
     buckets=(256, 1024),
@@ -125,7 +125,7 @@ SDXL_NOOBAI = replace(SDXL_ANIME, title="SDXL anime, NoobAI", source=NOOBAI)
 SDXL_PONY = replace(SDXL_ANIME, title="SDXL anime, Pony", min_snr_gamma=0.0)
 
 
-def column(config: TrainingConfig) -> Column:
+def defaults_for(config: TrainingConfig) -> BaseModelDefaults:
     """The column for a base model and a profile.
 
     Raises:
@@ -140,22 +140,22 @@ def column(config: TrainingConfig) -> Column:
     return found(config)
 
 
-def _sd1(config: TrainingConfig) -> Column:
+def _sd1(config: TrainingConfig) -> BaseModelDefaults:
     return SD1_CURRENT if config.run.advice == "current" else SD1_TUTORIAL
 
 
-def _sd2(config: TrainingConfig) -> Column:
+def _sd2(config: TrainingConfig) -> BaseModelDefaults:
     return SD2_V if config.model.prediction == "v_prediction" else SD2
 
 
-def _sdxl(config: TrainingConfig) -> Column:
+def _sdxl(config: TrainingConfig) -> BaseModelDefaults:
     lineage = config.model.lineage
     if lineage not in ANIME_XL:
         return SDXL
     return {"pony": SDXL_PONY, "noobai": SDXL_NOOBAI}.get(lineage, SDXL_ANIME)
 
 
-_BY_FAMILY: Mapping[str, Callable[[TrainingConfig], Column]] = {"sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl}
+_BY_FAMILY: Mapping[str, Callable[[TrainingConfig], BaseModelDefaults]] = {"sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl}
 
 FAMILIES_WITH_RULES = frozenset(_BY_FAMILY)
 """Families that a plan can be made for."""

@@ -15,7 +15,7 @@ from advisor.estimate.tradeoffs import BASE
 from advisor.estimate.vram import corrected_parts, phase_bytes, vram_parts
 from advisor.facts import Facts
 from advisor.rules.card_class import start_resolution, structure_of, text_rate
-from advisor.rules.defaults_table import column
+from advisor.rules.defaults_table import defaults_for
 from advisor.settings.config import Preset, TrainingConfig, with_values
 
 LEAST_RESOLUTION_SHARE = 0.5
@@ -119,7 +119,7 @@ def choices(facts: Facts, config: TrainingConfig) -> Iterator[Choice]:
     """All ways to run, from the least harm to the most."""
     preset = config.memory.preset
     if facts.gpu is None or preset == "cpu":
-        start = Choice(1, start_resolution(facts, config, preset), checkpointing=column(config).checkpoints_first)
+        start = Choice(1, start_resolution(facts, config, preset), checkpointing=defaults_for(config).checkpoints_first)
         yield start
         yield replace(start, checkpointing=True)
         return
@@ -133,12 +133,12 @@ def choices(facts: Facts, config: TrainingConfig) -> Iterator[Choice]:
 
 
 def _in_range(facts: Facts, config: TrainingConfig, preset: Preset) -> Iterator[Choice]:
-    least, most = column(config).batches[preset]
+    least, most = defaults_for(config).batches[preset]
     has_8bit = facts.hardware.has_bitsandbytes and facts.gpu is not None and facts.gpu.is_tested
     start = Choice(most, start_resolution(facts, config, preset))
     if preset == "low" and has_8bit:
         start = replace(start, optimizer="adamw8bit")
-    if column(config).checkpoints_first:
+    if defaults_for(config).checkpoints_first:
         yield start
         start = replace(start, checkpointing=True)
     for batch_size in range(most, least - 1, -1):
@@ -151,7 +151,7 @@ def _in_range(facts: Facts, config: TrainingConfig, preset: Preset) -> Iterator[
 
 def _under_the_range(facts: Facts, config: TrainingConfig, last: Choice) -> Iterator[Choice]:
     is_chosen = "schedule.batch_size" in facts.chosen_paths
-    effective = 1 if is_chosen else column(config).batches[config.memory.preset][0]
+    effective = 1 if is_chosen else defaults_for(config).batches[config.memory.preset][0]
     smallest = replace(last, batch_size=1, accumulation=effective)
     yield smallest
     for base_dtype in BASE:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from advisor.facts import Facts
 from advisor.rules.card_class import preset_of
-from advisor.rules.defaults_table import NAI_LIKE, column
+from advisor.rules.defaults_table import NAI_LIKE, defaults_for
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import (
     COLAB,
     KOHYA_GUI,
     SD_SCRIPTS,
+    THE_IMAGES,
     THE_MODEL,
-    THE_PICTURES,
     THE_USER,
     TUTORIAL,
     V_PREDICTION,
@@ -87,9 +87,9 @@ def lineage(facts: Facts, _: TrainingConfig) -> Advice:
 @rule(sets="model.clip_skip", source=COLAB)
 def clip_skip(_: Facts, config: TrainingConfig) -> Advice:
     """2 where the base learned its text so, as NovelAI's model did."""
-    fixed = column(config).fixed_clip_skip
+    fixed = defaults_for(config).fixed_clip_skip
     if fixed is not None:
-        title = column(config).title
+        title = defaults_for(config).title
         return Advice(fixed, f"{title} reads its text from one layer by its make; nothing to choose", SD_SCRIPTS)
     if config.model.lineage in NAI_LIKE:
         return Advice(2, f"{config.model.lineage} bases read the text from the last layer but one, as NovelAI's did")
@@ -128,7 +128,7 @@ def folders(facts: Facts, _: TrainingConfig) -> Advice:
     own = [folder for folder in facts.dataset.folders if folder.repeats is not None]
     value = tuple({"path": folder.path, "repeats": folder.repeats} for folder in own)
     if not own:
-        return Advice((), "no folder is named N_name: all pictures get the same repeats", THE_PICTURES)
+        return Advice((), "no folder is named N_name: all pictures get the same repeats", THE_IMAGES)
     named = ", ".join(f"{folder.path} {folder.repeats} times" for folder in own[:3])
     return Advice(value, f"your folders' own names say so: {named}", origin="answer")
 

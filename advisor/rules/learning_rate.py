@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.estimate.tradeoffs import TEXT_ENCODER
 from advisor.facts import Facts
 from advisor.rules.card_class import text_rate
-from advisor.rules.defaults_table import ANYLORA_LIKE, SD1_CURRENT, SD1_TUTORIAL, column
+from advisor.rules.defaults_table import ANYLORA_LIKE, SD1_CURRENT, SD1_TUTORIAL, defaults_for
 from advisor.rules.fitting import TEXT_RATE_PATH, Fit, saved_bytes
 from advisor.rules.rule import Advice, fitted_rule, rule
 from advisor.rules.sources import OURS, TUTORIAL
@@ -18,7 +18,7 @@ UNET_PATH = "optimizer.unet_learning_rate"
 @rule(sets="optimizer.learning_rate", source=TUTORIAL)
 def learning_rate(facts: Facts, config: TrainingConfig) -> Advice:
     """The table's, dampened for a character on an AnyLoRA-like base."""
-    table = column(config)
+    table = defaults_for(config)
     if config.optimizer.name == "prodigy":
         return Advice(1.0, "Prodigy finds the rate itself; 1 lets it")
     if UNET_PATH in facts.chosen_paths:
@@ -51,7 +51,7 @@ def unet_learning_rate(_: Facts, config: TrainingConfig) -> Advice:
 @fitted_rule(sets=TEXT_RATE_PATH, source=TUTORIAL)
 def text_encoder_learning_rate(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """Half the learning rate; 0 where it is not trained, or where only that makes the plan fit."""
-    value, table, half = text_rate(config), column(config), config.optimizer.learning_rate / 2
+    value, table, half = text_rate(config), defaults_for(config), config.optimizer.learning_rate / 2
     if value == 0:
         reason = f"{table.title}: U-Net only, as advised; where the text encoder is trained the tutorial's half holds"
         return Advice(0.0, reason, table.source)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.facts import Facts
-from advisor.rules.defaults_table import column
+from advisor.rules.defaults_table import defaults_for
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import LYCORIS, OURS, TUTORIAL
 from advisor.settings.config import TrainingConfig
@@ -24,7 +24,7 @@ WHAT_A_RANK_HOLDS = {
 @rule(sets="network.rank", source=TUTORIAL)
 def rank(facts: Facts, config: TrainingConfig) -> Advice:
     """By the number of pictures where the table says so."""
-    table, number = column(config), facts.dataset.num_images
+    table, number = defaults_for(config), facts.dataset.num_images
     value = next(value for least, value in table.ranks if number >= least)
     holds = f"{counted(number, 'picture')}: {value} holds {WHAT_A_RANK_HOLDS[value]}"
     if len(table.ranks) == 1:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from advisor.estimate.tradeoffs import smaller_pictures
+from advisor.estimate.tradeoffs import smaller_images
 from advisor.facts import Facts
 from advisor.rules.card_class import own_native_px, start_resolution, structure_of
-from advisor.rules.defaults_table import SD1_TUTORIAL, column
+from advisor.rules.defaults_table import SD1_TUTORIAL, defaults_for
 from advisor.rules.fitting import Fit, saved_bytes
 from advisor.rules.rule import Advice, fitted_rule, rule
 from advisor.rules.sources import OURS, SD_SCRIPTS, THE_MODEL, TUTORIAL
@@ -16,12 +16,12 @@ from advisor.units import gib
 @fitted_rule(sets="dataset.resolution_px", source=TUTORIAL)
 def resolution_px(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """What the preset and the base ask for, less where only that fits."""
-    table, preset = column(config), config.memory.preset
+    table, preset = defaults_for(config), config.memory.preset
     value, wanted = fitted.choice.resolution_px, start_resolution(facts, config, preset)
     if value < wanted:
         needed = gib(fitted.needed_bytes + saved_bytes(facts, config, fitted, resolution_px=wanted))
         told = f"{wanted} px would need {needed} of the {gib(fitted.free_bytes)} free"
-        return Advice(value, f"{told}; {smaller_pictures(wanted, value).told}", OURS)
+        return Advice(value, f"{told}; {smaller_images(wanted, value).summary}", OURS)
     if own_native_px(facts, config) is not None:
         return Advice(value, f"this base draws at {structure_of(facts).native_px} px: its own JSON says so", THE_MODEL)
     if table is SD1_TUTORIAL:
@@ -29,7 +29,7 @@ def resolution_px(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
         more = "an eighth more detail than 512, for which a high card has room" if value > 512 else taught
         return Advice(value, f"{more}; above 576 px it costs a lot of memory and may harm")
     if value < table.native_px:
-        told = smaller_pictures(table.native_px, value).told
+        told = smaller_images(table.native_px, value).summary
         reason = f"{table.title} draws at {table.native_px} px, too much for a {preset} machine; {value} px: {told}"
         return Advice(value, reason, OURS)
     return Advice(value, f"the size that {table.title} bases draw at", table.source)
@@ -42,7 +42,7 @@ def bucket_step_px(facts: Facts, config: TrainingConfig) -> Advice:
     unit = structure.vae.factor * 2 ** (len(structure.unet.block_out_channels) - 1)
     if own is None:
         return Advice(64, f"sides are multiples of 64, which the U-Net can halve {_halvings(facts)} times")
-    value = max(unit, round(64 * own / column(config).native_px / unit) * unit)
+    value = max(unit, round(64 * own / defaults_for(config).native_px / unit) * unit)
     return Advice(value, f"64 in proportion to a base of {own} px; its U-Net needs multiples of {unit}", OURS)
 
 
@@ -53,15 +53,15 @@ def _halvings(facts: Facts) -> int:
 @rule(sets="dataset.min_bucket_px", source=SD_SCRIPTS)
 def min_bucket_px(facts: Facts, config: TrainingConfig) -> Advice:
     """The table's, in proportion for a base of another size, never above the resolution."""
-    value = _in_proportion(facts, config, column(config).buckets[0])
+    value = _in_proportion(facts, config, defaults_for(config).buckets[0])
     value = max(32, min(value, config.dataset.resolution_px))
-    return Advice(value, f"a side shorter than {value} px shows {column(config).title} too little to learn from")
+    return Advice(value, f"a side shorter than {value} px shows {defaults_for(config).title} too little to learn from")
 
 
 @rule(sets="dataset.max_bucket_px", source=SD_SCRIPTS)
 def max_bucket_px(facts: Facts, config: TrainingConfig) -> Advice:
     """The table's, in proportion for a base of another size, never below the resolution."""
-    value = max(_in_proportion(facts, config, column(config).buckets[1]), config.dataset.resolution_px)
+    value = max(_in_proportion(facts, config, defaults_for(config).buckets[1]), config.dataset.resolution_px)
     return Advice(value, f"banners longer than {value} px are cropped: the base never drew such")
 
 
@@ -69,7 +69,7 @@ def _in_proportion(facts: Facts, config: TrainingConfig, limit: int) -> int:
     own, step = own_native_px(facts, config), config.dataset.bucket_step_px
     if own is None:
         return limit
-    return max(step, round(limit * own / column(config).native_px / step) * step)
+    return max(step, round(limit * own / defaults_for(config).native_px / step) * step)
 
 
 BUCKETS = (bucket_step_px, min_bucket_px, max_bucket_px)

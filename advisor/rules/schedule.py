@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from math import floor
 
-from advisor.dataset.buckets import Size, batches_per_epoch, bucket_counts
-from advisor.dataset.repeats import repeats_of_folders
+from advisor.dataset.buckets import Size, batches_per_epoch, bucket_counts, repeats_of_folders
 from advisor.facts import Facts
-from advisor.rules.defaults_table import column
+from advisor.rules.defaults_table import defaults_for
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import CIVITAI, MIN_SNR, NOISE_OFFSET, OURS, TUTORIAL
 from advisor.settings.config import TrainingConfig
@@ -20,7 +19,7 @@ CPU_EXPOSURES = 100
 MOST_REPEATS = 30
 """More of the same few pictures in one epoch only makes epochs coarse."""
 
-FEW_PICTURES = 100
+FEW_IMAGES = 100
 """Up to here repeats are raised to the batch, so that every bucket fills one."""
 
 EPOCHS, MOST_EPOCHS, WANTED_STEPS = 10, 20, 1000
@@ -38,7 +37,7 @@ def repeats(facts: Facts, config: TrainingConfig) -> Advice:
     batch = config.schedule.batch_size
     if facts.dataset.folders and all(folder.repeats is not None for folder in facts.dataset.folders):
         return Advice(value, "every folder's own name tells its repeats; this is for pictures that may join them")
-    if number <= FEW_PICTURES and value < batch:
+    if number <= FEW_IMAGES and value < batch:
         return Advice(
             batch, f"{counted(number, 'picture')}: {batch} times each, so that every bucket fills a batch", TUTORIAL
         )
@@ -51,7 +50,7 @@ def repeats(facts: Facts, config: TrainingConfig) -> Advice:
 
 
 def _exposures(facts: Facts, config: TrainingConfig) -> int:
-    return CPU_EXPOSURES if facts.gpu is None else column(config).exposures
+    return CPU_EXPOSURES if facts.gpu is None else defaults_for(config).exposures
 
 
 @rule(sets="schedule.epochs", source=OURS)
@@ -107,9 +106,9 @@ def warmup_steps(_: Facts, config: TrainingConfig) -> Advice:
 @rule(sets="loss.min_snr_gamma", source=MIN_SNR)
 def min_snr_gamma(_: Facts, config: TrainingConfig) -> Advice:
     """5, but for Pony."""
-    value = column(config).min_snr_gamma
+    value = defaults_for(config).min_snr_gamma
     if value == 0:
-        return Advice(0.0, f"off: {column(config).title} bases are trained without it")
+        return Advice(0.0, f"off: {defaults_for(config).title} bases are trained without it")
     return Advice(
         value, "nearly clean pictures count less, so that shapes are learned before grain; ours, not the tutorial's"
     )
@@ -118,7 +117,7 @@ def min_snr_gamma(_: Facts, config: TrainingConfig) -> Advice:
 @rule(sets="loss.noise_offset", source=NOISE_OFFSET)
 def noise_offset(_: Facts, config: TrainingConfig) -> Advice:
     """The table's; 0 leaves brightness as the base has it."""
-    value, title = column(config).noise_offset, column(config).title
+    value, title = defaults_for(config).noise_offset, defaults_for(config).title
     if value == 0:
         return Advice(0.0, f"none for {title}: brightness stays as the base has it")
     return Advice(value, f"a touch: without it {title} bases learn neither very dark nor very light pictures")

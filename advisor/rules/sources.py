@@ -84,7 +84,7 @@ THE_USER = Source("your own choice", "answers.toml")
 THE_MACHINE = Source("this machine, as its drivers describe it", "https://docs.nvidia.com/deploy/nvml-api/")
 """Read from the driver."""
 
-THE_PICTURES = Source("your folder of pictures, as scanned", "docs/decisions/0002-rules-of-our-own.md")
+THE_IMAGES = Source("your folder of pictures, as scanned", "docs/decisions/0002-rules-of-our-own.md")
 """Read from the data set."""
 
 THE_MODEL = Source("your base model's own header", "https://github.com/huggingface/safetensors#format")

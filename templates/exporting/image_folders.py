@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from advisor.dataset.repeats import nearest_repeats
-from advisor.dataset.report import DatasetReport, Picture
+from advisor.dataset.buckets import nearest_repeats
+from advisor.dataset.report import DatasetReport, ImageFile
 
 KOHYA_FOLDER = re.compile(r"^(\d+)_(.+)$", re.DOTALL)
 """Repeats and what is shown."""
@@ -74,7 +74,7 @@ def placed_folders(
     root = Path(report.root)
     occupied = {_key(item) for item in taken}
     folders: dict[tuple[int, str], list[PlacedPicture]] = {}
-    for picture in report.pictures:
+    for picture in report.image_files:
         source = PurePosixPath(report.folders[picture.folder].path)
         place = (nearest_repeats(source, repeats_of, repeats), _concept(source, concept))
         name = _free_name(picture, f"{place[0]}_{place[1]}", occupied)
@@ -95,7 +95,7 @@ def _concept(folder: PurePosixPath, rest: str) -> str:
     return rest
 
 
-def _free_name(picture: Picture, folder: str, occupied: set[str]) -> str:
+def _free_name(picture: ImageFile, folder: str, occupied: set[str]) -> str:
     """The picture's own name, numbered where another's differs in nothing but its ending or case."""
     path = PurePosixPath(picture.path.replace("\\", "/"))
     for stem in _stems(_NOT_IN_NAMES.sub("_", path.stem)):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from advisor.dataset.repeats import repeats_by_folder
+from advisor.dataset.buckets import repeats_by_folder
 from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import scan
 from advisor.errors import DatasetError
@@ -82,7 +82,7 @@ def filled(pictures: Pictures, caption_extension: str) -> Iterator[str]:
 def _outside(report: DatasetReport, run: Path) -> DatasetReport:
     """Without what lies in the run folder: a run kept among the pictures holds our own links to them."""
     root, inner = Path(report.root).resolve(), run.resolve()
-    kept = tuple(p for p in report.pictures if not (root / p.path).is_relative_to(inner))
+    kept = tuple(p for p in report.image_files if not (root / p.path).is_relative_to(inner))
     if not kept:
         raise DatasetError(f"{report.root} holds no pictures outside the run folder: give the folder that they are in")
-    return replace(report, pictures=kept)
+    return replace(report, image_files=kept)

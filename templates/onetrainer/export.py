@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from advisor.dataset.repeats import repeats_by_folder, repeats_of_folders
+from advisor.dataset.buckets import repeats_by_folder, repeats_of_folders
 from advisor.dataset.scan import scan
 from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.files import write_atomically

@@ -8,7 +8,7 @@ from typing import Any
 
 from advisor.answers import Answers
 from advisor.checkpoints.identity import Identity
-from advisor.dataset.report import DatasetReport, Folder, Picture
+from advisor.dataset.report import DatasetReport, Folder, ImageFile
 from advisor.facts import Facts
 from advisor.families import family as family_of
 from advisor.families.structure import Structure
@@ -94,7 +94,7 @@ def make_dataset(
     places = tuple(folders) if folders is not None else (Folder(".", num_images),)
     owner = [index for index, folder in enumerate(places) for _ in range(folder.num_images)]
     pictures = tuple(
-        Picture(
+        ImageFile(
             f"{number:05}.png",
             *sizes[number % len(sizes)],
             folder=owner[number] if number < len(owner) else len(places) - 1,

@@ -10,4 +10,4 @@ def codes(report: DatasetReport) -> dict[str, str]:
 
 
 def names(report: DatasetReport) -> list[str]:
-    return [picture.path for picture in report.pictures]
+    return [picture.path for picture in report.image_files]

@@ -11,9 +11,8 @@ from typing import Literal, TypeVar
 
 import torch
 
-from advisor.dataset.buckets import Bucketing, Placement, Size
-from advisor.dataset.repeats import repeats_of_folders
-from advisor.dataset.report import DatasetReport, Folder, Picture
+from advisor.dataset.buckets import Bucketing, Placement, Size, repeats_of_folders
+from advisor.dataset.report import DatasetReport, Folder, ImageFile
 from advisor.errors import DatasetError
 from advisor.files import write_atomically
 from advisor.settings.config import TrainingConfig
@@ -93,7 +92,7 @@ class TrainingSet:
             DatasetError: there are none, or some are in both reports.
             ConfigError: none can be held out.
         """
-        if not report.pictures:
+        if not report.image_files:
             raise DatasetError(f"{report.root} holds no pictures that can be used: put the training pictures there")
         items = _of_subject(report, config, digest)
         subject = tuple(item for item in items if item.use == "training")
@@ -175,7 +174,7 @@ def _of_subject(report: DatasetReport, config: TrainingConfig, digest: Digest) -
     root = Path(report.root)
     repeats = repeats_of_folders(report.folders, config.dataset)
     out = held_out(
-        [root / picture.path for picture in report.pictures],
+        [root / picture.path for picture in report.image_files],
         config.validation.share,
         seed=config.run.seed,
         digest=digest,
@@ -206,18 +205,18 @@ def _of_class(report: DatasetReport, config: TrainingConfig, *, showings: int, s
     return tuple(items)
 
 
-def _placed(report: DatasetReport, config: TrainingConfig) -> Iterator[tuple[Picture, Placement]]:
+def _placed(report: DatasetReport, config: TrainingConfig) -> Iterator[tuple[ImageFile, Placement]]:
     """A report's pictures in the order of their paths, each with its bucket."""
     bucketing, known = Bucketing.of(config.dataset), dict[Size, Placement]()
-    for picture in sorted(report.pictures, key=lambda one: one.path):
+    for picture in sorted(report.image_files, key=lambda one: one.path):
         size = picture.width_px, picture.height_px
         yield picture, known.get(size) or known.setdefault(size, bucketing.place(*size))
 
 
 def _refuse_shared(report: DatasetReport, regularization: DatasetReport) -> None:
     """Pictures that are both learned and held against the learning would be neither."""
-    subject = {(Path(report.root) / picture.path).resolve() for picture in report.pictures}
-    for picture in regularization.pictures:
+    subject = {(Path(report.root) / picture.path).resolve() for picture in report.image_files}
+    for picture in regularization.image_files:
         path = Path(regularization.root) / picture.path
         if path.resolve() in subject:
             raise DatasetError(
@@ -226,7 +225,7 @@ def _refuse_shared(report: DatasetReport, regularization: DatasetReport) -> None
             )
 
 
-def _caption_of(picture: Picture, folder: Folder, otherwise: str) -> str:
+def _caption_of(picture: ImageFile, folder: Folder, otherwise: str) -> str:
     """The caption; without a file what a folder named `N_concept` says, as kohya has it, else `otherwise`."""
     if picture.caption is not None:
         return picture.caption

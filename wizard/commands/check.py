@@ -28,7 +28,7 @@ def check(folder: str, *, as_json: bool = False) -> None:
 
 def report_document(report: DatasetReport) -> dict[str, object]:
     """The document of `check --json`."""
-    sizes = Counter((image.width_px, image.height_px) for image in report.pictures)
+    sizes = Counter((image.width_px, image.height_px) for image in report.image_files)
     return {
         "root": report.root,
         "num_images": report.num_images,

@@ -98,15 +98,15 @@ def _tried(training: Training, *, as_json: bool) -> tuple[Measured, Trial]:
         except OutOfMemory as error:
             told = {**error.facts, "size": error.facts.get("largest"), "ran_out": True}
     situation = situation_of(training, {"phase": told.get("phase", "step"), "largest": told.get("size")} | dict(told))
-    on_processor = told.get("device") == "cpu"
+    on_cpu = told.get("device") == "cpu"
     card = next((gpu for gpu in hardware.gpus if gpu.uuid and gpu.uuid == training.gpu_uuid), hardware.main_gpu)
-    free = hardware.ram_free_bytes if on_processor or card is None else card.free_bytes
+    free = hardware.ram_free_bytes if on_cpu or card is None else card.free_bytes
     peak = int(told.get("peak_memory_bytes") or told.get("peak_bytes") or 0)
-    trial = Trial(situation, free, None if told.get("ran_out") else peak, on_processor)
+    trial = Trial(situation, free, None if told.get("ran_out") else peak, on_cpu)
     known = known_receipts()
     if not told.get("ran_out"):
         keep_receipt(training, told, "measure", hardware=hardware)
-    return compared(trial, told, hardware, None if on_processor else card, receipts=known), trial
+    return compared(trial, told, hardware, None if on_cpu else card, receipts=known), trial
 
 
 def _probe(training: Training, folder: Path, screen: Any) -> Mapping[str, Any]:
@@ -146,7 +146,7 @@ def compared(
 
     situation = trial.situation
     config = situation.config
-    beyond = 0 if trial.on_processor else situation.overhead_bytes  # torch does not see what the driver takes
+    beyond = 0 if trial.on_cpu else situation.overhead_bytes  # torch does not see what the driver takes
     ran_out = trial.measured_bytes is None
     seconds = step_seconds(config, situation.structure, hardware, gpu, size=situation.size)
     correction = corrections(receipts, machine_key(hardware, gpu), config, step_seconds=seconds).time

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from advisor.estimate.calibration import Kind, Receipt
+    from advisor.estimate.calibration import Receipt, RunKind
     from advisor.estimate.vram import Phase
     from advisor.machine.hardware import Hardware
     from advisor.settings.config import TrainingConfig
@@ -81,7 +81,9 @@ def known_receipts() -> tuple[Receipt, ...]:
     return found
 
 
-def keep_receipt(training: Training, told: Mapping[str, Any], kind: Kind, *, hardware: Hardware | None = None) -> None:
+def keep_receipt(
+    training: Training, told: Mapping[str, Any], kind: RunKind, *, hardware: Hardware | None = None
+) -> None:
     """Keep what a run took; where that fails, only say so: no run is worth less for it.
 
     Args:
@@ -118,7 +120,7 @@ def keep_run_receipt(training: Training, config: TrainingConfig, *, since: float
     keep_receipt(training, told | {"device": "cpu" if on_processor else "card"}, "train")
 
 
-def receipt_of(training: Training, told: Mapping[str, Any], kind: Kind, hardware: Hardware) -> Receipt:
+def receipt_of(training: Training, told: Mapping[str, Any], kind: RunKind, hardware: Hardware) -> Receipt:
     """What a run took beside what is predicted of it.
 
     Raises:
@@ -173,7 +175,7 @@ def receipt_of(training: Training, told: Mapping[str, Any], kind: Kind, hardware
     )
 
 
-def _beside_steps(config: TrainingConfig, kind: Kind) -> Iterator[Phase]:
+def _beside_steps(config: TrainingConfig, kind: RunKind) -> Iterator[Phase]:
     """What else of a run can be its peak: where steps take little, drawing and encoding take more."""
     yield "caching"
     every = config.sampling.every_epochs

@@ -44,7 +44,7 @@ def dataset_text(report: DatasetReport) -> str:
 
 def sizes_text(report: DatasetReport) -> str:
     """E.g. `512 x 512 to 1600 x 1200`, by area."""
-    sizes = Counter((image.width_px, image.height_px) for image in report.pictures)
+    sizes = Counter((image.width_px, image.height_px) for image in report.image_files)
     small, large = (choose(sizes, key=lambda size: (size[0] * size[1], size)) for choose in (min, max))
     if small == large:
         return f"all {small[0]} x {small[1]}"
@@ -72,9 +72,9 @@ def trigger_text(report: DatasetReport, trigger: str) -> str:
 
 def identity_text(identity: Identity) -> str:
     """The base model in a line, its notes in further ones."""
-    from advisor.families import FAMILIES
+    from advisor.families import KNOWN_FAMILIES
 
-    family = FAMILIES.get(identity.family or "")
+    family = KNOWN_FAMILIES.get(identity.family or "")
     known = [family.title if family else "unknown family"]
     known += [identity.variant] if identity.variant else []
     known += [PREDICTIONS[identity.prediction]] if identity.prediction else []

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from textwrap import fill
 
 from advisor.checkpoints.identity import Identity
-from advisor.families import FAMILIES
+from advisor.families import KNOWN_FAMILIES
 from advisor.planning.document import plain_value
 from wizard.output import columns
 from wizard.show.findings import IDENTITY_KINDS, PREDICTIONS, size_text
@@ -26,7 +26,7 @@ def identity_document(identity: Identity) -> dict[str, object]:
 
 def identity_lines(identity: Identity) -> str:
     """One known fact a line, then the notes."""
-    family = FAMILIES.get(identity.family or "")
+    family = KNOWN_FAMILIES.get(identity.family or "")
     size = identity.file_bytes
     reason = f" ({identity.prediction_reason})" if identity.prediction_reason else ""
     predicted = PREDICTIONS.get(identity.prediction or "", "").removeprefix("predicts ")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor.families import FAMILIES
+from advisor.families import KNOWN_FAMILIES
 from tests.support.identities import FLUX, GUIDED, P, of, without
 from tests.support.ldm_layout import under
 
@@ -80,7 +80,7 @@ def test_flow_families_predict_flow_whatever_their_metadata_say(tmp_path: Path) 
 
 
 def test_every_recognised_family_has_a_title_and_a_way_to_be_told() -> None:
-    for name, known in FAMILIES.items():
+    for name, known in KNOWN_FAMILIES.items():
         assert known.name == name
         assert known.title
-        assert known.marks
+        assert known.signatures

@@ -22,8 +22,8 @@ def test_a_flat_folder_gives_sizes_captions_and_one_folder(tmp_path: Path) -> No
 
     assert report.root == str(tmp_path)
     assert names(report) == ["picture-001.png", "picture-002.png", "picture-003.png"]
-    assert [(one.width_px, one.height_px) for one in report.pictures] == [(512, 512), (640, 448), (512, 512)]
-    assert [one.caption for one in report.pictures] == ["tok, a", "tok, b", "tok, a"]
+    assert [(one.width_px, one.height_px) for one in report.image_files] == [(512, 512), (640, 448), (512, 512)]
+    assert [one.caption for one in report.image_files] == ["tok, a", "tok, b", "tok, a"]
     assert [(one.path, one.num_images, one.repeats, one.concept) for one in report.folders] == [(".", 3, None, "")]
     assert (report.caption_extension, report.extensions, report.problems) == (".txt", {".txt": 3}, ())
 
@@ -55,7 +55,7 @@ def test_kohyas_folders_give_repeats_and_concept(tmp_path: Path) -> None:
         ("10_tok 1girl", 2, 10, "tok 1girl"),
         ("plain", 1, None, ""),
     ]
-    assert [picture.folder for picture in report.pictures] == [0, 1, 1, 2]
+    assert [picture.folder for picture in report.image_files] == [0, 1, 1, 2]
 
 
 def test_a_folder_inside_a_numbered_one_keeps_its_repeats(tmp_path: Path) -> None:

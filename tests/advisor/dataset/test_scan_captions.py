@@ -22,7 +22,7 @@ def test_a_caption_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     make_pictures(tmp_path, 1, captions=False)
     (tmp_path / "picture-001.txt").write_text("größe, 猫, 🐈", encoding="utf-8-sig")
 
-    assert scan(tmp_path).pictures[0].caption == "größe, 猫, 🐈"
+    assert scan(tmp_path).image_files[0].caption == "größe, 猫, 🐈"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_another_encoding_is_told_with_a_guess(tmp_path: Path, text: str, encodi
 
     report = scan(tmp_path)
 
-    assert report.pictures[0].caption is None
+    assert report.image_files[0].caption is None
     assert codes(report) == {"picture-001.txt": "caption_encoding"}
     assert guess in report.problems[0].message
     assert "UTF-8" in report.problems[0].message
@@ -61,7 +61,7 @@ def test_an_empty_caption_is_told_and_counts_as_none(tmp_path: Path) -> None:
 
     report = scan(tmp_path)
 
-    assert (report.num_captioned, report.pictures[0].caption) == (0, "")
+    assert (report.num_captioned, report.image_files[0].caption) == (0, "")
     assert codes(report) == {"picture-001.txt": "empty_caption"}
 
 
@@ -70,7 +70,7 @@ def test_a_book_beside_a_picture_is_no_caption(tmp_path: Path) -> None:
 
     report = scan(tmp_path)
 
-    assert report.pictures[0].caption is None
+    assert report.image_files[0].caption is None
     assert codes(report) == {"picture-001.txt": "long_caption"}
 
 
@@ -91,7 +91,7 @@ def test_of_two_captions_the_one_with_the_usual_ending_is_read(tmp_path: Path) -
 
     report = scan(tmp_path)
 
-    assert [one.caption for one in report.pictures] == ["tags", "tags"]
+    assert [one.caption for one in report.image_files] == ["tags", "tags"]
     assert codes(report) == {"picture-001.caption": "mixed_caption_extensions"}
 
 
@@ -102,7 +102,7 @@ def test_the_ending_that_is_asked_for_goes_first(tmp_path: Path) -> None:
     report = scan(tmp_path, caption_extension=".cap")
 
     assert report.caption_extension == ".cap"
-    assert [one.caption for one in report.pictures] == ["a sentence", "tags"]
+    assert [one.caption for one in report.image_files] == ["a sentence", "tags"]
 
 
 def test_a_caption_named_after_the_whole_file_name_is_told(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_caption_named_after_the_whole_file_name_is_told(tmp_path: Path) -> No
 
     report = scan(tmp_path)
 
-    assert report.pictures[0].caption is None
+    assert report.image_files[0].caption is None
     assert codes(report) == {"picture-001.png.txt": "caption_name"}
 
 

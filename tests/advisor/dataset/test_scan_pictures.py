@@ -15,7 +15,7 @@ from tests.support.scans import codes
 def test_each_format_is_measured(tmp_path: Path, extension: str) -> None:
     draw_picture(tmp_path / f"a{extension}", (320, 192))
 
-    picture = scan(tmp_path).pictures[0]
+    picture = scan(tmp_path).image_files[0]
 
     assert (picture.width_px, picture.height_px) == (320, 192)
 
@@ -25,7 +25,7 @@ def test_each_kind_of_webp_is_measured(tmp_path: Path, options: dict[str, Any]) 
     mode = "RGBA" if "icc_profile" in options else "RGB"
     Image.new(mode, (321, 193), 90).save(tmp_path / "a.webp", **options)
 
-    picture = scan(tmp_path).pictures[0]
+    picture = scan(tmp_path).image_files[0]
 
     assert (picture.width_px, picture.height_px) == (321, 193)
 
@@ -37,7 +37,7 @@ def test_a_cameras_orientation_is_taken_into_account(
 ) -> None:
     draw_picture(tmp_path / f"a{extension}", (320, 192), orientation=orientation)
 
-    picture = scan(tmp_path).pictures[0]
+    picture = scan(tmp_path).image_files[0]
 
     assert (picture.width_px, picture.height_px) == size
 
@@ -49,7 +49,7 @@ def test_a_pngs_orientation_may_stand_after_its_pixels(tmp_path: Path) -> None:
     end = start + 12 + int.from_bytes(content[start : start + 4], "big")
     path.write_bytes(content[:start] + content[end:-12] + content[start:end] + content[-12:])
 
-    picture = scan(tmp_path).pictures[0]
+    picture = scan(tmp_path).image_files[0]
 
     assert (picture.width_px, picture.height_px) == (192, 320)
 
@@ -116,7 +116,7 @@ def test_a_picture_made_to_fill_the_memory_is_left_out(tmp_path: Path) -> None:
 def test_a_large_picture_is_read_without_a_warning(tmp_path: Path) -> None:
     Image.new("1", (10_000, 10_000)).save(tmp_path / "poster.png")
 
-    assert scan(tmp_path).pictures[0].width_px == 10_000
+    assert scan(tmp_path).image_files[0].width_px == 10_000
 
 
 def test_two_pictures_of_one_name_share_a_caption_and_are_told(tmp_path: Path) -> None:
@@ -126,5 +126,5 @@ def test_two_pictures_of_one_name_share_a_caption_and_are_told(tmp_path: Path) -
 
     report = scan(tmp_path)
 
-    assert [one.caption for one in report.pictures] == ["tok", "tok"]
+    assert [one.caption for one in report.image_files] == ["tok", "tok"]
     assert codes(report) == {"a.png": "duplicate_name"}

@@ -392,7 +392,7 @@ def test_a_torch_that_fails_on_import_is_told() -> None:
     assert read_torch_facts(result.stdout).error == "OSError: c10.dll was not found"
 
 
-RUN = "from trainer.torch_facts import main; main()"
+RUN = "from trainer.device.torch_report import main; main()"
 BROKEN = """
 class Breaks:
     def find_spec(self, name, path=None, target=None):

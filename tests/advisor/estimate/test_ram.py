@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from advisor.estimate.ram import CARD_PROCESS_BYTES, LOADING_SHARE, ram_bytes
+from advisor.estimate.ram import GPU_PROCESS_BYTES, LOADING_SHARE, ram_bytes
 from advisor.estimate.vram import PROCESS_OVERHEAD_BYTES
 from advisor.families import family
 from advisor.planning.planner import make_plan
@@ -27,9 +27,9 @@ def test_sdxl_waits_in_the_machines_memory_whole() -> None:
     assert structure is not None
     config = make_plan_config(family="sdxl")
 
-    found = ram_bytes(config, structure, num_images=30, on_card=True)
+    found = ram_bytes(config, structure, num_images=30, on_gpu=True)
     networks = 2 * (2_567_463_684 + 817_000_000) + 4 * 83_653_863
-    assert found - CARD_PROCESS_BYTES == pytest.approx(networks, rel=0.2)
+    assert found - GPU_PROCESS_BYTES == pytest.approx(networks, rel=0.2)
 
 
 def test_a_machine_with_too_little_is_warned() -> None:
@@ -45,5 +45,5 @@ def test_latents_kept_grow_with_the_pictures_up_to_a_limit() -> None:
     assert structure is not None
     config = make_plan_config()
 
-    few, many, more = (ram_bytes(config, structure, num_images=n, on_card=True) for n in (10, 10_000, 100_000))
+    few, many, more = (ram_bytes(config, structure, num_images=n, on_gpu=True) for n in (10, 10_000, 100_000))
     assert few < many == more

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from advisor.errors import ModelError
-from advisor.families import FAMILIES, family, why_not_trainable
+from advisor.families import KNOWN_FAMILIES, family, why_not_trainable
 from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
 from tests.support.paths import DATA
 
@@ -133,7 +133,7 @@ def test_no_two_targets_share_a_name_or_a_module() -> None:
 
 
 def test_sd1_sd2_and_sdxl_are_trained() -> None:
-    assert sorted(name for name, known in FAMILIES.items() if known.trainable) == ["sd1", "sd2", "sdxl"]
+    assert sorted(name for name, known in KNOWN_FAMILIES.items() if known.trainable) == ["sd1", "sd2", "sdxl"]
 
 
 def test_a_family_that_is_not_trained_says_so_in_one_sentence() -> None:

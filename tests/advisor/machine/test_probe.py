@@ -18,9 +18,9 @@ from advisor.machine import probe
 from advisor.machine.cgroups import Limits, container_limits
 from advisor.machine.hardware import Gpu
 from advisor.machine.nvml import ask_driver
-from advisor.machine.other_vendors import apple_card, linux_cards
+from advisor.machine.other_vendors import apple_gpu, linux_gpus
 from advisor.machine.probe import probe_hardware
-from advisor.machine.visible_devices import visible_cards
+from advisor.machine.visible_devices import visible_gpus
 from advisor.units import GIB
 from tests.support.paths import REPOSITORY
 
@@ -252,11 +252,11 @@ def test_no_limits_are_none(tmp_path: Path) -> None:
 
 
 def test_an_apple_processor_counts_two_thirds_of_its_memory() -> None:
-    card = apple_card("Darwin", "arm64", "Apple M2", ram_bytes=24 * GIB, ram_free_bytes=10 * GIB)
+    card = apple_gpu("Darwin", "arm64", "Apple M2", ram_bytes=24 * GIB, ram_free_bytes=10 * GIB)
 
     assert card == Gpu("Apple M2 (MPS)", 16 * GIB, 10 * GIB, vendor="apple")
     assert not card.is_tested
-    assert apple_card("Darwin", "x86_64", "Intel", ram_bytes=GIB, ram_free_bytes=GIB) is None
+    assert apple_gpu("Darwin", "x86_64", "Intel", ram_bytes=GIB, ram_free_bytes=GIB) is None
 
 
 def make_card(drm: Path, number: int, slot: str, **files: str) -> None:
@@ -282,7 +282,7 @@ def test_an_amd_card_is_found(tmp_path: Path) -> None:
         unique_id="abc",
     )
 
-    gpus, notes = linux_cards(tmp_path / "drm", 2)
+    gpus, notes = linux_gpus(tmp_path / "drm", 2)
 
     assert gpus == [Gpu("Radeon RX 7900 XTX", 24 * GIB, 23 * GIB, vendor="amd", uuid="abc", index=2)]
     assert notes == []
@@ -293,7 +293,7 @@ def test_graphics_built_into_a_processor_are_not_taken_for_a_card(tmp_path: Path
     make_card(tmp_path / "drm", 0, "0000:00:02.0", vendor="0x8086")
     make_card(tmp_path / "drm", 1, "0000:08:00.0", vendor="0x1002", mem_info_vram_total=str(GIB // 2))
 
-    gpus, notes = linux_cards(tmp_path / "drm", 0)
+    gpus, notes = linux_gpus(tmp_path / "drm", 0)
 
     assert gpus == []
     assert notes == ["AMD: AMD graphics (card1) is built into the processor and is not used"]
@@ -305,14 +305,14 @@ def test_an_intel_card_is_measured_by_its_window_on_the_bus(tmp_path: Path) -> N
     make_card(tmp_path / "drm", 0, "0000:03:00.0", vendor="0x8086", resource=windows)
     make_card(tmp_path / "drm", 1, "0000:04:00.0", vendor="0x8086", resource="nonsense")
 
-    gpus, notes = linux_cards(tmp_path / "drm", 0)
+    gpus, notes = linux_gpus(tmp_path / "drm", 0)
 
     assert gpus == [Gpu("Intel graphics card", 16 * GIB, 16 * GIB, vendor="intel")]
     assert notes == ["Intel: the card at 0000:04:00.0 does not tell its memory: name it with --vram"]
 
 
 def test_a_system_without_graphics_has_no_cards(tmp_path: Path) -> None:
-    assert linux_cards(tmp_path / "none", 0) == ([], [])
+    assert linux_gpus(tmp_path / "none", 0) == ([], [])
 
 
 FIRST = Gpu("RTX 3060", 12 * GIB, 11 * GIB, uuid="GPU-aaaa-1", index=0)
@@ -333,14 +333,14 @@ OTHER = replace(FIRST, name="RTX 4090", uuid="GPU-cccc-3", index=1)
     ],
 )
 def test_cards_that_the_user_hid_are_left_out(asked: str, kept: list[Gpu]) -> None:
-    gpus, notes = visible_cards([FIRST, SECOND], {"CUDA_VISIBLE_DEVICES": asked})
+    gpus, notes = visible_gpus([FIRST, SECOND], {"CUDA_VISIBLE_DEVICES": asked})
 
     assert gpus == kept
     assert bool(notes) == (len(kept) < 2)
 
 
 def test_numbers_are_not_applied_where_cuda_may_count_otherwise() -> None:
-    gpus, notes = visible_cards([FIRST, OTHER], {"CUDA_VISIBLE_DEVICES": "0"})
+    gpus, notes = visible_gpus([FIRST, OTHER], {"CUDA_VISIBLE_DEVICES": "0"})
 
     assert gpus == [FIRST, OTHER]
     assert "choose by --gpu" in notes[0]
@@ -349,4 +349,4 @@ def test_numbers_are_not_applied_where_cuda_may_count_otherwise() -> None:
 def test_numbers_are_applied_where_cuda_counts_by_the_bus() -> None:
     environment = {"CUDA_VISIBLE_DEVICES": "0", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
-    assert visible_cards([FIRST, OTHER], environment)[0] == [FIRST]
+    assert visible_gpus([FIRST, OTHER], environment)[0] == [FIRST]

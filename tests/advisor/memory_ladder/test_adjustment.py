@@ -68,7 +68,7 @@ def test_where_much_is_left_a_larger_batch_is_offered() -> None:
 def test_a_chosen_batch_is_not_enlarged_nor_one_that_is_made_up_of_smaller_ones_nor_a_processors() -> None:
     assert adjustments(trial(2.0, free_gib=11, case=batch_of(2, chosen=frozenset({"schedule.batch_size"})))) == ()
     assert adjustments(trial(2.0, free_gib=11, case=batch_of(2, batch_parts=2))) == ()
-    assert adjustments(trial(2.0, free_gib=11, case=batch_of(2), on_processor=True)) == ()
+    assert adjustments(trial(2.0, free_gib=11, case=batch_of(2), on_cpu=True)) == ()
 
 
 def test_where_only_choices_are_left_they_are_named() -> None:

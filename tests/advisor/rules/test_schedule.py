@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from advisor.dataset.repeats import repeats_of_folders
+from advisor.dataset.buckets import repeats_of_folders
 from advisor.dataset.report import Folder
 from advisor.settings.config import changed
 from tests.support.factories import make_plan_config, make_plan_for

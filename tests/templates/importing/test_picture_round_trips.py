@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from advisor.dataset.repeats import repeats_by_folder
+from advisor.dataset.buckets import repeats_by_folder
 from advisor.dataset.scan import scan
 from advisor.errors import ConfigErrors
 from advisor.settings.config import DatasetConfig, TrainingConfig, changed, parse_config
@@ -113,7 +113,7 @@ def shown(images: str, folders: Iterable[Any], repeats: int, ending: str) -> Cou
 def of_class(folder: str | None, ending: str) -> set[str]:
     """The captions of the pictures of the class."""
     report = scan(Path(folder), caption_extension=ending) if folder else None
-    return {str(picture.caption) for picture in report.pictures} if report else set()
+    return {str(picture.caption) for picture in report.image_files} if report else set()
 
 
 def exported(config: TrainingConfig, name: str, run: Path) -> Path:

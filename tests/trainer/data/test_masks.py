@@ -169,4 +169,4 @@ def test_a_folder_called_masks_that_holds_others_is_trained(tmp_path: Path) -> N
     (tmp_path / "pictures" / "masks").mkdir()
     draw_picture(tmp_path / "pictures" / "masks" / "venice.png", (64, 64))
 
-    assert [picture.path for picture in scan(tmp_path / "pictures").pictures] == ["a.png", "masks/venice.png"]
+    assert [picture.path for picture in scan(tmp_path / "pictures").image_files] == ["a.png", "masks/venice.png"]

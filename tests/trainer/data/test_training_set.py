@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.dataset.report import DatasetReport, Folder, Picture
+from advisor.dataset.report import DatasetReport, Folder, ImageFile
 from advisor.errors import ConfigError, DatasetError
 from advisor.settings.config import DatasetConfig, TrainingConfig, parse_config
 from trainer.data.training_set import TrainingSet, write_manifest
@@ -20,7 +20,7 @@ def make_report(
     count: int, *, folders: tuple[Folder, ...] = (Folder(".", 1),), caption: str | None = "a"
 ) -> DatasetReport:
     pictures = [
-        Picture(f"{index:03}.png", *SIZES[index % len(SIZES)], folder=index % len(folders), caption=caption)
+        ImageFile(f"{index:03}.png", *SIZES[index % len(SIZES)], folder=index % len(folders), caption=caption)
         for index in range(count)
     ]
     return DatasetReport("/pictures", tuple(pictures), folders)
@@ -109,7 +109,7 @@ def test_the_manifest_tells_each_pictures_size_bucket_repeats_and_caption(tmp_pa
 
 
 def test_nothing_is_upscaled_unless_wanted() -> None:
-    report = DatasetReport("/p", (Picture("a.png", 300, 300, 0, "a"),), (Folder(".", 1),))
+    report = DatasetReport("/p", (ImageFile("a.png", 300, 300, 0, "a"),), (Folder(".", 1),))
 
     assert TrainingSet.of(report, make_config()).items[0].bucket == (256, 256)
     assert TrainingSet.of(report, make_config(bucket_upscale=True)).items[0].bucket == (512, 512)
@@ -118,7 +118,7 @@ def test_nothing_is_upscaled_unless_wanted() -> None:
 
 def test_regularization_pictures_are_shown_as_often_as_the_others_together() -> None:
     folders = (Folder("2_girl", 3, 2, "girl"),)
-    regularization = DatasetReport("/class", make_report(3, caption=None).pictures, folders)
+    regularization = DatasetReport("/class", make_report(3, caption=None).image_files, folders)
 
     pictures = TrainingSet.of(make_report(4), make_config(repeats=5), regularization=regularization)
 
@@ -133,7 +133,7 @@ def test_regularization_pictures_are_shown_as_often_as_the_others_together() -> 
 
 
 def test_a_regularization_picture_without_caption_and_concept_has_none() -> None:
-    regularization = DatasetReport("/class", make_report(1, caption=None).pictures, (Folder(".", 1),))
+    regularization = DatasetReport("/class", make_report(1, caption=None).image_files, (Folder(".", 1),))
 
     pictures = TrainingSet.of(make_report(1), make_config(), regularization=regularization)
 
@@ -141,7 +141,7 @@ def test_a_regularization_picture_without_caption_and_concept_has_none() -> None
 
 
 def test_regularization_pictures_share_batches_and_weigh_as_wanted() -> None:
-    regularization = DatasetReport("/class", make_report(1).pictures, (Folder(".", 1),))
+    regularization = DatasetReport("/class", make_report(1).image_files, (Folder(".", 1),))
     pictures = TrainingSet.of(make_report(1), make_config(), regularization=regularization)
 
     (batch,) = pictures.batches(seed=1, epoch=0, batch_size=2)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from advisor.estimate.calibration import Kind, Receipt
+from advisor.estimate.calibration import Receipt, RunKind
 from advisor.machine.probe import probe_hardware
 from tests.support.runs import make_config, train, write_toml
 from wizard.processes.launch import Training
@@ -119,7 +119,7 @@ def test_a_training_leaves_one_of_its_own_start_only(tmp_path: Path, monkeypatch
 
 @pytest.mark.parametrize("device", ["card", "cpu"])
 def test_a_peak_that_samples_made_is_compared_with_drawing_them(tmp_path: Path, device: str) -> None:
-    def predicted(name: str, kind: Kind, prompts: tuple[str, ...] = (), every: int = 1) -> int:
+    def predicted(name: str, kind: RunKind, prompts: tuple[str, ...] = (), every: int = 1) -> int:
         run = tmp_path / name
         preset = "cpu" if device == "cpu" else "low"
         config = make_config(

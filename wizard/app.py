@@ -1,4 +1,4 @@
-"""The command line: which commands and options there are. Each hands over to a module of `wizard.commands`."""
+"""The command line: commands and options. Each command imports its module of `wizard.commands` when it is run."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or its l
 
 
 TRAINERS = "kohya-gui|sd-scripts|onetrainer|ai-toolkit"
-"""As `templates.exporters` has them, which would take long to import for a help text."""
+"""The names in `templates.exporters`, whose import would delay every help text."""
 
 
 @app.callback(invoke_without_command=True)
@@ -57,19 +57,26 @@ def loracle(
 ) -> None:
     """Answer a few questions, get a character LoRA that fits your card. Without a command: the questions."""
     if version:
-        from wizard.version import version as own_version
-
-        typer.echo(f"loracle {own_version()}")
+        typer.echo(f"loracle {_installed_version()}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        from wizard.commands.new import new as command
+        from wizard.commands.new import new
 
         with exit_on_error():
-            command()
+            new()
 
 
-@app.command(short_help="The questions, then plan, save and train.")
-def new(
+def _installed_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("loracle")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+@app.command("new", short_help="The questions, then plan, save and train.")
+def new_command(
     run: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="The run folder.  [default: ./NAME]")] = None,
     images: Images = None,
     model: Model = None,
@@ -85,15 +92,15 @@ def new(
     preset: Preset = None,
 ) -> None:
     """Ask about a new LoRA, then plan, save and train it. What the options answer is not asked."""
-    from wizard.commands.new import new as command
+    from wizard.commands.new import new
 
     machine = MachineOptions(vram, compute_capability, cpu_threads, gpu)
     with exit_on_error():
-        command(run, PlanRequest(images, model, name, trigger, subject, advice, tuple(settings or ()), machine, preset))
+        new(run, PlanRequest(images, model, name, trigger, subject, advice, tuple(settings or ()), machine, preset))
 
 
-@app.command(short_help="The plan, without questions.")
-def plan(
+@app.command("plan", short_help="The plan, without questions.")
+def plan_command(
     run: Annotated[
         Path | None, typer.Argument(metavar="[RUN]", help="A planned run, which answers what no option does.")
     ] = None,
@@ -119,58 +126,58 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """The same without questions: the plan, each setting with its reason, and what --set changes in it."""
-    from wizard.commands.plan import plan as command
+    from wizard.commands.plan import plan
 
     machine = MachineOptions(vram, compute_capability, cpu_threads, gpu)
     request = PlanRequest(images, model, name, trigger, subject, advice, tuple(settings or ()), machine, preset)
     with exit_on_error():
-        command(request, run=run, out=out, save_preset=save_preset, compare=compare, as_json=as_json)
+        plan(request, run=run, out=out, save_preset=save_preset, compare=compare, as_json=as_json)
 
 
-@app.command(short_help="Train a planned run.")
-def train(
+@app.command("train", short_help="Train a planned run.")
+def train_command(
     run: Run,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
     device: Annotated[str | None, typer.Option(metavar="cpu", help="Train on the processor, in float32.")] = None,
     as_json: Json = False,
 ) -> None:
     """Train a planned run, in a process of its own."""
-    from wizard.commands.train import train as command
+    from wizard.commands.train import train
 
     with exit_on_error():
-        command(run, resume=resume, device=device, as_json=as_json)
+        train(run, resume=resume, device=device, as_json=as_json)
 
 
-@app.command(short_help="Some real steps, beside what was predicted.")
-def measure(
+@app.command("measure", short_help="Some real steps, beside what was predicted.")
+def measure_command(
     run: Run,
     device: Annotated[str | None, typer.Option(metavar="cpu", help="On the processor, in float32.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Adjust the plan to what was measured, without asking.")] = False,
     as_json: Json = False,
 ) -> None:
     """Make a few real steps of a planned run, show them beside what was predicted, and offer to adjust the plan."""
-    from wizard.commands.measure import measure as command
+    from wizard.commands.measure import measure
 
     with exit_on_error():
-        command(run, device=device, yes=yes, as_json=as_json)
+        measure(run, device=device, yes=yes, as_json=as_json)
 
 
-@app.command(short_help="Write a run for another trainer.")
-def export(
+@app.command("export", short_help="Write a run for another trainer.")
+def export_command(
     run: Run,
     to: Annotated[str, typer.Option("--to", metavar=TRAINERS, help="Which trainer.")],
     out: Annotated[Path | None, typer.Option(metavar="PATH", help="Where to; without it below RUN/exports.")] = None,
     as_json: Json = False,
 ) -> None:
     """Write a run's plan as another trainer's files."""
-    from wizard.commands.export import export as command
+    from wizard.commands.export import export
 
     with exit_on_error():
-        command(run, to=to, out=out, as_json=as_json)
+        export(run, to=to, out=out, as_json=as_json)
 
 
 @app.command("import", short_help="Take over another trainer's file.")
-def import_(
+def import_command(
     path: Annotated[
         str, typer.Argument(metavar="PATH", help="kohya JSON, sd-scripts TOML, OneTrainer, ai-toolkit, or a LoRA.")
     ],
@@ -182,32 +189,34 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Make a run of another trainer's configuration, or of a LoRA's own metadata, and tell what became of each key."""
-    from wizard.commands.import_ import import_ as command
+    from wizard.commands.import_ import import_
 
     with exit_on_error():
-        command(path, out=out, images=images, model=model, name=name, yes=yes, as_json=as_json)
+        import_(path, out=out, images=images, model=model, name=name, yes=yes, as_json=as_json)
 
 
-@app.command(short_help="One page of a run, to look at or to send.")
-def report(run: Annotated[str, typer.Argument(metavar="RUN", help="The run folder.")], as_json: Json = False) -> None:
+@app.command("report", short_help="One page of a run, to look at or to send.")
+def report_command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run folder.")], as_json: Json = False
+) -> None:
     """Write RUN/report.html anew: curves, pictures, what memory did, and every setting with its reason."""
-    from wizard.commands.report import report as command
+    from wizard.commands.report import report
 
     with exit_on_error():
-        command(run, as_json=as_json)
+        report(run, as_json=as_json)
 
 
-@app.command(short_help="What a checkpoint or LoRA is.")
-def identify(file: Annotated[str, typer.Argument(metavar="FILE")], as_json: Json = False) -> None:
+@app.command("identify", short_help="What a checkpoint or LoRA is.")
+def identify_command(file: Annotated[str, typer.Argument(metavar="FILE")], as_json: Json = False) -> None:
     """Tell what a checkpoint or LoRA is, by its header alone."""
-    from wizard.commands.identify import identify as command
+    from wizard.commands.identify import identify
 
     with exit_on_error():
-        command(file, as_json=as_json)
+        identify(file, as_json=as_json)
 
 
-@app.command(short_help="Make a .safetensors file of a .ckpt.")
-def convert(
+@app.command("convert", short_help="Make a .safetensors file of a .ckpt.")
+def convert_command(
     file: Annotated[
         str, typer.Argument(metavar="FILE.ckpt", help="A pickle: .ckpt, .pt, .bin. Or a LoRA in kohya's names.")
     ],
@@ -221,37 +230,37 @@ def convert(
 
     A LoRA (.safetensors) in kohya's names is written in those of diffusers and peft.
     """
-    from wizard.commands.convert import convert as command
+    from wizard.commands.convert import convert
 
     with exit_on_error():
-        command(file, out=out, yes=yes, as_json=as_json)
+        convert(file, out=out, yes=yes, as_json=as_json)
 
 
-@app.command(short_help="Look through a folder of pictures.")
-def check(folder: Annotated[str, typer.Argument(metavar="DIR")], as_json: Json = False) -> None:
+@app.command("check", short_help="Look through a folder of pictures.")
+def check_command(folder: Annotated[str, typer.Argument(metavar="DIR")], as_json: Json = False) -> None:
     """Look through a folder of pictures: sizes, captions, and what is wrong with them."""
-    from wizard.commands.check import check as command
+    from wizard.commands.check import check
 
     with exit_on_error():
-        command(folder, as_json=as_json)
+        check(folder, as_json=as_json)
 
 
-@app.command(short_help="Look at this machine: verdicts and mends.")
-def doctor(as_json: Json = False) -> None:
+@app.command("doctor", short_help="Look at this machine: verdicts and mends.")
+def doctor_command(as_json: Json = False) -> None:
     """Look at Python, driver, torch, precision and disk: a verdict each, and the mend."""
-    from wizard.commands.doctor import doctor as command
+    from wizard.commands.doctor import doctor
 
     with exit_on_error():
-        command(as_json=as_json)
+        doctor(as_json=as_json)
 
 
-@app.command(short_help="See the whole way on a built-in model.")
-def demo(
+@app.command("demo", short_help="See the whole way on a built-in model.")
+def demo_command(
     out: Annotated[Path | None, typer.Option(metavar="RUN", help="The run folder.  [default: ./loracle-demo]")] = None,
     as_json: Json = False,
 ) -> None:
     """The whole way on a small built-in model: plan, train, draw before and after, measure. Offline, on any CPU."""
-    from wizard.commands.demo import demo as command
+    from wizard.commands.demo import demo
 
     with exit_on_error():
-        command(out, as_json=as_json)
+        demo(out, as_json=as_json)

@@ -1,4 +1,4 @@
-"""The command `loracle`. Importing this module is cheap: the first question is on screen before pydantic is read."""
+"""The entry point of `loracle`. It imports the first question's modules or the command line's, never both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: without the program's name; None: the process's own.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    _survive_old_terminals()
+    _escape_unencodable()
     if given in ([], ["new"]):
         from wizard.commands.new import new
         from wizard.exit_codes import exit_on_error
@@ -26,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     app(args=given, prog_name="loracle")
 
 
-def _survive_old_terminals() -> None:
-    """Characters that an old code page has no place for are escaped instead of ending the program."""
+def _escape_unencodable() -> None:
+    """Make stdout and stderr escape characters that their encoding lacks, instead of raising."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

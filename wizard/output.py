@@ -1,4 +1,4 @@
-"""Printing: facts go to stdout, talk to stderr."""
+"""Printing: results go to stdout, messages to stderr."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDEST = 100
-"""Columns; longer lines are hard to read."""
+"""Columns; text is wrapped here in wider terminals."""
 NARROWEST = 40
-"""Columns; tables need so many."""
+"""Columns that the tables need; assumed in narrower terminals."""
 
 
 def say(text: str, *, end: str = "\n") -> None:
-    """Talk, which never mixes with a command's facts; broken between words in a terminal, left whole elsewhere."""
+    """Print a message on stderr, wrapped between words if that is a terminal."""
     if sys.stderr.isatty() and end == "\n":
         text = wrapped(text, columns())
     print(text, file=sys.stderr, flush=True, end=end)  # noqa: T201
 
 
 def print_json(document: object) -> None:
-    """The one JSON document of a command; escaped to ASCII, so that no terminal or pipe can spoil it."""
+    """Print a command's JSON document on stdout, escaped to ASCII."""
     print(json.dumps(document, indent=2, allow_nan=False), flush=True)  # noqa: T201
 
 
 def show(view: object) -> None:
-    """A text or table on stdout, coloured where the terminal can."""
+    """Print a text or table on stdout, coloured where the terminal can."""
     console().print(view)
 
 
 def console(file: TextIO | None = None) -> Console:
-    """A console of a readable width that marks nothing up by itself; `NO_COLOR` and dumb terminals are heeded."""
+    """A rich console of a readable width without markup, highlighting and emoji; it heeds `NO_COLOR` and TERM=dumb."""
     from rich.console import Console
 
     found = Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=False)
@@ -45,12 +45,12 @@ def console(file: TextIO | None = None) -> Console:
 
 
 def columns() -> int:
-    """How wide text may be."""
+    """The width to wrap at: the terminal's, within NARROWEST and WIDEST."""
     return max(NARROWEST, min(get_terminal_size().columns, WIDEST))
 
 
 def wrapped(text: str, width: int) -> str:
-    """Long lines broken between words; a line that begins with a blank is a path or a command, and stays whole."""
+    """Wrap long lines between words; a line that begins with a blank is a path or a command and stays whole."""
     lines = list[str]()
     for line in text.splitlines():
         hanging = "  " if line.startswith(("- ", "! ")) else ""
@@ -61,5 +61,5 @@ def wrapped(text: str, width: int) -> str:
 
 
 def is_terminal() -> bool:
-    """Whether somebody can be asked."""
+    """Whether stdin and stdout are a terminal that can ask questions."""
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"

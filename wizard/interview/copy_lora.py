@@ -1,4 +1,4 @@
-"""After the training: how the LoRA is used, and bringing it to where it is used. No terminal in sight."""
+"""After the training: how to use the LoRA in a prompt, and the questions about copying it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from wizard.interview.paths import given_path
 from wizard.interview.questions import BACK, Ask, Option, Question, choice
 
 WEIGHT = 0.8
-"""A good first try; 1 is often a little much."""
+"""A first weight to try; 1 is often too strong."""
 OTHER, NOWHERE = "other", "no"
 
 
 def usage(lora: str, trigger: str) -> str:
-    """How to use a LoRA file in a prompt."""
+    """The message how to use a LoRA file in a prompt."""
     tag = f"<lora:{Path(lora).stem}:{WEIGHT}>"
     return f"Put {tag} into your prompt, together with the trigger word: {tag} {trigger}"
 
@@ -23,14 +23,14 @@ def usage(lora: str, trigger: str) -> str:
 def offer_copy(
     ask: Ask, lora: Path, folders: tuple[Path, ...], copy: Callable[[Path, Path], None]
 ) -> Path | None:  # fmt: skip
-    """Ask where the LoRA is to be copied, and copy it.
+    """Ask where to copy the LoRA, and copy it.
 
     Args:
-        folders: those that were found.
+        folders: the LoRA folders that were found, offered as options.
         copy: copies a file to a path.
 
     Returns:
-        The folder it went to; None if nowhere.
+        The folder that it was copied to; None: it was not copied.
     """
     options = tuple(Option(str(folder), f"Copy to {folder}") for folder in folders)
     options += (Option(OTHER, "Copy to another folder ..."), Option(NOWHERE, "No, leave it in the run folder"))

@@ -1,4 +1,4 @@
-"""Where the programs that draw pictures keep their LoRAs."""
+"""The LoRA folders of image generators on this machine: A1111, Forge, ComfyUI, Stability Matrix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ USUAL = (
     ("StabilityMatrix/Data", "Models/Lora"),
     ("AppData/Roaming/StabilityMatrix", "Models/Lora"),
 )
-"""(where such a program is unpacked, where its LoRAs lie in it)."""
+"""(folder of a program below one of the roots, folder of LoRAs in it)."""
 
 BELOW_HOME = ("", "Documents", "Downloads", "Desktop", "AI", "ai", "git", "src")
 WINDOWS_DRIVES = ("C:/", "D:/", "E:/")
@@ -28,7 +28,7 @@ WINDOWS_DRIVES = ("C:/", "D:/", "E:/")
 def lora_folders(
     base_model: Path, remembered: str | None, *, home: Path, windows: bool, exists: Callable[[Path], bool] = Path.is_dir
 ) -> tuple[Path, ...]:
-    """The folders that are there: where one was copied before, beside the base model, the usual places."""
+    """The LoRA folders that exist: the one used last, those beside the base model, those in the usual places."""
     found: dict[Path, None] = {}
     for folder in _candidates(base_model, remembered, home, windows=windows):
         try:

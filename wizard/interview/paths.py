@@ -1,4 +1,4 @@
-"""Paths as people hand them over: typed, pasted, or dropped on the terminal."""
+"""Paths as users enter them: typed, pasted, or dropped on the terminal."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ import os
 import re
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 INVISIBLE = "\u200b\u200e\u200f\u202a\u202b\u202c\u2066\u2069\ufeff"
-"""Marks that Windows' property dialog and web pages put around copied text."""
+"""Zero-width and direction marks that Windows' property dialog and web pages put around copied text."""
 
 ESCAPED = re.compile(r"\\([^0-9A-Za-z])")
-"""A backslash before a blank or a sign, as a shell writes it; before a letter it parts folders, as Windows has it."""
+"""A shell's escape: a backslash before anything but a letter or digit; before these it separates Windows folders."""
 
 FILE_URL = re.compile(r"file:/{1,3}(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 
 
 def given_path(text: str) -> Path:
-    """The path that a text names: freed of drag-and-drop's quotes and escapes, `~` replaced by the home folder."""
+    """The path without the quotes and escapes of drag and drop, `~` expanded."""
     return Path(os.path.expanduser(plain_path(text, windows=sys.platform == "win32")))  # noqa: PTH111  (that raises)
 
 
 def absolute_path(text: str) -> Path:
-    """The same from the root on, so that it holds in whatever folder it is looked at; links are not followed."""
+    """`given_path` made absolute and without `..`; links are not followed."""
     return Path(os.path.abspath(given_path(text)))  # noqa: PTH100  (resolve() follows links, absolute() keeps `..`)
 
 
 def plain_path(text: str, *, windows: bool) -> str:
-    """`text` without what terminals, shells and file managers wrap around a path.
+    """`text` without the quotes, escapes and `file:` that terminals, shells and file managers add to a path.
 
     Args:
-        windows: backslashes part folders and never escape.
+        windows: a backslash separates folders and never escapes.
     """
     path = text.strip().strip(INVISIBLE).strip()
     if path.startswith(("& '", '& "')):  # PowerShell's way to call a dropped file
@@ -54,8 +55,6 @@ def _from_url(path: str) -> str:
     match = FILE_URL.fullmatch(path)
     if match is None:
         return path
-    from urllib.parse import unquote
-
     rest = unquote(match["rest"])
     if path.lower().startswith("file://") and not path.lower().startswith("file:///"):
         host, _, rest = rest.partition("/")

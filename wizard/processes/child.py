@@ -1,4 +1,4 @@
-"""Our code in a process of its own, which may import torch: how it is started, and what its end means."""
+"""Child processes that may import torch: command line, environment, start, interrupt, and why one crashed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import wizard
 
 INSTALL_FOLDERS = ("site-packages", "dist-packages")
-"""Where packages are found without being told."""
+"""Folders on sys.path of any Python; packages elsewhere need PYTHONPATH."""
 
 WINDOWS_CTRL_C = 0xC000013A
 WINDOWS_CRASHES = {0xC0000005: "access violation", 0xC0000409: "stack overrun", 0xC000001D: "illegal instruction"}
@@ -20,16 +20,16 @@ WINDOWS_CRASHES = {0xC0000005: "access violation", 0xC0000409: "stack overrun", 
 
 
 def child_command(module: str, *arguments: str) -> list[str]:
-    """The command that runs a module of ours; `-P` keeps the current folder from shadowing it."""
+    """The command line that runs a module of ours; `-P` keeps the current folder off sys.path."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def child_environment(base: Mapping[str, str], *, gpu_uuid: str = "") -> dict[str, str]:
-    """The environment for it: our packages are found, nothing is downloaded, one card is seen.
+    """The child's environment: our packages are importable, nothing is downloaded, one GPU is visible.
 
     Args:
         base: this process's own.
-        gpu_uuid: NVML's identifier of the card; empty: all are seen.
+        gpu_uuid: NVML's UUID of the only visible GPU; empty: all are visible.
     """
     # Waiting threads sleep instead of spinning: on a processor with other work spinning took most of the time.
     environment = {
@@ -50,11 +50,11 @@ def child_environment(base: Mapping[str, str], *, gpu_uuid: str = "") -> dict[st
 def start_apart(
     command: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path
 ) -> subprocess.Popen[bytes]:
-    """Start it in a process group of its own: Ctrl-C then reaches it only as we hand it on, and not twice.
+    """Start a child in a process group of its own, so that Ctrl-C reaches it only through `interrupt`.
 
     Args:
-        log: gets all that it prints, added to what is there.
-        folder: where it runs.
+        log: its output is appended here.
+        folder: its working directory.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -70,7 +70,7 @@ def start_apart(
 
 
 def interrupt(child: subprocess.Popen[bytes]) -> None:
-    """Hand Ctrl-C on."""
+    """Send Ctrl-C to the child, if it still runs."""
     if child.poll() is not None:
         return
     if sys.platform == "win32":
@@ -80,7 +80,7 @@ def interrupt(child: subprocess.Popen[bytes]) -> None:
 
 
 def crash_name(code: int) -> str | None:
-    """What killed a process that ended with `code`; None where it ended by itself."""
+    """The signal or Windows exception that killed a process with this exit code; None: it exited by itself."""
     if code < 0:
         try:
             return signal.Signals(-code).name

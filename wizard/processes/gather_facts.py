@@ -1,4 +1,4 @@
-"""Gathers what the doctor looks at; what needs torch is asked in a process of its own."""
+"""Gathers the facts of `loracle doctor`; those about torch come from a child process."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from advisor.machine.probe import probe_hardware
 from wizard.processes.child import child_command, child_environment
 
 MOST_SECONDS = 180.0
-"""Importing torch for the first time from a slow disk takes a minute."""
+"""The first import of torch from a slow disk takes a minute."""
 
 
 def doctor_facts(folder: Path, *, command: Sequence[str] | None = None, seconds: float = MOST_SECONDS) -> DoctorFacts:
-    """All of it.
+    """The facts about hardware, torch, packages and Python.
 
     Args:
-        folder: where runs will be; its disk is looked at.
-        command: asks torch; None: the trainer's own.
+        folder: its disk is measured.
+        command: prints torch's facts as JSON; None: `trainer.device.torch_report`.
     """
     asked = list(command or child_command("trainer.device.torch_report"))
     return DoctorFacts(probe_hardware(folder), torch_facts(asked, seconds), installed_packages(), this_python())
 
 
 def torch_facts(command: Sequence[str], seconds: float) -> TorchFacts:
-    """What torch says of itself; whatever goes wrong is told in it."""
+    """What the command reports; its `error` says what went wrong."""
     try:
-        told = subprocess.run(
+        ended = subprocess.run(
             command, env=child_environment(os.environ), cwd=gettempdir(), stdin=subprocess.DEVNULL,
             capture_output=True, timeout=seconds, check=False,
         )  # fmt: skip
@@ -40,4 +40,4 @@ def torch_facts(command: Sequence[str], seconds: float) -> TorchFacts:
         return TorchFacts(error=f"it did not answer within {seconds:.0f} seconds")
     except OSError as error:
         return TorchFacts(error=f"it cannot be asked: {error.strerror or error}")
-    return read_torch_facts(told.stdout.decode("utf-8", "replace"), told.returncode)
+    return read_torch_facts(ended.stdout.decode("utf-8", "replace"), ended.returncode)

@@ -1,4 +1,4 @@
-"""Two plans beside one another: what differs and why, and what each will take."""
+"""Two plans side by side: the settings that differ with their reasons, and both estimates."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from wizard.show.durations import duration
 from wizard.show.findings import size_text
 
 LABEL_WIDTH, FIGURE_WIDTH = 16, 26
-"""Columns of what each plan will take."""
+"""Columns of the table of estimates."""
 
 TITLE_OF_PROFILES = "The tutorial's plan beside the one that most would make today"
 SAME_PROFILES = "Both advise the same here."
 
 
 def profiles_view(found: Difference) -> Group:
-    """The tutorial's plan beside today's: both values of each setting, both reasons, both sources."""
+    """The plans of both advices: for each setting that differs both values, reasons and sources."""
     parts: list[object] = [Text(""), Text(TITLE_OF_PROFILES, style="bold")]
     parts += [_both_sides(one) for one in found.settings] or [Text(SAME_PROFILES)]
     return Group(*parts, Text(""), estimates_table(found, "tutorial", "current"), Text(""))  # type: ignore[arg-type]
 
 
 def what_if_view(found: Difference) -> Group:
-    """What a choice changes: itself, what followed, and what the training takes before and after."""
+    """What a choice changes: the chosen settings, those that follow from them, and the estimates before and after."""
     parts: list[object] = [Text(""), Text("What this changes", style="bold")]
     chosen, followed = [one for one in found.settings if one.is_chosen], _followed(found)
     parts += [_changes(chosen)] if chosen else []
@@ -41,7 +41,7 @@ def what_if_view(found: Difference) -> Group:
 
 
 def verdict(found: Difference) -> str:
-    """Whether it fits afterwards, in a sentence."""
+    """Whether the plan after the change fits into memory, in a sentence."""
     now, fitted = found.after.estimate.peak_bytes, found.fits(found.before)
     if found.fits(found.after):
         return f"It {'still ' if fitted else 'now '}fits: about {gib(now)} of {gib(found.free_bytes)} free."
@@ -80,7 +80,7 @@ def _changes(settings: Iterable[Changed]) -> Table:
 
 
 def estimates_table(found: Difference, first: str, second: str) -> Table:
-    """What both trainings will take, by row."""
+    """Memory, time, steps and file sizes of both plans."""
     table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=True, header_style="bold")
     table.add_column("", width=LABEL_WIDTH)
     for name in (first, second):

@@ -1,4 +1,4 @@
-"""Times as people say them."""
+"""Durations and points in time as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An import as tables: what became of every key, what to mind, what the advisor would change."""
+"""An import as tables: what became of every key, the warnings, and what the advisor would change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_LINES = 300
 
 
 def import_view(made: ImportPlan) -> Group:
-    """What became of every key, what to mind, and what the advisor would change."""
+    """Keys by verdict, the warnings, and what the advisor would change."""
     found = made.imported
     parts: list[object] = [Text(f"{found.title}: {found.source}", style="bold")]
     for verdict, heading in HEADINGS.items():
@@ -41,7 +41,7 @@ def import_view(made: ImportPlan) -> Group:
 
 
 def hanging(mark: str, text: str, *, style: str = "") -> Table:
-    """A text behind a mark, its further lines below its first."""
+    """A text behind a mark, with a hanging indent."""
     grid = Table.grid(padding=(0, 1))
     grid.add_column(width=2, justify="right")
     grid.add_column(ratio=1, overflow="fold")

@@ -1,4 +1,4 @@
-"""The plan as tables of value and reason, for 80 columns."""
+"""A plan as tables of settings, values and reasons, for 80 columns."""
 
 from __future__ import annotations
 
@@ -22,44 +22,44 @@ ESSENTIAL = (
     "optimizer.name", "optimizer.unet_learning_rate", "optimizer.text_encoder_learning_rate", "schedule.epochs",
     "schedule.batch_size", "memory.compute_dtype", "memory.gradient_checkpointing", "model.clip_skip",
 )  # fmt: skip
-"""What most people look at, in this order of groups; whatever the user chose is shown beside it."""
+"""The settings that are always shown, in this order of groups; those that the user chose are shown too."""
 
 NAME_WIDTH, VALUE_WIDTH = 28, 12
-"""Columns of the table; the reason gets the rest."""
+"""Columns; the reason gets the rest."""
 
 
 def plan_view(facts: Facts, plan: Plan, *, everything: bool = False) -> Group:
-    """The settings with their reasons, what to mind, and what it will take."""
-    shown_ones = [decision for decision in plan.decisions if everything or is_essential(decision, plan)]
-    parts: list[object] = [Text(""), Text(title(facts), style="bold"), settings_table(shown_ones)]
+    """The settings with their reasons, the warnings, and the estimate."""
+    shown_decisions = [decision for decision in plan.decisions if everything or is_essential(decision, plan)]
+    parts: list[object] = [Text(""), Text(title(facts), style="bold"), settings_table(shown_decisions)]
     parts += [hanging("!", warning.message, style="yellow") for warning in plan.warnings]
     parts += [Text(""), estimate_table(plan.estimate, facts), Text("")]
     return Group(*parts)  # type: ignore[arg-type]
 
 
 def is_essential(decision: Decision, plan: Plan) -> bool:
-    """Whether most people want to see it: the settings that matter most, and what the user chose."""
+    """Whether the short view shows it: ESSENTIAL, what the user chose, and a quantised base."""
     if decision.path == FOLDERS:
         return bool(decision.value)
     if decision.path == "dataset.repeats" and plan.config.dataset.folders:
         return False
     if decision.path == "memory.base_dtype" and decision.value in BASE:  # it costs quality
         return True
-    return decision.path in ESSENTIAL or (decision.origin in CHOSEN and decision.path not in SAID)
+    return decision.path in ESSENTIAL or (decision.origin in CHOSEN and decision.path not in ANSWERED)
 
 
 CHOSEN = ("answer", "preset")
-"""What the user chose, now or in a preset."""
+"""Origins of what the user chose, by an answer or in a preset."""
 
 FOLDERS = "dataset.folders"
-"""Repeats by folder; where there are any they say more than `dataset.repeats`."""
+"""Repeats by folder; where there are any, shown instead of `dataset.repeats`."""
 
-SAID = frozenset({"model.path", "dataset.images", "saving.name", "run.trigger", "run.subject", "run.advice"})
-"""Answers of the conversation, which need not be repeated."""
+ANSWERED = frozenset({"model.path", "dataset.images", "saving.name", "run.trigger", "run.subject", "run.advice"})
+"""Settings that the interview asked for, not repeated in the short view."""
 
 
 def title(facts: Facts) -> str:
-    """What is trained, in a line."""
+    """Name, trigger, subject, number of images and whose advice, in a line."""
     answers = facts.answers
     whose = "by the tutorial" if answers.advice == "tutorial" else "by what others advise today"
     named = answers.name if answers.trigger_word == answers.name else f"{answers.name} ({answers.trigger_word})"

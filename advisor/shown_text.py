@@ -35,7 +35,12 @@ def visible_line(text: str) -> str:
 
 def short(value: object) -> str:
     """`value` as Python writes it, cut to `LONGEST_VALUE` letters."""
-    text = visible_line(repr(value))
+    return short_text(repr(value))
+
+
+def short_text(text: str) -> str:
+    """`text` in a line, cut to `LONGEST_VALUE` letters."""
+    text = visible_line(text)
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
 
 

@@ -15,6 +15,7 @@ from advisor.families import KNOWN_FAMILIES, why_not_trainable
 from advisor.families.family import Family
 from advisor.families.ldm import VARIANT_OF_INPUTS
 from advisor.families.structure import Prediction, Structure
+from advisor.shown_text import short, short_text
 from advisor.tensor_files.dtypes import num_parameters, quantised, weight_dtype
 from advisor.tensor_files.header import Header, read_header
 
@@ -90,7 +91,8 @@ def _no_model(folder: Path) -> str:
         return f"{folder} cannot be read: {error.strerror or error}; give yourself the right to read it"
     config = read_model_json(folder / "config.json")
     if config is not None and "_class_name" in config.table:
-        return f"{folder} is one part of a diffusers folder ({config.table['_class_name']}): give the folder above it"
+        kind = short_text(str(config.table["_class_name"]))
+        return f"{folder} is one part of a diffusers folder ({kind}): give the folder above it"
     if files:
         more = f" and {len(files) - 3} more" if len(files) > 3 else ""
         names = f"{', '.join(files[:3])}{more}"
@@ -122,7 +124,7 @@ def _prediction(folder: Path, known: Family | None) -> tuple[Prediction | None, 
     prediction = prediction_word(word)
     zero_snr = scheduler.flag("rescale_betas_zero_snr", False)
     if prediction is None:
-        note = f"its scheduler predicts {word!r}, which this version does not know"
+        note = f"its scheduler predicts {short(word)}, which this version does not know"
         return None, "scheduler/scheduler_config.json", zero_snr, (note,)
     return prediction, "scheduler/scheduler_config.json", zero_snr, ()
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.errors import ModelError
+from advisor.files import UnfitFile, read_bounded
+from advisor.json_text import Malformed, parse_json
+from advisor.shown_text import short
 
 MAX_JSON_BYTES = 10_000_000
 MAX_MEASURE = 1_000_000
-"""No width, count or size of a network is larger."""
+"""No width or size of a network is larger."""
+MAX_LEVELS = 16
+MAX_LAYERS = 100
+"""No network of the families that we train has so many layers in a row; each is built, so a number may cost hours."""
 
 
 @dataclass(frozen=True)
@@ -20,25 +26,25 @@ class ModelJson:
     path: Path
     table: dict[str, object]
 
-    def integer(self, key: str, default: int) -> int:
-        """A whole number from 1; `default` where the file has none or null."""
-        return _whole(self, key, self._or(key, default))
+    def integer(self, key: str, default: int, most: int = MAX_MEASURE) -> int:
+        """A whole number from 1 to `most`; `default` where the file has none or null."""
+        return _whole(self, key, self._or(key, default), most)
 
     def integers(self, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
         """A list of whole numbers from 1."""
         found = self._or(key, list(default))
-        if not isinstance(found, list) or not 1 <= len(found) <= 64:
-            raise self.wrong(key, found, "a list of whole numbers")
-        return tuple(_whole(self, key, value) for value in found)
+        if not isinstance(found, list) or not 1 <= len(found) <= MAX_LEVELS:
+            raise self.wrong(key, found, f"a list of 1 to {MAX_LEVELS} whole numbers")
+        return tuple(_whole(self, key, value, MAX_MEASURE) for value in found)
 
-    def per_level(self, key: str, default: int, levels: int) -> tuple[int, ...]:
+    def per_level(self, key: str, default: int, levels: int, most: int = MAX_MEASURE) -> tuple[int, ...]:
         """A number for each level: one for all, or a list."""
         found = self._or(key, default)
         if not isinstance(found, list):
-            return (_whole(self, key, found),) * levels
+            return (_whole(self, key, found, most),) * levels
         if len(found) != levels:
             raise self.wrong(key, found, f"one number or a list of {levels}")
-        return tuple(_whole(self, key, value) for value in found)
+        return tuple(_whole(self, key, value, most) for value in found)
 
     def number(self, key: str, default: float) -> float:
         """A number above 0."""
@@ -70,7 +76,7 @@ class ModelJson:
 
     def wrong(self, key: str, found: object, wanted: str) -> ModelError:
         """The error of a value that cannot be."""
-        return ModelError(f"{self.path}: {key} is {found!r} and should be {wanted}; download the folder again")
+        return ModelError(f"{self.path}: {key} is {short(found)} and should be {wanted}; download the folder again")
 
     def _or(self, key: str, default: object) -> object:
         found = self.table.get(key)
@@ -81,28 +87,30 @@ def read_model_json(path: Path) -> ModelJson | None:
     """The file's table; None if there is no such file.
 
     Raises:
-        ModelError: it cannot be read or holds no table.
+        ModelError: it cannot be read, is no regular file or too large, or holds no table.
     """
     try:
-        if not path.is_file():
-            return None
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise ModelError(
-                f"{path} has {path.stat().st_size:,} bytes, too many for a configuration: download it again"
-            )
-        table = json.loads(path.read_text(encoding="utf-8-sig"))
+        table = parse_json(read_bounded(path, MAX_JSON_BYTES))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except OSError as error:
-        raise ModelError(
-            f"{path} cannot be read: {error.strerror or error}; give yourself the right to read it"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is not JSON ({error}): download the folder again") from error
+        if error.errno == errno.EFBIG:
+            raise ModelError(
+                f"{path} has more than {MAX_JSON_BYTES:,} bytes, too many for a configuration: download it again"
+            ) from error
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}; {_mend(error)}") from error
+    except Malformed as flaw:
+        raise ModelError(f"{path} is not JSON ({flaw}): download the folder again") from flaw
     if not isinstance(table, dict):
         raise ModelError(f"{path} holds a {type(table).__name__} and not a table: download the folder again")
     return ModelJson(path, table)
 
 
-def _whole(file: ModelJson, key: str, found: object) -> int:
-    if isinstance(found, bool) or not isinstance(found, int) or not 1 <= found <= MAX_MEASURE:
-        raise file.wrong(key, found, "a whole number from 1")
+def _mend(error: OSError) -> str:
+    return "download the folder again" if isinstance(error, UnfitFile) else "give yourself the right to read it"
+
+
+def _whole(file: ModelJson, key: str, found: object, most: int) -> int:
+    if isinstance(found, bool) or not isinstance(found, int) or not 1 <= found <= most:
+        raise file.wrong(key, found, "a whole number from 1" + (f" to {most}" if most < MAX_MEASURE else ""))
     return found

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from advisor.checkpoints.diffusers_json import ModelJson
+from advisor.checkpoints.diffusers_json import MAX_LAYERS, ModelJson
 from advisor.families.structure import Prediction, Structure, TextStructure, UNetStructure, VaeStructure
+from advisor.shown_text import short, short_text
 
 
 class Unusual(ValueError):
@@ -32,6 +33,7 @@ _USUAL_UNET: Mapping[str, object] = {
     "conv_in_kernel": 3,
     "conv_out_kernel": 3,
     "cross_attention_norm": None,
+    "downsample_padding": 1,
     "dual_cross_attention": False,
     "encoder_hid_dim": None,
     "encoder_hid_dim_type": None,
@@ -58,7 +60,7 @@ def folder_structure(found: FolderJson, native_px: int, prediction: Prediction |
     vae = _vae(found.vae)
     sample = found.unet.table.get("sample_size")
     if isinstance(sample, int) and not isinstance(sample, bool) and sample > 0:
-        native_px = sample * vae.factor
+        native_px = found.unet.integer("sample_size", sample) * vae.factor
     return Structure(
         unet=_unet(found.unet),
         text=tuple(_text(text) for text in found.text),
@@ -72,14 +74,14 @@ def _unet(config: ModelJson) -> UNetStructure:
     _check_usual(config, _USUAL_UNET)
     channels = config.integers("block_out_channels", (320, 640, 1280, 1280))
     attends = _levels(config, channels)
-    depths = config.per_level("transformer_layers_per_block", 1, len(channels))
-    layers = set(config.per_level("layers_per_block", 2, len(channels)))
+    depths = config.per_level("transformer_layers_per_block", 1, len(channels), MAX_LAYERS)
+    layers = set(config.per_level("layers_per_block", 2, len(channels), MAX_LAYERS))
     contexts = set(config.per_level("cross_attention_dim", 1280, len(channels)))
     middle = config.text("mid_block_type", "UNetMidBlock2DCrossAttn")
     if len(layers) > 1 or len(contexts) > 1:
         raise Unusual("its levels differ in layers_per_block or cross_attention_dim")
     if middle not in _MIDDLE or ("mid_block_type" in config.table and config.table["mid_block_type"] is None):
-        raise Unusual(f"its mid_block_type is {config.table.get('mid_block_type')!r}")
+        raise Unusual(f"its mid_block_type is {short(config.table.get('mid_block_type'))}")
     unet = UNetStructure(
         in_channels=config.integer("in_channels", 4),
         out_channels=config.integer("out_channels", 4),
@@ -103,7 +105,7 @@ def _levels(config: ModelJson, channels: tuple[int, ...]) -> tuple[bool, ...]:
     up = config.texts("up_block_types", ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3)
     strange = [name for name in (*down, *up) if name not in _DOWN and name not in _UP]
     if strange:
-        raise Unusual(f"it has blocks of the kind {strange[0]}")
+        raise Unusual(f"it has blocks of the kind {short_text(strange[0])}")
     attends = tuple(_DOWN.get(name) for name in down)
     if len(down) != len(channels) or attends != tuple(_UP.get(name) for name in reversed(up)):
         raise Unusual("its blocks on the way up do not mirror those on the way down")
@@ -115,11 +117,11 @@ def _vae(config: ModelJson) -> VaeStructure:
     channels = config.integers("block_out_channels", (64,))
     strange = {*config.texts("down_block_types", ())} - {"DownEncoderBlock2D"}
     if strange:
-        raise Unusual(f"its VAE has blocks of the kind {min(strange)}")
+        raise Unusual(f"its VAE has blocks of the kind {short_text(min(strange))}")
     return VaeStructure(
         block_out_channels=channels,
         latent_channels=config.integer("latent_channels", 4),
-        layers_per_block=config.integer("layers_per_block", 1),
+        layers_per_block=config.integer("layers_per_block", 1, MAX_LAYERS),
         norm_groups=config.integer("norm_num_groups", 32),
         mid_attention=config.flag("mid_block_add_attention", True),
         scaling_factor=config.number("scaling_factor", 0.18215),
@@ -129,11 +131,11 @@ def _vae(config: ModelJson) -> VaeStructure:
 def _text(config: ModelJson) -> TextStructure:
     kind = config.text("model_type", "clip_text_model")
     if kind not in ("clip_text_model", "clip"):
-        raise Unusual(f"its text encoder is a {kind}")
+        raise Unusual(f"its text encoder is a {short_text(kind)}")
     projected = "CLIPTextModelWithProjection" in config.texts("architectures", ())
     return TextStructure(
         width=config.integer("hidden_size", 512),
-        layers=config.integer("num_hidden_layers", 12),
+        layers=config.integer("num_hidden_layers", 12, MAX_LAYERS),
         heads=config.integer("num_attention_heads", 8),
         mlp_width=config.integer("intermediate_size", 2048),
         vocab_size=config.integer("vocab_size", 49408),
@@ -146,4 +148,4 @@ def _text(config: ModelJson) -> TextStructure:
 def _check_usual(config: ModelJson, usual: Mapping[str, object]) -> None:
     for key, value in usual.items():
         if key in config.table and config.table[key] != value:
-            raise Unusual(f"its {config.path.parent.name}/{config.path.name} has {key} = {config.table[key]!r}")
+            raise Unusual(f"its {config.path.parent.name}/{config.path.name} has {key} = {short(config.table[key])}")

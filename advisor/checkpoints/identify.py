@@ -18,6 +18,7 @@ from advisor.families.family import Family
 from advisor.families.sd2 import PREDICTION_TENSOR
 from advisor.families.signature import Tensors
 from advisor.families.structure import Structure
+from advisor.shown_text import short_text
 from advisor.tensor_files.dtypes import num_parameters, quantised, weight_dtype
 from advisor.tensor_files.header import Header, TensorInfo, read_floats, read_header
 
@@ -196,7 +197,7 @@ def _other(path: Path, header: Header, row: OtherFile) -> Identity:
 def _unknown(path: Path, header: Header) -> Identity:
     if not header.tensors:
         raise ModelError(f"{path} holds no tensors at all: it was saved empty; choose another file")
-    first = next(iter(header.tensors))
+    first = short_text(next(iter(header.tensors)))
     return Identity(
         path=str(path),
         kind="unknown",

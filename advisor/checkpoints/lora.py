@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from advisor.checkpoints.lora_family import Adapted, lora_family
 from advisor.families.structure import Prediction
+from advisor.json_text import Malformed, parse_json
 from advisor.tensor_files.header import TensorInfo
 
 ReadScalar = Callable[[str], float | None]
@@ -165,20 +166,24 @@ def _alpha(
     """The alpha of a layer of that rank, read from the file, else from the metadata."""
     for module in modules.values():
         if module.alpha_key is not None and module.rank == rank:
-            return read_scalar(module.alpha_key)
+            return _finite(read_scalar(module.alpha_key))
     # The other way round, the alpha trained with would be told of a file whose weights have it in them already.
     for text in (_peft_alpha(metadata), metadata.get("ss_network_alpha", "")):
         try:
-            return float(text)
+            return _finite(float(text))
         except ValueError:
             continue
     return None
 
 
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and isfinite(number) else None
+
+
 def _peft_alpha(metadata: Mapping[str, str]) -> str:
     try:
-        table = json.loads(metadata.get("lora_adapter_metadata", "{}"))
-    except (ValueError, RecursionError):
+        table = parse_json(metadata.get("lora_adapter_metadata", "{}"))
+    except Malformed:
         return ""
     pairs = table.items() if isinstance(table, dict) else ()
     return next((str(value) for key, value in pairs if key.rpartition(".")[2] == "lora_alpha"), "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from statistics import pstdev
 
 from advisor.checkpoints.lineage import plain
@@ -85,7 +86,7 @@ def _from_tensors(tensors: Mapping[str, TensorInfo], spread: Sequence[float] | N
     for key in _V_KEYS:
         if key in tensors:
             return "v_prediction", f"the key {key}"
-    if not spread:
+    if not spread or not all(map(isfinite, spread)):
         return None, ""
     deviation = pstdev(spread)
     prediction: Prediction = "v_prediction" if deviation > V_SPREAD else "epsilon"

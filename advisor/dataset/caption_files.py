@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from advisor.files import open_regular
+
 MOST_CAPTION_BYTES = 64 * 1024
 """A longer file is no caption; the text encoder sees some 1,000 bytes of it at most."""
 
@@ -40,7 +42,7 @@ class CaptionText:
 def read_caption(path: Path) -> CaptionText:
     """What a caption file says."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(MOST_CAPTION_BYTES + 1)
     except OSError as error:
         return CaptionText(None, "unreadable_caption", f"the file cannot be read: {error.strerror or error}")

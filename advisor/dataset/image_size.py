@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
+from advisor.dataset.picture_file import TooManyPixels, identified, refuse_too_many
+from advisor.files import open_regular
+
 IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".avif")
 """What is taken for a picture, in lower case: what both our trainer and kohya's read."""
-
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "AVIF")
-"""Pillow's names of these formats; a file may have another one's extension."""
 
 ORIENTATION = 274
 """The EXIF tag with the way a camera was held (EXIF 2.32, 4.6.4): 5 to 8 lie on their side."""
@@ -23,9 +23,6 @@ PNG_TAIL_BYTES = 4096
 
 HEAD_BYTES = 30
 """As much of a WebP file as holds its size in each of its three kinds."""
-
-MOST_PIXELS = 178_956_970
-"""Pillow refuses to open larger pictures, which may be made to fill the memory."""
 
 
 class UnusablePicture(Exception):
@@ -44,21 +41,22 @@ def picture_size(path: Path) -> tuple[int, int]:
         UnusablePicture: the file cannot be read or is no picture.
     """
     try:
-        with path.open("rb") as file:
-            return _webp_size(file) or _size_by_pillow(file)
+        with open_regular(path) as file:
+            size = _webp_size(file) or _size_by_pillow(file)
+        refuse_too_many(size)
+        return size
     except UnusablePicture:
         raise
-    except Image.DecompressionBombError as error:
-        mend = f"shrink it below {MOST_PIXELS // 1_000_000} megapixels"
-        raise UnusablePicture("huge_picture", f"the picture is too large to be opened safely: {mend}") from error
+    except TooManyPixels as error:
+        raise UnusablePicture("huge_picture", str(error)) from error
     except OSError as error:
         raise _unreadable(error, path) from error
     except Exception as error:  # a broken file can trip Pillow's parsers in any way
         raise UnusablePicture("unreadable_picture", _broken(str(error))) from error
 
 
-def _size_by_pillow(file: IO[bytes]) -> tuple[int, int]:
-    with Image.open(file, formats=FORMATS) as picture:
+def _size_by_pillow(file: BinaryIO) -> tuple[int, int]:
+    with identified(file) as picture:
         width, height = picture.size
         # Not picture.getexif(): for a PNG that decodes the pixels first.
         orientation = Image.Image.getexif(picture).get(ORIENTATION, 1)
@@ -69,7 +67,7 @@ def _size_by_pillow(file: IO[bytes]) -> tuple[int, int]:
     return (height, width) if orientation in (5, 6, 7, 8) else (width, height)
 
 
-def _orientation_after_the_pixels(file: IO[bytes]) -> int:
+def _orientation_after_the_pixels(file: BinaryIO) -> int:
     """The mark in a PNG's last bytes; 1, upright, where there is none."""
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - PNG_TAIL_BYTES))
@@ -84,7 +82,7 @@ def _orientation_after_the_pixels(file: IO[bytes]) -> int:
     return orientation if isinstance(orientation, int) else 1
 
 
-def _webp_size(file: IO[bytes]) -> tuple[int, int] | None:
+def _webp_size(file: BinaryIO) -> tuple[int, int] | None:
     """The size of a WebP file without metadata; None for all others.
 
     Pillow reads a WebP file to its end and makes its canvas, which takes a minute too long for 100,000 of them.
@@ -129,7 +127,7 @@ def _broken(found: str) -> str:
 
 def _first_bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(64)
     except OSError:
         return b""

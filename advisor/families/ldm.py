@@ -71,7 +71,9 @@ def _unet(tensors: Tensors, heads: Callable[[int], int]) -> UNetStructure | None
     context = width(tensors, "*.attn2.to_k.weight", 1)
     proj_in = next((tensor for name, tensor in tensors.items() if name.endswith(".1.proj_in.weight")), None)
     inputs, outputs = width(tensors, "input_blocks.0.0.weight", 1), width(tensors, "out.2.weight", 0)
-    if not levels or not all(levels) or context is None or proj_in is None or inputs is None or outputs is None:
+    if not levels or not all(levels) or any(depth < 0 for level in levels for _, depth in level):
+        return None
+    if context is None or proj_in is None or inputs is None or outputs is None:
         return None
     widths = tuple(level[0][0] for level in levels)
     unet = UNetStructure(
@@ -105,14 +107,13 @@ def _levels(tensors: Tensors) -> list[list[tuple[int, int]]]:
 
 
 def _depths(tensors: Tensors) -> dict[str, int]:
-    """Transformer blocks of each attention."""
-    depths: dict[str, int] = {}
+    """Transformer blocks of each attention; -1 where their numbers are not those from 0 on."""
+    blocks: dict[str, set[str]] = {}
     for name in tensors:
         found = _BLOCK.search(name)
         if found:
-            place = name[: found.start()]
-            depths[place] = max(depths.get(place, 0), int(found[1]) + 1)
-    return depths
+            blocks.setdefault(name[: found.start()], set()).add(found[1])
+    return {place: len(own) if own == set(map(str, range(len(own)))) else -1 for place, own in blocks.items()}
 
 
 def _is_built_so(tensors: Tensors, unet: UNetStructure) -> bool:

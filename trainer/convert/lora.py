@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ def convert_lora(source: Path, out: Path, tell: Tell) -> dict[str, Any]:
         ModelError: it is no LoRA, or one that diffusers' names cannot hold.
         RunError: the new file cannot be written.
     """
+    from trainer.data.tensor_cache import file_digest
     from trainer.lora_files.diffusers_copy import diffusers_state
     from trainer.lora_files.write import lora_file
     from trainer.models.weight_files import open_weights
@@ -47,7 +47,7 @@ def convert_lora(source: Path, out: Path, tell: Tell) -> dict[str, Any]:
         "event": "finished",
         "path": str(out),
         "num_tensors": len(made),
-        "sha256_of_source": sha256(source.read_bytes()).hexdigest(),
+        "sha256_of_source": file_digest(source),
         "notes": ["alpha / rank is in its weights now, since diffusers' names have no alpha"],
     }
 

@@ -17,7 +17,9 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from advisor.dataset.buckets import Placement
+from advisor.dataset.picture_file import TooManyPixels, opened_picture
 from advisor.errors import DatasetError
+from advisor.shown_text import visible_line
 from trainer.data.tensor_cache import KeyText, file_digest
 
 BACKGROUND = (255, 255, 255)
@@ -134,10 +136,15 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         with warnings.catch_warnings():
             # Large photographs are welcome here, and harmless marks in metadata are the camera's business.
             warnings.simplefilter("ignore")
-            with Image.open(path) as file:
+            with opened_picture(path) as file:
                 yield file
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"{path} cannot be read as a picture ({error}): replace it or move it away") from error
+    except TooManyPixels as error:
+        raise DatasetError(f"{path} cannot be used: {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # a broken file can trip Pillow's parsers in any way
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else visible_line(str(error))
+        raise DatasetError(f"{path} cannot be read as a picture ({reason}): replace it or move it away") from error
 
 
 def _has_alpha(image: Image.Image) -> bool:

@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from advisor.errors import RunError
-from advisor.files import write_atomically
+from advisor.files import open_regular, write_atomically
 from trainer.runtime.disk_space import write_with_room
 
 CACHE_NAME = "cache"
@@ -111,7 +111,7 @@ def module_digest(module: nn.Module) -> str:
 def file_digest(path: Path) -> str:
     """The sha256 of a file's bytes."""
     hashed = sha256()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while block := file.read(1 << 20):
             hashed.update(block)
     return hashed.hexdigest()

@@ -21,6 +21,7 @@ from advisor.files import replacing, write_atomically
 from advisor.run_folder.config_file import read_config
 from advisor.settings.config import TrainingConfig
 from trainer.adapters.network import Network
+from trainer.data.image_files import upright
 from trainer.demo.assets import HELD_OUT_FOLDER, RESULT_PATH
 from trainer.demo.score import ScoreData, leak, mean_identity, obedience, read_score_data
 from trainer.device.choose import use_threads
@@ -101,7 +102,7 @@ def draw_all(
 def scores_of(before: Drawn, after: Drawn, prompts: Sequence[str]) -> Scores:
     """What the pictures say of the LoRA."""
     data = read_score_data()
-    real = [Image.open(path) for path in sorted(HELD_OUT_FOLDER.glob("*.png"))]
+    real = [upright(path) for path in sorted(HELD_OUT_FOLDER.glob("*.png"))]
     return Scores(
         identity_before=mean_identity(before.with_trigger, data),
         identity_after=mean_identity(after.with_trigger, data),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.families import family
+from advisor.files import open_regular
 from advisor.settings.config import TrainingConfig
 from trainer.data.captions import tags_of
 from trainer.data.training_set import Item, TrainingSet, Use
@@ -73,7 +74,7 @@ def file_hashes(path: Path) -> FileHashes:
     if not path.is_file():
         return FileHashes(path.name)
     full = sha256()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while block := file.read(1 << 22):
             full.update(block)
         file.seek(LEGACY_START)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +14,9 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+from advisor.errors import ModelError
 from advisor.families.structure import TextStructure, UNetStructure, VaeStructure
+from advisor.shown_text import short_text
 
 Config = dict[str, Any]
 
@@ -101,6 +104,24 @@ def building(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
             yield
     finally:
         torch.set_default_dtype(before)
+
+
+@contextmanager
+def refusing_impossible(path: Path) -> Iterator[None]:
+    """Within it, networks are built to the measures of the model at `path`.
+
+    Raises:
+        ModelError: no network can have them, e.g. a width that the norms' groups do not divide.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever the libraries' own checks, or torch's, raise
+        reason = short_text(str(error))
+        raise ModelError(
+            f"{path} tells measures that no network can have ({reason}): download it again, or choose another model"
+        ) from error
 
 
 def _own_fields(model: Any, config: Mapping[str, Any]) -> Config:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from advisor.checkpoints.diffusers_json import read_model_json
 from advisor.errors import ModelError
 from advisor.settings.config import QuantisedDtype
+from advisor.shown_text import short
 from advisor.tensor_files.other_formats import convert_command
 from trainer.models.clip_text import text_root
 from trainer.models.open_clip_keys import PROJECTION
@@ -24,6 +26,9 @@ VARIANTS = ("", ".fp32", ".fp16", ".bf16", ".non_ema")
 OLD_VAE_NAMES = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
 """Layers of the VAE's attention in folders from before diffusers 0.14."""
 LEFTOVERS = re.compile(r"(^|\.)(position_ids|logit_scale)$|^text_projection\.weight$")
+_SHARD = re.compile(r"[\w][\w.-]*\.safetensors", re.ASCII)
+"""No separators, drives or leading points."""
+ANEW = "copy or download the model folder anew"
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -32,13 +37,30 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         ModelError: the file is missing or holds no JSON table.
     """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read: {error}; copy or download the model folder anew") from error
-    if not isinstance(found, dict):
-        raise ModelError(f"{path} holds no table: copy or download the model folder anew")
-    return found
+    found = read_model_json(path)
+    if found is None:
+        raise ModelError(f"{path} does not exist: {ANEW}")
+    return found.table
+
+
+def own_config(usual: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """A network's JSON over the usual one of its family.
+
+    Raises:
+        ModelError: it cannot be read, or a value is of another kind than the usual one.
+    """
+    found = read_json(path)
+    for key, value in found.items():
+        if key in usual and value is not None and _kinds(value) - _kinds(usual[key]):
+            raise ModelError(f"{path}: {key} is {short(value)} and should be like {short(usual[key])}; {ANEW}")
+    return {**usual, **found}
+
+
+def _kinds(value: object) -> set[str]:
+    """What a value is made of; several may stand in a list for one."""
+    if isinstance(value, list):
+        return {kind for one in value for kind in _kinds(one)}
+    return {"number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__}
 
 
 def load_network(
@@ -89,11 +111,22 @@ def weight_files(folder: Path) -> list[Path]:
                 return [whole]
             index = folder / f"{stem}.safetensors.index{variant}.json"
             if index.is_file():
-                shards = read_json(index).get("weight_map", {})
-                return sorted({folder / Path(str(name)).name for name in shards.values()})
+                return _shards(index)
     pickles = sorted(folder.glob("*.bin"))
     hint = f"`{convert_command(pickles[0])}` makes one" if pickles else "copy the folder anew"
     raise ModelError(f"{folder} holds no .safetensors weights: {hint}")
+
+
+def _shards(index: Path) -> list[Path]:
+    """The files that an index names, which lie beside it."""
+    found = read_json(index).get("weight_map")
+    if not isinstance(found, dict) or not found:
+        raise ModelError(f"{index}: weight_map is {short(found)} and should be a table of tensors and files; {ANEW}")
+    names = set(found.values()) if all(isinstance(name, str) for name in found.values()) else {""}
+    strange = next((name for name in sorted(names) if not _SHARD.fullmatch(name)), None)
+    if strange is not None:
+        raise ModelError(f"{index}: weight_map names {short(strange)}, and no .safetensors file beside it; {ANEW}")
+    return [index.with_name(name) for name in sorted(names)]
 
 
 def _file_name(key: str, found: frozenset[str]) -> str:

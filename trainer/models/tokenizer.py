@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,15 +14,17 @@ import torch
 from torch import Tensor
 from transformers import CLIPTokenizer
 
+from advisor.checkpoints.diffusers_json import read_model_json
 from advisor.errors import ModelError
+from advisor.shown_text import short_text
+from trainer.models.vocabulary import ANEW, END, START, Merges, read_vocabulary
 
-START, END = "<|startoftext|>", "<|endoftext|>"
 VOCABULARY = "clip/bpe_simple_vocab_16e6.txt.gz"
 """Byte-pair merges in order, as OpenAI published them: a line with the version, then more lines than CLIP uses."""
 NUM_MERGES = 49152 - 256 - 2
 """CLIP's own number of merges: its vocabulary less the bytes and the two marks."""
-
-Merges = list[tuple[str, str]]
+SHORTEST = 3
+"""Tokens in a chunk: its two marks and something between them."""
 
 
 @dataclass(frozen=True)
@@ -75,24 +76,30 @@ def clip_tokenizer(*, length: int, pad: str = END) -> Tokenizer:
     return _tokenizer(vocabulary, merges, length=length, pad=pad)
 
 
-def load_tokenizer(folder: Path, *, length: int, pad: str = END) -> Tokenizer:
+def load_tokenizer(folder: Path, *, length: int, pad: str = END, vocab_size: int | None = None) -> Tokenizer:
     """The tokenizer of a diffusers folder's `tokenizer` subfolder.
 
     Args:
         length: places of the text encoder; a smaller `model_max_length` of the tokenizer stands.
         pad: what the family fills up with, where the folder does not say.
+        vocab_size: rows of the text encoder's table, below which all token numbers must be.
 
     Raises:
-        ModelError: a file is missing or no JSON of the right kind.
+        ModelError: a file is missing, no JSON of the right kind, or holds values that no tokenizer has.
     """
+    vocabulary, merges = read_vocabulary(folder, vocab_size)
+    settings = read_model_json(folder / "tokenizer_config.json")
+    if settings is None:
+        raise ModelError(f"{folder} holds no tokenizer that can be read: it has no tokenizer_config.json; {ANEW}")
+    pad = _text(settings.table.get("pad_token"), pad)
+    own_length = settings.table.get("model_max_length", length)
+    if isinstance(own_length, bool) or not isinstance(own_length, int | float) or own_length < SHORTEST:
+        raise settings.wrong("model_max_length", own_length, f"a number from {SHORTEST}")
     try:
-        vocabulary, merges = _read_vocabulary(folder)
-        settings = _read_json(folder / "tokenizer_config.json")
-        pad = _text(settings.get("pad_token"), pad)
-        own_length = settings.get("model_max_length", length)
         return _tokenizer(vocabulary, merges, length=int(min(length, own_length)), pad=pad)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{folder} holds no tokenizer that can be read ({error!r}): copy the folder anew") from error
+    except Exception as error:  # the tokenizer is built by a library that raises plain exceptions
+        reason = short_text(str(error))
+        raise ModelError(f"{folder} holds no tokenizer that can be read ({reason}): {ANEW}") from error
 
 
 def _tokenizer(vocabulary: dict[str, int], merges: Merges, *, length: int, pad: str) -> Tokenizer:
@@ -106,23 +113,6 @@ def _clip_merges() -> Merges:
     packed = files("trainer").joinpath("assets", *VOCABULARY.split("/")).read_bytes()
     lines = gzip.decompress(packed).decode("utf-8").split("\n")[1 : NUM_MERGES + 1]
     return [_merge(line) for line in lines]
-
-
-def _read_vocabulary(folder: Path) -> tuple[dict[str, int], Merges]:
-    """From the two files of older versions or the one file of newer ones."""
-    if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
-        lines = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
-        merges = [_merge(line) for line in lines if line.strip() and not line.startswith("#version")]
-        return _read_json(folder / "vocab.json"), merges
-    model = _read_json(folder / "tokenizer.json")["model"]
-    return model["vocab"], [_merge(item) if isinstance(item, str) else (item[0], item[1]) for item in model["merges"]]
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(found, dict):
-        raise ValueError(f"{path.name} holds no table")
-    return found
 
 
 def _merge(line: str) -> tuple[str, str]:

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from advisor.errors import ModelError
+from advisor.files import open_regular
 from advisor.settings.config import QuantisedDtype
+from advisor.shown_text import short, visible_line
 from advisor.tensor_files.header import TensorInfo, read_header
 from trainer.layers.quantised_layers import layers_to_quantise, quantise_layer
 from trainer.models.clip_text import text_root
@@ -106,8 +108,10 @@ def open_weights(paths: Sequence[Path], where: Path) -> Iterator[Weights]:
             places: dict[str, _Place] = {}
             for path in paths:
                 header = read_header(path)
-                file = stack.enter_context(path.open("rb"))
+                file = stack.enter_context(open_regular(path))
                 for name, info in header.tensors.items():
+                    if name in places:
+                        raise ModelError(f"{where}: two of its files hold {short(name)}: download the folder again")
                     places[name] = _Place(file, header.data_start + info.start, info)
             yield Weights(places, where)
     except OSError as error:
@@ -177,7 +181,7 @@ def refuse_unexpected(names: Sequence[str], where: Path) -> None:
 
 def named(names: Sequence[str]) -> str:
     """The first few names, and how many more there are."""
-    first = ", ".join(sorted(names)[:SHOWN])
+    first = ", ".join(visible_line(name) for name in sorted(names)[:SHOWN])
     return f"{first} and {len(names) - SHOWN} more" if len(names) > SHOWN else first
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from advisor.dataset.picture_file import opened_picture
 from trainer.reporting.curves import Curves, picture_name
 
 
@@ -35,6 +35,6 @@ class TensorBoard:
         self._writer.close()
 
     def _take_sample(self, event: Mapping[str, Any]) -> None:
-        with Image.open(self._run / event["path"]) as image:
+        with opened_picture(self._run / event["path"]) as image:
             pixels = np.asarray(image.convert("RGB"))
         self._writer.add_image(picture_name(event), pixels, self._curves.step, dataformats="HWC")

@@ -170,3 +170,20 @@ def test_a_folder_called_masks_that_holds_others_is_trained(tmp_path: Path) -> N
     draw_picture(tmp_path / "pictures" / "masks" / "venice.png", (64, 64))
 
     assert [picture.path for picture in scan(tmp_path / "pictures").image_files] == ["a.png", "masks/venice.png"]
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n%%EOF\n"
+
+
+def test_a_mask_that_is_no_picture_of_ours_starts_no_other_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An EPS named so started Ghostscript."""
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *_, **__: pytest.fail("Ghostscript was started"))
+    (tmp_path / "pictures").mkdir()
+    draw_picture(tmp_path / "pictures" / "a.png", (64, 64))
+    (tmp_path / "pictures" / "a-masklabel.png").write_bytes(EPS)
+    masks, _, _ = make_masks(tmp_path, mask_source="files")
+
+    with pytest.raises(DatasetError, match=r"a-masklabel\.png cannot be read as a picture"):
+        masks.prepare(silent)

@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from advisor.checkpoints.identity import Identity
 from advisor.families.structure import LoraTarget, Structure, TextStructure
 from advisor.settings.config import ModelConfig, QuantisedDtype
-from trainer.models.build import asset_config, build_text_encoder, build_unet, build_vae, building
+from trainer.models.build import asset_config, build_text_encoder, build_unet, build_vae, building, refusing_impossible
 from trainer.models.clip_text import num_used_layers, text_states
-from trainer.models.diffusers_folder import load_network, load_text_encoder, read_json
+from trainer.models.diffusers_folder import load_network, load_text_encoder, own_config
 from trainer.models.families.family import BaseModel, Conditioning
 from trainer.models.single_file import Networks, SingleFileLayout, load_single_file
-from trainer.models.tokenizer import END, Tokenizer, clip_tokenizer, load_tokenizer
+from trainer.models.tokenizer import Tokenizer, clip_tokenizer, load_tokenizer
 from trainer.models.vae import load_vae
+from trainer.models.vocabulary import END
 
 Configs = Mapping[str, Mapping[str, Any]]
 
@@ -74,7 +75,9 @@ class UNetFamily:
         path, structure = Path(model.path), identity.structure
         folder = path if identity.layout == "diffusers" else None
         meta = torch.device("meta")
-        base = self._built(structure, self._configs(folder), dtype=dtype, vae_dtype=vae_dtype, device=meta)
+        configs = self._configs(folder)
+        with refusing_impossible(path):
+            base = self._built(structure, configs, dtype=dtype, vae_dtype=vae_dtype, device=meta)
         notes: tuple[str, ...] = ()
         with_vae = model.vae_path is None
         if folder is None:
@@ -168,7 +171,7 @@ class UNetFamily:
         names = ("unet", "vae", *(part.encoder for part in self.text_parts))
         configs = {name: asset_config(self.name, name) for name in names}
         if folder is not None:
-            configs = {name: config | read_json(folder / name / "config.json") for name, config in configs.items()}
+            configs = {name: own_config(config, folder / name / "config.json") for name, config in configs.items()}
         return configs
 
     def _built(
@@ -200,7 +203,8 @@ class UNetFamily:
 
     def _folders_tokenizers(self, folder: Path, structure: Structure) -> Iterator[Tokenizer]:
         for part, text in self._texts(structure):
-            yield load_tokenizer(folder / part.tokenizer, length=text.max_positions, pad=part.pad)
+            place = folder / part.tokenizer
+            yield load_tokenizer(place, length=text.max_positions, pad=part.pad, vocab_size=text.vocab_size)
 
 
 def _contradiction(model: ModelConfig, identity: Identity) -> tuple[str, ...]:

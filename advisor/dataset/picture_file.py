@@ -1,0 +1,70 @@
+"""Opening picture files, whoever made them: only the formats that we take, and none that fills the memory.
+
+Left to itself Pillow opens dozens of formats by a file's content; for EPS it starts another program, Ghostscript.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from advisor.files import UnfitFile, open_regular
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "AVIF")
+"""Pillow's names of the formats that are taken; a file may have another one's extension."""
+
+MOST_PIXELS = 178_956_970
+"""Larger pictures may be made to fill the memory; the same number as Pillow's, which no caller can change here."""
+MOST_BYTES = 2 * 1024**3
+"""So many pixels of 16 bits in four channels, not even packed, need less; some formats are read whole."""
+_SHRINK = f"shrink it below {MOST_PIXELS // 1_000_000} megapixels"
+
+
+class TooManyPixels(Exception):
+    """The picture is larger than `MOST_PIXELS`; says so, and the mend."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the picture is too large to be opened safely: {_SHRINK}")
+
+
+@contextmanager
+def opened_picture(path: Path) -> Iterator[Image.Image]:
+    """The picture in the file at `path`, its pixels not decoded yet; it closes with the block.
+
+    Raises:
+        TooManyPixels: it is larger than any that is opened.
+        UnidentifiedImageError: it has none of `FORMATS`.
+        OSError: it cannot be read, is no regular file, or a larger one than any picture.
+        Exception: a broken file can trip Pillow's parsers in any way.
+    """
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > MOST_BYTES:
+            raise UnfitFile(errno.EFBIG, f"it has more than {MOST_BYTES:,} bytes, as no picture has", str(path))
+        with identified(file) as image:
+            yield image
+
+
+@contextmanager
+def identified(file: BinaryIO) -> Iterator[Image.Image]:
+    """The same for an open file."""
+    try:
+        image = Image.open(file, formats=FORMATS)
+    except UnidentifiedImageError:
+        raise UnidentifiedImageError("its content is none of PNG, JPEG, WebP, BMP and AVIF, or broken") from None
+    except Image.DecompressionBombError:
+        raise TooManyPixels from None
+    with image:
+        refuse_too_many(image.size)
+        yield image
+
+
+def refuse_too_many(size: tuple[int, int]) -> None:
+    """Raise TooManyPixels if a picture of that width and height is not opened."""
+    if size[0] * size[1] > MOST_PIXELS:
+        raise TooManyPixels

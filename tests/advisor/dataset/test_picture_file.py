@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import ast
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image, UnidentifiedImageError
+
+import advisor
+from advisor.dataset.image_size import UnusablePicture, picture_size
+from advisor.dataset.picture_file import FORMATS, TooManyPixels, opened_picture
+from advisor.files import UnfitFile
+from tests.support.special_files import KINDS, on_posix, special_file
+
+HOUSE = Path(advisor.__file__).parent.parent
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n%%EOF\n"
+
+
+def png_of(width: int, height: int) -> bytes:
+    """A PNG that only claims its size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
+
+    head = struct.pack(">2L5B", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_each_format_that_is_taken_is_opened_whatever_the_name(tmp_path: Path, form: str) -> None:
+    Image.new("RGB", (40, 50)).save(tmp_path / "a.x", form)
+
+    with opened_picture(tmp_path / "a.x") as image:
+        assert (image.size, image.format) == ((40, 50), form)
+
+
+@pytest.mark.parametrize("form", ["GIF", "TIFF", "PPM", "ICO", "TGA", "PDF", "PSD", "EPS"])
+def test_no_other_format_is_opened_under_a_name_of_ours(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An EPS under the name of a mask started Ghostscript."""
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *_, **__: pytest.fail("Ghostscript was started"))
+    made = io.BytesIO(EPS if form in ("EPS", "PSD") else b"")
+    if not made.getvalue():
+        Image.new("RGB", (64, 64)).save(made, form)
+    (tmp_path / "a.png").write_bytes(made.getvalue())
+
+    with (
+        pytest.raises(UnidentifiedImageError, match="none of PNG, JPEG, WebP, BMP and AVIF"),
+        opened_picture(tmp_path / "a.png"),
+    ):
+        pytest.fail("it was opened")
+    with pytest.raises(UnusablePicture):
+        picture_size(tmp_path / "a.png")
+
+
+def webp_of(width: int, height: int) -> bytes:
+    sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    return b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + sides
+
+
+@pytest.mark.parametrize("content", [png_of(20_000, 10_000), png_of(2**31 - 1, 2**31 - 1)])
+def test_a_picture_of_too_many_pixels_is_not_opened(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.png").write_bytes(content)
+
+    with pytest.raises(TooManyPixels, match="shrink it below 178 megapixels"), opened_picture(tmp_path / "a.png"):
+        pytest.fail("it was opened")
+
+
+@pytest.mark.parametrize("content", [png_of(20_000, 10_000), webp_of(2**24, 2**24)])
+def test_its_size_is_a_problem_and_no_size(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.png").write_bytes(content)
+
+    with pytest.raises(UnusablePicture, match="too large to be opened safely") as error:
+        picture_size(tmp_path / "a.png")
+    assert error.value.code == "huge_picture"
+
+
+def test_a_file_of_more_bytes_than_any_picture_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "a.webp").open("wb") as file:
+        file.write(webp_of(64, 64))
+        file.truncate(2**40)
+
+    with pytest.raises(UnfitFile, match="as no picture has"), opened_picture(tmp_path / "a.webp"):
+        pytest.fail("it was opened")
+
+
+@on_posix
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_regular_files_are_opened(tmp_path: Path, kind: str) -> None:
+    with special_file(tmp_path / "a.png", kind) as path:
+        with pytest.raises(UnfitFile, match="no regular file"), opened_picture(path):
+            pytest.fail("it was opened")
+        with pytest.raises(UnusablePicture, match="no regular file"):
+            picture_size(path)
+
+
+def test_pillow_opens_pictures_in_one_place_only() -> None:
+    """Left to itself it opens whatever a file's content is."""
+    places = list[str]()
+    for path in sorted(
+        one for floor in ("advisor", "trainer", "templates", "wizard") for one in (HOUSE / floor).rglob("*.py")
+    ):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr == "open" and isinstance(node.value, ast.Name):
+                places += [path.relative_to(HOUSE).as_posix()] * (node.value.id in ("Image", "ImageFile", "PIL"))
+    assert places == ["advisor/dataset/picture_file.py"]

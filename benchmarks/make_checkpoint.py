@@ -21,9 +21,8 @@ from torch import Tensor, nn
 from advisor.families import family
 from advisor.files import replacing
 from trainer.models.clip_text import text_root
-from trainer.models.families.sd1 import Sd1
-from trainer.models.families.sd2 import Sd2
 from trainer.models.families.sdxl import Sdxl
+from trainer.models.families.stable_diffusion import Sd1, Sd2
 from trainer.models.families.unet_family import UNetFamily
 from trainer.models.ldm_keys import unet_key, vae_key
 from trainer.models.open_clip_keys import BLOCKS, open_clip_source

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.families import family as family_facts
-from trainer.models.families import FAMILIES
+from trainer.models.families import TRAINER_FAMILIES
 from trainer.simulate.step import Simulation, measured_config
 
 RESULTS = Path(__file__).parent / "results" / "step_operations.json"
@@ -86,7 +86,7 @@ def text_forward(found: Sequence[Case]) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Count everything and keep it."""
     parser = argparse.ArgumentParser(prog="python -P -m benchmarks.step_operations", description=__doc__)
-    parser.add_argument("--family", choices=sorted(FAMILIES), action="append")
+    parser.add_argument("--family", choices=sorted(TRAINER_FAMILIES), action="append")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--fit", action="store_true", help="only print the coefficients from the results kept")
     given = parser.parse_args(arguments)
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_fit(json.loads(given.out.read_text(encoding="utf-8")))
         return 0
     found = []
-    for family in given.family or sorted(FAMILIES):
+    for family in given.family or sorted(TRAINER_FAMILIES):
         for case in cases(family):
             found.append(case | {"operations": counted(case)})
             print(json.dumps(found[-1]), flush=True)

@@ -18,9 +18,8 @@ from advisor.families.structure import Structure, TextStructure, UNetStructure, 
 from tests.support.tiny_layout import ldm_state
 from trainer.models.clip_text import text_root
 from trainer.models.families.family import BaseModel
-from trainer.models.families.sd1 import LAYOUT, Sd1
-from trainer.models.families.sd2 import Sd2
 from trainer.models.families.sdxl import Sdxl
+from trainer.models.families.stable_diffusion import SD1_LAYOUT, Sd1, Sd2
 from trainer.models.families.unet_family import UNetFamily
 
 CPU = torch.device("cpu")
@@ -170,7 +169,7 @@ def _checkpoint_tensors(seed: int, dtype: torch.dtype) -> dict[str, Tensor]:
     base = tiny_sd1(seed=seed)
     tensors = {name: tensor.to(dtype).contiguous() for name, tensor in ldm_state(base).items()}
     places = torch.arange(base.structure.text[0].max_positions)[None]
-    return tensors | {f"{LAYOUT.text[0][0]}embeddings.position_ids": places}
+    return tensors | {f"{SD1_LAYOUT.text[0][0]}embeddings.position_ids": places}
 
 
 def tiny_sd1_folder(folder: Path, *, seed: int = 0, dtype: torch.dtype = torch.float16) -> Path:

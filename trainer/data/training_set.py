@@ -1,11 +1,18 @@
-"""The pictures as the training sees them: each with its size, repeats and caption, and the batches of every epoch."""
+"""The pictures of a training, each with its size, repeats and caption, and the batches of every epoch.
+
+Regularization pictures are pictures of the class, sampled as often as those of the subject, so that the base model does
+not forget the class. Their loss is weighted by `loss.prior_weight`; they lie in the same buckets and batches as the
+others, as in kohya's trainer.
+"""
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from math import floor
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -13,19 +20,19 @@ import torch
 
 from advisor.dataset.buckets import Bucketing, Placement, Size, repeats_of_folders
 from advisor.dataset.report import DatasetReport, Folder, ImageFile
-from advisor.errors import DatasetError
+from advisor.errors import ConfigError, DatasetError
 from advisor.files import write_atomically
 from advisor.settings.config import TrainingConfig
-from trainer.data.held_out import Digest, held_out
 from trainer.data.image_files import content_digest
-from trainer.data.regularization import matched_repeats
 from trainer.seeds import generator
 
 MANIFEST_NAME = "images/manifest.jsonl"
 """Where the list of pictures lies in a run folder."""
 
+Digest = Callable[[Path], str]
+"""The hash of a file's content."""
 Use = Literal["training", "regularization", "validation"]
-"""What a picture is for."""
+"""What a picture is used for."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Item:
     size: Size
     placement: Placement
     repeats: int
-    """0 where it is only measured on."""
+    """0 for pictures of the validation loss alone."""
     caption: str
     use: Use = "training"
 
@@ -101,7 +108,9 @@ class TrainingSet:
             measured = subject
         if regularization is not None:
             _refuse_shared(report, regularization)
-            items += _of_class(regularization, config, showings=sum(item.repeats for item in items), start=len(items))
+            items += _of_class(
+                regularization, config, num_samples=sum(item.repeats for item in items), start=len(items)
+            )
         return cls(items, measured)
 
     def used_for(self, use: Use) -> tuple[Item, ...]:
@@ -109,17 +118,17 @@ class TrainingSet:
         return tuple(item for item in self.items if item.use == use)
 
     def loss_weights(self, refs: Sequence[SampleRef], prior_weight: float) -> torch.Tensor:
-        """What each showing's loss is multiplied by, [B]."""
+        """What each sample's loss is multiplied by, [B]."""
         is_prior = [self.items[ref.item].use == "regularization" for ref in refs]
         return torch.tensor([prior_weight if prior else 1.0 for prior in is_prior], dtype=torch.float32)
 
     @property
-    def num_showings(self) -> int:
-        """Showings in one epoch, those of regularization pictures too."""
+    def num_samples(self) -> int:
+        """Samples in one epoch, those of regularization pictures too."""
         return sum(item.repeats for item in self.items)
 
     def bucket_counts(self) -> Counter[Size]:
-        """Showings of each size in one epoch."""
+        """Samples of each size in one epoch."""
         counts: Counter[Size] = Counter()
         for item in self.items:
             if item.repeats:
@@ -140,6 +149,58 @@ class TrainingSet:
             refs = _shuffled(by_bucket[bucket], rng)
             batches.extend(tuple(refs[start : start + batch_size]) for start in range(0, len(refs), batch_size))
         return tuple(_shuffled(batches, rng))
+
+
+def held_out(paths: Sequence[Path], share: float, *, seed: int, digest: Digest) -> frozenset[Path]:
+    """About this share of the pictures, one at least and never all, which the validation loss is measured on.
+
+    The seed and the files' contents decide, so that names, order and caches change nothing, and two copies of one
+    picture are both held out or both trained on.
+
+    Args:
+        share: between 0 and 1; 0 and 1 hold none out.
+
+    Raises:
+        ConfigError: all pictures are the same.
+    """
+    if share in (0, 1):
+        return frozenset()
+    wanted = max(1, floor(share * len(paths) + 0.5))
+    by_content = dict[str, list[Path]]()
+    for path in paths:
+        by_content.setdefault(digest(path), []).append(path)
+    if len(by_content) == 1:
+        mend = "there is only one picture, and it is needed to learn from; 0 measures nothing, 1 measures on it"
+        raise ConfigError("validation.share", share, mend)
+    ranked = sorted(by_content, key=lambda content: sha256(f"{seed}/{content}".encode()).digest())
+    found = list[Path]()
+    for content in ranked[:-1]:
+        if len(found) >= wanted:
+            break
+        found += by_content[content]
+    return frozenset(found)
+
+
+def matched_repeats(own: Sequence[int], wanted: int) -> tuple[int, ...]:
+    """Repeats of regularization pictures that make `wanted` samples an epoch, by kohya's rule.
+
+    In order, each as often as its folder says until there are enough (one folder's repeats may go a little beyond);
+    where all together are too few, each once more in turn.
+
+    Args:
+        own: repeats by their folders' names.
+        wanted: samples of the subject's pictures in an epoch.
+    """
+    repeats, total = [0] * len(own), 0
+    for place, number in enumerate(own):
+        if total >= wanted:
+            break
+        repeats[place] = number
+        total += number
+    if own and total < wanted:
+        each, rest = divmod(wanted - total, len(own))
+        repeats = [number + each + (1 if place < rest else 0) for place, number in enumerate(repeats)]
+    return tuple(repeats)
 
 
 def write_manifest(run: Path, items: Iterable[Item]) -> None:
@@ -190,12 +251,12 @@ def _of_subject(report: DatasetReport, config: TrainingConfig, digest: Digest) -
     return tuple(items)
 
 
-def _of_class(report: DatasetReport, config: TrainingConfig, *, showings: int, start: int) -> tuple[Item, ...]:
-    """The regularization pictures that are needed, shown as often as the subject's pictures together."""
+def _of_class(report: DatasetReport, config: TrainingConfig, *, num_samples: int, start: int) -> tuple[Item, ...]:
+    """The regularization pictures that are needed, sampled as often as the subject's pictures together."""
     found = list(_placed(report, config))
     own = [report.folders[picture.folder].repeats or 1 for picture, _ in found]
     items = list[Item]()
-    for (picture, placement), repeats in zip(found, matched_repeats(own, showings), strict=True):
+    for (picture, placement), repeats in zip(found, matched_repeats(own, num_samples), strict=True):
         if repeats == 0:
             continue
         path, folder = Path(report.root) / picture.path, report.folders[picture.folder]

@@ -26,7 +26,8 @@ from trainer.demo.assets import HELD_OUT_FOLDER, RESULT_PATH
 from trainer.demo.score import ScoreData, leak, mean_identity, obedience, read_score_data
 from trainer.device.choose import use_threads
 from trainer.diffusion.sampling import Request, draw
-from trainer.models.load import BaseModel, load_base_model
+from trainer.models.families.family import BaseModel
+from trainer.models.load import load_base_model
 from trainer.runtime.events import Events
 from trainer.runtime.failure_codes import failure_code
 

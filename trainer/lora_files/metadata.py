@@ -62,11 +62,13 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a training is."""
+class SavedAt:
+    """Where in a training a LoRA is saved."""
 
     step: int
+    """Steps done."""
     epoch: int
+    """Of the last step, counted from 1."""
 
 
 def file_hashes(path: Path) -> FileHashes:
@@ -82,11 +84,11 @@ def file_hashes(path: Path) -> FileHashes:
     return FileHashes(path.name, sha256(piece).hexdigest()[:8], full.hexdigest())
 
 
-def lora_metadata(session: Session, progress: Progress, now: float | None = None) -> dict[str, str]:
-    """The metadata of the LoRA at this point."""
+def lora_metadata(session: Session, saved_at: SavedAt, now: float | None = None) -> dict[str, str]:
+    """The metadata of the LoRA that is saved there."""
     now = time.time() if now is None else now
     entries = {
-        **_of_run(session, progress, now),
+        **_of_run(session, saved_at, now),
         **_of_optimizer(session),
         **_of_network(session.config),
         **_of_model(session),
@@ -97,7 +99,7 @@ def lora_metadata(session: Session, progress: Progress, now: float | None = None
     return {**ours, **_modelspec(session.config, now)}
 
 
-def _of_run(session: Session, progress: Progress, now: float) -> dict[str, Any]:
+def _of_run(session: Session, saved_at: SavedAt, now: float) -> dict[str, Any]:
     config = session.config
     return {
         "session_id": session.id,
@@ -106,8 +108,8 @@ def _of_run(session: Session, progress: Progress, now: float) -> dict[str, Any]:
         "output_name": config.saving.name,
         "training_comment": "trained with Loracle",
         "seed": config.run.seed,
-        "steps": progress.step,
-        "epoch": progress.epoch,
+        "steps": saved_at.step,
+        "epoch": saved_at.epoch,
         "num_epochs": config.schedule.epochs,
         "max_train_steps": session.num_steps,
         "num_batches_per_epoch": session.batches_per_epoch,
@@ -256,7 +258,7 @@ def _bucket_info(pictures: TrainingSet) -> dict[str, Any]:
             str(number): {"resolution": list(bucket), "count": count}
             for number, (bucket, count) in enumerate(sorted(pictures.bucket_counts().items()))
         },
-        "mean_img_ar_error": sum(errors) / pictures.num_showings,
+        "mean_img_ar_error": sum(errors) / pictures.num_samples,
     }
 
 

@@ -28,7 +28,6 @@ TEXT_LAYERS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 """What kohya's trainer adapts in a text encoder."""
 TEXT_PREFIXES = {1: ("lora_te",), 2: ("lora_te1", "lora_te2")}
 """What names begin with, by the number of text encoders."""
-DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
 @dataclass(frozen=True)

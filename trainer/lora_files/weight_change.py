@@ -15,14 +15,14 @@ Tensors = Mapping[str, Tensor]
 """One layer's, by what stands after its name and a point."""
 
 LORA = ("lora_down.weight", "lora_up.weight")
-KINDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+ADAPTER_TENSORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "lora": (LORA,),
     "dora": ((*LORA, "dora_scale"),),
     "loha": (("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"),),
     "lokr": (("lokr_w1", "lokr_w2"), ("lokr_w1", "lokr_w2_a", "lokr_w2_b")),
 }
 """The tensors of each kind beside `alpha`; LoKr's come in two ways."""
-SUFFIXES = frozenset({"alpha", *(suffix for ways in KINDS.values() for way in ways for suffix in way)})
+SUFFIXES = frozenset({"alpha", *(suffix for ways in ADAPTER_TENSORS.values() for way in ways for suffix in way)})
 """All that may stand after a layer's name."""
 ZERO = ("lora_up.weight", "hada_w2_a", "lokr_w2", "lokr_w2_b")
 """The tensors, one a layer, that are zero in an adapter that does nothing."""
@@ -39,7 +39,7 @@ def by_layer(file: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 def num_missing(layers: Mapping[str, Tensors], names: Sequence[str]) -> int:
     """How many tensors the layers of these names lack, for the kind that most layers in the file are of."""
-    ways = KINDS[_kind(layers)]
+    ways = ADAPTER_TENSORS[_kind(layers)]
     return sum(min(len({"alpha", *way} - layers.get(name, {}).keys()) for way in ways) for name in names)
 
 
@@ -50,7 +50,7 @@ def _kind(layers: Mapping[str, Tensors]) -> str:
 
 def _kind_of(tensors: Tensors) -> str | None:
     found = tensors.keys() - {"alpha"}
-    return next((kind for kind, ways in KINDS.items() if any(found == set(way) for way in ways)), None)
+    return next((kind for kind, ways in ADAPTER_TENSORS.items() if any(found == set(way) for way in ways)), None)
 
 
 def is_complete(tensors: Tensors) -> bool:

@@ -11,18 +11,12 @@ import torch
 from torch import Tensor
 
 from advisor.tensor_files.header import MAX_HEADER_BYTES
+from trainer.models.weight_files import SAFETENSORS_DTYPES
 
-DTYPE_NAMES: Mapping[torch.dtype, str] = {
-    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
-    torch.float8_e4m3fn: "F8_E4M3", torch.float8_e5m2: "F8_E5M2", torch.float8_e4m3fnuz: "F8_E4M3FNUZ",
-    torch.float8_e5m2fnuz: "F8_E5M2FNUZ", torch.float8_e8m0fnu: "F8_E8M0", torch.int64: "I64", torch.int32: "I32",
-    torch.int16: "I16", torch.int8: "I8", torch.uint64: "U64", torch.uint32: "U32", torch.uint16: "U16",
-    torch.uint8: "U8", torch.bool: "BOOL",
-}  # fmt: skip
-"""What safetensors calls torch's dtypes."""
-
+DTYPE_NAMES = {dtype: name for name, dtype in SAFETENSORS_DTYPES.items()}
+"""Safetensors' names of torch's dtypes."""
 PIECE_BYTES = 8 * 1024**2
-"""So much is written at once."""
+"""Written at once."""
 ALIGNMENT = 8
 
 
@@ -32,12 +26,12 @@ def num_bytes(tensors: Mapping[str, Tensor]) -> int:
 
 
 def write_safetensors(
-    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], told: Callable[[int], None]
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], progress: Callable[[int], None]
 ) -> list[str]:
     """Write dense tensors of the CPU to `path`, those of the widest dtype first, so that each begins aligned.
 
     Args:
-        told: is called with the bytes of weights written so far.
+        progress: is called with the bytes of weights written so far.
 
     Returns:
         The names of those that hold NaN or infinity.
@@ -55,7 +49,7 @@ def write_safetensors(
             for piece in _pieces(tensors[name]):
                 finite = finite and _is_finite(piece)
                 written += _write(file, piece)
-                told(written)
+                progress(written)
             if not finite:
                 not_finite.append(name)
     return not_finite

@@ -9,10 +9,8 @@ import torch
 from advisor.checkpoints.identify import identify
 from advisor.errors import ModelError
 from advisor.settings.config import ModelConfig, QuantisedDtype
-from trainer.models.families import FAMILIES
-from trainer.models.families.family import BaseModel, Conditioning, TrainerFamily
-
-__all__ = ["BaseModel", "Conditioning", "TrainerFamily", "load_base_model"]
+from trainer.models.families import TRAINER_FAMILIES
+from trainer.models.families.family import BaseModel
 
 
 def load_base_model(
@@ -32,14 +30,14 @@ def load_base_model(
         ModelError: the file cannot be read, is of a family that is not trained here, or a weight is missing or
             unexpected.
     """
-    if model.family not in FAMILIES:
-        known = ", ".join(FAMILIES)
+    if model.family not in TRAINER_FAMILIES:
+        known = ", ".join(TRAINER_FAMILIES)
         raise ModelError(f"model.family is {model.family!r}, which cannot be trained here: known are {known}")
     identity = identify(Path(model.path))
     if identity.kind != "checkpoint" or identity.structure is None:
         raise ModelError(f"{model.path} is no base model but: {identity.kind}; choose a checkpoint or diffusers folder")
     if identity.family != model.family:
         raise ModelError(f"{model.path} is of the family {identity.family}, not {model.family}: mend model.family")
-    return FAMILIES[model.family].load(
+    return TRAINER_FAMILIES[model.family].load(
         model, identity, dtype=dtype, vae_dtype=vae_dtype, device=device, quantised=quantised
     )

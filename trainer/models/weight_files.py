@@ -22,13 +22,16 @@ from trainer.models.clip_text import text_root
 SHOWN = 5
 """How many names a message holds."""
 
-
-DTYPES = {
+SAFETENSORS_DTYPES: Mapping[str, torch.dtype] = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
-    "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2,
-    "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
+    "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2, "F8_E4M3FNUZ": torch.float8_e4m3fnuz,
+    "F8_E5M2FNUZ": torch.float8_e5m2fnuz, "F8_E8M0": torch.float8_e8m0fnu, "I64": torch.int64, "I32": torch.int32,
+    "I16": torch.int16, "I8": torch.int8, "U64": torch.uint64, "U32": torch.uint32, "U16": torch.uint16,
+    "U8": torch.uint8, "BOOL": torch.bool,
 }  # fmt: skip
-"""What safetensors calls torch's dtypes."""
+"""torch's dtypes by safetensors' names."""
+NOT_TRAINABLE = frozenset({"F8_E4M3FNUZ", "F8_E5M2FNUZ", "F8_E8M0", "U64", "U32", "U16"})
+"""Those that no base model keeps weights in."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +90,14 @@ class Weights:
             ModelError: its dtype is none of a network's, or the file has become shorter.
         """
         place = self._places[name]
-        if place.info.dtype not in DTYPES:
+        dtype = None if place.info.dtype in NOT_TRAINABLE else SAFETENSORS_DTYPES.get(place.info.dtype)
+        if dtype is None:
             raise ModelError(f"{self.where}: {name} is kept as {place.info.dtype}, which cannot be trained on")
         raw = torch.empty(place.info.end - place.info.start, dtype=torch.uint8)
         place.file.seek(place.start)
         if place.file.readinto(raw.numpy()) != raw.numel():  # type: ignore[attr-defined]
             raise ModelError(f"{self.where} ends within {name}: copy or download it anew")
-        return raw.view(DTYPES[place.info.dtype]).reshape(place.info.shape)
+        return raw.view(dtype).reshape(place.info.shape)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Adding up the memory of tensors that hold no data: what a step would take on a card, without one."""
+"""Counting the bytes of live fake tensors: the memory that a step would take on a GPU, without one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
-Kind = Literal["base", "adapter", "gradients", "optimizer", "activations"]
-"""What a tensor is for."""
+TensorRole = Literal["base", "adapter", "gradients", "optimizer", "activations"]
+"""What a tensor's memory is used for."""
 
 BLOCK_BYTES = 512
 """CUDA's allocator gives memory in multiples of this."""
@@ -32,22 +32,22 @@ class LiveBytes(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        """Nothing is counted yet."""
+        """Count from the moment it is entered."""
         super().__init__()
-        self.now: Counter[Kind] = Counter()
-        self.peak: dict[Kind, int] = {}
-        self._kind: Kind = "activations"
-        self._living: dict[int, tuple[Kind, int]] = {}
+        self.now: Counter[TensorRole] = Counter()
+        self.peak: dict[TensorRole, int] = {}
+        self._role: TensorRole = "activations"
+        self._living: dict[int, tuple[TensorRole, int]] = {}
         self._total = self._most = 0
 
     @contextmanager
-    def counting_as(self, kind: Kind) -> Iterator[None]:
+    def counting_as(self, role: TensorRole) -> Iterator[None]:
         """Within, what is made counts as this."""
-        before, self._kind = self._kind, kind
+        before, self._role = self._role, role
         try:
             yield
         finally:
-            self._kind = before
+            self._role = before
 
     def forget_peak(self) -> None:
         """Look for the peak from here on."""
@@ -72,16 +72,16 @@ class LiveBytes(TorchDispatchMode):
         if key in self._living:
             return
         number = block_bytes(storage.nbytes())
-        self._living[key] = (self._kind, number)
+        self._living[key] = (self._role, number)
         weakref.finalize(storage, self._freed, key)
-        self.now[self._kind] += number
+        self.now[self._role] += number
         self._total += number
         if self._total > self._most:
             self._most, self.peak = self._total, dict(self.now)
 
     def _freed(self, key: int) -> None:
-        kind, number = self._living.pop(key)
-        self.now[kind] -= number
+        role, number = self._living.pop(key)
+        self.now[role] -= number
         self._total -= number
 
     def _is_gradient(self, parameter: Tensor) -> None:
@@ -90,9 +90,9 @@ class LiveBytes(TorchDispatchMode):
         key = parameter.grad.untyped_storage()._cdata
         if key not in self._living:
             return
-        kind, number = self._living[key]
+        role, number = self._living[key]
         self._living[key] = ("gradients", number)
-        self.now[kind] -= number
+        self.now[role] -= number
         self.now["gradients"] += number
 
 
@@ -100,7 +100,7 @@ class Operations(TorchDispatchMode):
     """Counts multiplications and additions, by torch's own formulas and attention's for its kernel on processors."""
 
     def __init__(self) -> None:
-        """Nothing is counted yet."""
+        """Count from the moment it is entered."""
         super().__init__()
         self.total = 0
 

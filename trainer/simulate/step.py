@@ -28,10 +28,10 @@ from trainer.adapters.network import Network
 from trainer.data.conditioning import CHUNK_TOKENS
 from trainer.device.choose import COMPUTE_DTYPES
 from trainer.layers.quantised_layers import quantise
-from trainer.models.families import FAMILIES
+from trainer.models.families import TRAINER_FAMILIES
 from trainer.models.families.family import BaseModel, Conditioning
 from trainer.optim.optimizer import TRAINED_PARTS, make_optimizer, trained_groups
-from trainer.simulate.live_bytes import Kind, LiveBytes, Operations
+from trainer.simulate.live_bytes import LiveBytes, Operations, TensorRole
 from trainer.training.micro_batches import micro_batch_slices
 from trainer.training.step import Batch, sample_losses
 
@@ -43,7 +43,7 @@ VAE_DTYPE = torch.float32
 class Measured:
     """What was counted."""
 
-    step: dict[Kind, int]
+    step: dict[TensorRole, int]
     """Bytes at the peak of the second step, by part; the first has no optimizer's memory yet."""
     caching_bytes: int
     """Peak while a picture of this size goes through the VAE; the other networks are elsewhere then."""
@@ -69,14 +69,14 @@ class Simulation:
             parts: into how many each batch is split.
         """
         self._config, self._structure, self._parts = config, structure, parts
-        self._family = FAMILIES[config.model.family]
+        self._family = TRAINER_FAMILIES[config.model.family]
         self._width, self._height = size
 
     def measured(self, *, with_operations: bool = False) -> Measured:
         """All of it."""
         return Measured(self.step(), self.caching(), self.sampling(), self.operations() if with_operations else 0)
 
-    def step(self) -> dict[Kind, int]:
+    def step(self) -> dict[TensorRole, int]:
         """Bytes at the peak of a step after the first, by part."""
         with FakeTensorMode(), LiveBytes() as live:
             step = self._step(live)
@@ -295,7 +295,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -P -m trainer.simulate.step", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("--family", choices=sorted(FAMILIES), default="sd1")
+    parser.add_argument("--family", choices=sorted(TRAINER_FAMILIES), default="sd1")
     parser.add_argument("--batch", type=int, default=1, help="pictures in a batch")
     parser.add_argument("--parts", type=int, default=1, help="into how many the batch is split")
     parser.add_argument("--accumulation", type=int, default=1, help="batches in a step")

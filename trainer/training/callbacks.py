@@ -10,7 +10,7 @@ from pathlib import Path
 from advisor.files import replacing
 from trainer.device.choose import COMPUTE_DTYPES, free_memory
 from trainer.diffusion.sampling import Request, draw
-from trainer.lora_files.metadata import Progress, Session, lora_metadata
+from trainer.lora_files.metadata import SavedAt, Session, lora_metadata
 from trainer.lora_files.write import LoraFiles
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt, Interrupted
@@ -145,7 +145,7 @@ class RunCallbacks:
         context = self.stepper.context
         if self._session is None:
             self._session = self.session()
-        metadata = lora_metadata(self._session, Progress(position.step, _epoch_number(position)))
+        metadata = lora_metadata(self._session, SavedAt(position.step, _epoch_number(position)))
         with self.stepper.weights_for_use():
             state = context.network.lora_state(COMPUTE_DTYPES[context.config.saving.dtype])
         path = self.files.write(name, state, metadata)

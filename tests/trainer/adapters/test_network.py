@@ -14,7 +14,7 @@ from advisor.settings.config import NetworkConfig
 from tests.support.tiny import TINY_SD1, tiny_sd1
 from trainer.adapters.network import Network
 from trainer.models.families.family import BaseModel
-from trainer.models.families.sd1 import Sd1
+from trainer.models.families.stable_diffusion import Sd1
 
 LORA = NetworkConfig(rank=4, alpha=2.0)
 LAST_LAYER = "lora_te_text_model_encoder_layers_2_"

@@ -11,16 +11,16 @@ from advisor.estimate.quantised_base import denoiser_bytes, packed_layers, unpac
 from advisor.families import family as family_facts
 from advisor.settings.config import MemoryConfig, QuantisedDtype
 from trainer.layers.quantised_layers import layers_to_quantise, quantise
-from trainer.models.families import FAMILIES
+from trainer.models.families import TRAINER_FAMILIES
 
-FAMILY_NAMES = tuple(FAMILIES)
+FAMILY_NAMES = tuple(TRAINER_FAMILIES)
 
 
 def denoiser(name: str, dtype: torch.dtype = torch.bfloat16) -> nn.Module:
     structure = family_facts(name).standard
     assert structure is not None
     cpu = torch.device("cpu")
-    made: nn.Module = FAMILIES[name].build(structure, dtype=dtype, vae_dtype=dtype, device=cpu).denoiser
+    made: nn.Module = TRAINER_FAMILIES[name].build(structure, dtype=dtype, vae_dtype=dtype, device=cpu).denoiser
     return made
 
 

@@ -17,7 +17,7 @@ from tests.trainer.training.test_step import META, OneDevice, make_batch, make_c
 from trainer.adapters.network import Network
 from trainer.layers.quantised_layers import QuantisedConv2d, QuantisedLinear, layers_to_quantise, quantise
 from trainer.models.families.family import BaseModel
-from trainer.models.families.sd1 import Sd1
+from trainer.models.families.stable_diffusion import Sd1
 from trainer.models.load import load_base_model
 from trainer.training.step import training_loss
 

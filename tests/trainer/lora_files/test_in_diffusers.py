@@ -27,9 +27,8 @@ from trainer.convert.lora import convert_lora
 from trainer.lora_files.diffusers_copy import DiffusersCopy
 from trainer.lora_files.write import LoraFiles
 from trainer.models.families.family import BaseModel
-from trainer.models.families.sd1 import Sd1
-from trainer.models.families.sd2 import Sd2
 from trainer.models.families.sdxl import Sdxl
+from trainer.models.families.stable_diffusion import Sd1, Sd2
 
 FAMILIES = {"sd1": Sd1(), "sd2": Sd2(), "sdxl": Sdxl()}
 STRUCTURES = {"sd1": TINY_SD1, "sd2": TINY_SD2, "sdxl": TINY_SDXL}

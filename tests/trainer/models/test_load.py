@@ -15,7 +15,8 @@ from advisor.errors import ModelError
 from advisor.settings.config import ModelConfig
 from tests.support.tiny import TINY_FOLDER, TINY_SD1, tiny_sd1, tiny_sd1_checkpoint, tiny_sd1_folder
 from trainer.models.clip_text import text_root
-from trainer.models.load import BaseModel, load_base_model
+from trainer.models.families.family import BaseModel
+from trainer.models.load import load_base_model
 
 CPU = torch.device("cpu")
 UNET, VAE, TEXT = "model.diffusion_model.", "first_stage_model.", "cond_stage_model.transformer.text_model."

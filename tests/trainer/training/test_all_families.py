@@ -19,7 +19,8 @@ from advisor.settings.config import TrainingConfig
 from tests.support.in_diffusers import answers_of, apart, make_pipeline, num_placed, said
 from tests.support.runs import events_of, make_config, train
 from tests.support.tiny import TINY_SD1, TINY_SD2, TINY_SDXL
-from trainer.models.load import BaseModel, load_base_model
+from trainer.models.families.family import BaseModel
+from trainer.models.load import load_base_model
 
 CPU = torch.device("cpu")
 STRUCTURES = {"sd1": TINY_SD1, "sd2": TINY_SD2, "sdxl": TINY_SDXL}

@@ -16,7 +16,8 @@ from tests.support.oracle import Oracle, Task
 from tests.support.tiny import tiny_sd2_folder, tiny_sdxl_folder
 from trainer.adapters.network import Network
 from trainer.diffusion.noise import noise_schedule
-from trainer.models.load import BaseModel, load_base_model
+from trainer.models.families.family import BaseModel
+from trainer.models.load import load_base_model
 from trainer.training.step import Batch, training_loss
 
 CPU = torch.device("cpu")

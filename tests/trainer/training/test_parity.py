@@ -20,7 +20,8 @@ from advisor.settings.config import DatasetConfig, LossConfig, ModelConfig, Netw
 from tests.support.paths import DATA
 from trainer.adapters.network import Network
 from trainer.diffusion.noise import add_noise, noise_schedule
-from trainer.models.load import BaseModel, load_base_model
+from trainer.models.families.family import BaseModel
+from trainer.models.load import load_base_model
 from trainer.training.step import Batch, sample_losses, text_conditioning, training_loss
 
 REFERENCE = DATA / "kohya" / "ref-tiny"

@@ -16,7 +16,7 @@ from tests.support.tiny import TINY_FOLDER, TINY_SD1, tiny_sd1
 from trainer.adapters.network import Network
 from trainer.diffusion.noise import draw_noise, noise_schedule
 from trainer.models.families.family import BaseModel
-from trainer.models.families.sd1 import Sd1
+from trainer.models.families.stable_diffusion import Sd1
 from trainer.training.step import Batch, sample_losses, text_conditioning, training_loss
 
 CPU, META = torch.device("cpu"), torch.device("meta")

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from trainer.models.families.family import TrainerFamily
-from trainer.models.families.sd1 import Sd1
-from trainer.models.families.sd2 import Sd2
 from trainer.models.families.sdxl import Sdxl
+from trainer.models.families.stable_diffusion import Sd1, Sd2
 
-FAMILIES: Mapping[str, TrainerFamily] = MappingProxyType({family.name: family for family in (Sd1(), Sd2(), Sdxl())})
+TRAINER_FAMILIES: Mapping[str, TrainerFamily] = MappingProxyType(
+    {family.name: family for family in (Sd1(), Sd2(), Sdxl())}
+)
 """Every family that is trained, by its name in `advisor.families`."""

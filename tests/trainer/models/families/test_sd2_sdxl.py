@@ -27,10 +27,11 @@ from tests.support.tiny import (
     tiny_sdxl_folder,
 )
 from trainer.adapters.network import Network
-from trainer.models.families.sd2 import Sd2
+from trainer.models.families.family import BaseModel
 from trainer.models.families.sdxl import Sdxl
+from trainer.models.families.stable_diffusion import Sd2
 from trainer.models.families.unet_family import UNetFamily
-from trainer.models.load import BaseModel, load_base_model
+from trainer.models.load import load_base_model
 from trainer.training.step import Batch, training_loss
 
 CPU = torch.device("cpu")

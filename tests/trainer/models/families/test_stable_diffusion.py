@@ -5,9 +5,9 @@ import torch
 
 from advisor.families import family
 from tests.support.tiny import TINY_FOLDER, tiny_sd1
-from trainer.models.families import FAMILIES
+from trainer.models.families import TRAINER_FAMILIES
 from trainer.models.families.family import BaseModel
-from trainer.models.families.sd1 import Sd1
+from trainer.models.families.stable_diffusion import Sd1
 
 SD1 = Sd1()
 
@@ -27,7 +27,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 def test_every_family_that_is_trained_has_facts_that_say_so() -> None:
-    assert all(family(name).trainable and trained.name == name for name, trained in FAMILIES.items())
+    assert all(family(name).trainable and trained.name == name for name, trained in TRAINER_FAMILIES.items())
 
 
 @pytest.mark.parametrize("clip_skip", [1, 2, 3])

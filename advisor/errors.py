@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 
 class LoraError(Exception):
@@ -62,12 +64,38 @@ class TrainingStopped(LoraError):
     exit_code = 3
 
 
+@dataclass(frozen=True)
+class MemoryFacts:
+    """What was seen when memory ran out, by which the memory ladder chooses what to change."""
+
+    phase: str = "step"
+    """What was being done: loading, caching or step."""
+    device: str = ""
+    """torch's name of the device's type, e.g. `cuda`."""
+    largest: tuple[int, int] | None = None
+    """Width and height of the largest training size, in pixels."""
+    peak_bytes: int = 0
+    total_bytes: int = 0
+    free_bytes: int = 0
+    others_bytes: int = 0
+    """What other programs took since the training began."""
+    spill: float | None = None
+    """How many times slower steps became, where the driver put GPU memory into RAM; None: it did not."""
+    step: int = 0
+    """Steps done; known to the launcher, which counts them."""
+
+    def line(self) -> dict[str, Any]:
+        """What the event `failed` has of it."""
+        left_out = {"step"} if self.spill is not None else {"step", "spill"}
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in left_out}
+
+
 class OutOfMemory(TrainingStopped):
     """The card or the machine has no memory left."""
 
     exit_code = 75
 
-    def __init__(self, message: str, facts: Mapping[str, object] | None = None) -> None:
+    def __init__(self, message: str, facts: MemoryFacts = MemoryFacts()) -> None:
         """Keep what was seen of the memory, for the ladder."""
         super().__init__(message)
-        self.facts = dict(facts or {})
+        self.facts = facts

@@ -15,6 +15,8 @@ from typing import BinaryIO
 
 from advisor.errors import LoraError, RunError
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""The disk is full, or the user's share of it."""
 _OPENING = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY", "O_NONBLOCK"))
 """Without waiting for a pipe's other end, and without making a terminal this process's own."""
 _SPECIAL = (
@@ -149,7 +151,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _mend(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in DISK_FULL:
         return "free some space on that disk"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "choose a folder that you may write to, or give yourself the right"

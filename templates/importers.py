@@ -9,7 +9,7 @@ from typing import Any
 
 from advisor.checkpoints.identify import identify
 from advisor.errors import RunError
-from advisor.run_folder.config_file import CONFIG_NAME
+from advisor.run_folder.layout import RunFolder
 from advisor.tensor_files.header import read_header
 from templates.ai_toolkit.import_job import import_job, is_job
 from templates.importing.document import Document, parse_json, parse_toml, read_document
@@ -54,7 +54,7 @@ def import_config(path: Path) -> Imported:
 
 
 def _main_file(folder: Path) -> Path:
-    if (folder / CONFIG_NAME).is_file():
+    if RunFolder(folder).config.is_file():
         raise RunError(f"{folder} is a run of ours already: `loracle train {folder}` trains it")
     for name in MAIN_FILES:
         if (folder / name).is_file():

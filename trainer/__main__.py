@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from advisor.errors import LoraError, OutOfMemory
-from advisor.run_folder.config_file import config_file, read_config
+from advisor.errors import LoraError
+from advisor.run_folder.events import Failed
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.runtime.events import Events
-from trainer.runtime.failure_codes import failure_code
+from trainer.runtime.failure_codes import failed_event
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.runtime.quiet_libraries import quieten
 
@@ -27,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     quieten()
     try:
-        run = config_file(given.run).absolute().parent
-        with Events(run) as events:
+        run = RunFolder.given(given.run)
+        with Events(run.path) as events:
             return _train(run, given, events)
     except LoraError as error:
         return _tell(error)
@@ -36,33 +37,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _train(run: Path, given: argparse.Namespace, events: Events) -> int:
+def _train(run: RunFolder, given: argparse.Namespace, events: Events) -> int:
     """Train; every failure becomes an event and an exit code."""
     interrupt = Interrupt()
     try:
         with interrupt.listening():
-            config = read_config(given.run)
+            config = run.read_config()
             from trainer.training.prepare import Options, prepare
             from trainer.training.train import train
 
             with ExitStack() as boards:
-                boards.callback(_tensorboard(run, events))
-                boards.callback(_weights_and_biases(run, config, events))
+                boards.callback(_tensorboard(run.path, events))
+                boards.callback(_weights_and_biases(run.path, config, events))
                 options = Options(given.device, given.resume, given.threads, given.tolerate_sysmem_fallback)
-                train(prepare(run, config, options, events=events, interrupt=interrupt))
+                train(prepare(run.path, config, options, events=events, interrupt=interrupt))
         return 0
     except LoraError as error:
-        facts = {"memory": error.facts} if isinstance(error, OutOfMemory) else {}
-        events.send("failed", code=failure_code(error), message=str(error), **facts)
+        events.send(failed_event(error))
         return _tell(error)
     except (Interrupted, KeyboardInterrupt) as error:
         saved = "the work is saved" if isinstance(error, Interrupted) else "nothing more was saved"
         with suppress(LoraError, KeyboardInterrupt):  # on a full disk nothing can be told, and nothing is waited for
-            events.send("failed", code="interrupted", message=f"Training was interrupted; {saved}")
+            events.send(Failed(code="interrupted", message=f"Training was interrupted; {saved}"))
         return INTERRUPTED
     except Exception as error:
         traceback.print_exc()
-        events.send("failed", code="defect", message=f"A defect of Loracle: {type(error).__name__}: {error}")
+        events.send(Failed(code="defect", message=f"A defect of Loracle: {type(error).__name__}: {error}"))
         return DEFECT
 
 

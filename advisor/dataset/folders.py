@@ -15,15 +15,13 @@ from pathlib import Path
 
 from advisor.dataset.image_size import IMAGE_EXTENSIONS
 from advisor.dataset.report import CAPTION_EXTENSIONS, Problem
+from advisor.run_folder.layout import CONFIG_NAME
 
 OTHER_IMAGES = (".gif", ".tif", ".tiff", ".heic", ".heif", ".jxl", ".jfif", ".psd", ".tga", ".jp2", ".svg")
 """Extensions of pictures that trainers do not read."""
 
 NOT_THE_USERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"})
 """Folders that systems leave behind; like those whose name begins with a point they are passed over."""
-
-RUN_MARK = "loracle.toml"
-"""The file that makes a folder a run of ours, whose pictures are results and no material."""
 
 KOHYA_IMAGES = "img"
 KOHYA_OTHERS = frozenset({"log", "model", "reg"})
@@ -127,7 +125,7 @@ def _key(entry: os.DirEntry[str]) -> NaturalKey:
 def _look_into(place: _Place, entries: list[os.DirEntry[str]], found: FoundFiles) -> list[_Place]:
     """Put a folder's files into `found`; its subfolders are returned."""
     names = {entry.name for entry in entries}
-    if RUN_MARK in names and place.relative != ".":
+    if CONFIG_NAME in names and place.relative != ".":
         message = "this is a run folder of Loracle: its pictures are results and are left out"
         found.problems.append(Problem(place.relative, "left_out_folder", message))
         return []

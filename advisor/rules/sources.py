@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from advisor.plan import Source
+from advisor.run_folder.layout import ANSWERS_NAME
 
 TUTORIAL = Source("SD Character LoRA Training Tutorial, part 2", "https://www.patreon.com/posts/90242265")
 """The kohya_ss tutorial for beginners that Loracle starts from."""
@@ -78,7 +79,7 @@ SPILL = Source("kohya_ss issue 961", "https://github.com/bmaltais/kohya_ss/issue
 OURS = Source("Loracle's own rules of thumb", "docs/decisions/0002-rules-of-our-own.md")
 """What we settled ourselves, from the sources above."""
 
-THE_USER = Source("your own choice", "answers.toml")
+THE_USER = Source("your own choice", ANSWERS_NAME)
 """What the user chose; the run folder's record of it."""
 
 THE_MACHINE = Source("this machine, as its drivers describe it", "https://docs.nvidia.com/deploy/nvml-api/")

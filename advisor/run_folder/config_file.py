@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from advisor.errors import ConfigErrors, RunError
+from advisor.run_folder.layout import CONFIG_NAME
 from advisor.settings.config import TrainingConfig, parse_config
 from advisor.toml_file import read_toml
-
-CONFIG_NAME = "loracle.toml"
-"""The configuration's file name in a run folder."""
 
 MOST_CONFIG_BYTES = 4 * 1024 * 1024
 """No honest configuration is larger."""

@@ -1,39 +1,233 @@
-"""Reading a run's events: the one record that progress bar, report and commands are made from (docs/interface.md)."""
+"""The events of a run (docs/interface.md): one frozen model for each kind of line in `log/events.jsonl`.
+
+A field with a default may be missing, as in files of older versions; fields and kinds of a newer version are passed
+over (`advisor.run_folder.event_file`).
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-from advisor.errors import RunError
+from pydantic import Field, field_serializer
 
-EVENTS_PATH = Path("log", "events.jsonl")
-"""In a run folder."""
+from advisor.errors import MemoryFacts
+from advisor.run_folder.ladder_file import Taken
+from advisor.run_folder.record import Number, Record, Text
 
 
-def read_events(run: Path) -> list[dict[str, Any]]:
-    """All events of a run; none where nothing was trained.
+class Event(Record):
+    """One line: when it was written, which kind it is, and what that kind tells."""
 
-    Raises:
-        RunError: the file is there and cannot be read.
-    """
-    path = run / EVENTS_PATH
-    try:
-        return list(events_in(path.read_bytes().split(b"\n")))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}: check its rights") from None
+    unix_seconds: float = Field(0.0, alias="t")
+    """The writer's clock; 0: not written yet, or by a writer without one."""
+    event: str
+
+    def told(self) -> dict[str, Any]:
+        """The fields that were given, in the model's order, by their names in the file; without time and kind."""
+        given = self.model_fields_set - {"unix_seconds", "event"}
+        return self.model_dump(by_alias=True, include=given)
+
+    def line(self) -> dict[str, Any]:
+        """What is written of it."""
+        return {"t": self.unix_seconds, "event": self.event, **self.told()}
 
 
-def events_in(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """The events that lines of JSON hold; damaged ones, as a crash leaves, are passed over."""
-    for line in lines:
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(event, dict) and isinstance(event.get("event"), str):
-            yield event
+class Started(Event):
+    """A start of the training: the first, or one that resumes."""
+
+    event: Literal["started"] = "started"
+    config_hash: Text = ""
+    resumed_from: int | None = None
+    """The step of the state that it goes on from; None: from the beginning."""
+    memory_cap_bytes: int | None = None
+    """What torch may take of the GPU's memory; None: all."""
+
+
+class PhaseBegun(Event):
+    """A part of the work begins: load, cache_latents, cache_text, cache_masks, train, sample, validate, save, check."""
+
+    event: Literal["phase"] = "phase"
+    name: Text
+    total: int = 0
+    """Pieces of work in it."""
+
+
+class PhaseProgress(Event):
+    """So many pieces of a part of the work are done."""
+
+    event: Literal["progress"] = "progress"
+    phase: Text = ""
+    done: int = 0
+    total: int = 0
+
+
+class StepDone(Event):
+    """An optimizer step."""
+
+    event: Literal["step"] = "step"
+    step: int
+    """Counted from 1 over the whole training."""
+    epoch: int = 0
+    """Counted from 1."""
+    loss: Number = None
+    unet_learning_rate: Number = None
+    """None: the optimizer chooses it."""
+    text_encoder_learning_rate: Number = None
+    gradient_norm: Number = None
+    """Before clipping."""
+    seconds: Number = None
+    memory_bytes: int = 0
+    """The GPU's as torch has it; on a CPU the process's."""
+
+
+class Validated(Event):
+    """The loss on the images that are held out."""
+
+    event: Literal["validation"] = "validation"
+    step: int
+    epoch: int = 0
+    loss: Number = None
+
+
+class EpochDone(Event):
+    """The end of an epoch."""
+
+    event: Literal["epoch"] = "epoch"
+    epoch: int
+    """Epochs done."""
+
+
+class LoraSaved(Event):
+    """A LoRA's file is written."""
+
+    event: Literal["saved"] = "saved"
+    path: Text
+    """Within the run folder."""
+    step: int = 0
+    epoch: int = 0
+
+
+class SampleDrawn(Event):
+    """A sample image is written."""
+
+    event: Literal["sample"] = "sample"
+    path: Text
+    """Within the run folder."""
+    prompt: Text = ""
+    seed: int = 0
+    epoch: int = 0
+
+
+class WarningGiven(Event):
+    """Something the user should hear that does not stop the training."""
+
+    event: Literal["warning"] = "warning"
+    code: Text = ""
+    message: Text
+
+
+class RungTaken(Event):
+    """Memory ran out, and the training goes on with one rung of the memory ladder."""
+
+    event: Literal["ladder"] = "ladder"
+    rung: Text = ""
+    before: dict[str, Any] = Field({}, alias="from")
+    """What it changed, by setting path, as it was."""
+    after: dict[str, Any] = Field({}, alias="to")
+    message: Text = ""
+    step: int = 0
+    saved_bytes: int = 0
+    slowdown: float = 1.0
+    price: Text = ""
+    cause: Text = ""
+
+    @classmethod
+    def of(cls, taken: Taken) -> RungTaken:
+        """The event that tells of a rung."""
+        return cls(**taken.model_dump())
+
+    @property
+    def taken(self) -> Taken:
+        """The rung as `ladder.json` keeps it."""
+        return Taken.model_validate(self.model_dump(exclude={"unix_seconds", "event"}))
+
+
+class Paused(Event):
+    """The disk is full, and a write waits for room."""
+
+    event: Literal["paused"] = "paused"
+    folder: Text = ""
+    needed_bytes: int = 0
+    free_bytes: int | None = None
+    """None: not known."""
+
+
+class Resumed(Event):
+    """There is room again, and the training goes on."""
+
+    event: Literal["resumed"] = "resumed"
+    folder: Text = ""
+
+
+class ReloadFigures(Record):
+    """What reading the saved LoRA back showed (`trainer.lora_files.reload_check.ReloadCheck`)."""
+
+    missing: int = 0
+    unexpected: int = 0
+    unet_change: Number = None
+    text_change: Number = None
+    zero_change: Number = None
+    difference: Number = None
+    tolerance: Number = None
+
+
+class Reloaded(ReloadFigures, Event):
+    """The saved LoRA was read back and compared."""
+
+    event: Literal["reload_check"] = "reload_check"
+
+
+class Finished(Event):
+    """The end of a training, or of the probe that `loracle measure` runs; each gives its own fields."""
+
+    event: Literal["finished"] = "finished"
+    device: Text = ""
+    """The probe's: torch's name of the device's type."""
+    size: tuple[int, int] | None = None
+    """The probe's: width and height of the images, in pixels."""
+    steps: int = 0
+    """Of the whole training; of the probe those that were timed."""
+    seconds: Number = None
+    """Of the whole training, resumed parts included."""
+    epochs: int = 0
+    loras: tuple[Text, ...] = ()
+    """Within the run folder, oldest first."""
+    seconds_per_step: Number = None
+    """The median."""
+    peak_memory_bytes: int = 0
+    ladder: tuple[Taken, ...] = ()
+    reload_check: ReloadFigures | None = None
+    batch_parts: int = 1
+    """The probe's: micro-batches that each batch was split into."""
+
+
+class Failed(Event):
+    """The end of a training that did not reach its end."""
+
+    event: Literal["failed"] = "failed"
+    code: Text = ""
+    """One of `trainer.runtime.failure_codes`, `interrupted`, or `defect`."""
+    message: Text = ""
+    memory: MemoryFacts | None = None
+    """Where memory ran out."""
+
+    @field_serializer("memory")
+    def _memory(self, memory: MemoryFacts | None) -> dict[str, Any] | None:
+        return None if memory is None else memory.line()
+
+
+AnyEvent: TypeAlias = (
+    Started | PhaseBegun | PhaseProgress | StepDone | Validated | EpochDone | LoraSaved | SampleDrawn | WarningGiven
+    | RungTaken | Paused | Resumed | Reloaded | Finished | Failed
+)  # fmt: skip
+"""Every kind of event that this version knows."""

@@ -8,20 +8,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from advisor.errors import RunError
-from advisor.files import write_atomically
+from advisor.files import read_bounded, write_atomically
+from advisor.run_folder.record import Record
 from advisor.settings.config import TrainingConfig, changed
-
-LADDER_NAME = "state/ladder.json"
-"""Where it lies in a run folder."""
 
 MOST_LADDER_BYTES = 1024 * 1024
 """No honest ladder is larger."""
 
 
-class Taken(BaseModel):
+class Taken(Record):
     """A rung that was taken."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rung: str
     before: dict[str, Any]
@@ -42,7 +38,7 @@ class Taken(BaseModel):
 
 
 class Ladder(BaseModel):
-    """All that the ladder changed in a run."""
+    """All that the ladder changed in a run; a field that this version does not know is an error: it may change more."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -64,28 +60,25 @@ class Ladder(BaseModel):
         return config
 
 
-def read_ladder(run: Path) -> Ladder:
-    """What the ladder changed in a run; nothing where it never did.
+def read_ladder(path: Path) -> Ladder:
+    """What the ladder changed in a run; nothing where there is no such file.
 
     Raises:
         RunError: the file is damaged.
     """
-    path = run / LADDER_NAME
     try:
-        if not path.exists():
-            return Ladder()
-        if path.stat().st_size > MOST_LADDER_BYTES:
-            raise RunError(f"{path} is larger than any ladder: delete it to train as loracle.toml says")
-        return Ladder.model_validate_json(path.read_bytes())
+        return Ladder.model_validate_json(read_bounded(path, MOST_LADDER_BYTES))
+    except FileNotFoundError:
+        return Ladder()
     except (ValidationError, ValueError, OSError) as error:
         mend = "delete it to train as loracle.toml says"
         raise RunError(f"{path} cannot be read ({str(error).splitlines()[0]}): {mend}") from error
 
 
-def write_ladder(run: Path, ladder: Ladder) -> None:
+def write_ladder(path: Path, ladder: Ladder) -> None:
     """Keep what the ladder changed.
 
     Raises:
         RunError: it cannot be written.
     """
-    write_atomically(run / LADDER_NAME, ladder.model_dump_json(indent=1) + "\n")
+    write_atomically(path, ladder.model_dump_json(indent=1) + "\n")

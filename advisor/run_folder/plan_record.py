@@ -1,11 +1,25 @@
-"""plan.json read again: what the user chose, and what the ladder made of the plan later."""
+"""plan.json read again: what was planned, what the user chose of it, and what the memory ladder made of it later.
+
+The document holds more than is read here (hardware, dataset, model, estimate, an import's lines) and is written back as
+it was but for what is changed, so that no field of another version is lost.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from advisor.errors import RunError
+from advisor.files import read_bounded, write_atomically
 from advisor.run_folder.ladder_file import Taken
+from advisor.run_folder.record import Record, Text
+from advisor.settings.config import TrainingConfig
 
 LOCKED_ORIGINS = ("answer", "preset")
 """A setting with such an origin is the user's own."""
@@ -13,56 +27,187 @@ LOCKED_ORIGINS = ("answer", "preset")
 PLACES = ("model.path", "model.vae_path", "dataset.images", "dataset.regularization_images", "network.start_from")
 """Settings that may be written in another way in a run folder, which is nobody's choice."""
 
-
-def chosen_paths(document: Mapping[str, Any] | None, now: Mapping[str, Any]) -> frozenset[str]:
-    """Settings that the user chose: in the plan, or later by changing `loracle.toml`.
-
-    Args:
-        document: plan.json; None: the run has no record, so nobody knows.
-        now: the settings of loracle.toml by path.
-    """
-    if document is None:
-        return frozenset()
-    found = set[str]()
-    for decision in document.get("decisions") or ():
-        if not isinstance(decision, Mapping):
-            continue
-        path, value = decision.get("path"), decision.get("value")
-        if not isinstance(path, str) or path not in now:
-            continue
-        planned = decision.get("planned", value)
-        by_hand = path not in PLACES and _differs(now[path], value) and _differs(now[path], planned)
-        if decision.get("planned_origin", decision.get("origin")) in LOCKED_ORIGINS or by_hand:
-            found.add(path)
-    return frozenset(found)
+MOST_PLAN_BYTES = 64 * 1024 * 1024
+"""No honest plan is larger."""
 
 
-def record_with_rung(document: Mapping[str, Any], taken: Taken, *, why: str = "memory ran out") -> dict[str, Any]:
-    """plan.json with a rung in it: the decision tells the new value and keeps the plan's as `planned`.
+class RecordedSource(Record):
+    """Where a decision comes from."""
 
-    Args:
-        why: what the reason begins with.
-    """
-    decisions = []
-    for decision in document.get("decisions") or ():
-        path = decision.get("path") if isinstance(decision, Mapping) else None
-        if path not in taken.after:
-            decisions.append(decision)
-            continue
-        planned = decision.get("planned", decision.get("value"))
-        origin = decision.get("planned_origin", decision.get("origin"))
-        decisions.append(
-            {
-                **decision,
-                "value": taken.after[path],
-                "reason": f"{why}: {taken.message}",
-                "origin": "ladder",
-                "planned": planned,
-                "planned_origin": origin,
-            }
+    title: Text = ""
+    url: Text = ""
+
+
+class RecordedDecision(Record):
+    """A setting's value with its reason."""
+
+    path: Text
+    value: Any = None
+    reason: Text = ""
+    origin: Text = ""
+    source: RecordedSource = RecordedSource()
+    planned: Any = None
+    """The plan's value, where the ladder or a measurement put another in its place."""
+    planned_origin: Text | None = None
+
+    @property
+    def first_value(self) -> Any:
+        """The plan's value, whatever was put in its place."""
+        return self.planned if "planned" in self.model_fields_set else self.value
+
+    @property
+    def first_origin(self) -> str | None:
+        """The origin of the plan's value."""
+        return self.planned_origin if "planned_origin" in self.model_fields_set else self.origin
+
+
+class RecordedWarning(Record):
+    """What the plan warned of."""
+
+    code: Text = ""
+    message: Text = ""
+
+
+class RecordedEstimate(Record):
+    """What the plan expected the run to need."""
+
+    disk_bytes: int | None = None
+
+
+class RecordedSaving(Record):
+    """How LoRAs are saved."""
+
+    name: Text = ""
+
+
+class RecordedRun(Record):
+    """What the run is for."""
+
+    trigger: Text = ""
+
+
+class RecordedConfig(Record):
+    """The few of the planned settings that are read here; training reads loracle.toml."""
+
+    saving: RecordedSaving = RecordedSaving()
+    run: RecordedRun = RecordedRun()
+
+
+class PlanFields(Record):
+    """The document as far as it is read."""
+
+    config: RecordedConfig = RecordedConfig()
+    decisions: tuple[RecordedDecision, ...] = ()
+    warnings: tuple[RecordedWarning, ...] = ()
+    estimate: RecordedEstimate | None = None
+
+
+@dataclass(frozen=True)
+class PlanRecord:
+    """plan.json: its fields, and the whole document as it was read."""
+
+    document: Mapping[str, Any]
+    fields: PlanFields
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> PlanRecord:
+        """The record that a document holds.
+
+        Raises:
+            ValidationError: it is no plan.
+        """
+        return cls(document, PlanFields.model_validate(document))
+
+    def chosen_paths(self, now: Mapping[str, Any]) -> frozenset[str]:
+        """Settings that the user chose: in the plan, or later by changing `loracle.toml`.
+
+        Args:
+            now: the settings of loracle.toml by path.
+        """
+        return frozenset(
+            decision.path
+            for decision in self.fields.decisions
+            if decision.path in now
+            and (decision.first_origin in LOCKED_ORIGINS or _changed_by_hand(decision, now[decision.path]))
         )
-    ladder = [*(document.get("ladder") or ()), taken.model_dump()]
-    return {**document, "decisions": decisions, "ladder": ladder}
+
+    def imported_paths(self) -> frozenset[str]:
+        """Settings that came from another trainer's file."""
+        return frozenset(decision.path for decision in self.fields.decisions if decision.origin == "import")
+
+    def with_rung(self, taken: Taken, *, why: str = "memory ran out") -> PlanRecord:
+        """The record with a rung in it: the decision has the new value and keeps the plan's as `planned`.
+
+        Args:
+            why: what the reason begins with.
+        """
+        decisions = [
+            _changed(entry, decision, taken, why) if decision.path in taken.after else entry
+            for entry, decision in zip(self.document.get("decisions") or (), self.fields.decisions, strict=True)
+        ]
+        ladder = [*(self.document.get("ladder") or ()), taken.model_dump()]
+        return PlanRecord.of({**self.document, "decisions": decisions, "ladder": ladder})
+
+    def with_config(self, config: TrainingConfig) -> PlanRecord:
+        """The record with other settings; its decisions stay as they are."""
+        return PlanRecord.of({**self.document, "config": config.model_dump(mode="json")})
+
+
+def read_plan(path: Path) -> PlanRecord:
+    """The record in a file.
+
+    Raises:
+        RunError: there is none, or it is damaged; the place in the file is named.
+    """
+    try:
+        return PlanRecord.of(json.loads(read_bounded(path, MOST_PLAN_BYTES).decode("utf-8")))
+    except OSError as error:
+        raise RunError(
+            f"{path.parent} has no {path.name} to read ({error.strerror or error}): is it a run folder?"
+        ) from None
+    except ValidationError as error:
+        places = "; ".join(
+            f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg']}" for one in error.errors(include_url=False)
+        )
+        raise RunError(f"{path} is damaged ({places}): plan the run again") from None
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} is damaged ({error}): plan the run again") from None
+
+
+def write_plan(path: Path, record: PlanRecord) -> None:
+    """Put a record into a file.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    write_atomically(path, plan_text(record.document))
+
+
+def plan_text(document: Mapping[str, Any]) -> str:
+    """The text of plan.json.
+
+    Text beyond ASCII is written raw, but for the halves of characters that file names in an old encoding become.
+    """
+    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half.group()):04x}", text)
+
+
+def _changed(entry: Mapping[str, Any], decision: RecordedDecision, taken: Taken, why: str) -> dict[str, Any]:
+    """A decision as the document has it, with a rung's value."""
+    return {
+        **entry,
+        "value": taken.after[decision.path],
+        "reason": f"{why}: {taken.message}",
+        "origin": "ladder",
+        "planned": decision.first_value,
+        "planned_origin": decision.first_origin,
+    }
+
+
+def _changed_by_hand(decision: RecordedDecision, now: Any) -> bool:
+    return (
+        decision.path not in PLACES and _differs(now, decision.value) and _differs(now, decision.first_value)
+    )  # fmt: skip
 
 
 def _differs(now: Any, planned: Any) -> bool:

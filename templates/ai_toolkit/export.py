@@ -8,6 +8,7 @@ from typing import Any
 
 from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.files import write_atomically
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import quoted
 from advisor.units import rate
@@ -88,7 +89,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
         DatasetError: the folder of pictures holds none.
         RunError: something cannot be written.
     """
-    home = absolute(run) / "exports" / FOLDER_NAME if out is None else absolute(out)
+    home = RunFolder(absolute(run)).exports / FOLDER_NAME if out is None else absolute(out)
     if home.is_file():
         raise RunError(f"{home} is a file: name a folder for ai-toolkit's files")
     images = planned_images(config, run, home / "img")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from advisor.errors import ConfigErrors
 from advisor.files import write_atomically
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from templates.exporting.derived import gui_steps
 from templates.exporting.exporter import Export, Exporter
@@ -41,7 +42,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
     """
     if errors := tuple(gui_errors(config)):
         raise ConfigErrors(errors)
-    home = absolute(run) / "exports" / "kohya"
+    home = RunFolder(absolute(run)).exports / "kohya"
     images = planned_images(config, run, home / "img")
     regularization = planned_regularization(config, run, home / "reg")
     layout = export_layout(config, run, home, images.exposures)

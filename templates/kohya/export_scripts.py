@@ -9,6 +9,7 @@ from typing import Any
 
 from advisor.errors import ConfigErrors, RunError
 from advisor.files import write_atomically
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import powershell_quoted, powershell_word, quoted
 from templates.exporting.exporter import Export, Exporter
@@ -115,7 +116,7 @@ def launch_powershell(config: TrainingConfig, config_file: str) -> str:
 
 def _homes(run: Path, out: Path | None) -> tuple[Path, Path]:
     """Where the files go, and where kohya's links are."""
-    exports = absolute(run) / "exports"
+    exports = RunFolder(absolute(run)).exports
     home = exports / FOLDER_NAME if out is None else absolute(out)
     if home.is_file():
         raise RunError(f"{home} is a file: sd-scripts gets several, so name a folder")

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import RunError
 from advisor.files import write_atomically
-from advisor.run_folder.events import read_events
+from advisor.run_folder.events import AnyEvent, Finished, LoraSaved, RungTaken, StepDone, WarningGiven
+from advisor.run_folder.layout import EVENTS_NAME, RunFolder
+from advisor.run_folder.loss_curve import smoothed
+from advisor.run_folder.plan_record import RecordedDecision
 from advisor.units import gib, shown
 from templates.render import render
 
-REPORT_NAME = "report.html"
 MOST_CHART_POINTS = 400
 """A curve on the page is thinned to this many points."""
-SMOOTHING = 0.9
-"""Of the running mean that the loss curve shows: a single step's loss depends mostly on its timesteps."""
 MOST_PICTURES = 48
 
 
@@ -66,45 +63,50 @@ class LadderRow:
     price: str
 
 
-def ladder_rows(events: Iterable[Mapping[str, Any]]) -> tuple[LadderRow, ...]:
+@dataclass(frozen=True)
+class DecisionRow:
+    """A setting with its reason, its values as text."""
+
+    path: str
+    value: str
+    planned: str | None
+    """The plan's value where the memory ladder put another in its place; None: it did not."""
+    reason: str
+
+
+def ladder_rows(events: Iterable[AnyEvent]) -> tuple[LadderRow, ...]:
     """The rungs that a run took, in their order."""
-    return tuple(_ladder_row(event) for event in events if event["event"] == "ladder")
+    return tuple(_ladder_row(event) for event in events if isinstance(event, RungTaken))
 
 
-def _ladder_row(event: Mapping[str, Any]) -> LadderRow:
-    before, after = _mapping(event.get("from")), _mapping(event.get("to"))
-    changes = tuple(f"{path}: {shown(before.get(path))} \u2192 {shown(value)}" for path, value in after.items())
-    saved, step = event.get("saved_bytes"), event.get("step")
+def _ladder_row(event: RungTaken) -> LadderRow:
     return LadderRow(
-        step=step if isinstance(step, int) else 0,
-        cause=str(event.get("cause") or "Memory ran out."),
-        changes=changes,
-        saved=f"about {gib(saved)}" if isinstance(saved, int) and saved > 0 else "",
-        price=str(event.get("price") or event.get("message") or ""),
+        step=event.step,
+        cause=event.cause or "Memory ran out.",
+        changes=tuple(
+            f"{path}: {shown(event.before.get(path))} \u2192 {shown(value)}" for path, value in event.after.items()
+        ),
+        saved=f"about {gib(event.saved_bytes)}" if event.saved_bytes > 0 else "",
+        price=event.price or event.message,
     )
 
 
-def _mapping(found: object) -> Mapping[str, Any]:
-    return found if isinstance(found, Mapping) else {}
+def loss_chart(events: Iterable[AnyEvent]) -> Chart | None:
+    """The smoothed loss over the steps; None where nothing was trained.
 
-
-def loss_chart(events: Iterable[dict[str, Any]]) -> Chart | None:
-    """The smoothed loss over the steps; None where nothing was trained."""
+    Steps that a resumed training makes again take the place of those before, and the curve goes on from the last step
+    that stays.
+    """
     steps: list[int] = []
     losses: list[float] = []
-    running: float | None = None
     for event in events:
-        loss, step = event.get("loss"), event.get("step")
-        if event["event"] != "step" or not isinstance(loss, int | float) or not isfinite(loss):
+        if not isinstance(event, StepDone) or event.loss is None:
             continue
-        if not isinstance(step, int):
-            continue
-        running = loss if running is None else SMOOTHING * running + (1 - SMOOTHING) * loss
-        if steps and step <= steps[-1]:
-            keep = bisect_left(steps, step)
+        if steps and event.step <= steps[-1]:
+            keep = bisect_left(steps, event.step)
             del steps[keep:], losses[keep:]
-        steps.append(step)
-        losses.append(running)
+        steps.append(event.step)
+        losses.append(smoothed(losses[-1] if losses else None, event.loss))
     if len(steps) < 2:
         return None
     every = max(1, len(steps) // MOST_CHART_POINTS)
@@ -117,9 +119,9 @@ def loss_chart(events: Iterable[dict[str, Any]]) -> Chart | None:
     return Chart(points, lowest, highest, steps[-1])
 
 
-def sample_rows(run: Path) -> tuple[PictureRow, ...]:
-    """The pictures under `samples/`, a row for each of its folders, the folder's own first."""
-    samples = run / "samples"
+def sample_rows(run: RunFolder) -> tuple[PictureRow, ...]:
+    """The sample images, a row for each folder of them, those of no folder first."""
+    samples = run.samples
     folders = [samples, *sorted(path for path in samples.glob("*") if path.is_dir())] if samples.is_dir() else []
     rows = []
     for folder in folders:
@@ -130,7 +132,7 @@ def sample_rows(run: Path) -> tuple[PictureRow, ...]:
 
 
 def write_report(
-    run: Path, *, scores: Sequence[Score] = (), rows: Sequence[PictureRow] | None = None, note: str = ""
+    run: RunFolder, *, scores: Sequence[Score] = (), rows: Sequence[PictureRow] | None = None, note: str = ""
 ) -> Path:
     """Write `report.html` into the run folder; returns its path.
 
@@ -139,41 +141,41 @@ def write_report(
         note: a sentence for the head of the page.
 
     Raises:
-        RunError: the run has no plan.json, or the page cannot be written.
+        RunError: the run has no plan.json or a damaged one, or the page cannot be written.
     """
-    try:
-        plan = json.loads((run / "plan.json").read_text("utf-8"))
-    except OSError as error:
-        raise RunError(f"{run} has no plan.json to read ({error.strerror or error}): is it a run folder?") from None
-    except ValueError as error:
-        raise RunError(f"{run / 'plan.json'} is damaged ({error}): plan the run again") from None
-    events = read_events(run)
+    plan, log = run.read_plan().fields, run.read_events()
     pictures = sample_rows(run) if rows is None else rows
     page = render(
         "native/files/report.html.j2",
-        name=plan["config"]["saving"]["name"],
-        trigger=plan["config"]["run"]["trigger"],
+        name=plan.config.saving.name,
+        trigger=plan.config.run.trigger,
         note=note,
         scores=scores,
         rows=[(row.title, [(path.stem, _embedded(path)) for path in row.paths]) for row in pictures],
-        chart=loss_chart(events),
-        ladder=ladder_rows(events),
-        finished=next((event for event in reversed(events) if event["event"] == "finished"), None),
-        warnings=[event["message"] for event in events if event["event"] == "warning" and "message" in event],
-        loras=list(dict.fromkeys(Path(str(event["path"])).name for event in events if event["event"] == "saved")),
-        decisions=[_as_shown(decision) for decision in plan["decisions"]],
-        plan_warnings=plan["warnings"],
-        estimate=plan["estimate"],
+        chart=loss_chart(log.events),
+        ladder=ladder_rows(log.events),
+        finished=next((event for event in reversed(log.events) if isinstance(event, Finished)), None),
+        damaged_lines=log.damaged_lines,
+        events_file=EVENTS_NAME,
+        warnings=[event.message for event in log.events if isinstance(event, WarningGiven)],
+        loras=list(dict.fromkeys(Path(event.path).name for event in log.events if isinstance(event, LoraSaved))),
+        decisions=[_row(decision) for decision in plan.decisions],
+        plan_warnings=plan.warnings,
     )
-    path = run / REPORT_NAME
-    write_atomically(path, page)
-    return path
+    write_atomically(run.report, page)
+    return run.report
 
 
-def _as_shown(decision: Mapping[str, Any]) -> dict[str, Any]:
-    """A decision of plan.json, its values as the plan shows them: `off`, `none`, `1e-4`."""
-    values = {key: decision[key] for key in ("value", "planned") if key in decision}
-    return {**decision, **{key: shown(tuple(one) if isinstance(one, list) else one) for key, one in values.items()}}
+def _row(decision: RecordedDecision) -> DecisionRow:
+    was_changed = decision.origin == "ladder"
+    return DecisionRow(
+        decision.path, _shown(decision.value), _shown(decision.planned) if was_changed else None, decision.reason
+    )
+
+
+def _shown(value: Any) -> str:
+    """A value of plan.json as the plan shows it: `off`, `none`, `1e-4`."""
+    return shown(tuple(value) if isinstance(value, list) else value)
 
 
 def _embedded(path: Path) -> str:

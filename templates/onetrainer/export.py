@@ -10,6 +10,7 @@ from advisor.dataset.buckets import repeats_by_folder, repeats_of_folders
 from advisor.dataset.scan import scan
 from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.files import write_atomically
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import quoted
 from templates.exporting.coverage import OUR_RULES, drop_notes
@@ -84,7 +85,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
     """
     if errors := tuple(_errors(config)):
         raise ConfigErrors(errors, where="OneTrainer would not train this as it is meant")
-    home = absolute(run) / "exports" / FOLDER_NAME if out is None else absolute(out)
+    home = RunFolder(absolute(run)).exports / FOLDER_NAME if out is None else absolute(out)
     if home.is_file():
         raise RunError(f"{home} is a file: OneTrainer gets several, so name a folder")
     folders, is_here = _folders(config, run)

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import fields
+from typing import get_args
 
 import pytest
 from typer.core import TyperGroup
@@ -15,6 +16,8 @@ from advisor import errors
 from advisor.checkpoints.identity import Identity
 from advisor.errors import LoraError
 from advisor.plan import Estimate
+from advisor.run_folder import layout
+from advisor.run_folder.events import AnyEvent
 from tests.support.paths import REPOSITORY
 from tests.support.references import sources
 from wizard.app import app
@@ -68,11 +71,20 @@ def test_every_warning_is_there() -> None:
     assert codes - words(PAGE) == set()
 
 
-def test_every_event_is_there() -> None:
-    kinds = first_arguments("send")
+def test_every_event_is_there_with_its_fields() -> None:
+    kinds = {model.model_fields["event"].default: model for model in get_args(AnyEvent)}
 
     assert len(kinds) > 10
     assert {kind for kind in kinds if f"`{kind}`" not in PAGE} == set()
+    names = {field.alias or name for model in kinds.values() for name, field in model.model_fields.items()}
+    assert names - words(PAGE) == set()
+
+
+def test_every_file_of_a_run_is_there() -> None:
+    names = {value for name, value in vars(layout).items() if name.endswith("_NAME")}
+
+    assert len(names) > 10
+    assert {name for name in names if f"`{name}`" not in PAGE} == set()
 
 
 @pytest.mark.parametrize("model", [Estimate, Identity, Measured])

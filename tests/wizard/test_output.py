@@ -47,7 +47,7 @@ def test_an_interrupted_training_tells_how_to_go_on(
 ) -> None:
     def interrupted(training: Training, _: Screen) -> None:
         if saved:
-            (training.run / "state" / "step-00000001").mkdir(parents=True)
+            training.run.state_of_step(1).mkdir(parents=True)
         raise KeyboardInterrupt("Training was interrupted")
 
     run = run_folder(tmp_path)

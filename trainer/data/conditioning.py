@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.data.captions import CaptionStyle, caption_for
-from trainer.data.tensor_cache import CACHE_NAME, TensorCache, cache_key, module_digest
+from trainer.data.tensor_cache import TensorCache, cache_key, module_digest
 from trainer.data.training_set import Item, SampleRef, TrainingSet
 from trainer.models.families.family import BaseModel, Conditioning
 from trainer.models.prompt_weights import weighted_ids
@@ -76,7 +77,7 @@ class Texts:
             RunError: the cache cannot be written.
         """
         assert self._style.is_fixed, "captions that change cannot be encoded once"
-        self._cache = TensorCache(run / CACHE_NAME / "text")
+        self._cache = TensorCache(RunFolder(run).cache("text"))
         captions = {self.plain_caption(item) for item in self._items}
         captions |= {""} if self._style.dropout else set()
         encoders = [module_digest(encoder) for encoder in self._base.text_encoders]

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from advisor.errors import DatasetError, TrainingStopped
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.data.crops import Crops, is_flipped
 from trainer.data.image_files import Crop, content_digest, normalised, read_picture
-from trainer.data.tensor_cache import CACHE_NAME, TensorCache, cache_key, module_digest
+from trainer.data.tensor_cache import TensorCache, cache_key, module_digest
 from trainer.data.training_set import Item, SampleRef, TrainingSet
 from trainer.models.families.family import BaseModel
 from trainer.seeds import generator
@@ -93,7 +94,7 @@ def cache_latents(
         DatasetError: a picture cannot be read, or the VAE gives no finite numbers for it.
         RunError: the cache cannot be written.
     """
-    cache = TensorCache(run / CACHE_NAME / "latents")
+    cache = TensorCache(RunFolder(run).cache("latents"))
     vae = f"{module_digest(base.vae)} {next(base.vae.parameters()).dtype} {base.structure.vae.scaling_factor}"
     wanted = [(item, flip) for item in pictures.items for flip in ((False, True) if config.dataset.flip else (False,))]
     keys = dict[tuple[int, bool], str]()

@@ -22,10 +22,11 @@ from torch.nn.functional import interpolate
 
 from advisor.dataset.folders import mask_file_of
 from advisor.errors import DatasetError
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.data.crops import Crops
 from trainer.data.image_files import Crop, as_grey, content_digest, cropped, tells_alpha, upright
-from trainer.data.tensor_cache import CACHE_NAME, TensorCache, cache_key
+from trainer.data.tensor_cache import TensorCache, cache_key
 from trainer.data.training_set import Item, SampleRef, TrainingSet
 
 MASKS_VERSION = 1
@@ -57,7 +58,7 @@ class Masks:
         """
         self._items, self._config, self._latent_px = pictures.items, config, latent_px
         self._crops = Crops(pictures.items, config)
-        self._cache = None if config.dataset.random_crop else TensorCache(run / CACHE_NAME / "masks")
+        self._cache = None if config.dataset.random_crop else TensorCache(RunFolder(run).cache("masks"))
         self._sources: dict[int, tuple[Path | None, str]] = {}
 
     def prepare(self, progress: Progress) -> MaskNews:

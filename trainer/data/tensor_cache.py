@@ -19,8 +19,6 @@ from advisor.errors import RunError
 from advisor.files import open_regular, write_atomically
 from trainer.runtime.disk_space import write_with_room
 
-CACHE_NAME = "cache"
-"""Where caches lie in a run folder."""
 KEPT_BYTES = 256 * 1024**2
 """Up to so much of a cache is also kept in memory."""
 

@@ -22,12 +22,10 @@ from advisor.dataset.buckets import Bucketing, Placement, Size, repeats_of_folde
 from advisor.dataset.report import DatasetReport, Folder, ImageFile
 from advisor.errors import ConfigError, DatasetError
 from advisor.files import write_atomically
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.data.image_files import content_digest
 from trainer.seeds import generator
-
-MANIFEST_NAME = "images/manifest.jsonl"
-"""Where the list of pictures lies in a run folder."""
 
 Digest = Callable[[Path], str]
 """The hash of a file's content."""
@@ -223,7 +221,7 @@ def write_manifest(run: Path, items: Iterable[Item]) -> None:
         )
         for item in items
     )
-    write_atomically(run / MANIFEST_NAME, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+    write_atomically(RunFolder(run).manifest, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
 
 
 def _shuffled(things: list[T], rng: torch.Generator) -> list[T]:

@@ -15,5 +15,3 @@ CLASS_FOLDER = DEMO_FOLDER / "class"
 """Pictures of other people, with captions, so that the base model keeps what it knew."""
 PRESET_FILE = DEMO_FOLDER / "preset.toml"
 TRIGGER = "zuvi"
-RESULT_PATH = Path("log", "demo.json")
-"""What the demo measured; in the run folder."""

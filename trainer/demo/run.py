@@ -7,29 +7,30 @@ Run as `python -P -m trainer.demo.run RUN` after the training; it adds to the ru
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from PIL import Image
 
 from advisor.errors import LoraError
-from advisor.files import replacing, write_atomically
+from advisor.files import replacing
 from advisor.run_folder.config_file import read_config
+from advisor.run_folder.demo_scores import DemoScores
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.adapters.network import Network
 from trainer.data.image_files import upright
-from trainer.demo.assets import HELD_OUT_FOLDER, RESULT_PATH
+from trainer.demo.assets import HELD_OUT_FOLDER
 from trainer.demo.score import ScoreData, leak, mean_identity, obedience, read_score_data
 from trainer.device.choose import use_threads
 from trainer.diffusion.sampling import Request, draw
 from trainer.models.families.family import BaseModel
 from trainer.models.load import load_base_model
 from trainer.runtime.events import Events
-from trainer.runtime.failure_codes import failure_code
+from trainer.runtime.failure_codes import failed_event
 
 FIRST_SEED = 1000
 """The n-th prompt is drawn from seed FIRST_SEED + n, before and after; the training's own seed is 42."""
@@ -48,19 +49,6 @@ BASE_PROMPTS = (
 """What the base model knew before; none of it has the trigger."""
 
 Picture = Image.Image
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What the demo measured; shares of 0..1, `leak` in 0..255."""
-
-    identity_before: float
-    identity_after: float
-    identity_real: float
-    obedience_before: float
-    obedience_after: float
-    leak: float
-    """Mean change of a pixel in pictures that were drawn without the trigger."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +88,11 @@ def draw_all(
     return Drawn(row(prompts), row(BASE_PROMPTS))
 
 
-def scores_of(before: Drawn, after: Drawn, prompts: Sequence[str]) -> Scores:
+def scores_of(before: Drawn, after: Drawn, prompts: Sequence[str]) -> DemoScores:
     """What the pictures say of the LoRA."""
     data = read_score_data()
     real = [upright(path) for path in sorted(HELD_OUT_FOLDER.glob("*.png"))]
-    return Scores(
+    return DemoScores(
         identity_before=mean_identity(before.with_trigger, data),
         identity_after=mean_identity(after.with_trigger, data),
         identity_real=mean_identity(real, data),
@@ -114,7 +102,7 @@ def scores_of(before: Drawn, after: Drawn, prompts: Sequence[str]) -> Scores:
     )
 
 
-def show(run: Path, events: Events) -> Scores:
+def show(run: Path, events: Events) -> DemoScores:
     """Draw before and after, keep the pictures and the scores in the run folder.
 
     Raises:
@@ -138,7 +126,7 @@ def show(run: Path, events: Events) -> Scores:
     before = draw_all(base, config, prompts, told)
     text_encoder = config.optimizer.text_encoder_learning_rate > 0
     network = Network.attach(base, config.network, text_encoder=text_encoder, clip_skip=config.model.clip_skip)
-    network.start_from(run / "model" / f"{config.saving.name}.safetensors")
+    network.start_from(RunFolder(run).lora(config.saving.name))
     network.eval()
     after = draw_all(base, config, prompts, told)
     network.detach()
@@ -159,7 +147,8 @@ def contact_sheet(rows: Sequence[Sequence[Picture]], gap_px: int = 4) -> Picture
     return sheet
 
 
-def _keep(run: Path, before: Drawn, after: Drawn, scores: Scores) -> None:
+def _keep(run: Path, before: Drawn, after: Drawn, scores: DemoScores) -> None:
+    folder = RunFolder(run)
     folders = {
         "1_base_model_with_the_trigger": before.with_trigger,
         "2_LoRA_with_the_trigger": after.with_trigger,
@@ -168,9 +157,9 @@ def _keep(run: Path, before: Drawn, after: Drawn, scores: Scores) -> None:
     }
     for name, pictures in folders.items():
         for number, picture in enumerate(pictures, start=1):
-            _save(picture, run / "samples" / name / f"{number:02}.png")
-    _save(contact_sheet(list(folders.values())), run / "samples" / "before_after.png")
-    write_atomically(run / RESULT_PATH, json.dumps(asdict(scores), indent=1) + "\n")
+            _save(picture, folder.samples / name / f"{number:02}.png")
+    _save(contact_sheet(list(folders.values())), folder.before_after)
+    folder.write_demo_scores(scores)
 
 
 def _save(picture: Picture, path: Path) -> None:
@@ -187,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             show(run, events)
         except LoraError as error:
-            events.send("failed", code=failure_code(error), message=str(error))
+            events.send(failed_event(error))
             return error.exit_code
     return 0
 

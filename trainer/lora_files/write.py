@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -14,14 +13,13 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from advisor.errors import RunError, TrainingStopped
+from advisor.errors import TrainingStopped
 from advisor.files import write_atomically
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import SavingConfig
 from trainer.lora_files.diffusers_copy import DiffusersCopy, copy_name
 from trainer.runtime.disk_space import write_with_room
 
-MODEL_NAME = "model"
-"""Where LoRAs lie in a run folder."""
 LENGTH_BYTES = 8
 """A safetensors file begins with its header's length."""
 ALIGNMENT = 8
@@ -52,20 +50,20 @@ class LoraFiles:
 
     def __init__(self, run: Path, config: SavingConfig, header_bytes: int, copy: DiffusersCopy | None = None) -> None:
         """Write them below `run`, each also in diffusers' names where `copy` says how."""
-        self._run, self._config, self._header_bytes, self._copy = run, config, header_bytes, copy
+        self._run, self._config, self._header_bytes, self._copy = RunFolder(run), config, header_bytes, copy
 
     @property
     def name(self) -> str:
         """The last LoRA's path within the run."""
-        return self._path(f"{self._config.name}.safetensors")
+        return self._run.within(self._run.lora(self._config.name))
 
     def epoch_name(self, epoch: int) -> str:
         """The path of the LoRA after an epoch, counted from 1."""
-        return self._path(f"{self._config.name}-{epoch:06d}.safetensors")
+        return self._run.within(self._run.lora_of_epoch(self._config.name, epoch))
 
     def step_name(self, step: int) -> str:
         """The path of the LoRA after a step."""
-        return self._path(f"{self._config.name}-step{step:08d}.safetensors")
+        return self._run.within(self._run.lora_of_step(self._config.name, step))
 
     def write(self, name: str, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Path:
         """Put a LoRA at `name`, a path within the run, and its copy beside it.
@@ -88,36 +86,24 @@ class LoraFiles:
                 f"{name} is not saved, because its weight {bad} is no finite number in {dtype}: lower the learning "
                 "rates, or save in bfloat16 or float32 (saving.dtype)"
             )
-        path = self._run / name
+        path = self._run.path / name
         content = lora_file(state, metadata, header_bytes=header_bytes)
         write_with_room(path, len(content), lambda: write_atomically(path, content))
         return path
 
     def existing(self) -> list[Path]:
         """All that were written, oldest first."""
-        return sorted(self._matching(r"(-\d{6}|-step\d{8})?"), key=_age)
+        return sorted(self._run.loras(self._config.name), key=_age)
 
     def remove_old(self, still_good: Callable[[Path], bool] = Path.exists) -> None:
         """Keep the newest of those between, if only so many are wanted; the last LoRA always stays."""
         if not self._config.keep_last:
             return
-        between = sorted(filter(still_good, self._matching(r"(-\d{6}|-step\d{8})")), key=_age)
+        between = sorted(filter(still_good, self._run.loras(self._config.name, with_last=False)), key=_age)
         for path in between[: -self._config.keep_last]:
             for old in (path, path.with_name(copy_name(path.name))):
                 with suppress(OSError):
                     old.unlink(missing_ok=True)
-
-    def _path(self, file_name: str) -> str:
-        return f"{MODEL_NAME}/{file_name}"
-
-    def _matching(self, tail: str) -> list[Path]:
-        wanted = re.compile(re.escape(self._config.name) + tail + r"\.safetensors")
-        try:
-            return [path for path in (self._run / MODEL_NAME).iterdir() if wanted.fullmatch(path.name)]
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise RunError(f"{self._run / MODEL_NAME} cannot be read: {error.strerror}") from error
 
 
 def _age(path: Path) -> tuple[int, str]:

@@ -19,12 +19,11 @@ from threading import Thread
 from typing import Any
 
 from advisor.files import write_atomically
+from advisor.run_folder.events import AnyEvent, Finished, SampleDrawn, Started
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, flat_settings
-from trainer.reporting.curves import Curves, picture_name
+from trainer.reporting.curves import Curves, sample_title
 
-ID_PATH = Path("log", "wandb.json")
-"""Which of wandb's runs a resumed training goes on with; not beside the states, for a run that holds only this has not
-trained and may be planned anew."""
 INIT_SECONDS = 15
 """So long is waited for the first answer over the network."""
 FINISH_SECONDS = 60
@@ -48,25 +47,24 @@ class WeightsAndBiases:
     """A listener that sends curves and samples to `run.wandb_project`, from the event `started` on."""
 
     def __init__(self, run: Path, config: TrainingConfig, warn: Warn, finish_seconds: float = FINISH_SECONDS) -> None:
-        """Nothing is sent yet."""
-        self._run, self._config, self._warn, self._finish_seconds = run, config, warn, finish_seconds
+        """Store the inputs; the event `started` opens the connection."""
+        self._run, self._config, self._warn, self._finish_seconds = RunFolder(run), config, warn, finish_seconds
         self._curves = Curves()
         self._wandb: Any = None
         self._sink: Any = None
         self._exit_code = 1
 
-    def __call__(self, event: Mapping[str, Any]) -> None:
+    def __call__(self, event: AnyEvent) -> None:
         """Take one event."""
-        kind = event["event"]
-        if kind == "started":
-            self._start(resumed=event["resumed_from"] is not None)
+        if isinstance(event, Started):
+            self._start(resumed=event.resumed_from is not None)
         if self._sink is None:
             return
         values: dict[str, Any] = dict(self._curves.of(event))
-        if kind == "sample":
-            picture = self._wandb.Image(str(self._run / event["path"]), caption=event["prompt"])
-            values[NO_FILE_NAME.sub(" ", picture_name(event))] = picture
-        elif kind == "finished":
+        if isinstance(event, SampleDrawn):
+            image = self._wandb.Image(str(self._run.path / event.path), caption=event.prompt)
+            values[NO_FILE_NAME.sub(" ", sample_title(event))] = image
+        elif isinstance(event, Finished):
             self._exit_code = 0
         if values:
             self._sink.log({"step": self._curves.step, **values})
@@ -119,7 +117,7 @@ class WeightsAndBiases:
         self._warn("wandb_offline", f"Weights & Biases cannot be reached ({first_line}); {self._how_to_send()}")
 
     def _begun(self, number: str, more: Mapping[str, str]) -> Any:
-        log = self._run / "log"
+        log = self._run.log
         log.mkdir(parents=True, exist_ok=True)
         quiet = {"console": "off", "silent": True, "disable_git": True, "save_code": False}
         with _without_terminal():
@@ -138,7 +136,7 @@ class WeightsAndBiases:
         return sink
 
     def _how_to_send(self) -> str:
-        return f"what is not sent lies in {self._run / 'log' / 'wandb'}, and `wandb sync` sends it"
+        return f"what is not sent lies in {self._run.log / 'wandb'}, and `wandb sync` sends it"
 
 
 def sent_settings(config: TrainingConfig) -> dict[str, Any]:
@@ -154,13 +152,15 @@ def _sendable(path: str, value: Any) -> Any:
     return value
 
 
-def _run_id(run: Path, *, resumed: bool) -> str:
-    """What wandb calls this run: a new name, or for a resumed training the one that it had."""
-    path = run / ID_PATH
-    if resumed and (known := _known_id(path)):
+def _run_id(run: RunFolder, *, resumed: bool) -> str:
+    """What wandb calls this run: a new name, or for a resumed training the one that it had.
+
+    It is not kept beside the states: a run that holds only this has not trained and may be planned anew.
+    """
+    if resumed and (known := _known_id(run.wandb_id)):
         return known
     made = secrets.token_hex(4)
-    write_atomically(path, json.dumps({"id": made}) + "\n")
+    write_atomically(run.wandb_id, json.dumps({"id": made}) + "\n")
     return made
 
 

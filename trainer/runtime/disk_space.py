@@ -10,8 +10,10 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from advisor.errors import RunError
+from advisor.files import DISK_FULL
+from advisor.run_folder.events import Paused, Resumed
 from advisor.units import MIB, mib
-from trainer.runtime.events import FULL, Events
+from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt
 
 MARGIN_BYTES = 16 * MIB
@@ -63,10 +65,11 @@ class DiskRoom:
                 waits = True
             self._rest()
         if waits:
-            self._events.send("resumed", folder=path.parent)
+            self._events.send(Resumed(folder=path.parent.as_posix()))
 
     def _tell(self, path: Path, num_bytes: int, free: int | None) -> None:
-        self._events.send("paused", folder=path.parent, needed_bytes=num_bytes + MARGIN_BYTES, free_bytes=free)
+        needed_bytes = num_bytes + MARGIN_BYTES
+        self._events.send(Paused(folder=path.parent.as_posix(), needed_bytes=needed_bytes, free_bytes=free))
         there = "" if free is None else f", {mib(free)} are free"
         needed = f"{mib(num_bytes)} ({num_bytes:,} bytes) and {mib(MARGIN_BYTES)} to spare are needed{there}"
         self._events.warning(
@@ -111,7 +114,7 @@ def write_with_room(path: Path, num_bytes: int, write: Callable[[], None]) -> No
 def is_full(error: BaseException | None) -> bool:
     """Whether a full disk is behind an error."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in FULL:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
             return True
         error = error.__cause__
     return False

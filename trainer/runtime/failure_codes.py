@@ -13,6 +13,7 @@ from advisor.errors import (
     RunError,
     TrainingStopped,
 )
+from advisor.run_folder.events import Failed
 
 CODES: tuple[tuple[type[LoraError], str], ...] = (
     (OutOfMemory, "out_of_memory"),
@@ -27,6 +28,9 @@ CODES: tuple[tuple[type[LoraError], str], ...] = (
 """The first that fits counts."""
 
 
-def failure_code(error: LoraError) -> str:
-    """The code of an error in a `failed` event."""
-    return next((code for kind, code in CODES if isinstance(error, kind)), "error")
+def failed_event(error: LoraError) -> Failed:
+    """The event that tells of an error; where memory ran out with what was seen of it."""
+    code = next((code for kind, code in CODES if isinstance(error, kind)), "error")
+    if isinstance(error, OutOfMemory):
+        return Failed(code=code, message=str(error), memory=error.facts)
+    return Failed(code=code, message=str(error))

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from advisor.files import replacing
+from advisor.run_folder.events import LoraSaved, SampleDrawn, Validated
+from advisor.run_folder.layout import RunFolder
 from trainer.device.choose import COMPUTE_DTYPES, free_memory
 from trainer.diffusion.sampling import Request, draw
 from trainer.lora_files.metadata import SavedAt, Session, lora_metadata
@@ -17,9 +19,6 @@ from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.training.state import Position, State, States
 from trainer.training.stepper import Stepper
 from trainer.training.validation import validation_loss
-
-SAMPLES_NAME = "samples"
-"""Where samples lie in a run folder."""
 
 
 @dataclass
@@ -123,7 +122,7 @@ class RunCallbacks:
         try:
             with self.stepper.weights_for_use():
                 loss = validation_loss(context, tell)
-            self.events.send("validation", step=position.step, epoch=position.epoch, loss=loss)
+            self.events.send(Validated(step=position.step, epoch=position.epoch, loss=loss))
         except Interrupted:
             raise
         except Exception as error:  # a measurement is never worth a training
@@ -135,10 +134,13 @@ class RunCallbacks:
     def _draw(self, request: Request, number: int, position: Position) -> None:
         context = self.stepper.context
         image = draw(context.base, request, context.config, self.interrupt.check)
-        name = f"{SAMPLES_NAME}/{context.config.saving.name}-{position.epoch:06d}-{number:02d}.png"
-        with replacing(self.run / name) as temporary:
+        run = RunFolder(self.run)
+        path = run.sample(context.config.saving.name, position.epoch, number)
+        with replacing(path) as temporary:
             image.save(temporary, format="PNG")
-        self.events.send("sample", path=name, prompt=request.prompt, seed=request.seed, epoch=position.epoch)
+        self.events.send(
+            SampleDrawn(path=run.within(path), prompt=request.prompt, seed=request.seed, epoch=position.epoch)
+        )
 
     def _save(self, name: str, position: Position) -> Path:
         self.events.phase("save", 1)
@@ -150,7 +152,7 @@ class RunCallbacks:
             state = context.network.lora_state(COMPUTE_DTYPES[context.config.saving.dtype])
         path = self.files.write(name, state, metadata)
         self.events.progress("save", 1, 1)
-        self.events.send("saved", path=name, step=position.step, epoch=_epoch_number(position))
+        self.events.send(LoraSaved(path=name, step=position.step, epoch=_epoch_number(position)))
         return path
 
 

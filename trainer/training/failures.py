@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 
 from advisor.dataset.buckets import Size
-from advisor.errors import OutOfMemory, TrainingStopped
+from advisor.errors import MemoryFacts, OutOfMemory, TrainingStopped
 from advisor.machine.memory_snapshot import Room, taken_by_others
 from advisor.settings.config import TrainingConfig
 from trainer.device.card_memory import room_of
@@ -49,29 +49,27 @@ class Spilled(Exception):
         self.times = times
 
 
-def memory_facts(
-    device: torch.device, where: str, largest: Size | None, before: Room | None = None
-) -> dict[str, object]:
+def memory_facts(device: torch.device, where: str, largest: Size | None, before: Room | None = None) -> MemoryFacts:
     """What the launcher's ladder goes by: where memory ran out, how much there was, and what others took of it.
 
     Args:
         before: the memory when the training began.
     """
     now = room_of(device)
-    return {
-        "phase": PHASES.get(where, "loading"),
-        "device": device.type,
-        "largest": largest,
-        "peak_bytes": peak_memory_bytes(device),
-        "total_bytes": now.total_bytes,
-        "free_bytes": now.free_bytes,
-        "others_bytes": 0 if before is None else taken_by_others(before, now),
-    }
+    return MemoryFacts(
+        phase=PHASES.get(where, "loading"),
+        device=device.type,
+        largest=largest,
+        peak_bytes=peak_memory_bytes(device),
+        total_bytes=now.total_bytes,
+        free_bytes=now.free_bytes,
+        others_bytes=0 if before is None else taken_by_others(before, now),
+    )
 
 
-def spilled(error: Spilled, facts: Mapping[str, object]) -> OutOfMemory:
+def spilled(error: Spilled, facts: MemoryFacts) -> OutOfMemory:
     """The error for a spill, as the ladder wants it."""
-    return OutOfMemory(spilled_message(error.times), {**facts, "spill": round(error.times, 1)})
+    return OutOfMemory(spilled_message(error.times), replace(facts, spill=round(error.times, 1)))
 
 
 def spilled_message(times: float) -> str:
@@ -89,7 +87,10 @@ def spilled_message(times: float) -> str:
 
 
 def out_of_memory(
-    config: TrainingConfig, device: torch.device, where: str, facts: Mapping[str, object] | None = None
+    config: TrainingConfig,
+    device: torch.device,
+    where: str,
+    facts: MemoryFacts,
 ) -> OutOfMemory:
     """The error that says what to change, the least harmful first.
 
@@ -110,7 +111,7 @@ def out_of_memory(
     size = f"{config.dataset.resolution_px} px, batch {config.schedule.batch_size}, rank {config.network.rank}"
     return OutOfMemory(
         f"While {where}, {what} ({size}). Change in loracle.toml, one after the other: {'; '.join(ways)}",
-        facts or {},
+        facts,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from advisor.dataset.buckets import batches_per_epoch
 from advisor.errors import LoraError
+from advisor.run_folder.events import EpochDone, StepDone
 from advisor.settings.config import TrainingConfig
 from trainer.data.training_set import BatchRefs, TrainingSet
 from trainer.device.choose import memory_bytes
@@ -180,15 +181,16 @@ class Loop:
 
     def _tell(self, position: Position, result: StepResult, seconds: float) -> None:
         self._events.send(
-            "step",
-            step=position.step,
-            epoch=position.epoch + 1,
-            loss=result.loss,
-            unet_learning_rate=result.rates["unet"],
-            text_encoder_learning_rate=result.rates["text_encoder"],
-            gradient_norm=result.gradient_norm,
-            seconds=round(seconds, 6),
-            memory_bytes=memory_bytes(self._stepper.context.device),
+            StepDone(
+                step=position.step,
+                epoch=position.epoch + 1,
+                loss=result.loss,
+                unet_learning_rate=result.rates["unet"],
+                text_encoder_learning_rate=result.rates["text_encoder"],
+                gradient_norm=result.gradient_norm,
+                seconds=round(seconds, 6),
+                memory_bytes=memory_bytes(self._stepper.context.device),
+            )
         )
         self._events.progress("train", position.step, self._length.steps)
 
@@ -200,7 +202,7 @@ class Loop:
         self._stop_if_asked(position)
 
     def _end_epoch(self, position: Position) -> None:
-        self._events.send("epoch", epoch=position.epoch)
+        self._events.send(EpochDone(epoch=position.epoch))
         if position.step < self._length.steps:
             saving = self._config.saving
             if self._is_step_to_save(position):

@@ -14,7 +14,9 @@ from advisor.adapters.layout import block_rates
 from advisor.errors import ConfigError, ConfigErrors
 from advisor.families import family
 from advisor.planning.limits import copy_error
-from advisor.run_folder.ladder_file import Ladder, read_ladder
+from advisor.run_folder.events import Started
+from advisor.run_folder.ladder_file import Ladder
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.adapters.network import Network
 from trainer.data.load import gather_pictures
@@ -94,7 +96,7 @@ def prepare(run: Path, config: TrainingConfig, options: Options, *, events: Even
         LoraError: something that the user can mend.
         Interrupted: the user wanted to stop.
     """
-    started, ladder = time.time(), read_ladder(run)
+    started, ladder = time.time(), RunFolder(run).read_ladder()
     check_supported(ladder.applied(config))
     place = choose_place(config, options.device, usable_gpu())
     planned, config = place.config, ladder.applied(place.config)
@@ -156,7 +158,7 @@ def _tell_started(reporter: Reporter, planned_hash: str, state: State | None) ->
     """Limit the memory that torch may take, then send the event `started`."""
     cap = cap_memory(reporter.device, reporter.memory_before, spills=spills_here())
     resumed_from = None if state is None else state.position.step
-    reporter.events.send("started", config_hash=planned_hash, resumed_from=resumed_from, memory_cap_bytes=cap)
+    reporter.events.send(Started(config_hash=planned_hash, resumed_from=resumed_from, memory_cap_bytes=cap))
 
 
 def _base_model(place: Place, reporter: Reporter) -> BaseModel:

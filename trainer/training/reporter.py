@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from advisor.dataset.buckets import Size
-from advisor.errors import LoraError
+from advisor.errors import LoraError, MemoryFacts
 from advisor.machine.memory_snapshot import Room
 from advisor.settings.config import TrainingConfig
 from trainer.runtime.events import Events
@@ -65,5 +65,5 @@ class Reporter:
 
         return report
 
-    def _memory_facts(self, activity: str) -> dict[str, object]:
+    def _memory_facts(self, activity: str) -> MemoryFacts:
         return memory_facts(self.device, activity, self.largest, self.memory_before)

@@ -10,6 +10,7 @@ from typing import Any
 
 from advisor.errors import ModelError, RunError
 from advisor.run_folder.ladder_file import Ladder
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from advisor.shell import quoted
 from trainer.adapters.network import Network
@@ -41,7 +42,7 @@ class Resuming:
                 command = f"loracle train {quoted(str(self.run))} --resume"
                 raise RunError(
                     f"{self.run} holds a training that was begun: `{command}` goes on with it; "
-                    f"to begin anew, delete {self.run / 'state'} or make another run"
+                    f"to begin anew, delete {RunFolder(self.run).state} or make another run"
                 )
             return None
         state = self.states.newest()

@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
-from advisor.errors import LoraError, OutOfMemory
-from advisor.run_folder.config_file import config_file, read_config
+from advisor.errors import LoraError
+from advisor.run_folder.events import Finished
+from advisor.run_folder.layout import RunFolder
 from trainer.data.training_set import BatchRefs, SampleRef, TrainingSet
 from trainer.device.choose import peak_memory_bytes
 from trainer.runtime.disk_space import waiting_for
 from trainer.runtime.events import Events
-from trainer.runtime.failure_codes import failure_code
+from trainer.runtime.failure_codes import failed_event
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.runtime.quiet_libraries import quieten
 from trainer.training.failures import TRAINING
@@ -51,13 +52,14 @@ def probe(prepared: Prepared) -> None:
             if seconds and time.perf_counter() - began > LEAST_SECONDS:
                 break
         events.send(
-            "finished",
-            device=reporter.device.type,
-            size=reporter.largest,
-            steps=len(seconds),
-            seconds_per_step=statistics.median(seconds),
-            peak_memory_bytes=peak_memory_bytes(reporter.device),
-            batch_parts=prepared.ladder.batch_parts,
+            Finished(
+                device=reporter.device.type,
+                size=reporter.largest,
+                steps=len(seconds),
+                seconds_per_step=statistics.median(seconds),
+                peak_memory_bytes=peak_memory_bytes(reporter.device),
+                batch_parts=prepared.ladder.batch_parts,
+            )
         )
 
 
@@ -84,12 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with Events(given.out) as events:
         try:
             with interrupt.listening():
-                run = config_file(given.run).absolute().parent
+                run = RunFolder.given(given.run)
                 options = Options(given.device, is_probe=True)
-                probe(prepare(run, read_config(given.run), options, events=events, interrupt=interrupt))
+                probe(prepare(run.path, run.read_config(), options, events=events, interrupt=interrupt))
         except LoraError as error:
-            facts = {"memory": error.facts} if isinstance(error, OutOfMemory) else {}
-            events.send("failed", code=failure_code(error), message=str(error), **facts)
+            events.send(failed_event(error))
             return error.exit_code
         except (Interrupted, KeyboardInterrupt):
             return 130

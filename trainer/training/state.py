@@ -26,10 +26,9 @@ from torch.utils._pytree import tree_leaves
 
 from advisor.errors import RunError
 from advisor.files import write_atomically
+from advisor.run_folder.layout import RunFolder
 from trainer.runtime.disk_space import write_with_room
 
-STATE_NAME = "state"
-"""Where states lie in a run folder, beside the ladder's own file."""
 STATES_KEPT = 2
 """The newest, and the one before it should the newest be damaged."""
 STATE_VERSION = 1
@@ -73,7 +72,7 @@ class States:
 
     def __init__(self, run: Path) -> None:
         """Keep them below `run`."""
-        self._folder = run / STATE_NAME
+        self._run = RunFolder(run)
         self.damaged: list[str] = []
         """Names of states that `newest` had to pass over."""
 
@@ -89,14 +88,14 @@ class States:
         """
         names = self._names()
         for name in reversed(names):
-            state = self._read(self._folder / name)
+            state = self._read(self._run.state / name)
             if state is not None:
                 return state
             self.damaged.append(name)
         if names:
             raise RunError(
-                f"No state in {self._folder} is whole, so there is nothing to go on from: delete that folder and start "
-                "again; the LoRAs in the run's model folder stay"
+                f"No state in {self._run.state} is whole, so there is nothing to go on from: delete that folder and "
+                "start again; the LoRAs in the run's model folder stay"
             )
         return None
 
@@ -106,16 +105,16 @@ class States:
         Raises:
             RunError: it cannot be written; those before it are still there.
         """
-        target = self._folder / f"step-{state.position.step:08d}"
+        target = self._run.state_of_step(state.position.step)
         write_with_room(target, _bytes_of(state), lambda: self._write(target, state))
         for name in self._names()[:-STATES_KEPT]:
-            _remove(self._folder / name)
+            _remove(self._run.state / name)
 
     def _write(self, target: Path, state: State) -> None:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._run.state.mkdir(parents=True, exist_ok=True)
             self._remove_unfinished()
-            made = Path(mkdtemp(dir=self._folder, prefix=UNFINISHED))
+            made = Path(mkdtemp(dir=self._run.state, prefix=UNFINISHED))
             try:
                 _write_into(made, state)
                 if target.exists():
@@ -127,15 +126,10 @@ class States:
             raise RunError(f"{target} cannot be written: {error.strerror}: free some space on that disk") from error
 
     def _names(self) -> list[str]:
-        try:
-            return sorted(path.name for path in self._folder.iterdir() if path.name.startswith("step-"))
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except OSError as error:
-            raise RunError(f"{self._folder} cannot be read: {error.strerror}") from error
+        return [path.name for path in self._run.states()]
 
     def _remove_unfinished(self) -> None:
-        for path in self._folder.glob(f"{UNFINISHED}*"):
+        for path in self._run.state.glob(f"{UNFINISHED}*"):
             shutil.rmtree(path, ignore_errors=True)
 
     def _read(self, folder: Path) -> State | None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from advisor.estimate.disk import planned_header_bytes
+from advisor.run_folder.events import Finished, Reloaded, ReloadFigures
 from trainer.device.choose import peak_memory_bytes
 from trainer.lora_files.diffusers_copy import DiffusersCopy
 from trainer.lora_files.metadata import Session
@@ -54,15 +55,16 @@ def train(prepared: Prepared) -> None:
         with reporter.during(SAVING):
             check = _check(callbacks.save_last(position), prepared)
         reporter.events.send(
-            "finished",
-            steps=position.step,
-            seconds=round(callbacks.seconds(), 3),
-            epochs=position.epoch + (1 if position.step_in_epoch else 0),
-            loras=[path.relative_to(reporter.run).as_posix() for path in callbacks.files.existing()],
-            seconds_per_step=statistics.median(loop.step_seconds) if loop.step_seconds else 0.0,
-            peak_memory_bytes=peak_memory_bytes(context.device),
-            ladder=[rung.model_dump() for rung in prepared.ladder.taken],
-            reload_check=asdict(check),
+            Finished(
+                steps=position.step,
+                seconds=round(callbacks.seconds(), 3),
+                epochs=position.epoch + (1 if position.step_in_epoch else 0),
+                loras=tuple(path.relative_to(reporter.run).as_posix() for path in callbacks.files.existing()),
+                seconds_per_step=statistics.median(loop.step_seconds) if loop.step_seconds else 0.0,
+                peak_memory_bytes=peak_memory_bytes(context.device),
+                ladder=prepared.ladder.taken,
+                reload_check=ReloadFigures(**asdict(check)),
+            )
         )
 
 
@@ -103,7 +105,7 @@ def _check(lora: Path, prepared: Prepared) -> ReloadCheck:
     caption = context.texts.plain_caption(context.pictures.items[0])
     with stepper.weights_for_use():
         check = check_saved(lora, context.base, context.network, caption, clip_skip=context.config.model.clip_skip)
-    events.send("reload_check", **asdict(check))
+    events.send(Reloaded(**asdict(check)))
     complaints = check.complaints(
         unet="unet" in stepper.trained_parts, text_encoder="text_encoder" in stepper.trained_parts
     )

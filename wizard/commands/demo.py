@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from wizard.output import print_json, say, show
 if TYPE_CHECKING:
     from advisor.facts import Facts
     from advisor.plan import Plan
+    from advisor.run_folder.demo_scores import DemoScores
     from wizard.processes.launch import Training
 
 NAME = "loracle-demo"
@@ -35,6 +35,7 @@ def demo(out: Path | None = None, *, as_json: bool = False) -> None:
     """
     began = time.monotonic()
     from advisor.planning.planner import make_plan
+    from advisor.run_folder.layout import RunFolder
     from templates.native.run_folder import next_free_run, write_run
     from trainer.demo.assets import TRIGGER
     from wizard.commands.train import training_document
@@ -50,17 +51,18 @@ def demo(out: Path | None = None, *, as_json: bool = False) -> None:
     write_run(run, facts, plan)
     if not as_json:
         _show_plan(facts, plan)
-    training = Training(run, run / "loracle.toml")
+    folder = RunFolder(run)
+    training = Training(folder)
     progress = launch(training, _screen(as_json=as_json))
     talk("Trained. Drawing with the base model and with the LoRA, from the same seeds ...")
     scores = _pictures(training, as_json=as_json)
-    report = write_run_report(run)
+    report = write_run_report(folder)
     seconds = time.monotonic() - began
     if as_json:
         print_json({**training_document(progress), **_document(scores), "seconds": round(seconds, 1), "run": str(run)})
         return
     show(_summary(scores, seconds))
-    show(f"Pictures: {run / 'samples' / 'before_after.png'}\nReport:   {report}")
+    show(f"Pictures: {folder.before_after}\nReport:   {report}")
 
 
 def demo_facts(run: Path) -> Facts:
@@ -96,36 +98,34 @@ def _screen(*, as_json: bool) -> Any:
     return screen(as_json=as_json)
 
 
-def _pictures(training: Training, *, as_json: bool) -> dict[str, float]:
+def _pictures(training: Training, *, as_json: bool) -> DemoScores:
     """Draw and measure in a process of its own, which may import torch."""
-    from trainer.demo.assets import RESULT_PATH
     from wizard.processes.child import child_command
     from wizard.processes.launch import train as launch
 
     launch(
         training,
         _screen(as_json=as_json),
-        command=lambda training: child_command("trainer.demo.run", str(training.run)),
+        command=lambda training: child_command("trainer.demo.run", str(training.run.path)),
     )
-    scores: dict[str, float] = json.loads((training.run / RESULT_PATH).read_text("utf-8"))
-    return scores
+    return training.run.read_demo_scores()
 
 
-def _document(scores: dict[str, float]) -> dict[str, object]:
+def _document(scores: DemoScores) -> dict[str, object]:
     return {
         "identity": {
-            "before": scores["identity_before"], "after": scores["identity_after"], "real": scores["identity_real"],
+            "before": scores.identity_before, "after": scores.identity_after, "real": scores.identity_real,
         },
-        "obedience": {"before": scores["obedience_before"], "after": scores["obedience_after"]},
-        "leak": scores["leak"],
+        "obedience": {"before": scores.obedience_before, "after": scores.obedience_after},
+        "leak": scores.leak,
     }  # fmt: skip
 
 
-def _summary(scores: dict[str, float], seconds: float) -> str:
+def _summary(scores: DemoScores, seconds: float) -> str:
     return (
-        f"Identity   {scores['identity_before']:.2f} before, {scores['identity_after']:.2f} after "
-        f"(real pictures of the character: {scores['identity_real']:.2f})\n"
-        f"Obedience  {scores['obedience_before']:.2f} before, {scores['obedience_after']:.2f} after "
+        f"Identity   {scores.identity_before:.2f} before, {scores.identity_after:.2f} after "
+        f"(real pictures of the character: {scores.identity_real:.2f})\n"
+        f"Obedience  {scores.obedience_before:.2f} before, {scores.obedience_after:.2f} after "
         "(1: everything else still follows the prompt)\n"
         f"All of it took {seconds:.0f} s."
     )

@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wizard.output import is_terminal, print_json, show
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from advisor.errors import MemoryFacts
     from advisor.estimate.calibration import Receipt
     from advisor.machine.hardware import Gpu, Hardware
     from advisor.memory_ladder.adjustment import Trial
+    from advisor.run_folder.events import Finished
     from advisor.run_folder.ladder_file import Taken
+    from advisor.run_folder.layout import RunFolder
     from wizard.processes.launch import Training
+    from wizard.processes.measured_runs import RunFigures
+    from wizard.show.screen import Screen
 
 
 @dataclass(frozen=True)
@@ -54,24 +57,22 @@ def measure(run: Path, *, device: str | None = None, yes: bool = False, as_json:
     """
     from advisor.errors import ConfigError
     from advisor.memory_ladder.adjustment import adjustments
-    from advisor.run_folder.config_file import config_file, read_config
+    from advisor.run_folder.layout import RunFolder
     from wizard.commands.train import card_here
     from wizard.processes.launch import Training
-    from wizard.processes.retry_on_oom import has_state
 
     if device not in (None, "cpu"):
         raise ConfigError("--device", device, "take cpu, or leave it out for the card that was planned")
-    path = config_file(run).absolute()
-    uuid = "" if device == "cpu" else card_here(read_config(path).machine.gpu_uuid)
-    training = Training(path.parent, path, device=device, gpu_uuid=uuid)
-    found, trial = _tried(training, as_json=as_json)
-    steps = () if has_state(path.parent) else adjustments(trial)
+    folder = RunFolder.given(run)
+    uuid = "" if device == "cpu" else card_here(folder.read_config().machine.gpu_uuid)
+    found, trial = _tried(Training(folder, device=device, gpu_uuid=uuid), as_json=as_json)
+    steps = () if folder.has_state() else adjustments(trial)
     if not as_json:
         show(measured_text(found))
-        show(trial_text(trial, steps, begun=has_state(path.parent)))
+        show(trial_text(trial, steps, begun=folder.has_state()))
     applies = bool(steps) and (yes or (not as_json and _agreed()))
     if applies:
-        _adjust(path, steps)
+        _adjust(folder, steps)
     if as_json:
         print_json(asdict(found) | adjustment_document(steps, applied=applies))
     if not found.fits and not applies:
@@ -84,51 +85,55 @@ def measure(run: Path, *, device: str | None = None, yes: bool = False, as_json:
 
 def _tried(training: Training, *, as_json: bool) -> tuple[Measured, Trial]:
     """What the probe showed of a run."""
-    from advisor.errors import OutOfMemory
+    from advisor.errors import MemoryFacts, OutOfMemory
     from advisor.machine.probe import probe_hardware
     from advisor.memory_ladder.adjustment import Trial
     from wizard.commands.train import screen
-    from wizard.processes.measured_runs import keep_receipt, known_receipts
+    from wizard.processes.measured_runs import keep_receipt, known_receipts, probe_figures
     from wizard.processes.retry_on_oom import situation_of
 
-    hardware = probe_hardware(training.run)
+    hardware = probe_hardware(training.run.path)
+    took: RunFigures | None = None
     with TemporaryDirectory(prefix="loracle-measure-", ignore_cleanup_errors=True) as folder:
         try:
-            told = _probe(training, Path(folder), screen(as_json=as_json))
+            took = probe_figures(_probe(training, Path(folder), screen(as_json=as_json)))
+            seen = MemoryFacts(device=took.device, largest=took.size, peak_bytes=took.peak_bytes)
         except OutOfMemory as error:
-            told = {**error.facts, "size": error.facts.get("largest"), "ran_out": True}
-    situation = situation_of(training, {"phase": told.get("phase", "step"), "largest": told.get("size")} | dict(told))
-    on_cpu = told.get("device") == "cpu"
+            seen = error.facts
+    situation = situation_of(training, seen)
+    on_cpu = seen.device == "cpu"
     card = next((gpu for gpu in hardware.gpus if gpu.uuid and gpu.uuid == training.gpu_uuid), hardware.main_gpu)
     free = hardware.ram_free_bytes if on_cpu or card is None else card.free_bytes
-    peak = int(told.get("peak_memory_bytes") or told.get("peak_bytes") or 0)
-    trial = Trial(situation, free, None if told.get("ran_out") else peak, on_cpu)
+    trial = Trial(situation, free, None if took is None else took.peak_bytes, on_cpu)
     known = known_receipts()
-    if not told.get("ran_out"):
-        keep_receipt(training, told, "measure", hardware=hardware)
-    return compared(trial, told, hardware, None if on_cpu else card, receipts=known), trial
+    if took is not None:
+        keep_receipt(training, took, "measure", hardware=hardware)
+    return compared(trial, seen, took, hardware, None if on_cpu else card, receipts=known), trial
 
 
-def _probe(training: Training, folder: Path, screen: Any) -> Mapping[str, Any]:
+def _probe(training: Training, folder: Path, screen: Screen) -> Finished:
     from dataclasses import replace
 
+    from advisor.run_folder.events import Finished
+    from advisor.run_folder.layout import RunFolder
     from wizard.processes.child import child_command
     from wizard.processes.launch import train as launch
 
     more = ["--device", training.device] if training.device else []
     progress = launch(
-        replace(training, run=folder, config=folder / training.config.name),
+        replace(training, run=RunFolder(folder)),
         screen,
         command=lambda apart: child_command(
-            "trainer.training.short_run", str(training.config), "--out", str(apart.run), *more
+            "trainer.training.short_run", str(training.run.config), "--out", str(apart.run.path), *more
         ),
     )  # fmt: skip
-    return progress.finished or {}
+    return progress.finished or Finished()
 
 
 def compared(
     trial: Trial,
-    told: Mapping[str, Any],
+    seen: MemoryFacts,
+    took: RunFigures | None,
     hardware: Hardware,
     gpu: Gpu | None,
     *,
@@ -137,7 +142,8 @@ def compared(
     """What the probe told beside what the advisor says of the same step.
 
     Args:
-        told: the probe's last event, or what it saw where memory ran out.
+        seen: what the probe saw of the memory.
+        took: what its steps took; None: memory ran out.
         gpu: the card; None: the processor.
         receipts: what earlier runs took, by which the time is corrected.
     """
@@ -147,18 +153,17 @@ def compared(
     situation = trial.situation
     config = situation.config
     beyond = 0 if trial.on_cpu else situation.overhead_bytes  # torch does not see what the driver takes
-    ran_out = trial.measured_bytes is None
     seconds = step_seconds(config, situation.structure, hardware, gpu, size=situation.size)
     correction = corrections(receipts, machine_key(hardware, gpu), config, step_seconds=seconds).time
     return Measured(
-        device=str(told.get("device")),
+        device=seen.device,
         size=situation.size or (config.dataset.resolution_px,) * 2,
         batch_size=config.schedule.batch_size,
-        steps=int(told.get("steps", 0)),
+        steps=0 if took is None else took.steps,
         predicted_bytes=situation.predicted_bytes - beyond,
-        measured_bytes=int(told.get("peak_memory_bytes") or told.get("peak_bytes") or 0),
+        measured_bytes=seen.peak_bytes,
         predicted_seconds_per_step=None if seconds is None else seconds * correction,
-        measured_seconds_per_step=None if ran_out else float(told.get("seconds_per_step", 0.0)),
+        measured_seconds_per_step=None if took is None else took.seconds_per_step,
         free_bytes=trial.free_bytes,
         fits=trial.fits,
     )
@@ -191,12 +196,12 @@ def _agreed() -> bool:
     return TerminalAsk()(question) == "yes"
 
 
-def _adjust(path: Path, steps: tuple[Taken, ...]) -> None:
+def _adjust(run: RunFolder, steps: tuple[Taken, ...]) -> None:
     from wizard.output import say
     from wizard.processes.adjust_plan import adjust
 
-    adjust(path, steps)
-    say(f"Changed {path}; {path.parent / 'plan.json'} keeps both values.")
+    adjust(run, steps)
+    say(f"Changed {run.config}; {run.plan} keeps both values.")
 
 
 def measured_text(found: Measured) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 from advisor.planning.compare import difference, profiles
 from advisor.planning.planner import make_plan
 from advisor.run_folder.config_file import read_config
+from advisor.run_folder.layout import RunFolder
 from templates.exporters import EXPORTERS
 from templates.exporting.exporter import Export
-from templates.native.run_folder import has_trained, next_free_run, write_run
+from templates.native.run_folder import next_free_run, write_run
 from wizard.commands.train import train
 from wizard.interview.facts import facts_of_state
 from wizard.interview.flow import Probes
@@ -34,7 +35,7 @@ def real_actions(options: MachineOptions, session: Session, probes: Probes) -> P
         export=_export,
         train=train,
         free_run=lambda name: next_free_run(name, Path.cwd()),
-        has_trained=has_trained,
+        has_trained=lambda run: RunFolder(run).has_trained(),
         view=lambda facts, plan, everything: plan_view(facts, plan, everything=everything),
         changes=lambda facts, before, after: what_if_view(difference(facts, before, after)),
         profiles=lambda facts, plan: profiles_view(profiles(facts, plan)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from advisor.run_folder.layout import RunFolder
 from wizard.interview.paths import given_path
 from wizard.output import print_json, show
 from wizard.show.run_report import write_run_report
@@ -13,7 +14,7 @@ def report(run: str, *, as_json: bool = False) -> None:
     Raises:
         RunError: it is no run folder, or the page cannot be written.
     """
-    path = write_run_report(given_path(run).absolute())
+    path = write_run_report(RunFolder(given_path(run).absolute()))
     if as_json:
         print_json({"report": str(path)})
     else:

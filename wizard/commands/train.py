@@ -12,6 +12,7 @@ from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
 
 if TYPE_CHECKING:
+    from advisor.run_folder.layout import RunFolder
     from advisor.settings.config import TrainingConfig
     from wizard.processes.launch import Training
     from wizard.show.progress import Progress
@@ -26,41 +27,38 @@ def train(run: Path, *, resume: bool = False, device: str | None = None, as_json
         KeyboardInterrupt: the user ended it; the work is saved.
     """
     from advisor.errors import ConfigError
-    from advisor.run_folder.config_file import config_file, read_config
+    from advisor.run_folder.layout import RunFolder
     from wizard.processes.disk_check import short_of_room
     from wizard.processes.launch import Training
     from wizard.processes.measured_runs import keep_run_receipt
-    from wizard.processes.retry_on_oom import read_plan
     from wizard.processes.retry_on_oom import train as launch
     from wizard.show.run_report import keep_run_report
 
     if device not in (None, "cpu"):
         raise ConfigError("--device", device, "take cpu, or leave it out for the card that was planned")
-    path = config_file(run).absolute()
-    config = read_config(path)
+    folder = RunFolder.given(run)
+    config = folder.read_config()
     uuid = "" if device == "cpu" else card_here(config.machine.gpu_uuid)
-    training = Training(path.parent, path, resume=resume, device=device, gpu_uuid=uuid)
-    if (short := short_of_room(training.run, read_plan(training.run))) is not None:
+    training = Training(folder, resume=resume, device=device, gpu_uuid=uuid)
+    if (short := short_of_room(folder)) is not None:
         say(short)
     began = time.time()
     try:
         progress = launch(training, screen(as_json=as_json))
     except KeyboardInterrupt as interrupted:
-        raise KeyboardInterrupt(f"{interrupted}{_how_to_go_on(training.run)}") from None
+        raise KeyboardInterrupt(f"{interrupted}{_how_to_go_on(folder)}") from None
     finally:
         keep_run_receipt(training, config, since=began)
-        keep_run_report(training.run)
+        keep_run_report(folder)
     if as_json:
         print_json(training_document(progress))
     else:
         _finish(training, config, progress)
 
 
-def _how_to_go_on(run: Path) -> str:
+def _how_to_go_on(run: RunFolder) -> str:
     """The command that resumes, where there is a state to resume from."""
-    from wizard.processes.retry_on_oom import has_state
-
-    return f"\nGo on with: {own_command('train', run)} --resume" if has_state(run) else ""
+    return f"\nGo on with: {own_command('train', run.path)} --resume" if run.has_state() else ""
 
 
 def card_here(uuid: str) -> str:
@@ -77,15 +75,15 @@ def card_here(uuid: str) -> str:
 
 def training_document(progress: Progress) -> dict[str, object]:
     """What `train --json` prints; what the trainer counted itself goes before what we saw."""
-    finished = dict(progress.finished or {})
+    finished = {} if progress.finished is None else progress.finished.told()
     seen = {
         "steps": progress.step,
         "epochs": progress.epoch,
         "loras": list(progress.loras),
         "seconds_per_step": progress.seconds_per_step or 0.0,
         "peak_memory_bytes": progress.peak_memory_bytes,
-        "ladder": [dict(rung) for rung in progress.ladder],
-        "reload_check": dict(progress.reload_check or {}),
+        "ladder": [rung.model_dump() for rung in progress.ladder],
+        "reload_check": {} if progress.reload_check is None else progress.reload_check.told(),
     }
     return {**seen, **finished}
 
@@ -106,15 +104,15 @@ def _finish(training: Training, config: TrainingConfig, progress: Progress) -> N
     if not progress.loras:
         show("Trained, but no LoRA was saved.")
         return
-    lora = training.run / progress.loras[-1]
-    seconds = (progress.finished or {}).get("seconds")
-    took = f" in {duration(float(seconds))}" if isinstance(seconds, int | float) else ""
+    lora = training.run.path / progress.loras[-1]
+    seconds = None if progress.finished is None else progress.finished.seconds
+    took = "" if seconds is None else f" in {duration(seconds)}"
     show(f"Trained {progress.step:,} steps{took}: {lora}")
     for rung in progress.ladder:
-        show(f"{rung.get('cause') or 'Memory ran out on the way.'} It went on with {rung.get('message')}.")
+        show(f"{rung.cause or 'Memory ran out on the way.'} It went on with {rung.message}.")
     show(usage(lora.name, config.run.trigger or config.saving.name))
-    if (report := training.run / "report.html").is_file():
-        show(f"Report: {report}")
+    if training.run.report.is_file():
+        show(f"Report: {training.run.report}")
     if is_terminal():
         _offer_copy(lora, Path(config.model.path))
 

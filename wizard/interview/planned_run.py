@@ -9,11 +9,10 @@ from typing import Any
 from advisor.facts import Facts
 from advisor.planning.compare import with_settings
 from advisor.planning.limits import FOUND_NOT_CHOSEN
-from advisor.run_folder.config_file import config_file, read_config
-from advisor.run_folder.plan_record import chosen_paths
+from advisor.run_folder.config_file import read_config
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import flat_settings
 from wizard.interview.request import PlanRequest
-from wizard.processes.retry_on_oom import read_plan
 
 SAID = frozenset({"saving.name", "run.trigger", "run.subject", "run.advice"})
 """What a request has by other names."""
@@ -43,14 +42,11 @@ def choices_of(run: Path) -> dict[str, Any]:
     Raises:
         LoraError: there is no run, or it cannot be read.
     """
-    now = dict(flat_settings(read_config(run)))
-    record = read_plan(config_file(run).parent) or {}
-    imported = {
-        row.get("path")
-        for row in record.get("decisions") or ()
-        if isinstance(row, dict) and row.get("origin") == "import"
-    }
-    kept = (chosen_paths(record, now) | imported) - SAID - set(FOUND_NOT_CHOSEN)
+    folder = RunFolder.given(run)
+    now = dict(flat_settings(folder.read_config()))
+    plan = folder.known_plan()
+    found = frozenset[str]() if plan is None else plan.chosen_paths(now) | plan.imported_paths()
+    kept = found - SAID - set(FOUND_NOT_CHOSEN)
     return {path: value for path, value in now.items() if path in kept}
 
 

@@ -2,51 +2,44 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
 from advisor.files import write_atomically
 from advisor.memory_ladder.adjustment import parts_of, settings_of
 from advisor.memory_ladder.rungs import BATCH_PARTS
 from advisor.plan import Decision, Estimate, Plan, Source
-from advisor.run_folder.config_file import read_config
-from advisor.run_folder.ladder_file import Ladder, Taken, read_ladder, write_ladder
-from advisor.run_folder.plan_record import record_with_rung
+from advisor.run_folder.ladder_file import Ladder, Taken
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.plan_record import PlanRecord, RecordedDecision
 from advisor.settings.config import TrainingConfig, changed, setting
 from templates.native.loracle_toml import ORIGINS, render_config
 from templates.native.schema import schema_uri
-from wizard.processes.retry_on_oom import PLAN_NAME, read_plan
 
 
-def adjust(config_path: Path, steps: tuple[Taken, ...]) -> None:
+def adjust(run: RunFolder, steps: tuple[Taken, ...]) -> None:
     """Write the changes into a plan; how a batch is split, which is no setting, goes to the ladder's own file.
 
     Raises:
         LoraError: a file cannot be read or written.
     """
-    run, config = config_path.parent, read_config(config_path)
+    config = run.read_config()
     for path, value in settings_of(steps).items():
         config = changed(config, path, value)
-    record = read_plan(run)
+    record = run.known_plan()
     for step in steps:
-        record = None if record is None else record_with_rung(record, step, why="measured on this machine")
-    ladder = read_ladder(run)
+        record = None if record is None else record.with_rung(step, why="measured on this machine")
+    ladder = run.read_ladder()
     split = tuple(step for step in steps if BATCH_PARTS in step.after)
     if split:
         parts = parts_of(steps, ladder.batch_parts)
-        write_ladder(run, Ladder(batch_parts=parts, settings=ladder.settings, taken=(*ladder.taken, *split)))
+        run.write_ladder(Ladder(batch_parts=parts, settings=ladder.settings, taken=(*ladder.taken, *split)))
     if record is not None:
-        text = json.dumps(record | {"config": config.model_dump(mode="json")}, indent=2, ensure_ascii=False)
-        write_atomically(run / PLAN_NAME, text + "\n")
-    write_atomically(config_path, render_config(_plan(config, record, steps), schema=schema_uri()))
+        run.write_plan(record.with_config(config))
+    write_atomically(run.config, render_config(_plan(config, record, steps), schema=schema_uri()))
 
 
-def _plan(config: TrainingConfig, record: Mapping[str, Any] | None, steps: tuple[Taken, ...]) -> Plan:
+def _plan(config: TrainingConfig, record: PlanRecord | None, steps: tuple[Taken, ...]) -> Plan:
     """The plan as it is written, with the reasons that the record has for its values."""
-    told = [] if record is None else record.get("decisions") or []
-    decisions = [found for entry in told if (found := _decision(entry, config)) is not None]
+    recorded = () if record is None else record.fields.decisions
+    decisions = [found for one in recorded if (found := _decision(one, config)) is not None]
     known = {decision.path for decision in decisions}
     for step in steps:
         for path, value in step.after.items():
@@ -55,17 +48,14 @@ def _plan(config: TrainingConfig, record: Mapping[str, Any] | None, steps: tuple
     return Plan(config, tuple(decisions), (), Estimate(0, {}, 0, None, 0, 0))
 
 
-def _decision(entry: Any, config: TrainingConfig) -> Decision | None:
-    """A decision of the record; None where its value is not the configuration's any more, or it is damaged."""
-    if not isinstance(entry, Mapping):
-        return None
-    path, origin, source = str(entry.get("path")), entry.get("origin"), entry.get("source")
+def _decision(recorded: RecordedDecision, config: TrainingConfig) -> Decision | None:
+    """A decision of the record; None where its value is not the configuration's any more, or it is none of ours."""
+    origin = next((known for known in ORIGINS if known == recorded.origin), None)
     try:
-        value = setting(config, path)
+        value = setting(config, recorded.path)
     except AttributeError:
         return None
     plain = list(value) if isinstance(value, tuple) else value
-    if origin not in ORIGINS or (isinstance(plain, bool | int | float | str) and plain != entry.get("value")):
+    if origin is None or (isinstance(plain, bool | int | float | str) and plain != recorded.value):
         return None
-    title, url = (source.get("title", ""), source.get("url", "")) if isinstance(source, Mapping) else ("", "")
-    return Decision(path, value, str(entry.get("reason")), origin, Source(str(title), str(url)))
+    return Decision(recorded.path, value, recorded.reason, origin, Source(recorded.source.title, recorded.source.url))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import tempfile
@@ -11,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import LoraError, ModelError, RunError
+from advisor.run_folder.event_file import LineTail
 from wizard.exit_codes import INTERRUPTED, TrainerBroke
 from wizard.processes.child import WINDOWS_CTRL_C, child_command, child_environment, crash_name, interrupt, start_apart
-from wizard.show.progress import EventTail
 
 PICKLE_MODULE, LORA_MODULE = "trainer.convert.pickle", "trainer.convert.lora"
 """A checkpoint's weights out of a pickle; a LoRA in diffusers' names."""
@@ -49,7 +50,7 @@ def run_conversion(
     with tempfile.TemporaryDirectory(prefix="loracle-", ignore_cleanup_errors=True) as folder:
         log = Path(folder, "convert.log")
         log.touch()
-        tail = EventTail(log)
+        tail = LineTail(log)
         try:
             child = start_apart(made, child_environment(os.environ), log, Path(folder))
         except OSError as error:
@@ -60,7 +61,7 @@ def run_conversion(
         raise _ending(child.returncode, last, source, log.read_text("utf-8", "replace"))
 
 
-def _watch(child: subprocess.Popen[bytes], tail: EventTail, say: Callable[[str], None]) -> Mapping[str, Any]:
+def _watch(child: subprocess.Popen[bytes], tail: LineTail, say: Callable[[str], None]) -> Mapping[str, Any]:
     """Follow it to its end; gives the last thing that it said."""
     last: Mapping[str, Any] = {}
     phase, told_at = "", 0.0
@@ -68,7 +69,9 @@ def _watch(child: subprocess.Popen[bytes], tail: EventTail, say: Callable[[str],
         ended = False
         while not ended:
             ended = child.poll() is not None
-            for event in tail.new():
+            for line in tail.new():
+                if (event := _said(line)) is None:
+                    continue
                 last = event
                 name = event.get("phase")
                 if name is not None and (name != phase or time.monotonic() - told_at > TELL_SECONDS):
@@ -80,6 +83,15 @@ def _watch(child: subprocess.Popen[bytes], tail: EventTail, say: Callable[[str],
         _end(child)
         raise
     return last
+
+
+def _said(line: bytes) -> dict[str, Any] | None:
+    """What a line of the process's output says; None: it is no message, e.g. a library's warning."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and isinstance(found.get("event"), str) else None
 
 
 def _line(event: Mapping[str, Any]) -> str:

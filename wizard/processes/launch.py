@@ -7,22 +7,20 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from advisor.errors import LoraError, OutOfMemory, RunError, TrainingStopped
-from advisor.run_folder.events import EVENTS_PATH
+from advisor.errors import LoraError, MemoryFacts, OutOfMemory, RunError, TrainingStopped
+from advisor.run_folder.event_file import EventTail
+from advisor.run_folder.events import AnyEvent, LoraSaved, Resumed, WarningGiven
+from advisor.run_folder.layout import CONFIG_NAME, TRAINER_LOG_NAME, RunFolder
 from wizard.exit_codes import TrainerBroke
 from wizard.processes.child import WINDOWS_CTRL_C, child_command, child_environment, crash_name, interrupt, start_apart
-from wizard.show.progress import EventTail, Progress
+from wizard.show.progress import Progress
 from wizard.show.screen import Screen
-
-LOG_PATH = Path("log", "trainer.log")
-"""What the trainer prints, which is for defects only; in the run folder."""
 
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 20.0
@@ -36,10 +34,8 @@ INTERRUPTED = 130
 class Training:
     """What to train."""
 
-    run: Path
-    """The run folder; absolute."""
-    config: Path
-    """Its `loracle.toml`."""
+    run: RunFolder
+    """Absolute."""
     resume: bool = False
     device: str | None = None
     gpu_uuid: str = ""
@@ -48,7 +44,7 @@ class Training:
 
     def command(self) -> list[str]:
         """The trainer's command line."""
-        given = self.run if self.config.parent == self.run else self.config
+        given = self.run.path if self.run.config_name == CONFIG_NAME else self.run.config
         more = (["--resume"] if self.resume else []) + (["--device", self.device] if self.device else [])
         more += ["--tolerate-sysmem-fallback"] if self.tolerate_sysmem_fallback else []
         return child_command("trainer", str(given), *more)
@@ -109,14 +105,16 @@ def train(
     """
     heard = interrupts or Interrupts()
     environment = child_environment(os.environ, gpu_uuid=training.gpu_uuid)
-    log = training.run / LOG_PATH
-    tail = EventTail(training.run / EVENTS_PATH)
+    log = training.run.trainer_log
+    tail = training.run.new_events()
     with heard.listening():
         try:
             began = log.stat().st_size if log.exists() else 0
-            child = start_apart(command(training), environment, log, training.run)
+            child = start_apart(command(training), environment, log, training.run.path)
         except OSError as error:
-            raise RunError(f"the trainer cannot be started in {training.run}: {error.strerror or error}") from error
+            raise RunError(
+                f"the trainer cannot be started in {training.run.path}: {error.strerror or error}"
+            ) from error
         progress = _watch(child, tail, screen, heard)
     if heard.told > 1 and child.returncode not in (0, INTERRUPTED):
         raise KeyboardInterrupt(f"Ended at once, as you wished. {_kept(progress)}")
@@ -162,15 +160,17 @@ def _pass_on(child: subprocess.Popen[bytes], heard: Interrupts, screen: Screen, 
             screen.note("Ending at once.")
 
 
-def event_note(event: Mapping[str, Any]) -> str:
+def event_note(event: AnyEvent) -> str:
     """What stays on the screen of an event; empty for most."""
-    if event.get("event") == "warning":
-        return f"! {event.get('message')}"
-    if event.get("event") == "saved":
-        return f"Saved {event.get('path')}"
-    if event.get("event") == "resumed":
-        return f"There is room again in {event.get('folder')}: going on."
-    return ""
+    match event:
+        case WarningGiven():
+            return f"! {event.message}"
+        case LoraSaved():
+            return f"Saved {event.path}"
+        case Resumed():
+            return f"There is room again in {event.folder}: going on."
+        case _:
+            return ""
 
 
 def ending(code: int, progress: Progress, log: str) -> BaseException:
@@ -180,17 +180,17 @@ def ending(code: int, progress: Progress, log: str) -> BaseException:
         code: the child's, not 0.
         log: the end of what it printed.
     """
-    message = str(progress.failed.get("message")) if progress.failed else ""
+    message = progress.failed.message if progress.failed else ""
     if code in (INTERRUPTED, WINDOWS_CTRL_C):
-        said_so = progress.failed is not None and progress.failed.get("code") == "interrupted"
+        said_so = progress.failed is not None and progress.failed.code == "interrupted"
         if said_so and not progress.step and not progress.loras:
             message = "Training was interrupted before a step was taken: there was nothing new to save."
         return KeyboardInterrupt(message or f"Interrupted. {_kept(progress)}")
     if code == 2:
         return LoraError(message or log or "the trainer refused the configuration without a word")
     if code == 75:
-        seen = progress.failed.get("memory") if progress.failed else None
-        facts = {**seen, "step": progress.step} if isinstance(seen, Mapping) else {"step": progress.step}
+        seen = progress.failed.memory if progress.failed else None
+        facts = replace(seen or MemoryFacts(), step=progress.step)
         return OutOfMemory(message or log or "memory ran out without a word", facts)
     if code == 3:
         return TrainingStopped(message or log or "training stopped itself without a word")
@@ -218,7 +218,7 @@ def _kept(progress: Progress) -> str:
 
 
 def _log_part(log: str) -> str:
-    return f"\nThe end of {LOG_PATH.as_posix()}:\n{log}" if log else ""
+    return f"\nThe end of {TRAINER_LOG_NAME}:\n{log}" if log else ""
 
 
 def log_tail(log: Path, began: int) -> str:

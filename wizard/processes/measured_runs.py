@@ -6,9 +6,9 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from advisor.estimate.calibration import Receipt, RunKind
     from advisor.estimate.vram import Phase
     from advisor.machine.hardware import Hardware
+    from advisor.run_folder.events import AnyEvent, Finished
     from advisor.settings.config import TrainingConfig
     from wizard.processes.launch import Training
 
@@ -81,22 +82,44 @@ def known_receipts() -> tuple[Receipt, ...]:
     return found
 
 
-def keep_receipt(
-    training: Training, told: Mapping[str, Any], kind: RunKind, *, hardware: Hardware | None = None
-) -> None:
-    """Keep what a run took; where that fails, only say so: no run is worth less for it.
+@dataclass(frozen=True)
+class RunFigures:
+    """What a start of a run took, or a probe of it."""
 
-    Args:
-        told: what the run says of itself, as `session_facts` or the probe's last event has it.
-    """
+    device: str
+    """torch's name of the device's type; `card` where only that much is known."""
+    size: tuple[int, int] | None = None
+    """Width and height of the images that were timed, in pixels; None: all sizes of the run."""
+    steps: int = 0
+    """Timed, without the first ones."""
+    seconds_per_step: float = 0.0
+    """The median; 0: no step was timed."""
+    peak_bytes: int = 0
+    """0: not known, as of a run that was interrupted."""
+    caching_seconds: float = 0.0
+
+
+def probe_figures(finished: Finished) -> RunFigures:
+    """What a probe took, from its last event."""
+    return RunFigures(
+        device=finished.device,
+        size=finished.size,
+        steps=finished.steps,
+        seconds_per_step=finished.seconds_per_step or 0.0,
+        peak_bytes=finished.peak_memory_bytes,
+    )
+
+
+def keep_receipt(training: Training, took: RunFigures, kind: RunKind, *, hardware: Hardware | None = None) -> None:
+    """Keep what a run took; where that fails, only say so: no run is worth less for it."""
     from advisor.errors import LoraError
     from advisor.machine.probe import probe_hardware
     from wizard.output import say
 
-    if not told.get("seconds_per_step") and not told.get("peak_memory_bytes"):
+    if not took.seconds_per_step and not took.peak_bytes:
         return
     try:
-        receipt = receipt_of(training, told, kind, hardware or probe_hardware(training.run))
+        receipt = receipt_of(training, took, kind, hardware or probe_hardware(training.run.path))
         Receipts().keep(receipt)
     except LoraError as error:
         say(f"What this run took is not remembered for later plans: {error}")
@@ -109,34 +132,32 @@ def keep_run_receipt(training: Training, config: TrainingConfig, *, since: float
         since: unix seconds; a start before that was told of then.
     """
     from advisor.errors import LoraError
-    from advisor.run_folder.events import read_events
 
     try:
-        events = read_events(training.run)
+        events = training.run.read_events().events
     except LoraError:
         return  # the run itself has told of that
-    told = session_facts(event for event in events if _time_of(event) >= since)
-    on_processor = training.device == "cpu" or config.memory.preset == "cpu"
-    keep_receipt(training, told | {"device": "cpu" if on_processor else "card"}, "train")
+    device = "cpu" if training.device == "cpu" or config.memory.preset == "cpu" else "card"
+    keep_receipt(training, session_figures((one for one in events if one.unix_seconds >= since), device), "train")
 
 
-def receipt_of(training: Training, told: Mapping[str, Any], kind: RunKind, hardware: Hardware) -> Receipt:
+def receipt_of(training: Training, took: RunFigures, kind: RunKind, hardware: Hardware) -> Receipt:
     """What a run took beside what is predicted of it.
 
     Raises:
         LoraError: the configuration or the base model cannot be read any more.
     """
     from advisor.environment.packages import installed_packages
+    from advisor.errors import MemoryFacts
     from advisor.estimate.calibration import Receipt, machine_key
     from advisor.estimate.timing import step_seconds
     from advisor.estimate.vram import phase_bytes
     from wizard.processes.retry_on_oom import situation_of
 
     torch = installed_packages(("torch",)).get("torch")
-    size = told.get("size")
-    situation = situation_of(training, {**told, "largest": size, "phase": "step"})
+    situation = situation_of(training, MemoryFacts(device=took.device, largest=took.size))
     config, structure = situation.config, situation.structure
-    on_processor = told.get("device") == "cpu"
+    on_processor = took.device == "cpu"
     card = next((gpu for gpu in hardware.gpus if gpu.uuid and gpu.uuid == training.gpu_uuid), hardware.main_gpu)
     gpu = None if on_processor else card
     phases = (phase_bytes(phase, config, structure, size=situation.size) for phase in _beside_steps(config, kind))
@@ -151,13 +172,13 @@ def receipt_of(training: Training, told: Mapping[str, Any], kind: RunKind, hardw
         family=config.model.family,
         checkpointing=config.memory.gradient_checkpointing,
         predicted_bytes=predicted,
-        peak_bytes=int(told.get("peak_memory_bytes") or 0),
+        peak_bytes=took.peak_bytes,
         predicted_step_seconds=step_seconds(
             config, structure, hardware, gpu, size=situation.size if kind == "measure" else None
         ),
-        step_seconds=float(told.get("seconds_per_step") or 0.0),
-        steps=int(told.get("steps") or 0),
-        caching_seconds=float(told.get("caching_seconds") or 0.0),
+        step_seconds=took.seconds_per_step,
+        steps=took.steps,
+        caching_seconds=took.caching_seconds,
         driver=hardware.driver or "",
         torch=torch.version if torch else "",
         unix_seconds=time.time(),
@@ -183,38 +204,37 @@ def _beside_steps(config: TrainingConfig, kind: RunKind) -> Iterator[Phase]:
         yield "sampling"
 
 
-def session_facts(events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def session_figures(events: Iterable[AnyEvent], device: str) -> RunFigures:
     """What the last start of a run took, from its events."""
-    last = list[Mapping[str, Any]]()
+    from advisor.run_folder.events import Finished, Started, StepDone
+
+    last: list[AnyEvent] = []
     for event in events:
-        last = [event] if event.get("event") == "started" else [*last, event]
-    steps = [event for event in last if event.get("event") == "step"]
-    times = [float(event["seconds"]) for event in steps if isinstance(event.get("seconds"), int | float)]
-    finished = next((event for event in last if event.get("event") == "finished"), {})
-    timed = times[WARMUP_STEPS:]
-    return {
-        "steps": len(timed),
-        "seconds_per_step": statistics.median(timed) if timed else 0.0,
-        "peak_memory_bytes": finished.get("peak_memory_bytes", 0),
-        "caching_seconds": _caching_seconds(last),
-    }
+        if isinstance(event, Started):
+            last.clear()
+        last.append(event)
+    steps = [event.seconds for event in last if isinstance(event, StepDone) and event.seconds is not None]
+    timed = steps[WARMUP_STEPS:]
+    return RunFigures(
+        device=device,
+        steps=len(timed),
+        seconds_per_step=statistics.median(timed) if timed else 0.0,
+        peak_bytes=next((event.peak_memory_bytes for event in last if isinstance(event, Finished)), 0),
+        caching_seconds=_caching_seconds(last),
+    )
 
 
-def _time_of(event: Mapping[str, Any]) -> float:
-    told = event.get("t")
-    return float(told) if isinstance(told, int | float) else 0.0
+def _caching_seconds(events: Iterable[AnyEvent]) -> float:
+    from advisor.run_folder.events import PhaseBegun
 
-
-def _caching_seconds(events: Iterable[Mapping[str, Any]]) -> float:
     began, total = None, 0.0
     for event in events:
-        if event.get("event") != "phase":
+        if not isinstance(event, PhaseBegun):
             continue
-        now = _time_of(event)
         if began is not None:
-            total, began = total + now - began, None
-        if str(event.get("name")).startswith("cache_"):
-            began = now
+            total, began = total + event.unix_seconds - began, None
+        if event.name.startswith("cache_"):
+            began = event.unix_seconds
     return round(total, 3)
 
 

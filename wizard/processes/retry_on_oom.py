@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from advisor.environment.packages import installed_packages
-from advisor.errors import LoraError, OutOfMemory, RunError, TrainingStopped
-from advisor.files import write_atomically
+from advisor.errors import LoraError, MemoryFacts, OutOfMemory, RunError, TrainingStopped
+from advisor.estimate.vram import Phase
 from advisor.machine.memory_snapshot import others_sentence
 from advisor.memory_ladder.adjustment import parts_of, taken_rung
 from advisor.memory_ladder.rungs import Rung, Situation, next_rung, stopped
-from advisor.run_folder.config_file import read_config
-from advisor.run_folder.events import EVENTS_PATH
-from advisor.run_folder.ladder_file import Ladder, Taken, read_ladder, write_ladder
-from advisor.run_folder.plan_record import chosen_paths, record_with_rung
+from advisor.run_folder.events import RungTaken
+from advisor.run_folder.ladder_file import Ladder, Taken
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import QUANTISED, TrainingConfig, flat_settings
 from wizard.processes.launch import Training
 from wizard.processes.launch import train as train_once
 from wizard.show.progress import Progress
 from wizard.show.screen import Screen
 
-PLAN_NAME = "plan.json"
-"""The plan's record in a run folder."""
-STATES = "state"
-"""The folder with what resuming needs."""
+PHASES: tuple[Phase, ...] = ("loading", "caching", "step")
+"""What memory can run out in; a phase that a newer trainer names counts as a step."""
 
 
 def train(training: Training, screen: Screen, **options: Any) -> Progress:
@@ -52,7 +46,7 @@ def train(training: Training, screen: Screen, **options: Any) -> Progress:
         except OutOfMemory as error:
             training = _after(training, error, screen)
         else:
-            return replace(progress, ladder=tuple(rung.model_dump() for rung in read_ladder(training.run).taken))
+            return replace(progress, ladder=training.run.read_ladder().taken)
 
 
 def _after(training: Training, error: OutOfMemory, screen: Screen) -> Training:
@@ -61,45 +55,35 @@ def _after(training: Training, error: OutOfMemory, screen: Screen) -> Training:
     Raises:
         TrainingStopped: there is none.
     """
-    situation, is_spill = situation_of(training, error.facts), "spill" in error.facts
+    situation, is_spill = situation_of(training, error.facts), error.facts.spill is not None
     rung = next_rung(situation, most_harm=0 if is_spill else None)
     seen = cause(error.facts)
     if rung is not None:
         screen.note(f"{seen} Going on with {rung.sentence()}.")
-        _take(training.run, situation, rung, seen=seen, step=_step(error.facts))
+        _take(training.run, situation, rung, seen=seen, step=error.facts.step)
     elif is_spill:
         screen.note(f"{seen} Nothing that does no harm would save memory, so it goes on as it is, slowly.")
     else:
-        others = others_sentence(error.facts.get("others_bytes"))
+        others = others_sentence(error.facts.others_bytes)
         told = (_first_sentence(error), others, f"{stopped(situation)}.")
         raise TrainingStopped(" ".join(filter(None, told))) from error
     return replace(
         training,
-        resume=has_state(training.run),
+        resume=training.run.has_state(),
         tolerate_sysmem_fallback=training.tolerate_sysmem_fallback or (is_spill and rung is None),
     )
 
 
-def has_state(run: Path) -> bool:
-    """Whether there is something to go on from."""
-    return any((run / STATES).glob("step-*"))
-
-
-def cause(facts: Mapping[str, Any]) -> str:
+def cause(facts: MemoryFacts) -> str:
     """What was seen of memory's running out, from the trainer's facts."""
-    step, times = _step(facts), facts.get("spill")
+    step, times = facts.step, facts.spill
     seen = f"Out of memory at step {step}."
-    if isinstance(times, int | float):
+    if times is not None:
         seen = f"From step {step} on a step takes {times:.0f} times as long, because the card's memory is full."
-    return " ".join(filter(None, (seen, others_sentence(facts.get("others_bytes")))))
+    return " ".join(filter(None, (seen, others_sentence(facts.others_bytes))))
 
 
-def _step(facts: Mapping[str, Any]) -> int:
-    step = facts.get("step")
-    return step if isinstance(step, int) else 0
-
-
-def situation_of(training: Training, facts: Mapping[str, Any]) -> Situation:
+def situation_of(training: Training, facts: MemoryFacts) -> Situation:
     """Where memory ran out, from the run folder and what the trainer saw.
 
     Raises:
@@ -107,25 +91,23 @@ def situation_of(training: Training, facts: Mapping[str, Any]) -> Situation:
     """
     from advisor.checkpoints.identify import identify
 
-    planned = read_config(training.config)
-    ladder = read_ladder(training.run)
+    planned = training.run.read_config()
+    ladder = training.run.read_ladder()
     config = ladder.applied(_computed(planned, training.device))
     structure = identify(Path(config.model.path)).structure
     if structure is None:
         raise RunError(f"{config.model.path} does not tell how it is built, so nothing can be tried in its place")
-    largest = facts.get("largest")
-    size = (int(largest[0]), int(largest[1])) if isinstance(largest, list) and len(largest) == 2 else None
-    phase = facts.get("phase")
+    plan = training.run.known_plan()
     return Situation(
         config=config,
         structure=structure,
         planned_px=planned.dataset.resolution_px,
         batch_parts=ladder.batch_parts,
-        phase=phase if phase in ("loading", "caching", "step") else "step",
-        size=size,
-        chosen=chosen_paths(read_plan(training.run), dict(flat_settings(planned))),
+        phase=next((known for known in PHASES if known == facts.phase), "step"),
+        size=facts.largest,
+        chosen=frozenset() if plan is None else plan.chosen_paths(dict(flat_settings(planned))),
         base_dtypes=QUANTISED,
-        has_8bit_optimizer=facts.get("device") == "cuda" and bool(installed_packages(("bitsandbytes",))),
+        has_8bit_optimizer=facts.device == "cuda" and bool(installed_packages(("bitsandbytes",))),
     )
 
 
@@ -137,45 +119,25 @@ def _computed(config: TrainingConfig, device: str | None) -> TrainingConfig:
     return config.model_copy(update={"memory": memory})
 
 
-def _take(run: Path, situation: Situation, rung: Rung, *, seen: str, step: int) -> None:
-    """Write a rung down."""
+def _take(run: RunFolder, situation: Situation, rung: Rung, *, seen: str, step: int) -> None:
+    """Write a rung down: in the ladder's file, in the events and in plan.json."""
     written = taken_rung(situation, rung, cause=seen, step=step)
-    ladder = read_ladder(run)
-    write_ladder(
-        run,
+    ladder = run.read_ladder()
+    run.write_ladder(
         Ladder(
             batch_parts=parts_of((written,), ladder.batch_parts),
             settings={**ladder.settings, **rung.settings},
             taken=(*ladder.taken, written),
-        ),
+        )
     )
     _record(run, written)
 
 
-def _record(run: Path, taken: Taken) -> None:
-    """Tell of a rung in the events and in plan.json."""
-    event = {
-        "t": round(time.time(), 3), "event": "ladder", "rung": taken.rung, "from": taken.before, "to": taken.after,
-        **taken.model_dump(exclude={"rung", "before", "after"}),
-    }  # fmt: skip
-    try:
-        with (run / EVENTS_PATH).open("a", encoding="utf-8", newline="\n") as file:
-            file.write(json.dumps(event, ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise RunError(f"{run / EVENTS_PATH} cannot be written: {error.strerror or error}") from error
-    if (plan := read_plan(run)) is not None:
-        write_atomically(
-            run / PLAN_NAME, json.dumps(record_with_rung(plan, taken), indent=2, ensure_ascii=False) + "\n"
-        )
-
-
-def read_plan(run: Path) -> dict[str, Any] | None:
-    """The plan's record; None where there is none that can be read."""
-    try:
-        found = json.loads((run / PLAN_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
+def _record(run: RunFolder, taken: Taken) -> None:
+    with run.event_writer() as events:
+        events.write(RungTaken.of(taken))
+    if (plan := run.known_plan()) is not None:
+        run.write_plan(plan.with_rung(taken))
 
 
 def _first_sentence(error: LoraError) -> str:

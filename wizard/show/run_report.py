@@ -2,59 +2,54 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wizard.output import say
 
 if TYPE_CHECKING:
+    from advisor.run_folder.demo_scores import DemoScores
+    from advisor.run_folder.layout import RunFolder
     from templates.native.report import Score
 
 
-def write_run_report(run: Path) -> Path:
+def write_run_report(run: RunFolder) -> Path:
     """Write `report.html` into the run folder; returns its path.
 
     Raises:
         RunError: the run has no plan.json, its scores are damaged, or the page cannot be written.
     """
-    from advisor.errors import RunError
     from templates.native.report import sample_rows, write_report
-    from trainer.demo.assets import RESULT_PATH
 
-    result = run / RESULT_PATH
-    if not result.is_file():
+    if not run.demo_scores.is_file():
         return write_report(run)
-    try:
-        scores = _demo_scores(json.loads(result.read_text("utf-8")))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise RunError(f"{result} cannot be read ({error}): delete it to have a report without scores") from None
+    scores = _scores(run.read_demo_scores())
     rows = [row for row in sample_rows(run) if row.title]  # the sheet shows the same pictures once more
     note = "The demo, trained on the processor. Rows with the same seeds stand above each other."
     return write_report(run, scores=scores, rows=rows, note=note)
 
 
-def keep_run_report(run: Path) -> None:
+def keep_run_report(run: RunFolder) -> None:
     """The same after a training, whose end it never spoils; a configuration trained without a plan has none."""
     from advisor.errors import LoraError
 
-    if (run / "plan.json").is_file():
+    if run.plan.is_file():
         try:
             write_run_report(run)
         except LoraError as error:
             say(f"No report was written: {error}")
 
 
-def _demo_scores(scores: dict[str, float]) -> tuple[Score, ...]:
+def _scores(scores: DemoScores) -> tuple[Score, ...]:
     from templates.native.report import Score
 
     return (
         Score(
-            "Identity", scores["identity_before"], scores["identity_after"],
-            f"0: nothing of the character; real pictures have {scores['identity_real']:.2f}",
+            "Identity", scores.identity_before, scores.identity_after,
+            f"0: nothing of the character; real pictures have {scores.identity_real:.2f}",
         ),
         Score(
-            "Obedience", scores["obedience_before"], scores["obedience_after"],
+            "Obedience", scores.obedience_before, scores.obedience_after,
             "1: backgrounds still follow the prompt, and people without the trigger stay as they were asked for",
         ),
     )  # fmt: skip

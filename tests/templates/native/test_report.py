@@ -9,6 +9,8 @@ from PIL import Image
 from advisor.errors import RunError
 from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
+from advisor.run_folder.events import RungTaken, StepDone
+from advisor.run_folder.layout import RunFolder
 from templates.native.report import Score, ladder_rows, loss_chart, sample_rows, write_report
 from tests.support.factories import make_facts
 
@@ -30,7 +32,7 @@ def make_run(folder: Path, *, trigger: str = "mira") -> Path:
 def test_the_page_tells_the_settings_with_their_reasons_and_what_came_out(tmp_path: Path) -> None:
     run = make_run(tmp_path)
 
-    page = write_report(run, scores=[Score("Identity", 0.1, 0.9, "how much")]).read_text("utf-8")
+    page = write_report(RunFolder(run), scores=[Score("Identity", 0.1, 0.9, "how much")]).read_text("utf-8")
 
     assert "network.rank" in page
     assert "holds a face and a costume" in page
@@ -45,7 +47,7 @@ def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
     (run / "samples" / "after").mkdir(parents=True)
     Image.new("RGB", (8, 8), "red").save(run / "samples" / "after" / "01.png")
 
-    page = write_report(run).read_text("utf-8")
+    page = write_report(RunFolder(run)).read_text("utf-8")
 
     assert 'src="data:image/png;base64,' in page
     assert 'src="http' not in page
@@ -54,14 +56,14 @@ def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
 
 
 def test_what_users_wrote_is_escaped(tmp_path: Path) -> None:
-    page = write_report(make_run(tmp_path, trigger="<script>alert(1)</script>")).read_text("utf-8")
+    page = write_report(RunFolder(make_run(tmp_path, trigger="<script>alert(1)</script>"))).read_text("utf-8")
 
     assert "<script>" not in page
     assert "two pictures &lt;are&gt; missing" in page
 
 
 def test_after_a_resume_the_curve_goes_on_from_the_step_that_was_taken_up() -> None:
-    events = [{"event": "step", "step": step, "loss": 1.0} for step in (1, 2, 3, 4, 3, 4, 5)]
+    events = [StepDone(step=step, loss=1.0) for step in (1, 2, 3, 4, 3, 4, 5)]
 
     chart = loss_chart(events)
 
@@ -71,7 +73,7 @@ def test_after_a_resume_the_curve_goes_on_from_the_step_that_was_taken_up() -> N
 
 
 def test_nothing_trained_draws_no_curve() -> None:
-    assert loss_chart([{"event": "step", "step": 1, "loss": None}]) is None
+    assert loss_chart([StepDone(step=1, loss=None)]) is None
 
 
 def test_pictures_stand_in_rows_by_their_folder(tmp_path: Path) -> None:
@@ -80,7 +82,7 @@ def test_pictures_stand_in_rows_by_their_folder(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (4, 4)).save(path)
 
-    assert [(row.title, [path.name for path in row.paths]) for row in sample_rows(tmp_path)] == [
+    assert [(row.title, [path.name for path in row.paths]) for row in sample_rows(RunFolder(tmp_path))] == [
         ("a", ["1.png"]),
         ("b", ["1.png", "2.png"]),
     ]
@@ -88,7 +90,7 @@ def test_pictures_stand_in_rows_by_their_folder(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"no plan\.json to read"):
-        write_report(tmp_path)
+        write_report(RunFolder(tmp_path))
 
 
 RUNG = {
@@ -108,7 +110,7 @@ def test_each_rung_of_the_ladder_is_told_with_when_what_saving_and_price(tmp_pat
     with (run / "log" / "events.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(RUNG) + "\n")
 
-    page = write_report(run).read_text("utf-8")
+    page = write_report(RunFolder(run)).read_text("utf-8")
 
     assert "Where memory ran out" in page
     assert "Out of memory at step 7. &lt;Others&gt; took 2 GiB." in page
@@ -119,10 +121,10 @@ def test_each_rung_of_the_ladder_is_told_with_when_what_saving_and_price(tmp_pat
 
 
 def test_a_rung_of_an_older_run_is_told_by_its_message() -> None:
-    (row,) = ladder_rows([{"event": "ladder", "rung": "x", "from": {}, "to": {"batch_parts": 2}, "message": "halved"}])
+    (row,) = ladder_rows([RungTaken(rung="x", before={}, after={"batch_parts": 2}, message="halved")])
 
     assert (row.step, row.changes, row.saved, row.price) == (0, ("batch_parts: none \u2192 2",), "", "halved")
 
 
 def test_where_memory_never_ran_out_no_ladder_is_spoken_of(tmp_path: Path) -> None:
-    assert "Where memory ran out" not in write_report(make_run(tmp_path)).read_text("utf-8")
+    assert "Where memory ran out" not in write_report(RunFolder(make_run(tmp_path))).read_text("utf-8")

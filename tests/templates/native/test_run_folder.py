@@ -15,7 +15,8 @@ from advisor.facts import Facts
 from advisor.plan import Plan
 from advisor.planning.planner import make_plan
 from advisor.run_folder.config_file import read_config
-from templates.native.run_folder import next_free_run, placed_in, read_answers, render_answers, write_run
+from advisor.run_folder.layout import RunFolder
+from templates.native.run_folder import next_free_run, placed_in, render_answers, write_run
 from tests.support.export_strategies import answers, plan_of
 from tests.support.factories import make_facts
 from tests.templates.native.test_loracle_toml import a_config
@@ -35,7 +36,7 @@ def test_a_run_reads_back_as_the_plan_it_was_written_from(tmp_path: Path, facts:
     write_run(tmp_path / "run", facts, plan)
 
     assert read_config(tmp_path / "run") == placed_in(tmp_path / "run", plan).config
-    assert read_answers(tmp_path / "run") == facts.answers
+    assert RunFolder(tmp_path / "run").read_answers() == facts.answers
     assert json.loads((tmp_path / "run" / "plan.json").read_text("utf-8"))["config"]["network"]["rank"] == 32
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["answers.toml", "loracle.toml", "plan.json"]
 
@@ -96,7 +97,7 @@ def test_answers_read_back_equal(given_answers: Answers) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "answers.toml").write_text(render_answers(given_answers), "utf-8", newline="\n")
 
-        assert read_answers(Path(folder)) == given_answers
+        assert RunFolder(Path(folder)).read_answers() == given_answers
 
 
 def test_settings_that_were_recorded_as_typed_are_read(tmp_path: Path) -> None:
@@ -104,14 +105,18 @@ def test_settings_that_were_recorded_as_typed_are_read(tmp_path: Path) -> None:
         'name = "fox"\n[settings]\n"network.rank" = "48"\n"model.vae_path" = "none"\n"dataset.flip" = true\n', "utf-8"
     )
 
-    assert read_answers(tmp_path).settings == {"network.rank": 48, "model.vae_path": None, "dataset.flip": True}
+    assert RunFolder(tmp_path).read_answers().settings == {
+        "network.rank": 48,
+        "model.vae_path": None,
+        "dataset.flip": True,
+    }
 
 
 def test_a_recorded_setting_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "answers.toml").write_text('name = "fox"\n[settings]\n"network.rank" = "many"\n', "utf-8")
 
     with pytest.raises(RunError, match=r"answers\.toml.*network\.rank"):
-        read_answers(tmp_path)
+        RunFolder(tmp_path).read_answers()
 
 
 @pytest.mark.parametrize("text", [b"\xff", b"name = ", b"name = 1\nold = 2\n", b"name = 'a/b'\n"])
@@ -119,12 +124,12 @@ def test_damaged_answers_are_told(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "answers.toml").write_bytes(text)
 
     with pytest.raises(RunError, match=r"answers\.toml"):
-        read_answers(tmp_path)
+        RunFolder(tmp_path).read_answers()
 
 
 def test_missing_answers_are_told(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="loracle new"):
-        read_answers(tmp_path)
+        RunFolder(tmp_path).read_answers()
 
 
 def test_a_taken_name_is_numbered(tmp_path: Path) -> None:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from advisor.run_folder.events import AnyEvent, SampleDrawn, StepDone, Validated
 from tests.support.pictures import draw_picture
 from trainer.reporting.tensorboard import TensorBoard
 
-STEP = {
-    "event": "step", "unet_learning_rate": 1e-4, "text_encoder_learning_rate": None, "gradient_norm": 0.5,
-    "seconds": 0.1, "memory_bytes": 1000,
-}  # fmt: skip
+
+def step_done(step: int, loss: float | None) -> StepDone:
+    return StepDone(step=step, loss=loss, unet_learning_rate=1e-4, gradient_norm=0.5, seconds=0.1, memory_bytes=1000)
 
 
-def shown(run: Path, *events: dict[str, Any]) -> EventAccumulator:
+def shown(run: Path, *events: AnyEvent) -> EventAccumulator:
     board = TensorBoard(run)
     for event in events:
         board(event)
@@ -28,17 +27,17 @@ def shown(run: Path, *events: dict[str, Any]) -> EventAccumulator:
 
 
 def test_there_are_curves_for_loss_rates_norm_speed_and_memory(tmp_path: Path) -> None:
-    reader = shown(tmp_path, {**STEP, "step": 1, "loss": 1.0}, {**STEP, "step": 2, "loss": 2.0})
+    reader = shown(tmp_path, step_done(1, 1.0), step_done(2, 2.0))
 
     assert set(reader.Tags()["scalars"]) == {
         "loss/step", "loss/smoothed", "learning_rate/unet", "gradient_norm", "seconds_per_step", "memory_bytes"
     }  # fmt: skip
     assert [entry.value for entry in reader.Scalars("loss/step")] == [1.0, 2.0]
-    assert [entry.value for entry in reader.Scalars("loss/smoothed")] == pytest.approx([1.0, 1.02])
+    assert [entry.value for entry in reader.Scalars("loss/smoothed")] == pytest.approx([1.0, 1.05])
 
 
 def test_the_validation_loss_has_a_curve(tmp_path: Path) -> None:
-    reader = shown(tmp_path, {"event": "validation", "step": 8, "epoch": 2, "loss": 0.25})
+    reader = shown(tmp_path, Validated(step=8, epoch=2, loss=0.25))
 
     assert [(entry.step, entry.value) for entry in reader.Scalars("loss/validation")] == [(8, 0.25)]
 
@@ -46,15 +45,13 @@ def test_the_validation_loss_has_a_curve(tmp_path: Path) -> None:
 def test_samples_are_shown_at_their_step(tmp_path: Path) -> None:
     draw_picture(tmp_path / "a.png", (64, 32))
 
-    reader = shown(
-        tmp_path, {**STEP, "step": 4, "loss": 1.0}, {"event": "sample", "path": "a.png", "prompt": "tok", "epoch": 1}
-    )
+    reader = shown(tmp_path, step_done(4, 1.0), SampleDrawn(path="a.png", prompt="tok", epoch=1))
 
     (image,) = reader.Images("samples/tok")
     assert (image.step, image.width, image.height) == (4, 64, 32)
 
 
 def test_a_loss_that_is_no_number_leaves_a_gap(tmp_path: Path) -> None:
-    reader = shown(tmp_path, {**STEP, "step": 1, "loss": None}, {**STEP, "step": 2, "loss": 3.0})
+    reader = shown(tmp_path, step_done(1, None), step_done(2, 3.0))
 
     assert [(entry.step, entry.value) for entry in reader.Scalars("loss/smoothed")] == [(2, 3.0)]

@@ -13,19 +13,20 @@ from typing import Any
 
 import pytest
 
-from templates.native.run_folder import has_trained
+from advisor.run_folder.events import Finished, SampleDrawn, Started, StepDone, Validated
+from advisor.run_folder.layout import RunFolder
 from tests.support.pictures import draw_picture
 from tests.support.runs import events_of, make_config, train, write_toml
 from trainer.__main__ import main
-from trainer.reporting.weights_and_biases import ID_PATH, SURROUNDINGS, WeightsAndBiases, sent_settings
+from trainer.reporting.weights_and_biases import SURROUNDINGS, WeightsAndBiases, sent_settings
 from trainer.runtime.events import Events
 
-STARTED = {"event": "started", "config_hash": "0", "resumed_from": None}
-RESUMED = {**STARTED, "resumed_from": 3}
-STEP: dict[str, Any] = {
-    "event": "step", "unet_learning_rate": 1e-4, "text_encoder_learning_rate": None, "gradient_norm": 0.5,
-    "seconds": 0.1, "memory_bytes": 1000,
-}  # fmt: skip
+STARTED = Started(config_hash="0", resumed_from=None)
+RESUMED = Started(config_hash="0", resumed_from=3)
+
+
+def step_done(step: int, loss: float) -> StepDone:
+    return StepDone(step=step, loss=loss, unet_learning_rate=1e-4, gradient_norm=0.5, seconds=0.1, memory_bytes=1000)
 
 
 class Wandb:
@@ -87,9 +88,8 @@ def test_curves_and_samples_are_sent_at_their_step(wandb: Wandb, material: Path,
     listener = board(tmp_path, material, told)
 
     for event in (
-        STARTED, {**STEP, "step": 1, "loss": 1.0}, {**STEP, "step": 2, "loss": 2.0},
-        {"event": "validation", "step": 2, "epoch": 1, "loss": 0.25},
-        {"event": "sample", "path": "a.png", "prompt": "(tok:1.2), a?", "epoch": 1}, {"event": "finished"},
+        STARTED, step_done(1, 1.0), step_done(2, 2.0), Validated(step=2, epoch=1, loss=0.25),
+        SampleDrawn(path="a.png", prompt="(tok:1.2), a?", epoch=1), Finished(),
     ):  # fmt: skip
         listener(event)
     listener.close()
@@ -97,7 +97,7 @@ def test_curves_and_samples_are_sent_at_their_step(wandb: Wandb, material: Path,
     rates = {"learning_rate/unet": 1e-4, "gradient_norm": 0.5, "seconds_per_step": 0.1, "memory_bytes": 1000}
     assert wandb.logged == [
         {"step": 1, "loss/step": 1.0, "loss/smoothed": 1.0, **rates},
-        {"step": 2, "loss/step": 2.0, "loss/smoothed": pytest.approx(1.02), **rates},
+        {"step": 2, "loss/step": 2.0, "loss/smoothed": pytest.approx(1.05), **rates},
         {"step": 2, "loss/validation": 0.25},
         {"step": 2, "samples/(tok 1.2), a ": ("a.png", "(tok:1.2), a?")},
     ]
@@ -118,8 +118,8 @@ def test_project_and_name_are_the_configured_ones_and_nobody_is_asked(
 def test_a_run_that_only_has_its_name_there_has_not_trained(wandb: Wandb, material: Path, tmp_path: Path) -> None:
     board(tmp_path, material, [])(STARTED)
 
-    assert (tmp_path / ID_PATH).exists()
-    assert not has_trained(tmp_path)
+    assert RunFolder(tmp_path).wandb_id.exists()
+    assert not RunFolder(tmp_path).has_trained()
 
 
 def test_wandb_is_told_to_gather_no_command_line_and_no_paths(
@@ -160,13 +160,13 @@ def test_a_resumed_training_goes_on_with_its_run_and_a_new_one_does_not(
 
     first, again, third, anew = (begun["id"] for begun in wandb.begun)
     assert first == again == third != anew
-    assert json.loads((tmp_path / ID_PATH).read_text(encoding="utf-8")) == {"id": anew}
+    assert json.loads(RunFolder(tmp_path).wandb_id.read_text(encoding="utf-8")) == {"id": anew}
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"id": 7}', '{"id": "../../x"}'])
 def test_a_damaged_note_of_the_run_gives_a_new_one(wandb: Wandb, material: Path, tmp_path: Path, content: str) -> None:
     (tmp_path / "log").mkdir()
-    (tmp_path / ID_PATH).write_text(content, encoding="utf-8")
+    RunFolder(tmp_path).wandb_id.write_text(content, encoding="utf-8")
 
     board(tmp_path, material, [])(RESUMED)
 
@@ -179,7 +179,7 @@ def test_without_network_or_key_it_is_kept_here_with_one_warning(wandb: Wandb, m
     listener = board(tmp_path, material, told)
 
     listener(STARTED)
-    listener({**STEP, "step": 1, "loss": 1.0})
+    listener(step_done(1, 1.0))
 
     ((code, message),) = told
     assert (code, wandb.begun[0]["mode"], len(wandb.logged)) == ("wandb_offline", "offline", 1)
@@ -198,7 +198,7 @@ def test_a_package_that_is_missing_or_refuses_is_one_warning(
     told = list[tuple[str, str]]()
     listener = board(tmp_path, material, told)
 
-    for event in (STARTED, {**STEP, "step": 1, "loss": 1.0}, {"event": "finished"}):
+    for event in (STARTED, step_done(1, 1.0), Finished()):
         listener(event)
     listener.close()
 
@@ -234,10 +234,10 @@ def test_a_log_that_fails_ends_the_sending_with_one_warning(wandb: Wandb, materi
     with Events(tmp_path) as events:
         listener = board(tmp_path, material, [])
         events.listen(listener)
-        events.send("started", config_hash="0", resumed_from=None)
+        events.send(STARTED)
         listener._sink.log = lambda values: 1 / 0
         for step in (1, 2):
-            events.send(**STEP | {"step": step, "loss": 1.0})
+            events.send(step_done(step, 1.0))
 
     assert [event["code"] for event in events_of(tmp_path, "warning")] == ["listener_failed"]
 
@@ -272,4 +272,4 @@ def test_without_a_project_nothing_is_sent(wandb: Wandb, material: Path, tmp_pat
     assert main([str(tmp_path), "--threads", "1"]) == 0
 
     assert wandb.begun == []
-    assert not (tmp_path / ID_PATH).exists()
+    assert not RunFolder(tmp_path).wandb_id.exists()

@@ -20,6 +20,8 @@ import torch
 
 from advisor.errors import RunError
 from advisor.files import write_atomically
+from advisor.run_folder.events import Paused, Resumed, Started
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from advisor.units import MIB
 from tests.support.paths import REPOSITORY
@@ -68,7 +70,7 @@ def test_a_write_waits_until_there_is_room_and_goes_on_by_itself(tmp_path: Path,
     assert (paused["folder"], paused["needed_bytes"]) == ((tmp_path / "a").as_posix(), 100 + MARGIN_BYTES)
     assert str(tmp_path / "a") in warning["message"]
     assert "(100 bytes)" in warning["message"]
-    assert "going on" in event_note(resumed)
+    assert "going on" in event_note(Resumed(folder=resumed["folder"]))
 
 
 def test_where_there_is_room_nothing_is_told(tmp_path: Path, make_room: MakeRoom) -> None:
@@ -149,11 +151,11 @@ class Full:
 
 def test_an_event_that_fits_only_in_part_is_finished_later(events: Events) -> None:
     disk = Full()
-    events._file.close()
-    events._file = disk  # type: ignore[assignment]
+    events._writer._file.close()
+    events._writer._file = disk  # type: ignore[assignment]
     events.when_full(lambda: setattr(disk, "room", 7))
 
-    events.send("started")
+    events.send(Started())
 
     assert json.loads(disk.content)["event"] == "started"
 
@@ -164,15 +166,15 @@ def test_ctrl_c_ends_a_training_where_not_even_an_event_can_be_written(
     def waits(run: Path, config: TrainingConfig, options: Options, *, events: Events, interrupt: Interrupt) -> None:
         DiskRoom(events, interrupt)
         interrupt.ask()
-        events.send("paused", folder=run)
+        events.send(Paused(folder=run.as_posix()))
 
     monkeypatch.setattr(prepare, "prepare", waits)
     write_toml(tmp_path / "loracle.toml", make_config(tmp_path))
-    events._file.close()
-    events._file = Full()  # type: ignore[assignment]
+    events._writer._file.close()
+    events._writer._file = Full()  # type: ignore[assignment]
 
     given = argparse.Namespace(run=tmp_path, device="cpu", resume=False, threads=None, tolerate_sysmem_fallback=False)
-    assert trainer_command._train(tmp_path, given, events) == 130
+    assert trainer_command._train(RunFolder(tmp_path), given, events) == 130
 
 
 def test_ctrl_c_ends_it_too_where_the_reason_of_its_end_cannot_be_written(
@@ -180,8 +182,8 @@ def test_ctrl_c_ends_it_too_where_the_reason_of_its_end_cannot_be_written(
 ) -> None:
     def fails(run: Path, config: TrainingConfig, options: Options, *, events: Events, interrupt: Interrupt) -> None:
         DiskRoom(events, interrupt, sleep=lambda _: interrupt.ask())
-        events._file.close()
-        events._file = Full()  # type: ignore[assignment]
+        events._writer._file.close()
+        events._writer._file = Full()  # type: ignore[assignment]
         raise RunError("a picture is gone")
 
     monkeypatch.setattr(prepare, "prepare", fails)

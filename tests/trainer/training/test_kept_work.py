@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file, save
 
 from advisor.errors import OutOfMemory, RunError
-from advisor.run_folder.ladder_file import Ladder, write_ladder
+from advisor.run_folder.ladder_file import Ladder
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, changed
 from tests.support.runs import events_of, make_config, train
 from trainer.training import state, stepper
@@ -66,7 +67,7 @@ def run_out_then_go_on(run: Path, config: TrainingConfig, *, at: int, when: str 
         fails_in_step(at, when, patch)
         with pytest.raises(OutOfMemory):
             train(run, config)
-    write_ladder(run, Ladder(batch_parts=2))
+    RunFolder(run).write_ladder(Ladder(batch_parts=2))
     train(run, config, resume=any((run / "state").glob("step-*")))
 
 
@@ -165,7 +166,7 @@ def test_another_optimizer_by_the_ladder_begins_without_the_firsts_memory(materi
 
     with pytest.raises(RunError, match="another optimizer"):
         train(tmp_path, changed(config, "optimizer.name", "lion"), resume=True)
-    write_ladder(tmp_path, Ladder(settings={"optimizer.name": "lion"}))
+    RunFolder(tmp_path).write_ladder(Ladder(settings={"optimizer.name": "lion"}))
     train(tmp_path, config, resume=True)
 
     (warning,) = events_of(tmp_path, "warning")[-1:]
@@ -192,7 +193,7 @@ def test_every_rung_is_trained_on_from_the_middle_of_an_epoch(
         with pytest.raises(OutOfMemory):
             train(tmp_path, config)
 
-    write_ladder(tmp_path, Ladder(settings=changes))
+    RunFolder(tmp_path).write_ladder(Ladder(settings=changes))
     train(tmp_path, config, resume=True)
 
     assert [event["resumed_from"] for event in events_of(tmp_path, "started")] == [None, 1]

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from advisor.run_folder.ladder_file import Ladder, write_ladder
+from advisor.run_folder.ladder_file import Ladder
+from advisor.run_folder.layout import RunFolder
 from tests.support.runs import events_of, make_config, train
 from trainer.models.families.family import Conditioning
 from trainer.training.micro_batches import micro_batch, micro_batch_slices
@@ -48,7 +49,7 @@ def test_a_part_has_the_pictures_and_their_text() -> None:
 def test_a_run_in_parts_trains_as_one_in_whole_batches(tmp_path: Path) -> None:
     config = make_config(tmp_path, schedule__batch_size=3)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    write_ladder(parts, Ladder(batch_parts=2))
+    RunFolder(parts).write_ladder(Ladder(batch_parts=2))
 
     for run in (whole, parts):
         train(run, config)
@@ -60,7 +61,7 @@ def test_a_run_in_parts_trains_as_one_in_whole_batches(tmp_path: Path) -> None:
 def test_what_the_ladder_changed_is_laid_over_the_configuration(tmp_path: Path) -> None:
     config = make_config(tmp_path, schedule__epochs=3)
     run = tmp_path / "run"
-    write_ladder(run, Ladder(settings={"schedule.epochs": 1}))
+    RunFolder(run).write_ladder(Ladder(settings={"schedule.epochs": 1}))
 
     train(run, config)
 

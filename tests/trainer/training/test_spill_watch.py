@@ -65,7 +65,7 @@ def test_a_spill_ends_training_like_a_lack_of_memory_with_its_last_step_kept(
     with pytest.raises(OutOfMemory, match=r"12 times as long.*Close other programs") as stopped:
         train(tmp_path / "run", config)
 
-    assert stopped.value.facts["spill"] == 12.0
+    assert stopped.value.facts.spill == 12.0
     assert [path.name for path in (tmp_path / "run" / "state").iterdir()] == ["step-00000002"]
 
     train(tmp_path / "run", config, resume=True, tolerate_sysmem_fallback=True)

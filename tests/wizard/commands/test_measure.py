@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from advisor.errors import OutOfMemory, TrainingStopped
+from advisor.errors import MemoryFacts, OutOfMemory, TrainingStopped
 from advisor.run_folder.config_file import read_config
-from advisor.run_folder.ladder_file import read_ladder
+from advisor.run_folder.layout import RunFolder
 from tests.support.runs import make_config, write_toml
 from wizard.commands import measure as command
 from wizard.commands.measure import Measured, measure, measured_text
@@ -71,7 +71,7 @@ def run_that_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     (run / "plan.json").write_text(json.dumps({"decisions": decisions}), encoding="utf-8")
 
     def full(*_: object) -> object:
-        raise OutOfMemory("full", {"phase": "step", "device": "cpu", "largest": [128, 128], "peak_bytes": 2**30})
+        raise OutOfMemory("full", MemoryFacts(device="cpu", largest=(128, 128), peak_bytes=2**30))
 
     monkeypatch.setattr(command, "_probe", full)
     return run
@@ -116,7 +116,7 @@ def test_with_a_yes_loracle_toml_gets_the_rungs_and_the_plans_record_keeps_both(
     assert decision["reason"].startswith("measured on this machine: memory.gradient_checkpointing on: saves about")
     assert document["ladder"][0]["cause"].startswith("Measured: memory ran out")
     assert document["config"]["memory"]["gradient_checkpointing"] is True
-    ladder = read_ladder(run)
+    ladder = RunFolder(run).read_ladder()
     assert (ladder.settings, ladder.batch_parts) == ({}, 2)
     assert [rung.rung for rung in ladder.taken] == ["smaller_parts"]
 
@@ -130,7 +130,7 @@ def test_what_was_adjusted_after_measuring_is_not_taken_for_the_users_choice(
     run = run_that_does_not_fit(tmp_path, monkeypatch)
     measure(run, device="cpu", yes=True)
 
-    assert situation_of(Training(run, run / "loracle.toml", device="cpu"), {}).chosen == frozenset()
+    assert situation_of(Training(RunFolder(run), device="cpu"), MemoryFacts()).chosen == frozenset()
 
 
 def test_a_run_that_has_begun_is_left_to_the_ladder(

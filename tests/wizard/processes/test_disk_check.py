@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from advisor.run_folder.layout import RunFolder
 from advisor.units import GIB, MIB
 from wizard.processes.disk_check import MARGIN_BYTES, short_of_room
 
@@ -16,8 +18,13 @@ class Usage(NamedTuple):
     free: int
 
 
-def record(disk_bytes: int) -> dict[str, Any]:
-    return {"estimate": {"disk_bytes": disk_bytes}}
+def run_with(folder: Path, plan: dict[str, Any]) -> RunFolder:
+    (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    return RunFolder(folder)
+
+
+def planned(folder: Path, disk_bytes: int) -> RunFolder:
+    return run_with(folder, {"estimate": {"disk_bytes": disk_bytes}})
 
 
 @pytest.fixture(autouse=True)
@@ -26,11 +33,11 @@ def one_gib_free(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_run_that_has_room_is_not_told_of(tmp_path: Path) -> None:
-    assert short_of_room(tmp_path, record(GIB - MARGIN_BYTES)) is None
+    assert short_of_room(planned(tmp_path, GIB - MARGIN_BYTES)) is None
 
 
 def test_a_run_without_room_hears_both_figures_and_the_mend(tmp_path: Path) -> None:
-    told = short_of_room(tmp_path, record(3 * GIB))
+    told = short_of_room(planned(tmp_path, 3 * GIB))
 
     assert told is not None
     assert "1.0 GiB free" in told
@@ -43,9 +50,13 @@ def test_what_lies_there_already_is_not_written_again(tmp_path: Path) -> None:
     with (tmp_path / "cache" / "latents").open("wb") as file:
         file.truncate(300 * MIB)
 
-    assert short_of_room(tmp_path, record(GIB)) is None
+    assert short_of_room(planned(tmp_path, GIB)) is None
 
 
-@pytest.mark.parametrize("unknown", [None, {}, {"estimate": None}, {"estimate": {"disk_bytes": "much"}}])
-def test_without_a_record_nothing_is_said(tmp_path: Path, unknown: dict[str, Any] | None) -> None:
-    assert short_of_room(tmp_path, unknown) is None
+@pytest.mark.parametrize("unknown", [{}, {"estimate": None}, {"estimate": {"disk_bytes": "much"}}])
+def test_where_the_plan_does_not_tell_nothing_is_said(tmp_path: Path, unknown: dict[str, Any]) -> None:
+    assert short_of_room(run_with(tmp_path, unknown)) is None
+
+
+def test_without_a_plan_nothing_is_said(tmp_path: Path) -> None:
+    assert short_of_room(RunFolder(tmp_path)) is None

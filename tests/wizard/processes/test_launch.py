@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from advisor.errors import LoraError, OutOfMemory, TrainingStopped
+from advisor.errors import LoraError, MemoryFacts, OutOfMemory, TrainingStopped
+from advisor.run_folder.events import Failed
+from advisor.run_folder.layout import RunFolder
 from wizard.exit_codes import TrainerBroke
 from wizard.processes.child import child_environment
 from wizard.processes.launch import Interrupts, Training, ending, log_tail
@@ -55,10 +57,10 @@ def train(tmp_path: Path, script: str, screen: SilentScreen | None = None, **mor
     trainer.write_text(HEAD + textwrap.dedent(script), encoding="utf-8")
     run = tmp_path / "run"
     run.mkdir(exist_ok=True)
-    training = Training(run, run / "loracle.toml")
+    training = Training(RunFolder(run))
 
     def command(training: Training) -> list[str]:
-        return [sys.executable, "-P", str(trainer), str(training.run)]
+        return [sys.executable, "-P", str(trainer), str(training.run.path)]
 
     return launch(training, screen or SilentScreen(), command=command, **more)
 
@@ -80,7 +82,8 @@ def test_events_are_followed_to_the_end(tmp_path: Path) -> None:
     )
 
     assert (progress.step, progress.steps, progress.loras) == (3, 3, ("model/mira.safetensors",))
-    assert progress.finished == {"steps": 3, "seconds": 1.5}
+    assert progress.finished is not None
+    assert (progress.finished.steps, progress.finished.seconds) == (3, 1.5)
     assert "Saved model/mira.safetensors" in screen.notes
     assert screen.is_closed
 
@@ -116,7 +119,7 @@ def test_memory_that_ran_out_is_told_with_what_was_seen_of_it(tmp_path: Path) ->
     with pytest.raises(OutOfMemory, match="full") as caught:
         train(tmp_path, script)
 
-    assert caught.value.facts == {"phase": "step", "largest": [512, 512], "step": 4}
+    assert caught.value.facts == MemoryFacts(phase="step", largest=(512, 512), step=4)
 
 
 def test_a_defect_shows_the_end_of_the_log(tmp_path: Path) -> None:
@@ -147,10 +150,10 @@ def test_a_crash_below_python_names_the_doctor() -> None:
 
 
 def test_an_interruption_before_the_first_step_claims_no_saved_work() -> None:
-    failed = {"code": "interrupted", "message": "Training was interrupted; the work is saved"}
+    failed = Failed(code="interrupted", message="Training was interrupted; the work is saved")
 
     assert "nothing new to save" in str(ending(130, Progress(failed=failed), ""))
-    assert str(ending(130, Progress(step=3, failed=failed), "")) == failed["message"]
+    assert str(ending(130, Progress(step=3, failed=failed), "")) == failed.message
 
 
 def interrupting(heard: Interrupts, screen: SilentScreen, *, times: int) -> Callable[[], None]:
@@ -244,7 +247,7 @@ def test_the_chosen_card_is_the_only_one_seen() -> None:
 
 
 def test_the_command_names_the_run_and_what_was_asked_for(tmp_path: Path) -> None:
-    training = Training(tmp_path, tmp_path / "loracle.toml", resume=True, device="cpu")
+    training = Training(RunFolder(tmp_path), resume=True, device="cpu")
 
     assert training.command()[1:] == ["-P", "-m", "trainer", str(tmp_path), "--resume", "--device", "cpu"]
 

@@ -11,15 +11,18 @@ import pytest
 
 from advisor.estimate.calibration import Receipt, RunKind
 from advisor.machine.probe import probe_hardware
+from advisor.run_folder.events import AnyEvent, Failed, Finished, PhaseBegun, Started, StepDone
+from advisor.run_folder.layout import RunFolder
 from tests.support.runs import make_config, train, write_toml
 from wizard.processes.launch import Training
 from wizard.processes.measured_runs import (
     MOST_RECEIPTS,
     Receipts,
+    RunFigures,
     keep_receipt,
     keep_run_receipt,
     receipt_of,
-    session_facts,
+    session_figures,
 )
 
 RECEIPT = Receipt(
@@ -79,24 +82,21 @@ def test_two_runs_that_end_at_once_both_leave_theirs(tmp_path: Path) -> None:
 
 
 def test_only_the_last_start_of_a_run_counts_and_its_first_steps_do_not() -> None:
-    def step(seconds: float) -> dict[str, Any]:
-        return {"event": "step", "seconds": seconds}
+    def steps(*seconds: float) -> list[StepDone]:
+        return [StepDone(step=number, seconds=one) for number, one in enumerate(seconds, start=1)]
 
-    first: list[dict[str, Any]] = [{"event": "started"}, *[step(99.0)] * 9]
-    caching: list[dict[str, Any]] = [
-        {"event": "phase", "name": "cache_latents", "t": 10.0},
-        {"event": "phase", "name": "train", "t": 14.5},
-    ]
-    second = [first[0], *caching, step(8.0), step(7.0), step(1.0), step(1.2), step(1.1)]
-    told = session_facts([*first, *second, {"event": "finished", "peak_memory_bytes": 77}])
+    first: list[AnyEvent] = [Started(), *steps(*[99.0] * 9)]
+    caching = [PhaseBegun(name="cache_latents", unix_seconds=10.0), PhaseBegun(name="train", unix_seconds=14.5)]
+    second: list[AnyEvent] = [Started(), *caching, *steps(8.0, 7.0, 1.0, 1.2, 1.1)]
+    took = session_figures([*first, *second, Finished(peak_memory_bytes=77)], "cpu")
 
-    assert told == {"steps": 3, "seconds_per_step": 1.1, "peak_memory_bytes": 77, "caching_seconds": 4.5}
+    assert took == RunFigures("cpu", steps=3, seconds_per_step=1.1, peak_bytes=77, caching_seconds=4.5)
 
 
 def test_an_interrupted_run_tells_its_time_and_no_peak() -> None:
-    told = session_facts([{"event": "started"}, *[{"event": "step", "seconds": 2.0}] * 5, {"event": "failed"}])
+    took = session_figures([Started(), *[StepDone(step=1, seconds=2.0)] * 5, Failed()], "cpu")
 
-    assert (told["seconds_per_step"], told["peak_memory_bytes"]) == (2.0, 0)
+    assert (took.seconds_per_step, took.peak_bytes) == (2.0, 0)
 
 
 def test_a_training_leaves_one_of_its_own_start_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ def test_a_training_leaves_one_of_its_own_start_only(tmp_path: Path, monkeypatch
     run, config = tmp_path / "run", make_config(tmp_path)
     write_toml(run / "loracle.toml", config)
     train(run, config)
-    training = Training(run, run / "loracle.toml", device="cpu")
+    training = Training(RunFolder(run), device="cpu")
 
     keep_run_receipt(training, config, since=time.time() + 60)
     assert Receipts().load()[0] == ()
@@ -127,10 +127,8 @@ def test_a_peak_that_samples_made_is_compared_with_drawing_them(tmp_path: Path, 
             sampling__prompts=prompts, sampling__every_epochs=every,
         )  # fmt: skip
         write_toml(run / "loracle.toml", config)
-        training = Training(run, run / "loracle.toml")
-        return receipt_of(
-            training, {"peak_memory_bytes": 1, "device": device}, kind, probe_hardware(run)
-        ).predicted_bytes
+        training = Training(RunFolder(run))
+        return receipt_of(training, RunFigures(device, peak_bytes=1), kind, probe_hardware(run)).predicted_bytes
 
     none = predicted("none", "train")
     assert predicted("drawn", "train", ("a",)) > none
@@ -146,7 +144,7 @@ def test_a_folder_that_cannot_be_written_stops_nothing(
     run, config = tmp_path / "run", make_config(tmp_path)
     write_toml(run / "loracle.toml", config)
 
-    training = Training(run, run / "loracle.toml", device="cpu")
-    keep_receipt(training, {"seconds_per_step": 1.0, "steps": 5, "device": "cpu"}, "train")
+    training = Training(RunFolder(run), device="cpu")
+    keep_receipt(training, RunFigures("cpu", steps=5, seconds_per_step=1.0), "train")
 
     assert "not remembered" in capsys.readouterr().err

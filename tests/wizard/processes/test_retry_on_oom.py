@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from advisor.errors import TrainingStopped
-from advisor.run_folder.ladder_file import Ladder, read_ladder
+from advisor.run_folder.ladder_file import Ladder
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import changed
 from tests.support.runs import events_of, make_config, write_toml
 from tests.wizard.processes.test_launch import HEAD, SilentScreen
@@ -75,9 +76,9 @@ def train(
 
     def command(training: Training) -> list[str]:
         more = training.command()[5:]
-        return [sys.executable, "-P", str(trainer), str(training.run), *more]
+        return [sys.executable, "-P", str(trainer), str(training.run.path), *more]
 
-    return down_the_ladder(Training(run, run / "loracle.toml"), screen or SilentScreen(), command=command)
+    return down_the_ladder(Training(RunFolder(run)), screen or SilentScreen(), command=command)
 
 
 def test_it_goes_down_rung_by_rung_and_on_from_the_last_state(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_it_goes_down_rung_by_rung_and_on_from_the_last_state(tmp_path: Path) ->
 
     progress = train(tmp_path, run, content=2, screen=screen)
 
-    assert [rung["rung"] for rung in progress.ladder] == ["checkpointing", "smaller_parts"]
+    assert [rung.rung for rung in progress.ladder] == ["checkpointing", "smaller_parts"]
     assert [event["resumed_from"] for event in events_of(run, "started")] == [None, 2, 2]
     assert any(note.startswith("Out of memory at step 3. Going on with memory.gradient") for note in screen.notes)
 
@@ -100,7 +101,7 @@ def test_every_rung_is_told_in_the_events_and_kept_for_the_next_start(tmp_path: 
         "checkpointing", {"memory.gradient_checkpointing": False}, {"memory.gradient_checkpointing": True}, 3,
     )  # fmt: skip
     assert (second["from"], second["to"]) == ({"batch_parts": 1}, {"batch_parts": 2})
-    kept = read_ladder(run)
+    kept = RunFolder(run).read_ladder()
     assert (kept.batch_parts, kept.settings) == (2, {"memory.gradient_checkpointing": True})
 
 
@@ -123,7 +124,11 @@ def test_where_only_the_users_choices_are_left_it_stops_and_names_them(tmp_path:
         train(tmp_path, run, content=99)
 
     assert caught.value.exit_code == 3
-    assert {rung.rung for rung in read_ladder(run).taken} == {"checkpointing", "smaller_parts", "base_dtype"}
+    assert {rung.rung for rung in RunFolder(run).read_ladder().taken} == {
+        "checkpointing",
+        "smaller_parts",
+        "base_dtype",
+    }
 
 
 def test_a_value_changed_in_the_toml_by_hand_is_the_users_too(tmp_path: Path) -> None:
@@ -131,7 +136,7 @@ def test_a_value_changed_in_the_toml_by_hand_is_the_users_too(tmp_path: Path) ->
 
     progress = train(tmp_path, run, content=1)
 
-    assert [rung["rung"] for rung in progress.ladder] == ["smaller_parts"]
+    assert [rung.rung for rung in progress.ladder] == ["smaller_parts"]
 
 
 def test_a_spill_takes_what_does_no_harm_and_is_borne_then(tmp_path: Path) -> None:
@@ -139,7 +144,7 @@ def test_a_spill_takes_what_does_no_harm_and_is_borne_then(tmp_path: Path) -> No
 
     progress = train(tmp_path, run, script=SPILLING, screen=screen, more={"others_bytes": 2**30})
 
-    assert [rung["rung"] for rung in progress.ladder] == ["checkpointing", "smaller_parts", "smaller_parts"]
+    assert [rung.rung for rung in progress.ladder] == ["checkpointing", "smaller_parts", "smaller_parts"]
     assert [event["tolerates"] for event in events_of(run, "started")] == [False] * 4 + [True]
     assert screen.notes[0].startswith(
         "From step 12 on a step takes 41 times as long, because the card's memory is full. "
@@ -155,20 +160,20 @@ def test_memory_that_other_programs_took_is_told_with_each_rung_and_at_the_end(t
         train(tmp_path, run, content=99, screen=screen, more={"others_bytes": 2 * 2**30})
 
     assert "Other programs have taken about 2.0 GiB" in screen.notes[0]
-    assert all("about 2.0 GiB" in rung.cause for rung in read_ladder(run).taken)
+    assert all("about 2.0 GiB" in rung.cause for rung in RunFolder(run).read_ladder().taken)
 
 
 def test_a_rung_is_kept_with_what_it_saves_and_costs(tmp_path: Path) -> None:
     run = run_folder(tmp_path)
 
-    rung = dict(train(tmp_path, run, content=1).ladder[0])
+    rung = train(tmp_path, run, content=1).ladder[0]
 
-    assert (rung["step"], rung["cause"]) == (3, "Out of memory at step 3.")
-    assert rung["price"].endswith("69 % slower")
-    assert rung["saved_bytes"] > 2**20
-    assert rung["slowdown"] == 1.69
-    assert events_of(run, "ladder")[0]["saved_bytes"] == rung["saved_bytes"]
+    assert (rung.step, rung.cause) == (3, "Out of memory at step 3.")
+    assert rung.price.endswith("69 % slower")
+    assert rung.saved_bytes > 2**20
+    assert rung.slowdown == 1.69
+    assert events_of(run, "ladder")[0]["saved_bytes"] == rung.saved_bytes
 
 
 def test_a_run_without_a_ladder_has_none(tmp_path: Path) -> None:
-    assert read_ladder(tmp_path) == Ladder()
+    assert RunFolder(tmp_path).read_ladder() == Ladder()

@@ -9,9 +9,9 @@ import pytest
 
 from advisor.errors import RunError
 from advisor.planning.planner import make_plan
+from advisor.run_folder.layout import RunFolder
 from templates.native.run_folder import write_run
 from tests.support.factories import make_facts
-from trainer.demo.assets import RESULT_PATH
 from wizard.commands.report import report
 from wizard.show.run_report import keep_run_report, write_run_report
 
@@ -38,10 +38,10 @@ def test_any_run_has_a_page(run: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_the_demos_figures_are_on_its_page_again(run: Path) -> None:
-    (run / RESULT_PATH).parent.mkdir(parents=True, exist_ok=True)
-    (run / RESULT_PATH).write_text(json.dumps(SCORES), "utf-8")
+    RunFolder(run).demo_scores.parent.mkdir(parents=True, exist_ok=True)
+    RunFolder(run).demo_scores.write_text(json.dumps(SCORES), "utf-8")
 
-    page = write_run_report(run).read_text("utf-8")
+    page = write_run_report(RunFolder(run)).read_text("utf-8")
 
     assert all(figure in page for figure in ("Identity", "0.12", "0.88", "Obedience", "0.75"))
 
@@ -54,16 +54,16 @@ def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
 def test_a_page_that_cannot_be_written_spoils_no_training(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (run / "report.html").mkdir()
 
-    keep_run_report(run)
+    keep_run_report(RunFolder(run))
 
     assert "No report was written" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damaged", ["{", "[]", "{}"])
 def test_damaged_scores_spoil_no_training(run: Path, capsys: pytest.CaptureFixture[str], damaged: str) -> None:
-    (run / RESULT_PATH).parent.mkdir(parents=True, exist_ok=True)
-    (run / RESULT_PATH).write_text(damaged, "utf-8")
+    RunFolder(run).demo_scores.parent.mkdir(parents=True, exist_ok=True)
+    RunFolder(run).demo_scores.write_text(damaged, "utf-8")
 
-    keep_run_report(run)
+    keep_run_report(RunFolder(run))
 
     assert "delete it" in capsys.readouterr().err

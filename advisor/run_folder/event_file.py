@@ -1,0 +1,165 @@
+"""Reading and writing `log/events.jsonl`: the one reader and the one writer of a run's events."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from os import SEEK_END
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Self, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from advisor.errors import RunError
+from advisor.files import DISK_FULL
+from advisor.run_folder.events import AnyEvent, Event
+
+PARSER: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="event")])
+UNKNOWN_KIND = "union_tag_invalid"
+"""pydantic's name for an event that none of the models is for."""
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True)
+class EventLog:
+    """What an event file holds."""
+
+    events: tuple[AnyEvent, ...] = ()
+    damaged_lines: int = 0
+    """Lines that are no event, as a crash in the middle of a write leaves them."""
+
+
+def read_events(path: Path) -> EventLog:
+    """The events of a file; none where there is no file.
+
+    Raises:
+        RunError: the file is there and cannot be read.
+    """
+    parser = LineParser()
+    try:
+        events = tuple(parser.events(path.read_bytes().split(b"\n")))
+    except FileNotFoundError:
+        return EventLog()
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}: check its rights") from None
+    return EventLog(events, parser.damaged_lines)
+
+
+class LineParser:
+    """Turns lines into events and counts those that are damaged."""
+
+    def __init__(self) -> None:
+        """Count from 0."""
+        self.damaged_lines = 0
+
+    def events(self, lines: Iterable[bytes]) -> Iterator[AnyEvent]:
+        """The events that the lines hold; kinds of a newer version are passed over, damaged lines are counted."""
+        for line in lines:
+            if not line.strip():
+                continue
+            try:
+                yield PARSER.validate_python(json.loads(line))
+            except ValidationError as error:
+                (first, *_) = error.errors(include_url=False)
+                is_newer = first["type"] == UNKNOWN_KIND and isinstance(first["input"].get("event"), str)
+                self.damaged_lines += not is_newer
+            except (ValueError, RecursionError):
+                self.damaged_lines += 1
+
+
+class LineTail:
+    """Reads the lines that are added to a file."""
+
+    def __init__(self, path: Path) -> None:
+        """Begin at the file's present end; it need not exist yet."""
+        self._path, self._rest = path, b""
+        self._position = path.stat().st_size if path.exists() else 0
+
+    def new(self) -> list[bytes]:
+        """The lines written since the last call; one that is not finished yet waits for the next."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._position)
+                data = file.read()
+        except OSError:
+            return []
+        self._position += len(data)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return lines
+
+
+class EventTail:
+    """Reads the events that are added to a file."""
+
+    def __init__(self, path: Path) -> None:
+        """Begin at the file's present end; it need not exist yet."""
+        self._tail, self._parser = LineTail(path), LineParser()
+
+    def new(self) -> Iterator[AnyEvent]:
+        """The events written since the last call; damaged lines are passed over."""
+        return self._parser.events(self._tail.new())
+
+
+class EventWriter:
+    """Appends events to a file, each with one unbuffered write, so that a reader sees it and a crash loses none."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file; a last line that a crash or a full disk cut off is ended first.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        self.when_full: Callable[[], None] | None = None
+        """Called before each further try where the disk is full; None: a full disk is an error."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._end_of_line = b"\n" if _is_cut_off(path) else b""
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            mend = "choose a run folder that you may write to"
+            raise RunError(f"{path} cannot be written: {error.strerror or error}: {mend}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def write(self, event: E) -> E:
+        """Append one event; it is given back with the time it was written at.
+
+        Raises:
+            RunError: the disk is full or gone.
+        """
+        timed = event.model_copy(update={"unix_seconds": round(time.time(), 3)})
+        line = (json.dumps(timed.line(), ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "surrogatepass")
+        ending, self._end_of_line = self._end_of_line, b""
+        self._append(ending + line)
+        return timed
+
+    def _append(self, data: bytes) -> None:
+        """Write all of it; what was written before the disk was full stays, and the rest follows."""
+        while data:
+            try:
+                data = data[self._file.write(data) :]
+            except OSError as error:
+                if self.when_full is None or error.errno not in DISK_FULL:
+                    raise RunError(
+                        f"{self._file.name} cannot be written: {error.strerror}: free some space on that disk"
+                    ) from error
+                self.when_full()
+
+
+def _is_cut_off(path: Path) -> bool:
+    """Whether the last line lacks its end, so that it would swallow the next event."""
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, SEEK_END)
+        return file.read(1) != b"\n"

@@ -1,0 +1,348 @@
+"""What lies where in a run folder: every file name of a run stands here, once.
+
+    loracle.toml            the settings; all that training reads but the ladder and the manifest
+    plan.json answers.toml  records of what was planned and answered
+    images/manifest.jsonl   the training images with size, bucket, repeats and caption
+    cache/                  encoded images, captions and masks
+    log/                    events.jsonl, trainer.log, TensorBoard's files
+    model/                  the LoRAs
+    state/                  what resuming needs, and ladder.json
+    samples/ exports/ report.html
+
+Importing this module reads nothing but these names: what parses a file is imported when that file is read, so that
+the first question waits for no pydantic model.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from advisor.errors import RunError
+
+if TYPE_CHECKING:
+    from advisor.answers import Answers
+    from advisor.run_folder.demo_scores import DemoScores
+    from advisor.run_folder.event_file import EventLog, EventTail, EventWriter
+    from advisor.run_folder.ladder_file import Ladder
+    from advisor.run_folder.plan_record import PlanRecord
+    from advisor.settings.config import TrainingConfig
+
+CONFIG_NAME = "loracle.toml"
+PLAN_NAME = "plan.json"
+ANSWERS_NAME = "answers.toml"
+REPORT_NAME = "report.html"
+MANIFEST_NAME = "images/manifest.jsonl"
+EVENTS_NAME = "log/events.jsonl"
+TRAINER_LOG_NAME = "log/trainer.log"
+WANDB_ID_NAME = "log/wandb.json"
+DEMO_SCORES_NAME = "log/demo.json"
+LADDER_NAME = "state/ladder.json"
+BEFORE_AFTER_NAME = "samples/before_after.png"
+LOG, MODEL, STATE, SAMPLES, CACHE, EXPORTS = "log", "model", "state", "samples", "cache", "exports"
+
+STATE_PREFIX = "step-"
+"""What the name of a state's folder begins with; the step follows in eight digits."""
+INTERMEDIATE = r"(-\d{6}|-step\d{8})"
+"""What a LoRA's name ends with that was saved after an epoch or a step, before the last."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run folder: the path of each of its files, reading them into typed records, and writing them whole."""
+
+    path: Path
+    config_name: str = CONFIG_NAME
+    """The configuration's file name, where the user named another than `loracle.toml`."""
+
+    @classmethod
+    def given(cls, path: Path) -> RunFolder:
+        """The run that the user names by its folder or by its configuration file, absolute.
+
+        Raises:
+            RunError: there is no configuration.
+        """
+        from advisor.run_folder.config_file import config_file
+
+        config = config_file(path).absolute()
+        return cls(config.parent, config.name)
+
+    @property
+    def config(self) -> Path:
+        """Every setting with its reason as a comment."""
+        return self.path / self.config_name
+
+    @property
+    def plan(self) -> Path:
+        """The record of the plan, as `plan --json` prints it."""
+        return self.path / PLAN_NAME
+
+    @property
+    def answers(self) -> Path:
+        """The record of what was answered."""
+        return self.path / ANSWERS_NAME
+
+    @property
+    def report(self) -> Path:
+        """The page that `loracle report` writes."""
+        return self.path / REPORT_NAME
+
+    @property
+    def manifest(self) -> Path:
+        """The training images, one JSON object a line."""
+        return self.path / MANIFEST_NAME
+
+    @property
+    def log(self) -> Path:
+        """The folder of events, the trainer's output and TensorBoard's files."""
+        return self.path / LOG
+
+    @property
+    def events(self) -> Path:
+        """The events of every start of the training, one JSON object a line."""
+        return self.path / EVENTS_NAME
+
+    @property
+    def trainer_log(self) -> Path:
+        """What the trainer's process prints; for defects only."""
+        return self.path / TRAINER_LOG_NAME
+
+    @property
+    def wandb_id(self) -> Path:
+        """By which name Weights & Biases knows the run, so that a resumed training goes on with it."""
+        return self.path / WANDB_ID_NAME
+
+    @property
+    def demo_scores(self) -> Path:
+        """What the demo measured."""
+        return self.path / DEMO_SCORES_NAME
+
+    @property
+    def model(self) -> Path:
+        """The folder of the LoRAs."""
+        return self.path / MODEL
+
+    @property
+    def state(self) -> Path:
+        """The folder of what resuming needs, and of the ladder's file."""
+        return self.path / STATE
+
+    @property
+    def ladder(self) -> Path:
+        """What was changed because memory ran out."""
+        return self.path / LADDER_NAME
+
+    @property
+    def samples(self) -> Path:
+        """The folder of the sample images."""
+        return self.path / SAMPLES
+
+    @property
+    def before_after(self) -> Path:
+        """The demo's contact sheet: base model and LoRA from the same seeds."""
+        return self.path / BEFORE_AFTER_NAME
+
+    @property
+    def exports(self) -> Path:
+        """The folder of other trainers' files."""
+        return self.path / EXPORTS
+
+    def cache(self, kind: str) -> Path:
+        """The folder of one cache: `latents`, `text` or `masks`."""
+        return self.path / CACHE / kind
+
+    def lora(self, name: str) -> Path:
+        """The last LoRA's file.
+
+        Args:
+            name: the setting `saving.name`.
+        """
+        return self.model / f"{name}.safetensors"
+
+    def lora_of_epoch(self, name: str, epoch: int) -> Path:
+        """The file of the LoRA after an epoch, counted from 1."""
+        return self.model / f"{name}-{epoch:06d}.safetensors"
+
+    def lora_of_step(self, name: str, step: int) -> Path:
+        """The file of the LoRA after a step."""
+        return self.model / f"{name}-step{step:08d}.safetensors"
+
+    def loras(self, name: str, *, with_last: bool = True) -> list[Path]:
+        """The LoRAs that are there, in no order.
+
+        Args:
+            name: the setting `saving.name`.
+            with_last: the LoRA of the training's end too, not only those of its epochs and steps.
+
+        Raises:
+            RunError: the folder cannot be read.
+        """
+        wanted = re.compile(re.escape(name) + INTERMEDIATE + "?" * with_last + r"\.safetensors")
+        try:
+            return [path for path in self.model.iterdir() if wanted.fullmatch(path.name)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise RunError(f"{self.model} cannot be read: {error.strerror}") from error
+
+    def sample(self, name: str, epoch: int, number: int) -> Path:
+        """The file of a sample image: the epoch's, of the prompt with this number, counted from 0."""
+        return self.samples / f"{name}-{epoch:06d}-{number:02d}.png"
+
+    def state_of_step(self, step: int) -> Path:
+        """The folder of the state after a step."""
+        return self.state / f"{STATE_PREFIX}{step:08d}"
+
+    def states(self) -> list[Path]:
+        """The states' folders, oldest first.
+
+        Raises:
+            RunError: the folder cannot be read.
+        """
+        try:
+            return sorted(path for path in self.state.iterdir() if path.name.startswith(STATE_PREFIX))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise RunError(f"{self.state} cannot be read: {error.strerror}") from error
+
+    def has_state(self) -> bool:
+        """Whether there is a state to resume from; a folder that cannot be read counts as none."""
+        return any(self.state.glob(f"{STATE_PREFIX}*"))
+
+    def has_trained(self) -> bool:
+        """Whether there are LoRAs or a state.
+
+        Raises:
+            RunError: one of the folders cannot be read.
+        """
+        return any(_holds_something(folder) for folder in (self.model, self.state))
+
+    def within(self, path: Path) -> str:
+        """A file's path relative to the run folder, with forward slashes, as events and messages have it."""
+        return path.relative_to(self.path).as_posix()
+
+    def read_config(self) -> TrainingConfig:
+        """The settings of `loracle.toml`.
+
+        Raises:
+            RunError: there is no such file, or it is no TOML.
+            ConfigErrors: settings are wrong; all are named, with the file.
+        """
+        from advisor.run_folder.config_file import read_config
+
+        return read_config(self.config)
+
+    def read_plan(self) -> PlanRecord:
+        """The record of the plan.
+
+        Raises:
+            RunError: there is none, or it is damaged; the file and the place in it are named.
+        """
+        from advisor.run_folder.plan_record import read_plan
+
+        return read_plan(self.plan)
+
+    def known_plan(self) -> PlanRecord | None:
+        """The same for those who can do without: None where there is none that can be read."""
+        try:
+            return self.read_plan()
+        except RunError:
+            return None
+
+    def write_plan(self, record: PlanRecord) -> None:
+        """Put a record that was read and changed in its file's place.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        from advisor.run_folder.plan_record import write_plan
+
+        write_plan(self.plan, record)
+
+    def read_answers(self) -> Answers:
+        """The answers that the folder keeps.
+
+        Raises:
+            RunError: there are none, or the file is damaged.
+        """
+        from advisor.run_folder.answers_file import read_answers
+
+        return read_answers(self.answers)
+
+    def read_ladder(self) -> Ladder:
+        """What was changed because memory ran out; nothing where it never did.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        from advisor.run_folder.ladder_file import read_ladder
+
+        return read_ladder(self.ladder)
+
+    def write_ladder(self, ladder: Ladder) -> None:
+        """Keep what was changed because memory ran out.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        from advisor.run_folder.ladder_file import write_ladder
+
+        write_ladder(self.ladder, ladder)
+
+    def read_demo_scores(self) -> DemoScores:
+        """What the demo measured.
+
+        Raises:
+            RunError: the file is not there or is damaged.
+        """
+        from advisor.run_folder.demo_scores import read_demo_scores
+
+        return read_demo_scores(self.demo_scores)
+
+    def write_demo_scores(self, scores: DemoScores) -> None:
+        """Keep what the demo measured.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        from advisor.run_folder.demo_scores import write_demo_scores
+
+        write_demo_scores(self.demo_scores, scores)
+
+    def read_events(self) -> EventLog:
+        """The events of every start; none where nothing was trained.
+
+        Raises:
+            RunError: the file is there and cannot be read.
+        """
+        from advisor.run_folder.event_file import read_events
+
+        return read_events(self.events)
+
+    def new_events(self) -> EventTail:
+        """The events that are written from now on."""
+        from advisor.run_folder.event_file import EventTail
+
+        return EventTail(self.events)
+
+    def event_writer(self) -> EventWriter:
+        """The event file, opened to append to it.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        from advisor.run_folder.event_file import EventWriter
+
+        return EventWriter(self.events)
+
+
+def _holds_something(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise RunError(f"{folder} cannot be read: {error.strerror or error}: choose another folder") from None

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from advisor.errors import RunError
+from advisor.run_folder.ladder_file import Ladder, Taken
+from advisor.run_folder.layout import RunFolder
+
+LADDER = Ladder(
+    batch_parts=2,
+    settings={"memory.gradient_checkpointing": True},
+    taken=(Taken(rung="checkpointing", before={}, after={"memory.gradient_checkpointing": True}, message="m"),),
+)
+
+
+def test_a_ladder_comes_back(tmp_path: Path) -> None:
+    RunFolder(tmp_path).write_ladder(LADDER)
+
+    assert RunFolder(tmp_path).read_ladder() == LADDER
+    assert (tmp_path / "state" / "ladder.json").is_file()
+
+
+def test_where_memory_never_ran_out_nothing_is_changed(tmp_path: Path) -> None:
+    assert RunFolder(tmp_path).read_ladder() == Ladder()
+
+
+def test_what_a_newer_version_says_of_a_rung_is_passed_over(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.write_ladder(LADDER)
+    tree = json.loads(run.ladder.read_text("utf-8"))
+    tree["taken"][0]["mood"] = "sad"
+    run.ladder.write_text(json.dumps(tree), "utf-8")
+
+    assert run.read_ladder() == LADDER
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"batch_parts": 0}', '{"swapped_blocks": 4}', "x" * (1024 * 1024 + 1)])
+def test_a_damaged_ladder_or_one_that_changes_what_is_not_known_is_refused(tmp_path: Path, content: str) -> None:
+    run = RunFolder(tmp_path)
+    run.state.mkdir()
+    run.ladder.write_text(content, "utf-8")
+
+    with pytest.raises(RunError, match=r"ladder\.json cannot be read .*delete it to train as loracle\.toml says"):
+        run.read_ladder()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from advisor.errors import ConfigError
+from advisor.estimate.vram import OPTIMIZER_BYTES
+from advisor.settings.config import OptimizerName
 from tests.support.runs import events_of, make_config, train
 from trainer.optim.optimizer import PACKAGES
 
@@ -18,6 +20,10 @@ NAMES = ("adamw", "adamw8bit", "adafactor", "lion", *PACKAGES)
 RATES: dict[str, Any] = {
     "optimizer__learning_rate": 1.0, "optimizer__unet_learning_rate": 1.0, "optimizer__text_encoder_learning_rate": 1.0,
 }  # fmt: skip
+
+
+def test_every_optimizer_of_the_settings_is_tried_here_and_has_its_memory_counted() -> None:
+    assert set(NAMES) == set(OPTIMIZER_BYTES) == set(get_args(OptimizerName))
 
 
 @pytest.mark.parametrize("name", NAMES)

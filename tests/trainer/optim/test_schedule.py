@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from advisor.errors import ConfigError
-from advisor.settings.config import ScheduleConfig
+from advisor.settings.config import ScheduleConfig, ScheduleName
 from tests.support.paths import KOHYA_VECTORS
 from trainer.optim.schedule import SHAPES, Schedule
 
@@ -39,6 +39,10 @@ def schedule_of(name: str, extra: dict[str, str]) -> Schedule:
     decay = int(extra.get("--lr_decay_steps", made.decay_steps))
     pieces = ((5, 1.0), (10, 0.1), (STEPS, 0.01)) if name == "piecewise_constant" else ()
     return Schedule(**{**vars(made), "decay_steps": decay, "pieces": pieces})
+
+
+def test_every_schedule_of_the_settings_has_a_shape() -> None:
+    assert set(SHAPES) == set(get_args(ScheduleName))
 
 
 def test_all_of_kohyas_working_cases_are_covered() -> None:

@@ -14,7 +14,7 @@ from advisor.tensor_files.header import read_header
 from templates.ai_toolkit.import_job import import_job, is_job
 from templates.importing.document import Document, parse_json, parse_toml, read_document
 from templates.importing.imported import Imported, Line
-from templates.importing.local_files import Surroundings, ThisMachine
+from templates.importing.local_files import DiskFiles, LocalFiles
 from templates.kohya.import_dataset_toml import is_dataset
 from templates.kohya.import_gui import LORA_KEYS, import_gui, other_tab
 from templates.kohya.import_lora import import_lora
@@ -49,7 +49,7 @@ def import_config(path: Path) -> Imported:
     if file.name in OTHER_FILES:
         file = file.with_name(OTHER_FILES[file.name])
     document = read_document(file)
-    found = _by_contents(document.tree, ThisMachine(file.absolute().parent), file)
+    found = _by_contents(document.tree, DiskFiles(file.absolute().parent), file)
     return _with_oddities(found, document)
 
 
@@ -63,21 +63,21 @@ def _main_file(folder: Path) -> Path:
     raise RunError(f"{folder} holds no trainer's file: looked for {names}; name the file itself")
 
 
-def _by_contents(tree: Any, look: Surroundings, file: Path) -> Imported:
+def _by_contents(tree: Any, local: LocalFiles, file: Path) -> Imported:
     source = str(file)
     if isinstance(tree, dict):
         if is_job(tree):
-            return import_job(tree, look, source=source)
+            return import_job(tree, local, source=source)
         if is_onetrainer(tree):
-            return _onetrainer(tree, look, source)
+            return _onetrainer(tree, local, source)
         if LORA_KEYS & tree.keys() and "LoRA_type" in tree:
-            return import_gui(tree, look, source=source)
+            return import_gui(tree, local, source=source)
         if is_dataset(tree):
-            return import_scripts({}, look, source=source, dataset=tree)
+            return import_scripts({}, local, source=source, dataset=tree)
         if is_scripts(tree) and file.suffix.lower() != ".json":
-            return _scripts(tree, look, file)
+            return _scripts(tree, local, file)
         if LORA_KEYS & tree.keys() or other_tab(tree):
-            return import_gui(tree, look, source=source)
+            return import_gui(tree, local, source=source)
         if {"network", "schedule", "saving"} <= tree.keys():
             raise RunError(f"{file} is a configuration of ours already: `loracle train {file}` trains it")
     raise RunError(
@@ -86,38 +86,38 @@ def _by_contents(tree: Any, look: Surroundings, file: Path) -> Imported:
     )
 
 
-def _scripts(tree: Mapping[str, Any], look: Surroundings, file: Path) -> Imported:
+def _scripts(tree: Mapping[str, Any], local: LocalFiles, file: Path) -> Imported:
     """`config.toml` with what it names: the data set's file, here or where it was written; and the launch line."""
     named = str(tree.get("dataset_config") or _in_tables(tree, "dataset_config") or "")
     dataset: Any = None
     for place in (named, Path(named.replace("\\", "/")).name):
-        if place and (text := look.text(place)) is not None:
+        if place and (text := local.text(place)) is not None:
             try:
                 dataset = parse_toml(text).tree
             except (ValueError, RecursionError):
                 dataset = {}
             break
-    launch = look.text("train.sh") or ""
-    return import_scripts(tree, look, source=str(file), dataset=dataset, launch=launch)
+    launch = local.text("train.sh") or ""
+    return import_scripts(tree, local, source=str(file), dataset=dataset, launch=launch)
 
 
 def _in_tables(tree: Mapping[str, Any], key: str) -> Any:
     return next((table[key] for table in tree.values() if isinstance(table, dict) and key in table), None)
 
 
-def _onetrainer(tree: Mapping[str, Any], look: Surroundings, source: str) -> Imported:
+def _onetrainer(tree: Mapping[str, Any], local: LocalFiles, source: str) -> Imported:
     """With the concepts and samples that it names, here or where they were written."""
-    concepts = _named_json(tree, "concept_file_name", "concepts.json", look) if not tree.get("concepts") else None
+    concepts = _named_json(tree, "concept_file_name", "concepts.json", local) if not tree.get("concepts") else None
     samples = (
-        _named_json(tree, "sample_definition_file_name", "samples.json", look) if not tree.get("samples") else None
+        _named_json(tree, "sample_definition_file_name", "samples.json", local) if not tree.get("samples") else None
     )
     return import_onetrainer(tree, source=source, concepts=concepts, samples=samples)
 
 
-def _named_json(tree: Mapping[str, Any], key: str, usual: str, look: Surroundings) -> Any:
+def _named_json(tree: Mapping[str, Any], key: str, usual: str, local: LocalFiles) -> Any:
     named = str(tree.get(key) or "")
     for place in (named, Path(named.replace("\\", "/")).name, usual):
-        if place and (text := look.text(place)) is not None:
+        if place and (text := local.text(place)) is not None:
             try:
                 return parse_json(text).tree
             except (ValueError, RecursionError):

@@ -1,1 +1,1 @@
-"""ai-toolkit, in both directions: its job files, their words, and ours."""
+"""ai-toolkit, in both directions: `export*` write, `import_*` read its YAML jobs, `words` serves both."""

@@ -1,4 +1,4 @@
-"""ai-toolkit: its job file, and folders of links that it may write its caches into."""
+"""The exporter for ai-toolkit: writes its job file, and folders of linked images for it to write its caches into."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from templates.ai_toolkit.words import FAMILIES, KINDS, LOSSES, MODEL_DTYPES, OP
 from templates.exporting.coverage import OUR_RULES, drop_notes
 from templates.exporting.exporter import Export, Exporter
 from templates.exporting.paths import absolute, located_model, located_posix
-from templates.exporting.planned_images import Pictures, filled, planned_images, planned_regularization
+from templates.exporting.planned_images import PlannedImages, filled, planned_images, planned_regularization
 from templates.render import render
 
 FOLDER_NAME = "ai-toolkit"
@@ -82,11 +82,11 @@ HOW_TO_START = (
 
 
 def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Export:
-    """The job in `run`/exports/ai-toolkit (or the folder `out`), with links to the pictures, beside which it writes.
+    """The job in `run`/exports/ai-toolkit (or the folder `out`), with links to the images, beside which it writes.
 
     Raises:
         ConfigErrors: ai-toolkit cannot train this; nothing is written.
-        DatasetError: the folder of pictures holds none.
+        DatasetError: the folder of images holds none.
         RunError: something cannot be written.
     """
     home = RunFolder(absolute(run)).exports / FOLDER_NAME if out is None else absolute(out)
@@ -100,9 +100,9 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
     if errors:
         raise ConfigErrors(errors, where="ai-toolkit would not train this as it is meant")
     notes = [*_notes(config), *_notes_on_files(config, layout)]
-    for pictures in (images, regularization):
-        if pictures is not None:
-            notes += filled(pictures, config.dataset.caption_extension)
+    for planned in (images, regularization):
+        if planned is not None:
+            notes += filled(planned, config.dataset.caption_extension)
     file = home / FILE_NAME
     write_atomically(file, render("files/tree.yaml.j2", head=HEAD, tree=tree))
     start = HOW_TO_START.format(file=quoted(str(file)), output=f"{layout.home}/output/{config.saving.name}")
@@ -112,7 +112,9 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
 EXPORTER = Exporter("ai-toolkit", "ai-toolkit", MAPS, DROPS, write)
 
 
-def _layout(config: TrainingConfig, run: Path, home: Path, images: Pictures, regular: Pictures | None) -> ExportLayout:
+def _layout(
+    config: TrainingConfig, run: Path, home: Path, images: PlannedImages, regular: PlannedImages | None
+) -> ExportLayout:
     model = located_model(config.model.path, run).replace("\\", "/")
     return ExportLayout(
         home=home.as_posix(), model=model, vae=located_posix(config.model.vae_path, run),

@@ -37,11 +37,11 @@ class ExportLayout:
     weights: str
     images: str
     folders: tuple[PlacedFolder, ...] | None
-    """None: the pictures are not on this machine."""
+    """None: the images are not on this machine."""
     regularization: str
     regular_folders: tuple[PlacedFolder, ...]
     exposures: int | None
-    """Pictures times repeats; None where the pictures are not on this machine."""
+    """Images times repeats; None where the images are not on this machine."""
 
 
 def total_steps(config: TrainingConfig, exposures: int | None) -> int:
@@ -130,7 +130,7 @@ def _save(config: TrainingConfig, layout: ExportLayout) -> Tree:
 
 
 def _datasets(config: TrainingConfig, layout: ExportLayout) -> Iterator[Tree]:
-    """One for each folder; without the pictures one that waits for them."""
+    """One for each folder; without the images one that waits for them."""
     if layout.folders is None:
         yield _dataset(config, layout.images, config.dataset.repeats, config.run.trigger)
     for folder in layout.folders or ():

@@ -1,4 +1,4 @@
-"""ai-toolkit's data sets: folders with their repeats, and how captions are read."""
+"""Import of ai-toolkit's data sets: folders with their repeats, and how captions are read."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from templates.ai_toolkit.import_keys import DATASET_KEYS
 from templates.importing.ledger import Ledger
-from templates.importing.local_files import NUMBERED, Surroundings
+from templates.importing.local_files import NUMBERED_FOLDER, LocalFiles
 from templates.importing.readers import flag, numbers, text, whole
 
 SAME = "we have one for all pictures; data sets differ, and the first counts"
 
 
-def settle_datasets(ledger: Ledger, look: Surroundings) -> int | None:
-    """Folders and captions; pictures times repeats, None where nobody knows."""
-    places = [f"datasets[{number}]" for number in range(100) if ledger.names(f"datasets[{number}].")]
+def settle_datasets(ledger: Ledger, local: LocalFiles) -> int | None:
+    """Folders and captions; images times repeats, None where nobody knows."""
+    places = [f"datasets[{number}]" for number in range(100) if ledger.all_keys(f"datasets[{number}].")]
     own = [place for place in places if not ledger.read(f"{place}.is_reg", flag, False)]
     regular = [place for place in places if place not in own]
     for name, meaning in DATASET_KEYS.items():
@@ -27,11 +27,11 @@ def settle_datasets(ledger: Ledger, look: Surroundings) -> int | None:
             ledger.settle(f"{place}.alpha_mask", "dataset.masks", True)
     if regular and (path := ledger.read(f"{regular[0]}.folder_path", text)):
         folder = _place(path)
-        folder = folder.parent if NUMBERED.match(folder.name) else folder
+        folder = folder.parent if NUMBERED_FOLDER.match(folder.name) else folder
         ledger.settle(f"{regular[0]}.folder_path", "dataset.regularization_images", str(folder), "is_reg")
-    exposures = _settle_folders(ledger, own, look)
-    for key in ledger.names("datasets["):
-        if ledger.is_open(key) and key.partition(".")[0] in regular:
+    exposures = _settle_folders(ledger, own, local)
+    for key in ledger.all_keys("datasets["):
+        if ledger.is_pending(key) and key.partition(".")[0] in regular:
             ledger.idle(key, "the same for all pictures with us")
     return exposures and exposures * (2 if regular else 1)
 
@@ -41,7 +41,7 @@ def _place(path: str) -> PurePosixPath:
     return PurePosixPath(PureWindowsPath(path).as_posix() if is_windows else path)
 
 
-def _settle_folders(ledger: Ledger, own: list[str], look: Surroundings) -> int | None:
+def _settle_folders(ledger: Ledger, own: list[str], local: LocalFiles) -> int | None:
     found = {}
     for place in own:
         key = f"{place}.folder_path" if ledger.has(f"{place}.folder_path") else f"{place}.dataset_path"
@@ -51,7 +51,7 @@ def _settle_folders(ledger: Ledger, own: list[str], look: Surroundings) -> int |
     if not found:
         return None
     key, (first, repeats, path) = next(iter(found.items()))
-    is_kohya = all((m := NUMBERED.match(f.name)) and int(m[1]) == n for f, n, _ in found.values())
+    is_kohya = all((m := NUMBERED_FOLDER.match(f.name)) and int(m[1]) == n for f, n, _ in found.values())
     if len(found) == 1 and not is_kohya:
         ledger.settle(key, "dataset.images", path)
         ledger.settle(key, "dataset.repeats", repeats, "its num_repeats")
@@ -69,7 +69,7 @@ def _settle_folders(ledger: Ledger, own: list[str], look: Surroundings) -> int |
         listed = [{"path": folder.name, "repeats": number} for folder, number, _ in found.values()]
         ledger.settle(key, "dataset.folders", listed, "each folder has its own")
     _settle_trigger(ledger, own)
-    seen = look.numbered_folders(str(first.parent)) or {}
+    seen = local.numbered_folders(str(first.parent)) or {}
     return sum(seen.get(folder.name, 0) * number for folder, number, _ in found.values()) or None
 
 

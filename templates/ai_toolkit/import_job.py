@@ -1,4 +1,4 @@
-"""ai-toolkit: its job file."""
+"""Import of ai-toolkit's job file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from templates.ai_toolkit.import_folders import settle_datasets
-from templates.ai_toolkit.import_keys import HARMLESS, KNOWN, QUIET, STRAIGHT
+from templates.ai_toolkit.import_keys import HARMLESS_MEANINGS, HARMLESS_VALUES, SETTING_KEYS, UNMAPPED_KEYS
 from templates.ai_toolkit.words import (
     FAMILIES,
     KEEP_ALL,
@@ -20,7 +20,7 @@ from templates.ai_toolkit.words import (
 )
 from templates.importing.imported import Imported
 from templates.importing.ledger import Key, Ledger, flat
-from templates.importing.local_files import Surroundings
+from templates.importing.local_files import LocalFiles
 from templates.importing.readers import flag, number, text, whole
 
 TITLE = "ai-toolkit"
@@ -47,24 +47,24 @@ def is_job(tree: Mapping[str, Any]) -> bool:
     return isinstance(config, Mapping) and ("job" in tree or "process" in config)
 
 
-def import_job(tree: Mapping[str, Any], look: Surroundings, *, source: str = "") -> Imported:
+def import_job(tree: Mapping[str, Any], local: LocalFiles, *, source: str = "") -> Imported:
     """The job in our settings."""
     ledger = Ledger(dict(_shortened(tree)))
     kind = ledger.read("type", text, "")
-    meant_for = "" if "network.type" in ledger.names() or ledger.names("network.") else "a whole model"
+    meant_for = "" if "network.type" in ledger.all_keys() or ledger.all_keys("network.") else "a whole model"
     if kind and kind not in PROCESS_TYPES:
         meant_for = f"something else ({kind[:40]})"
-    for key, meaning in STRAIGHT.items():
+    for key, meaning in SETTING_KEYS.items():
         if ledger.has(key):
             ledger.take(key, meaning)
     _settle_model(ledger)
     _settle_network(ledger)
     _settle_optimizer(ledger)
-    exposures = settle_datasets(ledger, look)
+    exposures = settle_datasets(ledger, local)
     _settle_length(ledger, exposures)
     _settle_samples(ledger, exposures)
     _settle_tracking(ledger)
-    lines = ledger.finish(KNOWN, HARMLESS, QUIET)
+    lines = ledger.finish(UNMAPPED_KEYS, HARMLESS_VALUES, HARMLESS_MEANINGS)
     settings = ledger.settings
     defaults = {} if meant_for else {path: value for path, value in DEFAULTS.items() if path not in settings}
     if "schedule.epochs" in settings:
@@ -97,7 +97,7 @@ def _shortened(tree: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _settle_model(ledger: Ledger) -> None:
     arch = ledger.read("model.arch", text, "").split(":")[0]
-    ticks = [key for key in ledger.names("model.is_") if key != "model.is_v_pred" and _ticked(ledger, key)]
+    ticks = [key for key in ledger.all_keys("model.is_") if key != "model.is_v_pred" and _ticked(ledger, key)]
     family = (FAMILIES.ours(arch) or arch.lower()[:40]) if arch else ""
     if not family and ticks:
         name = ticks[0].removeprefix("model.is_")
@@ -178,8 +178,8 @@ def _settle_optimizer(ledger: Ledger) -> None:
 
 def _settle_arguments(ledger: Ledger) -> None:
     beginning, found = "train.optimizer_params.", []
-    for key in ledger.names(beginning):
-        name, raw = key.removeprefix(beginning), ledger.peek(key)
+    for key in ledger.all_keys(beginning):
+        name, raw = key.removeprefix(beginning), ledger.raw(key)
         if name == "weight_decay":
             if (decay := ledger.read(key, number)) is not None:
                 ledger.settle(key, "optimizer.weight_decay", decay)
@@ -261,15 +261,15 @@ def _settle_schedule(ledger: Ledger) -> None:
 
 
 def _settle_samples(ledger: Ledger, exposures: int | None) -> None:
-    prompts = ledger.peek("sample.prompts")
+    prompts = ledger.raw("sample.prompts")
     if not isinstance(prompts, list):
-        prompts = [ledger.peek(key) for key in ledger.names("sample.samples[") if key.endswith("].prompt")]
+        prompts = [ledger.raw(key) for key in ledger.all_keys("sample.samples[") if key.endswith("].prompt")]
     texts = [prompt for prompt in prompts if isinstance(prompt, str) and prompt.strip()][:200]
     if not texts or ledger.read("train.disable_sampling", flag, False):
-        for key in (*ledger.names("sample."), "train.disable_sampling"):
+        for key in (*ledger.all_keys("sample."), "train.disable_sampling"):
             ledger.idle(key, "no samples are drawn")
         return
-    key = "sample.prompts" if ledger.has("sample.prompts") else ledger.names("sample.samples[")[0]
+    key = "sample.prompts" if ledger.has("sample.prompts") else ledger.all_keys("sample.samples[")[0]
     ledger.settle(key, "sampling.prompts", texts, "" if key == "sample.prompts" else "in one list")
     for name, path, reader in SAMPLE_KEYS:
         value = ledger.read(f"sample.{name}", reader)
@@ -283,6 +283,6 @@ def _settle_samples(ledger: Ledger, exposures: int | None) -> None:
         known = SAMPLERS.ours(given)
         sampler = known or SAMPLERS.nearest(given)
         ledger.settle("sample.sampler", "sampling.sampler", sampler, "" if known else "the nearest")
-    for key in ledger.names("sample."):
-        if ledger.is_open(key):
+    for key in ledger.all_keys("sample."):
+        if ledger.is_pending(key):
             ledger.idle(key, "samples are drawn alike with us")

@@ -1,4 +1,4 @@
-"""ai-toolkit's keys: which setting each is, and what the others mean."""
+"""Which setting each key of ai-toolkit is, and what the others mean."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from templates.ai_toolkit.words import LOSSES, MODEL_DTYPES, PROCESS_TYPES, TRAI
 from templates.importing.ledger import Key
 from templates.importing.readers import choice, flag, number, text, whole
 
-STRAIGHT: Mapping[str, Key] = {
+SETTING_KEYS: Mapping[str, Key] = {
     "job.name": Key("saving.name", text),
     "training_seed": Key("run.seed", lambda raw: whole(raw) % 2**32),
     "network.dropout": Key("network.dropout", number),
@@ -61,7 +61,7 @@ _TALK = "it does not change what is learned"
 _SPEED = "our training chooses this itself"
 _OTHER = "it belongs to other families or kinds of training"
 
-KNOWN: Mapping[str, str] = {
+UNMAPPED_KEYS: Mapping[str, str] = {
     **dict.fromkeys(("job", "type", "training_folder", "performance_log_every", "log_dir", "push_to_hub", "hf_repo_id",
                      "hf_private", "save_format", "name", "version", "log_every", "verbose", "use_wandb", "run_name",
                      "project_name", "use_ui_logger", "sqlite_db_path", "skip_first_sample", "force_first_sample"),
@@ -91,10 +91,10 @@ KNOWN: Mapping[str, str] = {
 }  # fmt: skip
 """By the last part of a key."""
 
-QUIET = frozenset({_TALK, _SPEED})
+HARMLESS_MEANINGS = frozenset({_TALK, _SPEED})
 """Meanings of keys that change nothing of what is learned."""
 
-HARMLESS: Mapping[str, tuple[object, ...]] = {
+HARMLESS_VALUES: Mapping[str, tuple[object, ...]] = {
     "job": ("extension",), "type": PROCESS_TYPES, "training_folder": (),
     "device": ("cuda:0", "cuda"), "sdp": (True,), "noise_scheduler": ("ddpm",), "buckets": (True,),
     "skip_first_sample": (True,), "save_format": ("safetensors", "diffusers"), "network_weight": (1, 1.0),

@@ -1,4 +1,4 @@
-"""kohya's picture folders, `N_name` each: which picture goes where, without touching any file."""
+"""Which image goes into which folder of an export: `N_name` for N repeats, as kohya reads it. Touches no file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from advisor.dataset.buckets import nearest_repeats
 from advisor.dataset.report import DatasetReport, ImageFile
 
 KOHYA_FOLDER = re.compile(r"^(\d+)_(.+)$", re.DOTALL)
-"""Repeats and what is shown."""
+"""Repeats, and the name that is the caption of images without one."""
 
 COUNTED_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp")
-"""The pictures that the GUI counts when it works out the steps; sd-scripts trains on .bmp (and some others) too."""
+"""The images that the GUI counts when it works out the steps; sd-scripts trains on .bmp (and some others) too."""
 
 LONGEST_NAME = 100
 """Characters of a folder's name after its number: paths stay short enough for Windows."""
@@ -24,18 +24,18 @@ _NOT_IN_NAMES = re.compile('[\x00-\x1f/\\\\:*?"<>|\ud800-\udfff]')
 
 
 @dataclass(frozen=True)
-class PlacedPicture:
-    """A picture under the name that it gets."""
+class PlacedImage:
+    """An image of the data set, and the file name that it gets in the export."""
 
     source: Path
     name: str
-    """File name in its new folder; no other picture there has the same before the point."""
+    """File name in its new folder; no other image there has the same before the point."""
     caption: str | None
     """Text for the file beside it; None: there is none."""
 
     @property
     def stem(self) -> str:
-        """What its caption is called, too."""
+        """File name without its extension, which its caption file shares."""
         return PurePosixPath(self.name).stem
 
 
@@ -45,7 +45,7 @@ class PlacedFolder:
 
     repeats: int
     concept: str
-    pictures: tuple[PlacedPicture, ...]
+    images: tuple[PlacedImage, ...]
 
     @property
     def name(self) -> str:
@@ -54,15 +54,15 @@ class PlacedFolder:
 
     @property
     def counted_exposures(self) -> int:
-        """Pictures times repeats, as the GUI counts them."""
-        counted = sum(1 for p in self.pictures if p.name.endswith(COUNTED_EXTENSIONS))
+        """Images times repeats, as the GUI counts them."""
+        counted = sum(1 for p in self.images if p.name.endswith(COUNTED_EXTENSIONS))
         return counted * self.repeats
 
 
 def placed_folders(
     report: DatasetReport, repeats_of: dict[str, int], *, repeats: int, concept: str, taken: Iterable[str] = ()
 ) -> tuple[PlacedFolder, ...]:
-    """Every picture of `report` in the folder for its repeats and concept.
+    """Every image of `report` in the folder for its repeats and concept.
 
     Args:
         report: what the scan found.
@@ -73,13 +73,13 @@ def placed_folders(
     """
     root = Path(report.root)
     occupied = {_key(item) for item in taken}
-    folders: dict[tuple[int, str], list[PlacedPicture]] = {}
-    for picture in report.image_files:
-        source = PurePosixPath(report.folders[picture.folder].path)
+    folders: dict[tuple[int, str], list[PlacedImage]] = {}
+    for image in report.image_files:
+        source = PurePosixPath(report.folders[image.folder].path)
         place = (nearest_repeats(source, repeats_of, repeats), _concept(source, concept))
-        name = _free_name(picture, f"{place[0]}_{place[1]}", occupied)
-        folders.setdefault(place, []).append(PlacedPicture(root / picture.path, name, picture.caption))
-    return tuple(PlacedFolder(n, concept, tuple(pictures)) for (n, concept), pictures in folders.items())
+        name = _free_name(image, f"{place[0]}_{place[1]}", occupied)
+        folders.setdefault(place, []).append(PlacedImage(root / image.path, name, image.caption))
+    return tuple(PlacedFolder(n, concept, tuple(images)) for (n, concept), images in folders.items())
 
 
 def folder_name(text: str) -> str:
@@ -88,16 +88,16 @@ def folder_name(text: str) -> str:
 
 
 def _concept(folder: PurePosixPath, rest: str) -> str:
-    """The name that kohya shows the model where a picture has no caption."""
+    """The name that kohya shows the model where an image has no caption."""
     for path in (folder, *folder.parents):
         if match := KOHYA_FOLDER.match(path.name):
             return folder_name(match.group(2)) or rest
     return rest
 
 
-def _free_name(picture: ImageFile, folder: str, occupied: set[str]) -> str:
-    """The picture's own name, numbered where another's differs in nothing but its ending or case."""
-    path = PurePosixPath(picture.path.replace("\\", "/"))
+def _free_name(image: ImageFile, folder: str, occupied: set[str]) -> str:
+    """The image's own name, numbered where another's differs in nothing but its ending or case."""
+    path = PurePosixPath(image.path.replace("\\", "/"))
     for stem in _stems(_NOT_IN_NAMES.sub("_", path.stem)):
         key = _key(f"{folder}/{stem}")
         if key not in occupied:

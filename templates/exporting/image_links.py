@@ -1,4 +1,4 @@
-"""Making kohya's picture folders: hard links to the user's pictures (copies where links cannot be), captions beside."""
+"""Makes an export's image folders: hard links to the user's images (else copies), and caption files beside them."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class LinkFolder:
         return tuple(PurePosixPath(name).with_suffix("").as_posix() for name in self.strangers())
 
     def fill(self, folders: Iterable[PlacedFolder], caption_extension: str) -> int:
-        """Replace what earlier exports put here by `folders`; the number of pictures that had to be copied.
+        """Replace what earlier exports put here by `folders`; the number of images that had to be copied.
 
         The list of what is ours is written before anything is made, so that a broken-off export is cleared by the next.
 
         Raises:
-            RunError: the folder cannot be written to, or a picture has gone.
+            RunError: the folder cannot be written to, or an image has gone.
         """
         folders = tuple(folders)
         new = tuple(_names(folders, caption_extension))
@@ -86,20 +86,20 @@ class LinkFolder:
         target = self.root / folder.name
         target.mkdir(parents=True, exist_ok=True)
         copied = 0
-        for picture in folder.pictures:
-            copied += _link_or_copy(picture.source, target / picture.name)
-            if picture.caption is not None:
-                text = picture.caption + "\n"
-                (target / (picture.stem + caption_extension)).write_text(text, "utf-8", newline="\n")
+        for image in folder.images:
+            copied += _link_or_copy(image.source, target / image.name)
+            if image.caption is not None:
+                text = image.caption + "\n"
+                (target / (image.stem + caption_extension)).write_text(text, "utf-8", newline="\n")
         return copied
 
 
 def _names(folders: Iterable[PlacedFolder], caption_extension: str) -> Iterable[str]:
     for folder in folders:
-        for picture in folder.pictures:
-            yield f"{folder.name}/{picture.name}"
-            if picture.caption is not None:
-                yield f"{folder.name}/{picture.stem}{caption_extension}"
+        for image in folder.images:
+            yield f"{folder.name}/{image.name}"
+            if image.caption is not None:
+                yield f"{folder.name}/{image.stem}{caption_extension}"
 
 
 def _link_or_copy(source: Path, target: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Pictures on their way into kohya's folders: what will stand where, and then the standing there."""
+"""Plans an export's image folders from the data set, and makes them once nothing else can fail."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from templates.exporting.paths import located
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Where pictures will stand, worked out before anything is made."""
+class PlannedImages:
+    """The image folders of an export before they are made."""
 
     links: LinkFolder
     folders: tuple[PlacedFolder, ...] | None
@@ -26,12 +26,12 @@ class Pictures:
 
     @property
     def exposures(self) -> int | None:
-        """As the GUI will count them."""
+        """Images times repeats, as kohya's GUI will count them."""
         return None if self.folders is None else sum(folder.counted_exposures for folder in self.folders)
 
 
-def planned_images(config: TrainingConfig, run: Path, root: Path) -> Pictures:
-    """The configuration's pictures, to stand under `root`.
+def planned_images(config: TrainingConfig, run: Path, root: Path) -> PlannedImages:
+    """The configuration's images, to stand under `root`.
 
     Raises:
         DatasetError: their folder is here and holds none.
@@ -39,48 +39,48 @@ def planned_images(config: TrainingConfig, run: Path, root: Path) -> Pictures:
     links = LinkFolder(root)
     folder = located(config.dataset.images, run)
     if not folder.is_dir():
-        return Pictures(links, None)
+        return PlannedImages(links, None)
     report = _outside(scan(folder, caption_extension=config.dataset.caption_extension), run)
     concept = folder_name(config.run.trigger) or folder_name(config.saving.name) or config.run.subject
     placed = placed_folders(
         report, repeats_by_folder(config.dataset), repeats=config.dataset.repeats, concept=concept,
         taken=links.taken(),
     )  # fmt: skip
-    return Pictures(links, placed)
+    return PlannedImages(links, placed)
 
 
-def planned_regularization(config: TrainingConfig, run: Path, root: Path) -> Pictures | None:
-    """The pictures of the class, where the configuration has any."""
+def planned_regularization(config: TrainingConfig, run: Path, root: Path) -> PlannedImages | None:
+    """The regularisation images, where the configuration has any."""
     given = config.dataset.regularization_images
     if given is None:
         return None
     links = LinkFolder(root)
     folder = located(given, run)
     if not folder.is_dir():
-        return Pictures(links, None)
+        return PlannedImages(links, None)
     report = scan(folder, caption_extension=config.dataset.caption_extension)
     own = {place.path: place.repeats for place in report.folders if place.repeats}
-    return Pictures(links, placed_folders(report, own, repeats=1, concept=config.run.subject, taken=links.taken()))
+    return PlannedImages(links, placed_folders(report, own, repeats=1, concept=config.run.subject, taken=links.taken()))
 
 
-def filled(pictures: Pictures, caption_extension: str) -> Iterator[str]:
+def filled(planned: PlannedImages, caption_extension: str) -> Iterator[str]:
     """Make the folders; what the user should hear of it.
 
     Raises:
         RunError: they cannot be made.
     """
-    if pictures.folders is None:
+    if planned.folders is None:
         return
-    copied = pictures.links.fill(pictures.folders, caption_extension)
+    copied = planned.links.fill(planned.folders, caption_extension)
     if copied:
         yield f"{copied} pictures were copied, since the disk holds no links to them; they take space twice."
-    strangers = pictures.links.strangers()
+    strangers = planned.links.strangers()
     if strangers:
-        yield f"{len(strangers)} files in {pictures.links.root} are not ours and were left (e.g. {strangers[0]})."
+        yield f"{len(strangers)} files in {planned.links.root} are not ours and were left (e.g. {strangers[0]})."
 
 
 def _outside(report: DatasetReport, run: Path) -> DatasetReport:
-    """Without what lies in the run folder: a run kept among the pictures holds our own links to them."""
+    """Without what lies in the run folder: a run kept among the images holds our own links to them."""
     root, inner = Path(report.root).resolve(), run.resolve()
     kept = tuple(p for p in report.image_files if not (root / p.path).is_relative_to(inner))
     if not kept:

@@ -23,11 +23,11 @@ from templates.importing.imported import Imported, Line
 UNKNOWN = Estimate(0, {}, 0, None, 0, 0, notes=("nothing can be said before the base model and the pictures are here",))
 OURS = Source("Loracle's default", "")
 
-NO_MATTER_OF_ADVICE = ("model.path", "model.vae_path", "model.family", "dataset.images", "dataset.folders",
+NEVER_ADVISED = ("model.path", "model.vae_path", "model.family", "dataset.images", "dataset.folders",
                        "saving.name", "run.", "machine.", "sampling.", "memory.preset")  # fmt: skip
 """Settings that are what they are."""
 
-FROM_THE_FILE_ITSELF = ("model.family", "model.prediction")
+FROM_THE_BASE_MODEL = ("model.family", "model.prediction")
 """The base model's own file knows these better than a configuration."""
 
 
@@ -48,7 +48,7 @@ class ImportPlan:
     imported: Imported
     plan: Plan
     advice: tuple[Disagreement, ...]
-    """Empty where the base model or the pictures are not here to judge by."""
+    """Empty where the base model or the images are not here to judge by."""
     facts: Facts | None
 
 
@@ -57,7 +57,7 @@ def plan_import(imported: Imported, facts: Facts | None, own: Mapping[str, Any])
 
     Args:
         imported: the file.
-        facts: None where the base model or the pictures are not on this machine.
+        facts: None where the base model or the images are not on this machine.
         own: settings that the user gave beside the file; they count before it.
 
     Raises:
@@ -97,7 +97,7 @@ def _corrected(imported: Imported, facts: Facts | None) -> Imported:
         return imported
     settings = dict(imported.settings)
     lines = list(imported.lines)
-    for path, found in zip(FROM_THE_FILE_ITSELF, (facts.model.family, facts.model.prediction), strict=True):
+    for path, found in zip(FROM_THE_BASE_MODEL, (facts.model.family, facts.model.prediction), strict=True):
         said = settings.get(path)
         if found is None or said is None or said == found:
             continue
@@ -138,7 +138,7 @@ def _decision(
     if path in own:
         return Decision(path, value, f"you gave it: {_meaning(path)}", "answer", THE_USER)
     if path in imported.settings:
-        return Decision(path, value, _told(imported, path), "import", source)
+        return Decision(path, value, _found_reason(imported, path), "import", source)
     if path in imported.defaults:
         return Decision(
             path, value, f"the file does not say; this is what {imported.title} does by itself", "import", source
@@ -148,7 +148,7 @@ def _decision(
     return Decision(path, value, f"the file does not say; {_meaning(path)}", "default", OURS)
 
 
-def _told(imported: Imported, path: str) -> str:
+def _found_reason(imported: Imported, path: str) -> str:
     lines = [line for line in imported.lines if line.path == path]
     if not lines:
         return "follows from the file's other keys"
@@ -165,7 +165,7 @@ def _meaning(path: str) -> str:
 def _disagreements(imported: Imported, config: TrainingConfig, advised: Plan) -> Iterator[Disagreement]:
     for path, value in flat_settings(config):
         decision = advised.by_path[path]
-        if path not in imported.effective or decision.origin != "rule" or path.startswith(NO_MATTER_OF_ADVICE):
+        if path not in imported.effective or decision.origin != "rule" or path.startswith(NEVER_ADVISED):
             continue
         if not _is_near(value, decision.value):
             yield Disagreement(path, value, decision.value, decision.reason)

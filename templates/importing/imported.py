@@ -50,7 +50,7 @@ class Imported:
     meant_for: str = ""
     """What it trains, where that is no LoRA, e.g. `Dreambooth`: only what makes sense was taken over."""
     folders_seen: bool = False
-    """Whether its folder of pictures is on this machine."""
+    """Whether its folder of images is on this machine."""
 
     @property
     def effective(self) -> dict[str, Any]:

@@ -36,12 +36,16 @@ class Key:
 
 
 class Ledger:
-    """Keys on one side, settings and lines on the other."""
+    """Takes a flat file's keys one by one; each gets a line with its verdict, some settle a setting."""
 
     def __init__(self, tree: Mapping[str, Any], *, texts_are_usual: bool = False) -> None:
-        """Begin with a flat file; `texts_are_usual` where all values are texts, as in a LoRA's metadata."""
+        """Start with a flat file, all of its keys pending.
+
+        Args:
+            texts_are_usual: all values are texts, as in a LoRA's metadata, so a number written as text needs no note.
+        """
         self._tree = dict(tree)
-        self._open = dict(tree)
+        self._pending = dict(tree)
         self._texts_are_usual = texts_are_usual
         self._lines: list[Line] = []
         self.settings: dict[str, Any] = {}
@@ -50,17 +54,17 @@ class Ledger:
         """Whether the key is there and says something."""
         return not says_nothing(self._tree.get(key))
 
-    def peek(self, key: str) -> Any:
+    def raw(self, key: str) -> Any:
         """The value as it stands; None where there is none."""
         return self._tree.get(key)
 
-    def is_open(self, key: str) -> bool:
+    def is_pending(self, key: str) -> bool:
         """Whether the key has no line yet."""
-        return key in self._open
+        return key in self._pending
 
-    def names(self, beginning: str = "") -> tuple[str, ...]:
+    def all_keys(self, prefix: str = "") -> tuple[str, ...]:
         """The keys that begin so, in the file's order."""
-        return tuple(key for key in self._tree if key.startswith(beginning))
+        return tuple(key for key in self._tree if key.startswith(prefix))
 
     def read(self, key: str, reader: Reader, otherwise: Any = None) -> Any:
         """The value, or `otherwise` where there is none; one that cannot be read gets its line here."""
@@ -73,17 +77,17 @@ class Ledger:
             self.contradict(key, f"is {error}, so it is left out")
             return otherwise
 
-    def spoken(self, key: str) -> str:
-        """The key that counts: the command line's `--key` where there is one, else the key itself."""
+    def effective_key(self, key: str) -> str:
+        """The key that is in effect: `--key` of the additional parameters where there is one, else the key itself."""
         name = f"--{key}"
         if name not in self._tree:
             return key
-        if key in self._open:
+        if key in self._pending:
             self.idle(key, f"{name} in the additional parameters counts")
         return name
 
     def settle(self, key: str, path: str, value: Any, note: str = "") -> None:
-        """The key says this of a setting; translated where a note says how."""
+        """Set a setting from a key: kept, or translated with a note; contradictory where the value does not fit."""
         fitting = fitted(path, value)
         if fitting is None:
             self.contradict(key, f"{shown(value)} is no value for {path}, so it is left out")
@@ -132,42 +136,42 @@ class Ledger:
             self.settings[path] = fitting
 
     def drop(self, key: str, meaning: str) -> None:
-        """It says something that we have no setting for."""
+        """Give the key the verdict dropped: it says something that we have no setting for."""
         self._add(key, "dropped", meaning)
 
     def idle(self, key: str, note: str = "") -> None:
-        """It changes nothing."""
+        """Give the key the verdict idle: it changes nothing."""
         if key in self._tree:
             self._add(key, "idle", note)
 
     def contradict(self, key: str, note: str) -> None:
-        """It makes no sense, or clashes with another key."""
+        """Give the key the verdict contradictory: it makes no sense, or clashes with another key."""
         self._add(key, "contradictory", note)
 
     def translate(self, key: str, note: str) -> None:
-        """It has had its say in settings that other keys settle."""
+        """Give the key the verdict translated: settings that other keys settle depend on it."""
         self._add(key, "translated", note)
 
     def finish(
         self,
-        known: Mapping[str, str],
-        harmless: Mapping[str, tuple[object, ...]],
-        quiet: frozenset[str] = frozenset(),
+        unmapped: Mapping[str, str],
+        harmless_values: Mapping[str, tuple[object, ...]],
+        harmless_meanings: frozenset[str] = frozenset(),
     ) -> tuple[Line, ...]:
-        """All lines, every key among them.
+        """All lines; keys still pending get theirs: idle, dropped, or unknown.
 
         Args:
-            known: keys that have no place with us, and what that means.
-            harmless: their values that change nothing; an empty one, a 0 and a no never do.
-            quiet: meanings of keys that change nothing of what is learned, whatever stands there.
+            unmapped: keys that have no setting of ours, and what that means.
+            harmless_values: their values that change nothing; an empty one, a 0 and a no never do.
+            harmless_meanings: meanings of keys that change nothing of what is learned, whatever stands there.
         """
-        for key, raw in list(self._open.items()):
-            name = key if key in known else key.removeprefix("--").rpartition(".")[2]
-            if says_nothing(raw) or raw in ([], {}) or raw is False or _is_among(raw, harmless.get(name, (0,))):
+        for key, raw in list(self._pending.items()):
+            name = key if key in unmapped else key.removeprefix("--").rpartition(".")[2]
+            if says_nothing(raw) or raw in ([], {}) or raw is False or _is_among(raw, harmless_values.get(name, (0,))):
                 self.idle(key)
-            elif name in known:
-                say = self.idle if known[name] in quiet else self.drop
-                say(key, known[name])
+            elif name in unmapped:
+                say = self.idle if unmapped[name] in harmless_meanings else self.drop
+                say(key, unmapped[name])
             else:
                 self._add(key, "unknown", "")
         return tuple(self._lines)
@@ -176,7 +180,7 @@ class Ledger:
         if path in self.settings and not _is_same(self.settings[path], value):
             self._overrule(path, key)
         self.settings[path] = value
-        self._open.pop(key, None)
+        self._pending.pop(key, None)
         self._lines.append(Line(key, self._shown(key), verdict, path, value, note))
 
     def _is_text(self, key: str) -> bool:
@@ -190,7 +194,7 @@ class Ledger:
                 self._lines[place] = replace(line, verdict="contradictory", path="", value=None, note=note)
 
     def _add(self, key: str, verdict: Verdict, note: str) -> None:
-        self._open.pop(key, None)
+        self._pending.pop(key, None)
         self._lines.append(Line(key, self._shown(key), verdict, "", None, note))
 
     def _shown(self, key: str) -> str:

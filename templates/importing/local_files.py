@@ -1,44 +1,44 @@
-"""What a configuration points to on this machine: folders of pictures, files of prompts. All of it may be elsewhere."""
+"""What a configuration points to on this machine: folders of images, files of prompts. All of it may be elsewhere."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from advisor.errors import RunError
 from templates.importing.document import read_text
 
-NUMBERED = re.compile(r"^(\d{1,6})_(.*)$", re.DOTALL)
+NUMBERED_FOLDER = re.compile(r"^(\d{1,6})_(.*)$", re.DOTALL)
 """kohya's `N_name`."""
 
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 MOST_FOLDERS = 1000
 MOST_PROMPT_BYTES = 64 * 1024
 
 
-class Surroundings(Protocol):
-    """How an importer looks around."""
+class LocalFiles(Protocol):
+    """What an importer may read besides the file itself."""
 
     def numbered_folders(self, folder: str) -> Mapping[str, int] | None:
-        """Pictures in each `N_name` folder of `folder`; None where it is not on this machine."""
+        """Images in each `N_name` folder of `folder`; None where it is not on this machine."""
 
     def text(self, file: str) -> str | None:
         """A small text file; None where there is none."""
 
 
 @dataclass(frozen=True)
-class ThisMachine:
-    """Looks at the disk."""
+class DiskFiles:
+    """The files of this machine."""
 
     home: Path
     """The folder of the file that is imported; relative paths begin here."""
 
     def numbered_folders(self, folder: str) -> Mapping[str, int] | None:
-        """Pictures in each `N_name` folder of `folder`; None where it is not on this machine."""
+        """Images in each `N_name` folder of `folder`; None where it is not on this machine."""
         root = self._local(folder)
         if root is None:
             return None
@@ -46,8 +46,8 @@ class ThisMachine:
             names = sorted(entry.name for entry in os.scandir(root))
         except (OSError, ValueError):
             return None
-        numbered = [name for name in names if NUMBERED.match(name)][:MOST_FOLDERS]
-        return {name: _num_pictures(root / name) for name in numbered if (root / name).is_dir()}
+        numbered = [name for name in names if NUMBERED_FOLDER.match(name)][:MOST_FOLDERS]
+        return {name: _num_images(root / name) for name in numbered if (root / name).is_dir()}
 
     def text(self, file: str) -> str | None:
         """A small text file; None where there is none."""
@@ -64,24 +64,8 @@ class ThisMachine:
         return self.home / given
 
 
-@dataclass(frozen=True)
-class Nowhere:
-    """Nothing is on this machine; or what a test says is."""
-
-    folders: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    texts: Mapping[str, str] = field(default_factory=dict)
-
-    def numbered_folders(self, folder: str) -> Mapping[str, int] | None:
-        """Those that were given."""
-        return self.folders.get(folder)
-
-    def text(self, file: str) -> str | None:
-        """That which was given."""
-        return self.texts.get(file)
-
-
-def _num_pictures(folder: Path) -> int:
+def _num_images(folder: Path) -> int:
     try:
-        return sum(entry.name.lower().endswith(PICTURE_ENDINGS) for entry in os.scandir(folder))
+        return sum(entry.name.lower().endswith(IMAGE_EXTENSIONS) for entry in os.scandir(folder))
     except OSError:
         return 0

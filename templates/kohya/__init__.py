@@ -1,1 +1,1 @@
-"""kohya_ss and sd-scripts, in both directions: GUI JSON, TOML, LoRA metadata, folder layout."""
+"""kohya_ss's GUI and sd-scripts, in both directions: `export_*` write, `import_*` read, the other files serve both."""

@@ -53,7 +53,7 @@ def command_line(config: TrainingConfig) -> Iterator[str]:
 
 
 def holds_out(validation: ValidationConfig) -> bool:
-    """Whether pictures are held out, as kohya's trainer has it; all would leave none to train there."""
+    """Whether images are held out, as kohya's trainer has it; all would leave none to train there."""
     return 0 < validation.share < 1
 
 

@@ -1,4 +1,4 @@
-"""What kohya_ss's GUI and sd-scripts refuse, drop or misread without a word: found before anything is written."""
+"""What kohya_ss's GUI and sd-scripts refuse, drop or misread without a word: checked before anything is written."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Values = Mapping[str, GuiValue]
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that would go wrong."""
+class Diagnostic:
+    """An error, which stops an export, or a warning, which becomes one of its notes."""
 
     level: Literal["error", "warning"]
     key: str
@@ -34,7 +34,7 @@ BLOCK_TYPES = tuple(GUI_KINDS.theirs(kind) for kind in ("lora", "locon"))
 """Kinds of adapter for which the GUI hands on settings by block."""
 
 
-def findings(values: Values, *, machine_threads: int | None = None) -> tuple[Finding, ...]:
+def check_gui(values: Values, *, machine_threads: int | None = None) -> tuple[Diagnostic, ...]:
     """All that is wrong with a GUI file, in the order of the checks.
 
     Args:
@@ -50,20 +50,20 @@ def findings(values: Values, *, machine_threads: int | None = None) -> tuple[Fin
     return tuple(found)
 
 
-def script_findings(values: Values) -> tuple[Finding, ...]:
+def check_scripts(values: Values) -> tuple[Diagnostic, ...]:
     """What sd-scripts itself would refuse or misread, whatever the GUI's sliders allow."""
     return tuple(finding for check in CHECKS for finding in check(values))
 
 
-def _error(key: str, message: str) -> Finding:
-    return Finding("error", key, message)
+def _error(key: str, message: str) -> Diagnostic:
+    return Diagnostic("error", key, message)
 
 
-def _warning(key: str, message: str) -> Finding:
-    return Finding("warning", key, message)
+def _warning(key: str, message: str) -> Diagnostic:
+    return Diagnostic("warning", key, message)
 
 
-def _keys(values: Values) -> Iterator[Finding]:
+def _keys(values: Values) -> Iterator[Diagnostic]:
     """A missing key keeps what the GUI shows, a number as text fails silently, one off its slider bricks the page."""
     keys = gui_keys()
     for name in keys.keys() - values.keys():
@@ -78,7 +78,7 @@ def _keys(values: Values) -> Iterator[Finding]:
             yield from _within(key, value)
 
 
-def _within(key: GuiKey, value: GuiValue) -> Iterator[Finding]:
+def _within(key: GuiKey, value: GuiValue) -> Iterator[Diagnostic]:
     if key.choices is not None and value not in key.choices:
         yield _error(key.name, f"the GUI takes only {', '.join(repr(item) for item in key.choices)}")
     if isinstance(value, str):
@@ -89,7 +89,7 @@ def _within(key: GuiKey, value: GuiValue) -> Iterator[Finding]:
         yield _error(key.name, f"the GUI takes {key.most:g} at most")
 
 
-def _rates(values: Values) -> Iterator[Finding]:
+def _rates(values: Values) -> Iterator[Diagnostic]:
     rate, unet, text = (float(values[name]) for name in ("learning_rate", "unet_lr", "text_encoder_lr"))
     if min(rate, unet, text) < 0:
         yield _error("learning_rate", "a rate below 0 makes things worse with every step: use 0 or more")
@@ -105,7 +105,7 @@ def _rates(values: Values) -> Iterator[Finding]:
         yield _warning("unet_lr", "0: kohya trains the text encoder only")
 
 
-def _steps(values: Values) -> Iterator[Finding]:
+def _steps(values: Values) -> Iterator[Diagnostic]:
     if values["max_train_steps"] and values["epoch"]:
         yield _warning(
             "max_train_steps", f"training ends after {values['max_train_steps']} steps; `epoch` is not looked at"
@@ -130,7 +130,7 @@ def _steps(values: Values) -> Iterator[Finding]:
         yield _warning("seed", "0 means a random seed to kohya: use another number to be able to repeat the run")
 
 
-def _network(values: Values) -> Iterator[Finding]:
+def _network(values: Values) -> Iterator[Diagnostic]:
     kind = str(values["LoRA_type"])
     if float(values["network_alpha"]) > int(values["network_dim"]):
         yield _warning(
@@ -154,7 +154,7 @@ def _network(values: Values) -> Iterator[Finding]:
         )
 
 
-def _arguments(values: Values) -> Iterator[Finding]:
+def _arguments(values: Values) -> Iterator[Diagnostic]:
     for key in ("optimizer_args", "lr_scheduler_args"):
         text = str(values[key])
         if text and not ARGUMENTS.fullmatch(text):
@@ -182,7 +182,7 @@ def _is_literal(text: str) -> bool:
     return True
 
 
-def _pictures(values: Values) -> Iterator[Finding]:
+def _images(values: Values) -> Iterator[Diagnostic]:
     resolution = str(values["max_resolution"])
     if not re.fullmatch(r"\d+(,\d+)?", resolution):
         yield _error("max_resolution", "must be `512,512` or `512`: sd-scripts crashes on anything else")
@@ -203,7 +203,7 @@ def _pictures(values: Values) -> Iterator[Finding]:
         yield _error("output_dir", "is empty: the GUI refuses to start")
 
 
-def _text(values: Values) -> Iterator[Finding]:
+def _text(values: Values) -> Iterator[Diagnostic]:
     if not values["sdxl_cache_text_encoder_outputs"]:
         return
     extras = str(values["additional_parameters"])
@@ -216,7 +216,7 @@ def _text(values: Values) -> Iterator[Finding]:
         )
 
 
-def _clashes(values: Values) -> Iterator[Finding]:
+def _clashes(values: Values) -> Iterator[Diagnostic]:
     if values["adaptive_noise_scale"] and not values["noise_offset"]:
         yield _error("adaptive_noise_scale", "needs a noise offset above 0: sd-scripts refuses it alone")
     if int(values["min_timestep"]) >= int(values["max_timestep"]):
@@ -241,7 +241,7 @@ def _clashes(values: Values) -> Iterator[Finding]:
         yield _warning("clip_skip", "means nothing on SDXL and is ignored")
 
 
-def _threads(values: Values, machine_threads: int | None) -> Iterable[Finding]:
+def _threads(values: Values, machine_threads: int | None) -> Iterable[Diagnostic]:
     threads = int(values["num_cpu_threads_per_process"])
     if machine_threads is not None and threads > machine_threads:
         yield _warning(
@@ -250,6 +250,6 @@ def _threads(values: Values, machine_threads: int | None) -> Iterable[Finding]:
         )
 
 
-CHECKS: tuple[Callable[[Values], Iterator[Finding]], ...] = (
-    _rates, _steps, _network, _arguments, _pictures, _text, _clashes,
+CHECKS: tuple[Callable[[Values], Iterator[Diagnostic]], ...] = (
+    _rates, _steps, _network, _arguments, _images, _text, _clashes,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which settings kohya's GUI takes, which it has no place for, and what that means for one configuration."""
+"""Which settings have no place in kohya's files, the notes on them, and what has to be refused as an error of ours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from advisor.settings.config import TrainingConfig, setting, setting_paths
 from templates.exporting.coverage import OUR_RULES, drop_notes
 from templates.exporting.derived import conv_alpha
 from templates.kohya.export_arguments import has_safe_separator
-from templates.kohya.export_check import Finding
+from templates.kohya.export_check import Diagnostic
 from templates.kohya.export_gui_values import is_lycoris
 from templates.kohya.words import BLOCKS, SAMPLERS
 
@@ -66,7 +66,7 @@ KEY_PATHS: Mapping[str, str] = {
 """The setting behind a key, for those that can be wrong."""
 
 
-def as_error(finding: Finding, config: TrainingConfig, value: object) -> ConfigError:
+def as_error(finding: Diagnostic, config: TrainingConfig, value: object) -> ConfigError:
     """A finding in the words of our settings."""
     path = KEY_PATHS.get(finding.key)
     if path is None:
@@ -94,7 +94,7 @@ def gui_errors(config: TrainingConfig) -> Iterator[ConfigError]:
         yield ConfigError("network.conv_alpha", found, "the GUI takes whole numbers only: set it to 1 or more")
 
 
-def refuse(found: Iterable[Finding], config: TrainingConfig, values: Mapping[str, object], where: str) -> None:
+def refuse(found: Iterable[Diagnostic], config: TrainingConfig, values: Mapping[str, object], where: str) -> None:
     """Raise all errors among the findings at once.
 
     Raises:

@@ -1,4 +1,4 @@
-"""kohya_ss: the configuration of its GUI's LoRA tab, and the folders that it trains from."""
+"""The exporter for kohya_ss's GUI: writes the JSON of its LoRA tab and the folders that it trains from."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from templates.exporting.derived import gui_steps
 from templates.exporting.exporter import Export, Exporter
 from templates.exporting.image_folders import COUNTED_EXTENSIONS
 from templates.exporting.paths import absolute
-from templates.exporting.planned_images import Pictures, filled, planned_images, planned_regularization
-from templates.kohya.export_check import findings
+from templates.exporting.planned_images import PlannedImages, filled, planned_images, planned_regularization
+from templates.kohya.export_check import check_gui
 from templates.kohya.export_coverage import DROPS, MAPS, gui_errors, gui_notes, refuse
 from templates.kohya.export_gui_values import gui_settings
 from templates.kohya.export_layout import ExportLayout, export_layout
@@ -33,11 +33,11 @@ HOW_TO_START = (
 
 
 def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Export:
-    """The GUI's JSON in `run`/exports (or at `out`), and links to the pictures in `run`/exports/kohya.
+    """The GUI's JSON in `run`/exports (or at `out`), and links to the images in `run`/exports/kohya.
 
     Raises:
         ConfigErrors: kohya would refuse, drop or misread settings; nothing is written.
-        DatasetError: the folder of pictures holds none.
+        DatasetError: the folder of images holds none.
         RunError: something cannot be written.
     """
     if errors := tuple(gui_errors(config)):
@@ -47,14 +47,14 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
     regularization = planned_regularization(config, run, home / "reg")
     layout = export_layout(config, run, home, images.exposures)
     values = gui_settings(config, layout)
-    found = findings(values, machine_threads=os.cpu_count())
+    found = check_gui(values, machine_threads=os.cpu_count())
     refuse(found, config, values, "kohya_ss")
 
     notes = [f"{f.key}: {f.message}" for f in found if f.level == "warning"]
     notes += [*gui_notes(config), *_notes_on_files(config, layout, images)]
-    for pictures in (images, regularization):
-        if pictures is not None:
-            notes += filled(pictures, config.dataset.caption_extension)
+    for planned in (images, regularization):
+        if planned is not None:
+            notes += filled(planned, config.dataset.caption_extension)
     file = _target(out, home.parent / FILE_NAME)
     write_atomically(file, render_gui(values))
     start = HOW_TO_START.format(file=file, output=layout.output)
@@ -77,7 +77,7 @@ def _target(out: Path | None, usual: Path) -> Path:
     return out / FILE_NAME if out.is_dir() else out
 
 
-def _notes_on_files(config: TrainingConfig, layout: ExportLayout, images: Pictures) -> Iterator[str]:
+def _notes_on_files(config: TrainingConfig, layout: ExportLayout, images: PlannedImages) -> Iterator[str]:
     if not Path(layout.model).exists():
         yield f"The base model is not on this machine ({layout.model}): set its path in the GUI."
     if layout.weights and not Path(layout.weights).exists():
@@ -90,6 +90,6 @@ def _notes_on_files(config: TrainingConfig, layout: ExportLayout, images: Pictur
         return
     steps = gui_steps(config, layout.exposures or 0)
     yield f"The GUI will count {min(steps, config.schedule.max_steps or steps)} steps."
-    uncounted = sum(not p.name.endswith(COUNTED_EXTENSIONS) for folder in images.folders for p in folder.pictures)
+    uncounted = sum(not p.name.endswith(COUNTED_EXTENSIONS) for folder in images.folders for p in folder.images)
     if uncounted:
         yield f"{uncounted} pictures are no .png, .jpg or .webp: the GUI does not count them, so it trains fewer steps."

@@ -1,4 +1,4 @@
-"""A configuration in the words of kohya_ss's LoRA tab: pure, no file is touched."""
+"""A configuration as the keys and values of kohya_ss's LoRA tab; touches no file."""
 
 from __future__ import annotations
 

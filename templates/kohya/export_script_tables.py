@@ -1,4 +1,4 @@
-"""A configuration in the words of sd-scripts' two TOML files: pure, no file is touched."""
+"""A configuration as the tables of sd-scripts' `config.toml` and `dataset.toml`; touches no file."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ Table = dict[str, Value]
 
 @dataclass(frozen=True)
 class Subset:
-    """One folder of pictures in `dataset.toml`."""
+    """One folder of images in `dataset.toml`."""
 
     image_dir: str
     num_repeats: int
     class_tokens: str
-    """What a picture without a caption is captioned."""
+    """What an image without a caption is captioned."""
     is_reg: bool = False
 
 
@@ -66,7 +66,7 @@ def script_settings(config: TrainingConfig, layout: ExportLayout, *, dataset: st
 
 
 def dataset_settings(config: TrainingConfig) -> Table:
-    """What `dataset.toml` says of the pictures of all subsets."""
+    """What `dataset.toml` says of the images of all subsets."""
     dataset = config.dataset
     settled: Table = {
         "resolution": [dataset.resolution_px, dataset.resolution_px],

@@ -1,4 +1,4 @@
-"""kohya's sd-scripts: `config.toml`, `dataset.toml` and the line that starts them."""
+"""The exporter for sd-scripts: writes `config.toml`, `dataset.toml` and the scripts that start them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import powershell_quoted, powershell_word, quoted
 from templates.exporting.exporter import Export, Exporter
 from templates.exporting.paths import absolute
-from templates.exporting.planned_images import Pictures, filled, planned_images, planned_regularization
-from templates.kohya.export_check import script_findings
+from templates.exporting.planned_images import PlannedImages, filled, planned_images, planned_regularization
+from templates.kohya.export_check import check_scripts
 from templates.kohya.export_coverage import DROPS as GUI_DROPS
 from templates.kohya.export_coverage import family_errors, refuse, shared_notes
 from templates.kohya.export_gui_values import gui_settings
@@ -49,11 +49,11 @@ HOW_TO_START = (
 def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Export:
     """Both TOML files and the launch lines in `run`/exports/sd-scripts (or the folder `out`).
 
-    The pictures' links are those of kohya's other export, in `run`/exports/kohya/img.
+    The images' links are those of kohya's other export, in `run`/exports/kohya/img.
 
     Raises:
         ConfigErrors: sd-scripts would refuse or misread settings; nothing is written.
-        DatasetError: the folder of pictures holds none.
+        DatasetError: the folder of images holds none.
         RunError: something cannot be written.
     """
     if errors := tuple(family_errors(config)):
@@ -63,7 +63,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
     regularization = planned_regularization(config, run, links / "reg")
     layout = _with_slashes(export_layout(config, run, home, images.exposures))
     values = gui_settings(config, layout)
-    found = script_findings(values)
+    found = check_scripts(values)
     refuse(found, config, values, "sd-scripts")
 
     notes = [f"{f.key}: {f.message}" for f in found if f.level == "warning"]
@@ -72,9 +72,9 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
         notes.append(f"The base model is not on this machine ({layout.model}): set its path in config.toml.")
     if images.folders is None:
         notes.append(f"The pictures are not on this machine ({config.dataset.images}): fill in dataset.toml.")
-    for pictures in (images, regularization):
-        if pictures is not None:
-            notes += filled(pictures, config.dataset.caption_extension)
+    for planned in (images, regularization):
+        if planned is not None:
+            notes += filled(planned, config.dataset.caption_extension)
     texts = _texts(config, layout, home, _subsets(images, regularization))
     for name, text in texts.items():
         write_atomically(home / name, text)
@@ -102,15 +102,15 @@ def launch_words(config: TrainingConfig, config_file: str) -> tuple[str, ...]:
 def launch_sh(config: TrainingConfig, config_file: str) -> str:
     """The command for a POSIX shell."""
     line = shlex.join(launch_words(config, config_file))
-    card = config.machine.gpu_uuid
-    return f"CUDA_VISIBLE_DEVICES={shlex.quote(card)} {line}\n" if card.startswith(CUDA_PREFIXES) else line + "\n"
+    gpu = config.machine.gpu_uuid
+    return f"CUDA_VISIBLE_DEVICES={shlex.quote(gpu)} {line}\n" if gpu.startswith(CUDA_PREFIXES) else line + "\n"
 
 
 def launch_powershell(config: TrainingConfig, config_file: str) -> str:
     """The command for PowerShell."""
-    card = config.machine.gpu_uuid
+    gpu = config.machine.gpu_uuid
     line = " ".join(powershell_word(word) for word in launch_words(config, config_file))
-    chosen = f"$env:CUDA_VISIBLE_DEVICES = {powershell_quoted(card)}\n" if card.startswith(CUDA_PREFIXES) else ""
+    chosen = f"$env:CUDA_VISIBLE_DEVICES = {powershell_quoted(gpu)}\n" if gpu.startswith(CUDA_PREFIXES) else ""
     return chosen + line + "\n"
 
 
@@ -123,7 +123,7 @@ def _homes(run: Path, out: Path | None) -> tuple[Path, Path]:
     return home, exports / "kohya"
 
 
-def _subsets(images: Pictures, regularization: Pictures | None) -> tuple[Subset, ...]:
+def _subsets(images: PlannedImages, regularization: PlannedImages | None) -> tuple[Subset, ...]:
     found = subsets(images.links.root.as_posix(), images.folders or ())
     if regularization is not None:
         found += subsets(regularization.links.root.as_posix(), regularization.folders or (), is_reg=True)
@@ -137,7 +137,7 @@ def _with_slashes(layout: ExportLayout) -> ExportLayout:
     return replace(layout, **slashed)
 
 
-def _texts(config: TrainingConfig, layout: ExportLayout, home: Path, pictures: tuple[Subset, ...]) -> dict[str, str]:
+def _texts(config: TrainingConfig, layout: ExportLayout, home: Path, folders: tuple[Subset, ...]) -> dict[str, str]:
     """Every file by its name; the launch lines last, since they lead to the others."""
     sampling = config.sampling
     draws = bool(sampling.prompts and sampling.every_epochs)
@@ -150,7 +150,7 @@ def _texts(config: TrainingConfig, layout: ExportLayout, home: Path, pictures: t
         "config.toml": render("kohya/files/sd_scripts_config.toml.j2", head=CONFIG_HEAD, tables=tables),
         "dataset.toml": render(
             "kohya/files/sd_scripts_dataset.toml.j2", head=DATASET_HEAD, settings=dataset_settings(config),
-            subsets=pictures, alpha_mask=is_masked,
+            subsets=folders, alpha_mask=is_masked,
         ),
     }  # fmt: skip
     if draws:

@@ -1,4 +1,4 @@
-"""sd-scripts' `dataset.toml`: folders with their repeats; what a subset leaves out, its data set or [general] says."""
+"""Import of sd-scripts' `dataset.toml`: folders, repeats; what a subset leaves out, its data set or [general] says."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 from templates.importing.imported import Line
 from templates.importing.ledger import Key, Ledger, flat
-from templates.importing.local_files import NUMBERED
+from templates.importing.local_files import NUMBERED_FOLDER
 from templates.importing.readers import flag, text, whole
-from templates.kohya.import_keys import KNOWN, QUIET, STRAIGHT
+from templates.kohya.import_keys import HARMLESS_MEANINGS, SETTING_KEYS, UNMAPPED_KEYS
 from templates.kohya.import_shared import settle_bucket_step, settle_resolution
 
 SAME = "we have one for all pictures; subsets differ, and the first counts"
 
-OF_DATASETS: Mapping[str, Key] = {
-    **{name: STRAIGHT[name] for name in (
+DATASET_KEYS: Mapping[str, Key] = {
+    **{name: SETTING_KEYS[name] for name in (
         "caption_extension", "shuffle_caption", "keep_tokens", "keep_tokens_separator",
         "flip_aug", "enable_wildcard", "caption_dropout_rate", "caption_tag_dropout_rate", "random_crop",
         "validation_split",
@@ -27,19 +27,19 @@ OF_DATASETS: Mapping[str, Key] = {
     "max_bucket_reso": Key("dataset.max_bucket_px", whole),
 }  # fmt: skip
 
-DATASET_KNOWN = {**KNOWN, "metadata_file": "captions are read from files beside the pictures",
+UNMAPPED_DATASET_KEYS = {**UNMAPPED_KEYS, "metadata_file": "captions are read from files beside the pictures",
                  "network_multiplier": "our adapter always trains at full strength",
                  "color_aug": "we change no colours",
                  "custom_attributes": "we have no use for them", "cache_info": "our training reads pictures itself",
                  "class_tokens": "the trigger differs by folder: write it into the captions"}  # fmt: skip
-DATASET_HARMLESS: Mapping[str, tuple[object, ...]] = {
+HARMLESS_DATASET_VALUES: Mapping[str, tuple[object, ...]] = {
     "network_multiplier": (1,), "enable_bucket": (True,), "caption_separator": (",",),
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """What is known of the pictures."""
+class ImportedImages:
+    """What is known of the images."""
 
     settings: Mapping[str, Any]
     lines: tuple[Line, ...]
@@ -63,7 +63,7 @@ class _Subset:
 
     @property
     def is_numbered(self) -> bool:
-        found = NUMBERED.match(self.path.name)
+        found = NUMBERED_FOLDER.match(self.path.name)
         return found is not None and int(found[1]) == self.repeats
 
 
@@ -72,12 +72,12 @@ def is_dataset(tree: Any) -> bool:
     return isinstance(tree, Mapping) and isinstance(tree.get("datasets"), list)
 
 
-def import_dataset(tree: Any, family: str = "sd1") -> Pictures:
+def import_dataset(tree: Any, family: str = "sd1") -> ImportedImages:
     """The file in our settings."""
     if not isinstance(tree, Mapping):
-        return Pictures({}, (Line("dataset_config", "", "contradictory", note="it holds no tables"),))
+        return ImportedImages({}, (Line("dataset_config", "", "contradictory", note="it holds no tables"),))
     ledger = Ledger({f"dataset.toml {key}": value for key, value in flat(tree)})
-    for name in ("resolution", "bucket_reso_steps", *OF_DATASETS):
+    for name in ("resolution", "bucket_reso_steps", *DATASET_KEYS):
         _settle_everywhere(ledger, name, family)
     _settle_enabled(ledger)
     subsets = _subsets(ledger)
@@ -90,8 +90,8 @@ def import_dataset(tree: Any, family: str = "sd1") -> Pictures:
                 ledger.translate(other.key, "below the same folder")
             else:
                 ledger.contradict(other.key, "we take pictures of the class from one folder: move them together")
-    lines = ledger.finish(DATASET_KNOWN, DATASET_HARMLESS, QUIET)
-    return Pictures(ledger.settings, lines)
+    lines = ledger.finish(UNMAPPED_DATASET_KEYS, HARMLESS_DATASET_VALUES, HARMLESS_MEANINGS)
+    return ImportedImages(ledger.settings, lines)
 
 
 def _name(key: str) -> str:
@@ -100,10 +100,10 @@ def _name(key: str) -> str:
 
 def _settle_everywhere(ledger: Ledger, name: str, family: str) -> None:
     """Subsets before data sets before [general]; all but the first are compared."""
-    keys = [key for key in ledger.names() if _name(key) == name]
+    keys = [key for key in ledger.all_keys() if _name(key) == name]
     keys.sort(key=lambda key: (-key.count("["), "general" in key))
     for place, key in enumerate(keys):
-        if place and ledger.peek(key) == ledger.peek(keys[0]):
+        if place and ledger.raw(key) == ledger.raw(keys[0]):
             ledger.idle(key, "the same as elsewhere")
         elif place:
             ledger.contradict(key, SAME)
@@ -112,12 +112,12 @@ def _settle_everywhere(ledger: Ledger, name: str, family: str) -> None:
         elif name == "bucket_reso_steps":
             settle_bucket_step(ledger, key, family)
         elif ledger.has(key):
-            ledger.take(key, OF_DATASETS[name])
+            ledger.take(key, DATASET_KEYS[name])
 
 
 def _settle_enabled(ledger: Ledger) -> None:
     """Buckets, their enlarging, and masks."""
-    for key in ledger.names():
+    for key in ledger.all_keys():
         name = _name(key)
         if name == "bucket_no_upscale" and (fixed := ledger.read(key, flag)) is not None:
             ledger.settle(key, "dataset.bucket_upscale", not fixed, "turned round: kohya's key says no")
@@ -133,7 +133,7 @@ def _settle_enabled(ledger: Ledger) -> None:
 def _subsets(ledger: Ledger) -> list[_Subset]:
     general = max(1, ledger.read("dataset.toml general.num_repeats", whole, 1))
     found = []
-    for key in ledger.names():
+    for key in ledger.all_keys():
         if _name(key) != "image_dir" or not (folder := ledger.read(key, text)):
             continue
         place = key.removesuffix("image_dir")

@@ -1,4 +1,4 @@
-"""kohya_ss's GUI: the JSON of its LoRA tab, of any age; those of its other tabs are recognised and named."""
+"""Import of the JSON of kohya_ss's LoRA tab, of any age; files of its other tabs are recognised and named."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Ledger
-from templates.importing.local_files import Surroundings
+from templates.importing.local_files import LocalFiles
 from templates.importing.readers import flag, text, whole
-from templates.kohya.import_keys import HARMLESS, KNOWN, OTHER_FAMILIES, QUIET, STRAIGHT
+from templates.kohya.import_keys import HARMLESS_MEANINGS, HARMLESS_VALUES, OTHER_FAMILIES, SETTING_KEYS, UNMAPPED_KEYS
 from templates.kohya.import_network import (
-    ARGUMENTS_KNOWN,
+    UNMAPPED_ARGUMENTS,
     NetworkArguments,
     settle_arguments,
     settle_gui_kind,
@@ -20,7 +20,7 @@ from templates.kohya.import_network import (
 from templates.kohya.import_optimizer import settle_learning_rates, settle_optimizer
 from templates.kohya.import_shared import (
     epochs_needed,
-    no_samples,
+    mark_samples_idle,
     settle_folders,
     settle_model_and_sizes,
     settle_noise,
@@ -54,7 +54,7 @@ OTHER_FAMILY_PARTS = (
 """Parts of keys that only other families of models have."""
 
 OTHER_FAMILY_KEYS = frozenset({"ae", "model_type"})
-OWN_KNOWN = {"additional_parameters": "each of its parameters has its own line"}
+UNMAPPED_GUI_KEYS = {"additional_parameters": "each of its parameters has its own line"}
 
 WHOLE_MODEL = ("optimizer.", "network.", "schedule.name", "schedule.epochs", "schedule.max_steps", "schedule.warmup",
                "schedule.cycles", "schedule.power", "saving.every", "saving.keep_last")  # fmt: skip
@@ -89,28 +89,30 @@ def other_tab(tree: Mapping[str, Any]) -> str:
     return next((tab for tab, keys in OTHER_TABS.items() if keys & tree.keys()), "")
 
 
-def import_gui(tree: Mapping[str, Any], look: Surroundings, *, source: str = "") -> Imported:
+def import_gui(tree: Mapping[str, Any], local: LocalFiles, *, source: str = "") -> Imported:
     """The GUI's file in our settings."""
     tab = other_tab(tree)
     ledger = Ledger({**tree, **_command_line(tree)})
     family = _family(ledger)
     kind, is_lycoris = settle_gui_kind(ledger)
     settle_model_and_sizes(ledger, family, "max_resolution")
-    multires = str(ledger.peek("noise_offset_type")).lower() == MULTIRES_NOISE.lower()
-    is_forced = any(name.startswith("--multires") for name in ledger.names("--"))
+    multires = str(ledger.raw("noise_offset_type")).lower() == MULTIRES_NOISE.lower()
+    is_forced = any(name.startswith("--multires") for name in ledger.all_keys("--"))
     settle_noise(ledger, multires=multires or is_forced, offset=not multires)
     ledger.translate("noise_offset_type", "which of the two is looked at") if ledger.has("noise_offset_type") else None
     _settle_optimizer(ledger)
-    _settle_straight(ledger)
+    _take_setting_keys(ledger)
     _settle_network(ledger, kind or "lora", is_lycoris=is_lycoris, family=family)
     settle_saves(ledger)
-    _settle_length(ledger, _pictures(ledger, look))
+    _settle_length(ledger, _settle_images(ledger, local))
     _settle_samples(ledger)
     settle_text_cache(ledger, "sdxl_cache_text_encoder_outputs", family)
-    _pass_over_other_families(ledger, family)
-    lines = ledger.finish({**KNOWN, **ARGUMENTS_KNOWN, **OWN_KNOWN}, HARMLESS, QUIET)
+    _mark_other_families(ledger, family)
+    lines = ledger.finish(
+        {**UNMAPPED_KEYS, **UNMAPPED_ARGUMENTS, **UNMAPPED_GUI_KEYS}, HARMLESS_VALUES, HARMLESS_MEANINGS
+    )
     found = Imported("kohya-gui", TITLE, source, ledger.settings, lines, _defaults(ledger))
-    return _only_what_makes_sense(found, tab) if tab else found
+    return _for_a_lora(found, tab) if tab else found
 
 
 def _family(ledger: Ledger) -> str:
@@ -125,22 +127,22 @@ def _family(ledger: Ledger) -> str:
     return family
 
 
-def _settle_straight(ledger: Ledger) -> None:
-    for key, meaning in STRAIGHT.items():
-        name = ledger.spoken(key)
-        if ledger.peek(name) is None or key in ("max_token_length", "rank_dropout", "module_dropout", "vae"):
+def _take_setting_keys(ledger: Ledger) -> None:
+    for key, meaning in SETTING_KEYS.items():
+        name = ledger.effective_key(key)
+        if ledger.raw(name) is None or key in ("max_token_length", "rank_dropout", "module_dropout", "vae"):
             continue
         if key == "lr_scheduler_min_lr_ratio" or name.startswith("--") or ledger.has(name):
             ledger.take(name, meaning)
-    vae, tokens = ledger.spoken("vae"), ledger.spoken("max_token_length")
+    vae, tokens = ledger.effective_key("vae"), ledger.effective_key("max_token_length")
     if ledger.has(vae):
-        ledger.take(vae, STRAIGHT["vae"])
+        ledger.take(vae, SETTING_KEYS["vae"])
     if ledger.has(tokens):
-        ledger.take(tokens, STRAIGHT["max_token_length"])
+        ledger.take(tokens, SETTING_KEYS["max_token_length"])
 
 
 def _settle_optimizer(ledger: Ledger) -> None:
-    schedule = str(ledger.peek(ledger.spoken("lr_scheduler")) or "cosine").lower()
+    schedule = str(ledger.raw(ledger.effective_key("lr_scheduler")) or "cosine").lower()
     if ledger.has("optimizer"):
         ledger.idle("use_8bit_adam", "an old key; the optimizer counts")
     else:
@@ -169,16 +171,16 @@ def _settle_network(ledger: Ledger, kind: str, *, is_lycoris: bool, family: str)
     keys = {name: name for name in names if ledger.has(name)}
     if ledger.has("LyCORIS_preset"):
         keys["preset"] = "LyCORIS_preset"
-    found = NetworkArguments({name: ledger.peek(key) for name, key in keys.items()}, keys)
+    found = NetworkArguments({name: ledger.raw(key) for name, key in keys.items()}, keys)
     settle_arguments(ledger, kind, found, is_lycoris=is_lycoris, family=family)
 
 
-def _pictures(ledger: Ledger, look: Surroundings) -> _Length:
+def _settle_images(ledger: Ledger, local: LocalFiles) -> _Length:
     batch = int(ledger.settings.get("schedule.batch_size", 1))
     accumulation = int(ledger.settings.get("schedule.gradient_accumulation", 1))
     exposures = None
     if folder := ledger.read("train_data_dir", text):
-        exposures = settle_folders(ledger, "train_data_dir", folder, look.numbered_folders(folder))
+        exposures = settle_folders(ledger, "train_data_dir", folder, local.numbered_folders(folder))
     if regularization := ledger.read("reg_data_dir", text):
         ledger.settle("reg_data_dir", "dataset.regularization_images", regularization)
         exposures = exposures and exposures * 2
@@ -188,7 +190,7 @@ def _pictures(ledger: Ledger, look: Surroundings) -> _Length:
 def _settle_length(ledger: Ledger, length: _Length) -> None:
     """Steps beat epochs in the GUI, but for its key of epochs that beats both."""
     epochs = max(1, ledger.read("epoch", whole, 1))
-    steps_key, most_key = ledger.spoken("max_train_steps"), ledger.spoken("max_train_epochs")
+    steps_key, most_key = ledger.effective_key("max_train_steps"), ledger.effective_key("max_train_epochs")
     steps, most_epochs = ledger.read(steps_key, whole, 0), ledger.read(most_key, whole, 0)
     if most_epochs > 0:
         ledger.settle(most_key, "schedule.epochs", most_epochs)
@@ -202,21 +204,24 @@ def _settle_length(ledger: Ledger, length: _Length) -> None:
         ledger.settle("epoch", "schedule.epochs", max(epochs, needed), note)
     elif ledger.has("epoch"):
         ledger.settle("epoch", "schedule.epochs", epochs)
-    if steps_key == "max_train_steps" and ledger.peek(steps_key) is None and not most_epochs:
+    if steps_key == "max_train_steps" and ledger.raw(steps_key) is None and not most_epochs:
         note = f"absent: today's GUI would train {GUI_STEPS} steps; the epochs are taken, as the file means them"
         ledger.contradict(steps_key, note)
     _settle_warmup(ledger)
 
 
 def _settle_warmup(ledger: Ledger) -> None:
-    share, number = ledger.read("lr_warmup", whole, None), ledger.read(ledger.spoken("lr_warmup_steps"), whole, 0)
+    share, number = (
+        ledger.read("lr_warmup", whole, None),
+        ledger.read(ledger.effective_key("lr_warmup_steps"), whole, 0),
+    )
     is_constant = ledger.settings.get("schedule.name") == "constant"
     if is_constant and (share or number):
         ledger.contradict("lr_warmup_steps" if number else "lr_warmup", "a constant rate has no warm-up")
         ledger.imply("schedule.warmup_share", 0.0)
         return
     if number:
-        ledger.settle(ledger.spoken("lr_warmup_steps"), "schedule.warmup_steps", number)
+        ledger.settle(ledger.effective_key("lr_warmup_steps"), "schedule.warmup_steps", number)
         ledger.idle("lr_warmup", "the number of steps counts")
         ledger.imply("schedule.warmup_share", 0.0)
     elif share is not None:
@@ -230,7 +235,7 @@ def _settle_warmup(ledger: Ledger) -> None:
 def _settle_samples(ledger: Ledger) -> None:
     prompts, every = ledger.read("sample_prompts", str), ledger.read("sample_every_n_epochs", whole, 0)
     if not prompts or not every:
-        no_samples(ledger)
+        mark_samples_idle(ledger)
         return
     settle_prompts(ledger, "sample_prompts", prompts)
     ledger.settle("sample_every_n_epochs", "sampling.every_epochs", every)
@@ -251,10 +256,10 @@ def _command_line(tree: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _pass_over_other_families(ledger: Ledger, family: str) -> None:
+def _mark_other_families(ledger: Ledger, family: str) -> None:
     """Keys that only other families have: for a Stable Diffusion model they change nothing."""
-    for key in ledger.names():
-        if ledger.is_open(key) and (key in OTHER_FAMILY_KEYS or any(part in key for part in OTHER_FAMILY_PARTS)):
+    for key in ledger.all_keys():
+        if ledger.is_pending(key) and (key in OTHER_FAMILY_KEYS or any(part in key for part in OTHER_FAMILY_PARTS)):
             say = ledger.idle if family in BLOCKS or not ledger.has(key) else ledger.drop
             say(key, OTHER_FAMILIES)
 
@@ -269,8 +274,8 @@ def _defaults(ledger: Ledger) -> dict[str, Any]:
     return {path: value for path, value in found.items() if path not in settings}
 
 
-def _only_what_makes_sense(found: Imported, tab: str) -> Imported:
-    """Pictures, base model and captions of another tab's file; rates and lengths were meant for a whole model."""
+def _for_a_lora(found: Imported, tab: str) -> Imported:
+    """Images, base model and captions of another tab's file; rates and lengths were meant for a whole model."""
     lines = tuple(_without(line, tab) if _is_for_whole_models(line) else line for line in found.lines)
     settings = {path: value for path, value in found.settings.items() if not path.startswith(WHOLE_MODEL)}
     title = f"kohya_ss GUI ({tab} tab)"

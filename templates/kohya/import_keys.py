@@ -1,4 +1,4 @@
-"""sd-scripts' arguments, most of which the GUI calls the same: which setting each is, and what the others mean."""
+"""Which setting each argument of sd-scripts is, most of which the GUI names alike, and what the others mean."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from templates.importing.ledger import Key
 from templates.importing.readers import choice, flag, number, text, whole
 from templates.kohya.words import MIXED_PRECISIONS, SAVE_PRECISIONS, SCHEDULES
 
-STRAIGHT: Mapping[str, Key] = {
+SETTING_KEYS: Mapping[str, Key] = {
     "pretrained_model_name_or_path": Key("model.path", text),
     "vae": Key("model.vae_path", text),
     "clip_skip": Key("model.clip_skip", lambda raw: max(1, whole(raw))),
@@ -71,7 +71,7 @@ _LAUNCH = "our training starts its process itself, on one card"
 _BLOCKS = "we have a rank for each block, no alpha of its own"
 _SPEED = "our training chooses its own attention and compiles nothing"
 
-KNOWN: Mapping[str, str] = {
+UNMAPPED_KEYS: Mapping[str, str] = {
     **dict.fromkeys(("logging_dir", "log_with", "log_prefix", "log_tracker_name", "log_tracker_config", "log_config",
                      "wandb_run_name", "use_wandb", "console_log_level", "console_log_file",
                      "console_log_simple"), _LOG),
@@ -143,13 +143,13 @@ KNOWN: Mapping[str, str] = {
 }  # fmt: skip
 """Keys without a setting of ours, and what that means."""
 
-QUIET = frozenset({_NOT_TRAINING, _LOG, _KEY, _STATE, _HUB, _LAUNCH, _SPEED})
+HARMLESS_MEANINGS = frozenset({_NOT_TRAINING, _LOG, _KEY, _STATE, _HUB, _LAUNCH, _SPEED})
 """Meanings of keys that change nothing of what is learned."""
 
 OTHER_FAMILIES = _OTHER_FAMILY
 """What is said of a key that only some other family of models has."""
 
-HARMLESS: Mapping[str, tuple[object, ...]] = {
+HARMLESS_VALUES: Mapping[str, tuple[object, ...]] = {
     **dict.fromkeys(("num_processes", "num_machines", "huber_scale", "token_warmup_min", "dataset_repeats", "unit"),
     (1,)),
     "dynamo_backend": ("no",), "dynamo_mode": ("default",), "xformers": ("sdpa", "xformers", True), "sdpa": (True,),

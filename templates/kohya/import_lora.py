@@ -1,4 +1,4 @@
-"""A LoRA file's own `ss_*` metadata: "train me one like this"."""
+"""Import of a LoRA file's own `ss_*` metadata: how it was trained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from advisor.checkpoints.identity import Identity
 from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Key, Ledger
 from templates.importing.readers import flag, number, says_nothing, text, whole
-from templates.kohya.import_keys import STRAIGHT
+from templates.kohya.import_keys import SETTING_KEYS
 from templates.kohya.import_network import NetworkArguments, settle_arguments
 from templates.kohya.import_optimizer import rate_of, settle_optimizer
 from templates.kohya.import_shared import settle_buckets, settle_noise, settle_resolution
@@ -31,7 +31,7 @@ NOT_THERE = ("pretrained_model_name_or_path", "vae", "bucket_reso_steps", "capti
 """Arguments that metadata do not hold, or hold otherwise."""
 
 RECORDS = "a record of that training, which says nothing of how to train"
-KNOWN: Mapping[str, str] = dict.fromkeys(
+UNMAPPED_KEYS: Mapping[str, str] = dict.fromkeys(
     ("session_id", "training_started_at", "training_finished_at", "training_comment", "steps", "epoch",
      "num_train_images", "num_reg_images", "num_validation_images", "num_batches_per_epoch", "sd_model_hash",
      "new_sd_model_hash", "vae_hash", "new_vae_hash", "tag_frequency", "bucket_info", "total_batch_size",
@@ -56,7 +56,7 @@ def import_lora(metadata: Mapping[str, str], identity: Identity, *, source: str 
     settle_buckets(ledger, default_upscale=None)
     settle_noise(ledger, multires=True, offset=True)
     _settle_optimizer(ledger)
-    for key, meaning in {**STRAIGHT, **RENAMED}.items():
+    for key, meaning in {**SETTING_KEYS, **RENAMED}.items():
         if key not in NOT_THERE and ledger.has(key):
             ledger.take(key, meaning)
     if (seed := ledger.read("seed", whole)) is not None:
@@ -64,10 +64,10 @@ def import_lora(metadata: Mapping[str, str], identity: Identity, *, source: str 
     _settle_network(ledger, identity, family)
     _settle_length(ledger)
     _settle_folders(ledger)
-    known = {**KNOWN, **{name: RECORDS for name in others if OTHER_RECORDS.match(name)}}
+    known = {**UNMAPPED_KEYS, **{name: RECORDS for name in others if OTHER_RECORDS.match(name)}}
     lines = ledger.finish(known, {}, frozenset({RECORDS}))
     notes = () if tree else ("it tells nothing of its training, so only what the weights show was taken over",)
-    lines += _of_the_weights(ledger, identity)
+    lines += _compare_with_weights(ledger, identity)
     return Imported("lora", TITLE, source, ledger.settings, lines, notes=notes)
 
 
@@ -105,7 +105,7 @@ def _family(ledger: Ledger, identity: Identity) -> str:
 
 def _settle_prediction(ledger: Ledger, identity: Identity) -> None:
     given = ledger.read("modelspec.prediction_type", text, "")
-    version = str(ledger.peek("base_model_version") or "")
+    version = str(ledger.raw("base_model_version") or "")
     is_v = given.startswith("v") or "_v" in version.replace("sd_v", "").replace("base_v", "")
     if given:
         ledger.settle("modelspec.prediction_type", "model.prediction", "v_prediction" if is_v else "epsilon")
@@ -117,7 +117,7 @@ def _settle_optimizer(ledger: Ledger) -> None:
     """`package.Name(argument=value,...)`."""
     given = ledger.read("optimizer", text, "")
     found = re.match(r"^([\w.]+)\s*(?:\((.*)\))?", given, re.DOTALL)
-    schedule = str(ledger.peek("lr_scheduler") or "")
+    schedule = str(ledger.raw("lr_scheduler") or "")
     if found:
         items = [
             name + "=" + re.sub(r"[()\s]", "", value)
@@ -156,7 +156,7 @@ def _settle_network(ledger: Ledger, identity: Identity, family: str) -> None:
 
 
 def _network_arguments(ledger: Ledger) -> dict[str, Any]:
-    raw = ledger.peek("network_args")
+    raw = ledger.raw("network_args")
     try:
         found = json.loads(raw) if isinstance(raw, str) else raw
     except (ValueError, RecursionError):
@@ -184,7 +184,7 @@ def _settle_length(ledger: Ledger) -> None:
 
 def _settle_folders(ledger: Ledger) -> None:
     """Repeats and trigger, by the folders' names."""
-    raw = ledger.peek("dataset_dirs")
+    raw = ledger.raw("dataset_dirs")
     try:
         folders = json.loads(raw) if isinstance(raw, str) else None
     except (ValueError, RecursionError):
@@ -205,7 +205,7 @@ def _is_count(entry: Any) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("n_repeats"), int) and entry["n_repeats"] > 0
 
 
-def _of_the_weights(ledger: Ledger, identity: Identity) -> tuple[Line, ...]:
+def _compare_with_weights(ledger: Ledger, identity: Identity) -> tuple[Line, ...]:
     """What the tensors show, where the metadata are silent or say otherwise."""
     lines = []
     for path, value in (("network.rank", identity.rank), ("network.alpha", identity.alpha)):

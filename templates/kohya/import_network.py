@@ -1,4 +1,4 @@
-"""kohya's kinds of adapter: the GUI's list, sd-scripts' modules and LyCORIS' algorithms."""
+"""Import of the adapter, of the GUI and sd-scripts alike: kind, convolutions, dropouts, ranks and rates by block."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from templates.importing.ledger import Ledger
 from templates.importing.readers import flag, number, numbers, says_nothing, text, whole
 from templates.kohya.words import BLOCK_RATES, BLOCKS, GUI_KINDS, LYCORIS_TYPES
 
-ARGUMENTS_KNOWN: Mapping[str, str] = {
+UNMAPPED_ARGUMENTS: Mapping[str, str] = {
     "use_tucker": "we decompose no convolutions", "use_cp": "we decompose no convolutions",
     "use_scalar": "we have no such scalar", "rank_dropout_scale": "we do not scale by it",
     "train_norm": "we train no norms", "bypass_mode": "it changes speed only", "unit": "it belongs to DyLoRA",

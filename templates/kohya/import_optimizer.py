@@ -1,4 +1,4 @@
-"""kohya's optimizer with its arguments, and its learning rates."""
+"""Import of the optimizer with its arguments, and of the learning rates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from templates.kohya.words import FIXED_ADAFACTOR, OPTIMIZERS
 def settle_optimizer(ledger: Ledger, key: str, args_key: str, *, schedule: str | None) -> str | None:
     """The optimizer and its arguments; its name with us."""
     name = _optimizer(ledger, key)
-    raw = ledger.peek(args_key)
+    raw = ledger.raw(args_key)
     if says_nothing(raw) or raw == []:
         ledger.idle(args_key) if raw is not None else None
         return name
@@ -76,8 +76,8 @@ def settle_learning_rates(ledger: Ledger, *, otherwise: float, is_gui: bool) -> 
 
 def _settle_rates(ledger: Ledger, rate: float, unet: float | None, text_encoder: float | None, *, is_gui: bool) -> None:
     """The three rates, each with its trap: left out, or all 0."""
-    unet_only = ledger.spoken("network_train_unet_only")
-    text_only = ledger.spoken("network_train_text_encoder_only")
+    unet_only = ledger.effective_key("network_train_unet_only")
+    text_only = ledger.effective_key("network_train_text_encoder_only")
     unet, text_encoder = rate if unet is None else unet, rate if text_encoder is None else text_encoder
     if is_gui and unet == 0 and text_encoder == 0 and rate:
         ledger.contradict("unet_lr", f"both rates are 0, which kohya drops, and trains at {rate:g}: so it is taken")
@@ -98,7 +98,7 @@ def _settle_rates(ledger: Ledger, rate: float, unet: float | None, text_encoder:
 
 def rate_of(ledger: Ledger, key: str, path: str) -> float | None:
     """A rate, with its line; of a list of rates the first."""
-    key = ledger.spoken(key)
+    key = ledger.effective_key(key)
     found = ledger.read(key, numbers)
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""kohya's sd-scripts: `config.toml`, the `dataset.toml` that it names, and the line that starts them."""
+"""Import of sd-scripts' `config.toml`, the `dataset.toml` that it names, and the shell line that starts them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Ledger
-from templates.importing.local_files import Surroundings
+from templates.importing.local_files import LocalFiles
 from templates.importing.readers import flag, number, text, whole
-from templates.kohya.import_dataset_toml import Pictures, import_dataset
-from templates.kohya.import_keys import HARMLESS, KNOWN, QUIET, STRAIGHT
-from templates.kohya.import_network import ARGUMENTS_KNOWN, NetworkArguments, settle_arguments
+from templates.kohya.import_dataset_toml import ImportedImages, import_dataset
+from templates.kohya.import_keys import HARMLESS_MEANINGS, HARMLESS_VALUES, SETTING_KEYS, UNMAPPED_KEYS
+from templates.kohya.import_network import UNMAPPED_ARGUMENTS, NetworkArguments, settle_arguments
 from templates.kohya.import_optimizer import argument_items, settle_learning_rates, settle_optimizer
 from templates.kohya.import_shared import (
     epochs_needed,
-    no_samples,
+    mark_samples_idle,
     settle_folders,
     settle_model_and_sizes,
     settle_noise,
@@ -43,7 +43,7 @@ DEFAULTS: Mapping[str, Any] = {
 }  # fmt: skip
 """What sd-scripts does where nothing is said, where ours differs."""
 
-CARD = "CUDA_VISIBLE_DEVICES="
+VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES="
 
 
 def flattened(tree: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -59,7 +59,7 @@ def flattened(tree: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]
 
 
 def import_scripts(
-    tree: Mapping[str, Any], look: Surroundings, *, source: str = "", dataset: Any = None, launch: str = ""
+    tree: Mapping[str, Any], local: LocalFiles, *, source: str = "", dataset: Any = None, launch: str = ""
 ) -> Imported:
     """Both files in our settings.
 
@@ -77,16 +77,16 @@ def import_scripts(
     settle_model_and_sizes(ledger, family, "resolution")
     settle_noise(ledger, multires=True, offset=True)
     _settle_optimizer(ledger)
-    _settle_straight(ledger)
+    _take_setting_keys(ledger)
     _settle_network(ledger, family)
     settle_saves(ledger)
-    pictures = _pictures(ledger, look, dataset, family)
-    _settle_length(ledger, pictures.exposures)
-    _settle_samples(ledger, look)
+    images = _settle_images(ledger, local, dataset, family)
+    _settle_length(ledger, images.exposures)
+    _settle_samples(ledger, local)
     settle_text_cache(ledger, "cache_text_encoder_outputs", family)
-    lines = (*ledger.finish({**KNOWN, **ARGUMENTS_KNOWN}, HARMLESS, QUIET), *pictures.lines)
+    lines = (*ledger.finish({**UNMAPPED_KEYS, **UNMAPPED_ARGUMENTS}, HARMLESS_VALUES, HARMLESS_MEANINGS), *images.lines)
     lines += tuple(Line(key, "", "contradictory", note="stands in two tables; the last counts") for key in doubled)
-    settings = {**ledger.settings, **pictures.settings}
+    settings = {**ledger.settings, **images.settings}
     return Imported("sd-scripts", TITLE, source, settings, lines, _defaults(settings, has_config=bool(tree)))
 
 
@@ -106,8 +106,8 @@ def launched(line: str) -> Launch:
         words = []
     script, name, keys = "", "", dict[str, Any]()
     for word in words[:500]:
-        if word.startswith(CARD):
-            card = word.removeprefix(CARD)
+        if word.startswith(VISIBLE_DEVICES):
+            card = word.removeprefix(VISIBLE_DEVICES)
             keys |= {"CUDA_VISIBLE_DEVICES": card} if card.startswith(("GPU-", "MIG-")) else {}
         elif word.startswith("--"):
             name, sign, value = word[2:].partition("=")
@@ -135,8 +135,8 @@ def _family(ledger: Ledger, script: str, launch: str) -> str:
     return family
 
 
-def _settle_straight(ledger: Ledger) -> None:
-    for key, meaning in STRAIGHT.items():
+def _take_setting_keys(ledger: Ledger) -> None:
+    for key, meaning in SETTING_KEYS.items():
         if ledger.has(key):
             ledger.take(key, meaning)
     if ledger.has("CUDA_VISIBLE_DEVICES"):
@@ -149,13 +149,13 @@ def _settle_optimizer(ledger: Ledger) -> None:
     for key, name in (("use_8bit_adam", "adamw8bit"), ("use_lion_optimizer", "lion")):
         if ledger.read(key, flag, False):
             ledger.settle(key, "optimizer.name", name, "the old key")
-    schedule = str(ledger.peek("lr_scheduler") or "constant").lower()
+    schedule = str(ledger.raw("lr_scheduler") or "constant").lower()
     settle_optimizer(ledger, "optimizer_type", "optimizer_args", schedule=schedule)
     settle_learning_rates(ledger, otherwise=2e-6, is_gui=False)
 
 
 def _settle_network(ledger: Ledger, family: str) -> None:
-    items = dict(item.partition("=")[::2] for item in argument_items(ledger.peek("network_args") or ()))
+    items = dict(item.partition("=")[::2] for item in argument_items(ledger.raw("network_args") or ()))
     module = ledger.read("network_module", text)
     is_lycoris = module == LYCORIS_MODULE
     known = NETWORK_MODULES.ours(module or NETWORK_MODULES.theirs("lora"))
@@ -175,9 +175,9 @@ def _settle_network(ledger: Ledger, family: str) -> None:
     keys = dict.fromkeys(items, "network_args")
     settle_arguments(ledger, kind, NetworkArguments(items, keys), is_lycoris=is_lycoris, family=family)
     for name in items:
-        if name in ARGUMENTS_KNOWN and items[name].lower() not in ("false", "none", "0"):
-            ledger.drop("network_args", f"{name}: {ARGUMENTS_KNOWN[name]}")
-        elif name not in ("algo", "preset", *SETTLED_ARGUMENTS) and name not in ARGUMENTS_KNOWN:
+        if name in UNMAPPED_ARGUMENTS and items[name].lower() not in ("false", "none", "0"):
+            ledger.drop("network_args", f"{name}: {UNMAPPED_ARGUMENTS[name]}")
+        elif name not in ("algo", "preset", *SETTLED_ARGUMENTS) and name not in UNMAPPED_ARGUMENTS:
             ledger.contradict("network_args", f"{name[:40]} is no argument that we know")
     if not items:
         ledger.idle("network_args")
@@ -188,7 +188,7 @@ SETTLED_ARGUMENTS = frozenset({
 })  # fmt: skip
 
 
-def _pictures(ledger: Ledger, look: Surroundings, dataset: Any, family: str) -> Pictures:
+def _settle_images(ledger: Ledger, local: LocalFiles, dataset: Any, family: str) -> ImportedImages:
     if dataset is not None:
         ledger.translate("dataset_config", "its keys follow") if ledger.has("dataset_config") else None
         return import_dataset(dataset, family)
@@ -196,11 +196,11 @@ def _pictures(ledger: Ledger, look: Surroundings, dataset: Any, family: str) -> 
         ledger.drop("dataset_config", "that file is not on this machine, so nothing is known of the pictures")
     exposures = None
     if folder := ledger.read("train_data_dir", text):
-        exposures = settle_folders(ledger, "train_data_dir", folder, look.numbered_folders(folder))
+        exposures = settle_folders(ledger, "train_data_dir", folder, local.numbered_folders(folder))
     if (folder := ledger.read("reg_data_dir", text)) is not None:
         ledger.settle("reg_data_dir", "dataset.regularization_images", folder)
         exposures = exposures and exposures * 2
-    return Pictures({}, (), exposures)
+    return ImportedImages({}, (), exposures)
 
 
 def _settle_length(ledger: Ledger, exposures: int | None) -> None:
@@ -225,12 +225,12 @@ def _settle_length(ledger: Ledger, exposures: int | None) -> None:
         ledger.settle("lr_warmup_steps", "schedule.warmup_steps", int(warmup))
 
 
-def _settle_samples(ledger: Ledger, look: Surroundings) -> None:
+def _settle_samples(ledger: Ledger, local: LocalFiles) -> None:
     file, every = ledger.read("sample_prompts", text), ledger.read("sample_every_n_epochs", whole, 0)
     if not file or not every:
-        no_samples(ledger)
+        mark_samples_idle(ledger)
         return
-    found = look.text(file)
+    found = local.text(file)
     if found is None:
         ledger.drop("sample_prompts", "that file is not on this machine")
     else:

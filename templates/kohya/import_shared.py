@@ -1,4 +1,4 @@
-"""What the GUI's JSON and sd-scripts' TOML say alike, in the same keys: sizes, noise, masks, length, saves, samples."""
+"""Import of keys that the GUI, sd-scripts and LoRA metadata share: sizes, noise, masks, folders, saves, samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from templates.importing.ledger import Key, Ledger
-from templates.importing.local_files import NUMBERED
+from templates.importing.local_files import NUMBERED_FOLDER
 from templates.importing.readers import flag, number, says_nothing, text, whole
 
 SCRIPTS_PROJECT = "network_train"
@@ -19,18 +19,18 @@ SAMPLE_KEYS = ("sample_prompts", "sample_every_n_epochs", "sample_sampler")
 
 
 def settle_model_and_sizes(ledger: Ledger, family: str, resolution_key: str) -> None:
-    """What the model predicts, the pictures' sizes, the seed and masks."""
+    """What the model predicts, the images' sizes, the seed and masks."""
     _settle_prediction(ledger, family)
     settle_resolution(ledger, resolution_key)
     settle_buckets(ledger, default_upscale=None)
-    settle_bucket_step(ledger, ledger.spoken("bucket_reso_steps"), family)
+    settle_bucket_step(ledger, ledger.effective_key("bucket_reso_steps"), family)
     _settle_seed(ledger)
     _settle_masks(ledger)
 
 
 def _settle_prediction(ledger: Ledger, family: str) -> None:
     """What the base model predicts."""
-    key = ledger.spoken("v_parameterization")
+    key = ledger.effective_key("v_parameterization")
     if (is_v := ledger.read(key, flag)) is not None:
         ledger.settle(key, "model.prediction", "v_prediction" if is_v else "epsilon")
     elif family in ("sd1", "sd2", "sdxl"):
@@ -41,12 +41,12 @@ def _settle_prediction(ledger: Ledger, family: str) -> None:
 
 def settle_resolution(ledger: Ledger, key: str) -> None:
     """One side: of a rectangle the square of the same area."""
-    name = ledger.spoken(key)
+    name = ledger.effective_key(key)
     sides = ledger.read(name, _sides)
     if not sides:
         return
     if len(set(sides)) == 1:
-        odd = "x" in str(ledger.peek(name)).lower()
+        odd = "x" in str(ledger.raw(name)).lower()
         ledger.settle(name, "dataset.resolution_px", sides[0], "kohya wants a comma between the sides" if odd else "")
         return
     side = max(64, round(math.sqrt(sides[0] * sides[1]) / 64) * 64)
@@ -64,8 +64,8 @@ def _sides(raw: Any) -> tuple[int, ...]:
 
 def settle_buckets(ledger: Ledger, *, default_upscale: bool | None) -> None:
     """Buckets; without them only the square."""
-    enabled = ledger.read(name := ledger.spoken("enable_bucket"), flag, True)
-    least, most = ledger.spoken("min_bucket_reso"), ledger.spoken("max_bucket_reso")
+    enabled = ledger.read(name := ledger.effective_key("enable_bucket"), flag, True)
+    least, most = ledger.effective_key("min_bucket_reso"), ledger.effective_key("max_bucket_reso")
     if ledger.has(name):
         ledger.translate(name, "" if enabled else "no buckets: the square is the only size")
     if enabled:
@@ -77,7 +77,7 @@ def settle_buckets(ledger: Ledger, *, default_upscale: bool | None) -> None:
         for key, path in ((least, "dataset.min_bucket_px"), (most, "dataset.max_bucket_px")):
             ledger.imply(path, side)
             ledger.idle(key, "there are no buckets")
-    name = ledger.spoken("bucket_no_upscale")
+    name = ledger.effective_key("bucket_no_upscale")
     if (fixed := ledger.read(name, flag)) is not None:
         ledger.settle(name, "dataset.bucket_upscale", not fixed, "turned round: kohya's key says no")
     elif default_upscale is not None:
@@ -97,7 +97,7 @@ def settle_bucket_step(ledger: Ledger, key: str, family: str) -> None:
 
 def _settle_seed(ledger: Ledger) -> None:
     """The seed; kohya's GUI takes 0 for a random one."""
-    key = ledger.spoken("seed")
+    key = ledger.effective_key("seed")
     seed = ledger.read(key, whole)
     if seed is None:
         return
@@ -108,8 +108,8 @@ def _settle_seed(ledger: Ledger) -> None:
 
 
 def _settle_masks(ledger: Ledger) -> None:
-    """Masks: from the pictures' alpha channel, or from files."""
-    loss, alpha = ledger.spoken("masked_loss"), ledger.spoken("alpha_mask")
+    """Masks: from the images' alpha channel, or from files."""
+    loss, alpha = ledger.effective_key("masked_loss"), ledger.effective_key("alpha_mask")
     is_masked, uses_alpha = ledger.read(loss, flag, False), ledger.read(alpha, flag, False)
     if ledger.has(loss):
         ledger.settle(loss, "dataset.masks", is_masked)
@@ -128,7 +128,7 @@ def settle_noise(ledger: Ledger, *, multires: bool, offset: bool) -> None:
         ("multires_noise_iterations", "loss.multires_iterations", whole, multires),
         ("multires_noise_discount", "loss.multires_discount", number, multires),
     ):
-        name = ledger.spoken(key)
+        name = ledger.effective_key(key)
         value = ledger.read(name, reader)
         if value is None:
             continue
@@ -139,9 +139,9 @@ def settle_noise(ledger: Ledger, *, multires: bool, offset: bool) -> None:
 
 
 def settle_folders(ledger: Ledger, key: str, folder: str, folders: Mapping[str, int] | None) -> int | None:
-    """The pictures, and what their folders' names say; how many exposures an epoch has, None where nobody knows."""
+    """The images, and what their folders' names say; how many exposures an epoch has, None where nobody knows."""
     ledger.settle(key, "dataset.images", folder)
-    named = {name: (int(found[1]), found[2]) for name in folders or () if (found := NUMBERED.match(name))}
+    named = {name: (int(found[1]), found[2]) for name in folders or () if (found := NUMBERED_FOLDER.match(name))}
     used = {name: (repeats, concept) for name, (repeats, concept) in named.items() if repeats}
     if folders is None or not used:
         return None
@@ -158,7 +158,7 @@ def settle_folders(ledger: Ledger, key: str, folder: str, folders: Mapping[str, 
 
 
 def epochs_needed(steps: int, exposures: int | None, *, batch: int, accumulation: int) -> int:
-    """Epochs that hold so many steps; where the pictures are not here, as many as there are steps always do."""
+    """Epochs that hold so many steps; where the images are not here, as many as there are steps always do."""
     if not exposures:
         return max(1, steps)
     return max(1, math.ceil(steps * batch * accumulation / exposures))
@@ -172,7 +172,7 @@ def settle_saves(ledger: Ledger) -> None:
 
 def _settle_keep_last(ledger: Ledger) -> None:
     """How many saves are kept: kohya counts epochs and steps, we count files."""
-    epochs, steps = ledger.spoken("save_last_n_epochs"), ledger.spoken("save_last_n_steps")
+    epochs, steps = ledger.effective_key("save_last_n_epochs"), ledger.effective_key("save_last_n_steps")
     kept = ledger.read(epochs, whole, 0)
     if kept and ledger.settings.get("saving.every_epochs"):
         ledger.settle(epochs, "saving.keep_last", kept)
@@ -188,7 +188,7 @@ def _settle_keep_last(ledger: Ledger) -> None:
 
 def _settle_tracking(ledger: Ledger) -> None:
     """The project at Weights & Biases, where kohya sends its curves to one; a key is never taken over."""
-    log, name = ledger.spoken("log_with"), ledger.spoken("log_tracker_name")
+    log, name = ledger.effective_key("log_with"), ledger.effective_key("log_tracker_name")
     is_ticked = ledger.has("use_wandb") and ledger.read("use_wandb", flag, False)
     if str(ledger.read(log, text, "")).lower() not in ("wandb", "all") and not is_ticked:
         return
@@ -200,7 +200,7 @@ def _settle_tracking(ledger: Ledger) -> None:
         ledger.settle(key, "run.wandb_project", SCRIPTS_PROJECT, "sd-scripts' own name for a project without one")
 
 
-def no_samples(ledger: Ledger) -> None:
+def mark_samples_idle(ledger: Ledger) -> None:
     """The keys of samples, where none are drawn."""
     for key in SAMPLE_KEYS:
         ledger.idle(key, "no samples are drawn")

@@ -70,7 +70,7 @@ def settle_prompts(ledger: Ledger, key: str, text: str) -> None:
 
 def settle_sampler(ledger: Ledger, key: str) -> None:
     """How samples are drawn."""
-    raw = ledger.peek(key)
+    raw = ledger.raw(key)
     if not isinstance(raw, str) or not raw.strip():
         ledger.idle(key)
     elif (sampler := SAMPLERS.ours(raw.strip())) is not None:

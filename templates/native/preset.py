@@ -29,7 +29,7 @@ OF_ONE_RUN = (
 
 
 def preset_rows(plan: Plan) -> Iterator[Decision]:
-    """The settings that somebody chose, and that hold for other pictures too."""
+    """The settings that somebody chose, and that hold for other images too."""
     for decision in plan.decisions:
         is_own = decision.path.startswith(OF_ONE_RUN) or decision.path in FOUND_NOT_CHOSEN
         if decision.origin in CHOSEN and not is_own and decision.value is not None:

@@ -1,1 +1,1 @@
-"""OneTrainer, in both directions: its configuration, concepts, and words."""
+"""OneTrainer, in both directions: `export*` write, `import_*` read its JSON, `words` serves both."""

@@ -1,4 +1,4 @@
-"""OneTrainer: `config.json`, `concepts.json` and, where samples are drawn, `samples.json`."""
+"""The exporter for OneTrainer: writes `config.json`, `concepts.json` and `samples.json`."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ HOW_TO_START = (
 
 
 def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Export:
-    """OneTrainer's files in `run`/exports/onetrainer (or the folder `out`); the pictures are read where they are.
+    """OneTrainer's files in `run`/exports/onetrainer (or the folder `out`); the images are read where they are.
 
     Raises:
         ConfigErrors: OneTrainer cannot train this; nothing is written.
-        DatasetError: the folder of pictures holds none.
+        DatasetError: the folder of images holds none.
         RunError: something cannot be written.
     """
     if errors := tuple(_errors(config)):

@@ -1,4 +1,4 @@
-"""OneTrainer's concepts (folders of pictures) and samples."""
+"""Import of OneTrainer's concepts (folders of images with repeats and captions) and samples."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def settle_concepts(ledger: Ledger) -> None:
         ledger.settle_alike([f"{concept.key}.{name}" for concept in own], path, reader, SAME)
     _settle_tag_dropout(ledger, own)
     _settle_folders(ledger, own)
-    for key in ledger.names("concepts["):
-        if ledger.is_open(key) and (
+    for key in ledger.all_keys("concepts["):
+        if ledger.is_pending(key) and (
             key.rpartition(".")[2] in RECORDED or any(key.startswith(f"{r.key}.") for r in regular)
         ):
             ledger.idle(key)
-        elif ledger.is_open(key) and ledger.has(key) and ledger.peek(key) not in (False, 0, 0.0, 1.0):
+        elif ledger.is_pending(key) and ledger.has(key) and ledger.raw(key) not in (False, 0, 0.0, 1.0):
             ledger.drop(key, "we change pictures and captions in no such way")
 
 
@@ -66,7 +66,7 @@ def settle_samples(ledger: Ledger) -> None:
     unit, after = ledger.read("sample_after_unit", text, NEVER).upper(), ledger.read("sample_after", number, 0)
     samples = [key for key in _numbered(ledger, "samples") if ledger.read(f"{key}.prompt", text)]
     if not samples or unit != EPOCH or not after:
-        for key in ("sample_after", "sample_after_unit", *ledger.names("samples")):
+        for key in ("sample_after", "sample_after_unit", *ledger.all_keys("samples")):
             if unit not in (NEVER, EPOCH) and samples and key == "sample_after":
                 ledger.drop(key, f"we draw by epochs, not by {unit[:20].lower()}")
             else:
@@ -87,15 +87,15 @@ def settle_samples(ledger: Ledger) -> None:
     sampler = known or SAMPLERS.nearest(given)
     note = "" if known else f"{sampler} is the nearest that we have"
     ledger.settle(f"{first}.noise_scheduler", "sampling.sampler", sampler, note)
-    for key in ledger.names("samples["):
-        if ledger.is_open(key):
+    for key in ledger.all_keys("samples["):
+        if ledger.is_pending(key):
             ledger.idle(key, "the first sample's counts for all")
 
 
 def _numbered(ledger: Ledger, name: str) -> list[str]:
     """`name[0]`, `name[1]` ... as far as they are there."""
     pattern = re.compile(rf"^({name}\[\d+\])\.")
-    return list(dict.fromkeys(found[1] for key in ledger.names(f"{name}[") if (found := pattern.match(key))))
+    return list(dict.fromkeys(found[1] for key in ledger.all_keys(f"{name}[") if (found := pattern.match(key))))
 
 
 def _concept(ledger: Ledger, key: str) -> _Concept | None:
@@ -104,14 +104,14 @@ def _concept(ledger: Ledger, key: str) -> _Concept | None:
         if path:
             ledger.drop(f"{key}.path", "the concept is switched off")
         return None
-    if str(ledger.peek(f"{key}.type")) in ("VALIDATION", "PRIOR_PREDICTION"):
+    if str(ledger.raw(f"{key}.type")) in ("VALIDATION", "PRIOR_PREDICTION"):
         ledger.drop(f"{key}.path", "we take no concepts of this type")
         return None
     given = ledger.read(f"{key}.balancing", number, ledger.read(f"{key}.repeats", number, 1.0))
     repeats = max(1, round(given))
     if given != repeats:
         ledger.contradict(f"{key}.balancing", f"our repeats are whole; {repeats} is taken")
-    elif str(ledger.peek(f"{key}.balancing_strategy") or "REPEATS") != "REPEATS":
+    elif str(ledger.raw(f"{key}.balancing_strategy") or "REPEATS") != "REPEATS":
         ledger.contradict(f"{key}.balancing", "it counts pictures, ours are repeats: 1 is taken")
         repeats = 1
     name = ledger.read(f"{key}.name", text, "")
@@ -129,7 +129,7 @@ def _settle_tag_dropout(ledger: Ledger, concepts: list[_Concept]) -> None:
             continue
         ledger.settle(f"{key}probability", "dataset.tag_dropout", share)
         ledger.translate(f"{key}enable", "dataset.tag_dropout says it")
-        if str(ledger.peek(f"{key}mode")).upper() == "FULL":
+        if str(ledger.raw(f"{key}mode")).upper() == "FULL":
             ledger.contradict(f"{key}mode", "all tags at once there; ours go one by one")
         else:
             ledger.idle(f"{key}mode")
@@ -162,7 +162,7 @@ def _settle_folders(ledger: Ledger, concepts: list[_Concept]) -> None:
         ledger.settle(f"{first.key}.name", "run.trigger", names.pop(), "the concept's name")
     for concept in concepts:
         for name in ("name", "balancing", "repeats", "loss_weight"):
-            if ledger.is_open(f"{concept.key}.{name}"):
+            if ledger.is_pending(f"{concept.key}.{name}"):
                 ledger.idle(f"{concept.key}.{name}", "with its folder")
 
 

@@ -1,4 +1,4 @@
-"""OneTrainer: its configuration, with the concepts and samples that it names."""
+"""Import of OneTrainer's `config.json`, with the concepts and samples that it names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Key, Ledger, flat
 from templates.importing.readers import flag, number, text, whole
 from templates.onetrainer.import_concepts import settle_concepts, settle_samples
-from templates.onetrainer.import_keys import HARMLESS, KNOWN, OTHER_PARTS, PART_KNOWN, QUIET, STRAIGHT
+from templates.onetrainer.import_keys import (
+    HARMLESS_MEANINGS,
+    HARMLESS_VALUES,
+    OTHER_PARTS,
+    SETTING_KEYS,
+    UNMAPPED_KEYS,
+    UNMAPPED_PART_KEYS,
+)
 from templates.onetrainer.import_optimizer import settle_optimizer, settle_schedule
 from templates.onetrainer.words import (
     ALL_LAYERS,
@@ -67,7 +74,7 @@ def import_onetrainer(
     meant_for = _method(ledger)
     family = _family(ledger)
     _settle_model(ledger, family)
-    for key, meaning in STRAIGHT.items():
+    for key, meaning in SETTING_KEYS.items():
         if ledger.has(key):
             ledger.take(key, meaning)
     settle_optimizer(ledger)
@@ -78,8 +85,8 @@ def import_onetrainer(
     _settle_saving(ledger)
     settle_concepts(ledger)
     settle_samples(ledger)
-    _pass_over(ledger)
-    lines = ledger.finish(KNOWN, HARMLESS, QUIET)
+    _mark_other_parts(ledger)
+    lines = ledger.finish(UNMAPPED_KEYS, HARMLESS_VALUES, HARMLESS_MEANINGS)
     settings = ledger.settings
     if meant_for:
         settings = {path: value for path, value in settings.items() if path.startswith(("model.", "dataset.", "run."))}
@@ -116,13 +123,13 @@ def _settle_model(ledger: Ledger, family: str) -> None:
     if is_v or is_epsilon:
         key = "force_v_prediction" if is_v else "force_epsilon_prediction"
         ledger.settle(key, "model.prediction", "v_prediction" if is_v else "epsilon", "what the base model predicts")
-    elif family == "sd2" and ledger.peek("model_type") in V_PREDICTION_TYPES:
+    elif family == "sd2" and ledger.raw("model_type") in V_PREDICTION_TYPES:
         ledger.imply("model.prediction", "v_prediction")
     skip = ledger.read("text_encoder_layer_skip", whole)
     if skip is not None and family != "sdxl":
         ledger.settle("text_encoder_layer_skip", "model.clip_skip", skip + 1, "ours counts from 1" if skip else "")
     if (side := ledger.read("resolution", _side)) is not None:
-        odd = str(ledger.peek("resolution")).strip() != str(side)
+        odd = str(ledger.raw("resolution")).strip() != str(side)
         ledger.settle("resolution", "dataset.resolution_px", side, "the first of several" if odd else "kept as text")
 
 
@@ -203,7 +210,7 @@ def _settle_memory(ledger: Ledger) -> None:
     for key in ("unet.weight_dtype", "weight_dtype"):
         if not ledger.has(key):
             continue
-        dtype = WEIGHT_DTYPES.ours(str(ledger.peek(key)))
+        dtype = WEIGHT_DTYPES.ours(str(ledger.raw(key)))
         if dtype is None:
             ledger.contradict(key, "we keep the base model in no such type")
         else:
@@ -212,7 +219,7 @@ def _settle_memory(ledger: Ledger) -> None:
     for key in ("unet.gradient_checkpointing", "gradient_checkpointing"):
         if not ledger.has(key):
             continue
-        raw = ledger.peek(key)
+        raw = ledger.raw(key)
         value = (
             raw != "OFF" if isinstance(raw, str) and raw in ("ON", "OFF", "CPU_OFFLOADED") else ledger.read(key, flag)
         )
@@ -257,17 +264,17 @@ def _settle_every(ledger: Ledger) -> None:
     ledger.imply("saving.every_epochs", every if unit == EPOCH else 0)
 
 
-def _pass_over(ledger: Ledger) -> None:
+def _mark_other_parts(ledger: Ledger) -> None:
     """Parts that this model does not have, and the record of other optimizers' settings."""
-    for key in ledger.names():
-        if not ledger.is_open(key):
+    for key in ledger.all_keys():
+        if not ledger.is_pending(key):
             continue
         top = key.partition(".")[0].partition("[")[0]
         if top in OTHER_PARTS:
             ledger.idle(key, OTHER_PARTS[top])
-        elif top in ("unet", "text_encoder", "text_encoder_2", "vae", "optimizer") and key not in KNOWN:
+        elif top in ("unet", "text_encoder", "text_encoder_2", "vae", "optimizer") and key not in UNMAPPED_KEYS:
             name = key.rpartition(".")[2]
-            if ledger.peek(key) in HARMLESS.get(name, (None, False, 0, 0.0, "", 1.0, True)):
+            if ledger.raw(key) in HARMLESS_VALUES.get(name, (None, False, 0, 0.0, "", 1.0, True)):
                 ledger.idle(key)
-            elif name in PART_KNOWN:
-                ledger.drop(key, PART_KNOWN[name])
+            elif name in UNMAPPED_PART_KEYS:
+                ledger.drop(key, UNMAPPED_PART_KEYS[name])

@@ -1,4 +1,4 @@
-"""OneTrainer's keys: which setting each is, and what the others mean."""
+"""Which setting each key of OneTrainer is, and what the others mean."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from templates.importing.ledger import Key
 from templates.importing.readers import choice, flag, number, text, whole
 from templates.onetrainer.words import DTYPES
 
-STRAIGHT: Mapping[str, Key] = {
+SETTING_KEYS: Mapping[str, Key] = {
     "base_model_name": Key("model.path", text),
     "vae.model_name": Key("model.vae_path", text),
     "epochs": Key("schedule.epochs", whole),
@@ -45,7 +45,7 @@ _TALK = "it does not change what is learned"
 _SPEED = "our training chooses this itself"
 _STATE = "our training keeps its state by itself"
 
-KNOWN: Mapping[str, str] = {
+UNMAPPED_KEYS: Mapping[str, str] = {
     **dict.fromkeys(("__version", "debug_mode", "debug_dir", "workspace_dir", "cache_dir", "huggingface_cache_dir",
                      "offline_mode", "tensorboard", "tensorboard_expose", "tensorboard_always_on", "tensorboard_port",
                      "prevent_overwrites", "include_train_config", "concept_file_name", "sample_definition_file_name",
@@ -91,10 +91,10 @@ KNOWN: Mapping[str, str] = {
     "text_encoder_2_sequence_length": "another family's",
 }  # fmt: skip
 
-QUIET = frozenset({_TALK, _SPEED, _STATE})
+HARMLESS_MEANINGS = frozenset({_TALK, _SPEED, _STATE})
 """Meanings of keys that change nothing of what is learned."""
 
-HARMLESS: Mapping[str, tuple[object, ...]] = {
+HARMLESS_VALUES: Mapping[str, tuple[object, ...]] = {
     **dict.fromkeys(("__version", "concepts", "samples", "workspace_dir", "cache_dir", "tensorboard_port",
                      "concept_file_name", "sample_definition_file_name", "debug_dir", "frames"), ()),
     **dict.fromkeys(("stochastic_rounding", "weight_decay_by_lr", "split_groups", "split_groups_mean", "factored",
@@ -118,7 +118,7 @@ HARMLESS: Mapping[str, tuple[object, ...]] = {
 }  # fmt: skip
 """Values that change nothing, by the last part of a key."""
 
-PART_KNOWN: Mapping[str, str] = {
+UNMAPPED_PART_KEYS: Mapping[str, str] = {
     "weight_dtype": "all parts of the base model are kept in one type with us",
     "stop_training_after": "all parts are trained to the end with us",
     "stop_training_after_unit": "all parts are trained to the end with us",

@@ -1,4 +1,4 @@
-"""OneTrainer's optimizer with its fine points, its rates and its schedule."""
+"""Import of the optimizer with its arguments, of the learning rates and of the schedule."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def settle_optimizer(ledger: Ledger) -> None:
             ledger.translate(f"{part}.train", "trained" if trains else "not trained: its rate is 0")
         ledger.imply(path, 0.0 if not trains else rate if own is None else own)
     clip = "clip_grad_norm"
-    if clip in ledger.names(clip) and not ledger.has(clip):
+    if clip in ledger.all_keys(clip) and not ledger.has(clip):
         ledger.imply("optimizer.max_grad_norm", 0.0)
         ledger.translate(clip, "nothing: gradients are not shortened")
 

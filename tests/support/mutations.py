@@ -30,31 +30,31 @@ ODD: tuple[Any, ...] = (
 ENCODINGS = ("utf-8-sig", "utf-16", "utf-32", "cp1252", "utf-16-le", "cp037")
 
 
-def mutated(tree: Tree, dice: random.Random) -> Tree:
+def mutated(tree: Tree, rng: random.Random) -> Tree:
     """A copy with a few places changed."""
     found: Tree = json.loads(json.dumps(tree))
-    for _ in range(dice.choice((1, 2, 3, 8, 20))):
-        _change(found, dice)
+    for _ in range(rng.choice((1, 2, 3, 8, 20))):
+        _change(found, rng)
     return found
 
 
-def _change(tree: Any, dice: random.Random) -> None:
+def _change(tree: Any, rng: random.Random) -> None:
     """One place, any as likely as another: change, remove, rename or wrap what is there."""
     places = list(_places(tree))
     if not places:
         return
-    place, key = dice.choice(places)
-    act = dice.randrange(6)
+    place, key = rng.choice(places)
+    act = rng.randrange(6)
     if act < 3:
-        place[key] = deepcopy(dice.choice(ODD))
+        place[key] = deepcopy(rng.choice(ODD))
     elif act == 3:
         del place[key]
     elif act == 4 and isinstance(place, dict):
-        place[dice.choice((str(key).upper(), f"{key}_old", "", "a.b[0].c", "ключ"))] = place.pop(key)
+        place[rng.choice((str(key).upper(), f"{key}_old", "", "a.b[0].c", "ключ"))] = place.pop(key)
     else:
         value = place[key]
-        for _ in range(dice.choice((1, 3, 30, 200))):
-            value = {"x": value} if dice.random() < 0.5 else [value]
+        for _ in range(rng.choice((1, 3, 30, 200))):
+            value = {"x": value} if rng.random() < 0.5 else [value]
         place[key] = value
 
 
@@ -66,24 +66,24 @@ def _places(tree: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
             yield from _places(tree[key], depth + 1)
 
 
-def torn(data: bytes, dice: random.Random) -> bytes:
+def torn(data: bytes, rng: random.Random) -> bytes:
     """Bytes removed, changed or put in, or another encoding; most often nothing."""
-    act = dice.randrange(10)
+    act = rng.randrange(10)
     if act == 0:
-        return data[: dice.randrange(len(data) + 1)]
+        return data[: rng.randrange(len(data) + 1)]
     if act == 1:
-        place = dice.randrange(len(data) + 1)
-        return data[:place] + bytes(dice.randrange(256) for _ in range(dice.randrange(1, 8))) + data[place:]
+        place = rng.randrange(len(data) + 1)
+        return data[:place] + bytes(rng.randrange(256) for _ in range(rng.randrange(1, 8))) + data[place:]
     if act == 2:
         text = data.decode("utf-8", "replace")
-        return text.encode(dice.choice(ENCODINGS), "replace")
+        return text.encode(rng.choice(ENCODINGS), "replace")
     return data
 
 
-def as_json(tree: Tree, dice: random.Random) -> bytes:
+def as_json(tree: Tree, rng: random.Random) -> bytes:
     """JSON, now and then with comments, doubled keys or commas too many."""
-    text = json.dumps(tree, indent=dice.choice((None, 2)), ensure_ascii=dice.random() < 0.5)
-    act = dice.randrange(8)
+    text = json.dumps(tree, indent=rng.choice((None, 2)), ensure_ascii=rng.random() < 0.5)
+    act = rng.randrange(8)
     if act == 0:
         text = text.replace("{", '{ "network_dim": 8, "network_dim": [], // twice\n', 1)
     elif act == 1:
@@ -91,7 +91,7 @@ def as_json(tree: Tree, dice: random.Random) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def as_toml(tree: Tree, dice: random.Random) -> bytes:
+def as_toml(tree: Tree, rng: random.Random) -> bytes:
     """TOML of what TOML can hold."""
     lines: list[str] = []
     for key, value in tree.items():
@@ -99,7 +99,7 @@ def as_toml(tree: Tree, dice: random.Random) -> bytes:
             lines += ["", f"[{_name(key)}]", *(f"{_name(name)} = {_toml(inner)}" for name, inner in value.items())]
         else:
             lines.insert(0, f"{_name(key)} = {_toml(value)}")
-    if dice.random() < 0.05:
+    if rng.random() < 0.05:
         lines.append("[[datasets]]\nresolution = [[[]]]\n[[datasets.subsets]]\nimage_dir = 5")
     return "\n".join(lines).encode("utf-8", "replace")
 
@@ -118,36 +118,36 @@ def _toml(value: Any) -> str:
     return {"Infinity": "inf", "-Infinity": "-inf", "NaN": "nan"}.get(text := json.dumps(value), text)
 
 
-def as_yaml(tree: Tree, dice: random.Random) -> bytes:
+def as_yaml(tree: Tree, rng: random.Random) -> bytes:
     """YAML: block style where it goes, JSON (which YAML reads) otherwise."""
     text = json.dumps(tree, ensure_ascii=False)
-    if dice.random() < 0.3:
+    if rng.random() < 0.3:
         with suppress(LoraError, RecursionError, UndefinedError):
             text = render("files/tree.yaml.j2", head="h", tree=tree)
-    if dice.random() < 0.02:
+    if rng.random() < 0.02:
         text += "\nlaughs: [&a [x, x], *a, *a]\n"
     return text.encode("utf-8", "replace")
 
 
-def as_lora(tree: Tree, dice: random.Random) -> bytes:
+def as_lora(tree: Tree, rng: random.Random) -> bytes:
     """A LoRA file with such metadata; its weights bent now and then."""
     import numpy
 
     name = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
-    rank = dice.choice((0, 1, 4, 16))
+    rank = rng.choice((0, 1, 4, 16))
     tensors = {f"{name}.lora_down.weight": numpy.zeros((rank, 320), numpy.float16),
                f"{name}.lora_up.weight": numpy.zeros((320, rank), numpy.float16),
-               f"{name}.alpha": numpy.array(dice.choice((1.0, 1e30, -1.0)), numpy.float32)}  # fmt: skip
+               f"{name}.alpha": numpy.array(rng.choice((1.0, 1e30, -1.0)), numpy.float32)}  # fmt: skip
     texts = {str(key): value if isinstance(value, str) else json.dumps(value) for key, value in tree.items()}
     clean = {key: text.encode("utf-8", "replace").decode() for key, text in texts.items()}
     written: bytes = save(tensors, clean)
     return written
 
 
-def written(tree: Tree, name: str, dice: random.Random) -> bytes:
+def written(tree: Tree, name: str, rng: random.Random) -> bytes:
     """A bent file of the format; what is too deep to be written is an empty one."""
     try:
-        return torn(WRITERS[name][1](mutated(tree, dice), dice), dice)
+        return torn(WRITERS[name][1](mutated(tree, rng), rng), rng)
     except RecursionError:
         return b""
 

@@ -31,14 +31,14 @@ def test_every_encoding_of_a_file_is_read(tmp_path: Path, encoding: str) -> None
     assert found.settings["saving.name"] == "füchsin"
 
 
-def test_an_old_windows_file_is_read_and_told(tmp_path: Path) -> None:
+def test_an_old_windows_file_is_read_and_reported(tmp_path: Path) -> None:
     found = import_config(written(tmp_path, "a.json", GUI.replace("3", '3, "output_name": "füchsin"').encode("cp1252")))
 
     assert found.settings["saving.name"] == "füchsin"
     assert "Windows-1252" in found.notes[0]
 
 
-def test_comments_and_commas_too_many_are_passed_over_and_told(tmp_path: Path) -> None:
+def test_comments_and_commas_too_many_are_passed_over_and_reported(tmp_path: Path) -> None:
     lines = (
         "{",
         "// the kind",
@@ -55,7 +55,7 @@ def test_comments_and_commas_too_many_are_passed_over_and_told(tmp_path: Path) -
     assert found.notes
 
 
-def test_a_doubled_key_is_told_and_the_last_counts(tmp_path: Path) -> None:
+def test_a_doubled_key_is_reported_and_the_last_counts(tmp_path: Path) -> None:
     found = import_config(written(tmp_path, "a.json", '{"LoRA_type": "Standard", "network_dim": 8, "network_dim": 16}'))
 
     assert found.settings["network.rank"] == 16
@@ -71,7 +71,7 @@ def test_a_doubled_key_is_told_and_the_last_counts(tmp_path: Path) -> None:
         ("a.yaml", "2024-99-99"),
     ],
 )  # fmt: skip
-def test_what_is_no_configuration_is_told_in_a_sentence(tmp_path: Path, name: str, content: str) -> None:
+def test_what_is_no_configuration_is_reported_in_a_sentence(tmp_path: Path, name: str, content: str) -> None:
     file = written(tmp_path, name, content)
 
     with pytest.raises(LoraError, match=re.escape(str(file))):

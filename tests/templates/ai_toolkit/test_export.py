@@ -74,7 +74,7 @@ def test_without_pictures_the_steps_must_be_given(tmp_path: Path) -> None:
     assert "not on this machine" in " ".join(result.notes)
 
 
-def test_what_has_no_place_is_told(tmp_path: Path) -> None:
+def test_what_has_no_place_is_reported(tmp_path: Path) -> None:
     notes = " ".join(export(tmp_path, loss={"debiased": True}, schedule={"warmup_steps": 10}).notes)
 
     assert "loss.debiased" in notes

@@ -63,11 +63,11 @@ class Fuzzed:
 
 def fuzz(folder: Path, name: str, count: int, seed: int) -> Fuzzed:
     """`count` bent files of a format; whatever is neither a report nor a LoraError comes through."""
-    dice, original = random.Random(seed), originals()[name]
+    rng, original = random.Random(seed), originals()[name]
     read, longest, file = 0, 0.0, folder / WRITERS[name][0]
     before = peak_process_bytes()
     for _ in range(count):
-        file.write_bytes(written(original, name, dice))
+        file.write_bytes(written(original, name, rng))
         begun = time.process_time()
         try:
             made = plan_import(import_config(file), None, {})

@@ -3,16 +3,16 @@ from __future__ import annotations
 from typing import Any
 
 from templates.importing.import_plan import ImportPlan, described, is_absolute, plan_import
-from templates.importing.local_files import Nowhere
 from templates.kohya.import_gui import import_gui
 from tests.support.factories import make_facts
+from tests.support.given_files import GivenFiles
 
 BASE = {"LoRA_type": "Standard", "network_dim": 8, "network_alpha": 128, "max_train_steps": 0, "epoch": 10, "seed": 3,
         "pretrained_model_name_or_path": "D:\\models\\a.safetensors", "train_data_dir": "D:\\img"}  # fmt: skip
 
 
 def planned(facts: Any = None, own: dict[str, Any] | None = None, /, **keys: Any) -> ImportPlan:
-    return plan_import(import_gui({**BASE, **keys}, Nowhere(), source="/f/fox.json"), facts, own or {})
+    return plan_import(import_gui({**BASE, **keys}, GivenFiles(), source="/f/fox.json"), facts, own or {})
 
 
 def test_limits_of_the_tutorial_only_warn() -> None:

@@ -107,7 +107,7 @@ def shown(images: str, folders: Iterable[Any], repeats: int, ending: str) -> Cou
     own = repeats_by_folder(DatasetConfig.model_validate(tree))
     report = scan(Path(images), caption_extension=ending)
     placed = placed_folders(report, own, repeats=repeats, concept="x")
-    return Counter((str(picture.caption), folder.repeats) for folder in placed for picture in folder.pictures)
+    return Counter((str(picture.caption), folder.repeats) for folder in placed for picture in folder.images)
 
 
 def of_class(folder: str | None, ending: str) -> set[str]:

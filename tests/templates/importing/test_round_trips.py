@@ -12,10 +12,9 @@ from templates.ai_toolkit import words as ai_toolkit_words
 from templates.ai_toolkit.export import EXPORTER as AI_TOOLKIT
 from templates.ai_toolkit.import_job import import_job
 from templates.exporting.derived import gui_steps
-from templates.exporting.image_folders import PlacedFolder, PlacedPicture
+from templates.exporting.image_folders import PlacedFolder, PlacedImage
 from templates.importing.document import parse_json, parse_toml, parse_yaml
-from templates.importing.local_files import Nowhere
-from templates.kohya.export_check import findings, script_findings
+from templates.kohya.export_check import check_gui, check_scripts
 from templates.kohya.export_gui import EXPORTER as GUI
 from templates.kohya.export_gui import render_gui
 from templates.kohya.export_gui_values import gui_settings
@@ -32,8 +31,9 @@ from templates.onetrainer.export import EXPORTER as ONETRAINER
 from templates.onetrainer.import_config import import_onetrainer
 from templates.render import render
 from tests.support.expected import differences, plausible_configs, settled
+from tests.support.given_files import GivenFiles
 
-PICTURES = 30
+NUM_IMAGES = 30
 
 quietly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -62,15 +62,15 @@ def after_steps(config: TrainingConfig, exposures: int | None) -> dict[str, obje
 @quietly
 @given(plausible_configs(), st.booleans())
 def test_what_the_gui_is_given_comes_back(config: TrainingConfig, is_here: bool) -> None:
-    exposures = PICTURES * config.dataset.repeats if is_here else None
+    exposures = NUM_IMAGES * config.dataset.repeats if is_here else None
     values = gui_settings(config, layout_of(config, exposures))
-    errors = [finding for finding in findings(values) if finding.level == "error"]
+    errors = [finding for finding in check_gui(values) if finding.level == "error"]
     if errors:
         return
-    folders = {f"{config.dataset.repeats}_{config.run.trigger}": PICTURES}
-    look = Nowhere({config.dataset.images: folders} if is_here else {})
+    folders = {f"{config.dataset.repeats}_{config.run.trigger}": NUM_IMAGES}
+    local = GivenFiles({config.dataset.images: folders} if is_here else {})
 
-    found = import_gui(parse_json(render_gui(values)).tree, look)
+    found = import_gui(parse_json(render_gui(values)).tree, local)
 
     expected = settled(config) | after_steps(config, exposures)
     maps = GUI.maps if is_here else GUI.maps - {"dataset.repeats", "run.trigger", "schedule.epochs"}
@@ -85,9 +85,9 @@ def test_what_the_gui_is_given_comes_back(config: TrainingConfig, is_here: bool)
 @quietly
 @given(plausible_configs(), st.booleans())
 def test_what_sd_scripts_are_given_comes_back(config: TrainingConfig, is_here: bool) -> None:
-    exposures = PICTURES * config.dataset.repeats if is_here else None
+    exposures = NUM_IMAGES * config.dataset.repeats if is_here else None
     layout = layout_of(config, exposures)
-    if any(f.level == "error" for f in script_findings(gui_settings(config, layout))):
+    if any(f.level == "error" for f in check_scripts(gui_settings(config, layout))):
         return
     draws = bool(config.sampling.prompts and config.sampling.every_epochs)
     prompts = "".join(f"{line}\n" for line in prompt_lines(config.sampling, config.dataset.resolution_px))
@@ -102,7 +102,7 @@ def test_what_sd_scripts_are_given_comes_back(config: TrainingConfig, is_here: b
     text = render("kohya/files/sd_scripts_config.toml.j2", head="h", tables=tables)
 
     found = import_scripts(
-        parse_toml(text).tree, Nowhere(texts={"/r/prompts.txt": prompts}), dataset=parse_toml(dataset).tree,
+        parse_toml(text).tree, GivenFiles(texts={"/r/prompts.txt": prompts}), dataset=parse_toml(dataset).tree,
         launch=launch_sh(config, "config.toml"),
     )  # fmt: skip
 
@@ -176,8 +176,8 @@ def in_onetrainer(config: TrainingConfig) -> dict[str, object]:
 def test_what_ai_toolkit_is_given_comes_back(config: TrainingConfig) -> None:
     config = for_ai_toolkit(config)
     name = f"{config.dataset.repeats}_{config.run.trigger}"
-    pictures = tuple(PlacedPicture(Path("/p") / f"{number}.png", f"{number}.png", None) for number in range(PICTURES))
-    exposures = PICTURES * config.dataset.repeats
+    pictures = tuple(PlacedImage(Path("/p") / f"{number}.png", f"{number}.png", None) for number in range(NUM_IMAGES))
+    exposures = NUM_IMAGES * config.dataset.repeats
     layout = ai_toolkit_job.ExportLayout(
         home="/r/exports/ai-toolkit", model=config.model.path, vae=config.model.vae_path or "",
         weights=config.network.start_from or "", images=config.dataset.images,
@@ -186,7 +186,7 @@ def test_what_ai_toolkit_is_given_comes_back(config: TrainingConfig) -> None:
     )  # fmt: skip
     text = render("files/tree.yaml.j2", head="h", tree=ai_toolkit_job.job_tree(config, layout))
 
-    found = import_job(parse_yaml(text).tree, Nowhere({config.dataset.images: {name: PICTURES}}))
+    found = import_job(parse_yaml(text).tree, GivenFiles({config.dataset.images: {name: NUM_IMAGES}}))
 
     expected = settled(config) | in_ai_toolkit(config, layout)
     epoch = exposures / config.schedule.batch_size / 2

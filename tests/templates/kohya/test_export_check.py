@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from templates.kohya.export_check import findings
+from templates.kohya.export_check import check_gui
 from templates.kohya.export_gui_values import gui_settings
 from tests.support.factories import make_plan_config
 from tests.support.samples import LAYOUT, sample_config
 
 
 def found(level: str, values: dict[str, Any]) -> set[str]:
-    return {finding.key for finding in findings(values, machine_threads=64) if finding.level == level}
+    return {finding.key for finding in check_gui(values, machine_threads=64) if finding.level == level}
 
 
 def values(**changes: Any) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def values(**changes: Any) -> dict[str, Any]:
 def test_a_plan_of_ours_has_nothing_wrong_with_it(vram_gib: float | None, advice: str) -> None:
     config = make_plan_config(vram_gib=vram_gib, use_cpu=vram_gib is None, advice=advice)
 
-    assert findings(gui_settings(config, LAYOUT), machine_threads=64) == ()
+    assert check_gui(gui_settings(config, LAYOUT), machine_threads=64) == ()
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_where_links_cannot_be_pictures_are_copied(tmp_path: Path, monkeypatch: 
     assert any("copied" in note for note in result.notes)
 
 
-def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(source: str, target: Path) -> None:
         raise OSError(28, "No space left on device", str(target))
 
@@ -161,7 +161,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         export(tmp_path / "run", tmp_path / "p")
 
 
-def test_the_json_goes_where_it_is_told_and_the_links_stay(tmp_path: Path) -> None:
+def test_the_json_goes_where_out_says_and_the_links_stay(tmp_path: Path) -> None:
     make_pictures(tmp_path / "p", 1)
 
     result = export(tmp_path / "run", tmp_path / "p", out=tmp_path / "mine.json")
@@ -192,7 +192,7 @@ def test_regularization_pictures_get_folders_too(tmp_path: Path) -> None:
     assert json.loads(result.paths[0].read_text("utf-8"))["reg_data_dir"] == str(home / "reg")
 
 
-def test_what_kohya_would_refuse_is_told_all_at_once_and_nothing_is_written(tmp_path: Path) -> None:
+def test_what_kohya_would_refuse_is_reported_all_at_once_and_nothing_is_written(tmp_path: Path) -> None:
     make_pictures(tmp_path / "p", 1)
 
     with pytest.raises(ConfigErrors) as raised:
@@ -229,13 +229,13 @@ def test_what_has_no_word_there_is_refused(tmp_path: Path, groups: dict[str, Any
         ({"validation": {"share": 1}}, "validation.share"),
     ],
 )
-def test_what_does_not_arrive_is_told(tmp_path: Path, groups: dict[str, Any], words: str) -> None:
+def test_what_does_not_arrive_is_reported(tmp_path: Path, groups: dict[str, Any], words: str) -> None:
     make_pictures(tmp_path / "p", 1)
 
     assert words in "\n".join(export(tmp_path / "run", tmp_path / "p", **groups).notes)
 
 
-def test_pictures_that_are_elsewhere_are_told_and_the_json_is_written(tmp_path: Path) -> None:
+def test_pictures_that_are_elsewhere_are_reported_and_the_json_is_written(tmp_path: Path) -> None:
     result = export(tmp_path / "run", tmp_path / "nowhere")
 
     assert any("not on this machine" in note for note in result.notes)
@@ -261,7 +261,7 @@ def test_names_in_any_script_arrive(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="rights do not bind the administrator")
-def test_a_read_only_run_is_told(tmp_path: Path) -> None:
+def test_a_read_only_run_is_reported(tmp_path: Path) -> None:
     make_pictures(tmp_path / "p", 1)
     (tmp_path / "run").mkdir(mode=0o500)
 
@@ -269,7 +269,7 @@ def test_a_read_only_run_is_told(tmp_path: Path) -> None:
         export(tmp_path / "run", tmp_path / "p")
 
 
-def test_an_export_into_a_file_is_told(tmp_path: Path) -> None:
+def test_an_export_into_a_file_is_reported(tmp_path: Path) -> None:
     make_pictures(tmp_path / "p", 1)
     (tmp_path / "run").write_text("")
 

@@ -141,7 +141,7 @@ def test_regularization_and_masks_are_marked(tmp_path: Path) -> None:
     assert regularization["class_tokens"] == "character"
 
 
-def test_what_sd_scripts_would_refuse_is_told_before_anything_is_written(tmp_path: Path) -> None:
+def test_what_sd_scripts_would_refuse_is_reported_before_anything_is_written(tmp_path: Path) -> None:
     make_pictures(tmp_path / "p", 1)
 
     with pytest.raises(ConfigErrors, match=r"schedule\.name"):
@@ -149,7 +149,7 @@ def test_what_sd_scripts_would_refuse_is_told_before_anything_is_written(tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
+def test_a_file_in_the_folders_place_is_reported(tmp_path: Path) -> None:
     (tmp_path / "o").write_text("")
 
     with pytest.raises(RunError, match="name a folder"):

@@ -4,22 +4,23 @@ from typing import Any
 
 import pytest
 
+from advisor.settings.config import FolderRepeats
 from templates.importing.imported import Imported
-from templates.importing.local_files import Nowhere
 from templates.kohya.import_gui import import_gui, other_tab
+from tests.support.given_files import GivenFiles
 
 BASE = {"LoRA_type": "Standard", "network_dim": 16, "network_alpha": 8, "max_train_steps": 0, "epoch": 10}
 
 
-def imported(look: Nowhere | None = None, **keys: Any) -> Imported:
-    return import_gui({**BASE, **keys}, look or Nowhere())
+def imported(local: GivenFiles | None = None, **keys: Any) -> Imported:
+    return import_gui({**BASE, **keys}, local or GivenFiles())
 
 
 def verdict(found: Imported, key: str) -> str:
     return next(line.verdict for line in found.lines if line.key == key)
 
 
-def test_numbers_as_text_are_read_and_told() -> None:
+def test_numbers_as_text_are_read_and_reported() -> None:
     found = imported(network_dim="16", learning_rate="1e-4", epoch="12", text_encoder_lr="5e-5")
 
     assert found.settings["network.rank"] == 16
@@ -90,7 +91,7 @@ def test_what_cannot_be_read_is_contradictory_and_left_out(key: str, value: obje
     assert "contradictory" in {line.verdict for line in found.lines if line.key == key}
 
 
-def test_a_number_beyond_our_limits_is_cut_to_them_and_told() -> None:
+def test_a_number_beyond_our_limits_is_cut_to_them_and_reported() -> None:
     found = imported(network_dim=100_000)
 
     assert found.settings["network.rank"] == 512
@@ -98,16 +99,16 @@ def test_a_number_beyond_our_limits_is_cut_to_them_and_told() -> None:
 
 
 def test_steps_beat_epochs_as_in_the_gui() -> None:
-    look = Nowhere({"/img": {"10_fox": 12}})
+    local = GivenFiles({"/img": {"10_fox": 12}})
 
-    found = imported(look, train_data_dir="/img", max_train_steps=1600, epoch=1, train_batch_size=2)
+    found = imported(local, train_data_dir="/img", max_train_steps=1600, epoch=1, train_batch_size=2)
 
     assert found.settings["schedule.max_steps"] == 1600
     assert found.settings["schedule.epochs"] == 27  # 60 steps each
 
 
 def test_an_absent_key_of_steps_means_the_epochs_of_its_time() -> None:
-    found = import_gui({"LoRA_type": "Standard", "network_dim": 8, "epoch": 10}, Nowhere())
+    found = import_gui({"LoRA_type": "Standard", "network_dim": 8, "epoch": 10}, GivenFiles())
 
     assert found.settings["schedule.epochs"] == 10
     assert "schedule.max_steps" not in found.settings
@@ -115,7 +116,7 @@ def test_an_absent_key_of_steps_means_the_epochs_of_its_time() -> None:
 
 
 def test_folders_tell_repeats_and_trigger() -> None:
-    found = imported(Nowhere({"/img": {"20_foxgirl": 30}}), train_data_dir="/img")
+    found = imported(GivenFiles({"/img": {"20_foxgirl": 30}}), train_data_dir="/img")
 
     assert found.settings["dataset.images"] == "/img"
     assert found.settings["dataset.repeats"] == 20
@@ -123,14 +124,12 @@ def test_folders_tell_repeats_and_trigger() -> None:
 
 
 def test_folders_with_their_own_repeats_keep_them() -> None:
-    found = imported(Nowhere({"/img": {"20_fox": 30, "5_fox": 8, "0_out": 3}}), train_data_dir="/img")
+    found = imported(GivenFiles({"/img": {"20_fox": 30, "5_fox": 8, "0_out": 3}}), train_data_dir="/img")
 
     assert found.settings["dataset.folders"] == (_folder("20_fox", 20), _folder("5_fox", 5))
 
 
 def _folder(path: str, repeats: int) -> object:
-    from advisor.settings.config import FolderRepeats
-
     return FolderRepeats(path=path, repeats=repeats)
 
 
@@ -144,7 +143,7 @@ def test_additional_parameters_count_before_keys() -> None:
     assert found.settings["optimizer.text_encoder_learning_rate"] == 0
 
 
-def test_both_rates_at_0_train_at_the_learning_rate_and_that_is_told() -> None:
+def test_both_rates_at_0_train_at_the_learning_rate_and_that_is_reported() -> None:
     found = imported(learning_rate=1e-4, unet_lr=0, text_encoder_lr=0)
 
     assert found.settings["optimizer.unet_learning_rate"] == 1e-4
@@ -192,7 +191,7 @@ def test_a_dreambooth_file_is_named_and_only_what_makes_sense_is_taken() -> None
     tree = {"pretrained_model_name_or_path": "/m/a.ckpt", "learning_rate": 1e-5, "train_data_dir": "/img", "epoch": 3,
             "no_token_padding": False, "stop_text_encoder_training": 0, "max_resolution": "512,512"}  # fmt: skip
 
-    found = import_gui(tree, Nowhere())
+    found = import_gui(tree, GivenFiles())
 
     assert found.meant_for == "Dreambooth"
     assert found.settings["model.path"] == "/m/a.ckpt"
@@ -238,7 +237,7 @@ def test_a_constant_rate_has_no_warm_up_left() -> None:
 def test_another_tabs_own_keys_are_named_as_such() -> None:
     tree = {"train_data_dir": "/p", "no_token_padding": False, "learning_rate_te": 5e-7}
 
-    found = import_gui(tree, Nowhere())
+    found = import_gui(tree, GivenFiles())
 
     assert found.meant_for == "Dreambooth"
     assert found.of("unknown") == ()

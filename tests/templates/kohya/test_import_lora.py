@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from advisor.checkpoints.identity import Identity
@@ -23,8 +24,6 @@ KOHYA = {
 
 
 def imported(metadata: dict[str, str], **identity: Any) -> Imported:
-    from dataclasses import replace
-
     return import_lora(metadata, replace(LORA, **identity))
 
 
@@ -65,7 +64,7 @@ def test_without_metadata_the_weights_speak() -> None:
     assert "weights" in found.notes[0]
 
 
-def test_metadata_that_contradict_the_weights_are_told() -> None:
+def test_metadata_that_contradict_the_weights_are_reported() -> None:
     found = imported(KOHYA, rank=64)
 
     assert found.settings["network.rank"] == 16

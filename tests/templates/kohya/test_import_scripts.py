@@ -4,14 +4,14 @@ from typing import Any
 
 from advisor.units import shown
 from templates.importing.imported import Imported
-from templates.importing.local_files import Nowhere
 from templates.kohya.import_scripts import import_scripts, is_scripts, launched
+from tests.support.given_files import GivenFiles
 
 BASE = {"pretrained_model_name_or_path": "/m/a.safetensors", "network_module": "networks.lora"}
 
 
-def imported(*, dataset: Any = None, launch: str = "", look: Nowhere | None = None, **keys: Any) -> Imported:
-    return import_scripts({**BASE, **keys}, look or Nowhere(), dataset=dataset, launch=launch)
+def imported(*, dataset: Any = None, launch: str = "", local: GivenFiles | None = None, **keys: Any) -> Imported:
+    return import_scripts({**BASE, **keys}, local or GivenFiles(), dataset=dataset, launch=launch)
 
 
 def test_what_the_file_leaves_out_is_as_sd_scripts_has_it() -> None:
@@ -24,7 +24,9 @@ def test_what_the_file_leaves_out_is_as_sd_scripts_has_it() -> None:
 
 
 def test_tables_are_for_readers_only() -> None:
-    found = import_scripts({"a": BASE, "b": {"network_dim": 8, "unet_lr": 1e-4}, "c": {"network_dim": 16}}, Nowhere())
+    tables = {"a": BASE, "b": {"network_dim": 8, "unet_lr": 1e-4}, "c": {"network_dim": 16}}
+
+    found = import_scripts(tables, GivenFiles())
 
     assert found.settings["network.rank"] == 16
     assert any(line.key == "network_dim" for line in found.of("contradictory"))
@@ -44,7 +46,7 @@ def test_lycoris_without_a_convolution_rank_takes_that_of_the_rest() -> None:
     assert found.settings["network.conv_rank"] == 16
 
 
-def test_unknown_network_arguments_are_told() -> None:
+def test_unknown_network_arguments_are_reported() -> None:
     found = imported(network_args=["conv_dim=8", "sparkle=1", "use_tucker=True", "junk"])
 
     assert found.settings["network.conv_rank"] == 8
@@ -81,7 +83,7 @@ def test_one_folder_stays_as_it_is() -> None:
     assert found.settings["dataset.keep_tokens"] == 1
 
 
-def test_what_differs_between_subsets_is_told() -> None:
+def test_what_differs_between_subsets_is_reported() -> None:
     dataset = {"datasets": [{"subsets": [{"image_dir": "/d/1_a", "num_repeats": 1, "flip_aug": True},
                                          {"image_dir": "/d/1_b", "num_repeats": 1, "flip_aug": False}]}]}  # fmt: skip
 
@@ -113,7 +115,7 @@ def test_sd_scripts_files_are_recognised() -> None:
 def test_pictures_of_the_class_in_several_folders_are_one_folder_above() -> None:
     subsets = [{"image_dir": f"/p/reg/{name}", "num_repeats": 1, "is_reg": True} for name in ("1_girl", "1_woman")]
 
-    found = import_scripts({}, Nowhere(), dataset={"datasets": [{"subsets": subsets}]})
+    found = import_scripts({}, GivenFiles(), dataset={"datasets": [{"subsets": subsets}]})
 
     assert found.settings["dataset.regularization_images"] == "/p/reg"
     assert found.of("unknown") == found.of("contradictory") == ()
@@ -122,7 +124,7 @@ def test_pictures_of_the_class_in_several_folders_are_one_folder_above() -> None
 def test_folders_with_their_own_repeats_are_no_contradiction() -> None:
     subsets = [{"image_dir": f"/p/{number}_mira", "num_repeats": number} for number in (3, 5)]
 
-    found = import_scripts({}, Nowhere(), dataset={"datasets": [{"subsets": subsets}]})
+    found = import_scripts({}, GivenFiles(), dataset={"datasets": [{"subsets": subsets}]})
 
     assert shown(found.settings["dataset.folders"]) == "3_mira x3, 5_mira x5"
     assert found.of("contradictory") == ()

@@ -49,7 +49,7 @@ def test_each_setting_stands_under_its_reason() -> None:
     assert "# A guide: https://example.org/guide\n" in text
 
 
-def test_a_choice_of_the_users_is_told_as_theirs() -> None:
+def test_a_choice_of_the_users_is_marked_as_theirs() -> None:
     config = a_config()
     decision = Decision("network.rank", 32, "less would not hold it", "answer", Source("A guide", ""))
 

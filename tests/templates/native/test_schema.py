@@ -7,6 +7,7 @@ from pathlib import Path
 from advisor.planning.planner import make_plan
 from templates.exporters import EXPORTERS
 from templates.native.loracle_toml import render_config
+from templates.native.run_folder import write_run
 from templates.native.schema import schema_file, schema_text, schema_uri
 from tests.support.export_strategies import plan_of
 from tests.support.factories import make_facts
@@ -41,8 +42,6 @@ def test_a_run_names_the_schema_at_its_top_and_stays_valid() -> None:
 
 
 def test_a_written_run_names_it(tmp_path: Path) -> None:
-    from templates.native.run_folder import write_run
-
     facts = make_facts()
     write_run(tmp_path / "run", facts, make_plan(facts))
 

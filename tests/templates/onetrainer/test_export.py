@@ -73,7 +73,7 @@ def test_what_it_cannot_train_is_refused_before_writing(tmp_path: Path, groups: 
     assert not (tmp_path / "run").exists()
 
 
-def test_what_has_no_place_or_another_form_is_told(tmp_path: Path) -> None:
+def test_what_has_no_place_or_another_form_is_reported(tmp_path: Path) -> None:
     groups: dict[str, Any] = {
         "network": {"kind": "locon", "conv_rank": 8},
         "schedule": {"name": "polynomial", "max_steps": 100},

@@ -13,10 +13,10 @@ class Word:
 
     ours: str
     theirs: str
-    """What an exporter writes. An importer reads it as `ours`, unless `told_by` or `is_near` says otherwise."""
+    """What an exporter writes. An importer reads it as `ours`, unless `decided_by` or `is_near` says otherwise."""
     also: tuple[str, ...] = ()
     """Further spellings that an importer reads as `ours`, and that no exporter writes."""
-    told_by: str = ""
+    decided_by: str = ""
     """The key by which an importer tells `ours` from another value of the same word; empty: the word is enough."""
     is_near: bool = False
     """The trainer has no such value: the word is that of the nearest one, and is read back as that."""
@@ -52,7 +52,7 @@ class Vocabulary:
     @cached_property
     def spellings(self) -> Mapping[str, str]:
         """Every word that is read as just this value of ours -> the value."""
-        own = {word.theirs: word.ours for word in self.words if not word.told_by and not word.is_near}
+        own = {word.theirs: word.ours for word in self.words if not word.decided_by and not word.is_near}
         return {**own, **{name: word.ours for word in self.words for name in word.also}, **self.read_only}
 
     def word(self, ours: str) -> Word:

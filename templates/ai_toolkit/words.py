@@ -29,7 +29,7 @@ SCHEDULES = Vocabulary(
         Word("linear", "linear"),
         Word("cosine", "cosine"),
         Word("cosine_with_restarts", "cosine_with_restarts"),
-        Word("cosine_with_min_lr", "cosine", told_by="lr_scheduler_params.eta_min"),
+        Word("cosine_with_min_lr", "cosine", decided_by="lr_scheduler_params.eta_min"),
     ),
     lacks=("polynomial", "inverse_sqrt", "warmup_stable_decay", "piecewise_constant", "adafactor"),
     otherwise="constant",
@@ -73,7 +73,7 @@ MODEL_DTYPES = Vocabulary(
 """What the base model is kept in, and what a LoRA is saved in."""
 
 KINDS = Vocabulary(
-    (Word("lora", "lora"), Word("locon", "lora", ("locon",), told_by="network.conv"), Word("lokr", "lokr")),
+    (Word("lora", "lora"), Word("locon", "lora", ("locon",), decided_by="network.conv"), Word("lokr", "lokr")),
     lacks=("loha", "dora"),
     read_only={"dora": "dora"},
 )

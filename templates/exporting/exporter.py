@@ -29,7 +29,7 @@ class Write(Protocol):
         """Write into `run`/exports, the main file to `out` where it is given.
 
         Raises:
-            ConfigErrors: the trainer would refuse, drop or misread settings; all are told.
+            ConfigErrors: the trainer would refuse, drop or misread settings; all are listed.
             RunError: the files cannot be written.
         """
 

@@ -1,4 +1,4 @@
-"""Reading another program's file as plain values: JSON (with comments, if need be), TOML or YAML; oddities are told."""
+"""Reading another program's file as plain values: JSON (with comments, if need be), TOML or YAML; oddities are noted."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def read_text(path: Path, most_bytes: int = MOST_BYTES) -> tuple[str, tuple[str,
 
 
 def read_document(path: Path) -> Document:
-    """A file's contents as plain values; the format is told by the ending, else by the first letter.
+    """A file's contents as plain values; the format follows from the ending, else from the first letter.
 
     Raises:
         RunError: it cannot be read, or is none of JSON, TOML and YAML.

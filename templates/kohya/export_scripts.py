@@ -22,7 +22,7 @@ from templates.kohya.export_gui_values import gui_settings
 from templates.kohya.export_layout import ExportLayout, export_layout
 from templates.kohya.export_script_tables import Subset, dataset_settings, script_settings, subsets
 from templates.kohya.prompt_lines import prompt_lines
-from templates.kohya.words import MIXED_PRECISIONS, SCRIPTS
+from templates.kohya.words import CUDA_PREFIXES, MIXED_PRECISIONS, SCRIPTS, VISIBLE_DEVICES
 from templates.render import render
 
 FOLDER_NAME = "sd-scripts"
@@ -30,8 +30,6 @@ CONFIG_HEAD = (
     "For sd-scripts' --config_file; written by Loracle. Tables are for readers: sd-scripts looks at keys only."
 )
 DATASET_HEAD = "The pictures; config.toml names this file as dataset_config."
-CUDA_PREFIXES = ("GPU-", "MIG-")
-"""Identifiers that CUDA takes in place of a card's number."""
 
 DROPS = {path: meaning for path, meaning in GUI_DROPS.items() if path != "machine.gpu_uuid"} | {
     "saving.state_every_minutes": "sd-scripts saves a state by epochs: add --save_state to be able to resume",
@@ -103,14 +101,14 @@ def launch_sh(config: TrainingConfig, config_file: str) -> str:
     """The command for a POSIX shell."""
     line = shlex.join(launch_words(config, config_file))
     gpu = config.machine.gpu_uuid
-    return f"CUDA_VISIBLE_DEVICES={shlex.quote(gpu)} {line}\n" if gpu.startswith(CUDA_PREFIXES) else line + "\n"
+    return f"{VISIBLE_DEVICES}={shlex.quote(gpu)} {line}\n" if gpu.startswith(CUDA_PREFIXES) else line + "\n"
 
 
 def launch_powershell(config: TrainingConfig, config_file: str) -> str:
     """The command for PowerShell."""
     gpu = config.machine.gpu_uuid
     line = " ".join(powershell_word(word) for word in launch_words(config, config_file))
-    chosen = f"$env:CUDA_VISIBLE_DEVICES = {powershell_quoted(gpu)}\n" if gpu.startswith(CUDA_PREFIXES) else ""
+    chosen = f"$env:{VISIBLE_DEVICES} = {powershell_quoted(gpu)}\n" if gpu.startswith(CUDA_PREFIXES) else ""
     return chosen + line + "\n"
 
 

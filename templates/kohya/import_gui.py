@@ -41,7 +41,7 @@ OTHER_TABS: Mapping[str, frozenset[str]] = {
     "Dreambooth": frozenset({"no_token_padding", "learning_rate_te", "stop_text_encoder_training_pct",
                              "stop_text_encoder_training", "train_data_dir"}),
 }  # fmt: skip
-"""Keys by which the other tabs' files are told, the surest first."""
+"""Keys that only the other tabs' files have, the surest first."""
 
 OTHER_FAMILY_PARTS = (
     "flux", "sd3", "lumina", "anima", "hunyuan", "t5xxl", "clip_g", "clip_l", "ggpo", "_attn_dim", "_mlp_dim",

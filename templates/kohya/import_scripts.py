@@ -25,7 +25,16 @@ from templates.kohya.import_shared import (
     settle_text_cache,
 )
 from templates.kohya.prompt_lines import settle_prompts, settle_sampler
-from templates.kohya.words import ALGORITHMS, BLOCK_RATES, LYCORIS_MODULE, NETWORK_MODULES, SCRIPTS, WEIGHT_DECAYS
+from templates.kohya.words import (
+    ALGORITHMS,
+    BLOCK_RATES,
+    CUDA_PREFIXES,
+    LYCORIS_MODULE,
+    NETWORK_MODULES,
+    SCRIPTS,
+    VISIBLE_DEVICES,
+    WEIGHT_DECAYS,
+)
 
 TITLE = "sd-scripts (config.toml)"
 
@@ -42,8 +51,6 @@ DEFAULTS: Mapping[str, Any] = {
     "saving.dtype": "float32", "machine.data_workers": 8, "network.kind": "lora", "optimizer.name": "adamw",
 }  # fmt: skip
 """What sd-scripts does where nothing is said, where ours differs."""
-
-VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES="
 
 
 def flattened(tree: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -106,9 +113,9 @@ def launched(line: str) -> Launch:
         words = []
     script, name, keys = "", "", dict[str, Any]()
     for word in words[:500]:
-        if word.startswith(VISIBLE_DEVICES):
-            card = word.removeprefix(VISIBLE_DEVICES)
-            keys |= {"CUDA_VISIBLE_DEVICES": card} if card.startswith(("GPU-", "MIG-")) else {}
+        if word.startswith(f"{VISIBLE_DEVICES}="):
+            gpu = word.partition("=")[2]
+            keys |= {VISIBLE_DEVICES: gpu} if gpu.startswith(CUDA_PREFIXES) else {}
         elif word.startswith("--"):
             name, sign, value = word[2:].partition("=")
             keys[name] = value if sign else True
@@ -139,8 +146,8 @@ def _take_setting_keys(ledger: Ledger) -> None:
     for key, meaning in SETTING_KEYS.items():
         if ledger.has(key):
             ledger.take(key, meaning)
-    if ledger.has("CUDA_VISIBLE_DEVICES"):
-        ledger.settle("CUDA_VISIBLE_DEVICES", "machine.gpu_uuid", ledger.read("CUDA_VISIBLE_DEVICES", text))
+    if ledger.has(VISIBLE_DEVICES):
+        ledger.settle(VISIBLE_DEVICES, "machine.gpu_uuid", ledger.read(VISIBLE_DEVICES, text))
     if (old := ledger.read("caption_extention", text)) is not None:
         ledger.settle("caption_extention", "dataset.caption_extension", old, "an old spelling")
 

@@ -72,7 +72,7 @@ GUI_KINDS = Vocabulary(
         Word("locon", "Kohya LoCon", ("LyCORIS/LoCon", "LoCon")),
         Word("loha", "LyCORIS/LoHa", ("Kohya LoHa",)),
         Word("lokr", "LyCORIS/LoKr", ("Kohya LoKr",)),
-        Word("dora", "LyCORIS/LoCon", told_by="dora_wd"),
+        Word("dora", "LyCORIS/LoCon", decided_by="dora_wd"),
     ),
     near={
         "Kohya DyLoRA": "lora", "LyCORIS/DyLoRA": "locon", "LoRA-FA": "lora", "LyCORIS/GLoRA": "locon",
@@ -92,21 +92,21 @@ NETWORK_MODULES = Vocabulary(
             "lora", "networks.lora",
             ("networks.lora_flux", "networks.lora_sd3", "networks.lora_lumina", "networks.lora_anima"),
         ),
-        Word("locon", "networks.lora", (LYCORIS_MODULE,), told_by="conv_dim"),
-        Word("loha", LYCORIS_MODULE, ("networks.loha",), told_by="algo"),
-        Word("lokr", LYCORIS_MODULE, ("networks.lokr",), told_by="algo"),
-        Word("dora", LYCORIS_MODULE, told_by="dora_wd"),
+        Word("locon", "networks.lora", (LYCORIS_MODULE,), decided_by="conv_dim"),
+        Word("loha", LYCORIS_MODULE, ("networks.loha",), decided_by="algo"),
+        Word("lokr", LYCORIS_MODULE, ("networks.lokr",), decided_by="algo"),
+        Word("dora", LYCORIS_MODULE, decided_by="dora_wd"),
     ),
     case_matters=True,
 )  # fmt: skip
-"""sd-scripts' `network_module`; `told_by` names one of its `network_args`."""
+"""sd-scripts' `network_module`; `decided_by` names one of its `network_args`."""
 
 ALGORITHMS = Vocabulary(
     (
         Word("locon", "locon", ("lora", "dylora")),
         Word("loha", "loha"),
         Word("lokr", "lokr"),
-        Word("dora", "locon", told_by="dora_wd"),
+        Word("dora", "locon", decided_by="dora_wd"),
     ),
     lacks=("lora",),
 )
@@ -118,7 +118,7 @@ LYCORIS_TRANSFORMERS, LYCORIS_ALL = "attn-mlp", "full"
 SCRIPTS = Vocabulary(
     (
         Word("sd1", "train_network.py"),
-        Word("sd2", "train_network.py", told_by="v2"),
+        Word("sd2", "train_network.py", decided_by="v2"),
         Word("sdxl", "sdxl_train_network.py"),
     ),
     read_only={"flux_train_network.py": "flux1", "sd3_train_network.py": "sd3"},
@@ -143,6 +143,11 @@ BLOCKS: Mapping[str, tuple[int, int, int]] = {"sd1": (12, 1, 12), "sd2": (12, 1,
 
 BLOCK_RATES = ("down_lr_weight", "mid_lr_weight", "up_lr_weight")
 """The keys of their rates, in the same order."""
+
+VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
+"""The environment variable before the launch line that names the GPU."""
+CUDA_PREFIXES = ("GPU-", "MIG-")
+"""Beginnings of identifiers that CUDA takes in place of a GPU's number."""
 
 MULTIRES_NOISE, ORIGINAL_NOISE = "Multires", "Original"
 """The GUI's `noise_offset_type`: which of its two kinds of noise it looks at."""

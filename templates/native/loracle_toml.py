@@ -27,7 +27,7 @@ ORIGINS: dict[Origin, str] = {
     "import": "imported",
     "ladder": "changed to fit the memory",
 }
-"""How a reader is told where a value comes from."""
+"""What stands behind a reason: where the value comes from."""
 
 
 @dataclass(frozen=True)

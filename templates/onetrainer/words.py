@@ -40,13 +40,13 @@ FIXED_ADAFACTOR = ("scale_parameter", "relative_step", "warmup_init")
 SCHEDULES = Vocabulary(
     (
         Word("constant", "CONSTANT"),
-        Word("constant_with_warmup", "CONSTANT", told_by="learning_rate_warmup_steps"),
+        Word("constant_with_warmup", "CONSTANT", decided_by="learning_rate_warmup_steps"),
         Word("linear", "LINEAR"),
         Word("cosine", "COSINE"),
         Word("cosine_with_restarts", "COSINE_WITH_HARD_RESTARTS"),
         Word("polynomial", "LINEAR", is_near=True),
         Word("inverse_sqrt", "COSINE", is_near=True),
-        Word("cosine_with_min_lr", "COSINE", told_by="learning_rate_min_factor"),
+        Word("cosine_with_min_lr", "COSINE", decided_by="learning_rate_min_factor"),
         Word("warmup_stable_decay", "CONSTANT", is_near=True),
         Word("piecewise_constant", "CONSTANT", is_near=True),
         Word("adafactor", "ADAFACTOR"),
@@ -99,10 +99,10 @@ DTYPES = WEIGHT_DTYPES.only(get_args(Dtype))
 KINDS = Vocabulary(
     (
         Word("lora", "LORA"),
-        Word("locon", "LORA", told_by="layer_filter_preset"),
+        Word("locon", "LORA", decided_by="layer_filter_preset"),
         Word("loha", "LOHA"),
         Word("lokr", "LOKR"),
-        Word("dora", "LORA", told_by="lora_decompose"),
+        Word("dora", "LORA", decided_by="lora_decompose"),
     )
 )
 

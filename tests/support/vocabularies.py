@@ -31,10 +31,10 @@ def forgotten(vocabulary: Vocabulary, values: Sequence[str]) -> set[str]:
 def misread(vocabulary: Vocabulary) -> Iterator[str]:
     """Rows whose words are not read as the table says."""
     for word in vocabulary.words:
-        own = [other.ours for other in vocabulary.words if other.theirs == word.theirs and not other.told_by]
+        own = [other.ours for other in vocabulary.words if other.theirs == word.theirs and not other.decided_by]
         read = vocabulary.ours(word.theirs)
-        is_right = read in own and read != word.ours if word.told_by or word.is_near else read == word.ours
-        if not is_right and not (word.told_by and not own):
+        is_right = read in own and read != word.ours if word.decided_by or word.is_near else read == word.ours
+        if not is_right and not (word.decided_by and not own):
             yield f"{word.theirs} is written for {word.ours} and read as {read}"
         yield from (f"{name} is read as {found}" for name in word.also if (found := vocabulary.ours(name)) != word.ours)
 

@@ -11,7 +11,7 @@ SAMPLERS = Vocabulary(
     near={"Euler Karras": "euler"},
     near_by_part=(("dd", "ddim"),),
 )
-KINDS = Vocabulary((Word("lora", "LORA"), Word("dora", "LORA", told_by="decompose")), otherwise="lora")
+KINDS = Vocabulary((Word("lora", "LORA"), Word("dora", "LORA", decided_by="decompose")), otherwise="lora")
 
 
 def test_the_first_spelling_is_written_and_all_are_read() -> None:

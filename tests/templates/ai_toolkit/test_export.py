@@ -26,7 +26,7 @@ def process(result: Export) -> dict[str, Any]:
     return found
 
 
-def test_a_job_counts_steps_and_links_the_pictures(tmp_path: Path) -> None:
+def test_a_job_counts_steps_and_links_the_images(tmp_path: Path) -> None:
     result = export(tmp_path, sampling=PROMPTS)
 
     job = process(result)
@@ -64,7 +64,7 @@ def test_what_it_cannot_train_is_refused_before_writing(tmp_path: Path, groups: 
     assert not (tmp_path / "run" / "exports" / "ai-toolkit" / "job.yaml").exists()
 
 
-def test_without_pictures_the_steps_must_be_given(tmp_path: Path) -> None:
+def test_without_images_the_steps_must_be_given(tmp_path: Path) -> None:
     config = sample_config("/not here")
 
     with pytest.raises(ConfigErrors, match="max_steps"):

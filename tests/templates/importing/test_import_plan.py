@@ -22,7 +22,7 @@ def test_limits_of_the_tutorial_only_warn() -> None:
     assert any("alpha may not exceed the rank, which is 8" in warning.message for warning in made.plan.warnings)
 
 
-def test_model_and_pictures_need_not_be_here() -> None:
+def test_model_and_images_need_not_be_here() -> None:
     made = planned()
 
     assert made.facts is None

@@ -34,7 +34,7 @@ def test_each_setting_is_either_mapped_or_dropped(exporter: Any) -> None:
     assert all(exporter.drops.values())
 
 
-def test_pictures_are_linked_into_a_folder_named_after_the_trigger(tmp_path: Path) -> None:
+def test_images_are_linked_into_a_folder_named_after_the_trigger(tmp_path: Path) -> None:
     make_pictures(tmp_path / "pictures", 2)
     before = contents(tmp_path / "pictures")
 
@@ -67,7 +67,7 @@ def test_folders_keep_their_repeats_and_names(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["10_fox girl", "2_foxgirl", "5_foxgirl"]
 
 
-def test_pictures_of_one_name_do_not_take_each_others_caption(tmp_path: Path) -> None:
+def test_images_of_one_name_do_not_take_each_others_caption(tmp_path: Path) -> None:
     make_pictures(tmp_path / "p" / "a", 1, captions="of a")
     make_pictures(tmp_path / "p" / "b", 1, captions="of b", extension=".JPG")
     make_pictures(tmp_path / "p" / "c", 1, captions=False, extension=".webp")
@@ -134,7 +134,7 @@ def test_a_damaged_list_leads_to_no_file_outside(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "precious.txt").exists()
 
 
-def test_where_links_cannot_be_pictures_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_links_cannot_be_images_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_links(source: str, target: Path) -> None:
         raise OSError(18, "Invalid cross-device link")
 
@@ -172,7 +172,7 @@ def test_the_json_goes_where_out_says_and_the_links_stay(tmp_path: Path) -> None
     assert not (tmp_path / "run" / "exports" / "kohya-gui.json").exists()
 
 
-def test_a_run_among_the_pictures_does_not_count_its_own_links(tmp_path: Path) -> None:
+def test_a_run_among_the_images_does_not_count_its_own_links(tmp_path: Path) -> None:
     make_pictures(tmp_path, 2)
 
     export(tmp_path / "run", tmp_path)
@@ -181,7 +181,7 @@ def test_a_run_among_the_pictures_does_not_count_its_own_links(tmp_path: Path) -
     assert len(tree(tmp_path / "run" / "exports" / "kohya" / "img")) == 4
 
 
-def test_regularization_pictures_get_folders_too(tmp_path: Path) -> None:
+def test_regularization_images_get_folders_too(tmp_path: Path) -> None:
     make_pictures(tmp_path / "p", 1)
     make_pictures(tmp_path / "reg" / "3_girl", 1, captions=False)
 
@@ -235,14 +235,14 @@ def test_what_does_not_arrive_is_reported(tmp_path: Path, groups: dict[str, Any]
     assert words in "\n".join(export(tmp_path / "run", tmp_path / "p", **groups).notes)
 
 
-def test_pictures_that_are_elsewhere_are_reported_and_the_json_is_written(tmp_path: Path) -> None:
+def test_images_that_are_elsewhere_are_reported_and_the_json_is_written(tmp_path: Path) -> None:
     result = export(tmp_path / "run", tmp_path / "nowhere")
 
     assert any("not on this machine" in note for note in result.notes)
     assert json.loads(result.paths[0].read_text("utf-8"))["lr_warmup"] == 5
 
 
-def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
 
     with pytest.raises(DatasetError):

@@ -112,7 +112,7 @@ def test_sd_scripts_files_are_recognised() -> None:
     assert not is_scripts({"network_dim": 1, "tool": {"black": 1}})
 
 
-def test_pictures_of_the_class_in_several_folders_are_one_folder_above() -> None:
+def test_regularization_images_in_several_folders_are_one_folder_above() -> None:
     subsets = [{"image_dir": f"/p/reg/{name}", "num_repeats": 1, "is_reg": True} for name in ("1_girl", "1_woman")]
 
     found = import_scripts({}, GivenFiles(), dataset={"datasets": [{"subsets": subsets}]})

@@ -87,7 +87,7 @@ def test_what_has_no_place_or_another_form_is_reported(tmp_path: Path) -> None:
         assert part in notes
 
 
-def test_pictures_may_be_elsewhere(tmp_path: Path) -> None:
+def test_images_may_be_elsewhere(tmp_path: Path) -> None:
     config = sample_config("/not here", dataset={"folders": [{"path": "a", "repeats": 2}]})
 
     result = EXPORTER.write(config, run=tmp_path, out=tmp_path / "o")

@@ -1,4 +1,4 @@
-"""Pictures, their repeats, captions, masks and prompts on a real disk: what is exported comes back by an import."""
+"""Images, their repeats, captions, masks and prompts on a real disk: what is exported comes back by an import."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def collections(draw: st.DrawFn) -> Collection:
 
 
 @st.composite
-def picture_configs(draw: st.DrawFn) -> TrainingConfig:
+def image_configs(draw: st.DrawFn) -> TrainingConfig:
     """As `plausible_configs`, with whatever captions, masks and prompts can be."""
     tree = draw(plausible_configs()).model_dump()
     tree["run"]["trigger"] = TRIGGER
@@ -107,13 +107,13 @@ def shown(images: str, folders: Iterable[Any], repeats: int, ending: str) -> Cou
     own = repeats_by_folder(DatasetConfig.model_validate(tree))
     report = scan(Path(images), caption_extension=ending)
     placed = placed_folders(report, own, repeats=repeats, concept="x")
-    return Counter((str(picture.caption), folder.repeats) for folder in placed for picture in folder.images)
+    return Counter((str(image.caption), folder.repeats) for folder in placed for image in folder.images)
 
 
 def of_class(folder: str | None, ending: str) -> set[str]:
     """The captions of the pictures of the class."""
     report = scan(Path(folder), caption_extension=ending) if folder else None
-    return {str(picture.caption) for picture in report.image_files} if report else set()
+    return {str(image.caption) for image in report.image_files} if report else set()
 
 
 def exported(config: TrainingConfig, name: str, run: Path) -> Path:
@@ -158,8 +158,8 @@ def steps_of(config: TrainingConfig, run: Path, epochs: int) -> int:
 @pytest.mark.parametrize("name", EXPORTERS)
 # Shrinking takes minutes on a disk; `Collection` is small enough to read.
 @settings(max_examples=20, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
-@given(config=picture_configs(), found=collections())
-def test_pictures_captions_masks_and_prompts_come_back(name: str, config: TrainingConfig, found: Collection) -> None:
+@given(config=image_configs(), found=collections())
+def test_images_captions_masks_and_prompts_come_back(name: str, config: TrainingConfig, found: Collection) -> None:
     with TemporaryDirectory(prefix="Füchse 🦊 ") as home:
         config = on_disk(for_ai_toolkit(config) if name == "ai-toolkit" else config, found, Path(home))
         run = Path(home) / "my run"

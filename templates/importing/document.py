@@ -1,4 +1,4 @@
-"""Reading another program's file as plain values: JSON (with comments, if need be), TOML or YAML; oddities are noted."""
+"""Reading another trainer's file as plain values: JSON (with comments too), TOML or YAML; oddities are noted."""
 
 from __future__ import annotations
 

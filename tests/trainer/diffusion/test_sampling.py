@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
 
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import SamplerName, TrainingConfig
 from tests.support.runs import make_config
 from tests.support.tiny import TINY_SD1, tiny_sd1
 from trainer.diffusion.sampling import Request, draw
@@ -38,7 +38,7 @@ def request(**fields: Any) -> Request:
     return Request(**(values | fields))
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "euler", "euler_a", "unipc", "dpmpp_2m"])
+@pytest.mark.parametrize("sampler", get_args(SamplerName))
 def test_every_sampler_draws_a_picture_of_the_wanted_size(
     base: BaseModel, config: TrainingConfig, sampler: str
 ) -> None:

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf, StringConstraints
 
 from advisor.settings.parse_value import SettingValue, WrongValue
 
+ANSWER_OF_SETTING = {"saving.name": "name", "run.trigger": "trigger", "run.subject": "subject", "run.advice": "advice"}
+"""Path of a setting to the field of `Answers` that it is taken from."""
+
 
 class Answers(BaseModel):
     """The interview's outcome, or the command line's: all that rules cannot find out by themselves."""

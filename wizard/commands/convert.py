@@ -14,7 +14,7 @@ from advisor.tensor_files.header import read_header
 from advisor.tensor_files.other_formats import convert_command, is_pickle
 from wizard.interview.ask import TerminalAsk
 from wizard.interview.paths import absolute_path
-from wizard.interview.questions import Ask, choice
+from wizard.interview.questions import Ask, choice, replace_question
 from wizard.output import is_terminal, print_json, say, show
 from wizard.processes.conversion import LORA_MODULE, PICKLE_MODULE, run_conversion
 from wizard.show.identity_view import identity_document, identity_lines
@@ -155,10 +155,7 @@ def agree_to_replace(target: Path, ask: Ask | None) -> None:
     mend = "name another with --out, or delete it first"
     if ask is None:
         raise LoraError(f"{target} is there already, and it is not replaced unasked: {mend}")
-    question = choice(
-        "replace", f"{target.name} is there already. Replace it?", ("no", "No"), ("yes", "Yes"), back=False
-    )  # fmt: skip
-    if ask(question) != "yes":
+    if ask(replace_question(target.name)) != "yes":
         raise LoraError(f"{target} stays as it is: {mend}")
 
 

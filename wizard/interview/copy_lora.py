@@ -7,7 +7,7 @@ from pathlib import Path
 
 from advisor.errors import LoraError
 from wizard.interview.paths import given_path
-from wizard.interview.questions import BACK, Ask, Option, Question, choice
+from wizard.interview.questions import BACK, Ask, Option, Question, replace_question
 
 WEIGHT = 0.8
 """A first weight to try; 1 is often too strong."""
@@ -48,7 +48,7 @@ def offer_copy(
             ask.tell(f"{folder} is no folder that exists: choose another, or make it first.")
             continue
         target = folder / lora.name
-        if target.exists() and not _may_replace(ask, target):
+        if target.exists() and ask(replace_question(target.name)) != "yes":
             continue
         try:
             copy(lora, target)
@@ -57,10 +57,3 @@ def offer_copy(
             continue
         ask.tell(f"Copied to {target}")
         return folder
-
-
-def _may_replace(ask: Ask, target: Path) -> bool:
-    question = choice(
-        "replace", f"{target.name} is there already. Replace it?", ("no", "No"), ("yes", "Yes"), back=False
-    )  # fmt: skip
-    return ask(question) == "yes"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
+from advisor.answers import ANSWER_OF_SETTING
 from advisor.errors import LoraError
 from advisor.facts import Facts
 from advisor.plan import Plan
@@ -27,9 +28,6 @@ MenuResult = Literal["back", "done"]
 
 AS_ADVISED = "as advised"
 """The answer that removes a choice, so that the rules decide again."""
-
-ANSWER_KEYS = {"run.trigger": "trigger", "saving.name": "name", "run.subject": "subject", "run.advice": "advice"}
-"""Setting path to the key of the interview's answer that sets it."""
 
 
 @dataclass(frozen=True)
@@ -248,8 +246,8 @@ class Menu:
         return Question(path, "Which value?", "line", default=typed(decision.value), hint=hint, intro=intro)
 
     def _with_setting(self, path: str, answer: str) -> InterviewState:
-        if path in ANSWER_KEYS:
-            return self._state.with_answer(ANSWER_KEYS[path], _checked(path, answer))
+        if path in ANSWER_OF_SETTING:
+            return self._state.with_answer(ANSWER_OF_SETTING[path], _checked(path, answer))
         settings = {name: value for name, value in self._state.settings.items() if name != path}
         if answer.strip().lower() != AS_ADVISED:
             settings[path] = answer

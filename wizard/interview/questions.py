@@ -68,6 +68,11 @@ def choice(key: str, text: str, *options: tuple[str, str], default: str = "", ba
     return Question(key, text, "choice", options=made, default=default, back=back)
 
 
+def replace_question(name: str) -> Question:
+    """Whether to replace an existing file; its answer is yes or no."""
+    return choice("replace", f"{name} is there already. Replace it?", ("no", "No"), ("yes", "Yes"), back=False)
+
+
 SUBJECT = choice(
     "subject",
     "What shall the LoRA learn?",

@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from advisor.answers import ANSWER_OF_SETTING
 from advisor.estimate.tradeoffs import BASE
 from advisor.facts import Facts
 from advisor.plan import Decision, Estimate, Plan
@@ -54,7 +55,7 @@ CHOSEN = ("answer", "preset")
 FOLDERS = "dataset.folders"
 """Repeats by folder; where there are any, shown instead of `dataset.repeats`."""
 
-ANSWERED = frozenset({"model.path", "dataset.images", "saving.name", "run.trigger", "run.subject", "run.advice"})
+ANSWERED = frozenset({"model.path", "dataset.images", *ANSWER_OF_SETTING})
 """Settings that the interview asked for, not repeated in the short view."""
 
 

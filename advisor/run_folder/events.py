@@ -22,14 +22,14 @@ class Event(Record):
     """The writer's clock; 0: not written yet, or by a writer without one."""
     event: str
 
-    def told(self) -> dict[str, Any]:
+    def given_fields(self) -> dict[str, Any]:
         """The fields that were given, in the model's order, by their names in the file; without time and kind."""
         given = self.model_fields_set - {"unix_seconds", "event"}
         return self.model_dump(by_alias=True, include=given)
 
     def line(self) -> dict[str, Any]:
         """What is written of it."""
-        return {"t": self.unix_seconds, "event": self.event, **self.told()}
+        return {"t": self.unix_seconds, "event": self.event, **self.given_fields()}
 
 
 class Started(Event):

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support import ldm_layout
+from tests.support.fake_trainer import SCRIPT_HEAD
 from tests.support.headers import write_model
 from tests.support.paths import REPOSITORY
 from tests.support.pictures import make_pictures
@@ -337,15 +338,13 @@ send("finished", steps=2, seconds=1.0)
 
 def stands_in(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
     """Have this script train instead of the trainer."""
-    from tests.wizard.processes.test_launch import HEAD
-
     path = folder / "stand_in.py"
-    path.write_text(HEAD + script, encoding="utf-8")
+    path.write_text(SCRIPT_HEAD + script, encoding="utf-8")
 
     def command(module: str, *arguments: Any) -> list[str]:
         return [sys.executable, "-P", str(path), *arguments]
 
-    monkeypatch.setattr("wizard.processes.launch.child_command", command)
+    monkeypatch.setattr("wizard.processes.trainer_job.child_command", command)
 
 
 def test_compare_shows_both_profiles_and_nothing_else(loracle: Loracle, inputs: dict[str, Path]) -> None:

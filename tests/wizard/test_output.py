@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from advisor.checkpoints.identity import Identity
-from tests.wizard.processes.test_retry_on_oom import run_folder
+from tests.support.fake_trainer import run_folder
 from wizard.commands.train import train
 from wizard.output import say
-from wizard.processes.launch import Training
+from wizard.processes.trainer_job import TrainerJob
 from wizard.show.identity_view import identity_lines
 from wizard.show.screen import Screen
 
@@ -45,15 +45,15 @@ def test_further_lines_of_a_fact_stand_below_its_first(monkeypatch: pytest.Monke
 def test_an_interrupted_training_tells_how_to_go_on(
     saved: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(training: Training, _: Screen) -> None:
+    def interrupted(job: TrainerJob, _: Screen) -> None:
         if saved:
-            training.run.state_of_step(1).mkdir(parents=True)
+            job.run.state_of_step(1).mkdir(parents=True)
         raise KeyboardInterrupt("Training was interrupted")
 
     run = run_folder(tmp_path)
     monkeypatch.setenv("LORACLE_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr("wizard.processes.retry_on_oom.train", interrupted)
-    monkeypatch.setattr("wizard.show.run_report.keep_run_report", lambda _: None)
+    monkeypatch.setattr("wizard.commands.train.train_with_retries", interrupted)
+    monkeypatch.setattr("wizard.show.run_report.try_run_report", lambda _: None)
     with pytest.raises(KeyboardInterrupt) as told:
         train(run)
 

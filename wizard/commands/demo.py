@@ -1,22 +1,33 @@
-"""`loracle demo`: the whole way on the embedded base model and pictures, on any processor, offline."""
+"""`loracle demo`: plan, training and evaluation on the embedded base model and images, on any CPU, offline."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from advisor.answers import Answers
+from advisor.checkpoints.identify import identify
+from advisor.dataset.scan import scan
+from advisor.facts import Facts
+from advisor.machine.probe import probe_hardware
+from advisor.planning.planner import make_plan
+from advisor.run_folder.demo_scores import DemoScores
+from advisor.run_folder.layout import RunFolder
+from advisor.settings.preset_file import PresetSetting, read_preset
+from templates.native.run_folder import next_free_run, write_run
+from trainer.demo.assets import CHARACTER_FOLDER, CLASS_FOLDER, MODEL_FOLDER, PRESET_FILE, TRIGGER
 from wizard.output import print_json, say, show
-
-if TYPE_CHECKING:
-    from advisor.facts import Facts
-    from advisor.plan import Plan
-    from advisor.run_folder.demo_scores import DemoScores
-    from wizard.processes.launch import Training
+from wizard.processes.child import child_command
+from wizard.processes.launch import run_trainer
+from wizard.processes.trainer_job import TrainerJob
+from wizard.show.plan_view import plan_view
+from wizard.show.progress import training_document
+from wizard.show.run_report import write_run_report
+from wizard.show.screen import make_screen
 
 NAME = "loracle-demo"
-"""The run folder, where no other is named."""
+"""The default run folder."""
 
 HELLO = (
     "The demo teaches a small base model, which comes with Loracle, a character that it has never seen: {pictures} "
@@ -27,35 +38,29 @@ HELLO = (
 
 
 def demo(out: Path | None = None, *, as_json: bool = False) -> None:
-    """Plan, train, draw, measure, report.
+    """Plan, train, draw images before and after, score them, and write the report.
+
+    Args:
+        out: the run folder; None: a new one in the current folder.
 
     Raises:
         LoraError: the run folder cannot be written, or training stopped itself.
-        KeyboardInterrupt: the user ended it.
+        KeyboardInterrupt: Ctrl-C, after the work was saved.
     """
     began = time.monotonic()
-    from advisor.planning.planner import make_plan
-    from advisor.run_folder.layout import RunFolder
-    from templates.native.run_folder import next_free_run, write_run
-    from trainer.demo.assets import TRIGGER
-    from wizard.commands.train import training_document
-    from wizard.processes.launch import Training
-    from wizard.processes.launch import train as launch
-    from wizard.show.run_report import write_run_report
-
     run = (out or next_free_run(NAME, Path.cwd())).absolute()
     facts = demo_facts(run)
-    talk = say if as_json else show
-    talk(HELLO.format(pictures=facts.dataset.num_images, trigger=TRIGGER, run=run))
+    announce = say if as_json else show
+    announce(HELLO.format(pictures=facts.dataset.num_images, trigger=TRIGGER, run=run))
     plan = make_plan(facts)
     write_run(run, facts, plan)
     if not as_json:
-        _show_plan(facts, plan)
+        show(plan_view(facts, plan))
     folder = RunFolder(run)
-    training = Training(folder)
-    progress = launch(training, _screen(as_json=as_json))
-    talk("Trained. Drawing with the base model and with the LoRA, from the same seeds ...")
-    scores = _pictures(training, as_json=as_json)
+    job = TrainerJob(folder)
+    progress = run_trainer(job, make_screen(as_json=as_json))
+    announce("Trained. Drawing with the base model and with the LoRA, from the same seeds ...")
+    scores = _draw_and_score(job, as_json=as_json)
     report = write_run_report(folder)
     seconds = time.monotonic() - began
     if as_json:
@@ -66,15 +71,7 @@ def demo(out: Path | None = None, *, as_json: bool = False) -> None:
 
 
 def demo_facts(run: Path) -> Facts:
-    """What the demo's plan is made from: this machine's processor, the embedded model and pictures."""
-    from advisor.answers import Answers
-    from advisor.checkpoints.identify import identify
-    from advisor.dataset.scan import scan
-    from advisor.facts import Facts
-    from advisor.machine.probe import probe_hardware
-    from advisor.settings.preset_file import PresetSetting, read_preset
-    from trainer.demo.assets import CHARACTER_FOLDER, CLASS_FOLDER, MODEL_FOLDER, PRESET_FILE, TRIGGER
-
+    """The facts of the demo's plan: this machine's CPU, the embedded model and images."""
     preset = read_preset(PRESET_FILE)
     others = PresetSetting(
         "dataset.regularization_images",
@@ -86,29 +83,12 @@ def demo_facts(run: Path) -> Facts:
     return Facts(probe_hardware(run), scan(CHARACTER_FOLDER), identify(MODEL_FOLDER), answers, preset)
 
 
-def _show_plan(facts: Facts, plan: Plan) -> None:
-    from wizard.show.plan_view import plan_view
-
-    show(plan_view(facts, plan))
-
-
-def _screen(*, as_json: bool) -> Any:
-    from wizard.commands.train import screen
-
-    return screen(as_json=as_json)
-
-
-def _pictures(training: Training, *, as_json: bool) -> DemoScores:
-    """Draw and measure in a process of its own, which may import torch."""
-    from wizard.processes.child import child_command
-    from wizard.processes.launch import train as launch
-
-    launch(
-        training,
-        _screen(as_json=as_json),
-        command=lambda training: child_command("trainer.demo.run", str(training.run.path)),
+def _draw_and_score(job: TrainerJob, *, as_json: bool) -> DemoScores:
+    """Draw images with and without the LoRA and score them, in a child process that imports torch."""
+    run_trainer(
+        job, make_screen(as_json=as_json), command=lambda job: child_command("trainer.demo.run", str(job.run.path))
     )
-    return training.run.read_demo_scores()
+    return job.run.read_demo_scores()
 
 
 def _document(scores: DemoScores) -> dict[str, object]:

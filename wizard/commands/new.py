@@ -212,6 +212,6 @@ def _probe() -> Hardware:
 
 
 def _receipts() -> tuple[Receipt, ...]:
-    from wizard.processes.measured_runs import known_receipts
+    from wizard.processes.receipt_store import known_receipts
 
     return known_receipts()

@@ -22,6 +22,7 @@ from advisor.planning.compare import (
 from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
 from wizard.interview.facts import facts_of_request
+from wizard.interview.planned_run import choices_of, request_of, with_choices
 from wizard.interview.preset_questions import may_replace, saved_text
 from wizard.interview.request import PlanRequest
 from wizard.output import is_terminal, print_json, say, show
@@ -64,8 +65,6 @@ def plan(
 
 def _facts(request: PlanRequest, run: Path | None, place: Path) -> tuple[Facts, Facts | None]:
     """The facts with all chosen settings, and those without the request's; None where the request has none."""
-    from wizard.interview.planned_run import choices_of, request_of, with_choices
-
     choices = {} if run is None else choices_of(run)
     asked = request if run is None else request_of(run, request)
     facts = facts_of_request(asked, scan=scan, identify=identify, probe=lambda: probe_hardware(place))

@@ -1,4 +1,4 @@
-"""`loracle report`: one page of a run, which can be sent to somebody."""
+"""`loracle report`: writes a run's report as one HTML file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wizard.show.run_report import write_run_report
 
 
 def report(run: str, *, as_json: bool = False) -> None:
-    """Write the page anew from what lies in the run folder.
+    """Write report.html from the files of the run folder.
 
     Raises:
         RunError: it is no run folder, or the page cannot be written.

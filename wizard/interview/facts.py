@@ -24,7 +24,7 @@ from wizard.interview.paths import absolute_path, given_path
 from wizard.interview.preset_questions import RULES_ALONE
 from wizard.interview.request import PlanRequest
 from wizard.interview.steps import checked_trigger
-from wizard.processes.measured_runs import known_receipts
+from wizard.processes.receipt_store import known_receipts
 
 Found = TypeVar("Found")
 SUBJECTS, ADVICES = ("character", "style"), ("tutorial", "current")

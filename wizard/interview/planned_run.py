@@ -1,4 +1,4 @@
-"""A run that was planned already, as a request for a plan."""
+"""A planned run as the basis of another plan: its answers and its chosen settings."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from advisor.answers import ANSWER_OF_SETTING
 from advisor.facts import Facts
 from advisor.planning.compare import with_settings
 from advisor.planning.limits import FOUND_NOT_CHOSEN
@@ -14,12 +15,9 @@ from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import flat_settings
 from wizard.interview.request import PlanRequest
 
-SAID = frozenset({"saving.name", "run.trigger", "run.subject", "run.advice"})
-"""What a request has by other names."""
-
 
 def request_of(run: Path, request: PlanRequest) -> PlanRequest:
-    """The request, with what it leaves open taken from the run.
+    """The request, completed from the run's configuration.
 
     Raises:
         LoraError: there is no run, or it cannot be read.
@@ -37,7 +35,7 @@ def request_of(run: Path, request: PlanRequest) -> PlanRequest:
 
 
 def choices_of(run: Path) -> dict[str, Any]:
-    """The settings of a run that no rule made, by path: chosen, imported, or edited in its `loracle.toml`.
+    """The settings of a run that no rule set, by path: chosen, imported, or edited in its loracle.toml.
 
     Raises:
         LoraError: there is no run, or it cannot be read.
@@ -46,10 +44,10 @@ def choices_of(run: Path) -> dict[str, Any]:
     now = dict(flat_settings(folder.read_config()))
     plan = folder.known_plan()
     found = frozenset[str]() if plan is None else plan.chosen_paths(now) | plan.imported_paths()
-    kept = found - SAID - set(FOUND_NOT_CHOSEN)
+    kept = found - set(ANSWER_OF_SETTING) - set(FOUND_NOT_CHOSEN)
     return {path: value for path, value in now.items() if path in kept}
 
 
 def with_choices(facts: Facts, choices: dict[str, Any]) -> Facts:
-    """The facts with a run's choices under those that they have."""
+    """The facts with a run's choices added; those of the facts stand."""
     return with_settings(facts, {**choices, **facts.answers.settings})

@@ -1,4 +1,4 @@
-"""A plan changed after it was measured: loracle.toml gets the new values, plan.json keeps both."""
+"""Changes a plan after it was measured: loracle.toml gets the new values, plan.json keeps old and new."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from templates.native.schema import schema_uri
 
 
 def adjust(run: RunFolder, steps: tuple[Taken, ...]) -> None:
-    """Write the changes into a plan; how a batch is split, which is no setting, goes to the ladder's own file.
+    """Write rungs into a plan; how a batch is split, which is no setting, goes to state/ladder.json.
 
     Raises:
         LoraError: a file cannot be read or written.
@@ -37,7 +37,7 @@ def adjust(run: RunFolder, steps: tuple[Taken, ...]) -> None:
 
 
 def _plan(config: TrainingConfig, record: PlanRecord | None, steps: tuple[Taken, ...]) -> Plan:
-    """The plan as it is written, with the reasons that the record has for its values."""
+    """The plan to render, with the recorded reasons of its values."""
     recorded = () if record is None else record.fields.decisions
     decisions = [found for one in recorded if (found := _decision(one, config)) is not None]
     known = {decision.path for decision in decisions}
@@ -49,7 +49,7 @@ def _plan(config: TrainingConfig, record: PlanRecord | None, steps: tuple[Taken,
 
 
 def _decision(recorded: RecordedDecision, config: TrainingConfig) -> Decision | None:
-    """A decision of the record; None where its value is not the configuration's any more, or it is none of ours."""
+    """A recorded decision; None where the configuration has another value, or its path or origin is unknown."""
     origin = next((known for known in ORIGINS if known == recorded.origin), None)
     try:
         value = setting(config, recorded.path)

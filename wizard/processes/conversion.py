@@ -1,4 +1,4 @@
-"""The conversion of a pickle in a process of its own: started, watched, interrupted, and its end told."""
+"""Runs a conversion in a child process: starts it, follows its messages, passes Ctrl-C on, explains its exit code."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from wizard.exit_codes import INTERRUPTED, TrainerBroke
 from wizard.processes.child import WINDOWS_CTRL_C, child_command, child_environment, crash_name, interrupt, start_apart
 
 PICKLE_MODULE, LORA_MODULE = "trainer.convert.pickle", "trainer.convert.lora"
-"""A checkpoint's weights out of a pickle; a LoRA in diffusers' names."""
+"""From a pickled checkpoint to safetensors; from a LoRA in kohya's names to diffusers'."""
 PHASES = {"check": "Looking through the file", "write": "Writing the weights"}
 POLL_SECONDS = 0.05
-TELL_SECONDS = 10.0
-"""A long conversion says how far it is this often."""
+MESSAGE_SECONDS = 10.0
+"""How often the progress within a phase is printed."""
 GRACE_SECONDS = 20.0
 """How long an interrupted conversion may take to clean up before it is killed."""
 
@@ -34,17 +34,17 @@ def run_conversion(
     module: str = PICKLE_MODULE,
     command: Callable[[Path, Path], list[str]] | None = None,
 ) -> dict[str, Any]:
-    """Convert, and give what the process said at its end.
+    """Convert a file; returns the last message of the process.
 
     Args:
-        say: gets a line now and then.
-        module: which of the trainer's conversions it is.
-        command: the process's command line; tests pass another.
+        say: called with each line of progress.
+        module: PICKLE_MODULE or LORA_MODULE.
+        command: makes the process's command line; tests pass another.
 
     Raises:
         LoraError: the file was refused, or the new one could not be written.
-        KeyboardInterrupt: the user ended it; nothing was written.
-        TrainerBroke: a defect of ours.
+        KeyboardInterrupt: Ctrl-C; nothing was written.
+        TrainerBroke: the process failed by a bug of ours.
     """
     made = command(source, target) if command else child_command(module, str(source), str(target))
     with tempfile.TemporaryDirectory(prefix="loracle-", ignore_cleanup_errors=True) as folder:
@@ -58,35 +58,35 @@ def run_conversion(
         last = _watch(child, tail, say)
         if child.returncode == 0 and last.get("event") == "finished":
             return dict(last)
-        raise _ending(child.returncode, last, source, log.read_text("utf-8", "replace"))
+        raise _error_of_exit(child.returncode, last, source, log.read_text("utf-8", "replace"))
 
 
 def _watch(child: subprocess.Popen[bytes], tail: LineTail, say: Callable[[str], None]) -> Mapping[str, Any]:
-    """Follow it to its end; gives the last thing that it said."""
+    """Print the progress until the process ends; returns its last message."""
     last: Mapping[str, Any] = {}
-    phase, told_at = "", 0.0
+    phase, printed_at = "", 0.0
     try:
         ended = False
         while not ended:
             ended = child.poll() is not None
             for line in tail.new():
-                if (event := _said(line)) is None:
+                if (event := _message(line)) is None:
                     continue
                 last = event
                 name = event.get("phase")
-                if name is not None and (name != phase or time.monotonic() - told_at > TELL_SECONDS):
-                    phase, told_at = str(name), time.monotonic()
+                if name is not None and (name != phase or time.monotonic() - printed_at > MESSAGE_SECONDS):
+                    phase, printed_at = str(name), time.monotonic()
                     say(_line(event))
             if not ended:
                 time.sleep(POLL_SECONDS)
     except BaseException:
-        _end(child)
+        _stop(child)
         raise
     return last
 
 
-def _said(line: bytes) -> dict[str, Any] | None:
-    """What a line of the process's output says; None: it is no message, e.g. a library's warning."""
+def _message(line: bytes) -> dict[str, Any] | None:
+    """The message in a line of output; None: there is none, as in a library's warning."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
@@ -101,8 +101,8 @@ def _line(event: Mapping[str, Any]) -> str:
     return f"{title}: {percent} % ..." if percent else f"{title} ..."
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End it, so that it can take its half-written file away."""
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    """Send Ctrl-C, on which it deletes its half-written file; kill it after GRACE_SECONDS."""
     interrupt(child)
     try:
         child.wait(GRACE_SECONDS)
@@ -111,7 +111,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.wait()
 
 
-def _ending(code: int, last: Mapping[str, Any], source: Path, log: str) -> BaseException:
+def _error_of_exit(code: int, last: Mapping[str, Any], source: Path, log: str) -> BaseException:
     if code == 2 and last.get("event") == "failed":
         return LoraError(str(last.get("message")))
     if code in (INTERRUPTED, WINDOWS_CTRL_C):

@@ -1,4 +1,4 @@
-"""Whether a planned run has room on its disk, asked once more when it begins."""
+"""Checks before a training whether the disk has room for what the plan will write."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from advisor.run_folder.layout import RunFolder
 from advisor.units import MIB, size
 
 MARGIN_BYTES = 256 * MIB
-"""Beside what the run will write."""
+"""Must stay free beside what the run writes."""
 
 
-def short_of_room(run: RunFolder) -> str | None:
-    """What to say where the disk has not the room that the plan needs; None where it has, or nothing is known."""
+def disk_warning(run: RunFolder) -> str | None:
+    """A warning where the disk lacks room for the rest of the run; None where it has, or nothing is known."""
     plan = run.known_plan()
     if plan is None or plan.fields.estimate is None or plan.fields.estimate.disk_bytes is None:
         return None
@@ -32,7 +32,7 @@ def short_of_room(run: RunFolder) -> str | None:
 
 
 def _written(run: Path) -> int:
-    """Bytes that lie in a run folder already."""
+    """Bytes of all files in a run folder."""
     found = 0
     for folder, _, names in os.walk(run):
         for name in names:

@@ -1,4 +1,4 @@
-"""Training in a process of its own: started, watched, interrupted, and its end told."""
+"""Runs the trainer in a child process: starts it, follows its events, passes Ctrl-C on, and explains its exit code."""
 
 from __future__ import annotations
 
@@ -9,59 +9,39 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
 from advisor.errors import LoraError, MemoryFacts, OutOfMemory, RunError, TrainingStopped
 from advisor.run_folder.event_file import EventTail
 from advisor.run_folder.events import AnyEvent, LoraSaved, Resumed, WarningGiven
-from advisor.run_folder.layout import CONFIG_NAME, TRAINER_LOG_NAME, RunFolder
-from wizard.exit_codes import TrainerBroke
-from wizard.processes.child import WINDOWS_CTRL_C, child_command, child_environment, crash_name, interrupt, start_apart
-from wizard.show.progress import Progress
+from advisor.run_folder.layout import TRAINER_LOG_NAME
+from wizard.exit_codes import INTERRUPTED, TrainerBroke
+from wizard.processes.child import WINDOWS_CTRL_C, child_environment, crash_name, interrupt, start_apart
+from wizard.processes.trainer_job import TrainerJob
+from wizard.show.progress import TrainingProgress
 from wizard.show.screen import Screen
 
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 20.0
-"""How long a trainer that was told to end at once may take before it is killed."""
+"""A trainer that still runs so long after the second Ctrl-C is killed."""
 LOG_LINES = 20
-"""So much of its log is shown when the trainer broke."""
-INTERRUPTED = 130
-
-
-@dataclass(frozen=True)
-class Training:
-    """What to train."""
-
-    run: RunFolder
-    """Absolute."""
-    resume: bool = False
-    device: str | None = None
-    gpu_uuid: str = ""
-    tolerate_sysmem_fallback: bool = False
-    """Keep training, however slowly, where the GPU's driver moves its memory into system memory."""
-
-    def command(self) -> list[str]:
-        """The trainer's command line."""
-        given = self.run.path if self.run.config_name == CONFIG_NAME else self.run.config
-        more = (["--resume"] if self.resume else []) + (["--device", self.device] if self.device else [])
-        more += ["--tolerate-sysmem-fallback"] if self.tolerate_sysmem_fallback else []
-        return child_command("trainer", str(given), *more)
+"""The end of the trainer's log that an error message quotes."""
 
 
 @dataclass
-class Interrupts:
-    """How often the user wanted it to end."""
+class InterruptCount:
+    """Counts Ctrl-C and other requests to end, and how many of them the trainer was sent."""
 
-    heard: int = 0
-    told: int = field(default=0)
-    """How many of these the trainer was told of."""
-    since: float = 0.0
+    received: int = 0
+    passed_on: int = 0
+    passed_on_at: float = 0.0
+    """Of the last one; seconds of the monotonic clock."""
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Within, Ctrl-C and the closing of the terminal only count; in a thread nothing can be heard.
+        """Count SIGINT, SIGTERM and SIGHUP instead of acting on them; outside the main thread do nothing.
 
         A hang-up that was ignored from the start (`nohup`) stays ignored: the training outlives the terminal.
         """
@@ -71,60 +51,58 @@ class Interrupts:
         names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
         numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
         numbers = [one for one in numbers if one.name != "SIGHUP" or signal.getsignal(one) is not signal.SIG_IGN]
-        before = {number: signal.signal(number, self._hear) for number in numbers}
+        before = {number: signal.signal(number, self._receive) for number in numbers}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        self.heard += 1
+    def _receive(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self.received += 1
 
 
-def train(
-    training: Training,
+def run_trainer(
+    job: TrainerJob,
     screen: Screen,
     *,
-    command: Callable[[Training], list[str]] = Training.command,
-    interrupts: Interrupts | None = None,
-) -> Progress:
-    """Train to the end, showing it.
+    command: Callable[[TrainerJob], list[str]] = TrainerJob.command,
+    interrupts: InterruptCount | None = None,
+) -> TrainingProgress:
+    """Start the trainer once and follow it until it exits.
 
     Args:
-        command: the trainer's command line; tests pass a trainer of their own.
+        command: makes the command line; the demo, the probe and tests pass another than the trainer's.
 
     Returns:
-        What the events said.
+        The progress after the last event.
 
     Raises:
-        OutOfMemory: memory ran out; `wizard.processes.retry_on_oom` goes on from there.
-        LoraError: what else stopped it; `exit_code` is what the process ends with.
-        KeyboardInterrupt: the user ended it, and the work is saved.
-        TrainerBroke: a defect of ours.
+        OutOfMemory: memory ran out; `wizard.processes.retry_on_oom` handles it.
+        LoraError: the trainer refused the run, stopped itself, or crashed.
+        KeyboardInterrupt: Ctrl-C, after the work was saved.
+        TrainerBroke: the trainer failed by a bug of ours.
     """
-    heard = interrupts or Interrupts()
-    environment = child_environment(os.environ, gpu_uuid=training.gpu_uuid)
-    log = training.run.trainer_log
-    tail = training.run.new_events()
-    with heard.listening():
+    count = interrupts or InterruptCount()
+    environment = child_environment(os.environ, gpu_uuid=job.gpu_uuid)
+    log = job.run.trainer_log
+    tail = job.run.new_events()
+    with count.listening():
         try:
             began = log.stat().st_size if log.exists() else 0
-            child = start_apart(command(training), environment, log, training.run.path)
+            child = start_apart(command(job), environment, log, job.run.path)
         except OSError as error:
-            raise RunError(
-                f"the trainer cannot be started in {training.run.path}: {error.strerror or error}"
-            ) from error
-        progress = _watch(child, tail, screen, heard)
-    if heard.told > 1 and child.returncode not in (0, INTERRUPTED):
-        raise KeyboardInterrupt(f"Ended at once, as you wished. {_kept(progress)}")
+            raise RunError(f"the trainer cannot be started in {job.run.path}: {error.strerror or error}") from error
+        progress = _watch(child, tail, screen, count)
+    if count.passed_on > 1 and child.returncode not in (0, INTERRUPTED):
+        raise KeyboardInterrupt(f"Ended at once, as you wished. {_last_lora(progress)}")
     if child.returncode != 0:
-        raise ending(child.returncode, progress, log_tail(log, began))
+        raise error_of_exit(child.returncode, progress, log_tail(log, began))
     return progress
 
 
-def _watch(child: subprocess.Popen[bytes], tail: EventTail, screen: Screen, heard: Interrupts) -> Progress:
-    progress = Progress(phase="start")
+def _watch(child: subprocess.Popen[bytes], tail: EventTail, screen: Screen, count: InterruptCount) -> TrainingProgress:
+    progress = TrainingProgress(phase="start")
     try:
         screen.show(progress)
         while True:
@@ -136,7 +114,7 @@ def _watch(child: subprocess.Popen[bytes], tail: EventTail, screen: Screen, hear
                     screen.note(note)
             if ended:
                 return progress
-            _pass_on(child, heard, screen, is_training=progress.phase == "train")
+            _pass_on(child, count, screen, is_training=progress.phase == "train")
             time.sleep(POLL_SECONDS)
     finally:
         screen.close()
@@ -145,15 +123,16 @@ def _watch(child: subprocess.Popen[bytes], tail: EventTail, screen: Screen, hear
             child.wait()
 
 
-def _pass_on(child: subprocess.Popen[bytes], heard: Interrupts, screen: Screen, *, is_training: bool) -> None:
-    """Tell the trainer once for each Ctrl-C; kill it if it does not end after the second."""
-    if heard.told >= 2 and (heard.heard > heard.told or time.monotonic() - heard.since > GRACE_SECONDS):
+def _pass_on(child: subprocess.Popen[bytes], count: InterruptCount, screen: Screen, *, is_training: bool) -> None:
+    """Send the trainer each Ctrl-C once; kill it at the third, or GRACE_SECONDS after the second."""
+    is_over = count.received > count.passed_on or time.monotonic() - count.passed_on_at > GRACE_SECONDS
+    if count.passed_on >= 2 and is_over:
         child.kill()
-    elif heard.heard > heard.told:
-        heard.told += 1
-        heard.since = time.monotonic()
+    elif count.received > count.passed_on:
+        count.passed_on += 1
+        count.passed_on_at = time.monotonic()
         interrupt(child)
-        if heard.told == 1:
+        if count.passed_on == 1:
             what = "Finishing this step, then saving" if is_training else "Finishing what is under way"
             screen.note(f"{what}. Ctrl-C once more ends at once, without saving.")
         else:
@@ -161,7 +140,7 @@ def _pass_on(child: subprocess.Popen[bytes], heard: Interrupts, screen: Screen, 
 
 
 def event_note(event: AnyEvent) -> str:
-    """What stays on the screen of an event; empty for most."""
+    """The line about an event that stays on the screen; empty: none."""
     match event:
         case WarningGiven():
             return f"! {event.message}"
@@ -173,19 +152,19 @@ def event_note(event: AnyEvent) -> str:
             return ""
 
 
-def ending(code: int, progress: Progress, log: str) -> BaseException:
-    """What a trainer's exit code means, as an error that says what to do.
+def error_of_exit(code: int, progress: TrainingProgress, log: str) -> BaseException:
+    """The exception for a trainer's exit code, whose message says what to do.
 
     Args:
-        code: the child's, not 0.
-        log: the end of what it printed.
+        code: not 0.
+        log: the end of what the trainer printed.
     """
     message = progress.failed.message if progress.failed else ""
     if code in (INTERRUPTED, WINDOWS_CTRL_C):
         said_so = progress.failed is not None and progress.failed.code == "interrupted"
         if said_so and not progress.step and not progress.loras:
             message = "Training was interrupted before a step was taken: there was nothing new to save."
-        return KeyboardInterrupt(message or f"Interrupted. {_kept(progress)}")
+        return KeyboardInterrupt(message or f"Interrupted. {_last_lora(progress)}")
     if code == 2:
         return LoraError(message or log or "the trainer refused the configuration without a word")
     if code == 75:
@@ -195,8 +174,8 @@ def ending(code: int, progress: Progress, log: str) -> BaseException:
     if code == 3:
         return TrainingStopped(message or log or "training stopped itself without a word")
     if (crash := crash_name(code)) is not None:
-        return TrainingStopped(f"{_crash_sentence(crash)} {_kept(progress)}{_log_part(log)}")
-    return TrainerBroke(f"{message or 'The trainer broke.'} {_kept(progress)}{_log_part(log)}")
+        return TrainingStopped(f"{_crash_sentence(crash)} {_last_lora(progress)}{_log_part(log)}")
+    return TrainerBroke(f"{message or 'The trainer broke.'} {_last_lora(progress)}{_log_part(log)}")
 
 
 def _crash_sentence(crash: str) -> str:
@@ -213,7 +192,7 @@ def _crash_sentence(crash: str) -> str:
     )
 
 
-def _kept(progress: Progress) -> str:
+def _last_lora(progress: TrainingProgress) -> str:
     return f"The last LoRA saved is {progress.loras[-1]}." if progress.loras else "No LoRA was saved yet."
 
 
@@ -222,7 +201,7 @@ def _log_part(log: str) -> str:
 
 
 def log_tail(log: Path, began: int) -> str:
-    """The last lines that were added to a log after the byte `began`."""
+    """The last LOG_LINES lines of a log, from byte `began` on."""
     try:
         with log.open("rb") as file:
             file.seek(max(began, file.seek(0, os.SEEK_END) - 100_000))

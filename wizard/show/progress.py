@@ -1,4 +1,4 @@
-"""How far a training is, worked out from its events."""
+"""The state of a training, accumulated from its events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from advisor.run_folder.ladder_file import Taken
 from advisor.run_folder.loss_curve import smoothed
 
 STEPS_TIMED = 50
-"""The time of a step is the middle one of so many."""
+"""The time of a step is the median of the last ones."""
 
 PHASES = {
     "start": "Starting the trainer",
@@ -33,20 +33,20 @@ PHASES = {
 
 
 @dataclass(frozen=True)
-class Progress:
-    """What the events said so far."""
+class TrainingProgress:
+    """What the events so far add up to."""
 
     phase: str = ""
     done: int = 0
     total: int = 0
     step: int = 0
     steps: int = 0
-    """All that are planned; 0: not known yet."""
+    """Planned; 0: not known yet."""
     epoch: int = 0
     loss: float | None = None
     """Smoothed."""
     step_seconds: tuple[float, ...] = ()
-    """Of the last steps."""
+    """Of the last STEPS_TIMED steps."""
     peak_memory_bytes: int = 0
     loras: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -57,16 +57,16 @@ class Progress:
 
     @property
     def seconds_per_step(self) -> float | None:
-        """The middle of the last steps' times."""
+        """The median over the last steps; None before the first."""
         return statistics.median(self.step_seconds) if self.step_seconds else None
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the last step."""
+        """Until the last step; None: not known yet."""
         each = self.seconds_per_step
         return None if each is None or not self.steps else each * max(0, self.steps - self.step)
 
-    def after(self, event: AnyEvent) -> Progress:
+    def after(self, event: AnyEvent) -> TrainingProgress:
         """The progress with one more event."""
         match event:
             case PhaseBegun(name="train", total=total):
@@ -96,7 +96,7 @@ class Progress:
             case _:
                 return self
 
-    def _after_step(self, event: StepDone) -> Progress:
+    def _after_step(self, event: StepDone) -> TrainingProgress:
         times = self.step_seconds if event.seconds is None else (*self.step_seconds, event.seconds)
         return replace(
             self, phase="train", done=event.step, total=self.steps or self.total, step=event.step,
@@ -104,3 +104,18 @@ class Progress:
             epoch=event.epoch or self.epoch, step_seconds=times[-STEPS_TIMED:],
             peak_memory_bytes=max(self.peak_memory_bytes, event.memory_bytes),
         )  # fmt: skip
+
+
+def training_document(progress: TrainingProgress) -> dict[str, object]:
+    """The document of `train --json`; the fields of the `finished` event replace what was counted from the others."""
+    finished = {} if progress.finished is None else progress.finished.given_fields()
+    counted = {
+        "steps": progress.step,
+        "epochs": progress.epoch,
+        "loras": list(progress.loras),
+        "seconds_per_step": progress.seconds_per_step or 0.0,
+        "peak_memory_bytes": progress.peak_memory_bytes,
+        "ladder": [rung.model_dump() for rung in progress.ladder],
+        "reload_check": {} if progress.reload_check is None else progress.reload_check.given_fields(),
+    }
+    return {**counted, **finished}

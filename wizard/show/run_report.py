@@ -1,16 +1,14 @@
-"""The report of a run, with what was measured on its pictures where the run is a demo."""
+"""Writes a run's report.html, for a demo with the scores of its images."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from advisor.errors import LoraError
+from advisor.run_folder.demo_scores import DemoScores
+from advisor.run_folder.layout import RunFolder
+from templates.native.report import Score, sample_rows, write_report
 from wizard.output import say
-
-if TYPE_CHECKING:
-    from advisor.run_folder.demo_scores import DemoScores
-    from advisor.run_folder.layout import RunFolder
-    from templates.native.report import Score
 
 
 def write_run_report(run: RunFolder) -> Path:
@@ -19,8 +17,6 @@ def write_run_report(run: RunFolder) -> Path:
     Raises:
         RunError: the run has no plan.json, its scores are damaged, or the page cannot be written.
     """
-    from templates.native.report import sample_rows, write_report
-
     if not run.demo_scores.is_file():
         return write_report(run)
     scores = _scores(run.read_demo_scores())
@@ -29,10 +25,8 @@ def write_run_report(run: RunFolder) -> Path:
     return write_report(run, scores=scores, rows=rows, note=note)
 
 
-def keep_run_report(run: RunFolder) -> None:
-    """The same after a training, whose end it never spoils; a configuration trained without a plan has none."""
-    from advisor.errors import LoraError
-
+def try_run_report(run: RunFolder) -> None:
+    """Write the report if the run has a plan.json; print an error instead of raising it."""
     if run.plan.is_file():
         try:
             write_run_report(run)
@@ -41,8 +35,6 @@ def keep_run_report(run: RunFolder) -> None:
 
 
 def _scores(scores: DemoScores) -> tuple[Score, ...]:
-    from templates.native.report import Score
-
     return (
         Score(
             "Identity", scores.identity_before, scores.identity_after,

@@ -13,7 +13,9 @@ from tests.support.runs import make_config, write_toml
 from wizard.commands import measure as command
 from wizard.commands.measure import Measured, measure, measured_text
 from wizard.interview.questions import Question
-from wizard.processes.measured_runs import Receipts
+from wizard.processes.memory_situation import situation_of
+from wizard.processes.receipt_store import ReceiptStore
+from wizard.processes.trainer_job import TrainerJob
 
 
 def test_real_steps_are_made_and_shown_beside_the_predicted(
@@ -27,7 +29,7 @@ def test_real_steps_are_made_and_shown_beside_the_predicted(
     measure(run, device="cpu", as_json=True)
 
     found = json.loads(capsys.readouterr().out)
-    (receipt,), _ = Receipts().load()
+    (receipt,), _ = ReceiptStore().load()
     assert receipt.step_seconds == found["measured_seconds_per_step"]
     assert receipt.torch == version("torch")
     assert (receipt.kind, receipt.peak_bytes) == ("measure", found["measured_bytes"])
@@ -124,13 +126,10 @@ def test_with_a_yes_loracle_toml_gets_the_rungs_and_the_plans_record_keeps_both(
 def test_what_was_adjusted_after_measuring_is_not_taken_for_the_users_choice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from wizard.processes.launch import Training
-    from wizard.processes.retry_on_oom import situation_of
-
     run = run_that_does_not_fit(tmp_path, monkeypatch)
     measure(run, device="cpu", yes=True)
 
-    assert situation_of(Training(RunFolder(run), device="cpu"), MemoryFacts()).chosen == frozenset()
+    assert situation_of(TrainerJob(RunFolder(run), device="cpu"), MemoryFacts()).chosen == frozenset()
 
 
 def test_a_run_that_has_begun_is_left_to_the_ladder(
@@ -156,7 +155,7 @@ def test_at_a_terminal_it_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             return answer
 
     monkeypatch.setattr(command, "is_terminal", lambda: True)
-    monkeypatch.setattr("wizard.interview.ask.TerminalAsk", Ask)
+    monkeypatch.setattr(command, "TerminalAsk", Ask)
 
     if answer == "yes":
         measure(run, device="cpu")

@@ -12,8 +12,8 @@ import pytest
 from advisor.errors import RunError
 from advisor.settings.preset_file import read_preset
 from tests.support.factories import make_hardware, make_plan_for
+from tests.support.menu_actions import Done, make_actions
 from tests.support.scripted import HAPPY, Answer, Interrupt, ScriptedAsk, default, make_probes
-from tests.wizard.interview.test_menu import Done, make_actions
 from wizard.commands.new import converse
 from wizard.interview.facts import facts_of_state
 from wizard.interview.flow import Probes

@@ -6,7 +6,7 @@ import pytest
 
 from advisor.errors import RunError
 from tests.support.scripted import Answer, ScriptedAsk
-from wizard.commands.train import copy_lora
+from wizard.commands.train import copy_file
 from wizard.interview.copy_lora import offer_copy, usage
 
 
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 def offer(lora: Path, folders: tuple[Path, ...], *answers: Answer) -> tuple[Path | None, ScriptedAsk]:
     ask = ScriptedAsk(*answers)
-    return offer_copy(ask, lora, folders, copy_lora), ask
+    return offer_copy(ask, lora, folders, copy_file), ask
 
 
 def test_usage_names_the_file_the_weight_and_the_trigger() -> None:

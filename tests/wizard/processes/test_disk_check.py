@@ -11,7 +11,7 @@ import pytest
 
 from advisor.run_folder.layout import RunFolder
 from advisor.units import GIB, MIB
-from wizard.processes.disk_check import MARGIN_BYTES, short_of_room
+from wizard.processes.disk_check import MARGIN_BYTES, disk_warning
 
 
 class Usage(NamedTuple):
@@ -33,11 +33,11 @@ def one_gib_free(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_run_that_has_room_is_not_told_of(tmp_path: Path) -> None:
-    assert short_of_room(planned(tmp_path, GIB - MARGIN_BYTES)) is None
+    assert disk_warning(planned(tmp_path, GIB - MARGIN_BYTES)) is None
 
 
 def test_a_run_without_room_hears_both_figures_and_the_mend(tmp_path: Path) -> None:
-    told = short_of_room(planned(tmp_path, 3 * GIB))
+    told = disk_warning(planned(tmp_path, 3 * GIB))
 
     assert told is not None
     assert "1.0 GiB free" in told
@@ -50,13 +50,13 @@ def test_what_lies_there_already_is_not_written_again(tmp_path: Path) -> None:
     with (tmp_path / "cache" / "latents").open("wb") as file:
         file.truncate(300 * MIB)
 
-    assert short_of_room(planned(tmp_path, GIB)) is None
+    assert disk_warning(planned(tmp_path, GIB)) is None
 
 
 @pytest.mark.parametrize("unknown", [{}, {"estimate": None}, {"estimate": {"disk_bytes": "much"}}])
 def test_where_the_plan_does_not_tell_nothing_is_said(tmp_path: Path, unknown: dict[str, Any]) -> None:
-    assert short_of_room(run_with(tmp_path, unknown)) is None
+    assert disk_warning(run_with(tmp_path, unknown)) is None
 
 
 def test_without_a_plan_nothing_is_said(tmp_path: Path) -> None:
-    assert short_of_room(RunFolder(tmp_path)) is None
+    assert disk_warning(RunFolder(tmp_path)) is None

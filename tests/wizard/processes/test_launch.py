@@ -18,51 +18,25 @@ import pytest
 from advisor.errors import LoraError, MemoryFacts, OutOfMemory, TrainingStopped
 from advisor.run_folder.events import Failed
 from advisor.run_folder.layout import RunFolder
+from tests.support.fake_trainer import SCRIPT_HEAD, SilentScreen
 from wizard.exit_codes import TrainerBroke
 from wizard.processes.child import child_environment
-from wizard.processes.launch import Interrupts, Training, ending, log_tail
-from wizard.processes.launch import train as launch
-from wizard.show.progress import Progress
-
-HEAD = """
-import json, os, signal, sys, time
-run = sys.argv[1]
-os.makedirs(os.path.join(run, "log"), exist_ok=True)
-def send(event, **fields):
-    with open(os.path.join(run, "log", "events.jsonl"), "a", encoding="utf-8") as file:
-        file.write(json.dumps({"t": time.time(), "event": event, **fields}) + "\\n")
-def step(number):
-    send("step", step=number, epoch=1, loss=0.1 * number, seconds=0.5, memory_bytes=1000 * number)
-"""
+from wizard.processes.launch import InterruptCount, error_of_exit, log_tail, run_trainer
+from wizard.processes.trainer_job import TrainerJob
+from wizard.show.progress import TrainingProgress
 
 
-class SilentScreen:
-    def __init__(self) -> None:
-        self.shown: list[Progress] = []
-        self.notes: list[str] = []
-        self.is_closed = False
-
-    def show(self, progress: Progress) -> None:
-        self.shown.append(progress)
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def close(self) -> None:
-        self.is_closed = True
-
-
-def train(tmp_path: Path, script: str, screen: SilentScreen | None = None, **more: Any) -> Progress:
+def train(tmp_path: Path, script: str, screen: SilentScreen | None = None, **more: Any) -> TrainingProgress:
     trainer = tmp_path / "trainer.py"
-    trainer.write_text(HEAD + textwrap.dedent(script), encoding="utf-8")
+    trainer.write_text(SCRIPT_HEAD + textwrap.dedent(script), encoding="utf-8")
     run = tmp_path / "run"
     run.mkdir(exist_ok=True)
-    training = Training(RunFolder(run))
+    job = TrainerJob(RunFolder(run))
 
-    def command(training: Training) -> list[str]:
-        return [sys.executable, "-P", str(trainer), str(training.run.path)]
+    def command(job: TrainerJob) -> list[str]:
+        return [sys.executable, "-P", str(trainer), str(job.run.path)]
 
-    return launch(training, screen or SilentScreen(), command=command, **more)
+    return run_trainer(job, screen or SilentScreen(), command=command, **more)
 
 
 def test_events_are_followed_to_the_end(tmp_path: Path) -> None:
@@ -146,17 +120,17 @@ def test_a_killed_trainer_is_told_as_memory_run_out(tmp_path: Path) -> None:
 
 def test_a_crash_below_python_names_the_doctor() -> None:
     for code in (-11, 0xC0000005):
-        assert "loracle doctor" in str(ending(code, Progress(), ""))
+        assert "loracle doctor" in str(error_of_exit(code, TrainingProgress(), ""))
 
 
 def test_an_interruption_before_the_first_step_claims_no_saved_work() -> None:
     failed = Failed(code="interrupted", message="Training was interrupted; the work is saved")
 
-    assert "nothing new to save" in str(ending(130, Progress(failed=failed), ""))
-    assert str(ending(130, Progress(step=3, failed=failed), "")) == failed.message
+    assert "nothing new to save" in str(error_of_exit(130, TrainingProgress(failed=failed), ""))
+    assert str(error_of_exit(130, TrainingProgress(step=3, failed=failed), "")) == failed.message
 
 
-def interrupting(heard: Interrupts, screen: SilentScreen, *, times: int) -> Callable[[], None]:
+def interrupting(count: InterruptCount, screen: SilentScreen, *, times: int) -> Callable[[], None]:
     """Presses Ctrl-C once the trainer has said something, and again for each note."""
 
     def press() -> None:
@@ -166,7 +140,7 @@ def interrupting(heard: Interrupts, screen: SilentScreen, *, times: int) -> Call
                 time.monotonic() < deadline
             ):
                 time.sleep(0.02)
-            heard.heard += 1
+            count.received += 1
 
     return press
 
@@ -193,39 +167,39 @@ time.sleep(60)
 
 
 def test_ctrl_c_is_handed_on_once_and_the_work_is_saved(tmp_path: Path) -> None:
-    heard, screen = Interrupts(), SilentScreen()
-    threading.Thread(target=interrupting(heard, screen, times=1), daemon=True).start()
+    count, screen = InterruptCount(), SilentScreen()
+    threading.Thread(target=interrupting(count, screen, times=1), daemon=True).start()
 
     with pytest.raises(KeyboardInterrupt, match="the work is saved"):
-        train(tmp_path, SAVES, screen, interrupts=heard)
+        train(tmp_path, SAVES, screen, interrupts=count)
 
-    assert heard.told == 1
+    assert count.passed_on == 1
     assert any("then saving" in note for note in screen.notes)
 
 
 def test_a_trainer_that_does_not_listen_is_killed_by_the_third_ctrl_c(tmp_path: Path) -> None:
-    heard, screen = Interrupts(), SilentScreen()
-    threading.Thread(target=interrupting(heard, screen, times=3), daemon=True).start()
+    count, screen = InterruptCount(), SilentScreen()
+    threading.Thread(target=interrupting(count, screen, times=3), daemon=True).start()
     began = time.monotonic()
 
     with pytest.raises(KeyboardInterrupt, match="Ended at once"):
-        train(tmp_path, DEAF, screen, interrupts=heard)
+        train(tmp_path, DEAF, screen, interrupts=count)
 
     assert time.monotonic() - began < 50
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
 def test_signals_only_count_while_it_trains(tmp_path: Path) -> None:
-    heard, before = Interrupts(), signal.getsignal(signal.SIGINT)
+    count, before = InterruptCount(), signal.getsignal(signal.SIGINT)
 
     deadline = time.monotonic() + 30
-    with heard.listening():
+    with count.listening():
         for number, one in enumerate((signal.SIGINT, signal.SIGTERM), start=1):
             os.kill(os.getpid(), one)
-            while heard.heard < number and time.monotonic() < deadline:
+            while count.received < number and time.monotonic() < deadline:
                 time.sleep(0.01)  # another thread may have got it, and this one hears of it a little later
 
-    assert heard.heard == 2
+    assert count.received == 2
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -247,9 +221,9 @@ def test_the_chosen_card_is_the_only_one_seen() -> None:
 
 
 def test_the_command_names_the_run_and_what_was_asked_for(tmp_path: Path) -> None:
-    training = Training(RunFolder(tmp_path), resume=True, device="cpu")
+    job = TrainerJob(RunFolder(tmp_path), resume=True, device="cpu")
 
-    assert training.command()[1:] == ["-P", "-m", "trainer", str(tmp_path), "--resume", "--device", "cpu"]
+    assert job.command()[1:] == ["-P", "-m", "trainer", str(tmp_path), "--resume", "--device", "cpu"]
 
 
 def test_only_the_end_of_a_long_log_is_shown(tmp_path: Path) -> None:

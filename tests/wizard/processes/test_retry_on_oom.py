@@ -6,19 +6,17 @@ import json
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from advisor.errors import TrainingStopped
 from advisor.run_folder.ladder_file import Ladder
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.config import changed
-from tests.support.runs import events_of, make_config, write_toml
-from tests.wizard.processes.test_launch import HEAD, SilentScreen
-from wizard.processes.launch import Training
-from wizard.processes.retry_on_oom import train as down_the_ladder
-from wizard.show.progress import Progress
+from tests.support.fake_trainer import SCRIPT_HEAD, SilentScreen, run_folder
+from tests.support.runs import events_of
+from wizard.processes.retry_on_oom import train_with_retries
+from wizard.processes.trainer_job import TrainerJob
+from wizard.show.progress import TrainingProgress
 
 GREEDY = """
 path = os.path.join(run, "state", "ladder.json")
@@ -32,21 +30,6 @@ if taken < {content}:
     sys.exit(75)
 send("finished", steps=9, seconds=1.0)
 """
-
-
-def run_folder(tmp_path: Path, **chosen: Any) -> Path:
-    config = make_config(tmp_path, schedule__batch_size=4, memory__preset="low")
-    run = tmp_path / "run"
-    decisions = [
-        {"path": "memory.gradient_checkpointing", "value": False, "reason": "r", "origin": "rule", "source": {}},
-        {"path": "schedule.batch_size", "value": 4, "reason": "r", "origin": "answer", "source": {}},
-        {"path": "dataset.resolution_px", "value": 128, "reason": "r", "origin": "answer", "source": {}},
-    ]
-    for path, value in chosen.items():
-        config = changed(config, path.replace("__", "."), value)
-    write_toml(run / "loracle.toml", config)
-    (run / "plan.json").write_text(json.dumps({"preset": "low", "decisions": decisions}), encoding="utf-8")
-    return run
 
 
 SPILLING = """
@@ -69,16 +52,16 @@ def train(
     script: str = GREEDY,
     screen: SilentScreen | None = None,
     more: dict[str, object] | None = None,
-) -> Progress:
+) -> TrainingProgress:
     trainer = tmp_path / "trainer.py"
     filled = script.format(content=content, more=more or {})
-    trainer.write_text(HEAD + textwrap.dedent(filled), encoding="utf-8")
+    trainer.write_text(SCRIPT_HEAD + textwrap.dedent(filled), encoding="utf-8")
 
-    def command(training: Training) -> list[str]:
-        more = training.command()[5:]
-        return [sys.executable, "-P", str(trainer), str(training.run.path), *more]
+    def command(job: TrainerJob) -> list[str]:
+        more = job.command()[5:]
+        return [sys.executable, "-P", str(trainer), str(job.run.path), *more]
 
-    return down_the_ladder(Training(RunFolder(run)), screen or SilentScreen(), command=command)
+    return train_with_retries(TrainerJob(RunFolder(run)), screen or SilentScreen(), command=command)
 
 
 def test_it_goes_down_rung_by_rung_and_on_from_the_last_state(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from advisor.run_folder.events import AnyEvent, PhaseBegun, PhaseProgress, StepDone
-from wizard.show.progress import Progress
+from wizard.show.progress import TrainingProgress
 
 
-def after(*events: AnyEvent) -> Progress:
-    progress = Progress()
+def after(*events: AnyEvent) -> TrainingProgress:
+    progress = TrainingProgress()
     for event in events:
         progress = progress.after(event)
     return progress

@@ -13,7 +13,7 @@ from advisor.run_folder.layout import RunFolder
 from templates.native.run_folder import write_run
 from tests.support.factories import make_facts
 from wizard.commands.report import report
-from wizard.show.run_report import keep_run_report, write_run_report
+from wizard.show.run_report import try_run_report, write_run_report
 
 SCORES = {
     "identity_before": 0.125, "identity_after": 0.875, "identity_real": 0.96, "obedience_before": 1.0,
@@ -54,7 +54,7 @@ def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
 def test_a_page_that_cannot_be_written_spoils_no_training(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (run / "report.html").mkdir()
 
-    keep_run_report(RunFolder(run))
+    try_run_report(RunFolder(run))
 
     assert "No report was written" in capsys.readouterr().err
 
@@ -64,6 +64,6 @@ def test_damaged_scores_spoil_no_training(run: Path, capsys: pytest.CaptureFixtu
     RunFolder(run).demo_scores.parent.mkdir(parents=True, exist_ok=True)
     RunFolder(run).demo_scores.write_text(damaged, "utf-8")
 
-    keep_run_report(RunFolder(run))
+    try_run_report(RunFolder(run))
 
     assert "delete it" in capsys.readouterr().err

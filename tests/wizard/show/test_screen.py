@@ -7,10 +7,12 @@ from datetime import datetime
 import pytest
 
 from wizard.show.durations import clock_time, duration
-from wizard.show.progress import Progress
+from wizard.show.progress import TrainingProgress
 from wizard.show.screen import LiveScreen, PlainScreen, progress_line
 
-TRAINING = Progress(phase="train", done=30, total=600, step=30, steps=600, epoch=2, loss=0.1234, step_seconds=(2.0,))
+TRAINING = TrainingProgress(
+    phase="train", done=30, total=600, step=30, steps=600, epoch=2, loss=0.1234, step_seconds=(2.0,)
+)
 
 
 def test_plain_output_has_a_line_for_a_phase_and_one_now_and_then() -> None:
@@ -18,9 +20,9 @@ def test_plain_output_has_a_line_for_a_phase_and_one_now_and_then() -> None:
     clock = iter([0.0, 5.0, 31.0, 31.0])
     screen = PlainScreen(lines.append, lambda: next(clock))
 
-    screen.show(Progress(phase="load"))
-    screen.show(Progress(phase="load", done=1, total=2))
-    screen.show(Progress(phase="load", done=2, total=2))
+    screen.show(TrainingProgress(phase="load"))
+    screen.show(TrainingProgress(phase="load", done=1, total=2))
+    screen.show(TrainingProgress(phase="load", done=2, total=2))
 
     assert lines == ["Loading the base model", "Loading the base model: 2 of 2"]
 
@@ -35,7 +37,7 @@ def test_a_line_of_training_tells_loss_speed_and_the_end() -> None:
 def test_the_live_bar_fits_80_columns() -> None:
     file = io.StringIO()
     screen = LiveScreen(file)
-    screen.show(Progress(phase="load"))
+    screen.show(TrainingProgress(phase="load"))
     screen.show(TRAINING)
     screen.note("Saved model/mira-000001.safetensors")
     screen.close()
@@ -49,7 +51,7 @@ def test_the_live_bar_fits_80_columns() -> None:
 def test_a_phase_of_unknown_length_tells_no_number_of_its_own() -> None:
     file = io.StringIO()
     screen = LiveScreen(file)
-    screen.show(Progress(phase="start"))
+    screen.show(TrainingProgress(phase="start"))
     screen.close()
 
     assert "100" not in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())

@@ -1,0 +1,50 @@
+"""The memory situation of a run, from which the ladder chooses what to change: its configuration and what was seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from advisor.checkpoints.identify import identify
+from advisor.environment.packages import installed_packages
+from advisor.errors import MemoryFacts, RunError
+from advisor.estimate.vram import Phase
+from advisor.memory_ladder.rungs import Situation
+from advisor.settings.config import QUANTISED, TrainingConfig, flat_settings
+from wizard.processes.trainer_job import TrainerJob
+
+PHASES: tuple[Phase, ...] = ("loading", "caching", "step")
+"""The phases that memory can run out in; any other phase, of a newer trainer, counts as a step."""
+
+
+def situation_of(job: TrainerJob, facts: MemoryFacts) -> Situation:
+    """The situation of a job's run, after the rungs that it has taken.
+
+    Raises:
+        LoraError: the configuration or the base model cannot be read any more.
+    """
+    planned = job.run.read_config()
+    ladder = job.run.read_ladder()
+    config = ladder.applied(_on_device(planned, job.device))
+    structure = identify(Path(config.model.path)).structure
+    if structure is None:
+        raise RunError(f"{config.model.path} does not tell how it is built, so nothing can be tried in its place")
+    plan = job.run.known_plan()
+    return Situation(
+        config=config,
+        structure=structure,
+        planned_px=planned.dataset.resolution_px,
+        batch_parts=ladder.batch_parts,
+        phase=next((known for known in PHASES if known == facts.phase), "step"),
+        size=facts.largest,
+        chosen=frozenset() if plan is None else plan.chosen_paths(dict(flat_settings(planned))),
+        base_dtypes=QUANTISED,
+        has_8bit_optimizer=facts.device == "cuda" and bool(installed_packages(("bitsandbytes",))),
+    )
+
+
+def _on_device(config: TrainingConfig, device: str | None) -> TrainingConfig:
+    """The configuration that the trainer computes with: under `--device cpu` float32, whatever the plan says."""
+    if device != "cpu":
+        return config
+    memory = config.memory.model_copy(update={"compute_dtype": "float32", "base_dtype": "float32", "preset": "cpu"})
+    return config.model_copy(update={"memory": memory})

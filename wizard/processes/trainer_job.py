@@ -1,0 +1,67 @@
+"""A training to start: the run, the trainer's options, and the GPU that it uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from advisor.errors import ConfigError
+from advisor.machine.hardware import Gpu, Hardware
+from advisor.machine.probe import probe_hardware
+from advisor.run_folder.layout import CONFIG_NAME, RunFolder
+from advisor.settings.config import TrainingConfig
+from wizard.output import say
+from wizard.processes.child import child_command
+
+
+@dataclass(frozen=True)
+class TrainerJob:
+    """What the trainer's process is started with."""
+
+    run: RunFolder
+    """Absolute."""
+    resume: bool = False
+    device: str | None = None
+    gpu_uuid: str = ""
+    """The only GPU that the trainer sees; empty: it sees all."""
+    tolerate_sysmem_fallback: bool = False
+    """Keep training, however slowly, where the GPU's driver moves its memory into system memory."""
+
+    def command(self) -> list[str]:
+        """The trainer's command line."""
+        given = self.run.path if self.run.config_name == CONFIG_NAME else self.run.config
+        more = (["--resume"] if self.resume else []) + (["--device", self.device] if self.device else [])
+        more += ["--tolerate-sysmem-fallback"] if self.tolerate_sysmem_fallback else []
+        return child_command("trainer", str(given), *more)
+
+    def gpu(self, hardware: Hardware) -> Gpu | None:
+        """The GPU that the trainer uses unless it is told to use the CPU; None: there is none."""
+        return next((gpu for gpu in hardware.gpus if gpu.uuid and gpu.uuid == self.gpu_uuid), hardware.main_gpu)
+
+
+def planned_job(run: Path, *, device: str | None, resume: bool = False) -> tuple[TrainerJob, TrainingConfig]:
+    """The job of a planned run, and its configuration.
+
+    Args:
+        run: a run folder, or its loracle.toml.
+        device: `cpu`, or None for the GPU that was planned.
+
+    Raises:
+        LoraError: another device, or a run or configuration that cannot be read.
+    """
+    if device not in (None, "cpu"):
+        raise ConfigError("--device", device, "take cpu, or leave it out for the card that was planned")
+    folder = RunFolder.given(run)
+    config = folder.read_config()
+    uuid = "" if device == "cpu" else _present_gpu(config.machine.gpu_uuid)
+    return TrainerJob(folder, resume=resume, device=device, gpu_uuid=uuid), config
+
+
+def _present_gpu(uuid: str) -> str:
+    """The UUID if that GPU is in this machine; else empty, after a message."""
+    if not uuid:
+        return ""
+    if any(gpu.uuid == uuid for gpu in probe_hardware(Path.cwd()).gpus):
+        return uuid
+    say("The card that this run was planned for is not in this machine; taking what is there.")
+    return ""

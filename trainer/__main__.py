@@ -13,6 +13,7 @@ from advisor.errors import LoraError
 from advisor.run_folder.events import Failed
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
+from trainer.reporting.weights_and_biases import WeightsAndBiases
 from trainer.runtime.events import Events
 from trainer.runtime.failure_codes import failed_event
 from trainer.runtime.interrupts import Interrupt, Interrupted
@@ -20,7 +21,6 @@ from trainer.runtime.quiet_libraries import quieten
 
 DEFECT = 1
 """The exit code for a mistake of ours."""
-INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,9 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with Events(run.path) as events:
             return _train(run, given, events)
     except LoraError as error:
-        return _tell(error)
+        return _print_error(error)
     except KeyboardInterrupt:  # before there is anything to save, or while a full disk keeps the last event waiting
-        return INTERRUPTED
+        return Interrupted.exit_code
 
 
 def _train(run: RunFolder, given: argparse.Namespace, events: Events) -> int:
@@ -54,12 +54,12 @@ def _train(run: RunFolder, given: argparse.Namespace, events: Events) -> int:
         return 0
     except LoraError as error:
         events.send(failed_event(error))
-        return _tell(error)
+        return _print_error(error)
     except (Interrupted, KeyboardInterrupt) as error:
         saved = "the work is saved" if isinstance(error, Interrupted) else "nothing more was saved"
-        with suppress(LoraError, KeyboardInterrupt):  # on a full disk nothing can be told, and nothing is waited for
+        with suppress(LoraError, KeyboardInterrupt):  # on a full disk nothing can be written, and nothing is waited for
             events.send(Failed(code="interrupted", message=f"Training was interrupted; {saved}"))
-        return INTERRUPTED
+        return Interrupted.exit_code
     except Exception as error:
         traceback.print_exc()
         events.send(Failed(code="defect", message=f"A defect of Loracle: {type(error).__name__}: {error}"))
@@ -80,17 +80,15 @@ def _tensorboard(run: Path, events: Events) -> Callable[[], None]:
 
 
 def _weights_and_biases(run: Path, config: TrainingConfig, events: Events) -> Callable[[], None]:
-    """Send to Weights & Biases what the events tell, if a project is named; gives what ends it."""
+    """Send to Weights & Biases the events' curves and samples, if a project is named; gives what ends it."""
     if not config.run.wandb_project:
         return lambda: None
-    from trainer.reporting.weights_and_biases import WeightsAndBiases
-
     board = WeightsAndBiases(run, config, events.warning)
     events.listen(board)
     return board.close
 
 
-def _tell(error: LoraError) -> int:
+def _print_error(error: LoraError) -> int:
     print(error, file=sys.stderr)  # noqa: T201
     return error.exit_code
 

@@ -1,4 +1,4 @@
-"""What all kinds of adapters have in common: their tensors, how they join a layer, what is left out in a step."""
+"""What all kinds of adapters have in common: their tensors, how they hook into a layer, dropout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Layer = nn.Linear | nn.Conv2d
 
 @dataclass(frozen=True)
 class Dropouts:
-    """Shares that are left out of an adapter in each step."""
+    """Dropout rates of an adapter, 0..1."""
 
     inner: float = 0.0
     """Of the rank-wide intermediate's elements."""
@@ -29,7 +29,7 @@ class Dropouts:
 
     @property
     def any(self) -> bool:
-        """Whether anything is left out at all."""
+        """Whether any rate is above 0."""
         return max(self.inner, self.ranks, self.adapters) > 0
 
 
@@ -45,7 +45,7 @@ class Adapter(nn.Module, ABC):
     """The tensors, one of which it has, that are zero at first, so that a new adapter changes nothing."""
 
     def __init__(self, layer: Layer, plan: AdapterPlan, dropouts: Dropouts, generator: torch.Generator) -> None:
-        """An adapter that changes nothing yet; its first values are drawn with `generator` (on the CPU)."""
+        """A new adapter, whose output is zero; its first values are drawn with `generator` (on the CPU)."""
         super().__init__()
         # In a tuple, so that the base model's layer does not become a part of the network.
         self._layer = (layer,)
@@ -71,7 +71,7 @@ class Adapter(nn.Module, ABC):
 
     @abstractmethod
     def norm(self) -> Tensor:
-        """The length of what it adds to the layer's weight, a scalar on the adapter's device."""
+        """The Frobenius norm of its weight delta, a scalar on the adapter's device."""
 
     @property
     def layer(self) -> Layer:
@@ -80,7 +80,7 @@ class Adapter(nn.Module, ABC):
 
     @property
     def scale(self) -> float:
-        """What its output is multiplied by: alpha / rank."""
+        """The factor on its output: alpha / rank."""
         return self.scale_for(self.alpha)
 
     def scale_for(self, alpha: float) -> float:
@@ -89,7 +89,7 @@ class Adapter(nn.Module, ABC):
 
     @property
     def file_alpha(self) -> float:
-        """The alpha that a file tells."""
+        """The alpha that is written into files."""
         return self.alpha
 
     @property
@@ -111,7 +111,7 @@ class Adapter(nn.Module, ABC):
 
     @torch.no_grad()
     def cap_norm(self, most: float) -> None:
-        """Shorten all factors alike, so that what it adds is no longer than `most`."""
+        """Scale all factors alike, so that its weight delta has at most this Frobenius norm."""
         factors = self.factors()
         ratio = (most / self.norm().clamp(min=most)) ** (1 / len(factors))
         for factor in factors:
@@ -126,7 +126,7 @@ class Adapter(nn.Module, ABC):
         self.layer.__dict__.pop("forward", None)
 
     def seed_dropout(self, seed: int) -> None:
-        """Choose what is left out until the next call; the same seed chooses the same, also when computed again."""
+        """Seed dropout until the next call; a forward pass that is computed again drops the same."""
         self._step_seed = seed
         if self.dropouts.adapters > 0:
             rng = torch.Generator("cpu").manual_seed(seed)
@@ -138,7 +138,7 @@ class Adapter(nn.Module, ABC):
         return self.multiplier == 0 or (self.training and self._skipped)
 
     def rng(self, device: torch.device) -> torch.Generator:
-        """A generator that gives the same numbers until the next step."""
+        """A generator on `device`, seeded alike until the next step."""
         return torch.Generator(device).manual_seed(self._step_seed + 1)
 
     def layer_alone(self, x: Tensor) -> Tensor:
@@ -152,7 +152,7 @@ def uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
 
 
 def product_square(first: Tensor, second: Tensor) -> Tensor:
-    """The squared length of `first @ second` for [O, R] and [R, I], without making it."""
+    """The squared Frobenius norm of `first @ second` for [O, R] and [R, I], without forming the product."""
     return ((first.t() @ first) * (second @ second.t())).sum()
 
 

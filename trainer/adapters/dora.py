@@ -30,7 +30,7 @@ class DoraLayer(WeightAdapter):
     """The squared lengths of the layer's own weights, [O]."""
 
     def __init__(self, layer: Layer, plan: AdapterPlan, dropouts: Dropouts, generator: torch.Generator) -> None:
-        """An adapter that changes nothing yet."""
+        """A new adapter, whose magnitudes are the layer's own."""
         super().__init__(layer, plan, dropouts, generator)
         weight = frozen_weight(layer).whole().detach()
         wide = torch.promote_types(weight.dtype, torch.float32)
@@ -65,5 +65,5 @@ class DoraLayer(WeightAdapter):
 
     @torch.no_grad()
     def norm(self) -> Tensor:
-        """The length of the LoRA, without the trained lengths."""
+        """The Frobenius norm of the LoRA's delta, without the magnitudes."""
         return product_square(self.up.flatten(1), self.down.flatten(1)).clamp(min=0).sqrt() * self.scale

@@ -38,5 +38,5 @@ class LohaLayer(WeightAdapter):
 
     @torch.no_grad()
     def norm(self) -> Tensor:
-        """The length of the change."""
+        """The Frobenius norm of the weight delta."""
         return ((self.w1_a @ self.w1_b) * (self.w2_a @ self.w2_b)).square().sum().sqrt() * self.scale

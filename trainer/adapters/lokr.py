@@ -51,6 +51,6 @@ class LokrLayer(WeightAdapter):
 
     @torch.no_grad()
     def norm(self) -> Tensor:
-        """The length of the change: the factors' lengths multiplied."""
+        """The Frobenius norm of the weight delta: the product of the factors' norms."""
         large = self.w2.square().sum() if self.is_whole else product_square(self.w2_a, self.w2_b)
         return (self.w1.square().sum() * large.clamp(min=0)).sqrt() * self.scale

@@ -35,7 +35,7 @@ class LoraLayer(Adapter):
 
     @torch.no_grad()
     def norm(self) -> Tensor:
-        """The length of `up down * alpha / rank`."""
+        """The Frobenius norm of `up down * alpha / rank`."""
         return product_square(self.up.flatten(1), self.down.flatten(1)).clamp(min=0).sqrt() * self.scale
 
     def forward(self, x: Tensor) -> Tensor:

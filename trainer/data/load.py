@@ -1,4 +1,4 @@
-"""What is trained on, found on the disk and told of: pictures, regularization pictures, masks."""
+"""Finds pictures, regularization pictures and masks on the disk; what is wrong with them becomes warnings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trainer.data.masks import Masks
 from trainer.data.training_set import TrainingSet, write_manifest
 from trainer.runtime.events import Events
 
-PROBLEMS_TOLD = 10
+MAX_PROBLEM_WARNINGS = 10
 """So many unusable files are named in warnings of their own; of more, the number."""
 
 Progress = Callable[[int, int], None]
@@ -36,7 +36,7 @@ def gather_pictures(config: TrainingConfig, run: Path, events: Events) -> Traini
     pictures = TrainingSet.of(report, config, regularization=regularization)
     write_manifest(run, pictures.items)
     if regularization is not None:
-        _tell_unused(pictures, regularization, events)
+        _warn_of_unused(pictures, regularization, events)
     for warning in bucket_warnings(pictures.bucket_counts(), config.schedule.batch_size):
         events.warning(warning.code, warning.message)
     return pictures
@@ -63,16 +63,18 @@ def gather_masks(
 
 def _scanned(folder: str, config: TrainingConfig, events: Events) -> DatasetReport:
     report = scan(Path(folder), caption_extension=config.dataset.caption_extension)
-    for problem in report.problems[:PROBLEMS_TOLD]:
+    for problem in report.problems[:MAX_PROBLEM_WARNINGS]:
         events.warning(problem.code, f"{problem.path}: {problem.message}")
-    more = len(report.problems) - PROBLEMS_TOLD
+    more = len(report.problems) - MAX_PROBLEM_WARNINGS
     if more > 0:
         events.warning("more_problems", f"{more} more files have problems: `loracle check` lists them")
     return report
 
 
-def _tell_unused(pictures: TrainingSet, regularization: DatasetReport, events: Events) -> None:
+def _warn_of_unused(pictures: TrainingSet, regularization: DatasetReport, events: Events) -> None:
     used, there = len(pictures.used_for("regularization")), regularization.num_images
     if used < there:
-        told = f"{used:,} of {counted(there, 'regularization picture')} are used: as many showings as the others have"
-        events.warning("regularization_unused", told)
+        message = (
+            f"{used:,} of {counted(there, 'regularization picture')} are used: as many showings as the others have"
+        )
+        events.warning("regularization_unused", message)

@@ -62,7 +62,7 @@ class Masks:
         self._sources: dict[int, tuple[Path | None, str]] = {}
 
     def prepare(self, progress: Progress) -> MaskNews:
-        """Look at every mask now, so that a bad one is told of before training.
+        """Read every mask, so that a bad one fails before training, and fill the cache.
 
         Raises:
             DatasetError: a mask cannot be read or is of other proportions than its picture.

@@ -71,7 +71,7 @@ def trigger_prompts() -> tuple[str, ...]:
 
 
 def draw_all(
-    base: BaseModel, config: TrainingConfig, prompts: Sequence[str], told: Callable[[], None] = lambda: None
+    base: BaseModel, config: TrainingConfig, prompts: Sequence[str], report: Callable[[], None] = lambda: None
 ) -> Drawn:
     """Each prompt's picture, and each of the base model's own, at its seed."""
 
@@ -82,7 +82,7 @@ def draw_all(
             pictures.append(
                 draw(base, Request.of(config.sampling, text, seed=FIRST_SEED + number, side_px=side), config)
             )
-            told()
+            report()
         return tuple(pictures)
 
     return Drawn(row(prompts), row(BASE_PROMPTS))
@@ -118,17 +118,17 @@ def show(run: Path, events: Events) -> DemoScores:
     events.phase("sample", total)
     done = 0
 
-    def told() -> None:
+    def report() -> None:
         nonlocal done
         done += 1
         events.progress("sample", done, total)
 
-    before = draw_all(base, config, prompts, told)
+    before = draw_all(base, config, prompts, report)
     text_encoder = config.optimizer.text_encoder_learning_rate > 0
     network = Network.attach(base, config.network, text_encoder=text_encoder, clip_skip=config.model.clip_skip)
     network.start_from(RunFolder(run).lora(config.saving.name))
     network.eval()
-    after = draw_all(base, config, prompts, told)
+    after = draw_all(base, config, prompts, report)
     network.detach()
     scores = scores_of(before, after, prompts)
     _keep(run, before, after, scores)

@@ -1,4 +1,4 @@
-"""How much memory is there now, and a limit on what we take of a card."""
+"""The memory of a device now, and a limit on what torch may take of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def room_of(device: torch.device) -> Room:
         own = int(kind.memory_reserved(device))
         try:
             free, total = kind.mem_get_info(device)
-        except RuntimeError:  # some of Intel's drivers do not tell, and no card does after a crash
+        except RuntimeError:  # some of Intel's drivers cannot say, and no GPU can after a crash
             total = int(kind.get_device_properties(device).total_memory)
             free = total - own
         return Room(int(free), int(total), own)

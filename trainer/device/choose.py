@@ -14,6 +14,9 @@ from advisor.errors import HardwareError
 from advisor.settings.config import TrainingConfig, changed
 from trainer.layers.frozen_weight import FrozenWeight
 
+if sys.platform != "win32":
+    import resource
+
 COMPUTE_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 """torch's dtypes by their names in `memory.compute_dtype` and `saving.dtype`."""
 GPUS_WITH_OWN_MEMORY = ("cuda", "xpu")
@@ -123,8 +126,6 @@ def peak_process_bytes() -> int:
                 return int(line.split()[1]) * 1024
     if sys.platform == "win32":
         return int(psutil.Process().memory_info().peak_wset)
-    import resource
-
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

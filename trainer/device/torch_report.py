@@ -24,7 +24,7 @@ MOST_LETTERS = 600
 
 
 def torch_facts() -> dict[str, Any]:
-    """All of it; whatever fails is told under `error`, of torch or of one device."""
+    """All of it; whatever fails is under `error`, of torch or of one device."""
     try:
         torch = import_module("torch")
     except BaseException as error:  # a torch for another system can fail in any way, even by ending the process

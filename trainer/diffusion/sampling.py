@@ -6,21 +6,37 @@ Letters: B pictures in a batch, C latent channels, H and W latent height and wid
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from diffusers import (
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    UniPCMultistepScheduler,
+)
 from PIL import Image
 from torch import Tensor
 
 from advisor.errors import ModelError
-from advisor.settings.config import SamplingConfig, TrainingConfig
+from advisor.settings.config import SamplerName, SamplingConfig, TrainingConfig
 from trainer.data.conditioning import CHUNK_TOKENS
 from trainer.device.offload import moved
 from trainer.diffusion.noise import BETA_END, BETA_START, NUM_TRAIN_TIMESTEPS
 from trainer.models.families.family import BaseModel, Conditioning
 from trainer.models.prompt_weights import weighted_ids
+
+SAMPLERS: Mapping[SamplerName, Any] = {
+    "ddim": DDIMScheduler,
+    "euler": EulerDiscreteScheduler,
+    "euler_a": EulerAncestralDiscreteScheduler,
+    "unipc": UniPCMultistepScheduler,
+    "dpmpp_2m": DPMSolverMultistepScheduler,
+}
+"""diffusers' schedulers by the settings' names."""
 
 Check = Callable[[], None]
 """Called between denoising steps; raises to break off."""
@@ -37,7 +53,7 @@ class Request:
     height_px: int
     steps: int
     guidance: float
-    sampler: str = "ddim"
+    sampler: SamplerName = "ddim"
 
     @classmethod
     def all_of(cls, config: TrainingConfig) -> tuple[Request, ...]:
@@ -128,17 +144,8 @@ def _first_noise(base: BaseModel, request: Request, rng: torch.Generator) -> Ten
     return torch.randn(1, vae.latent_channels, height, width, generator=rng)
 
 
-def _sampler(name: str, config: TrainingConfig) -> Any:
+def _sampler(name: SamplerName, config: TrainingConfig) -> Any:
     """The diffusers scheduler of that name, set to what the base model predicts."""
-    import diffusers
-
-    makers = {
-        "ddim": diffusers.DDIMScheduler,
-        "euler": diffusers.EulerDiscreteScheduler,
-        "euler_a": diffusers.EulerAncestralDiscreteScheduler,
-        "unipc": diffusers.UniPCMultistepScheduler,
-        "dpmpp_2m": diffusers.DPMSolverMultistepScheduler,
-    }
     settings: dict[str, Any] = {
         "num_train_timesteps": NUM_TRAIN_TIMESTEPS,
         "beta_start": BETA_START,
@@ -151,7 +158,7 @@ def _sampler(name: str, config: TrainingConfig) -> Any:
     }
     if name == "ddim":
         settings |= {"clip_sample": False, "set_alpha_to_one": True}
-    return makers[name](**settings)
+    return SAMPLERS[name](**settings)
 
 
 def _as_image(pixels: Tensor) -> Image.Image:

@@ -1,4 +1,4 @@
-"""What a LoRA file tells of its training: kohya's `ss_*` entries and Stability's `modelspec.*`, all of them strings."""
+"""The metadata of a LoRA file: kohya's `ss_*` entries and Stability's `modelspec.*`, all of them strings."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the adapters in a LoRA file do to weights, for the check after saving: shares nothing with how they are trained.
 
-Each kind of adapter is told by its tensors' names, and its change is written out as the kind's definition has it.
+Each kind of adapter is recognised by its tensors' names, and its change is written out as the kind's definition has it.
 """
 
 from __future__ import annotations

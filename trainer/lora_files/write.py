@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
 from math import ceil
@@ -74,8 +74,8 @@ class LoraFiles:
         """
         path = self._put(name, state, metadata, self._header_bytes)
         if self._copy is not None:
-            told = self._copy.metadata(metadata)
-            self._put(copy_name(name), self._copy.state(state), told, self._copy.header_bytes)
+            described = self._copy.metadata(metadata)
+            self._put(copy_name(name), self._copy.state(state), described, self._copy.header_bytes)
         return path
 
     def _put(self, name: str, state: Mapping[str, Tensor], metadata: Mapping[str, str], header_bytes: int) -> Path:
@@ -95,11 +95,11 @@ class LoraFiles:
         """All that were written, oldest first."""
         return sorted(self._run.loras(self._config.name), key=_age)
 
-    def remove_old(self, still_good: Callable[[Path], bool] = Path.exists) -> None:
+    def remove_old(self) -> None:
         """Keep the newest of those between, if only so many are wanted; the last LoRA always stays."""
         if not self._config.keep_last:
             return
-        between = sorted(filter(still_good, self._run.loras(self._config.name, with_last=False)), key=_age)
+        between = sorted(filter(Path.exists, self._run.loras(self._config.name, with_last=False)), key=_age)
         for path in between[: -self._config.keep_last]:
             for old in (path, path.with_name(copy_name(path.name))):
                 with suppress(OSError):

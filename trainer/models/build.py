@@ -29,7 +29,7 @@ def asset_config(family: str, network: str) -> Config:
 
 
 def build_unet(structure: UNetStructure, config: Mapping[str, Any]) -> nn.Module:
-    """A U-Net of these measures; `config` tells the rest as diffusers names it."""
+    """A U-Net of this structure; all else is from `config`, in diffusers' names."""
     depths = structure.transformer_depth
     has_attention = [depth > 0 for depth in depths]
     own = {
@@ -52,7 +52,7 @@ def build_unet(structure: UNetStructure, config: Mapping[str, Any]) -> nn.Module
 
 
 def build_vae(structure: VaeStructure, config: Mapping[str, Any]) -> nn.Module:
-    """A VAE of these measures; `config` tells the rest as diffusers names it."""
+    """A VAE of this structure; all else is from `config`, in diffusers' names."""
     num_levels = len(structure.block_out_channels)
     own = {
         "block_out_channels": structure.block_out_channels,
@@ -68,7 +68,7 @@ def build_vae(structure: VaeStructure, config: Mapping[str, Any]) -> nn.Module:
 
 
 def build_text_encoder(structure: TextStructure, config: Mapping[str, Any], *, projected: bool = False) -> nn.Module:
-    """A CLIP text encoder of these measures; `config` tells the rest as transformers names it.
+    """A CLIP text encoder of this structure; all else is from `config`, in transformers' names.
 
     Args:
         projected: with the layer that makes one vector of a whole caption.

@@ -71,7 +71,7 @@ def load_single_file(
     with_vae: bool = True,
     quantised: QuantisedDtype | None = None,
 ) -> tuple[str, ...]:
-    """Fill the networks from the file; returns what the user should hear of it.
+    """Fill the networks from the file; returns notes for the user.
 
     Args:
         with_vae: the file's VAE is wanted; otherwise its weights are passed over.
@@ -127,10 +127,10 @@ def _sources(network: nn.Module, source: Callable[[str], Source]) -> dict[str, S
 def _leftovers(
     weights: Weights, used: set[str], structure: Structure, layout: SingleFileLayout, *, with_vae: bool
 ) -> tuple[str, ...]:
-    """What is told of names that are not used; an unknown one inside a network that we use is refused."""
+    """A note on names that are not used; an unknown one inside a network that we use is refused."""
     ours = (layout.unet, *(prefix for prefixes in layout.text for prefix in prefixes), *([layout.vae] * with_vae))
     rest = [name for name in weights.names - used if not SILENT_LEFTOVERS.search(name)]
     rest = [name for name in rest if not name.startswith(layout.unused(structure))]
     refuse_unexpected([name for name in rest if name.startswith(ours) and not LEFTOVERS.search(name)], weights.where)
-    told = [name for name in rest if with_vae or not name.startswith(layout.vae)]
-    return (f"the base model holds weights that training does not need: {named(told)}",) * bool(told)
+    noted = [name for name in rest if with_vae or not name.startswith(layout.vae)]
+    return (f"the base model holds weights that training does not need: {named(noted)}",) * bool(noted)

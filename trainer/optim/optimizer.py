@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
+from transformers.optimization import Adafactor
 
 from advisor.errors import ConfigError, HardwareError
 from advisor.settings.config import OptimizerConfig
@@ -97,7 +98,7 @@ def make_optimizer(
 
     Args:
         relative_step: Adafactor chooses the rate itself (the schedule `adafactor`).
-        warn: told when another optimizer had to be taken.
+        warn: called when another optimizer had to be taken.
 
     Raises:
         ConfigError: an argument is unknown to the optimizer or has a value that it does not take, or it cannot have
@@ -166,8 +167,6 @@ def _adamw8bit(groups: Groups, arguments: dict[str, Any], device: torch.device, 
 
 
 def _adafactor(groups: Groups, arguments: dict[str, Any], *, relative_step: bool) -> torch.optim.Optimizer:
-    from transformers.optimization import Adafactor
-
     if relative_step:
         for group in groups:
             group["lr"] = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from torch.utils.tensorboard import SummaryWriter
 
 from advisor.dataset.picture_file import opened_picture
 from advisor.run_folder.events import AnyEvent, SampleDrawn
@@ -17,8 +18,6 @@ class TensorBoard:
 
     def __init__(self, run: Path) -> None:
         """Begin a new file of TensorBoard's in the run's log folder."""
-        from torch.utils.tensorboard import SummaryWriter
-
         self._run = run
         self._writer = SummaryWriter(str(RunFolder(run).log))
         self._curves = Curves()

@@ -29,7 +29,7 @@ INIT_SECONDS = 15
 FINISH_SECONDS = 60
 """So long is waited at the end for what is not sent yet; it is on the disk, and `wandb sync` sends it later."""
 PLACES = ("model.path", "model.vae_path", "dataset.images", "dataset.regularization_images", "network.start_from")
-"""Settings of which only the last name is sent: folders tell whose machine it is."""
+"""Settings of which only the last name is sent: folders show whose machine it is."""
 KEPT_HERE = ("machine.gpu_uuid",)
 """Settings that are not sent."""
 SURROUNDINGS = {"WANDB_SILENT": "true", "WANDB__DISABLE_META": "true", "WANDB_PROGRAM": "loracle"}

@@ -22,7 +22,7 @@ POLL_SECONDS = 1.0
 
 
 class DiskRoom:
-    """Lets writes wait for room; the user hears of it, and Ctrl-C ends the waiting and the training."""
+    """Lets writes wait for disk space; each wait is an event, and Ctrl-C ends it and the training."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class DiskRoom:
         free: Callable[[Path], int | None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Wait for nothing yet.
+        """Let the events wait for space too.
 
         Args:
             free: bytes free where a folder is or will be; None: not known.
@@ -61,13 +61,13 @@ class DiskRoom:
                     if not is_full(error):
                         raise
             if not waits:
-                self._tell(path, num_bytes, free)
+                self._report(path, num_bytes, free)
                 waits = True
             self._rest()
         if waits:
             self._events.send(Resumed(folder=path.parent.as_posix()))
 
-    def _tell(self, path: Path, num_bytes: int, free: int | None) -> None:
+    def _report(self, path: Path, num_bytes: int, free: int | None) -> None:
         needed_bytes = num_bytes + MARGIN_BYTES
         self._events.send(Paused(folder=path.parent.as_posix(), needed_bytes=needed_bytes, free_bytes=free))
         there = "" if free is None else f", {mib(free)} are free"
@@ -121,11 +121,11 @@ def is_full(error: BaseException | None) -> bool:
 
 
 def free_bytes(folder: Path) -> int | None:
-    """Bytes free where a folder is or will be; None where that cannot be told."""
+    """Bytes free where a folder is or will be; None where that is unknown."""
     for place in (folder, *folder.parents):
         try:
             usage = shutil.disk_usage(place)
-            return usage.free if usage.total else None  # some network folders tell 0 of everything
+            return usage.free if usage.total else None  # some network folders report 0 for everything
         except FileNotFoundError:
             continue
         except OSError:

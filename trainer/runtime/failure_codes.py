@@ -29,7 +29,7 @@ CODES: tuple[tuple[type[LoraError], str], ...] = (
 
 
 def failed_event(error: LoraError) -> Failed:
-    """The event that tells of an error; where memory ran out with what was seen of it."""
+    """The `failed` event of an error; where memory ran out, with the memory's facts."""
     code = next((code for kind, code in CODES if isinstance(error, kind)), "error")
     if isinstance(error, OutOfMemory):
         return Failed(code=code, message=str(error), memory=error.facts)

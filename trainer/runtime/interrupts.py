@@ -15,28 +15,28 @@ class Interrupted(Exception):
 
 
 class Interrupt:
-    """Remembers that the user wants to stop."""
+    """Holds whether the user has asked to stop."""
 
     def __init__(self) -> None:
-        """Nobody wants to, yet."""
+        """No interrupt is requested."""
         self.asked = False
 
     def ask(self) -> None:
-        """Stop at the next good place."""
+        """Request a stop where the work can be saved."""
         self.asked = True
 
     def check(self) -> None:
-        """End here if asked to; for places where there is nothing to save.
+        """Raise if a stop was requested; for places where there is nothing to save.
 
         Raises:
-            Interrupted: it was asked.
+            Interrupted: it was requested.
         """
         if self.asked:
             raise Interrupted
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Within: signals only ask; a second one ends at once, with nothing saved."""
+        """Within, a first signal requests a stop; a second one raises KeyboardInterrupt, with nothing saved."""
         signals = [signal.SIGINT, signal.SIGTERM]
         if hasattr(signal, "SIGBREAK"):
             signals.append(signal.SIGBREAK)

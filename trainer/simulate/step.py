@@ -1,4 +1,4 @@
-"""What a training takes, from the real step on tensors without data: `python -P -m trainer.simulate.step --family sd1`.
+"""A training's memory and FLOPs, from the real step on fake tensors: `python -P -m trainer.simulate.step --family sd1`.
 
 Modules, adapters, loss, optimizer and their order are the training's own; only numbers are missing. So the bytes are
 exact but for what a card's own libraries take.
@@ -44,7 +44,7 @@ class Measured:
     """What was counted."""
 
     step: dict[TensorRole, int]
-    """Bytes at the peak of the second step, by part; the first has no optimizer's memory yet."""
+    """Bytes at the peak of the second step, by part; in the first the optimizer's state does not exist."""
     caching_bytes: int
     """Peak while a picture of this size goes through the VAE; the other networks are elsewhere then."""
     sampling_bytes: int
@@ -62,7 +62,7 @@ class Simulation:
     """A training on tensors without data, at one size of pictures."""
 
     def __init__(self, config: TrainingConfig, structure: Structure, size: Size, *, parts: int = 1) -> None:
-        """Nothing is built yet.
+        """Store the inputs; each measurement builds its own networks.
 
         Args:
             size: width and height in pixels.
@@ -217,7 +217,7 @@ def _fill(optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], 
 
 
 def _silent(code: str, message: str) -> None:
-    """Nobody is to be warned."""
+    """Drop the warning."""
 
 
 def measured_config(

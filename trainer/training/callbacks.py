@@ -107,21 +107,21 @@ class RunCallbacks:
             free_memory(context.device)
 
     def validate(self, position: Position) -> None:
-        """Tell the validation loss; whatever goes wrong, training goes on.
+        """Measure the validation loss and send it; whatever goes wrong, training goes on.
 
         Raises:
             Interrupted: the user wants to stop.
         """
         context = self.stepper.context
 
-        def tell(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             self.events.progress("validate", done, total)
             self.interrupt.check()
 
         self.events.phase("validate", len(context.pictures.measured))
         try:
             with self.stepper.weights_for_use():
-                loss = validation_loss(context, tell)
+                loss = validation_loss(context, report)
             self.events.send(Validated(step=position.step, epoch=position.epoch, loss=loss))
         except Interrupted:
             raise

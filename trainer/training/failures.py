@@ -1,4 +1,4 @@
-"""Failures of the training itself, told so that the user knows what to change."""
+"""Failures of the training itself, as errors that say what to change."""
 
 from __future__ import annotations
 

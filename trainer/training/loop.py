@@ -65,7 +65,7 @@ class Callbacks(Protocol):
 
 
 class Loop:
-    """Runs a training from where it is to its end."""
+    """The training loop: epochs and steps, with the callbacks between them."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Loop:
         """Train `stepper` on these pictures.
 
         Args:
-            watch: tells where the card's memory spills; None: nothing can.
+            watch: detects that the GPU's memory spills into system memory; None where no driver does that.
         """
         self._config, self._pictures, self._stepper, self._callbacks = config, pictures, stepper, callbacks
         self._events, self._interrupt, self._watch = events, interrupt, watch
@@ -91,7 +91,10 @@ class Loop:
         """Of each step made."""
 
     def run(self, position: Position) -> Position:
-        """Train to the end and tell where it is.
+        """Train to the end.
+
+        Returns:
+            The position reached.
 
         Raises:
             TrainingStopped: loss or gradient are no numbers any more.
@@ -130,7 +133,7 @@ class Loop:
         seconds = time.perf_counter() - start
         self.step_seconds.append(seconds)
         position = replace(position, step=position.step + 1, step_in_epoch=position.step_in_epoch + 1)
-        self._tell(position, result, seconds)
+        self._send_step(position, result, seconds)
         if not result.is_good:
             raise not_finite(self._config, position.step, self._callbacks.last_lora())
         times = None if self._watch is None else self._watch.after(timed(seconds, group, self._pictures))
@@ -139,12 +142,12 @@ class Loop:
         return position
 
     def _end_spilling(self, times: float, position: Position) -> None:
-        """Save a state and end; where the spill is to be borne, only tell of it once.
+        """Save a state and end; where the spill is tolerated, only warn of it once.
 
         Raises:
-            Spilled: it is not.
+            Spilled: it is not tolerated.
         """
-        if self._watch is not None and self._watch.only_tells:
+        if self._watch is not None and self._watch.only_warns:
             self._events.warning("memory_spills", spilled_message(times))
             self._watch = None
             return
@@ -179,7 +182,7 @@ class Loop:
                 "state_not_saved", f"No state of step {position.step} could be saved, so an older one serves: {reason}"
             )
 
-    def _tell(self, position: Position, result: StepResult, seconds: float) -> None:
+    def _send_step(self, position: Position, result: StepResult, seconds: float) -> None:
         self._events.send(
             StepDone(
                 step=position.step,

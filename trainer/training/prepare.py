@@ -184,7 +184,7 @@ def _stepper(
     *,
     batch_parts: int,
 ) -> Stepper:
-    """Adapters with their weights, data, optimizer and schedule; the optimizer remembers nothing yet."""
+    """Adapters with their weights, data, a new optimizer and the schedule."""
     config = reporter.config
     network = _network(base, config, state)
     groups = _groups(base, network, reporter)

@@ -34,7 +34,7 @@ LEAST_STEPS, LEAST_SECONDS = 5, 20.0
 
 
 def probe(prepared: Prepared) -> None:
-    """Make and time the steps; the event `finished` tells their median."""
+    """Make and time the steps; the event `finished` holds their median."""
     reporter, stepper = prepared.reporter, prepared.stepper
     schedule, events = reporter.config.schedule, reporter.events
     batch = largest_batch(stepper.context.pictures, schedule.batch_size)
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             events.send(failed_event(error))
             return error.exit_code
         except (Interrupted, KeyboardInterrupt):
-            return 130
+            return Interrupted.exit_code
     return 0
 
 

@@ -23,16 +23,16 @@ class SpillWatch:
     """Detects from the steps' times that the GPU's driver moves memory into system memory."""
 
     def __init__(
-        self, room: Callable[[], Room], predicted_seconds: float | None = None, *, only_tells: bool = False
+        self, room: Callable[[], Room], predicted_seconds: float | None = None, *, only_warns: bool = False
     ) -> None:
         """Watch a training from its first step.
 
         Args:
             room: asks how full the card is; only asked when the steps are slow.
             predicted_seconds: of a step, if that could be predicted.
-            only_tells: training goes on all the same.
+            only_warns: training goes on all the same; for the loop.
         """
-        self._room, self._predicted, self.only_tells = room, predicted_seconds, only_tells
+        self._room, self._predicted, self.only_warns = room, predicted_seconds, only_warns
         self._steps: list[TimedStep] = []
 
     def after(self, step: TimedStep) -> float | None:
@@ -48,14 +48,14 @@ def spills_here() -> bool:
 
 
 def watch_for(
-    run: Path, config: TrainingConfig, structure: Structure, device: torch.device, *, only_tells: bool = False
+    run: Path, config: TrainingConfig, structure: Structure, device: torch.device, *, only_warns: bool = False
 ) -> SpillWatch | None:
     """The watch for a training; None where nothing can spill."""
     if device.type not in GPUS_WITH_OWN_MEMORY or not spills_here():
         return None
     hardware = probe_hardware(run)
     predicted = step_seconds(config, structure, hardware, hardware.main_gpu)
-    return SpillWatch(lambda: room_of(device), predicted, only_tells=only_tells)
+    return SpillWatch(lambda: room_of(device), predicted, only_warns=only_warns)
 
 
 def timed(seconds: float, batches: Sequence[BatchRefs], pictures: TrainingSet) -> TimedStep:

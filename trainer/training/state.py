@@ -1,7 +1,7 @@
 """All that is needed to go on with a training as if it had never stopped.
 
-Each state is a folder of its own, complete before it gets its name; a manifest with checksums tells a damaged one. The
-newest two are kept. Randomness needs no state: it is seeded by the step (`trainer.seeds`).
+Each state is a folder of its own, complete before it gets its name; a damaged one is found by the checksums in its
+manifest. The newest two are kept. Randomness needs no state: it is seeded by the step (`trainer.seeds`).
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def train(prepared: Prepared) -> None:
                 config,
                 context.base.structure,
                 context.device,
-                only_tells=prepared.options.tolerate_sysmem_fallback,
+                only_warns=prepared.options.tolerate_sysmem_fallback,
             )
             loop = Loop(
                 config,

@@ -57,8 +57,8 @@ def test_a_spill_ends_training_like_a_lack_of_memory_with_its_last_step_kept(
 ) -> None:
     config = make_config(tmp_path)
 
-    def alarm(*_: object, only_tells: bool) -> SpillWatch:
-        return Alarm(lambda: FULL, only_tells=only_tells)
+    def alarm(*_: object, only_warns: bool) -> SpillWatch:
+        return Alarm(lambda: FULL, only_warns=only_warns)
 
     monkeypatch.setattr(training, "watch_for", alarm)
 

@@ -22,7 +22,7 @@ from trainer.models.tokenizer import Tokenizer
 
 @dataclass(frozen=True)
 class Conditioning:
-    """What the denoiser hears of the captions."""
+    """The text conditioning of a batch."""
 
     states: Tensor
     """[B, T, D], in the denoiser's dtype."""
@@ -55,13 +55,13 @@ class BaseModel:
     family: TrainerFamily
     structure: Structure
     prediction: Prediction
-    """What the file or folder tells, else epsilon; what is trained is `model.prediction` of the configuration."""
+    """As found in the file or folder, else epsilon; what is trained is `model.prediction` of the configuration."""
     denoiser: Any
     text_encoders: tuple[Any, ...]
     tokenizers: tuple[Tokenizer, ...]
     vae: Any
     notes: tuple[str, ...] = ()
-    """What the user should hear of the file."""
+    """Notes on the file for the user."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -126,7 +126,7 @@ class TrainerFamily(Protocol):
         Args:
             sizes: [B, 6], in pixels, of each picture: its own height and width, what was cropped off above and at the
                 left, the height and width it is trained at. None: a whole picture of the latents' size. Families that
-                are told no sizes pass over it.
+                have no size conditioning ignore it.
         """
 
     def encode_pictures(self, base: BaseModel, pictures: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -29,7 +29,7 @@ LAYOUT = SingleFileLayout(
     unused=lambda _: (f"{SECOND}logit_scale",),
 )
 NUM_SIZES = 6
-"""Heights and widths that the denoiser is told."""
+"""Values of the size conditioning: three pairs of height and width or top and left."""
 
 
 class Sdxl(UNetFamily):

@@ -160,14 +160,14 @@ class UNetFamily:
     def _added(
         self, _base: BaseModel, _noisy: Tensor, _text: Conditioning, _sizes: Tensor | None
     ) -> dict[str, Tensor] | None:
-        """What the denoiser is told beside the text states."""
+        """The `added_cond_kwargs` of the denoiser; None where the family has none."""
         return None
 
     def _unet(self, structure: Structure, config: Mapping[str, Any]) -> nn.Module:
         return build_unet(structure.unet, config)
 
     def _configs(self, folder: Path | None) -> dict[str, dict[str, Any]]:
-        """What the structure does not tell: from the package, and over it the folder's own JSON."""
+        """Configurations by network: the package's, overridden by the folder's own JSON."""
         names = ("unet", "vae", *(part.encoder for part in self.text_parts))
         configs = {name: asset_config(self.name, name) for name in names}
         if folder is not None:

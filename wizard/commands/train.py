@@ -1,6 +1,6 @@
 """`loracle train`: the training, then how to use the LoRA and where to copy it.
 
-Imported after the training, so that it starts at once: jinja2 with the report, questionary with the questions.
+Start-up is measured: what comes after the training (receipt, report, questions) is imported then.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from wizard.interview.lora_folders import lora_folders
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
 from wizard.processes.disk_check import disk_warning
-from wizard.processes.measured_runs import save_run_receipt
 from wizard.processes.retry_on_oom import train_with_retries
 from wizard.processes.trainer_job import TrainerJob, planned_job
 from wizard.show.durations import duration
@@ -44,18 +43,20 @@ def train(run: Path, *, resume: bool = False, device: str | None = None, as_json
     except KeyboardInterrupt as interrupted:
         raise KeyboardInterrupt(f"{interrupted}{_how_to_resume(job.run)}") from None
     finally:
-        save_run_receipt(job, config, since=began)
-        _write_report(job.run)
+        _write_records(job, config, since=began)
     if as_json:
         print_json(training_document(progress))
     else:
         _print_result(job, config, progress)
 
 
-def _write_report(run: RunFolder) -> None:
+def _write_records(job: TrainerJob, config: TrainingConfig, *, since: float) -> None:
+    """Write receipt and report; their errors are printed."""
+    from wizard.processes.measured_runs import save_run_receipt
     from wizard.show.run_report import try_run_report
 
-    try_run_report(run)
+    save_run_receipt(job, config, since=since)
+    try_run_report(job.run)
 
 
 def _how_to_resume(run: RunFolder) -> str:

@@ -13,7 +13,6 @@ from advisor.run_folder.events import RungTaken
 from advisor.run_folder.ladder_file import Ladder, Taken
 from advisor.run_folder.layout import RunFolder
 from wizard.processes.launch import run_trainer
-from wizard.processes.memory_situation import situation_of
 from wizard.processes.trainer_job import TrainerJob
 from wizard.show.progress import TrainingProgress
 from wizard.show.screen import Screen
@@ -49,6 +48,8 @@ def _next_job(job: TrainerJob, error: OutOfMemory, screen: Screen) -> TrainerJob
     Raises:
         TrainingStopped: there is no rung.
     """
+    from wizard.processes.memory_situation import situation_of
+
     situation, is_spill = situation_of(job, error.facts), error.facts.spill is not None
     rung = next_rung(situation, most_harm=0 if is_spill else None)
     seen = cause(error.facts)

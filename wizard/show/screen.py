@@ -7,9 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, TextIO
 
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as ProgressBars
-
 from wizard.output import console, say, show
 from wizard.show.durations import clock_time, duration
 from wizard.show.progress import PHASES, TrainingProgress
@@ -67,6 +64,9 @@ class LiveScreen:
 
     def __init__(self, file: TextIO | None = None) -> None:
         """Draw on `file`; None: stdout."""
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as ProgressBars
+
         self._bars = ProgressBars(
             TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(),
             TextColumn("{task.fields[figures]}"), console=console(file), expand=True,

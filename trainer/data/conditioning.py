@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,14 +16,13 @@ from trainer.data.tensor_cache import TensorCache, cache_key, module_digest
 from trainer.data.training_set import Item, SampleRef, TrainingSet
 from trainer.models.families.family import BaseModel, Conditioning
 from trainer.models.prompt_weights import weighted_ids
+from trainer.runtime.events import ReportProgress
 from trainer.seeds import rng
 
 CHUNK_TOKENS = 75
 """Contents of one chunk; `dataset.max_tokens` is a multiple."""
 TEXT_VERSION = 1
 """Goes up when the way from a caption to text states changes."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Texts:
         entries = [self._cache.get(self._keys[caption]) or self._made(caption) for caption in captions]
         return Text(states=Conditioning.joined([Conditioning(**entry) for entry in entries]))
 
-    def cache(self, run: Path, progress: Progress) -> None:
+    def cache(self, run: Path, progress: ReportProgress) -> None:
         """Encode every caption whose text states the run's cache lacks, and read them from it from then on.
 
         Raises:

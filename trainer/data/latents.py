@@ -24,15 +24,13 @@ from trainer.data.image_files import Crop, content_digest, normalised, read_pict
 from trainer.data.tensor_cache import TensorCache, cache_key, module_digest
 from trainer.data.training_set import Item, SampleRef, TrainingSet
 from trainer.models.families.family import BaseModel
+from trainer.runtime.events import ReportProgress
 from trainer.seeds import generator
 
 LATENTS_VERSION = 1
 """Goes up when the way from a file to latents changes, so that older entries no longer count."""
 READ_AHEAD = 4
 """Pictures decoded ahead for each thread."""
-
-Progress = Callable[[int, int], None]
-"""Takes how many of how many are done; may raise to break off."""
 
 
 class Latents(Protocol):
@@ -86,7 +84,7 @@ class FreshLatents:
 
 
 def cache_latents(
-    base: BaseModel, pictures: TrainingSet, config: TrainingConfig, *, run: Path, progress: Progress
+    base: BaseModel, pictures: TrainingSet, config: TrainingConfig, *, run: Path, progress: ReportProgress
 ) -> CachedLatents:
     """Encode every picture whose latents the run's cache lacks, and read all of them from it from then on.
 

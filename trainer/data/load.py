@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from advisor.dataset.report import DatasetReport
@@ -12,12 +11,10 @@ from advisor.settings.config import TrainingConfig
 from advisor.units import counted
 from trainer.data.masks import Masks
 from trainer.data.training_set import TrainingSet, write_manifest
-from trainer.runtime.events import Events
+from trainer.runtime.events import Events, ReportProgress
 
 MAX_PROBLEM_WARNINGS = 10
 """So many unusable files are named in warnings of their own; of more, the number."""
-
-Progress = Callable[[int, int], None]
 
 
 def gather_pictures(config: TrainingConfig, run: Path, events: Events) -> TrainingSet:
@@ -43,7 +40,13 @@ def gather_pictures(config: TrainingConfig, run: Path, events: Events) -> Traini
 
 
 def gather_masks(
-    config: TrainingConfig, run: Path, pictures: TrainingSet, events: Events, *, latent_px: int, progress: Progress
+    config: TrainingConfig,
+    run: Path,
+    pictures: TrainingSet,
+    events: Events,
+    *,
+    latent_px: int,
+    progress: ReportProgress,
 ) -> Masks:
     """The pictures' masks, all looked at; those that are missing or empty become warnings.
 

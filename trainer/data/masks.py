@@ -9,7 +9,7 @@ Letters: B pictures in a batch, H and W latent height and width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +28,12 @@ from trainer.data.crops import Crops
 from trainer.data.image_files import Crop, as_grey, content_digest, cropped, tells_alpha, upright
 from trainer.data.tensor_cache import TensorCache, cache_key
 from trainer.data.training_set import Item, SampleRef, TrainingSet
+from trainer.runtime.events import ReportProgress
 
 MASKS_VERSION = 1
 """Goes up when the way from a file to a mask changes."""
 PROPORTION_TOLERANCE = 0.02
 """A mask file's sides may differ from its picture's proportions by so much: sizes are rounded when masks are scaled."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Masks:
         self._cache = None if config.dataset.random_crop else TensorCache(RunFolder(run).cache("masks"))
         self._sources: dict[int, tuple[Path | None, str]] = {}
 
-    def prepare(self, progress: Progress) -> MaskNews:
+    def prepare(self, progress: ReportProgress) -> MaskNews:
         """Read every mask, so that a bad one fails before training, and fill the cache.
 
         Raises:

@@ -38,9 +38,6 @@ SAMPLERS: Mapping[SamplerName, Any] = {
 }
 """diffusers' schedulers by the settings' names."""
 
-Check = Callable[[], None]
-"""Called between denoising steps; raises to break off."""
-
 
 @dataclass(frozen=True)
 class Request:
@@ -79,8 +76,13 @@ class Request:
 
 
 @torch.no_grad()
-def draw(base: BaseModel, request: Request, config: TrainingConfig, check: Check = lambda: None) -> Image.Image:
+def draw(
+    base: BaseModel, request: Request, config: TrainingConfig, check: Callable[[], None] = lambda: None
+) -> Image.Image:
     """The picture that the base model, with whatever is attached to it, makes of a prompt.
+
+    Args:
+        check: called before each denoising step; raises to break off.
 
     Raises:
         ModelError: it is no picture, for numbers grew beyond what the dtype holds.

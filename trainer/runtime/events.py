@@ -14,6 +14,8 @@ from advisor.run_folder.layout import RunFolder
 PROGRESS_SECONDS = 0.1
 """Progress of one phase is sent at most this often; its end always."""
 
+ReportProgress = Callable[[int, int], None]
+"""Takes how many of how many pieces of a phase are done; may raise to break off."""
 Listener = Callable[[AnyEvent], None]
 """Gets each event after it was written."""
 

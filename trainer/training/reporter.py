@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from advisor.dataset.buckets import Size
 from advisor.errors import LoraError, MemoryFacts
 from advisor.machine.memory_snapshot import Room
 from advisor.settings.config import TrainingConfig
-from trainer.runtime.events import Events
+from trainer.runtime.events import Events, ReportProgress
 from trainer.runtime.interrupts import Interrupt
 from trainer.training.failures import Spilled, is_out_of_memory, memory_facts, out_of_memory, spilled
 
@@ -53,7 +53,7 @@ class Reporter:
                 raise out_of_memory(self.config, self.device, activity, self._memory_facts(activity)) from error
             raise
 
-    def progress(self, phase: str) -> Callable[[int, int], None]:
+    def progress(self, phase: str) -> ReportProgress:
         """A function that reports how many of how many pieces of a phase are done.
 
         It raises Interrupted once the user wants to stop.

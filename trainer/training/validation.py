@@ -4,32 +4,32 @@ training alone. Measured on pictures that are held out it falls, then rises agai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 
 from advisor.settings.config import LossConfig
 from trainer.data.training_set import Item, SampleRef
 from trainer.diffusion.noise import draw_noise, noise_schedule
+from trainer.runtime.events import ReportProgress
 from trainer.seeds import generator
 from trainer.training.context import TrainingContext
 from trainer.training.step import Batch, sample_losses
 
-NUM_TIMESTEPS = 5
+TIMESTEPS_PER_IMAGE = 5
 """For each picture: the loss differs far more between timesteps than between pictures."""
-
-Check = Callable[[int, int], None]
-"""Takes how many of how many pictures are measured; may raise to break off."""
 
 
 def fixed_timesteps(loss: LossConfig) -> tuple[int, ...]:
     """The middles of equal parts of the range that is trained."""
     width = loss.max_timestep - loss.min_timestep
-    return tuple(loss.min_timestep + (2 * part + 1) * width // (2 * NUM_TIMESTEPS) for part in range(NUM_TIMESTEPS))
+    return tuple(
+        loss.min_timestep + (2 * part + 1) * width // (2 * TIMESTEPS_PER_IMAGE) for part in range(TIMESTEPS_PER_IMAGE)
+    )
 
 
 @torch.no_grad()
-def validation_loss(context: TrainingContext, check: Check) -> float:
+def validation_loss(context: TrainingContext, progress: ReportProgress) -> float:
     """The mean loss over the measured pictures and fixed timesteps, weighed as in training, without any dropout."""
     network, measured = context.network, context.pictures.measured
     network.eval()
@@ -41,7 +41,7 @@ def validation_loss(context: TrainingContext, check: Check) -> float:
                 for batch in _batches(context, item)
             ]
             total += float(torch.cat(losses).mean())
-            check(done, len(measured))
+            progress(done, len(measured))
         return total / len(measured)
     finally:
         network.train()

@@ -1,1 +1,1 @@
-"""Talks: questions, conversation, views, command line, launching."""
+"""The user interface: command line, interview, views, and the child processes that train and convert."""

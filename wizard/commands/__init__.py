@@ -1,1 +1,1 @@
-"""The commands, one module each: plain functions that do what `wizard.app` hands them."""
+"""The commands, a module each: functions that `wizard.app` calls with parsed arguments."""

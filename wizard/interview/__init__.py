@@ -1,1 +1,1 @@
-"""The conversation: questions, answers, the menu at the plan."""
+"""The interview: questions, answers, the facts made of them, and the menu of the plan."""

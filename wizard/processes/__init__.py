@@ -1,1 +1,1 @@
-"""Processes that the wizard starts and watches: the trainer, measurements, conversions."""
+"""Child processes: the trainer, probes and conversions; and what is kept of them."""

@@ -161,8 +161,8 @@ def error_of_exit(code: int, progress: TrainingProgress, log: str) -> BaseExcept
     """
     message = progress.failed.message if progress.failed else ""
     if code in (INTERRUPTED, WINDOWS_CTRL_C):
-        said_so = progress.failed is not None and progress.failed.code == "interrupted"
-        if said_so and not progress.step and not progress.loras:
+        is_interrupt = progress.failed is not None and progress.failed.code == "interrupted"
+        if is_interrupt and not progress.step and not progress.loras:
             message = "Training was interrupted before a step was taken: there was nothing new to save."
         return KeyboardInterrupt(message or f"Interrupted. {_last_lora(progress)}")
     if code == 2:

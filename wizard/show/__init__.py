@@ -1,1 +1,1 @@
-"""What is shown: plans, findings, progress, reports."""
+"""Views: plans, findings, the progress of a training, reports."""

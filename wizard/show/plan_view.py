@@ -103,16 +103,16 @@ def estimate_table(estimate: Estimate, facts: Facts) -> Table:
 
 def estimate_rows(estimate: Estimate, facts: Facts) -> Sequence[tuple[str, str]]:
     """(name, figures) of what the training will take."""
-    gpu, on_card = facts.gpu, facts.gpu is not None
+    gpu, on_gpu = facts.gpu, facts.gpu is not None
     free, where = (gpu.free_bytes, gpu.name) if gpu else (facts.hardware.ram_free_bytes, "this machine, no card")
     rows = [
         ("steps", _steps_text(estimate)),
         ("memory", f"about {gib(estimate.vram_bytes)} of {gib(free)} free ({where})"),
         *(
             [("RAM", f"about {gib(estimate.ram_bytes)} of the machine's {gib(facts.hardware.ram_free_bytes)} free")]
-            * on_card
+            * on_gpu
         ),
-        ("time", _time_text(estimate, on_card=on_card)),
+        ("time", _time_text(estimate, on_gpu=on_gpu)),
         *([("energy", _energy_text(estimate))] if estimate.energy_wh else []),
         ("files", f"each LoRA {mib(estimate.lora_bytes)}, all of the run {size_text(estimate.disk_bytes)}"),
     ]
@@ -124,9 +124,9 @@ def _steps_text(estimate: Estimate) -> str:
     return f"{estimate.steps:,} in {counted(estimate.epochs, 'epoch')}, {often}"
 
 
-def _time_text(estimate: Estimate, *, on_card: bool) -> str:
+def _time_text(estimate: Estimate, *, on_gpu: bool) -> str:
     if estimate.seconds is None or estimate.seconds_low is None or estimate.seconds_high is None:
-        return "unknown for this card" if on_card else "unknown for this machine"
+        return "unknown for this card" if on_gpu else "unknown for this machine"
     span = f"{duration(estimate.seconds_low)} to {duration(estimate.seconds_high)}"
     return (
         f"about {duration(estimate.seconds)} ({span}); begun now, done at {clock_time(time.time(), estimate.seconds)}"

@@ -25,16 +25,26 @@ class Malformed(ValueError):
     """Why a text is refused, as a sentence that begins with `it`."""
 
 
-def parse_json(raw: bytes | str, *, told_twice: Callable[[str], None] | None = None) -> Any:
+class TooDeep(Malformed):
+    """Tables and lists lie in one another more than `MOST_DEPTH` times."""
+
+    def __init__(self) -> None:
+        super().__init__("it is nested too deeply")
+
+
+def parse_json(raw: bytes | str, *, told_twice: Callable[[str], None] | None = None, finite: bool = True) -> Any:
     """The value that `raw` (UTF-8, with or without a byte order mark) stands for.
 
     Args:
         told_twice: is called with each name that stands twice in a table, whose last value counts; without it such a
             table is refused, since two readers may take two values.
+        finite: NaN, Infinity and numbers beyond a float's range are refused; without it they are floats, as Python's
+            own reader and writer have them.
 
     Raises:
-        Malformed: it is no JSON, names something twice, is nested more than `MOST_DEPTH` deep, or holds NaN, a number
-            of more than `MOST_DIGITS` letters or beyond a float's range, or half a character.
+        Malformed: it is no JSON (whose `__cause__` is a JSONDecodeError), names something twice, is nested more than
+            `MOST_DEPTH` deep, or holds NaN, a number of more than `MOST_DIGITS` letters or beyond a float's range, or
+            half a character.
     """
     text = _decoded(raw) if isinstance(raw, bytes) else raw.removeprefix("\ufeff")
     tell = _refuse_twice if told_twice is None else told_twice
@@ -47,12 +57,16 @@ def parse_json(raw: bytes | str, *, told_twice: Callable[[str], None] | None = N
 
     try:
         found = json.loads(
-            text, object_pairs_hook=table, parse_constant=_refuse_constant, parse_int=_whole, parse_float=_float
+            text,
+            object_pairs_hook=table,
+            parse_constant=_refuse_constant if finite else None,
+            parse_int=_whole,
+            parse_float=_finite if finite else _float,
         )
     except json.JSONDecodeError as error:
-        raise Malformed(f"it is not JSON: {error.msg} at character {error.pos:,}") from None
+        raise Malformed(f"it is not JSON: {error.msg} at character {error.pos:,}") from error
     except RecursionError:
-        raise Malformed("it is nested too deeply") from None
+        raise TooDeep from None
     check_tree(found)
     return found
 
@@ -87,7 +101,11 @@ def _whole(text: str) -> int:
 
 def _float(text: str) -> float:
     _check_digits(text)
-    found = float(text)
+    return float(text)
+
+
+def _finite(text: str) -> float:
+    found = _float(text)
     if not math.isfinite(found):
         raise Malformed(f"it holds {text}, which is larger than any number")
     return found
@@ -122,7 +140,7 @@ def check_tree(tree: Any) -> None:
         if not inner:
             return
         level = inner
-    raise Malformed("it is nested too deeply")
+    raise TooDeep
 
 
 def _check_text(text: str) -> None:

@@ -48,11 +48,16 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,
+        autoescape=_is_page,
     )
     made.filters["value"] = value
     made.filters["comment"] = comment
     return made
+
+
+def _is_page(template: str | None) -> bool:
+    """HTML: every value is escaped in it."""
+    return template is not None and template.endswith(".html.j2")
 
 
 def value(item: object) -> str:

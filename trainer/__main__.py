@@ -13,6 +13,7 @@ from advisor.errors import LoraError
 from advisor.run_folder.events import Failed
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
+from advisor.shown_text import visible
 from trainer.reporting.weights_and_biases import WeightsAndBiases
 from trainer.runtime.events import Events
 from trainer.runtime.failure_codes import failed_event
@@ -89,7 +90,7 @@ def _weights_and_biases(run: Path, config: TrainingConfig, events: Events) -> Ca
 
 
 def _print_error(error: LoraError) -> int:
-    print(error, file=sys.stderr)  # noqa: T201
+    print(visible(str(error)), file=sys.stderr)  # noqa: T201
     return error.exit_code
 
 

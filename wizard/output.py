@@ -1,16 +1,23 @@
-"""Printing: results go to stdout, messages to stderr."""
+"""Printing: results go to stdout, messages to stderr; the one place of the wizard that prints.
+
+What is printed holds names and texts out of files, so control characters and the like are made visible on their way.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from collections.abc import Iterator
 from shutil import get_terminal_size
 from textwrap import wrap
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+from advisor.shown_text import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 WIDEST = 100
 """Columns; text is wrapped here in wider terminals."""
@@ -20,8 +27,7 @@ NARROWEST = 40
 
 def say(text: str, *, end: str = "\n") -> None:
     """Print a message on stderr, wrapped between words if that is a terminal."""
-    if sys.stderr.isatty() and end == "\n":
-        text = wrapped(text, columns())
+    text = wrapped(text, columns()) if sys.stderr.isatty() and end == "\n" else visible(text)
     print(text, file=sys.stderr, flush=True, end=end)  # noqa: T201
 
 
@@ -35,11 +41,29 @@ def show(view: object) -> None:
     console().print(view)
 
 
+def show_plain(text: str) -> None:
+    """Print a text on stdout as it is, without loading rich."""
+    print(visible(text), flush=True)  # noqa: T201
+
+
 def console(file: TextIO | None = None) -> Console:
     """A rich console of a readable width without markup, highlighting and emoji; it heeds `NO_COLOR` and TERM=dumb."""
     from rich.console import Console
+    from rich.segment import Segment
 
-    found = Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    class InertConsole(Console):
+        """Makes steering characters visible in whatever is drawn, but for rich's own."""
+
+        def render_str(self, text: str, **how: Any) -> Text:
+            """A text with its look; made visible before it is measured."""
+            return super().render_str(visible(text), **how)
+
+        def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
+            """The pieces that the renderable is drawn with."""
+            for segment in super().render(renderable, options):
+                yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+    found = InertConsole(file=file, highlight=False, markup=False, emoji=False, soft_wrap=False)
     found.width = max(NARROWEST, min(found.width, WIDEST))
     return found
 
@@ -52,7 +76,7 @@ def columns() -> int:
 def wrapped(text: str, width: int) -> str:
     """Wrap long lines between words; a line that begins with a blank is a path or a command and stays whole."""
     lines = list[str]()
-    for line in text.splitlines():
+    for line in visible(text).splitlines():
         hanging = "  " if line.startswith(("- ", "! ")) else ""
         is_whole = line.startswith(" ")
         parts = wrap(line, width, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import errno
 import math
 import re
-import tomllib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from advisor import toml_file
 from advisor.errors import RunError
+from advisor.files import read_bounded
+from advisor.json_text import Malformed, TooDeep, check_tree
+from advisor.json_text import parse_json as parse
 
 MOST_BYTES = 1024 * 1024
 """No honest JSON or TOML configuration is larger."""
@@ -44,12 +48,12 @@ def read_text(path: Path, most_bytes: int = MOST_BYTES) -> tuple[str, tuple[str,
         RunError: it cannot be read, or is larger than any configuration.
     """
     try:
-        if path.stat().st_size > most_bytes:
+        data = read_bounded(path, most_bytes)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
             raise RunError(
                 f"{path} has more than {most_bytes // 1024} KiB, as no configuration has: name the right file"
-            )
-        data = path.read_bytes()[: most_bytes + 1]
-    except OSError as error:
+            ) from None
         raise RunError(f"{path} cannot be read: {error.strerror or error}: check the path") from None
     for mark, encoding in MARKS:
         if data.startswith(mark):
@@ -73,8 +77,12 @@ def read_document(path: Path) -> Document:
     readers: dict[str, Callable[[str], Document]] = {"JSON": parse_json, "TOML": parse_toml, "YAML": parse_yaml}
     try:
         found = readers[kind](text)
+    except TooDeep:
+        raise RunError(f"{path} is nested too deeply to be a configuration: name the right file") from None
     except (ValueError, OverflowError) as error:
-        raise RunError(f"{path} is no valid {kind}: {_first_line(error)}: mend it, or save it anew") from None
+        raise RunError(
+            f"{path} is no valid {kind}: {_first_line(error.__cause__ or error)}: mend it, or save it anew"
+        ) from None
     except RecursionError:
         raise RunError(f"{path} is nested too deeply to be a configuration: name the right file") from None
     return Document(found.tree, (*notes, *found.notes), found.doubled)
@@ -84,27 +92,18 @@ def parse_json(text: str) -> Document:
     """JSON; comments and commas too many are taken out where it is not valid with them."""
     doubled: list[str] = []
 
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(items)
-        if len(found) < len(items):
-            seen: set[str] = set()
-            doubled.extend(name for name, _ in items if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        return found
-
     def read(source: str) -> Any:
         doubled.clear()
-        return json.loads(source, object_pairs_hook=pairs)
+        return parse(source, told_twice=doubled.append, finite=False)
 
     try:
         return Document(read(text), doubled=tuple(dict.fromkeys(doubled)))
-    except ValueError:
+    except TooDeep:
+        raise
+    except Malformed:
         tree = read(without_comments(text))
     note = "it is no strict JSON: comments or commas too many were passed over"
     return Document(tree, (note,), tuple(dict.fromkeys(doubled)))
-
-
-_LONG_KEY = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){64}""")
-"""A key of so many parts: the reader's time grows with their square."""
 
 
 def parse_toml(text: str) -> Document:
@@ -113,9 +112,7 @@ def parse_toml(text: str) -> Document:
     Raises:
         ValueError: it is none, or has keys of more parts than any configuration.
     """
-    if _LONG_KEY.search(text):
-        raise ValueError("a key in it has too many parts")
-    return Document(tomllib.loads(text.replace("\r\n", "\n")))
+    return Document(toml_file.parse_toml(text.replace("\r\n", "\n")))
 
 
 def parse_yaml(text: str) -> Document:
@@ -135,8 +132,8 @@ def parse_yaml(text: str) -> Document:
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            names = [key.value for key, _ in node.value if isinstance(key.value, str)]
-            doubled.extend({name for name in names if names.count(name) > 1} if len(names) < 500 else ())
+            counts = Counter(key.value for key, _ in node.value if isinstance(key.value, str))
+            doubled.extend(name for name, count in counts.items() if count > 1)
             return super().construct_mapping(node, deep)
 
     try:
@@ -145,10 +142,12 @@ def parse_yaml(text: str) -> Document:
         raise ValueError(_first_line(error)) from None
     except (AttributeError, TypeError, LookupError) as error:  # of values that only look like dates or numbers
         raise ValueError(_first_line(error)) from None
-    return Document(_plain(tree), doubled=tuple(dict.fromkeys(doubled)))
+    plain = _plain(tree)
+    check_tree(plain)
+    return Document(plain, doubled=tuple(dict.fromkeys(doubled)))
 
 
-_PIECES = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|//[^\n]*|/\*.*?(?:\*/|\Z)|,(?=\s*[}\]])|(?m:^\s*#[^\n]*)', re.DOTALL)
+_PIECES = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|//[^\n]*|/\*.*?(?:\*/|\Z)|,(?=\s*[}\]])|(?m:^[ \t]*#[^\n]*)', re.DOTALL)
 """Texts (which stay), comments, and commas before a closing bracket; each also unfinished, or it would take long."""
 
 
@@ -175,7 +174,7 @@ def _kind(path: Path) -> str:
     return {".json": "JSON", ".toml": "TOML", ".yaml": "YAML", ".yml": "YAML"}.get(suffix, "unknown")
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or ["it cannot be read"]
     where = next((line.strip() for line in lines if " line " in f" {line}"), "")
     return " ".join(dict.fromkeys((lines[0][:200], where[:100]))).strip()

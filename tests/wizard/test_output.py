@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.table import Table
+from rich.text import Text
 
+import wizard
 from advisor.checkpoints.identity import Identity
 from tests.support.fake_trainer import run_folder
 from wizard.commands.train import train
-from wizard.output import say
+from wizard.interview.ask import TerminalAsk
+from wizard.output import console, say, show, show_plain
 from wizard.processes.trainer_job import TrainerJob
 from wizard.show.identity_view import identity_lines
-from wizard.show.screen import Screen
+from wizard.show.progress import Progress
+from wizard.show.screen import LiveScreen, Screen
 
 LONG = "there is no setting network.rnak: did you mean network.rank or network.conv_rank or network.block_ranks?"
 
@@ -58,3 +65,63 @@ def test_an_interrupted_training_tells_how_to_go_on(
         train(run)
 
     assert (f'Go on with: loracle train "{run}" --resume' in str(told.value)) == saved
+
+
+HOSTILE = "tok\x1b[2J\x1b]0;x\x07\r\u202egnp\x9b31m\u200b"
+SHOWN = r"tok\x1b[2J\x1b]0;x\x07\r\u202egnp\x9b31m\u200b"
+
+
+def test_what_is_said_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    say(f"one {HOSTILE}\ntwo")
+
+    assert capsys.readouterr().err == f"one {SHOWN}\ntwo\n"
+
+
+def test_what_is_shown_cannot_either(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table(HOSTILE, box=None)
+    table.add_row(Text(HOSTILE))
+    show_plain(HOSTILE)
+    show(HOSTILE)
+    show(Text(HOSTILE))
+    show(table)
+    TerminalAsk().tell(HOSTILE)
+
+    shown = capsys.readouterr().out
+    assert "".join(shown.split()).count(SHOWN) == 4
+    assert not [letter for letter in shown if letter != "\n" and not letter.isprintable()]
+
+
+def test_colours_are_still_rich_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    file = StringIO()
+    console(file).print(Text("red \x1b[0m", "red"))
+
+    assert file.getvalue() == "\x1b[31mred \\x1b[0m\x1b[0m\n"
+
+
+def test_the_bar_s_notes_and_phases_cannot_steer_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    file = StringIO()
+    screen = LiveScreen(file)
+    screen.note(HOSTILE)
+    screen.show(Progress(phase=HOSTILE, done=1, total=2))
+    screen.close()
+
+    assert SHOWN in file.getvalue()
+    assert "\x1b[2J" not in file.getvalue()
+    assert "\x1b]0" not in file.getvalue()
+    assert "\u202e" not in file.getvalue()
+
+
+def test_the_wizard_prints_in_one_place() -> None:
+    """There it is that text is made visible."""
+    places = set[str]()
+    for path in Path(wizard.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+                called = ast.unparse(node.func)
+                if called in ("print", "Console", "sys.stdout.write", "sys.stderr.write", "typer.echo", "click.echo"):
+                    places.add(path.relative_to(Path(wizard.__file__).parent).as_posix())
+    assert places == {"output.py", "app.py"}, "app.py prints the version"

@@ -11,7 +11,7 @@ from prompt_toolkit.shortcuts import CompleteStyle
 
 from wizard.interview.completion import NameCompleter, PathCompleter
 from wizard.interview.questions import BACK, Option, Question
-from wizard.output import columns, show, wrapped
+from wizard.output import columns, show, show_plain, wrapped
 
 STYLE = questionary.Style(
     [
@@ -49,7 +49,7 @@ class TerminalAsk:
     def tell(self, view: object) -> None:
         """Print a text, indented, or a rich table."""
         if isinstance(view, str):
-            print(indented(view, columns()), flush=True)  # noqa: T201  (rich would delay the first question)
+            show_plain(indented(view, columns()))  # rich would delay the first question
         else:
             show(view)
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -11,8 +13,16 @@ from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
 from advisor.run_folder.events import RungTaken, StepDone
 from advisor.run_folder.layout import RunFolder
-from templates.native.report import Score, ladder_rows, loss_chart, sample_rows, write_report
+from templates.native.report import PictureRow, Score, ladder_rows, loss_chart, sample_rows, write_report
+from templates.render import render
 from tests.support.factories import make_facts
+
+EMPTY: dict[str, Any] = {
+    "name": "mira", "trigger": "", "note": "", "scores": [], "rows": [], "chart": None, "ladder": [], "finished": None,
+    "warnings": [], "loras": [], "decisions": [], "plan_warnings": [], "damaged_lines": 0,
+    "events_file": "log/events.jsonl",
+}  # fmt: skip
+"""What the page is made from, of a run that nothing is known of."""
 
 
 def make_run(folder: Path, *, trigger: str = "mira") -> Path:
@@ -128,3 +138,83 @@ def test_a_rung_of_an_older_run_is_told_by_its_message() -> None:
 
 def test_where_memory_never_ran_out_no_ladder_is_spoken_of(tmp_path: Path) -> None:
     assert "Where memory ran out" not in write_report(RunFolder(make_run(tmp_path))).read_text("utf-8")
+
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+def strings_replaced(found: Any) -> Any:
+    if isinstance(found, dict):
+        return {key: value if key in ("event", "origin") else strings_replaced(value) for key, value in found.items()}
+    if isinstance(found, list):
+        return [strings_replaced(value) for value in found]
+    return SCRIPT if isinstance(found, str) else found
+
+
+def test_every_value_on_the_page_is_escaped(tmp_path: Path) -> None:
+    """The steps of a `finished` event were not."""
+    run = make_run(tmp_path)
+    plan = json.loads((run / "plan.json").read_text("utf-8"))
+    plan["decisions"][0] |= {"origin": "ladder", "planned": SCRIPT}
+    (run / "plan.json").write_text(json.dumps(strings_replaced(plan)), "utf-8")
+    events = [
+        {"event": "saved", "path": SCRIPT, "step": 20, "epoch": 1},
+        {"event": "warning", "code": "x", "message": SCRIPT},
+        {"event": "ladder", "step": 3, "cause": SCRIPT, "from": {"a": SCRIPT, "b": 1}, "to": {"a": SCRIPT, "b": 2},
+         "price": SCRIPT, "message": SCRIPT},
+    ]  # fmt: skip
+    (run / "log" / "events.jsonl").write_text("\n".join(map(json.dumps, events)) + "\n", "utf-8")
+    row = PictureRow(SCRIPT, ())
+
+    page = write_report(RunFolder(run), note=SCRIPT, scores=[Score(SCRIPT, 0.1, 0.9, SCRIPT)], rows=[row]).read_text("utf-8")
+
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") > 10
+    assert "a: &lt;script" in page
+    assert "<br>b: 1" in page
+
+
+def test_steps_of_text_are_escaped_too(tmp_path: Path) -> None:
+    page = render("native/files/report.html.j2", **EMPTY | {"finished": {"steps": SCRIPT, "seconds": 1.0}})
+
+    assert "<script" not in page
+    assert "&lt;/script&gt; steps in 1 s" in page
+
+
+def test_the_page_allows_itself_styles_and_pictures_and_nothing_else(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    (run / "samples").mkdir(parents=True)
+    Image.new("RGB", (8, 8), "red").save(run / "samples" / "01.png")
+    page = _Page()
+    page.feed(write_report(RunFolder(run)).read_text("utf-8"))
+
+    (policy,) = page.policies
+    assert dict(rule.split(" ", 1) for rule in policy.split("; ")) == {
+        "default-src": "'none'", "style-src": "'unsafe-inline'", "img-src": "data:", "base-uri": "'none'",
+        "form-action": "'none'",
+    }  # fmt: skip
+    assert page.sources
+    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert page.tags.isdisjoint({"script", "link", "iframe", "object", "embed", "form", "base", "audio", "video"})
+    assert page.first == "meta"
+
+
+class _Page(HTMLParser):
+    """What of a page a policy is about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.policies: list[str] = []
+        self.sources: list[str] = []
+        self.tags: set[str] = set()
+        self.first = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.tags.add(tag)
+        self.first = self.first or ("" if tag == "html" else tag)
+        if found.get("http-equiv") == "Content-Security-Policy":
+            assert self.tags == {"html", "meta"}, "it counts for what comes after it"
+            self.policies.append(str(found["content"]))
+        self.sources += [str(found[name]) for name in ("src", "href", "srcset") if name in found]
+        assert not [name for name in found if name.startswith("on")]

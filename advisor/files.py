@@ -17,6 +17,7 @@ from advisor.errors import LoraError, RunError
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 """The disk is full, or the user's share of it."""
+PIECE_BYTES = 1024**2
 _OPENING = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY", "O_NONBLOCK"))
 """Without waiting for a pipe's other end, and without making a terminal this process's own."""
 _SPECIAL = (
@@ -61,11 +62,18 @@ def read_bounded(path: Path, most_bytes: int) -> bytes:
         OSError: it cannot be read.
     """
     with open_regular(path) as file:
-        told = os.fstat(file.fileno()).st_size
-        found = b"" if told > most_bytes else file.read(most_bytes + 1)
-    if max(told, len(found)) > most_bytes:
-        raise UnfitFile(errno.EFBIG, f"it has more than {most_bytes:,} bytes", str(path))
-    return found
+        if os.fstat(file.fileno()).st_size <= most_bytes:
+            found = b"".join(_pieces(file, most_bytes + 1))
+            if len(found) <= most_bytes:
+                return found
+    raise UnfitFile(errno.EFBIG, f"it has more than {most_bytes:,} bytes", str(path))
+
+
+def _pieces(file: BinaryIO, most_bytes: int) -> Iterator[bytes]:
+    """What is in the file from here on, up to so many bytes; memory is taken for what is there, not for the bound."""
+    while most_bytes and (piece := file.read(min(most_bytes, PIECE_BYTES))):
+        most_bytes -= len(piece)
+        yield piece
 
 
 def read_file(

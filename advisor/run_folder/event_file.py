@@ -14,7 +14,7 @@ from typing import Annotated, Self, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from advisor.errors import RunError
-from advisor.files import DISK_FULL
+from advisor.files import DISK_FULL, open_regular
 from advisor.run_folder.events import AnyEvent, Event
 
 PARSER: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="event")])
@@ -41,7 +41,8 @@ def read_events(path: Path) -> EventLog:
     """
     parser = LineParser()
     try:
-        events = tuple(parser.events(path.read_bytes().split(b"\n")))
+        with open_regular(path) as file:
+            events = tuple(parser.events(file.read().split(b"\n")))
     except FileNotFoundError:
         return EventLog()
     except OSError as error:
@@ -82,7 +83,7 @@ class LineTail:
     def new(self) -> list[bytes]:
         """The lines written since the last call; one that is not finished yet waits for the next."""
         try:
-            with self._path.open("rb") as file:
+            with open_regular(self._path) as file:
                 file.seek(self._position)
                 data = file.read()
         except OSError:
@@ -160,6 +161,6 @@ def _is_cut_off(path: Path) -> bool:
     """Whether the last line lacks its end, so that it would swallow the next event."""
     if not path.exists() or not path.stat().st_size:
         return False
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         file.seek(-1, SEEK_END)
         return file.read(1) != b"\n"

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from advisor.errors import RunError
-from advisor.files import write_atomically
+from advisor.files import read_bounded, write_atomically
 from templates.exporting.image_folders import PlacedFolder
 
 LIST_SUFFIX = ".made.txt"
 """Beside a folder of links: what of it is ours, so that a later export takes away that and nothing else."""
+MOST_LIST_BYTES = 256 * 1024**2
+"""A line for each image: no data set is that large."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class LinkFolder:
     def ours(self) -> tuple[str, ...]:
         """What earlier exports put here: `folder/file`, one each."""
         try:
-            lines = self.list_file.read_bytes().decode("utf-8").split("\n")
+            lines = read_bounded(self.list_file, MOST_LIST_BYTES).decode("utf-8").split("\n")
         except (OSError, UnicodeDecodeError):
             return ()
         return tuple(line for line in lines if _is_inside(line))

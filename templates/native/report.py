@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from advisor.files import write_atomically
+from advisor.files import read_file, write_atomically
 from advisor.run_folder.events import AnyEvent, Finished, LoraSaved, RungTaken, StepDone, WarningGiven
 from advisor.run_folder.layout import EVENTS_NAME, RunFolder
 from advisor.run_folder.loss_curve import smoothed
@@ -20,6 +20,8 @@ from templates.render import render
 MOST_CHART_POINTS = 400
 """A curve on the page is thinned to this many points."""
 MOST_PICTURES = 48
+MOST_PICTURE_BYTES = 64 * 1024**2
+"""A sample is a few MB."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def sample_rows(run: RunFolder) -> tuple[PictureRow, ...]:
     folders = [samples, *sorted(path for path in samples.glob("*") if path.is_dir())] if samples.is_dir() else []
     rows = []
     for folder in folders:
-        paths = tuple(sorted(folder.glob("*.png")))[:MOST_PICTURES]
+        paths = tuple(sorted(path for path in folder.glob("*.png") if path.is_file()))[:MOST_PICTURES]
         if paths:
             rows.append(PictureRow("" if folder == samples else folder.name.replace("_", " "), paths))
     return tuple(rows)
@@ -179,4 +181,6 @@ def _shown(value: Any) -> str:
 
 
 def _embedded(path: Path) -> str:
-    return "data:image/png;base64," + b64encode(path.read_bytes()).decode("ascii")
+    mend = "move it away, and write the report again"
+    content = read_file(path, kind="sample", most_bytes=MOST_PICTURE_BYTES, mend=mend)
+    return "data:image/png;base64," + b64encode(content).decode("ascii")

@@ -18,7 +18,7 @@ from pathlib import Path, PurePath
 from threading import Thread
 from typing import Any
 
-from advisor.files import write_atomically
+from advisor.files import read_bounded, write_atomically
 from advisor.run_folder.events import AnyEvent, Finished, SampleDrawn, Started
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, flat_settings
@@ -152,6 +152,9 @@ def _sendable(path: str, value: Any) -> Any:
     return value
 
 
+MOST_ID_BYTES = 4096
+
+
 def _run_id(run: RunFolder, *, resumed: bool) -> str:
     """What wandb calls this run: a new name, or for a resumed training the one that it had.
 
@@ -166,7 +169,7 @@ def _run_id(run: RunFolder, *, resumed: bool) -> str:
 
 def _known_id(path: Path) -> str | None:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))["id"]
+        found = json.loads(read_bounded(path, MOST_ID_BYTES))["id"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if isinstance(found, str) and re.fullmatch(r"[a-z0-9]{8}", found) else None

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from advisor.errors import RunError
-from advisor.files import write_atomically
+from advisor.files import read_bounded, write_atomically
 from advisor.run_folder.layout import RunFolder
 from trainer.runtime.disk_space import write_with_room
 
@@ -33,6 +33,9 @@ STATES_KEPT = 2
 """The newest, and the one before it should the newest be damaged."""
 STATE_VERSION = 1
 WEIGHTS, OPTIMIZER, MANIFEST = "weights.safetensors", "optimizer.pt", "manifest.json"
+MOST_MANIFEST_BYTES = 1024**2
+MOST_STATE_BYTES = 64 * 1024**3
+"""No adapters' weights and optimizer state are larger."""
 HEADERS_BYTES = 1024 * 1024
 """Room for what a state holds beside its tensors."""
 UNFINISHED = ".unfinished-"
@@ -134,8 +137,8 @@ class States:
 
     def _read(self, folder: Path) -> State | None:
         try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            contents = {name: (folder / name).read_bytes() for name in manifest["files"]}
+            manifest = json.loads(read_bounded(folder / MANIFEST, MOST_MANIFEST_BYTES))
+            contents = {name: read_bounded(folder / name, MOST_STATE_BYTES) for name in manifest["files"]}
             if manifest["version"] != STATE_VERSION:
                 return None
             if any(_entry(content) != manifest["files"][name] for name, content in contents.items()):

@@ -166,7 +166,9 @@ def test_every_value_on_the_page_is_escaped(tmp_path: Path) -> None:
     (run / "log" / "events.jsonl").write_text("\n".join(map(json.dumps, events)) + "\n", "utf-8")
     row = PictureRow(SCRIPT, ())
 
-    page = write_report(RunFolder(run), note=SCRIPT, scores=[Score(SCRIPT, 0.1, 0.9, SCRIPT)], rows=[row]).read_text("utf-8")
+    page = write_report(RunFolder(run), note=SCRIPT, scores=[Score(SCRIPT, 0.1, 0.9, SCRIPT)], rows=[row]).read_text(
+        "utf-8"
+    )
 
     assert "<script" not in page
     assert page.count("&lt;script&gt;") > 10

@@ -19,7 +19,7 @@ from wizard.interview.ask import TerminalAsk
 from wizard.output import console, say, show, show_plain
 from wizard.processes.trainer_job import TrainerJob
 from wizard.show.identity_view import identity_lines
-from wizard.show.progress import Progress
+from wizard.show.progress import TrainingProgress
 from wizard.show.screen import LiveScreen, Screen
 
 LONG = "there is no setting network.rnak: did you mean network.rank or network.conv_rank or network.block_ranks?"
@@ -106,7 +106,7 @@ def test_the_bar_s_notes_and_phases_cannot_steer_it(monkeypatch: pytest.MonkeyPa
     file = StringIO()
     screen = LiveScreen(file)
     screen.note(HOSTILE)
-    screen.show(Progress(phase=HOSTILE, done=1, total=2))
+    screen.show(TrainingProgress(phase=HOSTILE, done=1, total=2))
     screen.close()
 
     assert SHOWN in file.getvalue()

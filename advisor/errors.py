@@ -84,8 +84,8 @@ class MemoryFacts:
     step: int = 0
     """Steps done; known to the launcher, which counts them."""
 
-    def line(self) -> dict[str, Any]:
-        """What the event `failed` has of it."""
+    def given_fields(self) -> dict[str, Any]:
+        """Its fields in the event `failed`."""
         left_out = {"step"} if self.spill is not None else {"step", "spill"}
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in left_out}
 

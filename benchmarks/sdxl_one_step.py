@@ -15,12 +15,15 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
 
+from advisor.run_folder.events import AnyEvent, Finished, PhaseBegun, StepDone, WarningGiven
+from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, parse_config
 from benchmarks.make_checkpoint import write_checkpoint
 from benchmarks.scan_many import machine
@@ -62,30 +65,29 @@ def measure(checkpoint: Path, dtype: str) -> dict[str, Any]:
     """The whole training in this process: its parts' seconds, the step's loss, the peak of memory."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with Events(folder / "run") as events:
+        with Events(folder / "run") as sent:
             config = make_config(folder, checkpoint, dtype)
-            train(prepare(folder / "run", config, Options(), events=events, interrupt=Interrupt()))
-        lines = (folder / "run" / "log" / "events.jsonl").read_text(encoding="utf-8").splitlines()
-    told = [json.loads(line) for line in lines]
-    step = next(event for event in told if event["event"] == "step")
-    end = next(event for event in told if event["event"] == "finished")
+            train(prepare(folder / "run", config, Options(), events=sent, interrupt=Interrupt()))
+        events = RunFolder(folder / "run").read_events().events
+    step = next(event for event in events if isinstance(event, StepDone))
+    end = next(event for event in events if isinstance(event, Finished))
     return {
         "command": f"python -m benchmarks.sdxl_one_step --dtypes {dtype}",
         "machine": machine(),
         "compute_threads": torch.get_num_threads(),
-        "steps": end["steps"],
-        "loss": step["loss"],
-        "phase_seconds": phase_seconds(told),
-        "peak_memory_gib": round(end["peak_memory_bytes"] / 2**30, 2),
-        "reload_check": end["reload_check"],
-        "warnings": [event["message"] for event in told if event["event"] == "warning"],
+        "steps": end.steps,
+        "loss": step.loss,
+        "phase_seconds": phase_seconds(events),
+        "peak_memory_gib": round(end.peak_memory_bytes / 2**30, 2),
+        "reload_check": None if end.reload_check is None else end.reload_check.model_dump(),
+        "warnings": [event.message for event in events if isinstance(event, WarningGiven)],
     }
 
 
-def phase_seconds(told: list[dict[str, Any]]) -> dict[str, float]:
+def phase_seconds(events: Sequence[AnyEvent]) -> dict[str, float]:
     """How long each phase took: until the next one began, or the end."""
-    starts = [(event["name"], event["t"]) for event in told if event["event"] == "phase"]
-    ends = [when for _, when in starts[1:]] + [told[-1]["t"]]
+    starts = [(event.name, event.unix_seconds) for event in events if isinstance(event, PhaseBegun)]
+    ends = [when for _, when in starts[1:]] + [events[-1].unix_seconds]
     found: dict[str, float] = {}
     for (name, begin), end in zip(starts, ends, strict=True):
         found[name] = round(found.get(name, 0.0) + end - begin, 1)

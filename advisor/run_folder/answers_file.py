@@ -32,8 +32,10 @@ def read_answers(path: Path) -> Answers:
             raise RunError(f"{path} is larger than any record of answers: is it the right file?") from None
         raise RunError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ConfigErrors, ValidationError) as error:
-        told = "; ".join(_problems(error))
-        raise RunError(f"{path} holds what is no answer ({told}): mend it, or start anew with `loracle new`") from None
+        problems = "; ".join(_problems(error))
+        raise RunError(
+            f"{path} holds what is no answer ({problems}): mend it, or start anew with `loracle new`"
+        ) from None
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged ({error}): delete it, or start anew with `loracle new`") from None
 

@@ -32,7 +32,7 @@ def read_config(run: Path) -> TrainingConfig:
 
     Raises:
         RunError: there is no such file, or it is no TOML.
-        ConfigErrors: settings are wrong; all are told, with the file's name.
+        ConfigErrors: settings are wrong; all are named, with the file.
     """
     path = config_file(run)
     tree = read_toml(path, kind="configuration", most_bytes=MOST_CONFIG_BYTES)

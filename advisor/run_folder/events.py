@@ -16,7 +16,7 @@ from advisor.run_folder.record import Number, Record, Text
 
 
 class Event(Record):
-    """One line: when it was written, which kind it is, and what that kind tells."""
+    """One line: the time it was written at, its kind, and that kind's fields."""
 
     unix_seconds: float = Field(0.0, alias="t")
     """The writer's clock; 0: not written yet, or by a writer without one."""
@@ -28,7 +28,7 @@ class Event(Record):
         return self.model_dump(by_alias=True, include=given)
 
     def line(self) -> dict[str, Any]:
-        """What is written of it."""
+        """The object that is written as one line of JSON."""
         return {"t": self.unix_seconds, "event": self.event, **self.given_fields()}
 
 
@@ -143,7 +143,7 @@ class RungTaken(Event):
 
     @classmethod
     def of(cls, taken: Taken) -> RungTaken:
-        """The event that tells of a rung."""
+        """The event for a rung."""
         return cls(**taken.model_dump())
 
     @property
@@ -223,7 +223,7 @@ class Failed(Event):
 
     @field_serializer("memory")
     def _memory(self, memory: MemoryFacts | None) -> dict[str, Any] | None:
-        return None if memory is None else memory.line()
+        return None if memory is None else memory.given_fields()
 
 
 AnyEvent: TypeAlias = (

@@ -19,8 +19,8 @@ from templates.render import render
 
 MOST_CHART_POINTS = 400
 """A curve on the page is thinned to this many points."""
-MOST_PICTURES = 48
-MOST_PICTURE_BYTES = 64 * 1024**2
+MOST_IMAGES = 48
+MOST_IMAGE_BYTES = 64 * 1024**2
 """A sample is a few MB."""
 
 
@@ -36,8 +36,8 @@ class Score:
 
 
 @dataclass(frozen=True)
-class PictureRow:
-    """Pictures that belong side by side."""
+class ImageRow:
+    """Images that are shown side by side."""
 
     title: str
     paths: tuple[Path, ...]
@@ -121,39 +121,39 @@ def loss_chart(events: Iterable[AnyEvent]) -> Chart | None:
     return Chart(points, lowest, highest, steps[-1])
 
 
-def sample_rows(run: RunFolder) -> tuple[PictureRow, ...]:
+def sample_rows(run: RunFolder) -> tuple[ImageRow, ...]:
     """The sample images, a row for each folder of them, those of no folder first."""
     samples = run.samples
     folders = [samples, *sorted(path for path in samples.glob("*") if path.is_dir())] if samples.is_dir() else []
     rows = []
     for folder in folders:
-        paths = tuple(sorted(path for path in folder.glob("*.png") if path.is_file()))[:MOST_PICTURES]
+        paths = tuple(sorted(path for path in folder.glob("*.png") if path.is_file()))[:MOST_IMAGES]
         if paths:
-            rows.append(PictureRow("" if folder == samples else folder.name.replace("_", " "), paths))
+            rows.append(ImageRow("" if folder == samples else folder.name.replace("_", " "), paths))
     return tuple(rows)
 
 
 def write_report(
-    run: RunFolder, *, scores: Sequence[Score] = (), rows: Sequence[PictureRow] | None = None, note: str = ""
+    run: RunFolder, *, scores: Sequence[Score] = (), rows: Sequence[ImageRow] | None = None, note: str = ""
 ) -> Path:
     """Write `report.html` into the run folder; returns its path.
 
     Args:
-        rows: the pictures to show; None: those under `samples/`.
+        rows: the images to show; None: the run's samples.
         note: a sentence for the head of the page.
 
     Raises:
         RunError: the run has no plan.json or a damaged one, or the page cannot be written.
     """
     plan, log = run.read_plan().fields, run.read_events()
-    pictures = sample_rows(run) if rows is None else rows
+    shown_rows = sample_rows(run) if rows is None else rows
     page = render(
         "native/files/report.html.j2",
         name=plan.config.saving.name,
         trigger=plan.config.run.trigger,
         note=note,
         scores=scores,
-        rows=[(row.title, [(path.stem, _embedded(path)) for path in row.paths]) for row in pictures],
+        rows=[(row.title, [(path.stem, _embedded(path)) for path in row.paths]) for row in shown_rows],
         chart=loss_chart(log.events),
         ladder=ladder_rows(log.events),
         finished=next((event for event in reversed(log.events) if isinstance(event, Finished)), None),
@@ -182,5 +182,5 @@ def _shown(value: Any) -> str:
 
 def _embedded(path: Path) -> str:
     mend = "move it away, and write the report again"
-    content = read_file(path, kind="sample", most_bytes=MOST_PICTURE_BYTES, mend=mend)
+    content = read_file(path, kind="sample", most_bytes=MOST_IMAGE_BYTES, mend=mend)
     return "data:image/png;base64," + b64encode(content).decode("ascii")

@@ -69,7 +69,7 @@ def write_records(
 
 
 def placed_in(run: Path, plan: Plan) -> Plan:
-    """The plan with its paths as a run folder has them: pictures and model absolute, others relative to the folder."""
+    """The plan with its paths as a run folder has them: images and model absolute, others relative to the folder."""
     config = plan.config
     for path in (*ABSOLUTE_PATHS, *RUN_PATHS):
         given = setting(config, path)

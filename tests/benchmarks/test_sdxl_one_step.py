@@ -4,19 +4,20 @@ from pathlib import Path
 
 import pytest
 
+from advisor.run_folder.events import AnyEvent, Finished, PhaseBegun
 from benchmarks.make_checkpoint import write_checkpoint
 from benchmarks.sdxl_one_step import phase_seconds, run_apart
 
 
 def test_a_phase_lasts_until_the_next_one() -> None:
-    told = [
-        {"event": "phase", "name": "load", "t": 10.0},
-        {"event": "phase", "name": "save", "t": 12.5},
-        {"event": "phase", "name": "load", "t": 13.0},
-        {"event": "finished", "t": 14.0},
+    events: list[AnyEvent] = [
+        PhaseBegun(name="load", unix_seconds=10.0),
+        PhaseBegun(name="save", unix_seconds=12.5),
+        PhaseBegun(name="load", unix_seconds=13.0),
+        Finished(unix_seconds=14.0),
     ]
 
-    assert phase_seconds(told) == {"load": 3.5, "save": 0.5}
+    assert phase_seconds(events) == {"load": 3.5, "save": 0.5}
 
 
 @pytest.mark.slow

@@ -82,6 +82,36 @@ def test_after_a_resume_the_curve_goes_on_from_the_step_that_was_taken_up() -> N
     assert len(chart.points.split()) == 5
 
 
+def test_a_resumed_curve_forgets_the_steps_that_were_made_again() -> None:
+    before = [StepDone(step=1, loss=1.0), StepDone(step=2, loss=1.0), StepDone(step=3, loss=99.0)]
+    resumed = [StepDone(step=3, loss=1.0), StepDone(step=4, loss=0.0)]
+
+    chart = loss_chart([*before, *resumed])
+
+    assert chart is not None
+    assert (chart.lowest, chart.highest) == (0.95, 1.0)
+
+
+def test_damaged_lines_of_the_events_are_counted_on_the_page(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    assert "damaged" not in write_report(RunFolder(run)).read_text("utf-8")
+
+    with (run / "log" / "events.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"event": "st')
+
+    assert "1 damaged line of <code>log/events.jsonl</code> passed over." in write_report(RunFolder(run)).read_text(
+        "utf-8"
+    )
+
+
+def test_a_plan_that_is_damaged_is_named(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    (run / "plan.json").write_text('{"decisions": 5}', "utf-8")
+
+    with pytest.raises(RunError, match=r"plan\.json is damaged \(decisions: .*: plan the run again"):
+        write_report(RunFolder(run))
+
+
 def test_nothing_trained_draws_no_curve() -> None:
     assert loss_chart([StepDone(step=1, loss=None)]) is None
 

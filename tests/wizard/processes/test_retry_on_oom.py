@@ -88,6 +88,26 @@ def test_every_rung_is_told_in_the_events_and_kept_for_the_next_start(tmp_path: 
     assert (kept.batch_parts, kept.settings) == (2, {"memory.gradient_checkpointing": True})
 
 
+CUT_OFF = """
+if not os.path.exists(os.path.join(run, "state", "ladder.json")):
+    send("failed", code="out_of_memory", message="full. Try this.", memory={{"phase": "step", "largest": [192, 128]}})
+    with open(os.path.join(run, "log", "events.jsonl"), "a", encoding="utf-8") as file:
+        file.write('{{"t": 1, "event": "war')
+    sys.exit(75)
+send("finished", steps=9, seconds=1.0)
+"""
+
+
+def test_no_rung_is_lost_where_the_trainer_left_half_a_line(tmp_path: Path) -> None:
+    run = run_folder(tmp_path)
+
+    train(tmp_path, run, script=CUT_OFF)
+
+    log = RunFolder(run).read_events()
+    assert [event.event for event in log.events] == ["failed", "ladder", "finished"]
+    assert log.damaged_lines == 1
+
+
 def test_the_plans_record_keeps_both(tmp_path: Path) -> None:
     run = run_folder(tmp_path)
 

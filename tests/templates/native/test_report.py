@@ -13,7 +13,7 @@ from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
 from advisor.run_folder.events import RungTaken, StepDone
 from advisor.run_folder.layout import RunFolder
-from templates.native.report import PictureRow, Score, ladder_rows, loss_chart, sample_rows, write_report
+from templates.native.report import ImageRow, Score, ladder_rows, loss_chart, sample_rows, write_report
 from templates.render import render
 from tests.support.factories import make_facts
 
@@ -194,7 +194,7 @@ def test_every_value_on_the_page_is_escaped(tmp_path: Path) -> None:
          "price": SCRIPT, "message": SCRIPT},
     ]  # fmt: skip
     (run / "log" / "events.jsonl").write_text("\n".join(map(json.dumps, events)) + "\n", "utf-8")
-    row = PictureRow(SCRIPT, ())
+    row = ImageRow(SCRIPT, ())
 
     page = write_report(RunFolder(run), note=SCRIPT, scores=[Score(SCRIPT, 0.1, 0.9, SCRIPT)], rows=[row]).read_text(
         "utf-8"

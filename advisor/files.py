@@ -54,6 +54,20 @@ def open_regular(path: Path) -> BinaryIO:
         raise
 
 
+def kernel_text(path: Path) -> str:
+    """What stands in a file of /proc or /sys, without surrounding blanks; empty where there is none."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def kernel_number(path: Path) -> int | None:
+    """The whole number in such a file; None where there is none."""
+    text = kernel_text(path)
+    return int(text) if text.isdecimal() else None
+
+
 def read_bounded(path: Path, most_bytes: int) -> bytes:
     """What is in a regular file of at most so many bytes.
 

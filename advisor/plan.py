@@ -8,6 +8,8 @@ from typing import Any, Literal
 from advisor.settings.config import TrainingConfig
 
 Origin = Literal["rule", "answer", "default", "preset", "import", "ladder"]
+CHOSEN_ORIGINS: tuple[Origin, ...] = ("answer", "preset")
+"""A setting with such an origin is the user's own, which neither rules nor the memory ladder change."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,11 @@ class Decision:
     """One sentence for the user, that names a fact of this case or a consequence."""
     origin: Origin
     source: Source
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether the user or their preset made it."""
+        return self.origin in CHOSEN_ORIGINS
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,11 @@ def batches_per_epoch(counts: Mapping[Size, int], batch_size: int) -> int:
     return sum(ceil(number / batch_size) for number in counts.values())
 
 
+def num_held_out(num_images: int, share: float) -> int:
+    """How many pictures a share of them to hold out asks for: at least one."""
+    return max(1, floor(share * num_images + 0.5))
+
+
 def repeats_by_folder(dataset: DatasetConfig) -> dict[str, int]:
     """The folders with repeats of their own."""
     return {

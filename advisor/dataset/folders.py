@@ -31,7 +31,7 @@ NUMBERED = re.compile("([0-9]+)_(.*)", re.DOTALL)
 """A folder's name as kohya reads it: repeats and concept."""
 DIGITS = re.compile("([0-9]+)")
 
-MOST_REPEATS = 1000
+MOST_NAMED_REPEATS = 1000
 """A larger number at the front of a folder's name is a date or a count, not repeats."""
 
 MASK_SUFFIX = "-masklabel"
@@ -179,7 +179,7 @@ def _named(place: _Place, name: str, found: FoundFiles) -> _Place:
     if match is None:
         return place
     number = int(match[1][:9])
-    if number > MOST_REPEATS:
+    if number > MOST_NAMED_REPEATS:
         message = f"the number before the name is taken for a date or a count, not for {match[1]} repeats"
         found.problems.append(Problem(printable(place.relative), "strange_repeats", message))
         return place

@@ -108,27 +108,29 @@ def disk_bytes(config: TrainingConfig, structure: Structure, num_images: int, *,
 
 def _cache_bytes_of_one(config: TrainingConfig, structure: Structure) -> int:
     """Latents, with each picture's mirror image where it is flipped, text states and masks."""
-    total, flips = 0, 2 if config.dataset.flip else 1
+    total, views = 0, config.dataset.views
     side = config.dataset.resolution_px / structure.vae.factor
     if config.memory.cache_latents and not config.dataset.random_crop:
-        total += flips * (int(side * side * structure.vae.latent_channels * 4) + FILE_BYTES)
+        total += views * (int(side * side * structure.vae.latent_channels * 4) + FILE_BYTES)
     if config.dataset.masks:
-        total += flips * (int(side * side * 4) + FILE_BYTES)
+        total += views * (int(side * side * 4) + FILE_BYTES)
     if config.memory.cache_text:
-        chunks = config.dataset.max_tokens // 75
+        chunks = config.dataset.chunks
         total += chunks * sum(text.width * text.max_positions * 4 for text in structure.text) + FILE_BYTES
     return total
 
 
-def _sample_bytes(config: TrainingConfig) -> int:
+def num_samples(config: TrainingConfig) -> int:
+    """Pictures that are drawn during a training."""
     sampling = config.sampling
-    if not sampling.prompts or not sampling.every_epochs:
-        return 0
-    number = len(sampling.prompts) * (config.schedule.epochs // sampling.every_epochs)
-    return number * config.dataset.resolution_px**2 * PNG_BYTES_PER_PIXEL
+    return len(sampling.prompts) * (config.schedule.epochs // sampling.every_epochs) if sampling.draws else 0
+
+
+def _sample_bytes(config: TrainingConfig) -> int:
+    return num_samples(config) * config.dataset.resolution_px**2 * PNG_BYTES_PER_PIXEL
 
 
 def adapters_of(config: TrainingConfig, structure: Structure) -> tuple[AdapterPlan, ...]:
     """All adapters of a training, in the file's order."""
-    text_encoder = config.optimizer.text_encoder_learning_rate > 0
+    text_encoder = config.optimizer.trains_text_encoder
     return adapter_plans(config.model.family, structure, config.network, text_encoder=text_encoder)

@@ -33,9 +33,9 @@ def step_operations(config: TrainingConfig, structure: Structure, *, size: Size 
     rank = _rank(config)
     picture = counted.picture * wider + pixels * (counted.pixel * wider + pixels * pairs)
     picture += pixels * rank * counted.pixel_rank * sqrt(wider)
-    chunks = config.dataset.max_tokens // 75
+    chunks = config.dataset.chunks
     larger = text_parameters(structure) / text_parameters(standard)
-    if config.optimizer.text_encoder_learning_rate > 0:
+    if config.optimizer.trains_text_encoder:
         picture += chunks * (counted.text * larger + rank * counted.text_rank * sqrt(larger))
     elif not config.memory.cache_text:
         picture += chunks * known.text_forward * larger

@@ -10,6 +10,7 @@ from advisor.estimate.parameter_counts import unet_parameters
 from advisor.families import family
 from advisor.families.structure import LoraTarget, Structure
 from advisor.settings.config import MemoryConfig, QuantisedDtype
+from advisor.units import MIB
 
 INT8_SCALE_BYTES = 4
 """For each output channel."""
@@ -17,7 +18,7 @@ NF4_BLOCK, NF4_SCALE_BYTES = 64, 2
 """Weights that share a scale, and its bytes."""
 NF4_MEANINGS = 512
 """Numbers that each layer keeps to unpack by: two for each byte."""
-NF4_INDEX_BYTES = 4 * 2**20
+NF4_INDEX_BYTES = 4 * MIB
 """Most that indices take while a layer is unpacked."""
 
 

@@ -59,11 +59,11 @@ def _kept_caches(config: TrainingConfig, structure: Structure, num_images: int) 
     total = 0
     if config.memory.cache_latents:
         side = config.dataset.resolution_px / structure.vae.factor
-        latents = num_images * (2 if config.dataset.flip else 1) * side * side * structure.vae.latent_channels * 2 * 4
+        latents = num_images * config.dataset.views * side * side * structure.vae.latent_channels * 2 * 4
         total += int(min(CACHE_KEPT_BYTES, latents))
     if config.memory.cache_text:
         tokens = sum(text.width * text.max_positions for text in structure.text)
-        total += int(min(CACHE_KEPT_BYTES, num_images * tokens * 4 * (config.dataset.max_tokens // 75)))
+        total += int(min(CACHE_KEPT_BYTES, num_images * tokens * 4 * config.dataset.chunks))
     return total
 
 

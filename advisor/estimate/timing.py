@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from advisor.dataset.buckets import Size
 from advisor.estimate.device_speed import Speed, speed_of
+from advisor.estimate.disk import num_samples
 from advisor.estimate.flops import ENCODE_OPERATIONS_PER_PIXEL, step_operations
 from advisor.estimate.parameter_counts import unet_parameters, vae_parameters
 from advisor.estimate.vram import vram_parts
+from advisor.families.sd1 import STANDARD
 from advisor.families.structure import Structure
 from advisor.machine.hardware import Gpu, Hardware
 from advisor.settings.config import TrainingConfig
@@ -88,12 +90,12 @@ def run_times(
     if speed is None:
         return None
     step = _step(speed, config, structure, None) * correction
-    share = vae_parameters(structure.vae) / 83_653_863
+    share = vae_parameters(structure.vae) / vae_parameters(STANDARD.vae)
     encode = ENCODE_OPERATIONS_PER_PIXEL * config.dataset.resolution_px**2 * share / speed.operations_per_second
-    pictures = num_images * (2 if config.dataset.flip else 1) if config.memory.cache_latents else 0
+    pictures = num_images * config.dataset.views if config.memory.cache_latents else 0
     every = config.saving.every_epochs
     saves = config.schedule.epochs // every if every else 1
-    start = START_SECONDS * min(3.0, unet_parameters(structure) / 859_520_964 + 0.1)
+    start = START_SECONDS * min(3.0, unet_parameters(structure) / unet_parameters(STANDARD) + 0.1)
     return Times(
         step=step,
         caching=pictures * encode * correction,
@@ -107,8 +109,5 @@ def run_times(
 
 def _sampling(config: TrainingConfig, step: float) -> float:
     sampling, schedule = config.sampling, config.schedule
-    if not sampling.prompts or not sampling.every_epochs:
-        return 0.0
-    pictures = len(sampling.prompts) * (schedule.epochs // sampling.every_epochs)
     one = step / (schedule.batch_size * schedule.gradient_accumulation)
-    return pictures * sampling.steps * one * SAMPLE_STEP_SHARE
+    return num_samples(config) * sampling.steps * one * SAMPLE_STEP_SHARE

@@ -52,6 +52,10 @@ TEXT_ENCODER = Cost(5, 1.0, "words are tied to the pictures less firmly")
 """The text encoder is not trained."""
 
 
+LEAST_RESOLUTION_SHARE = 0.5
+"""Under half of the resolution wanted a face is a handful of pixels, and we rather say that it does not fit."""
+
+
 def checkpointing(family: str) -> Cost:
     """Activations are computed again on the way back; measured by SimpleTuner on an H100."""
     return Cost(0, CHECKPOINTING_SLOWDOWN.get(family, USUAL_CHECKPOINTING_SLOWDOWN), "the same result")

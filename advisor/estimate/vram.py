@@ -144,8 +144,8 @@ def _work(config: TrainingConfig, structure: Structure, size: Size | None, batch
     batch = config.schedule.batch_size
     parts = max(1, min(batch_parts, batch))
     count = ceil(batch / parts)
-    chunks = config.dataset.max_tokens // 75
-    tokens = chunks * structure.text[0].max_positions if config.optimizer.text_encoder_learning_rate > 0 else 0
+    chunks = config.dataset.chunks
+    tokens = chunks * structure.text[0].max_positions if config.optimizer.trains_text_encoder else 0
     keeps = parts > 1 or config.schedule.gradient_accumulation > 1
     return Work(count * _area(config, size) / structure.vae.factor**2, count * tokens, keeps)
 

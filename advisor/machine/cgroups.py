@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
+from advisor.files import kernel_number, kernel_text
+
 UNLIMITED_BYTES = 2**60
 """Version 1 says `no limit` with a number near 2^63."""
 
@@ -39,7 +41,7 @@ def container_limits(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/p
 
 def _folders(mount: Path, own: Path, controller: str) -> Iterator[Path]:
     """This process's group and all around it, innermost first; within a container only the outermost may be there."""
-    for line in _text(own).splitlines():
+    for line in kernel_text(own).splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if controller not in controllers.split(","):
@@ -50,8 +52,8 @@ def _folders(mount: Path, own: Path, controller: str) -> Iterator[Path]:
 
 
 def _version_2(folder: Path) -> Limits:
-    limit = _number(folder / "memory.max")
-    quota = _text(folder / "cpu.max").split()
+    limit = kernel_number(folder / "memory.max")
+    quota = kernel_text(folder / "cpu.max").split()
     threads = None
     if len(quota) == 2 and all(word.isdecimal() for word in quota):
         threads = _threads(int(quota[0]), int(quota[1]))
@@ -59,7 +61,7 @@ def _version_2(folder: Path) -> Limits:
 
 
 def _version_1_memory(folder: Path) -> Limits:
-    limit = _number(folder / "memory.limit_in_bytes")
+    limit = kernel_number(folder / "memory.limit_in_bytes")
     if limit is not None and limit >= UNLIMITED_BYTES:
         limit = None
     used, stat = folder / "memory.usage_in_bytes", folder / "memory.stat"
@@ -67,7 +69,7 @@ def _version_1_memory(folder: Path) -> Limits:
 
 
 def _version_1_cpu(folder: Path) -> Limits:
-    quota, period = _number(folder / "cpu.cfs_quota_us"), _number(folder / "cpu.cfs_period_us")
+    quota, period = kernel_number(folder / "cpu.cfs_quota_us"), kernel_number(folder / "cpu.cfs_period_us")
     return Limits(_threads(quota, period) if quota and period else None)
 
 
@@ -77,11 +79,11 @@ def _threads(quota: int, period: int) -> int | None:
 
 def _free(limit: int | None, used: Path, stat: Path, cache_name: str) -> int | None:
     """What is left of a limit; files kept in memory for speed count as free."""
-    used_bytes = _number(used)
+    used_bytes = kernel_number(used)
     if limit is None or used_bytes is None:
         return None
     cache = 0
-    for line in _text(stat).splitlines():
+    for line in kernel_text(stat).splitlines():
         name, _, number = line.partition(" ")
         if name == cache_name and number.isdecimal():
             cache = int(number)
@@ -90,15 +92,3 @@ def _free(limit: int | None, used: Path, stat: Path, cache_name: str) -> int | N
 
 def _least(numbers: Iterator[int | None]) -> int | None:
     return min((number for number in numbers if number is not None), default=None)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""
-
-
-def _number(path: Path) -> int | None:
-    text = _text(path)
-    return int(text) if text.isdecimal() else None

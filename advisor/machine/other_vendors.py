@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from advisor.files import kernel_number, kernel_text
 from advisor.machine.hardware import Gpu
 from advisor.units import GIB
 
@@ -46,7 +47,7 @@ def linux_gpus(drm: Path, first_index: int) -> tuple[list[Gpu], list[str]]:
     except OSError:
         cards = []
     for card in cards:
-        vendor = _text(card / "device" / "vendor")
+        vendor = kernel_text(card / "device" / "vendor")
         index = first_index + len(gpus)
         found = _amd(card, index) if vendor == AMD else _intel(card, index) if vendor == INTEL else None
         if isinstance(found, Gpu):
@@ -58,21 +59,21 @@ def linux_gpus(drm: Path, first_index: int) -> tuple[list[Gpu], list[str]]:
 
 def _amd(card: Path, index: int) -> Gpu | str:
     device = card / "device"
-    name = _text(device / "product_name") or "AMD graphics"
-    total, used = _number(device / "mem_info_vram_total"), _number(device / "mem_info_vram_used")
+    name = kernel_text(device / "product_name") or "AMD graphics"
+    total, used = kernel_number(device / "mem_info_vram_total"), kernel_number(device / "mem_info_vram_used")
     if total is None:
         return f"AMD: {name} ({card.name}) does not tell its memory: name it with --vram"
     if total < LEAST_BYTES:
         return f"AMD: {name} ({card.name}) is built into the processor and is not used"
     free = max(0, total - (used or 0))
-    return Gpu(name, total, free, vendor="amd", uuid=_text(device / "unique_id"), index=index)
+    return Gpu(name, total, free, vendor="amd", uuid=kernel_text(device / "unique_id"), index=index)
 
 
 def _intel(card: Path, index: int) -> Gpu | str | None:
     slot = (card / "device").resolve().name
     if slot.startswith(BUILT_IN_SLOT):
         return None
-    total = next((number for name in INTEL_MEMORY_FILES if (number := _number(card / name))), None)
+    total = next((number for name in INTEL_MEMORY_FILES if (number := kernel_number(card / name))), None)
     total = total or _largest_window(card / "device" / "resource")
     if total is None or total < LEAST_BYTES:
         return f"Intel: the card at {slot} does not tell its memory: name it with --vram"
@@ -85,7 +86,7 @@ def _largest_window(resource: Path) -> int | None:
     Each line has first address, last address and flags: docs.kernel.org/PCI/sysfs-pci.html.
     """
     largest = 0
-    for line in _text(resource).splitlines():
+    for line in kernel_text(resource).splitlines():
         try:
             first, last = (int(word, 16) for word in line.split()[:2])
         except ValueError:
@@ -93,15 +94,3 @@ def _largest_window(resource: Path) -> int | None:
         if last > first:
             largest = max(largest, last - first + 1)
     return largest or None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""
-
-
-def _number(path: Path) -> int | None:
-    text = _text(path)
-    return int(text) if text.isdecimal() else None

@@ -12,15 +12,21 @@ from types import MappingProxyType
 from typing import Any
 
 from advisor.dataset.buckets import Size
-from advisor.estimate.tradeoffs import BASE, OPTIMIZER_8BIT, SPLIT, checkpointing, smaller_images
+from advisor.estimate.tradeoffs import (
+    BASE,
+    LEAST_RESOLUTION_SHARE,
+    OPTIMIZER_8BIT,
+    SPLIT,
+    checkpointing,
+    smaller_images,
+)
 from advisor.estimate.vram import Phase, phase_bytes, vram_parts
 from advisor.families.structure import Structure
-from advisor.settings.config import TrainingConfig, changed, setting
+from advisor.settings.config import RESOLUTION_STEP_PX, TrainingConfig, changed, setting
+from advisor.units import MIB
 from advisor.units import size as size_text
 
-LEAST_RESOLUTION_SHARE = 0.5
-"""Under half of the planned resolution a face is a handful of pixels."""
-LEAST_SAVING_BYTES = 1024**2
+LEAST_SAVING_BYTES = MIB
 """What saves less is not worth a restart."""
 
 BATCH_PARTS = "batch_parts"
@@ -166,8 +172,8 @@ def _base_dtype(situation: Situation) -> Iterator[Rung]:
 
 def _resolution(situation: Situation) -> Iterator[Rung]:
     dataset = situation.config.dataset
-    smaller = dataset.resolution_px - 64
-    if smaller >= max(LEAST_RESOLUTION_SHARE * situation.planned_px, dataset.min_bucket_px, 64):
+    smaller = dataset.resolution_px - RESOLUTION_STEP_PX
+    if smaller >= max(LEAST_RESOLUTION_SHARE * situation.planned_px, dataset.min_bucket_px, RESOLUTION_STEP_PX):
         cost = smaller_images(dataset.resolution_px, smaller)
         price = f"{cost.summary}; in the epoch at hand some pictures come twice or not at all"
         yield Rung("resolution", cost.harm, price, cost.slowdown, {"dataset.resolution_px": smaller})

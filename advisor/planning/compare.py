@@ -27,7 +27,7 @@ class Changed:
     @property
     def is_chosen(self) -> bool:
         """Whether it was chosen in the second plan; otherwise it followed from others."""
-        return self.after.origin in ("answer", "preset")
+        return self.after.is_chosen
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,6 @@ def largest_bucket(facts: Facts, config: TrainingConfig) -> Size | None:
 def _phases(config: TrainingConfig, structure: Structure, size: Size | None) -> dict[str, int]:
     square = config.dataset.resolution_px, config.dataset.resolution_px  # samples are drawn at the resolution
     found = {"caching": vram.phase_bytes("caching", config, structure, size=size)}
-    if config.sampling.prompts and config.sampling.every_epochs:
+    if config.sampling.draws:
         found["sampling"] = vram.phase_bytes("sampling", config, structure, size=square)
     return found

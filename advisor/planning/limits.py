@@ -14,11 +14,14 @@ from advisor.families import family
 from advisor.rules.card_class import structure_of
 from advisor.rules.defaults_table import FAMILIES_WITH_RULES
 from advisor.rules.fitting import captions_vary
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import RESOLUTION_STEP_PX, TrainingConfig
 from advisor.units import rate
 
 Limit = tuple[tuple[str, ...], ConfigError]
 """(the settings that it is about, what is wrong)."""
+
+WITHOUT_DROPOUT = ("dora", "loha", "lokr")
+"""Kinds that have no rank-wide intermediate whose elements could be left out; LyCORIS passes over it for them."""
 
 FOUND_NOT_CHOSEN = {
     "model.path": "name the base model itself (`--model`), so that it is looked at",
@@ -68,7 +71,8 @@ def broken_limits(config: TrainingConfig) -> Iterator[Limit]:
     yield from _tutorial_limits(config)
     yield from _size_limits(config)
     yield from _contradictions(config)
-    yield from _adapter_limits(config)
+    yield from limits_of_training(config)
+    yield from _rate_limits(config)
 
 
 def _tutorial_limits(config: TrainingConfig) -> Iterator[Limit]:
@@ -83,11 +87,11 @@ def _tutorial_limits(config: TrainingConfig) -> Iterator[Limit]:
 
 
 def _size_limits(config: TrainingConfig) -> Iterator[Limit]:
-    dataset = config.dataset
+    dataset, step = config.dataset, RESOLUTION_STEP_PX
     side = dataset.resolution_px
-    if side % 64:
-        near = max(64, round(side / 64) * 64)
-        mend = f"must be a multiple of 64; {near} is the nearest"
+    if side % step:
+        near = max(step, round(side / step) * step)
+        mend = f"must be a multiple of {step}; {near} is the nearest"
         yield ("dataset.resolution_px",), ConfigError("dataset.resolution_px", side, mend)
         return
     if dataset.min_bucket_px > side:
@@ -105,44 +109,42 @@ def _size_limits(config: TrainingConfig) -> Iterator[Limit]:
 
 
 def _contradictions(config: TrainingConfig) -> Iterator[Limit]:
-    dataset, memory, loss = config.dataset, config.memory, config.loss
+    dataset, memory = config.dataset, config.memory
     if memory.cache_latents and dataset.random_crop:
         mend = "random crops show another part each time: turn one of the two off"
         yield ("memory.cache_latents", "dataset.random_crop"), ConfigError("memory.cache_latents", True, mend)
-    if memory.cache_text and config.optimizer.text_encoder_learning_rate > 0:
+    if memory.cache_text and config.optimizer.trains_text_encoder:
         mend = "a text encoder that is trained cannot be cached: turn this off, or set its rate to 0"
         paths = ("memory.cache_text", "optimizer.text_encoder_learning_rate")
         yield paths, ConfigError("memory.cache_text", True, mend)
     elif memory.cache_text and captions_vary(config):
         mend = "captions that are shuffled, dropped or drawn cannot be cached: turn this or those off"
         yield ("memory.cache_text",), ConfigError("memory.cache_text", True, mend)
+
+
+def limits_of_training(config: TrainingConfig) -> Iterator[Limit]:
+    """What our trainer cannot do, whoever wrote the configuration; it refuses these itself."""
+    network, loss = config.network, config.loss
     if loss.min_timestep >= loss.max_timestep:
         mend = f"must be below max_timestep, which is {loss.max_timestep}"
         yield ("loss.min_timestep", "loss.max_timestep"), ConfigError("loss.min_timestep", loss.min_timestep, mend)
-
-
-def _adapter_limits(config: TrainingConfig) -> Iterator[Limit]:
-    network, optimizer = config.network, config.optimizer
-    if network.kind in ("dora", "loha", "lokr") and network.dropout > 0:
+    if network.kind in WITHOUT_DROPOUT and network.dropout > 0:
         mend = f"{network.kind} has network.rank_dropout and network.module_dropout only: 0"
         yield ("network.dropout", "network.kind"), ConfigError("network.dropout", network.dropout, mend)
-    if (error := copy_error(config)) is not None:
-        yield ("saving.diffusers_copy", "network.kind"), error
+    if config.saving.diffusers_copy and network.kind not in IN_DIFFUSERS:
+        others = ", ".join(IN_DIFFUSERS)
+        mend = f"diffusers has no names for {network.kind}: leave the copy out, or choose {others} (network.kind)"
+        yield ("saving.diffusers_copy", "network.kind"), ConfigError("saving.diffusers_copy", True, mend)
+
+
+def _rate_limits(config: TrainingConfig) -> Iterator[Limit]:
+    optimizer = config.optimizer
     rates = {optimizer.unet_learning_rate, optimizer.text_encoder_learning_rate} - {0.0}
     if optimizer.name == "prodigy" and len(rates) > 1:
         path = "optimizer.text_encoder_learning_rate"
         mend = f"prodigy has one rate for all: {rate(optimizer.unet_learning_rate)}, or 0"
         paths = (path, "optimizer.unet_learning_rate", "optimizer.name")
         yield paths, ConfigError(path, optimizer.text_encoder_learning_rate, mend)
-
-
-def copy_error(config: TrainingConfig) -> ConfigError | None:
-    """Why a LoRA cannot be written in diffusers' names too; None where it can, or need not be."""
-    kind = config.network.kind
-    if not config.saving.diffusers_copy or kind in IN_DIFFUSERS:
-        return None
-    mend = f"diffusers has no names for {kind}: leave the copy out, or choose {', '.join(IN_DIFFUSERS)} (network.kind)"
-    return ConfigError("saving.diffusers_copy", True, mend)
 
 
 def _limits_of_the_base(config: TrainingConfig, facts: Facts) -> Iterator[Limit]:

@@ -14,7 +14,7 @@ from advisor.rules.schedule import epoch_counts
 from advisor.settings.config import TrainingConfig
 from advisor.units import GIB, counted, gib
 
-FEW_IMAGES = 10
+TOO_FEW_IMAGES = 10
 """Under so many, poses and backgrounds are learned along with the character."""
 
 MANY_STEPS, FEW_STEPS = 6000, 500
@@ -155,7 +155,7 @@ def _base_model(facts: Facts, config: TrainingConfig) -> Findings:
 
 def _pictures(facts: Facts, config: TrainingConfig) -> Findings:
     dataset, number, side = facts.dataset, facts.dataset.num_images, config.dataset.resolution_px
-    if number < FEW_IMAGES:
+    if number < TOO_FEW_IMAGES:
         yield PlanWarning(
             "few_pictures",
             f"only {counted(number, 'picture')}: poses and backgrounds may be learned too; 20 to 50 are better",

@@ -98,7 +98,7 @@ def cache_latents(facts: Facts, config: TrainingConfig) -> Advice:
 @rule(sets="memory.cache_text", source=SD_SCRIPTS)
 def cache_text(_: Facts, config: TrainingConfig) -> Advice:
     """Only where the text encoder is not trained and captions stay as they are."""
-    if config.optimizer.text_encoder_learning_rate > 0:
+    if config.optimizer.trains_text_encoder:
         return Advice(False, "the text encoder is trained, so what it says changes with every step")
     if captions_vary(config):
         return Advice(False, "captions are another each time (shuffled or dropped), so their text cannot be kept")

@@ -6,7 +6,7 @@ from advisor.facts import Facts
 from advisor.rules.defaults_table import defaults_for
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import CIVITAI, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_IMAGES, TUTORIAL
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import CHUNK_TOKENS, TrainingConfig
 from advisor.units import counted
 
 
@@ -46,7 +46,7 @@ def max_tokens(facts: Facts, _: TrainingConfig) -> Advice:
     reason = f"one chunk of the text encoder; your longest caption has {counted(longest, 'word')}"
     if longest > 60:
         reason += ", whose end may be cut: set 150 to keep it"
-    return Advice(75, reason)
+    return Advice(CHUNK_TOKENS, reason)
 
 
 RULES = (caption_extension, shuffle_captions, keep_tokens, max_tokens)

@@ -8,7 +8,7 @@ from advisor.families import family
 from advisor.families.structure import Structure
 from advisor.machine.hardware import Gpu
 from advisor.rules.defaults_table import defaults_for
-from advisor.settings.config import Preset, TrainingConfig
+from advisor.settings.config import RESOLUTION_STEP_PX, Preset, TrainingConfig
 from advisor.units import GIB
 
 MEDIUM_FROM_BYTES = int(7.5 * GIB)
@@ -52,7 +52,7 @@ def start_resolution(facts: Facts, config: TrainingConfig, preset: Preset) -> in
     """The resolution that a plan starts from, before memory is looked at."""
     own = own_native_px(facts, config)
     if own is not None:
-        return max(64, own // 64 * 64)
+        return max(RESOLUTION_STEP_PX, own // RESOLUTION_STEP_PX * RESOLUTION_STEP_PX)
     table = defaults_for(config)
     return table.resolutions.get(preset, table.native_px)
 

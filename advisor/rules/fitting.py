@@ -11,15 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from advisor.estimate.calibration import corrections, machine_key
-from advisor.estimate.tradeoffs import BASE
+from advisor.estimate.tradeoffs import BASE, LEAST_RESOLUTION_SHARE
 from advisor.estimate.vram import corrected_parts, phase_bytes, vram_parts
 from advisor.facts import Facts
 from advisor.rules.card_class import start_resolution, structure_of, text_rate
 from advisor.rules.defaults_table import defaults_for
-from advisor.settings.config import Preset, TrainingConfig, with_values
-
-LEAST_RESOLUTION_SHARE = 0.5
-"""Under half of the starting resolution a face is a handful of pixels, and we rather say that it does not fit."""
+from advisor.settings.config import RESOLUTION_STEP_PX, Preset, TrainingConfig, with_values
 
 TEXT_RATE_PATH = "optimizer.text_encoder_learning_rate"
 
@@ -110,7 +107,7 @@ def _with_room_to_draw(facts: Facts, config: TrainingConfig, fitted: Fit) -> Fit
 
 def drawing_bytes(facts: Facts, config: TrainingConfig) -> int:
     """Peak memory while samples are drawn; 0 where none are."""
-    if not (config.sampling.prompts and config.sampling.every_epochs):
+    if not config.sampling.draws:
         return 0
     return phase_bytes("sampling", config, structure_of(facts))
 
@@ -157,8 +154,9 @@ def _under_the_range(facts: Facts, config: TrainingConfig, last: Choice) -> Iter
     for base_dtype in BASE:
         smallest = replace(smallest, base_dtype=base_dtype)
         yield smallest
-    lowest = max(64, int(smallest.resolution_px * LEAST_RESOLUTION_SHARE))
-    for resolution_px in range(smallest.resolution_px - 64, lowest - 1, -64):
+    step = RESOLUTION_STEP_PX
+    lowest = max(step, int(smallest.resolution_px * LEAST_RESOLUTION_SHARE))
+    for resolution_px in range(smallest.resolution_px - step, lowest - 1, -step):
         smallest = replace(smallest, resolution_px=resolution_px)
         yield smallest
     if config.memory.preset == "low":

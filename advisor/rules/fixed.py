@@ -18,7 +18,7 @@ from advisor.rules.sources import (
     SD_SCRIPTS,
     TUTORIAL,
 )  # fmt: skip
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import NUM_TRAIN_TIMESTEPS, TrainingConfig
 from advisor.units import shown
 
 
@@ -92,7 +92,8 @@ LOSS = (
     plain("loss.multires_discount", 0.3, "only read where there are coarser levels of noise", KOHYA_GUI),
     plain("loss.input_perturbation", 0.0, "the noisy picture is shown as it will be when drawing"),
     plain("loss.min_timestep", 0, "from step 0 of the noise on: the faintest teaches fine detail"),
-    plain("loss.max_timestep", 1000, "up to all 1,000 steps of noise: the strongest teaches composition"),
+    plain("loss.max_timestep", NUM_TRAIN_TIMESTEPS,
+          "up to all 1,000 steps of noise: the strongest teaches composition"),
     plain("loss.prior_weight", 1.0, "only read where there are regularisation pictures"),
     plain("loss.ema", False, "every epoch is kept instead: choose the best rather than the mean", ONETRAINER),
     plain("loss.ema_decay", 0.999, "only read where an average is kept", ONETRAINER),

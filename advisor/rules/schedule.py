@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from math import floor
 
-from advisor.dataset.buckets import Size, batches_per_epoch, bucket_counts, repeats_of_folders
+from advisor.dataset.buckets import Size, batches_per_epoch, bucket_counts, num_held_out, repeats_of_folders
 from advisor.facts import Facts
 from advisor.rules.defaults_table import defaults_for
 from advisor.rules.rule import Advice, rule
@@ -19,7 +19,7 @@ CPU_EXPOSURES = 100
 MOST_REPEATS = 30
 """More of the same few pictures in one epoch only makes epochs coarse."""
 
-FEW_IMAGES = 100
+REPEATED_FOR_BATCH = 100
 """Up to here repeats are raised to the batch, so that every bucket fills one."""
 
 EPOCHS, MOST_EPOCHS, WANTED_STEPS = 10, 20, 1000
@@ -37,7 +37,7 @@ def repeats(facts: Facts, config: TrainingConfig) -> Advice:
     batch = config.schedule.batch_size
     if facts.dataset.folders and all(folder.repeats is not None for folder in facts.dataset.folders):
         return Advice(value, "every folder's own name tells its repeats; this is for pictures that may join them")
-    if number <= FEW_IMAGES and value < batch:
+    if number <= REPEATED_FOR_BATCH and value < batch:
         return Advice(
             batch, f"{counted(number, 'picture')}: {batch} times each, so that every bucket fills a batch", TUTORIAL
         )
@@ -139,7 +139,7 @@ def epoch_counts(facts: Facts, config: TrainingConfig) -> Counter[Size]:
     share, held_out = config.validation.share, 0.0
     if 0 < share < 1 and facts.dataset.num_images > 1:
         number = facts.dataset.num_images
-        held_out = min(number - 1, max(1, floor(share * number + 0.5))) / number
+        held_out = min(number - 1, num_held_out(number, share)) / number
     times = (2 if config.dataset.regularization_images else 1) * (1 - held_out)
     return Counter({size: max(1, floor(count * times + 0.5)) for size, count in counts.items()})
 

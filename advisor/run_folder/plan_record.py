@@ -17,17 +17,13 @@ from pydantic import ValidationError
 
 from advisor.errors import RunError
 from advisor.files import read_bounded, write_atomically
+from advisor.plan import CHOSEN_ORIGINS
 from advisor.run_folder.ladder_file import Taken
 from advisor.run_folder.record import Record, Text
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import PATH_SETTINGS, TrainingConfig
+from advisor.units import MIB
 
-LOCKED_ORIGINS = ("answer", "preset")
-"""A setting with such an origin is the user's own."""
-
-PLACES = ("model.path", "model.vae_path", "dataset.images", "dataset.regularization_images", "network.start_from")
-"""Settings that may be written in another way in a run folder, which is nobody's choice."""
-
-MOST_PLAN_BYTES = 64 * 1024 * 1024
+MOST_PLAN_BYTES = 64 * MIB
 """No honest plan is larger."""
 
 
@@ -128,7 +124,7 @@ class PlanRecord:
             decision.path
             for decision in self.fields.decisions
             if decision.path in now
-            and (decision.first_origin in LOCKED_ORIGINS or _changed_by_hand(decision, now[decision.path]))
+            and (decision.first_origin in CHOSEN_ORIGINS or _changed_by_hand(decision, now[decision.path]))
         )
 
     def imported_paths(self) -> frozenset[str]:
@@ -206,7 +202,7 @@ def _changed(entry: Mapping[str, Any], decision: RecordedDecision, taken: Taken,
 
 def _changed_by_hand(decision: RecordedDecision, now: Any) -> bool:
     return (
-        decision.path not in PLACES and _differs(now, decision.value) and _differs(now, decision.first_value)
+        decision.path not in PATH_SETTINGS and _differs(now, decision.value) and _differs(now, decision.first_value)
     )  # fmt: skip
 
 

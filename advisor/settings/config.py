@@ -42,6 +42,24 @@ SamplerName = Literal["ddim", "euler", "euler_a", "unipc", "dpmpp_2m"]
 Preset = Literal["cpu", "low", "medium", "high"]
 
 
+RESOLUTION_STEP_PX = 64
+"""Resolutions are multiples of this, which a U-Net can halve three times in latents."""
+CHUNK_TOKENS: Literal[75] = 75
+"""Words of a caption that a text encoder reads at once, beside its marks of begin and end."""
+NUM_TRAIN_TIMESTEPS = 1000
+"""Timesteps of the noise schedule that base models are trained with; diffusers' name for it."""
+MOST_RANK = 512
+"""The widest adapter that may be asked for."""
+PATH_SETTINGS = (
+    "model.path",
+    "model.vae_path",
+    "dataset.images",
+    "dataset.regularization_images",
+    "network.start_from",
+)
+"""Settings that name files or folders on this machine."""
+
+
 class Settings(BaseModel):
     """A group of settings: frozen, and an unknown name is an error."""
 
@@ -88,7 +106,7 @@ class DatasetConfig(Settings):
     """Folders with repeats of their own (kohya's `N_name`)."""
     repeats: int = Field(1, ge=1)
     """How often each other picture is shown in one epoch."""
-    resolution_px: int = Field(512, ge=64, le=4096)
+    resolution_px: int = Field(512, ge=RESOLUTION_STEP_PX, le=4096)
     """Pictures are scaled to the area of a square of this side; a multiple of 64."""
     bucket_step_px: int = Field(64, ge=8)
     """Sides of the training sizes are multiples of this."""
@@ -118,7 +136,7 @@ class DatasetConfig(Settings):
     """Mirror half of the pictures."""
     random_crop: bool = False
     """Crop at a random place instead of the middle."""
-    max_tokens: Literal[75, 150, 225] = 75
+    max_tokens: Literal[75, 150, 225] = CHUNK_TOKENS
     """Caption length: one, two or three chunks of the text encoder's own length."""
     regularization_images: str | None = None
     """A folder with pictures of the class, shown as often as the others, to keep what the base knows; absolute."""
@@ -127,17 +145,27 @@ class DatasetConfig(Settings):
     mask_source: Literal["alpha", "files"] = "alpha"
     """Where masks come from: the pictures' alpha channel, or NAME-masklabel.png or masks/NAME.png beside NAME.jpg."""
 
+    @property
+    def chunks(self) -> int:
+        """Chunks of `CHUNK_TOKENS` that each caption is read in."""
+        return self.max_tokens // CHUNK_TOKENS
+
+    @property
+    def views(self) -> int:
+        """Cached latents of each picture: 2 where it is mirrored too."""
+        return 2 if self.flip else 1
+
 
 class NetworkConfig(Settings):
     """The LoRA itself."""
 
     kind: AdapterKind = "lora"
     """The kind of adapter."""
-    rank: int = Field(32, ge=1, le=512)
+    rank: int = Field(32, ge=1, le=MOST_RANK)
     """Inner width of each adapter; `network_dim` in kohya."""
     alpha: float = Field(16.0, gt=0)
     """An adapter's output is multiplied by alpha / rank."""
-    conv_rank: int = Field(0, ge=0, le=512)
+    conv_rank: int = Field(0, ge=0, le=MOST_RANK)
     """Rank for 3x3 convolutions; 0: they get no adapter."""
     conv_alpha: float = Field(0.0, ge=0)
     """Alpha for 3x3 convolutions; 0: in the proportion of alpha to rank."""
@@ -176,6 +204,11 @@ class OptimizerConfig(Settings):
     """Gradients are shortened to this length; 0: never."""
     arguments: tuple[KeyValue, ...] = ()
     """Further arguments of the optimizer, each `name=value`."""
+
+    @property
+    def trains_text_encoder(self) -> bool:
+        """Whether the text encoder gets adapters."""
+        return self.text_encoder_learning_rate > 0
 
 
 class ScheduleConfig(Settings):
@@ -226,9 +259,9 @@ class LossConfig(Settings):
     """Weight of each coarser level."""
     input_perturbation: float = Field(0.0, ge=0, le=1)
     """Extra noise on the input only."""
-    min_timestep: int = Field(0, ge=0, le=999)
+    min_timestep: int = Field(0, ge=0, le=NUM_TRAIN_TIMESTEPS - 1)
     """No timestep below this is drawn."""
-    max_timestep: int = Field(1000, ge=1, le=1000)
+    max_timestep: int = Field(NUM_TRAIN_TIMESTEPS, ge=1, le=NUM_TRAIN_TIMESTEPS)
     """All timesteps drawn are below this."""
     prior_weight: float = Field(1.0, ge=0)
     """Weight of regularisation pictures."""
@@ -309,6 +342,11 @@ class SamplingConfig(Settings):
     """The method."""
     seed: int = Field(42, ge=0, lt=2**32)
     """Start of the first picture's noise; the next prompt's is one more."""
+
+    @property
+    def draws(self) -> bool:
+        """Whether anything is drawn during training."""
+        return bool(self.prompts and self.every_epochs)
 
 
 class ValidationConfig(Settings):

@@ -18,8 +18,9 @@ from advisor.errors import ConfigError, ConfigErrors
 from advisor.settings.config import setting_field
 from advisor.settings.parse_value import SettingValue, WrongValue, parsed_or_wrong
 from advisor.toml_file import read_toml
+from advisor.units import MIB
 
-MOST_PRESET_BYTES = 1024 * 1024
+MOST_PRESET_BYTES = MIB
 """No honest preset is larger."""
 
 

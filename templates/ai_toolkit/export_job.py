@@ -172,7 +172,7 @@ def _train(config: TrainingConfig, layout: ExportLayout) -> Tree:
         "batch_size": schedule.batch_size,
         "gradient_accumulation": schedule.gradient_accumulation,
         "train_unet": optimizer.unet_learning_rate > 0,
-        "train_text_encoder": optimizer.text_encoder_learning_rate > 0,
+        "train_text_encoder": optimizer.trains_text_encoder,
         "lr": rate,
         "optimizer": OPTIMIZERS.theirs(optimizer.name),
         "optimizer_params": {"weight_decay": optimizer.weight_decay, **arguments(optimizer.arguments)},

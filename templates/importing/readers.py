@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from advisor.settings.parse_value import NOTHING
+
 Reader = Callable[[Any], Any]
 
-NOTHING = frozenset({"", "none", "null"})
-"""Texts that stand for a value left out."""
 
 YES, NO = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 

@@ -19,8 +19,6 @@ from trainer.models.prompt_weights import weighted_ids
 from trainer.runtime.events import ReportProgress
 from trainer.seeds import rng
 
-CHUNK_TOKENS = 75
-"""Contents of one chunk; `dataset.max_tokens` is a multiple."""
 TEXT_VERSION = 1
 """Goes up when the way from a caption to text states changes."""
 
@@ -108,7 +106,7 @@ class Texts:
         return entry
 
     def _tokens(self, captions: Sequence[str]) -> Text:
-        chunks = self._config.dataset.max_tokens // CHUNK_TOKENS
+        chunks = self._config.dataset.chunks
         if not self._config.dataset.weighted_captions:
             return Text(self._base.family.tokenize(self._base, captions, chunks=chunks))
         ids, weights = weighted_ids(self._base.tokenizers, captions, chunks)

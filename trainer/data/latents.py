@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from advisor.errors import DatasetError, TrainingStopped
+from advisor.estimate.ram import IMAGES_AHEAD
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.data.crops import Crops, is_flipped
@@ -29,8 +30,6 @@ from trainer.seeds import generator
 
 LATENTS_VERSION = 1
 """Goes up when the way from a file to latents changes, so that older entries no longer count."""
-READ_AHEAD = 4
-"""Pictures decoded ahead for each thread."""
 
 
 class Latents(Protocol):
@@ -149,7 +148,7 @@ def _read_ahead(
             item, flip, _ = entry
             crop = Crop.centred(item.placement, flip=flip)
             waiting.append((entry, pool.submit(read_picture, item.path, crop)))
-            if len(waiting) > READ_AHEAD * threads:
+            if len(waiting) > IMAGES_AHEAD * threads:
                 first, pixels = waiting.pop(0)
                 yield first, pixels.result()
         for last, pixels in waiting:

@@ -16,11 +16,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from advisor.errors import RunError
+from advisor.estimate.ram import CACHE_KEPT_BYTES
 from advisor.files import open_regular, write_atomically
 from trainer.runtime.disk_space import write_with_room
-
-KEPT_BYTES = 256 * 1024**2
-"""Up to so much of a cache is also kept in memory."""
 
 Tensors = Mapping[str, Tensor]
 
@@ -73,7 +71,7 @@ class TensorCache:
 
     def _keep(self, key: str, tensors: Tensors) -> None:
         size = sum(tensor.nbytes for tensor in tensors.values())
-        if self._kept_bytes + size <= KEPT_BYTES:
+        if self._kept_bytes + size <= CACHE_KEPT_BYTES:
             self._kept[key] = tensors
             self._kept_bytes += size
 

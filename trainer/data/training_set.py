@@ -12,13 +12,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from math import floor
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import torch
 
-from advisor.dataset.buckets import Bucketing, Placement, Size, repeats_of_folders
+from advisor.dataset.buckets import Bucketing, Placement, Size, num_held_out, repeats_of_folders
 from advisor.dataset.report import DatasetReport, Folder, ImageFile
 from advisor.errors import ConfigError, DatasetError
 from advisor.files import write_atomically
@@ -163,7 +162,7 @@ def held_out(paths: Sequence[Path], share: float, *, seed: int, digest: Digest) 
     """
     if share in (0, 1):
         return frozenset()
-    wanted = max(1, floor(share * len(paths) + 0.5))
+    wanted = num_held_out(len(paths), share)
     by_content = dict[str, list[Path]]()
     for path in paths:
         by_content.setdefault(digest(path), []).append(path)

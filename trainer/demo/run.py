@@ -124,7 +124,7 @@ def show(run: Path, events: Events) -> DemoScores:
         events.progress("sample", done, total)
 
     before = draw_all(base, config, prompts, report)
-    text_encoder = config.optimizer.text_encoder_learning_rate > 0
+    text_encoder = config.optimizer.trains_text_encoder
     network = Network.attach(base, config.network, text_encoder=text_encoder, clip_skip=config.model.clip_skip)
     network.start_from(RunFolder(run).lora(config.saving.name))
     network.eval()

@@ -13,10 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from advisor.settings.config import LossConfig
+from advisor.settings.config import NUM_TRAIN_TIMESTEPS, LossConfig
 
-NUM_TRAIN_TIMESTEPS = 1000
-"""N of all Stable Diffusion models; diffusers' name for it."""
 BETA_START, BETA_END = 0.00085, 0.012
 """The first and last beta of Stable Diffusion's schedule."""
 

@@ -13,8 +13,7 @@ from torch import Tensor
 
 from advisor.errors import ConfigError
 from advisor.families.structure import Prediction
-from advisor.settings.config import LossConfig
-from trainer.diffusion.noise import NUM_TRAIN_TIMESTEPS
+from advisor.settings.config import NUM_TRAIN_TIMESTEPS, LossConfig
 
 MAX_SNR = 1000.0
 """The debiased weight clamps the signal-to-noise ratio to this from above."""

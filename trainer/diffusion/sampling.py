@@ -22,10 +22,9 @@ from PIL import Image
 from torch import Tensor
 
 from advisor.errors import ModelError
-from advisor.settings.config import SamplerName, SamplingConfig, TrainingConfig
-from trainer.data.conditioning import CHUNK_TOKENS
+from advisor.settings.config import NUM_TRAIN_TIMESTEPS, SamplerName, SamplingConfig, TrainingConfig
 from trainer.device.offload import moved
-from trainer.diffusion.noise import BETA_END, BETA_START, NUM_TRAIN_TIMESTEPS
+from trainer.diffusion.noise import BETA_END, BETA_START
 from trainer.models.families.family import BaseModel, Conditioning
 from trainer.models.prompt_weights import weighted_ids
 
@@ -130,7 +129,7 @@ def _text(base: BaseModel, prompts: list[str], config: TrainingConfig) -> Condit
 
     One after the other, so that a prompt's do not depend on its neighbours.
     """
-    chunks, device = config.dataset.max_tokens // CHUNK_TOKENS, base.device
+    chunks, device = config.dataset.chunks, base.device
     with moved(base.text_encoders, device):
         states = list[Conditioning]()
         for prompt in prompts:

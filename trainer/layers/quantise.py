@@ -15,13 +15,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from advisor.estimate.quantised_base import NF4_BLOCK
 from advisor.settings.config import QuantisedDtype
 from trainer.layers.frozen_weight import FrozenWeight
 
 INT8_MOST = 127
 """The largest code; -128 stays unused, so that codes are symmetric."""
-BLOCK = 64
-"""Weights that share a scale in nf4."""
 PIECE = 2**20
 """Bytes of nf4 that are unpacked at once."""
 NF4_LEVELS = (
@@ -57,7 +56,7 @@ def _unpacked_int8(codes: Tensor, scales: Tensor, *, dtype: torch.dtype) -> Tens
 @torch.no_grad()
 def _nf4(weight: Tensor, dtype: torch.dtype) -> FrozenWeight:
     levels = torch.tensor(NF4_LEVELS, device=weight.device)
-    blocks = torch.nn.functional.pad(weight.float().flatten(), (0, -weight.numel() % BLOCK)).view(-1, BLOCK)
+    blocks = torch.nn.functional.pad(weight.float().flatten(), (0, -weight.numel() % NF4_BLOCK)).view(-1, NF4_BLOCK)
     # Rounded before the codes are chosen, so that these make up for the rounding.
     scales = blocks.abs().amax(1, keepdim=True).bfloat16()
     shares = blocks / scales.float().clamp(min=torch.finfo(torch.float32).tiny)
@@ -73,7 +72,7 @@ def _unpacked_nf4(packed: Tensor, scales: Tensor, pairs: Tensor, *, shape: torch
     # Indices take four bytes each: a piece at a time, there are never many of them.
     for start in range(0, len(packed), PIECE):
         torch.index_select(pairs, 0, packed[start : start + PIECE].int(), out=values[start : start + PIECE])
-    return values.view(-1, BLOCK).mul_(scales).view(-1)[: shape.numel()].view(shape)
+    return values.view(-1, NF4_BLOCK).mul_(scales).view(-1)[: shape.numel()].view(shape)
 
 
 _QUANTISERS: Mapping[QuantisedDtype, Callable[[Tensor, torch.dtype], FrozenWeight]] = {"int8": _int8, "nf4": _nf4}

@@ -21,15 +21,13 @@ from typing import Any
 from advisor.files import read_bounded, write_atomically
 from advisor.run_folder.events import AnyEvent, Finished, SampleDrawn, Started
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.config import TrainingConfig, flat_settings
+from advisor.settings.config import PATH_SETTINGS, TrainingConfig, flat_settings
 from trainer.reporting.curves import Curves, sample_title
 
 INIT_SECONDS = 15
 """So long is waited for the first answer over the network."""
 FINISH_SECONDS = 60
 """So long is waited at the end for what is not sent yet; it is on the disk, and `wandb sync` sends it later."""
-PLACES = ("model.path", "model.vae_path", "dataset.images", "dataset.regularization_images", "network.start_from")
-"""Settings of which only the last name is sent: folders show whose machine it is."""
 KEPT_HERE = ("machine.gpu_uuid",)
 """Settings that are not sent."""
 SURROUNDINGS = {"WANDB_SILENT": "true", "WANDB__DISABLE_META": "true", "WANDB_PROGRAM": "loracle"}
@@ -145,7 +143,7 @@ def sent_settings(config: TrainingConfig) -> dict[str, Any]:
 
 
 def _sendable(path: str, value: Any) -> Any:
-    if path in PLACES and value:
+    if path in PATH_SETTINGS and value:  # folders tell whose machine it is
         return PurePath(value).name
     if isinstance(value, tuple):
         return [one.model_dump() if hasattr(one, "model_dump") else one for one in value]

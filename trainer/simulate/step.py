@@ -25,7 +25,6 @@ from advisor.families.structure import Structure
 from advisor.settings.config import QUANTISED, TrainingConfig, parse_config
 from advisor.units import MIB, gib
 from trainer.adapters.network import Network
-from trainer.data.conditioning import CHUNK_TOKENS
 from trainer.device.choose import COMPUTE_DTYPES
 from trainer.layers.quantised_layers import quantise
 from trainer.models.families import TRAINER_FAMILIES
@@ -170,7 +169,7 @@ class Simulation:
 
     def _network(self, base: BaseModel, live: LiveBytes) -> Network:
         config = self._config
-        trains_text = config.optimizer.text_encoder_learning_rate > 0
+        trains_text = config.optimizer.trains_text_encoder
         with live.counting_as("adapter"):
             network = Network.attach(
                 base, config.network, text_encoder=trains_text, clip_skip=config.model.clip_skip,
@@ -199,7 +198,7 @@ class Simulation:
             return self._family.encode_text(base, self._token_ids(count), clip_skip=self._config.model.clip_skip)
 
     def _token_ids(self, count: int) -> tuple[Tensor, ...]:
-        chunks = self._config.dataset.max_tokens // CHUNK_TOKENS
+        chunks = self._config.dataset.chunks
         return tuple(torch.zeros(count, chunks, text.max_positions, dtype=torch.int64) for text in self._structure.text)
 
     def _latent_shape(self) -> tuple[int, int, int]:

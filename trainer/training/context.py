@@ -62,7 +62,7 @@ def make_context(base: BaseModel, network: Network, pictures: TrainingSet, repor
     if isinstance(latents, FreshLatents):
         base.vae.to(device)
     else:
-        if not (config.sampling.prompts and config.sampling.every_epochs):
+        if not config.sampling.draws:
             base = replace(base, vae=None)
         free_memory(device)
     return TrainingContext(config, base, network, latents, texts, crops, device, pictures, masks)
@@ -72,7 +72,7 @@ def _latents(base: BaseModel, pictures: TrainingSet, reporter: Reporter) -> Late
     config, events = reporter.config, reporter.events
     if config.memory.cache_latents and not config.dataset.random_crop:
         with reporter.during(ENCODING):
-            events.phase("cache_latents", len(pictures.items) * (2 if config.dataset.flip else 1))
+            events.phase("cache_latents", len(pictures.items) * config.dataset.views)
             return cache_latents(base, pictures, config, run=reporter.run, progress=reporter.progress("cache_latents"))
     if config.memory.cache_latents:
         message = "Random crops differ each time, so pictures are encoded anew each time: slower, and more memory"

@@ -11,9 +11,9 @@ import torch
 from accelerate import Accelerator
 
 from advisor.adapters.layout import block_rates
-from advisor.errors import ConfigError, ConfigErrors
+from advisor.errors import ConfigErrors
 from advisor.families import family
-from advisor.planning.limits import copy_error
+from advisor.planning.limits import limits_of_training
 from advisor.run_folder.events import Started
 from advisor.run_folder.ladder_file import Ladder
 from advisor.run_folder.layout import RunFolder
@@ -44,8 +44,6 @@ from trainer.training.stepper import Stepper
 
 VAE_DTYPE = torch.float32
 """Pictures go through the VAE once; half precision saves little there and gives some models NaN."""
-WITHOUT_DROPOUT = ("dora", "loha", "lokr")
-"""Kinds that have no rank-wide intermediate whose elements could be left out; LyCORIS passes over it for them."""
 
 Hashes = tuple[FileHashes, FileHashes | None]
 """Of the base model and of the VAE, if it is another."""
@@ -141,15 +139,7 @@ def check_supported(config: TrainingConfig) -> None:
     Raises:
         ConfigErrors: all settings that this trainer has no code for.
     """
-    errors = list[ConfigError]()
-    if config.network.kind in WITHOUT_DROPOUT and config.network.dropout > 0:
-        mend = f"{config.network.kind} has network.rank_dropout and network.module_dropout only: 0"
-        errors.append(ConfigError("network.dropout", config.network.dropout, mend))
-    if (error := copy_error(config)) is not None:
-        errors.append(error)
-    if config.loss.min_timestep >= config.loss.max_timestep:
-        mend = f"it must be below loss.max_timestep, which is {config.loss.max_timestep}"
-        errors.append(ConfigError("loss.min_timestep", config.loss.min_timestep, mend))
+    errors = [error for _, error in limits_of_training(config)]
     if errors:
         raise ConfigErrors(errors)
 
@@ -212,7 +202,7 @@ def _network(base: BaseModel, config: TrainingConfig, state: State | None) -> Ne
     network = Network.attach(
         base,
         config.network if state is None else config.network.model_copy(update={"start_from": None}),
-        text_encoder=config.optimizer.text_encoder_learning_rate > 0,
+        text_encoder=config.optimizer.trains_text_encoder,
         clip_skip=config.model.clip_skip,
         generator=generator(config.run.seed, "adapters"),
     )

@@ -25,12 +25,11 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from advisor.errors import RunError
+from advisor.estimate.disk import STATES_KEPT
 from advisor.files import read_bounded, write_atomically
 from advisor.run_folder.layout import RunFolder
 from trainer.runtime.disk_space import write_with_room
 
-STATES_KEPT = 2
-"""The newest, and the one before it should the newest be damaged."""
 STATE_VERSION = 1
 WEIGHTS, OPTIMIZER, MANIFEST = "weights.safetensors", "optimizer.pt", "manifest.json"
 MOST_MANIFEST_BYTES = 1024**2

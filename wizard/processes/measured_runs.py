@@ -119,7 +119,7 @@ def receipt_of(job: TrainerJob, took: RunFigures, kind: RunKind, hardware: Hardw
             "optimizer": config.optimizer.name,
             "compute_dtype": config.memory.compute_dtype,
             "base_dtype": config.memory.base_dtype,
-            "text_encoder": config.optimizer.text_encoder_learning_rate > 0,
+            "text_encoder": config.optimizer.trains_text_encoder,
             "batch_parts": situation.batch_parts,
         },
     )

@@ -46,11 +46,8 @@ def is_essential(decision: Decision, plan: Plan) -> bool:
         return False
     if decision.path == "memory.base_dtype" and decision.value in BASE:  # it costs quality
         return True
-    return decision.path in ESSENTIAL or (decision.origin in CHOSEN and decision.path not in ANSWERED)
+    return decision.path in ESSENTIAL or (decision.is_chosen and decision.path not in ANSWERED)
 
-
-CHOSEN = ("answer", "preset")
-"""Origins of what the user chose, by an answer or in a preset."""
 
 FOLDERS = "dataset.folders"
 """Repeats by folder; where there are any, shown instead of `dataset.repeats`."""
@@ -79,7 +76,7 @@ def settings_table(decisions: Iterable[Decision]) -> Table:
         if here != group:
             table.add_row(Text(here, style="cyan"), "", "")
             group = here
-        mark = "*" if decision.origin in CHOSEN and decision.path != FOLDERS else " "
+        mark = "*" if decision.is_chosen and decision.path != FOLDERS else " "
         table.add_row(f"{mark} {name}", Text(value_text(decision)), Text(decision.reason))
     return table
 

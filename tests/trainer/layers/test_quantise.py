@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from advisor.estimate.quantised_base import NF4_BLOCK
 from advisor.settings.config import QUANTISED, QuantisedDtype
-from trainer.layers.quantise import BLOCK, NF4_LEVELS, quantised
+from trainer.layers.quantise import NF4_LEVELS, quantised
 
 SHAPES = ((32, 48), (7, 11), (16, 8, 3, 3), (5, 3, 1, 1))
 """Linear layers and convolutions, also such as fill no whole block of nf4."""
@@ -24,7 +25,7 @@ def weight_of(shape: tuple[int, ...]) -> Tensor:
 
 def by_blocks(weight: Tensor) -> Tensor:
     flat = weight.flatten()
-    return torch.nn.functional.pad(flat, (0, -len(flat) % BLOCK)).view(-1, BLOCK)
+    return torch.nn.functional.pad(flat, (0, -len(flat) % NF4_BLOCK)).view(-1, NF4_BLOCK)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -1,1 +1,1 @@
-"""Reading the headers of files that hold tensors."""
+"""Reading what files that hold tensors are made of: headers of safetensors, tables of archives."""

@@ -1,1 +1,1 @@
-"""Trains: loads a base model, teaches it the pictures, writes LoRAs."""
+"""Trains: loads a base model, teaches it the images, writes LoRAs."""

@@ -1,7 +1,7 @@
 """Randomness that depends on what it is for and on nothing else.
 
 Every random number of a training comes from a generator seeded by the run's seed, a purpose and the numbers that say
-where in the training it is used (step, epoch, picture ...). So worker counts, caches, devices and interruptions do not
+where in the training it is used (step, epoch, image ...). So worker counts, caches, devices and interruptions do not
 change what is drawn, and a resumed run draws what an uninterrupted one would.
 """
 

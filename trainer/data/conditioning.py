@@ -36,9 +36,9 @@ class Text:
 class Texts:
     """The captions of every sample, a function of seed, epoch and sample alone."""
 
-    def __init__(self, base: BaseModel, pictures: TrainingSet, config: TrainingConfig) -> None:
+    def __init__(self, base: BaseModel, training_set: TrainingSet, config: TrainingConfig) -> None:
         """Tokenize captions in each step; `cache` makes their text states once instead."""
-        self._base, self._items, self._config = base, pictures.items, config
+        self._base, self._items, self._config = base, training_set.items, config
         self._style = CaptionStyle.of(config.dataset)
         self._cache: TensorCache | None = None
         self._keys: dict[str, str] = {}
@@ -49,7 +49,7 @@ class Texts:
         return caption_for(self._items[ref.item].caption, self._style, choices)
 
     def plain_caption(self, item: Item) -> str:
-        """A caption of the picture that has no dropout; with tags that change, one of its forms."""
+        """A caption of the image that has no dropout; with tags that change, one of its forms."""
         never_dropped = replace(self._style, dropout=0.0)
         return caption_for(item.caption, never_dropped, rng(self._config.run.seed, "plain caption", item.index))
 
@@ -58,7 +58,7 @@ class Texts:
         return self._text([self.caption(ref, epoch) for ref in refs])
 
     def plain(self, item: Item, count: int) -> Text:
-        """A picture's plain caption, so many times."""
+        """An image's plain caption, so many times."""
         return self._text([self.plain_caption(item)] * count)
 
     def _text(self, captions: Sequence[str]) -> Text:

@@ -1,6 +1,6 @@
 """How each sample is cropped and flipped, and SDXL's size conditioning for it.
 
-Letters: B pictures in a batch.
+Letters: B images in a batch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Crops:
     """The crop of every sample, a function of seed, epoch and sample alone."""
 
     def __init__(self, items: Sequence[Item], config: TrainingConfig) -> None:
-        """Crop these pictures as the configuration says."""
+        """Crop these images as the configuration says."""
         self._items, self._dataset, self._seed = items, config.dataset, config.run.seed
 
     def of(self, ref: SampleRef, epoch: int) -> Crop:
@@ -33,7 +33,7 @@ class Crops:
 
     def sizes(self, refs: Sequence[SampleRef], epoch: int) -> Tensor:
         """The size conditioning of a batch, [B, 6] in float32 and in pixels: original height and width, crop top and
-        left of the scaled picture, target height and width (SDXL, Podell et al. 2023, section 2.2:
+        left of the scaled image, target height and width (SDXL, Podell et al. 2023, section 2.2:
         arxiv.org/abs/2307.01952).
         """
         return torch.tensor([self._sizes(ref, epoch) for ref in refs], dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""Picture files as tensors: decoded, turned upright, scaled and cropped to the training size.
+"""Image files as tensors: decoded, turned upright, scaled and cropped to the training size.
 
 Letters: h and w height and width in pixels.
 """
@@ -23,16 +23,16 @@ from advisor.shown_text import visible_line
 from trainer.data.tensor_cache import KeyText, file_digest
 
 BACKGROUND = (255, 255, 255)
-"""What shows through where a picture is transparent."""
+"""What shows through where an image is transparent."""
 
 
 @dataclass(frozen=True)
 class Crop:
-    """Scale, crop offset and horizontal flip that bring a picture to its training size."""
+    """Scale, crop offset and horizontal flip that bring an image to its training size."""
 
     placement: Placement
     left: int
-    """Pixels cropped off at the left of the scaled picture."""
+    """Pixels cropped off at the left of the scaled image."""
     top: int
     flip: bool = False
     """Mirrored after cropping."""
@@ -58,11 +58,11 @@ class Crop:
         return KeyText(f"Framing(placement={placement}, left={self.left}, top={self.top}, flip={self.flip})")
 
 
-def read_picture(path: Path, crop: Crop) -> Tensor:
-    """The picture as [3, h, w] in uint8.
+def read_image(path: Path, crop: Crop) -> Tensor:
+    """The image as [3, h, w] in uint8.
 
     Raises:
-        DatasetError: the file cannot be read as a picture.
+        DatasetError: the file cannot be read as an image.
     """
     # Averaging over areas when shrinking is what kohya's trainer does; enlarging is Lanczos there too.
     image = cropped(_in_rgb(upright(path)), crop, enlarging=Image.Resampling.LANCZOS)
@@ -70,7 +70,7 @@ def read_picture(path: Path, crop: Crop) -> Tensor:
 
 
 def cropped(image: Image.Image, crop: Crop, *, enlarging: Image.Resampling) -> Image.Image:
-    """The picture, or something that lies over it, scaled, cropped and mirrored; shrunk by averaging over areas."""
+    """The image, or something that lies over it, scaled, cropped and mirrored; shrunk by averaging over areas."""
     scaled = crop.placement.scaled
     if image.size != scaled:
         is_smaller = scaled[0] <= image.width and scaled[1] <= image.height
@@ -86,15 +86,15 @@ def normalised(pixels: Tensor) -> Tensor:
 
 
 def _spare(placement: Placement) -> tuple[int, int]:
-    """What the scaled picture is wider and taller than the bucket."""
+    """What the scaled image is wider and taller than the bucket."""
     return placement.scaled[0] - placement.bucket[0], placement.scaled[1] - placement.bucket[1]
 
 
 def upright(path: Path) -> Image.Image:
-    """The decoded picture, turned as its camera's mark says.
+    """The decoded image, turned as its camera's mark says.
 
     Raises:
-        DatasetError: the file cannot be read as a picture.
+        DatasetError: the file cannot be read as an image.
     """
     with _opened(path) as file:
         image = ImageOps.exif_transpose(file)
@@ -103,10 +103,10 @@ def upright(path: Path) -> Image.Image:
 
 
 def tells_alpha(path: Path) -> bool:
-    """Whether a picture file says how transparent each place is; only its header is read.
+    """Whether an image file says how transparent each place is; only its header is read.
 
     Raises:
-        DatasetError: the file cannot be read as a picture.
+        DatasetError: the file cannot be read as an image.
     """
     with _opened(path) as file:
         return _has_alpha(file)
@@ -118,7 +118,7 @@ def as_grey(image: Image.Image) -> Image.Image:
 
 
 def content_digest(path: Path) -> str:
-    """The sha256 of a picture file's bytes.
+    """The sha256 of an image file's bytes.
 
     Raises:
         DatasetError: it cannot be read.
@@ -131,7 +131,7 @@ def content_digest(path: Path) -> str:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """The picture file, with every way in which it may be broken as one error."""
+    """The image file, with every way in which it may be broken as one error."""
     try:
         with warnings.catch_warnings():
             # Large photographs are welcome here, and harmless marks in metadata are the camera's business.

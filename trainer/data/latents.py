@@ -1,7 +1,7 @@
-"""Latents of the training's pictures: from a cache on disk, or encoded by the VAE in each step.
+"""Latents of the training's images: from a cache on disk, or encoded by the VAE in each step.
 
-Pictures are encoded one by one, so that a latent does not depend on the batch; the sample from the VAE's distribution
-is seeded by the picture itself. A cold cache and a warm one thus give the same training.
+Images are encoded one by one, so that a latent does not depend on the batch; the sample from the VAE's distribution
+is seeded by the image itself. A cold cache and a warm one thus give the same training.
 
 Letters: C latent channels, H and W latent height and width.
 """
@@ -21,7 +21,7 @@ from advisor.estimate.ram import IMAGES_AHEAD
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.data.crops import Crops, is_flipped
-from trainer.data.image_files import Crop, content_digest, normalised, read_picture
+from trainer.data.image_files import Crop, content_digest, normalised, read_image
 from trainer.data.tensor_cache import TensorCache, cache_key, module_digest
 from trainer.data.training_set import Item, SampleRef, TrainingSet
 from trainer.models.families.family import BaseModel
@@ -40,7 +40,7 @@ class Latents(Protocol):
 
 
 class CachedLatents:
-    """Latents encoded once for each picture, and once more for its mirror image where pictures are flipped."""
+    """Latents encoded once for each image, and once more for its mirror image where images are flipped."""
 
     def __init__(
         self, cache: TensorCache, keys: dict[tuple[int, bool], str], flips: Callable[[SampleRef, int], bool]
@@ -63,19 +63,19 @@ class CachedLatents:
 class FreshLatents:
     """Latents encoded in each step, as random crops need."""
 
-    def __init__(self, base: BaseModel, pictures: TrainingSet, config: TrainingConfig) -> None:
+    def __init__(self, base: BaseModel, training_set: TrainingSet, config: TrainingConfig) -> None:
         """Encode with the base model's VAE, which must stay on its device."""
-        self._base, self._items, self._config = base, pictures.items, config
-        self._crops = Crops(pictures.items, config)
+        self._base, self._items, self._config = base, training_set.items, config
+        self._crops = Crops(training_set.items, config)
 
     def of(self, refs: Sequence[SampleRef], epoch: int) -> Tensor:
         """Latents of this epoch's crops."""
         with ThreadPoolExecutor(self._config.machine.cpu_threads) as pool:
             pixels = list(pool.map(lambda ref: self._read(ref, epoch), refs))
-        return torch.stack([self._encoded(ref, picture, epoch) for ref, picture in zip(refs, pixels, strict=True)])
+        return torch.stack([self._encoded(ref, image, epoch) for ref, image in zip(refs, pixels, strict=True)])
 
     def _read(self, ref: SampleRef, epoch: int) -> Tensor:
-        return read_picture(self._items[ref.item].path, self._crops.of(ref, epoch))
+        return read_image(self._items[ref.item].path, self._crops.of(ref, epoch))
 
     def _encoded(self, ref: SampleRef, pixels: Tensor, epoch: int) -> Tensor:
         rng = generator(self._config.run.seed, "vae", epoch, ref.item, ref.repeat)
@@ -83,21 +83,23 @@ class FreshLatents:
 
 
 def cache_latents(
-    base: BaseModel, pictures: TrainingSet, config: TrainingConfig, *, run: Path, progress: ReportProgress
+    base: BaseModel, training_set: TrainingSet, config: TrainingConfig, *, run: Path, progress: ReportProgress
 ) -> CachedLatents:
-    """Encode every picture whose latents the run's cache lacks, and read all of them from it from then on.
+    """Encode every image whose latents the run's cache lacks, and read all of them from it from then on.
 
     Raises:
-        DatasetError: a picture cannot be read, or the VAE gives no finite numbers for it.
+        DatasetError: an image cannot be read, or the VAE gives no finite numbers for it.
         RunError: the cache cannot be written.
     """
     cache = TensorCache(RunFolder(run).cache("latents"))
     vae = f"{module_digest(base.vae)} {next(base.vae.parameters()).dtype} {base.structure.vae.scaling_factor}"
-    wanted = [(item, flip) for item in pictures.items for flip in ((False, True) if config.dataset.flip else (False,))]
+    wanted = [
+        (item, flip) for item in training_set.items for flip in ((False, True) if config.dataset.flip else (False,))
+    ]
     keys = dict[tuple[int, bool], str]()
     missing = list[tuple[Item, bool, str]]()
     with ThreadPoolExecutor(config.machine.cpu_threads) as pool:
-        digests = list(pool.map(lambda item: content_digest(item.path), pictures.items))
+        digests = list(pool.map(lambda item: content_digest(item.path), training_set.items))
     for item, flip in wanted:
         key = _key(item, digests[item.index], vae, flip=flip)
         keys[item.index, flip] = key
@@ -122,8 +124,8 @@ def encoded(base: BaseModel, pixels: Tensor, rng: torch.Generator, path: Path) -
         DatasetError: they are not finite.
     """
     weights = next(base.vae.parameters())
-    picture = normalised(pixels)[None].to(weights.device, weights.dtype)
-    latents = base.family.encode_pictures(base, picture, rng)[0].to("cpu", torch.float32)
+    image = normalised(pixels)[None].to(weights.device, weights.dtype)
+    latents = base.family.encode_images(base, image, rng)[0].to("cpu", torch.float32)
     if not bool(torch.isfinite(latents).all()):
         raise DatasetError(
             f"The base model's VAE gives no finite numbers for {path}: look at that picture, or choose another VAE "
@@ -147,7 +149,7 @@ def _read_ahead(
         for entry in missing:
             item, flip, _ = entry
             crop = Crop.centred(item.placement, flip=flip)
-            waiting.append((entry, pool.submit(read_picture, item.path, crop)))
+            waiting.append((entry, pool.submit(read_image, item.path, crop)))
             if len(waiting) > IMAGES_AHEAD * threads:
                 first, pixels = waiting.pop(0)
                 yield first, pixels.result()

@@ -1,4 +1,4 @@
-"""Finds pictures, regularization pictures and masks on the disk; what is wrong with them becomes warnings."""
+"""Finds images, regularization images and masks on the disk; what is wrong with them becomes warnings."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MAX_PROBLEM_WARNINGS = 10
 """So many unusable files are named in warnings of their own; of more, the number."""
 
 
-def gather_pictures(config: TrainingConfig, run: Path, events: Events) -> TrainingSet:
-    """The pictures of a training, listed in the run folder; what is wrong with them becomes warnings.
+def gather_images(config: TrainingConfig, run: Path, events: Events) -> TrainingSet:
+    """The images of a training, listed in the run folder; what is wrong with them becomes warnings.
 
     Raises:
         DatasetError: there are none.
@@ -30,30 +30,30 @@ def gather_pictures(config: TrainingConfig, run: Path, events: Events) -> Traini
     regularization = None
     if dataset.regularization_images is not None:
         regularization = _scanned(dataset.regularization_images, config, events)
-    pictures = TrainingSet.of(report, config, regularization=regularization)
-    write_manifest(run, pictures.items)
+    training_set = TrainingSet.of(report, config, regularization=regularization)
+    write_manifest(run, training_set.items)
     if regularization is not None:
-        _warn_of_unused(pictures, regularization, events)
-    for warning in bucket_warnings(pictures.bucket_counts(), config.schedule.batch_size):
+        _warn_of_unused(training_set, regularization, events)
+    for warning in bucket_warnings(training_set.bucket_counts(), config.schedule.batch_size):
         events.warning(warning.code, warning.message)
-    return pictures
+    return training_set
 
 
 def gather_masks(
     config: TrainingConfig,
     run: Path,
-    pictures: TrainingSet,
+    training_set: TrainingSet,
     events: Events,
     *,
     latent_px: int,
     progress: ReportProgress,
 ) -> Masks:
-    """The pictures' masks, all looked at; those that are missing or empty become warnings.
+    """The images' masks, all looked at; those that are missing or empty become warnings.
 
     Raises:
         DatasetError: one cannot be used.
     """
-    masks = Masks(pictures, config, run, latent_px=latent_px)
+    masks = Masks(training_set, config, run, latent_px=latent_px)
     news = masks.prepare(progress)
     for code, paths, what in (
         ("mask_missing", news.missing, "without a mask, counted as a whole"),
@@ -74,8 +74,8 @@ def _scanned(folder: str, config: TrainingConfig, events: Events) -> DatasetRepo
     return report
 
 
-def _warn_of_unused(pictures: TrainingSet, regularization: DatasetReport, events: Events) -> None:
-    used, there = len(pictures.used_for("regularization")), regularization.num_images
+def _warn_of_unused(training_set: TrainingSet, regularization: DatasetReport, events: Events) -> None:
+    used, there = len(training_set.used_for("regularization")), regularization.num_images
     if used < there:
         message = (
             f"{used:,} of {counted(there, 'regularization picture')} are used: as many showings as the others have"

@@ -1,10 +1,10 @@
-"""Masks that weigh each place of a picture in the loss: its alpha channel, or a grey file beside it.
+"""Masks that weigh each place of an image in the loss: its alpha channel, or a grey file beside it.
 
 White, or opaque, counts in full; black, or transparent, not at all. A mask is scaled, cropped and mirrored together
-with its picture, then reduced to the latents' size by averaging over areas. The loss is not divided by the mask's
+with its image, then reduced to the latents' size by averaging over areas. The loss is not divided by the mask's
 mean, as in kohya's trainer.
 
-Letters: B pictures in a batch, H and W latent height and width.
+Letters: B images in a batch, H and W latent height and width.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from trainer.runtime.events import ReportProgress
 MASKS_VERSION = 1
 """Goes up when the way from a file to a mask changes."""
 PROPORTION_TOLERANCE = 0.02
-"""A mask file's sides may differ from its picture's proportions by so much: sizes are rounded when masks are scaled."""
+"""A mask file's sides may differ from its image's proportions by so much: sizes are rounded when masks are scaled."""
 
 
 @dataclass(frozen=True)
@@ -41,22 +41,22 @@ class MaskNews:
     """Masks that the user is warned of."""
 
     missing: tuple[Path, ...]
-    """Pictures without a mask: they count as a whole."""
+    """Images without a mask: they count as a whole."""
     empty: tuple[Path, ...]
-    """Pictures whose mask leaves nothing to learn from."""
+    """Images whose mask leaves nothing to learn from."""
 
 
 class Masks:
     """The mask of every sample; cached on disk unless crops are random."""
 
-    def __init__(self, pictures: TrainingSet, config: TrainingConfig, run: Path, *, latent_px: int) -> None:
+    def __init__(self, training_set: TrainingSet, config: TrainingConfig, run: Path, *, latent_px: int) -> None:
         """Store the inputs; `prepare` reads the files.
 
         Args:
             latent_px: pixels along a side of one latent pixel.
         """
-        self._items, self._config, self._latent_px = pictures.items, config, latent_px
-        self._crops = Crops(pictures.items, config)
+        self._items, self._config, self._latent_px = training_set.items, config, latent_px
+        self._crops = Crops(training_set.items, config)
         self._cache = None if config.dataset.random_crop else TensorCache(RunFolder(run).cache("masks"))
         self._sources: dict[int, tuple[Path | None, str]] = {}
 
@@ -64,7 +64,7 @@ class Masks:
         """Read every mask, so that a bad one fails before training, and fill the cache.
 
         Raises:
-            DatasetError: a mask cannot be read or is of other proportions than its picture.
+            DatasetError: a mask cannot be read or is of other proportions than its image.
             RunError: the cache cannot be written.
         """
         missing, empty = list[Path](), list[Path]()
@@ -105,7 +105,7 @@ class Masks:
         return cache_key(version=MASKS_VERSION, mask=content, framing=crop.key_text, latent_px=self._latent_px)
 
     def _source(self, item: Item) -> tuple[Path | None, str]:
-        """The file that holds a picture's mask, and its content's hash."""
+        """The file that holds an image's mask, and its content's hash."""
         if self._config.dataset.mask_source == "files":
             path = mask_file_of(item.path)
             return path, "" if path is None else content_digest(path)

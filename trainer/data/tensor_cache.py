@@ -1,6 +1,6 @@
 """Tensors on disk, each under a key made of everything that shapes it.
 
-Entries are never stale: an edited picture, another VAE or another crop has another key. Entries are written
+Entries are never stale: an edited image, another VAE or another crop has another key. Entries are written
 atomically, so two runs may share a cache; a damaged one counts as missing and is made again.
 """
 

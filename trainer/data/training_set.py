@@ -1,6 +1,6 @@
-"""The pictures of a training, each with its size, repeats and caption, and the batches of every epoch.
+"""The images of a training, each with its size, repeats and caption, and the batches of every epoch.
 
-Regularization pictures are pictures of the class, sampled as often as those of the subject, so that the base model does
+Regularization images are images of the class, sampled as often as those of the subject, so that the base model does
 not forget the class. Their loss is weighted by `loss.prior_weight`; they lie in the same buckets and batches as the
 others, as in kohya's trainer.
 """
@@ -29,22 +29,22 @@ from trainer.seeds import generator
 Digest = Callable[[Path], str]
 """The hash of a file's content."""
 Use = Literal["training", "regularization", "validation"]
-"""What a picture is used for."""
+"""What an image is used for."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One picture of the training."""
+    """One image of the training."""
 
     index: int
-    """Its place in the order of paths, which names it in seeds; regularization pictures come after the others."""
+    """Its place in the order of paths, which names it in seeds; regularization images come after the others."""
     path: Path
     folder: str
-    """The folder's path below the pictures' root; `.` is the root itself."""
+    """The folder's path below the images' root; `.` is the root itself."""
     size: Size
     placement: Placement
     repeats: int
-    """0 for pictures of the validation loss alone."""
+    """0 for images of the validation loss alone."""
     caption: str
     use: Use = "training"
 
@@ -56,10 +56,10 @@ class Item:
 
 @dataclass(frozen=True, order=True)
 class SampleRef:
-    """One sample of an epoch: a picture, and which of its repeats."""
+    """One sample of an epoch: an image, and which of its repeats."""
 
     item: int
-    """The picture's index in `TrainingSet.items`."""
+    """The image's index in `TrainingSet.items`."""
     repeat: int
     """Counted from 0."""
 
@@ -71,7 +71,7 @@ BatchRefs = tuple[SampleRef, ...]
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """All pictures, in the order of their paths."""
+    """All images, in the order of their paths."""
 
     items: tuple[Item, ...]
     measured: tuple[Item, ...] = ()
@@ -86,11 +86,11 @@ class TrainingSet:
         regularization: DatasetReport | None = None,
         digest: Digest = content_digest,
     ) -> TrainingSet:
-        """The pictures that a scan found, as the configuration wants them trained.
+        """The images that a scan found, as the configuration wants them trained.
 
         Args:
-            regularization: the pictures of the class.
-            digest: the hash of a file; called only where pictures are held out.
+            regularization: the images of the class.
+            digest: the hash of a file; called only where images are held out.
 
         Raises:
             DatasetError: there are none, or some are in both reports.
@@ -111,7 +111,7 @@ class TrainingSet:
         return cls(items, measured)
 
     def used_for(self, use: Use) -> tuple[Item, ...]:
-        """The pictures of one use."""
+        """The images of one use."""
         return tuple(item for item in self.items if item.use == use)
 
     def loss_weights(self, refs: Sequence[SampleRef], prior_weight: float) -> torch.Tensor:
@@ -121,7 +121,7 @@ class TrainingSet:
 
     @property
     def num_samples(self) -> int:
-        """Samples in one epoch, those of regularization pictures too."""
+        """Samples in one epoch, those of regularization images too."""
         return sum(item.repeats for item in self.items)
 
     def bucket_counts(self) -> Counter[Size]:
@@ -133,9 +133,9 @@ class TrainingSet:
         return counts
 
     def batches(self, *, seed: int, epoch: int, batch_size: int) -> tuple[BatchRefs, ...]:
-        """The batches of an epoch: every picture exactly `repeats` times, in an order that seed and epoch decide.
+        """The batches of an epoch: every image exactly `repeats` times, in an order that seed and epoch decide.
 
-        Pictures of a batch have one size; the last batch of each size may be short.
+        Images of a batch have one size; the last batch of each size may be short.
         """
         by_bucket = defaultdict[Size, list[SampleRef]](list)
         for item in self.items:
@@ -149,16 +149,16 @@ class TrainingSet:
 
 
 def held_out(paths: Sequence[Path], share: float, *, seed: int, digest: Digest) -> frozenset[Path]:
-    """About this share of the pictures, one at least and never all, which the validation loss is measured on.
+    """About this share of the images, one at least and never all, which the validation loss is measured on.
 
     The seed and the files' contents decide, so that names, order and caches change nothing, and two copies of one
-    picture are both held out or both trained on.
+    image are both held out or both trained on.
 
     Args:
         share: between 0 and 1; 0 and 1 hold none out.
 
     Raises:
-        ConfigError: all pictures are the same.
+        ConfigError: all images are the same.
     """
     if share in (0, 1):
         return frozenset()
@@ -179,14 +179,14 @@ def held_out(paths: Sequence[Path], share: float, *, seed: int, digest: Digest) 
 
 
 def matched_repeats(own: Sequence[int], wanted: int) -> tuple[int, ...]:
-    """Repeats of regularization pictures that make `wanted` samples an epoch, by kohya's rule.
+    """Repeats of regularization images that make `wanted` samples an epoch, by kohya's rule.
 
     In order, each as often as its folder says until there are enough (one folder's repeats may go a little beyond);
     where all together are too few, each once more in turn.
 
     Args:
         own: repeats by their folders' names.
-        wanted: samples of the subject's pictures in an epoch.
+        wanted: samples of the subject's images in an epoch.
     """
     repeats, total = [0] * len(own), 0
     for place, number in enumerate(own):
@@ -201,7 +201,7 @@ def matched_repeats(own: Sequence[int], wanted: int) -> tuple[int, ...]:
 
 
 def write_manifest(run: Path, items: Iterable[Item]) -> None:
-    """Put the list of pictures into the run folder, one JSON object a line.
+    """Put the list of images into the run folder, one JSON object a line.
 
     Raises:
         RunError: it cannot be written.
@@ -228,54 +228,54 @@ def _shuffled(things: list[T], rng: torch.Generator) -> list[T]:
 
 
 def _of_subject(report: DatasetReport, config: TrainingConfig, digest: Digest) -> tuple[Item, ...]:
-    """The pictures to learn and those held out to measure on."""
+    """The images to learn and those held out to measure on."""
     root = Path(report.root)
     repeats = repeats_of_folders(report.folders, config.dataset)
     out = held_out(
-        [root / picture.path for picture in report.image_files],
+        [root / image.path for image in report.image_files],
         config.validation.share,
         seed=config.run.seed,
         digest=digest,
     )
     items = list[Item]()
-    for index, (picture, placement) in enumerate(_placed(report, config)):
-        path, folder = root / picture.path, report.folders[picture.folder]
-        caption = _caption_of(picture, folder, config.run.trigger)
-        size = picture.width_px, picture.height_px
+    for index, (image, placement) in enumerate(_placed(report, config)):
+        path, folder = root / image.path, report.folders[image.folder]
+        caption = _caption_of(image, folder, config.run.trigger)
+        size = image.width_px, image.height_px
         use: Use = "validation" if path in out else "training"
-        often = 0 if path in out else repeats[picture.folder]
+        often = 0 if path in out else repeats[image.folder]
         items.append(Item(index, path, folder.path, size, placement, often, caption, use))
     return tuple(items)
 
 
 def _of_class(report: DatasetReport, config: TrainingConfig, *, num_samples: int, start: int) -> tuple[Item, ...]:
-    """The regularization pictures that are needed, sampled as often as the subject's pictures together."""
+    """The regularization images that are needed, sampled as often as the subject's images together."""
     found = list(_placed(report, config))
-    own = [report.folders[picture.folder].repeats or 1 for picture, _ in found]
+    own = [report.folders[image.folder].repeats or 1 for image, _ in found]
     items = list[Item]()
-    for (picture, placement), repeats in zip(found, matched_repeats(own, num_samples), strict=True):
+    for (image, placement), repeats in zip(found, matched_repeats(own, num_samples), strict=True):
         if repeats == 0:
             continue
-        path, folder = Path(report.root) / picture.path, report.folders[picture.folder]
-        size, index = (picture.width_px, picture.height_px), start + len(items)
-        caption = _caption_of(picture, folder, "")
+        path, folder = Path(report.root) / image.path, report.folders[image.folder]
+        size, index = (image.width_px, image.height_px), start + len(items)
+        caption = _caption_of(image, folder, "")
         items.append(Item(index, path, folder.path, size, placement, repeats, caption, "regularization"))
     return tuple(items)
 
 
 def _placed(report: DatasetReport, config: TrainingConfig) -> Iterator[tuple[ImageFile, Placement]]:
-    """A report's pictures in the order of their paths, each with its bucket."""
+    """A report's images in the order of their paths, each with its bucket."""
     bucketing, known = Bucketing.of(config.dataset), dict[Size, Placement]()
-    for picture in sorted(report.image_files, key=lambda one: one.path):
-        size = picture.width_px, picture.height_px
-        yield picture, known.get(size) or known.setdefault(size, bucketing.place(*size))
+    for image in sorted(report.image_files, key=lambda one: one.path):
+        size = image.width_px, image.height_px
+        yield image, known.get(size) or known.setdefault(size, bucketing.place(*size))
 
 
 def _refuse_shared(report: DatasetReport, regularization: DatasetReport) -> None:
-    """Pictures that are both learned and held against the learning would be neither."""
-    subject = {(Path(report.root) / picture.path).resolve() for picture in report.image_files}
-    for picture in regularization.image_files:
-        path = Path(regularization.root) / picture.path
+    """Images that are both learned and held against the learning would be neither."""
+    subject = {(Path(report.root) / image.path).resolve() for image in report.image_files}
+    for image in regularization.image_files:
+        path = Path(regularization.root) / image.path
         if path.resolve() in subject:
             raise DatasetError(
                 f"{path} lies in dataset.images and in dataset.regularization_images: put the regularization "
@@ -283,8 +283,8 @@ def _refuse_shared(report: DatasetReport, regularization: DatasetReport) -> None
             )
 
 
-def _caption_of(picture: ImageFile, folder: Folder, otherwise: str) -> str:
+def _caption_of(image: ImageFile, folder: Folder, otherwise: str) -> str:
     """The caption; without a file what a folder named `N_concept` says, as kohya has it, else `otherwise`."""
-    if picture.caption is not None:
-        return picture.caption
+    if image.caption is not None:
+        return image.caption
     return folder.concept or otherwise

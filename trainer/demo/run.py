@@ -1,4 +1,4 @@
-"""The demo's pictures: drawn by the base model and by the LoRA from the same noise, and what they score.
+"""The demo's images: drawn by the base model and by the LoRA from the same noise, and what they score.
 
 Run as `python -P -m trainer.demo.run RUN` after the training; it adds to the run's events and samples and leaves
 `log/demo.json`.
@@ -35,7 +35,7 @@ from trainer.runtime.failure_codes import failed_event
 FIRST_SEED = 1000
 """The n-th prompt is drawn from seed FIRST_SEED + n, before and after; the training's own seed is 42."""
 PER_ROW = 8
-"""Pictures of each kind."""
+"""Images of each kind."""
 BASE_PROMPTS = (
     "spiky hair, black hair, light skin, red t-shirt, smile, yellow background",
     "long hair, blonde hair, light skin, green hoodie, laughing, glasses, blue background",
@@ -65,7 +65,7 @@ class Drawn:
 
 
 def trigger_prompts() -> tuple[str, ...]:
-    """Captions of pictures that the training never saw."""
+    """Captions of images that the training never saw."""
     files = sorted(HELD_OUT_FOLDER.glob("*.txt"))[:PER_ROW]
     return tuple(file.read_text("utf-8").strip() for file in files)
 
@@ -73,7 +73,7 @@ def trigger_prompts() -> tuple[str, ...]:
 def draw_all(
     base: BaseModel, config: TrainingConfig, prompts: Sequence[str], report: Callable[[], None] = lambda: None
 ) -> Drawn:
-    """Each prompt's picture, and each of the base model's own, at its seed."""
+    """Each prompt's image, and each of the base model's own, at its seed."""
 
     def row(texts: Sequence[str]) -> tuple[Picture, ...]:
         pictures = []
@@ -89,7 +89,7 @@ def draw_all(
 
 
 def scores_of(before: Drawn, after: Drawn, prompts: Sequence[str]) -> DemoScores:
-    """What the pictures say of the LoRA."""
+    """What the images say of the LoRA."""
     data = read_score_data()
     real = [upright(path) for path in sorted(HELD_OUT_FOLDER.glob("*.png"))]
     return DemoScores(
@@ -103,7 +103,7 @@ def scores_of(before: Drawn, after: Drawn, prompts: Sequence[str]) -> DemoScores
 
 
 def show(run: Path, events: Events) -> DemoScores:
-    """Draw before and after, keep the pictures and the scores in the run folder.
+    """Draw before and after, keep the images and the scores in the run folder.
 
     Raises:
         LoraError: the run has no LoRA, or something cannot be read or written.
@@ -136,7 +136,7 @@ def show(run: Path, events: Events) -> DemoScores:
 
 
 def contact_sheet(rows: Sequence[Sequence[Picture]], gap_px: int = 4) -> Picture:
-    """Rows of pictures of one size on white, a wider gap after every second row."""
+    """Rows of images of one size on white, a wider gap after every second row."""
     width, height = rows[0][0].size
     columns = max(len(row) for row in rows)
     tops = [gap_px + index * (height + gap_px) + index // 2 * 4 * gap_px for index in range(len(rows))]

@@ -1,4 +1,4 @@
-"""Scores for the demo: does a picture show the character, and does the base model still obey its own tags.
+"""Scores for the demo: does an image show the character, and does the base model still obey its own tags.
 
 All of it is simple measurement of colours in fixed regions, which works because the embedded base model draws
 everything at its place. Regions and colours are data: `assets/demo/score.json`, written by the model's maker.
@@ -14,7 +14,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 Pixels = npt.NDArray[np.uint8]
-"""A picture [H, W, 3] of 0..255."""
+"""An image [H, W, 3] of 0..255."""
 Colour = tuple[int, int, int]
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels; the last two lie outside, as in Pillow."""
@@ -37,7 +37,7 @@ class Part(_Data):
     colour: Colour
     boxes: tuple[Box, ...]
     usual_share: float
-    """The mean share of pixels near `colour` in the boxes over the character's training pictures."""
+    """The mean share of pixels near `colour` in the boxes over the character's training images."""
 
 
 class TagMeasure(_Data):
@@ -65,7 +65,7 @@ def read_score_data(path: Path = SCORE_FILE) -> ScoreData:
 
 
 def pixels_of(picture: Image.Image | Pixels, side_px: int) -> Pixels:
-    """The picture's RGB pixels, resized where it has another size than the regions are meant for."""
+    """The image's RGB pixels, resized where it has another size than the regions are meant for."""
     image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
     if image.size != (side_px, side_px):
         image = image.resize((side_px, side_px), Image.Resampling.LANCZOS)
@@ -84,19 +84,19 @@ def near_share(pixels: Pixels, colour: Colour) -> float:
 
 
 def identity(picture: Image.Image | Pixels, data: ScoreData) -> float:
-    """How much of the character the picture shows, 0..1: the mean over its parts, each at most the usual."""
+    """How much of the character the image shows, 0..1: the mean over its parts, each at most the usual."""
     pixels = pixels_of(picture, data.side_px)
     shares = [near_share(region(pixels, part.boxes), part.colour) / part.usual_share for part in data.parts]
     return sum(min(1.0, share) for share in shares) / len(shares)
 
 
 def mean_identity(pictures: Sequence[Image.Image | Pixels], data: ScoreData) -> float:
-    """The mean `identity` of several pictures."""
+    """The mean `identity` of several images."""
     return sum(identity(picture, data) for picture in pictures) / len(pictures)
 
 
 def obeyed_tags(picture: Image.Image | Pixels, caption: str, data: ScoreData) -> dict[str, bool]:
-    """Each tag of the caption whose colour can be measured, and whether the picture has it.
+    """Each tag of the caption whose colour can be measured, and whether the image has it.
 
     A tag is obeyed if the region's median colour is near the tag's, and no other name's colour is nearer.
     """
@@ -123,7 +123,7 @@ def _colour_name(pixels: Pixels, colours: dict[str, Colour]) -> str | None:
 def obedience(
     pictures: Sequence[Image.Image | Pixels], captions: Sequence[str], data: ScoreData, *, noun: str | None = None
 ) -> float:
-    """The share of measurable tags that the pictures have, 0..1; 1 if no caption holds any.
+    """The share of measurable tags that the images have, 0..1; 1 if no caption holds any.
 
     Args:
         noun: Count only tags about this, such as `background`.
@@ -138,7 +138,7 @@ def obedience(
 
 
 def leak(before: Sequence[Image.Image | Pixels], after: Sequence[Image.Image | Pixels], data: ScoreData) -> float:
-    """How far pictures without the trigger moved from the base model's at the same seeds: mean change, 0..255."""
+    """How far images without the trigger moved from the base model's at the same seeds: mean change, 0..255."""
     changes = [
         np.abs(pixels_of(one, data.side_px).astype(np.float64) - pixels_of(other, data.side_px)).mean()
         for one, other in zip(before, after, strict=True)

@@ -46,10 +46,10 @@ def choose_place(config: TrainingConfig, asked: str | None, usable: str | None) 
 
     Args:
         asked: `--device`, if given.
-        usable: the card that torch can use, as `usable_gpu` has it.
+        usable: the GPU that torch can use, as `usable_gpu` has it.
 
     Raises:
-        HardwareError: the card that the plan is for, or that was asked for, is not there.
+        HardwareError: the GPU that the plan is for, or that was asked for, is not there.
     """
     if asked == "cpu":
         for path in ("memory.compute_dtype", "memory.base_dtype"):
@@ -72,7 +72,7 @@ def choose_place(config: TrainingConfig, asked: str | None, usable: str | None) 
 
 
 def usable_gpu() -> str | None:
-    """The kind of card that torch can use here."""
+    """The kind of GPU that torch can use here."""
     if torch.cuda.is_available():
         return "cuda"
     if torch.xpu.is_available():
@@ -92,12 +92,12 @@ def use_threads(threads: int | None, device: torch.device, denoiser: torch.nn.Mo
         torch.set_num_threads(threads)
     elif device.type == "cpu" and not os.environ.get("OMP_NUM_THREADS"):
         is_small = _num_weights(denoiser) < SMALL_DENOISER_WEIGHTS
-        cores = min(psutil.cpu_count(logical=False) or 1, _allowed_processors())
+        cores = min(psutil.cpu_count(logical=False) or 1, _allowed_cpus())
         torch.set_num_threads(1 if is_small else max(1, cores))
 
 
 def peak_memory_bytes(device: torch.device) -> int:
-    """The most memory that was in use: of the card by torch, on a processor by this process."""
+    """The most memory that was in use: of the GPU by torch, on a CPU by this process."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     if device.type == "xpu":
@@ -143,7 +143,7 @@ def _num_weights(network: torch.nn.Module) -> int:
     return in_fewer_bits + sum(weight.numel() for weight in network.parameters())
 
 
-def _allowed_processors() -> int:
+def _allowed_cpus() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

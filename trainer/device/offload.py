@@ -1,6 +1,6 @@
 """CPU offload: networks stay in system memory until they are used, and take turns on the GPU.
 
-All of SDXL at once takes more than a step of its training does; so does encoding a picture beside the denoiser.
+All of SDXL at once takes more than a step of its training does; so does encoding an image beside the denoiser.
 """
 
 from __future__ import annotations

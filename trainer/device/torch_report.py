@@ -50,7 +50,7 @@ def torch_facts() -> dict[str, Any]:
 
 
 def _devices(torch: Any) -> list[Any]:
-    """What torch can compute on, cards first; always the processor."""
+    """What torch can compute on, GPUs first; always the CPU."""
     devices = [torch.device("cuda", index) for index in range(_num_cuda(torch))]
     if torch.backends.mps.is_available():
         devices.append(torch.device("mps"))
@@ -104,7 +104,7 @@ def _bitsandbytes(torch: Any) -> str:
 
 
 def _why_no_cuda(torch: Any) -> str | None:
-    """What torch says when a CUDA build finds no card that it can use."""
+    """What torch says when a CUDA build finds no GPU that it can use."""
     try:
         torch.cuda.init()
     except Exception as error:

@@ -1,6 +1,6 @@
-"""Pictures drawn while training, to see what the LoRA has learned.
+"""Images drawn while training, to see what the LoRA has learned.
 
-Letters: B pictures in a batch, C latent channels, H and W latent height and width.
+Letters: B images in a batch, C latent channels, H and W latent height and width.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SAMPLERS: Mapping[SamplerName, Any] = {
 
 @dataclass(frozen=True)
 class Request:
-    """One picture to draw."""
+    """One image to draw."""
 
     prompt: str
     negative: str
@@ -53,7 +53,7 @@ class Request:
 
     @classmethod
     def all_of(cls, config: TrainingConfig) -> tuple[Request, ...]:
-        """The pictures that a configuration asks for, each prompt with a seed of its own."""
+        """The images that a configuration asks for, each prompt with a seed of its own."""
         return tuple(
             cls.of(config.sampling, prompt, seed=config.sampling.seed + number, side_px=config.dataset.resolution_px)
             for number, prompt in enumerate(config.sampling.prompts)
@@ -61,7 +61,7 @@ class Request:
 
     @classmethod
     def of(cls, sampling: SamplingConfig, prompt: str, *, seed: int, side_px: int) -> Request:
-        """A square picture as the configuration has them."""
+        """A square image as the configuration has them."""
         return cls(
             prompt=prompt,
             negative=sampling.negative,
@@ -78,13 +78,13 @@ class Request:
 def draw(
     base: BaseModel, request: Request, config: TrainingConfig, check: Callable[[], None] = lambda: None
 ) -> Image.Image:
-    """The picture that the base model, with whatever is attached to it, makes of a prompt.
+    """The image that the base model, with whatever is attached to it, makes of a prompt.
 
     Args:
         check: called before each denoising step; raises to break off.
 
     Raises:
-        ModelError: it is no picture, for numbers grew beyond what the dtype holds.
+        ModelError: it is no image, for numbers grew beyond what the dtype holds.
     """
     rng = torch.Generator("cpu").manual_seed(request.seed)
     guided = request.guidance > 1

@@ -46,7 +46,7 @@ class Session:
     """What stays the same for all LoRAs of a training."""
 
     config: TrainingConfig
-    pictures: TrainingSet
+    training_set: TrainingSet
     model: FileHashes
     vae: FileHashes | None
     num_steps: int
@@ -113,9 +113,9 @@ def _of_run(session: Session, saved_at: SavedAt, now: float) -> dict[str, Any]:
         "num_epochs": config.schedule.epochs,
         "max_train_steps": session.num_steps,
         "num_batches_per_epoch": session.batches_per_epoch,
-        "num_train_images": sum(item.repeats for item in session.pictures.used_for("training")),
-        "num_reg_images": sum(item.repeats for item in session.pictures.used_for("regularization")),
-        "num_validation_images": len(session.pictures.used_for("validation")),
+        "num_train_images": sum(item.repeats for item in session.training_set.used_for("training")),
+        "num_reg_images": sum(item.repeats for item in session.training_set.used_for("regularization")),
+        "num_validation_images": len(session.training_set.used_for("validation")),
     }
 
 
@@ -204,7 +204,7 @@ def _of_dataset(session: Session) -> dict[str, Any]:
         "dataset_dirs": json.dumps(_folders(session, "training"), ensure_ascii=False),
         "reg_dataset_dirs": json.dumps(_folders(session, "regularization"), ensure_ascii=False),
         "tag_frequency": json.dumps(_tag_frequency(session), ensure_ascii=False),
-        "bucket_info": json.dumps(_bucket_info(session.pictures)),
+        "bucket_info": json.dumps(_bucket_info(session.training_set)),
         "resolution": f"({dataset.resolution_px}, {dataset.resolution_px})",
         "enable_bucket": True,
         "bucket_no_upscale": not dataset.bucket_upscale,
@@ -224,16 +224,16 @@ def _of_dataset(session: Session) -> dict[str, Any]:
 
 
 def _folders(session: Session, use: Use) -> dict[str, dict[str, int]]:
-    """The folders of pictures of one use: each one's repeats and number of pictures, by its name."""
+    """The folders of images of one use: each one's repeats and number of images, by its name."""
     found = dict[str, dict[str, int]]()
-    for item in session.pictures.used_for(use):
+    for item in session.training_set.used_for(use):
         entry = found.setdefault(_folder_name(session, item), {"n_repeats": item.repeats, "img_count": 0})
         entry["img_count"] += 1
     return found
 
 
 def _folder_name(session: Session, item: Item) -> str:
-    """Below the pictures' root, or what the root itself is called."""
+    """Below the images' root, or what the root itself is called."""
     dataset = session.config.dataset
     root = dataset.regularization_images if item.use == "regularization" else dataset.images
     return Path(root or "").name if item.folder == "." else item.folder
@@ -242,23 +242,23 @@ def _folder_name(session: Session, item: Item) -> str:
 def _tag_frequency(session: Session) -> dict[str, dict[str, int]]:
     """How often each tag occurs, by folder; tags as written, the most frequent first."""
     found = dict[str, Counter[str]]()
-    for item in session.pictures.used_for("training"):
+    for item in session.training_set.used_for("training"):
         name = _folder_name(session, item)
         found.setdefault(name, Counter()).update(tag.lower() for tag in tags_of(item.caption))
     return {name: dict(counts.most_common()) for name, counts in found.items()}
 
 
-def _bucket_info(pictures: TrainingSet) -> dict[str, Any]:
-    """The buckets with their showings, and how far proportions were changed by cropping."""
+def _bucket_info(training_set: TrainingSet) -> dict[str, Any]:
+    """The buckets with their samples, and how far proportions were changed by cropping."""
     errors = [
-        abs(item.size[0] / item.size[1] - item.bucket[0] / item.bucket[1]) * item.repeats for item in pictures.items
+        abs(item.size[0] / item.size[1] - item.bucket[0] / item.bucket[1]) * item.repeats for item in training_set.items
     ]
     return {
         "buckets": {
             str(number): {"resolution": list(bucket), "count": count}
-            for number, (bucket, count) in enumerate(sorted(pictures.bucket_counts().items()))
+            for number, (bucket, count) in enumerate(sorted(training_set.bucket_counts().items()))
         },
-        "mean_img_ar_error": sum(errors) / pictures.num_samples,
+        "mean_img_ar_error": sum(errors) / training_set.num_samples,
     }
 
 

@@ -35,7 +35,7 @@ SURROUNDINGS = {"WANDB_SILENT": "true", "WANDB__DISABLE_META": "true", "WANDB_PR
 are no settings of `wandb.init`, because a version that does not know one of them refuses the whole there."""
 
 NO_FILE_NAME = re.compile(r'[<>:"\\|?*\x00-\x1f]')
-"""wandb makes file names of pictures' names, and Windows takes none of these."""
+"""wandb makes file names of images' names, and Windows takes none of these."""
 
 Warn = Callable[[str, str], None]
 """Takes a code and a message."""

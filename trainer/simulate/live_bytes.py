@@ -97,7 +97,7 @@ class LiveBytes(TorchDispatchMode):
 
 
 class Operations(TorchDispatchMode):
-    """Counts multiplications and additions, by torch's own formulas and attention's for its kernel on processors."""
+    """Counts multiplications and additions, by torch's own formulas and attention's for its kernel on CPUs."""
 
     def __init__(self) -> None:
         """Count from the moment it is entered."""

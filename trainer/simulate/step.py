@@ -1,7 +1,7 @@
 """A training's memory and FLOPs, from the real step on fake tensors: `python -P -m trainer.simulate.step --family sd1`.
 
 Modules, adapters, loss, optimizer and their order are the training's own; only numbers are missing. So the bytes are
-exact but for what a card's own libraries take.
+exact but for what a GPU's own libraries take.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Measured:
     step: dict[TensorRole, int]
     """Bytes at the peak of the second step, by part; in the first the optimizer's state does not exist."""
     caching_bytes: int
-    """Peak while a picture of this size goes through the VAE; the other networks are elsewhere then."""
+    """Peak while an image of this size goes through the VAE; the other networks are elsewhere then."""
     sampling_bytes: int
-    """Peak while a picture of this size is drawn between two steps."""
+    """Peak while an image of this size is drawn between two steps."""
     operations: int
     """Multiplications and additions of one step."""
 
@@ -58,7 +58,7 @@ class Measured:
 
 
 class Simulation:
-    """A training on tensors without data, at one size of pictures."""
+    """A training on tensors without data, at one size of images."""
 
     def __init__(self, config: TrainingConfig, structure: Structure, size: Size, *, parts: int = 1) -> None:
         """Store the inputs; each measurement builds its own networks.
@@ -92,17 +92,17 @@ class Simulation:
             return int(counted.total)
 
     def caching(self) -> int:
-        """Peak bytes while a picture goes through the VAE; the other networks are elsewhere then."""
+        """Peak bytes while an image goes through the VAE; the other networks are elsewhere then."""
         with FakeTensorMode(), LiveBytes() as live:
             base = self._base(live)
             base = replace(base, denoiser=None, text_encoders=())
             live.forget_peak()
-            picture = torch.empty(1, 3, self._height, self._width)
-            self._family.encode_pictures(base, picture, torch.Generator())
+            image = torch.empty(1, 3, self._height, self._width)
+            self._family.encode_images(base, image, torch.Generator())
             return sum(live.peak.values())
 
     def sampling(self) -> int:
-        """Peak bytes while a picture is drawn between two steps: the denoiser's two answers at once, then the VAE."""
+        """Peak bytes while an image is drawn between two steps: the denoiser's two answers at once, then the VAE."""
         with FakeTensorMode(), LiveBytes() as live:
             whole = self._base(live)
             network = self._network(whole, live)

@@ -118,7 +118,7 @@ class RunCallbacks:
             self.events.progress("validate", done, total)
             self.interrupt.check()
 
-        self.events.phase("validate", len(context.pictures.measured))
+        self.events.phase("validate", len(context.training_set.measured))
         try:
             with self.stepper.weights_for_use():
                 loss = validation_loss(context, report)

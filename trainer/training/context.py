@@ -33,25 +33,25 @@ class TrainingContext:
     texts: Texts
     crops: Crops
     device: torch.device
-    pictures: TrainingSet
+    training_set: TrainingSet
     masks: Masks | None = None
 
 
-def make_context(base: BaseModel, network: Network, pictures: TrainingSet, reporter: Reporter) -> TrainingContext:
+def make_context(base: BaseModel, network: Network, training_set: TrainingSet, reporter: Reporter) -> TrainingContext:
     """Fill the caches, then move to the device what the steps need there.
 
     Raises:
-        LoraError: a picture or mask cannot be used, or a cache cannot be written.
+        LoraError: an image or mask cannot be used, or a cache cannot be written.
         Interrupted: the user wanted to stop.
     """
     config, device = reporter.config, reporter.device
     with onloaded((base.vae,), device):
-        latents = _latents(base, pictures, reporter)
-    texts, crops = Texts(base, pictures, config), Crops(pictures.items, config)
-    masks = _masks(base, pictures, reporter)
+        latents = _latents(base, training_set, reporter)
+    texts, crops = Texts(base, training_set, config), Crops(training_set.items, config)
+    masks = _masks(base, training_set, reporter)
     if config.memory.cache_text and _can_cache_text(network, reporter):
         with reporter.during("encoding the captions"):
-            reporter.events.phase("cache_text", len(pictures.items))
+            reporter.events.phase("cache_text", len(training_set.items))
             with onloaded(base.text_encoders, device):
                 texts.cache(reporter.run, reporter.progress("cache_text"))
     else:
@@ -65,30 +65,32 @@ def make_context(base: BaseModel, network: Network, pictures: TrainingSet, repor
         if not config.sampling.draws:
             base = replace(base, vae=None)
         free_memory(device)
-    return TrainingContext(config, base, network, latents, texts, crops, device, pictures, masks)
+    return TrainingContext(config, base, network, latents, texts, crops, device, training_set, masks)
 
 
-def _latents(base: BaseModel, pictures: TrainingSet, reporter: Reporter) -> Latents:
+def _latents(base: BaseModel, training_set: TrainingSet, reporter: Reporter) -> Latents:
     config, events = reporter.config, reporter.events
     if config.memory.cache_latents and not config.dataset.random_crop:
         with reporter.during(ENCODING):
-            events.phase("cache_latents", len(pictures.items) * config.dataset.views)
-            return cache_latents(base, pictures, config, run=reporter.run, progress=reporter.progress("cache_latents"))
+            events.phase("cache_latents", len(training_set.items) * config.dataset.views)
+            return cache_latents(
+                base, training_set, config, run=reporter.run, progress=reporter.progress("cache_latents")
+            )
     if config.memory.cache_latents:
         message = "Random crops differ each time, so pictures are encoded anew each time: slower, and more memory"
         events.warning("latents_not_cached", message)
-    return FreshLatents(base, pictures, config)
+    return FreshLatents(base, training_set, config)
 
 
-def _masks(base: BaseModel, pictures: TrainingSet, reporter: Reporter) -> Masks | None:
+def _masks(base: BaseModel, training_set: TrainingSet, reporter: Reporter) -> Masks | None:
     if not reporter.config.dataset.masks:
         return None
     with reporter.during("reading the masks"):
-        reporter.events.phase("cache_masks", len(pictures.items))
+        reporter.events.phase("cache_masks", len(training_set.items))
         return gather_masks(
             reporter.config,
             reporter.run,
-            pictures,
+            training_set,
             reporter.events,
             latent_px=base.structure.vae.factor,
             progress=reporter.progress("cache_masks"),

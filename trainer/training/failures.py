@@ -11,8 +11,8 @@ from advisor.dataset.buckets import Size
 from advisor.errors import MemoryFacts, OutOfMemory, TrainingStopped
 from advisor.machine.memory_snapshot import Room, taken_by_others
 from advisor.settings.config import TrainingConfig
-from trainer.device.card_memory import room_of
 from trainer.device.choose import peak_memory_bytes
+from trainer.device.device_memory import room_of
 
 TRAINING = "training"
 """What is being done while steps are made; the batch counts only then."""
@@ -32,7 +32,7 @@ WINDOWS_COMMIT_LIMIT = 1455
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the card or the machine had no memory left."""
+    """Whether the GPU or the machine had no memory left."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     if isinstance(error, OSError):
@@ -41,7 +41,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 class Spilled(Exception):
-    """The card's driver puts memory into the machine's, so that steps take many times as long."""
+    """The GPU's driver puts memory into the machine's, so that steps take many times as long."""
 
     def __init__(self, times: float) -> None:
         """Say how many times slower the steps have become."""

@@ -33,10 +33,10 @@ class Length:
     """Of the whole training."""
 
     @classmethod
-    def of(cls, pictures: TrainingSet, config: TrainingConfig) -> Length:
+    def of(cls, training_set: TrainingSet, config: TrainingConfig) -> Length:
         """As long as the configuration wants: epochs or steps, whichever end first."""
         schedule = config.schedule
-        batches = batches_per_epoch(pictures.bucket_counts(), schedule.batch_size)
+        batches = batches_per_epoch(training_set.bucket_counts(), schedule.batch_size)
         per_epoch = ceil(batches / schedule.gradient_accumulation)
         steps = per_epoch * schedule.epochs
         return cls(batches, per_epoch, min(steps, schedule.max_steps) if schedule.max_steps else steps)
@@ -70,7 +70,7 @@ class Loop:
     def __init__(
         self,
         config: TrainingConfig,
-        pictures: TrainingSet,
+        training_set: TrainingSet,
         stepper: Stepper,
         callbacks: Callbacks,
         *,
@@ -78,14 +78,14 @@ class Loop:
         interrupt: Interrupt,
         watch: SpillWatch | None = None,
     ) -> None:
-        """Train `stepper` on these pictures.
+        """Train `stepper` on these images.
 
         Args:
             watch: detects that the GPU's memory spills into system memory; None where no driver does that.
         """
-        self._config, self._pictures, self._stepper, self._callbacks = config, pictures, stepper, callbacks
+        self._config, self._training_set, self._stepper, self._callbacks = config, training_set, stepper, callbacks
         self._events, self._interrupt, self._watch = events, interrupt, watch
-        self._length = Length.of(pictures, config)
+        self._length = Length.of(training_set, config)
         self._state_due = _Clock(config.saving.state_every_minutes * 60)
         self.step_seconds: list[float] = []
         """Of each step made."""
@@ -98,7 +98,7 @@ class Loop:
 
         Raises:
             TrainingStopped: loss or gradient are no numbers any more.
-            Spilled: the card's memory spills; a state is saved.
+            Spilled: the GPU's memory spills; a state is saved.
             MemoryError: there is none left; a state is saved if that can be.
             Interrupted: the user wanted to stop; LoRA and state are saved.
         """
@@ -111,7 +111,7 @@ class Loop:
 
     def _run_epoch(self, position: Position) -> Position:
         schedule = self._config.schedule
-        batches = self._pictures.batches(
+        batches = self._training_set.batches(
             seed=self._config.run.seed, epoch=position.epoch, batch_size=schedule.batch_size
         )
         groups = _in_groups(batches, schedule.gradient_accumulation)
@@ -136,7 +136,7 @@ class Loop:
         self._send_step(position, result, seconds)
         if not result.is_good:
             raise not_finite(self._config, position.step, self._callbacks.last_lora())
-        times = None if self._watch is None else self._watch.after(timed(seconds, group, self._pictures))
+        times = None if self._watch is None else self._watch.after(timed(seconds, group, self._training_set))
         if times is not None and position.step < self._length.steps:
             self._end_spilling(times, position)
         return position
@@ -158,7 +158,7 @@ class Loop:
         """The step's result; where memory runs out in it, what came before it is kept first.
 
         Raises:
-            MemoryError: memory ran out, of the card or of the machine.
+            MemoryError: memory ran out, of the GPU or of the machine.
         """
         try:
             return self._stepper.step(group, step=position.step, epoch=position.epoch)
@@ -217,7 +217,7 @@ class Loop:
         if position.step < self._length.steps:
             self._stop_if_asked(position)
         sampling, validation = self._config.sampling, self._config.validation
-        if self._pictures.measured and validation.every_epochs and position.epoch % validation.every_epochs == 0:
+        if self._training_set.measured and validation.every_epochs and position.epoch % validation.every_epochs == 0:
             with suppress(Interrupted):
                 self._callbacks.validate(position)
         if sampling.prompts and sampling.every_epochs and position.epoch % sampling.every_epochs == 0:

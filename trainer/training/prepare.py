@@ -19,10 +19,10 @@ from advisor.run_folder.ladder_file import Ladder
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.adapters.network import Network
-from trainer.data.load import gather_pictures
+from trainer.data.load import gather_images
 from trainer.data.training_set import TrainingSet
-from trainer.device.card_memory import cap_memory, room_of
 from trainer.device.choose import Place, choose_place, usable_gpu, use_threads
+from trainer.device.device_memory import cap_memory, room_of
 from trainer.device.offload import offload_device
 from trainer.lora_files.metadata import FileHashes, file_hashes
 from trainer.models.families.family import BaseModel
@@ -43,7 +43,7 @@ from trainer.training.state import Position, State, States
 from trainer.training.stepper import Stepper
 
 VAE_DTYPE = torch.float32
-"""Pictures go through the VAE once; half precision saves little there and gives some models NaN."""
+"""Images go through the VAE once; half precision saves little there and gives some models NaN."""
 
 Hashes = tuple[FileHashes, FileHashes | None]
 """Of the base model and of the VAE, if it is another."""
@@ -106,15 +106,15 @@ def prepare(run: Path, config: TrainingConfig, options: Options, *, events: Even
     disk = DiskRoom(events, interrupt)
     with waiting_for(disk):
         with reporter.during(LOADING):
-            pictures = gather_pictures(config, run, events)
-        reporter = replace(reporter, largest=max(pictures.bucket_counts(), key=lambda size: size[0] * size[1]))
+            training_set = gather_images(config, run, events)
+        reporter = replace(reporter, largest=max(training_set.bucket_counts(), key=lambda size: size[0] * size[1]))
         interrupt.check()
         hashes = None if options.is_probe else _hashed_aside(config)
-        length = Length.of(pictures, config)
+        length = Length.of(training_set, config)
         with reporter.during(LOADING):
             base = _base_model(place, reporter)
             use_threads(options.threads, place.device, base.denoiser)
-            stepper = _stepper(base, pictures, length, state, reporter, batch_parts=ladder.batch_parts)
+            stepper = _stepper(base, training_set, length, state, reporter, batch_parts=ladder.batch_parts)
             if state is not None:
                 resuming.load(stepper, state)
     return Prepared(
@@ -167,7 +167,7 @@ def _base_model(place: Place, reporter: Reporter) -> BaseModel:
 
 def _stepper(
     base: BaseModel,
-    pictures: TrainingSet,
+    training_set: TrainingSet,
     length: Length,
     state: State | None,
     reporter: Reporter,
@@ -180,7 +180,7 @@ def _stepper(
     groups = _groups(base, network, reporter)
     if config.memory.gradient_checkpointing:
         base.family.enable_gradient_checkpointing(base, text_encoder=network.has_text_encoder)
-    context = make_context(base, network, pictures, reporter)
+    context = make_context(base, network, training_set, reporter)
     optimizer = make_optimizer(
         config.optimizer,
         groups,
@@ -228,7 +228,7 @@ def _groups(base: BaseModel, network: Network, reporter: Reporter) -> tuple[Grou
 
 
 def _placed(device: torch.device) -> torch.device:
-    """The device as accelerate names it: with several cards, the one of this process."""
+    """The device as accelerate names it: with several GPUs, the one of this process."""
     onloaded: torch.device = Accelerator(mixed_precision="no", cpu=device.type == "cpu").device
     return onloaded if onloaded.type == device.type and device.index is None else device
 

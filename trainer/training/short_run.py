@@ -37,7 +37,7 @@ def probe(prepared: Prepared) -> None:
     """Make and time the steps; the event `finished` holds their median."""
     reporter, stepper = prepared.reporter, prepared.stepper
     schedule, events = reporter.config.schedule, reporter.events
-    batch = largest_batch(stepper.context.pictures, schedule.batch_size)
+    batch = largest_batch(stepper.context.training_set, schedule.batch_size)
     with waiting_for(prepared.disk), reporter.during(TRAINING):
         events.phase("train", WARMUP_STEPS + LEAST_STEPS)
         seconds = list[float]()
@@ -63,10 +63,10 @@ def probe(prepared: Prepared) -> None:
         )
 
 
-def largest_batch(pictures: TrainingSet, batch_size: int) -> BatchRefs:
-    """A full batch of the largest size, its pictures again and again where there are too few."""
-    largest = max(item.bucket[0] * item.bucket[1] for item in pictures.items)
-    own = [item for item in pictures.items if item.bucket[0] * item.bucket[1] == largest]
+def largest_batch(training_set: TrainingSet, batch_size: int) -> BatchRefs:
+    """A full batch of the largest size, its images again and again where there are too few."""
+    largest = max(item.bucket[0] * item.bucket[1] for item in training_set.items)
+    own = [item for item in training_set.items if item.bucket[0] * item.bucket[1] == largest]
     first = own[0].bucket
     refs = (SampleRef(item.index, 0) for item in own if item.bucket == first)
     return tuple(islice(cycle(refs), batch_size))

@@ -1,4 +1,4 @@
-"""Watches the steps' times for the silent spill of a card's memory (`advisor.machine.driver_spill`)."""
+"""Watches the steps' times for the silent spill of a GPU's memory (`advisor.machine.driver_spill`)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from advisor.machine.memory_snapshot import Room
 from advisor.machine.probe import probe_hardware
 from advisor.settings.config import TrainingConfig
 from trainer.data.training_set import BatchRefs, TrainingSet
-from trainer.device.card_memory import room_of
 from trainer.device.choose import GPUS_WITH_OWN_MEMORY
+from trainer.device.device_memory import room_of
 
 
 class SpillWatch:
@@ -28,7 +28,7 @@ class SpillWatch:
         """Watch a training from its first step.
 
         Args:
-            room: asks how full the card is; only asked when the steps are slow.
+            room: asks how full the GPU is; only asked when the steps are slow.
             predicted_seconds: of a step, if that could be predicted.
             only_warns: training goes on all the same; for the loop.
         """
@@ -58,8 +58,8 @@ def watch_for(
     return SpillWatch(lambda: room_of(device), predicted, only_warns=only_warns)
 
 
-def timed(seconds: float, batches: Sequence[BatchRefs], pictures: TrainingSet) -> TimedStep:
+def timed(seconds: float, batches: Sequence[BatchRefs], training_set: TrainingSet) -> TimedStep:
     """A step of these batches."""
-    sizes = [pictures.items[view.item].bucket for batch in batches for view in batch]
+    sizes = [training_set.items[view.item].bucket for batch in batches for view in batch]
     areas = [width * height for width, height in sizes]
     return TimedStep(seconds, sum(areas), max(areas, default=1))

@@ -31,7 +31,7 @@ class Batch:
     alphas_cumprod: Tensor
     """[B] in float32: alpha-bar at the timesteps, `NoiseSchedule.alphas_cumprod[timesteps]`."""
     loss_weights: Tensor
-    """[B] in float32: 1, or `loss.prior_weight` for regularisation pictures."""
+    """[B] in float32: 1, or `loss.prior_weight` for regularisation images."""
     token_ids: tuple[Tensor, ...] = ()
     """[B, K, L] int64 for each text encoder; empty where `text` is given."""
     text: Conditioning | None = None

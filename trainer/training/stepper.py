@@ -99,7 +99,7 @@ class Stepper:
             noise=drawn.noise,
             timesteps=drawn.timesteps,
             alphas_cumprod=drawn.alphas_cumprod,
-            loss_weights=context.pictures.loss_weights(refs, context.config.loss.prior_weight),
+            loss_weights=context.training_set.loss_weights(refs, context.config.loss.prior_weight),
             token_ids=text.token_ids,
             text=text.states,
             text_weights=text.weights,

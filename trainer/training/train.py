@@ -44,7 +44,7 @@ def train(prepared: Prepared) -> None:
             )
             loop = Loop(
                 config,
-                context.pictures,
+                context.training_set,
                 stepper,
                 callbacks,
                 events=reporter.events,
@@ -91,8 +91,8 @@ def _session(prepared: Prepared) -> Session:
     assert prepared.hashes is not None, "a probe saves nothing"
     model, vae = prepared.hashes.result()
     length, config = prepared.length, prepared.reporter.config
-    pictures = prepared.stepper.context.pictures
-    return Session(config, pictures, model, vae, length.steps, length.batches_per_epoch, prepared.started)
+    training_set = prepared.stepper.context.training_set
+    return Session(config, training_set, model, vae, length.steps, length.batches_per_epoch, prepared.started)
 
 
 def _check(lora: Path, prepared: Prepared) -> ReloadCheck:
@@ -102,7 +102,7 @@ def _check(lora: Path, prepared: Prepared) -> ReloadCheck:
     events.phase("check", 1)
     for encoder in context.base.text_encoders:
         encoder.to(context.device)
-    caption = context.texts.plain_caption(context.pictures.items[0])
+    caption = context.texts.plain_caption(context.training_set.items[0])
     with stepper.weights_for_use():
         check = check_saved(lora, context.base, context.network, caption, clip_skip=context.config.model.clip_skip)
     events.send(Reloaded(**asdict(check)))

@@ -1,5 +1,5 @@
-"""The validation loss: always the same noise at the same timesteps on the same pictures, so that what moves it is the
-training alone. Measured on pictures that are held out it falls, then rises again once they are learned by heart.
+"""The validation loss: always the same noise at the same timesteps on the same images, so that what moves it is the
+training alone. Measured on images that are held out it falls, then rises again once they are learned by heart.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from trainer.training.context import TrainingContext
 from trainer.training.step import Batch, sample_losses
 
 TIMESTEPS_PER_IMAGE = 5
-"""For each picture: the loss differs far more between timesteps than between pictures."""
+"""For each image: the loss differs far more between timesteps than between images."""
 
 
 def fixed_timesteps(loss: LossConfig) -> tuple[int, ...]:
@@ -30,8 +30,8 @@ def fixed_timesteps(loss: LossConfig) -> tuple[int, ...]:
 
 @torch.no_grad()
 def validation_loss(context: TrainingContext, progress: ReportProgress) -> float:
-    """The mean loss over the measured pictures and fixed timesteps, weighed as in training, without any dropout."""
-    network, measured = context.network, context.pictures.measured
+    """The mean loss over the measured images and fixed timesteps, weighed as in training, without any dropout."""
+    network, measured = context.network, context.training_set.measured
     network.eval()
     try:
         total = 0.0
@@ -48,7 +48,7 @@ def validation_loss(context: TrainingContext, progress: ReportProgress) -> float
 
 
 def _batches(context: TrainingContext, item: Item) -> Iterator[Batch]:
-    """A picture at all fixed timesteps, in batches no larger than the training's."""
+    """An image at all fixed timesteps, in batches no larger than the training's."""
     config, ref = context.config, SampleRef(item.index, 0)
     schedule = noise_schedule(zero_terminal_snr=config.loss.zero_terminal_snr)
     latents = context.latents.of([ref], 0)

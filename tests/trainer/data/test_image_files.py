@@ -10,7 +10,7 @@ from PIL import Image
 from advisor.dataset.buckets import Placement
 from advisor.errors import DatasetError
 from tests.support.pictures import draw_picture
-from trainer.data.image_files import Crop, normalised, read_picture
+from trainer.data.image_files import Crop, normalised, read_image
 
 WHOLE = Placement((64, 64), (64, 64))
 
@@ -19,7 +19,7 @@ def test_a_picture_is_scaled_to_cover_and_cropped_in_the_middle(tmp_path: Path) 
     path = tmp_path / "a.png"
     Image.fromarray(np.repeat(np.arange(96, dtype=np.uint8)[None, :, None], 64, 0).repeat(3, 2)).save(path)
 
-    pixels = read_picture(path, Crop.centred(Placement((64, 64), (96, 64))))
+    pixels = read_image(path, Crop.centred(Placement((64, 64), (96, 64))))
 
     assert pixels.shape == (3, 64, 64)
     assert pixels[0, 0].tolist() == list(range(16, 80))
@@ -29,7 +29,7 @@ def test_a_mirrored_picture_is_the_mirror_image_of_the_crop(tmp_path: Path) -> N
     path = draw_picture(tmp_path / "a.png", (80, 64))
     placement = Placement((64, 64), (80, 64))
 
-    plain, flipped = (read_picture(path, Crop.centred(placement, flip=flip)) for flip in (False, True))
+    plain, flipped = (read_image(path, Crop.centred(placement, flip=flip)) for flip in (False, True))
 
     assert torch.equal(flipped, plain.flip(2))
 
@@ -37,7 +37,7 @@ def test_a_mirrored_picture_is_the_mirror_image_of_the_crop(tmp_path: Path) -> N
 def test_a_cameras_orientation_mark_is_followed(tmp_path: Path) -> None:
     path = draw_picture(tmp_path / "a.jpg", (64, 128), orientation=6)
 
-    assert read_picture(path, Crop.centred(Placement((128, 64), (128, 64)))).shape == (3, 64, 128)
+    assert read_image(path, Crop.centred(Placement((128, 64), (128, 64)))).shape == (3, 64, 128)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
@@ -50,7 +50,7 @@ def test_what_is_transparent_becomes_white(tmp_path: Path, mode: str) -> None:
     else:
         Image.new(mode, (64, 64), 0).save(path)
 
-    assert read_picture(path, Crop.centred(WHOLE)).unique().tolist() == [255]
+    assert read_image(path, Crop.centred(WHOLE)).unique().tolist() == [255]
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "CMYK", "I;16", "RGB"])
@@ -58,7 +58,7 @@ def test_every_kind_of_picture_gives_three_channels(tmp_path: Path, mode: str) -
     path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
     Image.new(mode, (64, 64)).save(path)
 
-    pixels = read_picture(path, Crop.centred(WHOLE))
+    pixels = read_image(path, Crop.centred(WHOLE))
 
     assert pixels.shape == (3, 64, 64)
     assert pixels.dtype == torch.uint8
@@ -68,7 +68,7 @@ def test_sixteen_bit_greys_are_scaled_and_not_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.fromarray(np.full((64, 64), 32768, dtype=np.uint16)).save(path)
 
-    assert read_picture(path, Crop.centred(WHOLE)).unique().tolist() == [128]
+    assert read_image(path, Crop.centred(WHOLE)).unique().tolist() == [128]
 
 
 def test_random_crops_stay_inside_and_differ(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_broken_picture_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
 
     with pytest.raises(DatasetError, match=r"a\.png cannot be read as a picture"):
-        read_picture(path, Crop.centred(WHOLE))
+        read_image(path, Crop.centred(WHOLE))
 
 
 def test_pixels_become_minus_one_to_one() -> None:

@@ -28,7 +28,7 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     threads = torch.get_num_threads()
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("psutil.cpu_count", lambda logical: 4)
-    monkeypatch.setattr(choose, "_allowed_processors", lambda: 3)
+    monkeypatch.setattr(choose, "_allowed_cpus", lambda: 3)
     torch.set_num_threads(2)
     yield
     torch.set_num_threads(threads)

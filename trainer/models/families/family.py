@@ -1,6 +1,6 @@
 """What the loop needs of a model family, and the base model that a family loads.
 
-Letters: B pictures in a batch, C latent channels, H and W latent height and width, L tokens in one chunk, K chunks,
+Letters: B images in a batch, C latent channels, H and W latent height and width, L tokens in one chunk, K chunks,
 T text states (L, or all chunks joined), D their width, P the width of the pooled text.
 """
 
@@ -124,21 +124,21 @@ class TrainerFamily(Protocol):
         """The denoiser's output [B, C, H, W] for latents [B, C, H, W] at timesteps [B] in 0..999.
 
         Args:
-            sizes: [B, 6], in pixels, of each picture: its own height and width, what was cropped off above and at the
-                left, the height and width it is trained at. None: a whole picture of the latents' size. Families that
+            sizes: [B, 6], in pixels, of each image: its own height and width, what was cropped off above and at the
+                left, the height and width it is trained at. None: a whole image of the latents' size. Families that
                 have no size conditioning ignore it.
         """
 
-    def encode_pictures(self, base: BaseModel, pictures: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Scaled latents [B, C, H, W] in float32 of pictures [B, 3, h, w] in -1..1.
+    def encode_images(self, base: BaseModel, images: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Scaled latents [B, C, H, W] in float32 of images [B, 3, h, w] in -1..1.
 
         Args:
             generator: on the CPU; the latents are drawn with it from the VAE's distribution, as kohya does once for
-                each picture. None takes the distribution's mean.
+                each image. None takes the distribution's mean.
         """
 
     def decode_latents(self, base: BaseModel, latents: Tensor) -> Tensor:
-        """Pictures [B, 3, h, w] in float32, -1..1, of scaled latents [B, C, H, W]."""
+        """Images [B, 3, h, w] in float32, -1..1, of scaled latents [B, C, H, W]."""
 
     def name_in_lora(self, base: BaseModel, path: str) -> str:
         """What LoRA files call the denoiser's layer at `path`, with points; the network's own way to find it again."""

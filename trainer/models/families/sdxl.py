@@ -1,4 +1,4 @@
-"""Stable Diffusion XL: two CLIPs, the text as a whole besides its states, and the picture's sizes.
+"""Stable Diffusion XL: two CLIPs, the text as a whole besides its states, and the image's sizes.
 
 SDXL, Podell et al. 2023, sections 2.2 and 2.3: arxiv.org/abs/2307.01952.
 Letters as in `trainer.models.families.family`.
@@ -64,7 +64,7 @@ class Sdxl(UNetFamily):
     def _added(
         self, base: BaseModel, noisy: Tensor, text: Conditioning, sizes: Tensor | None
     ) -> dict[str, Tensor] | None:
-        """The pooled text and the sizes; without any, those of a whole picture."""
+        """The pooled text and the sizes; without any, those of a whole image."""
         assert text.pooled is not None, "the text is of another family"
         if sizes is None:
             factor = base.structure.vae.factor

@@ -123,12 +123,12 @@ class UNetFamily:
         )[0]
         return out
 
-    def encode_pictures(self, base: BaseModel, pictures: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Scaled latents [B, C, H, W] in float32 of pictures [B, 3, h, w] in -1..1."""
+    def encode_images(self, base: BaseModel, images: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Scaled latents [B, C, H, W] in float32 of images [B, 3, h, w] in -1..1."""
         vae = base.vae
         with torch.no_grad():
             weight = next(vae.parameters())
-            distribution = vae.encode(pictures.to(weight.device, weight.dtype)).latent_dist
+            distribution = vae.encode(images.to(weight.device, weight.dtype)).latent_dist
             latents: Tensor = distribution.mean.float()
             if generator is not None:
                 noise = torch.randn(latents.shape, generator=generator).to(latents.device)
@@ -136,12 +136,12 @@ class UNetFamily:
             return latents * base.structure.vae.scaling_factor
 
     def decode_latents(self, base: BaseModel, latents: Tensor) -> Tensor:
-        """Pictures [B, 3, h, w] in float32, -1..1, of scaled latents [B, C, H, W]."""
+        """Images [B, 3, h, w] in float32, -1..1, of scaled latents [B, C, H, W]."""
         with torch.no_grad():
             weight = next(base.vae.parameters())
             unscaled = latents.float() / base.structure.vae.scaling_factor
-            pictures: Tensor = base.vae.decode(unscaled.to(weight.device, weight.dtype), return_dict=False)[0]
-            return pictures.float().clamp(-1, 1)
+            images: Tensor = base.vae.decode(unscaled.to(weight.device, weight.dtype), return_dict=False)[0]
+            return images.float().clamp(-1, 1)
 
     def name_in_lora(self, base: BaseModel, path: str) -> str:  # noqa: ARG002
         """What LoRA files call the denoiser's layer at `path`: what diffusers calls it."""
@@ -208,7 +208,7 @@ class UNetFamily:
 
 
 def _contradiction(model: ModelConfig, identity: Identity) -> tuple[str, ...]:
-    """A v-prediction model trained as epsilon, or the other way round, gives no error, only empty pictures."""
+    """A v-prediction model trained as epsilon, or the other way round, gives no error, only empty images."""
     if identity.prediction in (None, model.prediction):
         return ()
     why = identity.prediction_reason or "by its header"

@@ -61,7 +61,7 @@ def test_pictures_become_scaled_latents_and_come_back(tiny: BaseModel) -> None:
     vae = tiny.structure.vae
     images = pictures(tiny)
 
-    latents = SD1.encode_pictures(tiny, images, None)
+    latents = SD1.encode_images(tiny, images, None)
     decoded = SD1.decode_latents(tiny, latents)
 
     height, width = images.shape[2] // vae.factor, images.shape[3] // vae.factor
@@ -75,7 +75,7 @@ def test_pictures_become_scaled_latents_and_come_back(tiny: BaseModel) -> None:
 
 def test_latents_are_drawn_with_the_generator(base: BaseModel) -> None:
     images = pictures(base)
-    one, again, other = (SD1.encode_pictures(base, images, seeded(seed)) for seed in (1, 1, 2))
+    one, again, other = (SD1.encode_images(base, images, seeded(seed)) for seed in (1, 1, 2))
 
     with torch.no_grad():
         spread = base.vae.encode(images).latent_dist
@@ -88,6 +88,6 @@ def test_latents_are_drawn_with_the_generator(base: BaseModel) -> None:
 def test_a_half_precision_vae_takes_pictures_and_gives_float32() -> None:
     base = tiny_sd1(vae_dtype=torch.bfloat16)
 
-    latents = SD1.encode_pictures(base, pictures(base), seeded())
+    latents = SD1.encode_images(base, pictures(base), seeded())
 
     assert latents.dtype == SD1.decode_latents(base, latents).dtype == torch.float32

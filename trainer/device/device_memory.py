@@ -13,7 +13,7 @@ from trainer.device.choose import GPUS_WITH_OWN_MEMORY
 
 
 def room_of(device: torch.device) -> Room:
-    """The memory of the card, or of the machine where it is computed on the processor or shares its memory."""
+    """The memory of the GPU, or of the machine where it is computed on the CPU or shares its memory."""
     if device.type in GPUS_WITH_OWN_MEMORY:
         kind = getattr(torch, device.type)
         own = int(kind.memory_reserved(device))
@@ -28,12 +28,12 @@ def room_of(device: torch.device) -> Room:
 
 
 def cap_memory(device: torch.device, room: Room, *, spills: bool, cuda: Any = torch.cuda) -> int | None:
-    """Let torch take no more of a card than was free at the start, so that a spill becomes an error.
+    """Let torch take no more of a GPU than was free at the start, so that a spill becomes an error.
 
     Args:
-        room: the card's, at the start.
+        room: the GPU's, at the start.
         spills: whether the driver would spill; elsewhere a limit would only keep us from what others give back.
-        cuda: torch's module for the card.
+        cuda: torch's module for the GPU.
 
     Returns:
         The limit in bytes; None: there is none.

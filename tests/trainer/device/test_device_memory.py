@@ -9,7 +9,7 @@ import torch
 
 from advisor.machine.driver_spill import CAP_MARGIN_BYTES
 from advisor.machine.memory_snapshot import Room
-from trainer.device.card_memory import cap_memory, room_of
+from trainer.device.device_memory import cap_memory, room_of
 
 GIB = 2**30
 ROOM = Room(free_bytes=6 * GIB, total_bytes=8 * GIB, own_bytes=0)

@@ -17,8 +17,8 @@ from tests.support.pictures import make_pictures
 from tests.support.tiny import tiny_sd1_checkpoint, tiny_sd2_checkpoint, tiny_sdxl_checkpoint
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt
-from trainer.training import train as training
 from trainer.training.prepare import Options, prepare
+from trainer.training.train import train
 
 SIZES = ((160, 128), (128, 160), (300, 200), (128, 128))
 """Of the pictures, in turn; in two orientations and more, so that there are several buckets."""
@@ -67,11 +67,11 @@ def make_config(folder: Path, *, pictures: int = 6, family: str = "sd1", **setti
     return config
 
 
-def train(run: Path, config: TrainingConfig, *, interrupt: Interrupt | None = None, **options: Any) -> None:
-    """Train in this process."""
+def run_training(run: Path, config: TrainingConfig, *, interrupt: Interrupt | None = None, **options: Any) -> None:
+    """Prepare and train in this process."""
     with Events(run) as events:
         given = Options(threads=1, **options)
-        training.train(prepare(run, config, given, events=events, interrupt=interrupt or Interrupt()))
+        train(prepare(run, config, given, events=events, interrupt=interrupt or Interrupt()))
 
 
 OF_BATCHES = ("batch_larger_than_bucket", "short_batches")

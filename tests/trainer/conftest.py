@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from advisor.settings.config import TrainingConfig
-from tests.support.runs import make_config, train
+from tests.support.runs import make_config, run_training
 
 
 @pytest.fixture(scope="module")
@@ -22,5 +22,5 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(material: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainingConfig]:
     """A run of two epochs, and its configuration."""
     run, config = tmp_path_factory.mktemp("finished") / "run", make_config(material)
-    train(run, config)
+    run_training(run, config)
     return run, config

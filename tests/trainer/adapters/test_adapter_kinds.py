@@ -15,7 +15,7 @@ from advisor.checkpoints.identify import identify
 from advisor.errors import ConfigError, ConfigErrors, ModelError
 from advisor.estimate.disk import lora_bytes
 from advisor.settings.config import AdapterKind, NetworkConfig
-from tests.support.runs import events_of, make_config, train
+from tests.support.runs import events_of, make_config, run_training
 from tests.support.tiny import TINY_SD1, tiny_sd1
 from trainer.adapters.network import Network
 from trainer.lora_files.reload_check import check_saved
@@ -65,7 +65,7 @@ def randomized(network: Network) -> Network:
 def test_every_kind_trains_saves_and_is_read_back(kind: AdapterKind, material: Path, tmp_path: Path) -> None:
     config = make_config(material, **settings(kind))
 
-    train(tmp_path, config)
+    run_training(tmp_path, config)
 
     path = tmp_path / "model" / "tok.safetensors"
     (check,) = events_of(tmp_path, "reload_check")
@@ -83,10 +83,10 @@ def test_every_kind_trains_saves_and_is_read_back(kind: AdapterKind, material: P
 def test_every_kind_goes_on_as_if_it_had_never_stopped(kind: AdapterKind, material: Path, tmp_path: Path) -> None:
     whole = make_config(material, **settings(kind) | EMA | {"schedule__max_steps": 5})
     half = make_config(material, **settings(kind) | EMA | {"schedule__max_steps": 2})
-    train(tmp_path / "whole", whole)
+    run_training(tmp_path / "whole", whole)
 
-    train(tmp_path / "halves", half)
-    train(tmp_path / "halves", whole, resume=True)
+    run_training(tmp_path / "halves", half)
+    run_training(tmp_path / "halves", whole, resume=True)
 
     one, other = (load_file(tmp_path / run / "model" / "tok.safetensors") for run in ("whole", "halves"))
     assert one.keys() == other.keys()
@@ -219,7 +219,7 @@ def test_block_ranks_shape_the_file_and_a_block_without_rank_is_not_missed(mater
     ranks = [2, 2, 2, 3, 3, 3, 3, 3, 0, *[5] * 8]
     config = make_config(material, network__block_ranks=ranks, schedule__max_steps=2)
 
-    train(tmp_path, config)
+    run_training(tmp_path, config)
 
     state = load_file(tmp_path / "model" / "tok.safetensors")
     down = "proj_in.lora_down.weight"
@@ -236,7 +236,7 @@ def test_a_block_with_rate_0_is_not_trained_and_the_others_are(material: Path, t
     rates = [0.0] * 8 + [1.0] + [0.5] * 8
     config = make_config(material, optimizer__block_learning_rates=rates, schedule__max_steps=2)
 
-    train(tmp_path, config)
+    run_training(tmp_path, config)
 
     state = load_file(tmp_path / "model" / "tok.safetensors")
     moved = {key for key, tensor in state.items() if key.endswith("lora_up.weight") and bool(tensor.any())}
@@ -250,14 +250,14 @@ def test_a_list_of_rates_that_fits_no_model_is_refused(material: Path, tmp_path:
     config = make_config(material, optimizer__block_learning_rates=[1.0, 1.0])
 
     with pytest.raises(ConfigError, match="17 factors"):
-        train(tmp_path, config)
+        run_training(tmp_path, config)
 
 
 def test_max_norm_caps_every_adapter(material: Path, tmp_path: Path) -> None:
     free = make_config(material, schedule__max_steps=3)
     capped = make_config(material, network__max_norm=0.01, schedule__max_steps=3)
-    train(tmp_path / "free", free)
-    train(tmp_path / "capped", capped)
+    run_training(tmp_path / "free", free)
+    run_training(tmp_path / "capped", capped)
 
     assert max(_norms(tmp_path / "free")) > 0.02
     assert 0.0095 < max(_norms(tmp_path / "capped")) < 0.0101
@@ -279,7 +279,7 @@ def test_dropout_that_a_kind_has_not_is_refused(kind: AdapterKind, material: Pat
     config = make_config(material, network__kind=kind, network__dropout=0.1)
 
     with pytest.raises(ConfigErrors, match=r"network\.dropout"):
-        train(tmp_path, config)
+        run_training(tmp_path, config)
 
 
 @pytest.mark.parametrize("kind", ["dora", "loha", "lokr"])
@@ -288,7 +288,7 @@ def test_dropouts_of_ranks_and_adapters_train(kind: AdapterKind, material: Path,
         material, network__kind=kind, network__rank_dropout=0.2, network__module_dropout=0.2, schedule__max_steps=2
     )
 
-    train(tmp_path, config)
+    run_training(tmp_path, config)
 
     assert not complaints(tmp_path)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from advisor.estimate.disk import lora_bytes
 from advisor.settings.config import QUANTISED, AdapterKind, QuantisedDtype
-from tests.support.runs import events_of, make_config, train
+from tests.support.runs import events_of, make_config, run_training
 from tests.support.tiny import TINY_SD1, TINY_SD2, TINY_SDXL
 
 STRUCTURES = {"sd1": TINY_SD1, "sd2": TINY_SD2, "sdxl": TINY_SDXL}
@@ -53,7 +53,7 @@ def test_every_family_and_kind_trains_saves_and_is_read_back(
     prediction = "v_prediction" if family == "sd2" else "epsilon"
     config = make_config(material, family=family, **settings(kind, quantised, model__prediction=prediction))
 
-    train(tmp_path, config)
+    run_training(tmp_path, config)
 
     (check,) = events_of(tmp_path, "reload_check")
     assert (check["missing"], check["unexpected"], check["zero_change"]) == (0, 0, 0.0)
@@ -68,8 +68,8 @@ def test_the_losses_are_close_to_those_of_the_whole_base(
     quantised: QuantisedDtype, most: float, material: Path, tmp_path: Path
 ) -> None:
     steps: dict[str, Any] = {"schedule__max_steps": 6}
-    train(tmp_path / "whole", make_config(material, **steps))
-    train(tmp_path / "packed", make_config(material, memory__base_dtype=quantised, **steps))
+    run_training(tmp_path / "whole", make_config(material, **steps))
+    run_training(tmp_path / "packed", make_config(material, memory__base_dtype=quantised, **steps))
 
     pairs = list(zip(losses(tmp_path / "whole"), losses(tmp_path / "packed"), strict=True))
     assert len(pairs) == 6
@@ -80,10 +80,12 @@ def test_the_losses_are_close_to_those_of_the_whole_base(
 def test_it_goes_on_as_if_it_had_never_stopped(quantised: QuantisedDtype, material: Path, tmp_path: Path) -> None:
     more = EXTRAS | {"schedule__name": "constant"}
     whole = make_config(material, **settings("lora", quantised, **more) | {"schedule__max_steps": 5})
-    train(tmp_path / "whole", whole)
+    run_training(tmp_path / "whole", whole)
 
-    train(tmp_path / "cut", make_config(material, **settings("lora", quantised, **more) | {"schedule__max_steps": 2}))
-    train(tmp_path / "cut", whole, resume=True)
+    run_training(
+        tmp_path / "cut", make_config(material, **settings("lora", quantised, **more) | {"schedule__max_steps": 2})
+    )
+    run_training(tmp_path / "cut", whole, resume=True)
 
     one, other = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     assert one.keys() == other.keys()
@@ -94,7 +96,7 @@ def test_it_goes_on_as_if_it_had_never_stopped(quantised: QuantisedDtype, materi
 @pytest.mark.parametrize("quantised", QUANTISED)
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_computes_on_it(dtype: str, quantised: QuantisedDtype, material: Path, tmp_path: Path) -> None:
-    train(tmp_path, make_config(material, **settings("lora", quantised, memory__compute_dtype=dtype)))
+    run_training(tmp_path, make_config(material, **settings("lora", quantised, memory__compute_dtype=dtype)))
 
     assert all(0 < loss < 10 for loss in losses(tmp_path))
 
@@ -102,10 +104,10 @@ def test_half_precision_computes_on_it(dtype: str, quantised: QuantisedDtype, ma
 @pytest.mark.parametrize("quantised", QUANTISED)
 def test_a_batch_in_parts_learns_the_same(quantised: QuantisedDtype, material: Path, tmp_path: Path) -> None:
     config = make_config(material, **settings("lora", quantised))
-    train(tmp_path / "whole", config)
+    run_training(tmp_path / "whole", config)
     (tmp_path / "parts" / "state").mkdir(parents=True)
     (tmp_path / "parts" / "state" / "ladder.json").write_text('{"batch_parts": 2}', encoding="utf-8")
 
-    train(tmp_path / "parts", config)
+    run_training(tmp_path / "parts", config)
 
     assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-4)

@@ -20,7 +20,7 @@ from advisor.estimate.disk import copy_bytes, planned_header_bytes
 from advisor.families.structure import Structure
 from advisor.settings.config import TrainingConfig
 from tests.support.in_diffusers import answers_of, apart, make_pipeline, num_placed, said
-from tests.support.runs import events_of, make_config, metadata, train
+from tests.support.runs import events_of, make_config, metadata, run_training
 from tests.support.tiny import TINY_SD1, TINY_SD2, TINY_SDXL, tiny_base
 from trainer.adapters.network import Network
 from trainer.convert.lora import convert_lora
@@ -192,7 +192,7 @@ def test_what_diffusers_does_not_know_would_be_heard(tmp_path: Path) -> None:
 def test_each_lora_of_a_training_has_a_copy_until_it_is_removed(tmp_path: Path) -> None:
     config = make_config(tmp_path, saving__diffusers_copy=True, saving__keep_last=1, schedule__epochs=3)
 
-    train(tmp_path / "run", config)
+    run_training(tmp_path / "run", config)
 
     names = {path.name: path.stat().st_size for path in (tmp_path / "run" / "model").iterdir()}
     assert sorted(names) == [
@@ -211,4 +211,4 @@ def test_kinds_that_diffusers_has_no_names_for_are_refused(tmp_path: Path, kind:
     config = make_config(tmp_path, saving__diffusers_copy=True, network__kind=kind)
 
     with pytest.raises(ConfigErrors, match=rf"saving\.diffusers_copy.*no names for {kind}"):
-        train(tmp_path / "run", config)
+        run_training(tmp_path / "run", config)

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from tests.support.runs import events_of, make_config, train
+from tests.support.runs import events_of, make_config, run_training
 from trainer.optim.ema import Ema
 from trainer.training.state import States
 
@@ -53,8 +53,8 @@ def test_it_goes_on_from_its_state() -> None:
 def test_the_saved_lora_is_the_average_and_the_state_has_both(tmp_path: Path) -> None:
     config = make_config(tmp_path, loss__ema=True, schedule__max_steps=4, saving__dtype="float32")
     plain = make_config(tmp_path, schedule__max_steps=4, saving__dtype="float32", saving__every_steps=1)
-    train(tmp_path / "average", config)
-    train(tmp_path / "plain", plain)
+    run_training(tmp_path / "average", config)
+    run_training(tmp_path / "plain", plain)
     name = "lora_unet_mid_block_attentions_0_proj_in.lora_up.weight"
     model = tmp_path / "plain" / "model"
     steps = [load_file(model / f"tok-step{step:08d}.safetensors")[name] for step in (1, 2, 3)]

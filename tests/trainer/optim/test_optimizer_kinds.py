@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from advisor.errors import ConfigError
 from advisor.estimate.vram import OPTIMIZER_BYTES
 from advisor.settings.config import OptimizerName
-from tests.support.runs import events_of, make_config, train
+from tests.support.runs import events_of, make_config, run_training
 from trainer.optim.optimizer import PACKAGES
 
 NAMES = ("adamw", "adamw8bit", "adafactor", "lion", *PACKAGES)
@@ -44,9 +44,9 @@ def test_it_trains_and_goes_on_as_if_it_had_never_stopped(
     whole = make_config(material, **settings, schedule__max_steps=3)
     half = make_config(material, **settings, schedule__max_steps=2)
 
-    train(tmp_path / "whole", whole)
-    train(tmp_path / "halves", half)
-    train(tmp_path / "halves", whole, resume=True)
+    run_training(tmp_path / "whole", whole)
+    run_training(tmp_path / "halves", half)
+    run_training(tmp_path / "halves", whole, resume=True)
 
     one, other = (load_file(tmp_path / run / "model" / "tok.safetensors") for run in ("whole", "halves"))
     assert all(torch.equal(one[key], other[key]) for key in one)
@@ -61,4 +61,4 @@ def test_prodigy_has_one_rate_for_all(material: Path, tmp_path: Path) -> None:
     config = make_config(material, optimizer__name="prodigy", schedule__max_steps=1)
 
     with pytest.raises(ConfigError, match="same"):
-        train(tmp_path, config)
+        run_training(tmp_path, config)

@@ -16,7 +16,7 @@ import pytest
 from advisor.run_folder.events import Finished, SampleDrawn, Started, StepDone, Validated
 from advisor.run_folder.layout import RunFolder
 from tests.support.pictures import draw_picture
-from tests.support.runs import events_of, make_config, train, write_toml
+from tests.support.runs import events_of, make_config, run_training, write_toml
 from trainer.__main__ import main
 from trainer.reporting.weights_and_biases import SURROUNDINGS, WeightsAndBiases, sent_settings
 from trainer.runtime.events import Events
@@ -247,7 +247,7 @@ def test_a_whole_training_is_sent_and_its_weights_are_the_same(wandb: Wandb, mat
     write_toml(tmp_path / "sent" / "loracle.toml", config)
 
     assert main([str(tmp_path / "sent"), "--threads", "1"]) == 0
-    train(tmp_path / "plain", make_config(material, schedule__max_steps=2))
+    run_training(tmp_path / "plain", make_config(material, schedule__max_steps=2))
 
     steps = [event["step"] for event in events_of(tmp_path / "sent", "step")]
     assert [values["step"] for values in wandb.logged] == steps == [1, 2]

@@ -25,7 +25,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from advisor.units import MIB
 from tests.support.paths import REPOSITORY
-from tests.support.runs import events_of, make_config, train, write_toml
+from tests.support.runs import events_of, make_config, run_training, write_toml
 from trainer import __main__ as trainer_command
 from trainer.data.tensor_cache import TensorCache
 from trainer.runtime import disk_space
@@ -202,7 +202,7 @@ def test_caches_loras_and_states_of_a_training_wait(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(disk_space, "free_bytes", free)
     monkeypatch.setattr(disk_space, "POLL_SECONDS", 0.0)
     config = make_config(tmp_path, schedule__epochs=1)
-    train(tmp_path / "run", config)
+    run_training(tmp_path / "run", config)
 
     paused = {
         Path(event["folder"]).relative_to(tmp_path / "run").parts[0] for event in events_of(tmp_path / "run", "paused")

@@ -17,7 +17,7 @@ from advisor.estimate.disk import lora_bytes
 from advisor.families import family
 from advisor.settings.config import TrainingConfig
 from tests.support.in_diffusers import answers_of, apart, make_pipeline, num_placed, said
-from tests.support.runs import events_of, make_config, train
+from tests.support.runs import events_of, make_config, run_training
 from tests.support.tiny import TINY_SD1, TINY_SD2, TINY_SDXL
 from trainer.models.families.family import BaseModel
 from trainer.models.load import load_base_model
@@ -73,7 +73,7 @@ class Run:
 def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder, name = tmp_path_factory.mktemp(request.param), request.param
     config = make_config(folder, family=name, schedule__epochs=1, **SETTINGS[name])
-    train(folder / "run", config)
+    run_training(folder / "run", config)
     return Run(name, folder / "run", config)
 
 
@@ -166,8 +166,10 @@ def test_cached_text_gives_the_same_training(tmp_path: Path) -> None:
         "schedule__batch_size": 1,
     }
     plain = make_config(tmp_path, family="sdxl", **TWO_STEPS, **fixed)
-    train(tmp_path / "plain", plain)
-    train(tmp_path / "cached", make_config(tmp_path, family="sdxl", memory__cache_text=True, **TWO_STEPS, **fixed))
+    run_training(tmp_path / "plain", plain)
+    run_training(
+        tmp_path / "cached", make_config(tmp_path, family="sdxl", memory__cache_text=True, **TWO_STEPS, **fixed)
+    )
 
     one, other = (load_file(tmp_path / name / "model" / "tok.safetensors") for name in ("plain", "cached"))
     entries = list((tmp_path / "cached" / "cache" / "text").rglob("*.safetensors"))

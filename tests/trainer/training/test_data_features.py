@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from advisor.settings.config import LossConfig, TrainingConfig
 from tests.support.pictures import draw_picture, make_pictures
-from tests.support.runs import OF_BATCHES, SIZES, events_of, make_config, train
+from tests.support.runs import OF_BATCHES, SIZES, events_of, make_config, run_training
 from tests.support.tiny import tiny_sd1
 from trainer.data.latents import cache_latents
 from trainer.data.training_set import TrainingSet
@@ -57,7 +57,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 
 def test_a_batch_larger_than_a_bucket_is_told_before_the_first_step(material: Path, tmp_path: Path) -> None:
-    train(tmp_path, make_config(material, schedule__max_steps=1))
+    run_training(tmp_path, make_config(material, schedule__max_steps=1))
 
     events = events_of(tmp_path)
     told = next(event for event in events if event.get("code") in OF_BATCHES)
@@ -71,7 +71,7 @@ def test_regularization_pictures_are_trained_with_their_own_weight(tmp_path: Pat
         tmp_path, dataset__regularization_images=str(tmp_path / "class"), loss__prior_weight=0.25, schedule__epochs=1
     )
 
-    train(tmp_path / "run", config)
+    run_training(tmp_path / "run", config)
 
     shown = sorted(weight for batch in batches for weight in batch.loss_weights.tolist())
     assert shown == [0.25] * 6 + [1.0] * 6
@@ -88,7 +88,7 @@ def test_a_prior_weight_of_zero_learns_nothing_from_regularization_pictures(tmp_
     common: dict[str, Any] = {"dataset__regularization_images": str(tmp_path / "class"), "schedule__batch_size": 1}
     config = make_config(tmp_path, pictures=2, loss__prior_weight=0.0, schedule__epochs=1, **common)
 
-    train(tmp_path / "run", config)
+    run_training(tmp_path / "run", config)
 
     losses = [event["loss"] for event in events_of(tmp_path / "run", "step")]
     assert sum(loss == 0 for loss in losses) == 2
@@ -108,7 +108,7 @@ def alpha_pictures(folder: Path) -> None:
 def test_masks_weigh_the_loss_of_their_pictures(tmp_path: Path, batches: list[Batch]) -> None:
     alpha_pictures(tmp_path / "pictures")
     for masks in (False, True):
-        train(tmp_path / str(masks), make_config(tmp_path, dataset__masks=masks, schedule__max_steps=1))
+        run_training(tmp_path / str(masks), make_config(tmp_path, dataset__masks=masks, schedule__max_steps=1))
 
     assert batches[0].mask is None
     assert batches[1].mask is not None
@@ -119,7 +119,7 @@ def test_masks_weigh_the_loss_of_their_pictures(tmp_path: Path, batches: list[Ba
 
 
 def test_missing_masks_are_told(material: Path, tmp_path: Path) -> None:
-    train(tmp_path, make_config(material, dataset__masks=True, schedule__max_steps=1))
+    run_training(tmp_path, make_config(material, dataset__masks=True, schedule__max_steps=1))
 
     (warning,) = events_of(tmp_path, "warning")
     assert warning["code"] == "mask_missing"
@@ -129,8 +129,8 @@ def test_missing_masks_are_told(material: Path, tmp_path: Path) -> None:
 def test_the_validation_loss_is_measured_each_time_and_does_not_change_the_training(
     material: Path, tmp_path: Path
 ) -> None:
-    train(tmp_path / "plain", make_config(material))
-    train(tmp_path / "measured", make_config(material, validation__share=1.0, network__dropout=0.0))
+    run_training(tmp_path / "plain", make_config(material))
+    run_training(tmp_path / "measured", make_config(material, validation__share=1.0, network__dropout=0.0))
 
     measured = events_of(tmp_path / "measured", "validation")
     assert [(event["step"], event["epoch"]) for event in measured] == [(4, 1), (8, 2)]
@@ -143,7 +143,9 @@ def test_noise_and_timesteps_of_the_validation_are_fixed(material: Path, tmp_pat
         f"optimizer__{name}": 0.0 for name in ("learning_rate", "unet_learning_rate", "text_encoder_learning_rate")
     }
 
-    train(tmp_path, make_config(material, validation__share=0.3, schedule__epochs=3, dataset__flip=True, **rates))
+    run_training(
+        tmp_path, make_config(material, validation__share=0.3, schedule__epochs=3, dataset__flip=True, **rates)
+    )
 
     losses = [event["loss"] for event in events_of(tmp_path, "validation")]
     assert len(losses) == 3
@@ -151,7 +153,7 @@ def test_noise_and_timesteps_of_the_validation_are_fixed(material: Path, tmp_pat
 
 
 def test_pictures_held_out_are_not_trained(material: Path, tmp_path: Path, batches: list[Batch]) -> None:
-    train(tmp_path, make_config(material, validation__share=0.34, schedule__epochs=1))
+    run_training(tmp_path, make_config(material, validation__share=0.34, schedule__epochs=1))
 
     assert sum(len(batch.timesteps) for batch in batches) == 4
     lines = (tmp_path / "images" / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
@@ -169,7 +171,7 @@ def test_a_validation_that_fails_is_a_warning_and_no_more(
 
     monkeypatch.setattr(callbacks, "validation_loss", broken)
 
-    train(tmp_path, make_config(material, validation__share=1.0, schedule__epochs=1))
+    run_training(tmp_path, make_config(material, validation__share=1.0, schedule__epochs=1))
 
     assert [event["code"] for event in events_of(tmp_path, "warning")] == ["validation_failed"]
     assert events_of(tmp_path, "finished")
@@ -188,7 +190,7 @@ def test_a_sample_that_is_no_numbers_is_a_warning_and_no_more(
 
     monkeypatch.setattr("trainer.models.families.unet_family.UNetFamily.decode_latents", staticmethod(no_numbers))
 
-    train(tmp_path, make_config(material, sampling__prompts=("tok",), sampling__steps=2, schedule__epochs=1))
+    run_training(tmp_path, make_config(material, sampling__prompts=("tok",), sampling__steps=2, schedule__epochs=1))
 
     assert [event["code"] for event in events_of(tmp_path, "warning")] == ["sample_failed"]
     assert events_of(tmp_path, "finished")
@@ -202,7 +204,7 @@ def test_weighted_captions_change_the_training_and_are_cached_with_their_weights
     }  # fmt: skip
     for name, weighted, cached in (("plain", False, False), ("fresh", True, False), ("cached", True, True)):
         settings: dict[str, Any] = {**common, "dataset__weighted_captions": weighted, "memory__cache_text": cached}
-        train(tmp_path / name, make_config(tmp_path, **settings))
+        run_training(tmp_path / name, make_config(tmp_path, **settings))
 
     assert not same(weights(tmp_path / "plain"), weights(tmp_path / "fresh"))
     assert same(weights(tmp_path / "cached"), weights(tmp_path / "fresh"))
@@ -214,7 +216,7 @@ def test_threads_change_nothing_even_with_random_crops_and_dropouts(material: Pa
             material, dataset__random_crop=True, dataset__flip=True, dataset__tag_dropout=0.3,
             dataset__caption_dropout=0.2, machine__cpu_threads=threads, schedule__max_steps=3,
         )  # fmt: skip
-        train(tmp_path / str(threads), config)
+        run_training(tmp_path / str(threads), config)
 
     assert same(weights(tmp_path / "1"), weights(tmp_path / "3"))
 

@@ -15,7 +15,7 @@ from advisor.errors import OutOfMemory, RunError
 from advisor.run_folder.ladder_file import Ladder
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, changed
-from tests.support.runs import events_of, make_config, train
+from tests.support.runs import events_of, make_config, run_training
 from trainer.training import state, stepper
 from trainer.training.step import training_loss
 
@@ -66,9 +66,9 @@ def run_out_then_go_on(run: Path, config: TrainingConfig, *, at: int, when: str 
     with pytest.MonkeyPatch.context() as patch:
         fails_in_step(at, when, patch)
         with pytest.raises(OutOfMemory):
-            train(run, config)
+            run_training(run, config)
     RunFolder(run).write_ladder(Ladder(batch_parts=2))
-    train(run, config, resume=any((run / "state").glob("step-*")))
+    run_training(run, config, resume=any((run / "state").glob("step-*")))
 
 
 def split_from_step(run: Path, config: TrainingConfig, *, at: int) -> None:
@@ -81,7 +81,7 @@ def split_from_step(run: Path, config: TrainingConfig, *, at: int) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stepper.Stepper, "step", step)
-        train(run, config)
+        run_training(run, config)
 
 
 @pytest.mark.parametrize("more", [{}, {"optimizer__name": "lion", "loss__ema": True, "network__dropout": 0.2}])
@@ -128,7 +128,7 @@ def test_the_steps_tensors_are_gone_before_the_state_is_made(
     fails_in_step(1, "computing", monkeypatch)
 
     with pytest.raises(OutOfMemory):
-        train(tmp_path, long_epoch(material))
+        run_training(tmp_path, long_epoch(material))
 
     assert seen == [0]
 
@@ -148,7 +148,7 @@ def test_a_state_that_cannot_be_made_leaves_the_one_before(
     monkeypatch.setattr("trainer.training.state.save", full)
 
     with pytest.raises(OutOfMemory):
-        train(tmp_path, config)
+        run_training(tmp_path, config)
 
     assert [path.name for path in (tmp_path / "state").iterdir()] == [f"step-{PER_EPOCH:08d}"]
     assert [event["code"] for event in events_of(tmp_path, "warning")] == ["state_not_saved"]
@@ -162,12 +162,12 @@ def test_another_optimizer_by_the_ladder_begins_without_the_firsts_memory(materi
     with pytest.MonkeyPatch.context() as patch:
         fails_in_step(1, "computing", patch)
         with pytest.raises(OutOfMemory):
-            train(tmp_path, config)
+            run_training(tmp_path, config)
 
     with pytest.raises(RunError, match="another optimizer"):
-        train(tmp_path, changed(config, "optimizer.name", "lion"), resume=True)
+        run_training(tmp_path, changed(config, "optimizer.name", "lion"), resume=True)
     RunFolder(tmp_path).write_ladder(Ladder(settings={"optimizer.name": "lion"}))
-    train(tmp_path, config, resume=True)
+    run_training(tmp_path, config, resume=True)
 
     (warning,) = events_of(tmp_path, "warning")[-1:]
     assert warning["code"] == "optimizer_began_anew"
@@ -191,10 +191,10 @@ def test_every_rung_is_trained_on_from_the_middle_of_an_epoch(
     with pytest.MonkeyPatch.context() as patch:
         fails_in_step(1, "computing", patch)
         with pytest.raises(OutOfMemory):
-            train(tmp_path, config)
+            run_training(tmp_path, config)
 
     RunFolder(tmp_path).write_ladder(Ladder(settings=changes))
-    train(tmp_path, config, resume=True)
+    run_training(tmp_path, config, resume=True)
 
     assert [event["resumed_from"] for event in events_of(tmp_path, "started")] == [None, 1]
     (finished,) = events_of(tmp_path, "finished")

@@ -7,7 +7,7 @@ import torch
 
 from advisor.run_folder.ladder_file import Ladder
 from advisor.run_folder.layout import RunFolder
-from tests.support.runs import events_of, make_config, train
+from tests.support.runs import events_of, make_config, run_training
 from trainer.models.families.family import Conditioning
 from trainer.training.micro_batches import micro_batch, micro_batch_slices
 from trainer.training.step import Batch
@@ -52,7 +52,7 @@ def test_a_run_in_parts_trains_as_one_in_whole_batches(tmp_path: Path) -> None:
     RunFolder(parts).write_ladder(Ladder(batch_parts=2))
 
     for run in (whole, parts):
-        train(run, config)
+        run_training(run, config)
 
     losses = [[event["loss"] for event in events_of(run, "step")] for run in (whole, parts)]
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
@@ -63,7 +63,7 @@ def test_what_the_ladder_changed_is_laid_over_the_configuration(tmp_path: Path) 
     run = tmp_path / "run"
     RunFolder(run).write_ladder(Ladder(settings={"schedule.epochs": 1}))
 
-    train(run, config)
+    run_training(run, config)
 
     (finished,) = events_of(run, "finished")
     assert finished["epochs"] == 1

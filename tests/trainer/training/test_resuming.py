@@ -9,7 +9,7 @@ import pytest
 
 from advisor.errors import RunError
 from advisor.settings.config import TrainingConfig
-from tests.support.runs import events_of, make_config, run_material, same, train, weights
+from tests.support.runs import events_of, make_config, run_material, run_training, same, weights
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.training import stepper
 
@@ -17,7 +17,7 @@ from trainer.training import stepper
 def test_another_seed_gives_other_weights(finished: tuple[Path, TrainingConfig], tmp_path: Path) -> None:
     run, _ = finished
 
-    train(tmp_path / "run", make_config(run_material(finished), run__seed=7))
+    run_training(tmp_path / "run", make_config(run_material(finished), run__seed=7))
 
     assert not same(weights(tmp_path / "run"), weights(run))
 
@@ -37,13 +37,13 @@ def test_an_interrupted_run_saves_its_work_and_goes_on_as_if_nothing_had_been(
 
     monkeypatch.setattr(stepper.Stepper, "step", step)
     with pytest.raises(Interrupted):
-        train(tmp_path, config, interrupt=interrupt)
+        run_training(tmp_path, config, interrupt=interrupt)
     monkeypatch.undo()
 
     assert (tmp_path / "model" / f"tok-step{at_step:08d}.safetensors").exists()
     with pytest.raises(RunError, match="--resume"):
-        train(tmp_path, config)
-    train(tmp_path, config, resume=True)
+        run_training(tmp_path, config)
+    run_training(tmp_path, config, resume=True)
     assert same(weights(tmp_path), weights(run))
     assert [event["resumed_from"] for event in events_of(tmp_path, "started")] == [None, at_step]
 
@@ -52,11 +52,11 @@ def test_the_second_resume_is_as_good_as_the_first(finished: tuple[Path, Trainin
     material = run_material(finished)
     for number, steps in enumerate((1, 3)):
         short = make_config(material, schedule__max_steps=steps, schedule__name="constant")
-        train(tmp_path / "cut", short, resume=number > 0)
+        run_training(tmp_path / "cut", short, resume=number > 0)
     whole = make_config(material, schedule__max_steps=5, schedule__name="constant")
 
-    train(tmp_path / "cut", whole, resume=True)
-    train(tmp_path / "whole", whole)
+    run_training(tmp_path / "cut", whole, resume=True)
+    run_training(tmp_path / "whole", whole)
 
     assert same(weights(tmp_path / "cut"), weights(tmp_path / "whole"))
     assert [event["code"] for event in events_of(tmp_path / "cut", "warning")] == ["config_changed"] * 2
@@ -68,7 +68,7 @@ def test_resuming_a_finished_run_changes_no_weight(finished: tuple[Path, Trainin
     log = run / "log" / "events.jsonl"
     events = log.read_bytes()
 
-    train(run, config, resume=True)
+    run_training(run, config, resume=True)
 
     log.write_bytes(events)
     assert same(weights(run), before)
@@ -76,18 +76,18 @@ def test_resuming_a_finished_run_changes_no_weight(finished: tuple[Path, Trainin
 
 def test_resuming_with_another_rank_is_refused(finished: tuple[Path, TrainingConfig], tmp_path: Path) -> None:
     material = run_material(finished)
-    train(tmp_path, make_config(material, schedule__max_steps=1))
+    run_training(tmp_path, make_config(material, schedule__max_steps=1))
 
     with pytest.raises(Exception, match="another LoRA than"):
-        train(tmp_path, make_config(material, network__rank=8), resume=True)
+        run_training(tmp_path, make_config(material, network__rank=8), resume=True)
 
 
 @pytest.mark.parametrize("name", ["adafactor", "lion"])
 def test_other_optimizers_train_and_resume(material: Path, tmp_path: Path, name: str) -> None:
     settings: dict[str, Any] = {"optimizer__name": name, "schedule__name": "constant"}
     config = make_config(material, schedule__max_steps=3, **settings)
-    train(tmp_path / "cut", make_config(material, schedule__max_steps=1, **settings))
-    train(tmp_path / "cut", config, resume=True)
-    train(tmp_path / "whole", config)
+    run_training(tmp_path / "cut", make_config(material, schedule__max_steps=1, **settings))
+    run_training(tmp_path / "cut", config, resume=True)
+    run_training(tmp_path / "whole", config)
 
     assert same(weights(tmp_path / "cut"), weights(tmp_path / "whole"))

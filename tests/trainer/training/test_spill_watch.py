@@ -8,7 +8,7 @@ import torch
 from advisor.errors import OutOfMemory
 from advisor.machine.driver_spill import TimedStep
 from advisor.machine.memory_snapshot import Room
-from tests.support.runs import events_of, make_config, train
+from tests.support.runs import events_of, make_config, run_training
 from tests.support.tiny import TINY_SD1
 from tests.trainer.data.test_training_set import make_config as make_dataset_config
 from tests.trainer.data.test_training_set import make_report
@@ -63,12 +63,12 @@ def test_a_spill_ends_training_like_a_lack_of_memory_with_its_last_step_kept(
     monkeypatch.setattr(training, "watch_for", alarm)
 
     with pytest.raises(OutOfMemory, match=r"12 times as long.*Close other programs") as stopped:
-        train(tmp_path / "run", config)
+        run_training(tmp_path / "run", config)
 
     assert stopped.value.facts.spill == 12.0
     assert [path.name for path in (tmp_path / "run" / "state").iterdir()] == ["step-00000002"]
 
-    train(tmp_path / "run", config, resume=True, tolerate_sysmem_fallback=True)
+    run_training(tmp_path / "run", config, resume=True, tolerate_sysmem_fallback=True)
 
     assert events_of(tmp_path / "run", "finished")[0]["steps"] == 8
     assert [event["code"] for event in events_of(tmp_path / "run", "warning")] == ["memory_spills"]

@@ -11,7 +11,7 @@ import torch
 from advisor.errors import ConfigErrors, DatasetError, HardwareError, OutOfMemory, TrainingStopped
 from advisor.settings.config import TrainingConfig
 from tests.support.pictures import make_pictures
-from tests.support.runs import SIZES, events_of, make_config, metadata, train, weights
+from tests.support.runs import SIZES, events_of, make_config, metadata, run_training, weights
 from trainer.training.step import training_loss
 
 
@@ -27,7 +27,7 @@ def test_a_loss_that_is_no_number_stops_and_the_last_good_lora_stays(
     monkeypatch.setattr("trainer.training.stepper.training_loss", bad)
 
     with pytest.raises(TrainingStopped, match=r"step 6 .*last good LoRA is model/tok-000001\.safetensors") as stopped:
-        train(tmp_path, make_config(material))
+        run_training(tmp_path, make_config(material))
 
     assert stopped.value.exit_code == 3
     assert all(bool(torch.isfinite(tensor).all()) for tensor in weights(tmp_path, "tok-000001").values())
@@ -51,7 +51,7 @@ def test_out_of_memory_says_what_to_change(
     monkeypatch.setattr("trainer.training.stepper.training_loss", full)
 
     with pytest.raises(OutOfMemory, match=r"While training.*batch_size 1.*gradient_checkpointing true") as stopped:
-        train(tmp_path, make_config(material))
+        run_training(tmp_path, make_config(material))
 
     assert stopped.value.exit_code == 75
 
@@ -65,7 +65,7 @@ def test_other_errors_are_not_taken_for_lack_of_memory(
     monkeypatch.setattr("trainer.training.stepper.training_loss", broken)
 
     with pytest.raises(RuntimeError, match="shapes"):
-        train(tmp_path, make_config(material))
+        run_training(tmp_path, make_config(material))
 
 
 def test_a_plan_for_a_card_is_refused_without_one_unless_the_processor_is_asked_for(
@@ -78,8 +78,8 @@ def test_a_plan_for_a_card_is_refused_without_one_unless_the_processor_is_asked_
     )  # fmt: skip
 
     with pytest.raises(HardwareError, match="--device cpu"):
-        train(tmp_path, config)
-    train(tmp_path, config, device="cpu")
+        run_training(tmp_path, config)
+    run_training(tmp_path, config, device="cpu")
 
     assert metadata(tmp_path / "model" / "tok.safetensors")["ss_mixed_precision"] == "no"
 
@@ -88,7 +88,7 @@ def test_what_is_not_built_yet_is_refused_by_name(material: Path, tmp_path: Path
     config = make_config(material, network__kind="loha", network__dropout=0.1)
 
     with pytest.raises(ConfigErrors) as refused:
-        train(tmp_path, config)
+        run_training(tmp_path, config)
 
     assert {error.path for error in refused.value.errors} == {"network.dropout"}
 
@@ -98,7 +98,7 @@ def test_a_folder_without_pictures_is_the_users_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
 
     with pytest.raises(DatasetError):
-        train(tmp_path / "run", config.model_copy(update={"dataset": make_dataset(config, tmp_path / "empty")}))
+        run_training(tmp_path / "run", config.model_copy(update={"dataset": make_dataset(config, tmp_path / "empty")}))
 
 
 def make_dataset(config: TrainingConfig, images: Path) -> Any:
@@ -109,7 +109,7 @@ def test_unusable_pictures_are_named_and_left_out(tmp_path: Path) -> None:
     make_pictures(tmp_path / "pictures", 3, sizes=SIZES)
     (tmp_path / "pictures" / "empty.png").write_bytes(b"")
 
-    train(tmp_path / "run", make_config(tmp_path, schedule__max_steps=1))
+    run_training(tmp_path / "run", make_config(tmp_path, schedule__max_steps=1))
 
     (warning,) = events_of(tmp_path / "run", "warning")
     assert "empty.png" in warning["message"]

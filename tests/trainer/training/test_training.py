@@ -12,7 +12,7 @@ import torch
 from advisor.estimate.disk import lora_bytes
 from advisor.families import family
 from advisor.settings.config import TrainingConfig
-from tests.support.runs import events_of, make_config, metadata, run_material, same, train, weights
+from tests.support.runs import events_of, make_config, metadata, run_material, run_training, same, weights
 from tests.support.tiny import TINY_SD1
 
 
@@ -141,7 +141,7 @@ def test_all_rates_of_zero_run_the_loop_and_change_nothing(material: Path, tmp_p
         optimizer__learning_rate=0.0,
     )  # fmt: skip
 
-    train(tmp_path, config)
+    run_training(tmp_path, config)
 
     assert [event["code"] for event in events_of(tmp_path, "warning")] == ["all_rates_zero"]
     assert len(events_of(tmp_path, "step")) == 8
@@ -154,7 +154,7 @@ def test_a_text_encoder_rate_of_zero_leaves_the_text_encoder_out(material: Path,
         schedule__max_steps=2, dataset__caption_dropout=0.5,
     )  # fmt: skip
 
-    train(tmp_path, config)
+    run_training(tmp_path, config)
 
     assert all(key.startswith("lora_unet_") for key in weights(tmp_path))
     check = events_of(tmp_path, "finished")[0]["reload_check"]
@@ -164,20 +164,20 @@ def test_a_text_encoder_rate_of_zero_leaves_the_text_encoder_out(material: Path,
 
 
 def test_max_steps_ends_in_the_middle_of_an_epoch(material: Path, tmp_path: Path) -> None:
-    train(tmp_path, make_config(material, schedule__max_steps=5))
+    run_training(tmp_path, make_config(material, schedule__max_steps=5))
 
     assert events_of(tmp_path, "finished")[0]["steps"] == 5
     assert metadata(tmp_path / "model" / "tok.safetensors")["ss_steps"] == "5"
 
 
 def test_accumulation_makes_one_step_of_several_batches(material: Path, tmp_path: Path) -> None:
-    train(tmp_path, make_config(material, schedule__gradient_accumulation=3))
+    run_training(tmp_path, make_config(material, schedule__gradient_accumulation=3))
 
     assert len(events_of(tmp_path, "step")) == 4
 
 
 def test_step_saves_and_keep_last(material: Path, tmp_path: Path) -> None:
-    train(tmp_path, make_config(material, saving__every_steps=2, saving__every_epochs=0, saving__keep_last=2))
+    run_training(tmp_path, make_config(material, saving__every_steps=2, saving__every_epochs=0, saving__keep_last=2))
 
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
         "tok-step00000004.safetensors", "tok-step00000006.safetensors", "tok.safetensors"
@@ -190,7 +190,7 @@ def test_samples_are_drawn_and_do_not_change_the_training(
     run, _ = finished
     config = make_config(run_material(finished), sampling__prompts=("tok, smile", "tok"), sampling__steps=3)
 
-    train(tmp_path, config)
+    run_training(tmp_path, config)
 
     samples = events_of(tmp_path, "sample")
     assert [(event["epoch"], event["seed"]) for event in samples] == [(1, 42), (1, 43), (2, 42), (2, 43)]
@@ -207,7 +207,7 @@ def test_a_sample_that_fails_is_a_warning_and_no_more(
 
     monkeypatch.setattr("trainer.training.callbacks.draw", broken)
 
-    train(tmp_path, make_config(run_material(finished), sampling__prompts=("tok",)))
+    run_training(tmp_path, make_config(run_material(finished), sampling__prompts=("tok",)))
 
     assert {event["code"] for event in events_of(tmp_path, "warning")} == {"sample_failed"}
     assert same(weights(tmp_path), weights(finished[0]))
@@ -216,7 +216,7 @@ def test_a_sample_that_fails_is_a_warning_and_no_more(
 def test_checkpointing_gives_the_same_weights(finished: tuple[Path, TrainingConfig], tmp_path: Path) -> None:
     run, _ = finished
 
-    train(tmp_path, make_config(run_material(finished), memory__gradient_checkpointing=True))
+    run_training(tmp_path, make_config(run_material(finished), memory__gradient_checkpointing=True))
 
     for key, tensor in weights(tmp_path).items():
         torch.testing.assert_close(tensor, weights(run)[key], rtol=1e-2, atol=1e-4)
@@ -224,7 +224,9 @@ def test_checkpointing_gives_the_same_weights(finished: tuple[Path, TrainingConf
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_trains_on_a_processor_too(material: Path, tmp_path: Path, dtype: str) -> None:
-    train(tmp_path, make_config(material, memory__compute_dtype=dtype, memory__base_dtype=dtype, schedule__max_steps=3))
+    run_training(
+        tmp_path, make_config(material, memory__compute_dtype=dtype, memory__base_dtype=dtype, schedule__max_steps=3)
+    )
 
     losses = [event["loss"] for event in events_of(tmp_path, "step")]
     assert all(0 < loss < 10 for loss in losses)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from advisor.settings.config import TrainingConfig
 from tests.support.pictures import draw_picture
-from tests.support.runs import SIZES, events_of, make_config, same, train, weights
+from tests.support.runs import SIZES, events_of, make_config, run_training, same, weights
 
 
 def test_the_same_seed_gives_the_same_weights_with_a_cold_or_a_warm_cache(
@@ -16,7 +16,7 @@ def test_the_same_seed_gives_the_same_weights_with_a_cold_or_a_warm_cache(
     (tmp_path / "run").mkdir()
     (run / "cache").rename(tmp_path / "run" / "cache")
     try:
-        train(tmp_path / "run", config)
+        run_training(tmp_path / "run", config)
     finally:
         (tmp_path / "run" / "cache").rename(run / "cache")
 
@@ -25,7 +25,7 @@ def test_the_same_seed_gives_the_same_weights_with_a_cold_or_a_warm_cache(
 
 def test_an_edited_picture_is_encoded_anew_and_a_damaged_cache_too(tmp_path: Path) -> None:
     config = make_config(tmp_path, schedule__max_steps=1)
-    train(tmp_path / "first", config)
+    run_training(tmp_path / "first", config)
     cache = tmp_path / "first" / "cache"
     before = sorted(cache.rglob("*.safetensors"))
     before[0].write_bytes(b"broken")
@@ -33,7 +33,7 @@ def test_an_edited_picture_is_encoded_anew_and_a_damaged_cache_too(tmp_path: Pat
     (tmp_path / "second").mkdir()
     cache.rename(tmp_path / "second" / "cache")
 
-    train(tmp_path / "second", config)
+    run_training(tmp_path / "second", config)
 
     after = sorted((tmp_path / "second" / "cache").rglob("*.safetensors"))
     assert len(after) == len(before) + 1
@@ -46,25 +46,25 @@ def test_cached_text_gives_the_same_training_as_text_encoded_each_time(material:
             material, optimizer__text_encoder_learning_rate=0.0, dataset__shuffle_captions=False,
             memory__cache_text=cached, schedule__batch_size=1, schedule__max_steps=3,
         )  # fmt: skip
-        train(tmp_path / str(cached), config)
+        run_training(tmp_path / str(cached), config)
 
     assert same(weights(tmp_path / "True"), weights(tmp_path / "False"))
 
 
 def test_text_that_cannot_be_cached_is_encoded_each_time_with_a_warning(material: Path, tmp_path: Path) -> None:
-    train(tmp_path, make_config(material, memory__cache_text=True, schedule__max_steps=1))
+    run_training(tmp_path, make_config(material, memory__cache_text=True, schedule__max_steps=1))
 
     assert [event["code"] for event in events_of(tmp_path, "warning")] == ["text_not_cached"]
 
 
 def test_random_crops_and_flips_train_without_a_cache(material: Path, tmp_path: Path) -> None:
-    train(tmp_path, make_config(material, dataset__random_crop=True, dataset__flip=True, schedule__max_steps=2))
+    run_training(tmp_path, make_config(material, dataset__random_crop=True, dataset__flip=True, schedule__max_steps=2))
 
     assert [event["code"] for event in events_of(tmp_path, "warning")] == ["latents_not_cached"]
     assert not (tmp_path / "cache").exists()
 
 
 def test_flips_are_cached_beside_the_pictures(material: Path, tmp_path: Path) -> None:
-    train(tmp_path, make_config(material, dataset__flip=True, schedule__max_steps=1))
+    run_training(tmp_path, make_config(material, dataset__flip=True, schedule__max_steps=1))
 
     assert len(list((tmp_path / "cache").rglob("*.safetensors"))) == 12

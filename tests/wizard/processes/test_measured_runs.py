@@ -9,7 +9,7 @@ from advisor.estimate.calibration import RunKind
 from advisor.machine.probe import probe_hardware
 from advisor.run_folder.events import AnyEvent, Failed, Finished, PhaseBegun, Started, StepDone
 from advisor.run_folder.layout import RunFolder
-from tests.support.runs import make_config, train, write_toml
+from tests.support.runs import make_config, run_training, write_toml
 from wizard.processes.measured_runs import RunFigures, receipt_of, save_receipt, save_run_receipt, session_figures
 from wizard.processes.receipt_store import ReceiptStore
 from wizard.processes.trainer_job import TrainerJob
@@ -37,7 +37,7 @@ def test_a_training_leaves_one_of_its_own_start_only(tmp_path: Path, monkeypatch
     monkeypatch.setenv("LORACLE_DATA", str(tmp_path / "data"))
     run, config = tmp_path / "run", make_config(tmp_path)
     write_toml(run / "loracle.toml", config)
-    train(run, config)
+    run_training(run, config)
     job = TrainerJob(RunFolder(run), device="cpu")
 
     save_run_receipt(job, config, since=time.time() + 60)

@@ -23,7 +23,7 @@ from advisor.run_folder.config_file import read_config
 from tests.support.paths import REPOSITORY
 from tests.support.pictures import make_pictures
 from tests.support.runs import events_of, make_config, write_toml
-from tests.support.runs import train as train_here
+from tests.support.runs import run_training as train_here
 
 ENOUGH_SHARE = 0.37
 """Of what a whole batch takes: less than a half of the batch, more than a quarter of it."""

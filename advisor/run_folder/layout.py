@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.errors import RunError
+from advisor.run_folder.links import refuse_links_out, refuse_way_out
 
 if TYPE_CHECKING:
     from advisor.answers import Answers
@@ -43,6 +44,11 @@ LADDER_NAME = "state/ladder.json"
 BEFORE_AFTER_NAME = "samples/before_after.png"
 LOG, MODEL, STATE, SAMPLES, CACHE, EXPORTS = "log", "model", "state", "samples", "cache", "exports"
 
+RECORDS = (PLAN_NAME, ANSWERS_NAME, REPORT_NAME, MANIFEST_NAME)
+"""Files beside the configuration that are read or replaced."""
+LOOKED_INTO = {LOG: 0, MODEL: 0, STATE: 1, SAMPLES: 1, CACHE: 2}
+"""How many folders deep each folder is looked into for links. Weights & Biases' own in `log/wandb` lead to its logs."""
+
 STATE_PREFIX = "step-"
 """What the name of a state's folder begins with; the step follows in eight digits."""
 INTERMEDIATE = r"(-\d{6}|-step\d{8})"
@@ -51,7 +57,11 @@ INTERMEDIATE = r"(-\d{6}|-step\d{8})"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run folder: the path of each of its files, reading them into typed records, and writing them whole."""
+    """A run folder: the path of each of its files, reading them into typed records, and writing them whole.
+
+    A path to which a link leads out of the run is not handed out: asking for it raises a RunError, which names the link
+    and what allows it.
+    """
 
     path: Path
     config_name: str = CONFIG_NAME
@@ -62,96 +72,111 @@ class RunFolder:
         """The run that the user names by its folder or by its configuration file, absolute.
 
         Raises:
-            RunError: there is no configuration.
+            RunError: there is no configuration, or a link in the folder leads out of it.
         """
         from advisor.run_folder.config_file import config_file
 
         config = config_file(path).absolute()
-        return cls(config.parent, config.name)
+        run = cls(config.parent, config.name)
+        run.refuse_links_out()
+        return run
+
+    def refuse_links_out(self) -> None:
+        """Refuse the run where a link leads out of it, in any place that training or a report writes to or reads.
+
+        Raises:
+            RunError: there is one; it is named, with what allows it.
+        """
+        for name in RECORDS:
+            refuse_way_out(self.path, self.path / name)
+        refuse_way_out(self.path, self.path / self.config_name)
+        for folder, depth in LOOKED_INTO.items():
+            refuse_links_out(self.path, self.path / folder, depth=depth)
 
     @property
     def config(self) -> Path:
         """Every setting with its reason as a comment."""
-        return self.path / self.config_name
+        return self._at(self.config_name)
 
     @property
     def plan(self) -> Path:
         """The record of the plan, as `plan --json` prints it."""
-        return self.path / PLAN_NAME
+        return self._at(PLAN_NAME)
 
     @property
     def answers(self) -> Path:
         """The record of what was answered."""
-        return self.path / ANSWERS_NAME
+        return self._at(ANSWERS_NAME)
 
     @property
     def report(self) -> Path:
         """The page that `loracle report` writes."""
-        return self.path / REPORT_NAME
+        return self._at(REPORT_NAME)
 
     @property
     def manifest(self) -> Path:
         """The training images, one JSON object a line."""
-        return self.path / MANIFEST_NAME
+        return self._at(MANIFEST_NAME)
 
     @property
     def log(self) -> Path:
         """The folder of events, the trainer's output and TensorBoard's files."""
-        return self.path / LOG
+        return self._at(LOG)
 
     @property
     def events(self) -> Path:
         """The events of every start of the training, one JSON object a line."""
-        return self.path / EVENTS_NAME
+        return self._at(EVENTS_NAME)
 
     @property
     def trainer_log(self) -> Path:
         """What the trainer's process prints; for defects only."""
-        return self.path / TRAINER_LOG_NAME
+        return self._at(TRAINER_LOG_NAME)
 
     @property
     def wandb_id(self) -> Path:
         """By which name Weights & Biases knows the run, so that a resumed training goes on with it."""
-        return self.path / WANDB_ID_NAME
+        return self._at(WANDB_ID_NAME)
 
     @property
     def demo_scores(self) -> Path:
         """What the demo measured."""
-        return self.path / DEMO_SCORES_NAME
+        return self._at(DEMO_SCORES_NAME)
 
     @property
     def model(self) -> Path:
         """The folder of the LoRAs."""
-        return self.path / MODEL
+        return self._at(MODEL)
 
     @property
     def state(self) -> Path:
         """The folder of what resuming needs, and of the ladder's file."""
-        return self.path / STATE
+        return self._at(STATE)
 
     @property
     def ladder(self) -> Path:
         """What was changed because memory ran out."""
-        return self.path / LADDER_NAME
+        return self._at(LADDER_NAME)
 
     @property
     def samples(self) -> Path:
         """The folder of the sample images."""
-        return self.path / SAMPLES
+        return self._at(SAMPLES)
 
     @property
     def before_after(self) -> Path:
         """The demo's contact sheet: base model and LoRA from the same seeds."""
-        return self.path / BEFORE_AFTER_NAME
+        return self._at(BEFORE_AFTER_NAME)
 
     @property
     def exports(self) -> Path:
-        """The folder of other trainers' files."""
-        return self.path / EXPORTS
+        """The folder of other trainers' files, in none of whose folders a link leads out of the run."""
+        refuse_links_out(self.path, self.path / EXPORTS)
+        return self._at(EXPORTS)
 
     def cache(self, kind: str) -> Path:
         """The folder of one cache: `latents`, `text` or `masks`."""
-        return self.path / CACHE / kind
+        return self._at(f"{CACHE}/{kind}")
 
     def lora(self, name: str) -> Path:
         """The last LoRA's file.
@@ -159,15 +184,15 @@ class RunFolder:
         Args:
             name: the setting `saving.name`.
         """
-        return self.model / f"{name}.safetensors"
+        return self._at(f"{MODEL}/{name}.safetensors")
 
     def lora_of_epoch(self, name: str, epoch: int) -> Path:
         """The file of the LoRA after an epoch, counted from 1."""
-        return self.model / f"{name}-{epoch:06d}.safetensors"
+        return self._at(f"{MODEL}/{name}-{epoch:06d}.safetensors")
 
     def lora_of_step(self, name: str, step: int) -> Path:
         """The file of the LoRA after a step."""
-        return self.model / f"{name}-step{step:08d}.safetensors"
+        return self._at(f"{MODEL}/{name}-step{step:08d}.safetensors")
 
     def loras(self, name: str, *, with_last: bool = True) -> list[Path]:
         """The LoRAs that are there, in no order.
@@ -189,11 +214,11 @@ class RunFolder:
 
     def sample(self, name: str, epoch: int, number: int) -> Path:
         """The file of a sample image: the epoch's, of the prompt with this number, counted from 0."""
-        return self.samples / f"{name}-{epoch:06d}-{number:02d}.png"
+        return self._at(f"{SAMPLES}/{name}-{epoch:06d}-{number:02d}.png")
 
     def state_of_step(self, step: int) -> Path:
         """The folder of the state after a step."""
-        return self.state / f"{STATE_PREFIX}{step:08d}"
+        return self._at(f"{STATE}/{STATE_PREFIX}{step:08d}")
 
     def states(self) -> list[Path]:
         """The states' folders, oldest first.
@@ -219,6 +244,11 @@ class RunFolder:
             RunError: one of the folders cannot be read.
         """
         return any(_holds_something(folder) for folder in (self.model, self.state))
+
+    def _at(self, name: str) -> Path:
+        path = self.path / name
+        refuse_way_out(self.path, path)
+        return path
 
     def within(self, path: Path) -> str:
         """A file's path relative to the run folder, with forward slashes, as events and messages have it."""

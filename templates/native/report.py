@@ -145,6 +145,7 @@ def write_report(
     Raises:
         RunError: the run has no plan.json or a damaged one, or the page cannot be written.
     """
+    run.refuse_links_out()
     plan, log = run.read_plan().fields, run.read_events()
     shown_rows = sample_rows(run) if rows is None else rows
     page = render(

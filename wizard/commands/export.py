@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from advisor.errors import ConfigError
-from advisor.run_folder.config_file import config_file, read_config
+from advisor.run_folder.layout import RunFolder
 from templates.exporters import EXPORTERS
 from wizard.output import columns, print_json, say, show, wrapped
 
@@ -18,8 +18,8 @@ def export(run: Path, *, to: str, out: Path | None = None, as_json: bool = False
     """
     if to not in EXPORTERS:
         raise ConfigError("--to", to, f"take {' or '.join(EXPORTERS)}")
-    config = read_config(run)
-    written = EXPORTERS[to].write(config, run=config_file(run).parent.absolute(), out=out)
+    folder = RunFolder.given(run)
+    written = EXPORTERS[to].write(folder.read_config(), run=folder.path, out=out)
     if as_json:
         notes, how = list(written.notes), written.how_to_start
         print_json({"paths": [str(path) for path in written.paths], "notes": notes, "how_to_start": how})

@@ -10,7 +10,6 @@ from advisor.answers import ANSWER_OF_SETTING
 from advisor.facts import Facts
 from advisor.planning.compare import with_settings
 from advisor.planning.limits import FOUND_NOT_CHOSEN
-from advisor.run_folder.config_file import read_config
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import flat_settings
 from wizard.interview.request import PlanRequest
@@ -22,7 +21,7 @@ def request_of(run: Path, request: PlanRequest) -> PlanRequest:
     Raises:
         LoraError: there is no run, or it cannot be read.
     """
-    config = read_config(run)
+    config = RunFolder.given(run).read_config()
     return replace(
         request,
         images=request.images or config.dataset.images,

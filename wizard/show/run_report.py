@@ -17,6 +17,7 @@ def write_run_report(run: RunFolder) -> Path:
     Raises:
         RunError: the run has no plan.json, its scores are damaged, or the page cannot be written.
     """
+    run.refuse_links_out()
     if not run.demo_scores.is_file():
         return write_report(run)
     scores = _scores(run.read_demo_scores())
@@ -27,11 +28,11 @@ def write_run_report(run: RunFolder) -> Path:
 
 def try_run_report(run: RunFolder) -> None:
     """Write the report if the run has a plan.json; print an error instead of raising it."""
-    if run.plan.is_file():
-        try:
+    try:
+        if run.plan.is_file():
             write_run_report(run)
-        except LoraError as error:
-            say(f"No report was written: {error}")
+    except LoraError as error:
+        say(f"No report was written: {error}")
 
 
 def _scores(scores: DemoScores) -> tuple[Score, ...]:

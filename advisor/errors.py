@@ -33,7 +33,7 @@ class UnknownSetting(ConfigError):
 
 
 class ConfigErrors(LoraError):
-    """Several settings are wrong; all are told at once."""
+    """Several settings are wrong; all are reported at once."""
 
     def __init__(self, errors: Sequence[ConfigError], where: str = "") -> None:
         """Keep the single errors for those who show them one by one; `where` names the file they are in."""

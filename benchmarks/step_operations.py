@@ -66,7 +66,7 @@ def fitted(found: Sequence[Case], *, checkpointing: bool) -> dict[str, float]:
     text, text_high = (of(512, rank, "trained") - of(512, rank, "cached") for rank in (32, 128))
     text_rank = (text_high - text) / 96
     return {
-        "picture": small - side[512] * (pixel + side[512] * pair),
+        "image": small - side[512] * (pixel + side[512] * pair),
         "pixel": pixel - 32 * pixel_rank,
         "pixel_pair": pair,
         "pixel_rank": pixel_rank,

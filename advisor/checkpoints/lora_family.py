@@ -27,7 +27,7 @@ Layers = Mapping[str, Adapted]
 
 @dataclass(frozen=True)
 class LoraSignature:
-    """Layers that tell a family."""
+    """Layers that identify a family."""
 
     family: str
     pattern: str
@@ -40,7 +40,7 @@ class LoraSignature:
     """Some other layer's name has this in it."""
 
     def fits(self, layers: Layers) -> bool:
-        """Some layer is as the mark says."""
+        """Whether some layer matches."""
         if (self.lacks and _any(layers, self.lacks)) or (self.also and not _any(layers, self.also)):
             return False
         return any(
@@ -121,18 +121,18 @@ def lora_family(
     """(family, what its base predicts, what a user should hear)."""
     named = {name.replace(".", "_"): layer for name, layer in layers.items()}
     by_layers = next((signature.family for signature in LORA_SIGNATURES if signature.fits(named)), None)
-    told = _told(metadata)
+    by_metadata = _family_by_metadata(metadata)
     notes: tuple[str, ...] = ()
-    if by_layers is None or {by_layers, told} == {"flux1", "chroma"}:
-        family = told
+    if by_layers is None or {by_layers, by_metadata} == {"flux1", "chroma"}:
+        family = by_metadata
     else:
         family = by_layers
-        if told not in (None, family):
-            notes = (f"its metadata speak of {told}, its layers are those of {family}: the layers count",)
+        if by_metadata not in (None, family):
+            notes = (f"its metadata speak of {by_metadata}, its layers are those of {family}: the layers count",)
     return family, _prediction(family, metadata), notes
 
 
-def _told(metadata: Mapping[str, str]) -> str | None:
+def _family_by_metadata(metadata: Mapping[str, str]) -> str | None:
     for key in ("ss_base_model_version", "modelspec.architecture"):
         text = metadata.get(key, "").lower()
         for start, family in BASES:

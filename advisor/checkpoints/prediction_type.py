@@ -53,13 +53,13 @@ def find_prediction(
     """
     if known.fixed_prediction:
         return PredictionFound(known.prediction, f"all of {known.title} predict that")
-    told, key = _from_metadata(metadata)
+    by_metadata, key = _from_metadata(metadata)
     found, reason = _from_tensors(tensors, spread)
     notes: list[str] = []
     if found is None:
-        found, reason = told, f"its metadata ({key})"
-    elif told not in (None, found):
-        notes.append(f"its metadata ({key}) say {told}, its tensors {found}: the tensors count")
+        found, reason = by_metadata, f"its metadata ({key})"
+    elif by_metadata not in (None, found):
+        notes.append(f"its metadata ({key}) say {by_metadata}, its tensors {found}: the tensors count")
     if found is None:
         reason = "no mark in it; epsilon is usual, but a missing mark does not prove it"
     if "edm_mean" in tensors and "edm_std" in tensors:

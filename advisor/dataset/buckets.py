@@ -22,7 +22,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Placement:
-    """Where one picture goes."""
+    """The bucket of one image, and its size before the crop."""
 
     bucket: Size
     """The size it is trained at."""
@@ -114,7 +114,7 @@ def cover(size: Size, bucket: Size) -> Size:
 def bucket_counts(
     sizes: Mapping[tuple[int, int, int], int], dataset: DatasetConfig, repeats: tuple[int, ...]
 ) -> Counter[Size]:
-    """How many pictures, repeats counted, one epoch has in each bucket.
+    """Images in each bucket over one epoch, repeats counted.
 
     Args:
         sizes: pictures by (width, height, folder index), as `DatasetReport.sizes` gives them.
@@ -141,7 +141,7 @@ def num_held_out(num_images: int, share: float) -> int:
 
 
 def repeats_by_folder(dataset: DatasetConfig) -> dict[str, int]:
-    """The folders with repeats of their own."""
+    """Repeats by folder path, of the folders that have their own."""
     return {
         PurePosixPath(folder.path.replace("\\", "/").strip("/")).as_posix(): folder.repeats
         for folder in dataset.folders
@@ -149,7 +149,7 @@ def repeats_by_folder(dataset: DatasetConfig) -> dict[str, int]:
 
 
 def nearest_repeats(folder: PurePosixPath, repeats_of: Mapping[str, int], rest: int) -> int:
-    """Those of the folder itself, else of the nearest above it that has some."""
+    """Repeats of the folder itself, else of the nearest one above it that has its own; else `rest`."""
     for path in (folder, *folder.parents):
         if (found := repeats_of.get(path.as_posix())) is not None:
             return found
@@ -157,6 +157,6 @@ def nearest_repeats(folder: PurePosixPath, repeats_of: Mapping[str, int], rest: 
 
 
 def repeats_of_folders(folders: Iterable[Folder], dataset: DatasetConfig) -> tuple[int, ...]:
-    """The repeats of each of these folders."""
+    """Repeats of each of these folders, in their order."""
     own = repeats_by_folder(dataset)
     return tuple(nearest_repeats(PurePosixPath(folder.path), own, dataset.repeats) for folder in folders)

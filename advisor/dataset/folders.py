@@ -51,7 +51,7 @@ class FoundFolder:
     path: Path
     relative: str
     """With forward slashes; `.` is the folder that was asked for."""
-    pictures: tuple[str, ...]
+    images: tuple[str, ...]
     """Names, in natural order."""
     captions: dict[tuple[str, str], str]
     """Names of caption files by stem and extension in lower case."""
@@ -129,7 +129,7 @@ def _look_into(place: _Place, entries: list[os.DirEntry[str]], found: FoundFiles
         message = "this is a run folder of Loracle: its pictures are results and are left out"
         found.problems.append(Problem(place.relative, "left_out_folder", message))
         return []
-    pictures: list[str] = []
+    images: list[str] = []
     captions: dict[tuple[str, str], str] = {}
     subfolders = []
     for entry in entries:
@@ -145,7 +145,7 @@ def _look_into(place: _Place, entries: list[os.DirEntry[str]], found: FoundFiles
         if extension in IMAGE_EXTENSIONS:
             problem = _problem_of_name(entry)
             if problem is None:
-                pictures.append(entry.name)
+                images.append(entry.name)
             else:
                 found.problems.append(Problem(printable(place.below(entry.name)), *problem))
             continue
@@ -155,17 +155,17 @@ def _look_into(place: _Place, entries: list[os.DirEntry[str]], found: FoundFiles
         elif extension in OTHER_IMAGES:
             message = f"trainers do not read {extension} pictures: save it as .png or .jpg, or leave it out"
             found.problems.append(Problem(printable(place.below(entry.name)), "unsupported_picture", message))
-    pictures = without_masks(pictures)
-    if pictures:
-        _add(FoundFolder(place.path, place.relative, tuple(pictures), captions, place.repeats, place.concept), found)
-        subfolders = [sub for sub in subfolders if not _holds_masks(sub, pictures)]
+    images = without_masks(images)
+    if images:
+        _add(FoundFolder(place.path, place.relative, tuple(images), captions, place.repeats, place.concept), found)
+        subfolders = [sub for sub in subfolders if not _holds_masks(sub, images)]
     return list(_wanted(place, subfolders, found))
 
 
 def _add(folder: FoundFolder, found: FoundFiles) -> None:
     if folder.repeats == 0:
         message = (
-            f"the 0 before the name means no repeats, so its {len(folder.pictures)} pictures are left out:"
+            f"the 0 before the name means no repeats, so its {len(folder.images)} pictures are left out:"
             " rename the folder to train them"
         )
         found.problems.append(Problem(folder.relative, "zero_repeats", message))
@@ -199,7 +199,7 @@ def _wanted(place: _Place, subfolders: list[_Place], found: FoundFiles) -> Itera
             yield sub
 
 
-def _holds_masks(place: _Place, pictures: list[str]) -> bool:
+def _holds_masks(place: _Place, images: list[str]) -> bool:
     """Whether a folder holds masks of the pictures around it; one that cannot be read is told of later."""
     if place.path.name != MASK_FOLDER:
         return False
@@ -208,7 +208,7 @@ def _holds_masks(place: _Place, pictures: list[str]) -> bool:
             names = [entry.name for entry in entries if Path(entry.name).suffix.lower() in IMAGE_EXTENSIONS]
     except OSError:
         return False
-    return are_masks(names, pictures)
+    return are_masks(names, images)
 
 
 def _holds_numbered_folders(path: Path) -> bool:
@@ -255,21 +255,21 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def mask_file_of(picture: Path) -> Path | None:
+def mask_file_of(image: Path) -> Path | None:
     """The mask file of a picture; None where there is none."""
-    beside = picture.with_name(f"{picture.stem}{MASK_SUFFIX}{MASK_EXTENSION}")
-    below = picture.parent / MASK_FOLDER / f"{picture.stem}{MASK_EXTENSION}"
+    beside = image.with_name(f"{image.stem}{MASK_SUFFIX}{MASK_EXTENSION}")
+    below = image.parent / MASK_FOLDER / f"{image.stem}{MASK_EXTENSION}"
     return next((path for path in (beside, below) if path.is_file()), None)
 
 
-def without_masks(pictures: Iterable[str]) -> list[str]:
+def without_masks(images: Iterable[str]) -> list[str]:
     """The file names of a folder that are no masks of others in it."""
-    names = list(pictures)
+    names = list(images)
     masks = {f"{Path(name).stem}{MASK_SUFFIX}{MASK_EXTENSION}" for name in names}
     return [name for name in names if name not in masks]
 
 
-def are_masks(names: Iterable[str], pictures: Iterable[str]) -> bool:
+def are_masks(names: Iterable[str], images: Iterable[str]) -> bool:
     """Whether all the files in a folder `masks` are called as the pictures in the folder around it."""
     inside = {Path(name).stem for name in names}
-    return bool(inside) and inside <= {Path(picture).stem for picture in pictures}
+    return bool(inside) and inside <= {Path(image).stem for image in images}

@@ -73,17 +73,17 @@ class DatasetReport:
     @cached_property
     def num_captioned(self) -> int:
         """Pictures with a caption that is not empty."""
-        return sum(1 for picture in self.image_files if picture.caption)
+        return sum(1 for image in self.image_files if image.caption)
 
     @cached_property
     def sizes(self) -> Counter[tuple[int, int, int]]:
         """How many pictures there are of each (width, height, folder index)."""
-        return Counter((picture.width_px, picture.height_px, picture.folder) for picture in self.image_files)
+        return Counter((image.width_px, image.height_px, image.folder) for image in self.image_files)
 
     @cached_property
     def captions_are_tags(self) -> bool:
         """Whether most captions are comma-separated tags rather than sentences: tags are short."""
-        captions = [picture.caption for picture in self.image_files if picture.caption]
+        captions = [image.caption for image in self.image_files if image.caption]
         tags = [tag for caption in captions for tag in caption.split(",") if tag.strip()]
         if len(tags) < 2 * len(captions) or not tags:
             return False
@@ -92,14 +92,14 @@ class DatasetReport:
     @cached_property
     def common_first_tag(self) -> str:
         """The tag that most captions begin with: where people put the trigger word; empty if there is none."""
-        first = Counter(picture.caption.split(",")[0].strip() for picture in self.image_files if picture.caption)
+        first = Counter(image.caption.split(",")[0].strip() for image in self.image_files if image.caption)
         tag, count = max(first.items(), key=lambda item: item[1], default=("", 0))
         return tag if count > SHARE_OF_A_TRIGGER * self.num_images and len(tag.split()) == 1 else ""
 
     def num_with_trigger(self, trigger: str) -> int:
         """Captions that hold the trigger word, whatever its case."""
         word = trigger.strip().casefold()
-        return sum(1 for picture in self.image_files if word and picture.caption and word in picture.caption.casefold())
+        return sum(1 for image in self.image_files if word and image.caption and word in image.caption.casefold())
 
 
 MOST_WORDS_IN_A_TAG = 3.0

@@ -43,7 +43,7 @@ def scan(folder: Path, *, caption_extension: str | None = None, tell: Tell | Non
     """
     root = Path(os.path.abspath(folder))  # noqa: PTH100  (resolve() would follow links, absolute() keeps `..`)
     found = _find(root, folder)
-    total = sum(len(place.pictures) for place in found.folders)
+    total = sum(len(place.images) for place in found.folders)
     if not total:
         raise DatasetError(_no_images(folder, found))
     extensions = _caption_extensions(found.folders)
@@ -57,7 +57,7 @@ def scan(folder: Path, *, caption_extension: str | None = None, tell: Tell | Non
                     tell(done, total)
     if tell is not None:
         tell(total, total)
-    if not reading.pictures:
+    if not reading.images:
         raise DatasetError(_none_usable(folder, reading.problems))
     return reading.report(extensions)
 
@@ -69,16 +69,16 @@ class _Reading:
     root: str
     caption_extension: str
     problems: list[Problem]
-    pictures: list[ImageFile] = field(default_factory=list)
+    images: list[ImageFile] = field(default_factory=list)
     folders: list[Folder] = field(default_factory=list)
     done: int = 0
 
     def add(self, place: FoundFolder) -> Iterator[int]:
         """Read one folder's pictures, yielding after each how many have been read in all."""
-        before = len(self.pictures)
-        stems = Counter(Path(name).stem for name in place.pictures)
+        before = len(self.images)
+        stems = Counter(Path(name).stem for name in place.images)
         first: dict[str, str] = {}
-        for name in place.pictures:
+        for name in place.images:
             stem = Path(name).stem
             if stems[stem] > 1 and first.setdefault(stem, name) != name:
                 message = f"{first[stem]} has the same name before the point, so both have one caption: rename one"
@@ -86,14 +86,14 @@ class _Reading:
             self._add_image(place, name, stem)
             self.done += 1
             yield self.done
-        if len(self.pictures) > before:
-            self.folders.append(Folder(place.relative, len(self.pictures) - before, place.repeats, place.concept))
+        if len(self.images) > before:
+            self.folders.append(Folder(place.relative, len(self.images) - before, place.repeats, place.concept))
 
     def report(self, extensions: Counter[str]) -> DatasetReport:
         """The finished report."""
         return DatasetReport(
             root=self.root,
-            image_files=tuple(self.pictures),
+            image_files=tuple(self.images),
             folders=tuple(self.folders),
             problems=tuple(sorted(self.problems, key=lambda problem: natural_key(problem.path))),
             caption_extension=self.caption_extension,
@@ -111,7 +111,7 @@ class _Reading:
             return
         caption = self._caption(place, name, stem)
         path = _below(place, name)
-        self.pictures.append(ImageFile(path, width, height, len(self.folders), caption))
+        self.images.append(ImageFile(path, width, height, len(self.folders), caption))
 
     def _caption(self, place: FoundFolder, name: str, stem: str) -> str | None:
         there = [extension for extension in CAPTION_EXTENSIONS if (stem, extension) in place.captions]
@@ -154,7 +154,7 @@ def _caption_extensions(folders: list[FoundFolder]) -> Counter[str]:
     """How many pictures have a caption file of each extension."""
     counts: Counter[str] = Counter()
     for place in folders:
-        stems = {Path(name).stem for name in place.pictures}
+        stems = {Path(name).stem for name in place.images}
         counts.update(extension for stem, extension in place.captions if stem in stems)
     return counts
 
@@ -214,8 +214,8 @@ def _counted(others: Counter[str]) -> str:
 
 
 def _none_usable(folder: Path, problems: list[Problem]) -> str:
-    of_pictures = [problem for problem in problems if problem.path.lower().endswith(IMAGE_EXTENSIONS)]
-    lines = [f"  {problem.path}: {problem.message}" for problem in of_pictures[:PROBLEMS_SHOWN]]
-    if len(of_pictures) > PROBLEMS_SHOWN:
-        lines.append(f"  and {len(of_pictures) - PROBLEMS_SHOWN} more")
+    of_images = [problem for problem in problems if problem.path.lower().endswith(IMAGE_EXTENSIONS)]
+    lines = [f"  {problem.path}: {problem.message}" for problem in of_images[:PROBLEMS_SHOWN]]
+    if len(of_images) > PROBLEMS_SHOWN:
+        lines.append(f"  and {len(of_images) - PROBLEMS_SHOWN} more")
     return "\n".join([f"none of the pictures in {folder} can be used:", *lines])

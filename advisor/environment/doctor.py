@@ -104,7 +104,7 @@ def _driver(facts: DoctorFacts) -> Iterator[Verdict]:
         yield Verdict("driver", status, found, mend or "restart the machine; if that does not help, update the driver")
 
 
-def _cards(facts: DoctorFacts) -> Iterator[Verdict]:
+def _gpus(facts: DoctorFacts) -> Iterator[Verdict]:
     for gpu in facts.hardware.gpus:
         capability = f", compute capability {_dotted(gpu.compute_capability)}" if gpu.compute_capability else ""
         found = f"{gpu.name}, {gpu.total_bytes / GIB:.1f} GiB{capability}"
@@ -150,7 +150,7 @@ def _driver_and_torch(facts: DoctorFacts) -> Iterator[Verdict]:
     yield Verdict("driver and torch", "bad", found, mend)
 
 
-def _card_and_torch(facts: DoctorFacts) -> Iterator[Verdict]:
+def _gpu_and_torch(facts: DoctorFacts) -> Iterator[Verdict]:
     torch = facts.torch
     if torch.cuda is None or not torch.architectures:
         return
@@ -173,8 +173,8 @@ def _computing(facts: DoctorFacts) -> Iterator[Verdict]:
     torch, hardware = facts.torch, facts.hardware
     if torch.version is None:
         return
-    if torch.cards:
-        yield Verdict("training runs on", "ok", ", ".join(card.name for card in torch.cards))
+    if torch.gpus:
+        yield Verdict("training runs on", "ok", ", ".join(gpu.name for gpu in torch.gpus))
         return
     if not hardware.gpus:
         mend = "it is many times slower than a card: a plan for it is small, and asks for your yes"
@@ -186,7 +186,7 @@ def _computing(facts: DoctorFacts) -> Iterator[Verdict]:
 
 
 def _precision(facts: DoctorFacts) -> Iterator[Verdict]:
-    for device in facts.torch.cards or facts.torch.devices:
+    for device in facts.torch.gpus or facts.torch.devices:
         if device.error:
             mend = "restart the machine; if it stays, install the driver and torch again"
             yield Verdict("precision", "bad", f"{device.name} does not compute: {device.error}", mend)
@@ -230,7 +230,7 @@ def _packages(facts: DoctorFacts) -> Iterator[Verdict]:
         yield Verdict("packages", "ok", "the installed packages get on with each other")
 
 
-def _card_memory(facts: DoctorFacts) -> Iterator[Verdict]:
+def _gpu_memory(facts: DoctorFacts) -> Iterator[Verdict]:
     """Room on the card: what other programs hold is missing when sample pictures are drawn."""
     gpu = facts.hardware.main_gpu
     if gpu is None or gpu.vendor == "apple":
@@ -277,15 +277,15 @@ def _version(text: str | None) -> tuple[int, int] | None:
 LOOKS: tuple[Callable[[DoctorFacts], Iterator[Verdict]], ...] = (
     _python,
     _driver,
-    _cards,
+    _gpus,
     _torch,
     _driver_and_torch,
-    _card_and_torch,
+    _gpu_and_torch,
     _computing,
     _precision,
     _bitsandbytes,
     _packages,
-    _card_memory,
+    _gpu_memory,
     _memory,
     _disk,
 )

@@ -44,7 +44,7 @@ class TorchFacts:
     """Why torch could not be asked."""
 
     @property
-    def cards(self) -> tuple[TorchDevice, ...]:
+    def gpus(self) -> tuple[TorchDevice, ...]:
         """The devices that are no processor."""
         return tuple(device for device in self.devices if device.kind != "cpu")
 
@@ -59,34 +59,34 @@ def read_torch_facts(output: str, exit_code: int = 0) -> TorchFacts:
     for line in reversed(output.splitlines()):
         if line.startswith("{"):
             try:
-                told = json.loads(line)
-                return _facts(told)
+                document = json.loads(line)
+                return _facts(document)
             except (ValueError, KeyError, TypeError) as error:
                 return TorchFacts(error=f"its answer cannot be read: {error}")
     return TorchFacts(error=f"asking it ended the process (exit code {exit_code})")
 
 
-def _facts(told: dict[str, Any]) -> TorchFacts:
+def _facts(document: dict[str, Any]) -> TorchFacts:
     return TorchFacts(
-        version=told.get("version"),
-        cuda=told.get("cuda"),
-        hip=told.get("hip"),
-        has_xpu=bool(told.get("xpu")),
-        architectures=tuple(told.get("architectures", ())),
-        devices=tuple(_device(device) for device in told.get("devices", ())),
-        bitsandbytes=told.get("bitsandbytes"),
-        error=told.get("error"),
+        version=document.get("version"),
+        cuda=document.get("cuda"),
+        hip=document.get("hip"),
+        has_xpu=bool(document.get("xpu")),
+        architectures=tuple(document.get("architectures", ())),
+        devices=tuple(_device(device) for device in document.get("devices", ())),
+        bitsandbytes=document.get("bitsandbytes"),
+        error=document.get("error"),
     )
 
 
-def _device(told: dict[str, Any]) -> TorchDevice:
-    capability = told.get("capability")
+def _device(document: dict[str, Any]) -> TorchDevice:
+    capability = document.get("capability")
     return TorchDevice(
-        kind=told["kind"],
-        name=told["name"],
+        kind=document["kind"],
+        name=document["name"],
         capability=(int(capability[0]), int(capability[1])) if capability else None,
-        total_bytes=told.get("total_bytes"),
-        free_bytes=told.get("free_bytes"),
-        finite=tuple((name, bool(finite)) for name, finite in told.get("finite", {}).items()),
-        error=told.get("error"),
+        total_bytes=document.get("total_bytes"),
+        free_bytes=document.get("free_bytes"),
+        finite=tuple((name, bool(finite)) for name, finite in document.get("finite", {}).items()),
+        error=document.get("error"),
     )

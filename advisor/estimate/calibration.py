@@ -1,4 +1,4 @@
-"""What runs on this machine really took, beside what was predicted; and what that says of the next prediction."""
+"""Receipts: memory and time of runs measured on this machine, and the correction factors that follow from them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ RunKind = Literal["train", "measure"]
 
 @dataclass(frozen=True)
 class Receipt:
-    """One run."""
+    """One measured run beside what was predicted for it."""
 
     machine: str
     """`machine_key` of where it ran."""
@@ -49,30 +49,30 @@ class Receipt:
     predicted_bytes: int
     """Without corrections, and without what the driver takes where the real figure lacks it."""
     peak_bytes: int
-    """Of a card by torch, on a processor of the process; 0: not known."""
+    """Peak memory: of a GPU as torch counts it, on a CPU of the process; 0: not known."""
     predicted_step_seconds: float | None
     """Without corrections."""
     step_seconds: float
-    """The median; 0: not known."""
+    """The median over its steps; 0: not known."""
     steps: int
-    """Timed."""
+    """Steps that were timed."""
     caching_seconds: float = 0.0
     driver: str = ""
     torch: str = ""
     unix_seconds: float = 0.0
     settings: dict[str, str | int | float | bool] = field(default_factory=dict)
-    """What of the configuration shaped it."""
+    """The settings that memory and time depend on."""
     version: int = RECEIPT_VERSION
 
 
 @dataclass(frozen=True)
 class Corrections:
-    """Factors on what is predicted for a machine."""
+    """Factors on predictions for a machine."""
 
     memory: float = 1.0
     time: float = 1.0
     memory_runs: int = 0
-    """How many runs speak for it."""
+    """Number of runs that the factor comes from."""
     time_runs: int = 0
 
     @property

@@ -1,4 +1,4 @@
-"""How fast a card or a processor is, from what its driver tells: for a machine on which nothing was measured yet."""
+"""Throughput of a GPU or CPU from its driver's figures, for a machine on which nothing was measured yet."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from advisor.settings.config import TrainingConfig
 FULL_RATE_WORDS = frozenset(
     ("A2", "A10", "A10G", "A16", "A40", "L4", "L40", "L40S", "Ada", "PRO", "T4", "Tesla", "Quadro")
 )
-"""In the names of cards for work (beside `RTX A...`), which add up halves in float32 at the full rate; the same chips
-sold for games do so at half of it."""
+"""Words in the names of workstation and server cards (besides `RTX A...`): their tensor cores accumulate in float32 at
+the full rate, those of GeForce cards with the same chips at half of it."""
 
-TENSOR_OPERATIONS = (
+TENSOR_FLOPS = (
     ((7, 0), 64, 1024, 1024),
     ((7, 5), 64, 1024, 512),
     ((8, 0), 64, 2048, 2048),
@@ -23,75 +23,75 @@ TENSOR_OPERATIONS = (
     ((10, 0), 128, 8192, 8192),
     ((12, 0), 128, 1024, 512),
 )
-"""(from this compute capability on; cores of a multiprocessor; operations on halves of one in each cycle with the sum
-in float32; the same of cards for games). From NVIDIA's architecture papers: 80 multiprocessors of a V100 at 1.53 GHz
-make 125e12, 108 of an A100 at 1.41 GHz 312e12, 82 of an RTX 3090 at 1.695 GHz 71e12, 132 of an H100 at 1.83 GHz
-989e12."""
+"""(from this compute capability on; CUDA cores of a multiprocessor; half-precision FLOPs of its tensor cores per cycle
+with float32 accumulation; the same of GeForce cards). From NVIDIA's architecture papers: 80 multiprocessors of a V100
+at 1.53 GHz make 125e12, 108 of an A100 at 1.41 GHz 312e12, 82 of an RTX 3090 at 1.695 GHz 71e12, 132 of an H100 at
+1.83 GHz 989e12."""
 
 TENSOR_SHARE = 0.25
-"""Of that peak reached by a step: RTX 3090 and 3060 on SDXL as users tell (kohya_ss issue 1288) within 30 %."""
+"""Share of that peak that a step reaches: RTX 3090 and 3060 on SDXL as users tell (kohya_ss issue 1288) within 30 %."""
 PLAIN_SHARE = 0.3
-"""Of the float32 peak, where tensor cores are not used."""
+"""Share of the float32 peak that a step reaches without tensor cores."""
 
 ACTIVATION_TRAFFIC = 8
-"""So often is each byte kept for the way back written or read in a step. Unmeasured."""
+"""Reads and writes per saved activation byte and step. Unmeasured."""
 
-LAUNCHING_SECONDS = 0.1
-"""Launching a step's kernels takes this long however fast the card is: SD1.5 on an H100 takes 0.18 s (SimpleTuner)."""
+LAUNCH_SECONDS = 0.1
+"""Overhead of launching a step's kernels, however fast the card is: SD1.5 on an H100 takes 0.18 s (SimpleTuner)."""
 
-CPU_OPERATIONS_PER_CORE = 35e9
-"""Reached by one core in float32: SD1.5 at 256 px took 6.3 s a step on two threads (benchmarks/step_time.py)."""
+CPU_FLOPS_PER_CORE = 35e9
+"""FLOPs per second of a core in float32: SD1.5 at 256 px took 6.3 s a step on two threads (benchmarks/step_time.py)."""
 
 GPU_UNCERTAINTY, CPU_UNCERTAINTY = 2.0, 2.5
-"""The real time is rarely more than so many times longer, or shorter."""
+"""Factors: the real time is rarely more than so many times longer, or shorter."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What a machine makes of a step."""
+    """Throughput of a GPU or CPU as a training step reaches it."""
 
-    operations_per_second: float
+    flops_per_second: float
     """Reached, not the peak."""
     bytes_per_second: float | None
     """Of the card's memory; None: not known, or it does not limit."""
-    launching_seconds: float
+    launch_seconds: float
     uncertainty: float
     """A factor, either way."""
     source: str
     """Where it is from, for the user."""
 
-    def seconds(self, operations: float, kept_bytes: float = 0.0) -> float:
-        """What so many operations take.
+    def seconds(self, flops: float, activation_bytes: float = 0.0) -> float:
+        """Seconds of a step.
 
         Args:
-            kept_bytes: what a step keeps for its way back.
+            activation_bytes: activations saved for the backward pass.
         """
-        traffic = ACTIVATION_TRAFFIC * kept_bytes / self.bytes_per_second if self.bytes_per_second else 0.0
-        return operations / self.operations_per_second + traffic + self.launching_seconds
+        traffic = ACTIVATION_TRAFFIC * activation_bytes / self.bytes_per_second if self.bytes_per_second else 0.0
+        return flops / self.flops_per_second + traffic + self.launch_seconds
 
 
 def speed_of(config: TrainingConfig, hardware: Hardware, gpu: Gpu | None) -> Speed | None:
-    """The speed of a card, or of the processor where there is none; None where too little is known of the card."""
+    """Throughput of the GPU, or of the CPU without one; None where too little is known of the GPU."""
     if gpu is None:
-        reached = CPU_OPERATIONS_PER_CORE * max(1, hardware.cpu_cores)
+        reached = CPU_FLOPS_PER_CORE * max(1, hardware.cpu_cores)
         return Speed(reached, None, 0.0, CPU_UNCERTAINTY, "the processor's cores")
     if not gpu.cuda_cores or not gpu.max_clock_mhz:
         return None
     clock = gpu.max_clock_mhz * 1e6
-    tensor = _tensor_operations(gpu) if config.memory.compute_dtype != "float32" else None
+    tensor = _tensor_flops(gpu) if config.memory.compute_dtype != "float32" else None
     reached = PLAIN_SHARE * 2.0 * gpu.cuda_cores * clock if tensor is None else TENSOR_SHARE * tensor * clock
-    told = "cores, clocks and memory bandwidth" if gpu.memory_bytes_per_second else "cores and clock"
+    figures = "cores, clocks and memory bandwidth" if gpu.memory_bytes_per_second else "cores and clock"
     return Speed(
-        reached, gpu.memory_bytes_per_second, LAUNCHING_SECONDS, GPU_UNCERTAINTY, f"the card's {told}"
+        reached, gpu.memory_bytes_per_second, LAUNCH_SECONDS, GPU_UNCERTAINTY, f"the card's {figures}"
     )  # fmt: skip
 
 
-def _tensor_operations(gpu: Gpu) -> float | None:
-    """Operations on halves that all of a card's tensor cores make in a cycle; None where it has none that serve."""
+def _tensor_flops(gpu: Gpu) -> float | None:
+    """Half-precision FLOPs of all tensor cores per cycle; None where the card has none that serve."""
     capability = gpu.compute_capability
     if capability is None or gpu.has_broken_fp16 or gpu.cuda_cores is None:
         return None
-    rows = [row for row in TENSOR_OPERATIONS if row[0] <= capability]
+    rows = [row for row in TENSOR_FLOPS if row[0] <= capability]
     if not rows:
         return None
     _, cores, full, games = rows[-1]

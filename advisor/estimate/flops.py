@@ -1,4 +1,4 @@
-"""How many operations a step has: a closed form whose coefficients were counted on the real step."""
+"""FLOPs of a training step: a closed form whose coefficients were counted on the real step."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from advisor.families.sd1 import SD1
 from advisor.families.structure import Structure, UNetStructure
 from advisor.settings.config import TrainingConfig
 
-ENCODE_OPERATIONS_PER_PIXEL = 4.2e6
-"""Of the usual VAE's encoder for one pixel of a picture."""
+ENCODE_FLOPS_PER_PIXEL = 4.2e6
+"""FLOPs of the usual VAE's encoder per image pixel."""
 
 
-def step_operations(config: TrainingConfig, structure: Structure, *, size: Size | None = None) -> float:
-    """Multiplications and additions of one optimizer step, all its batches together.
+def step_flops(config: TrainingConfig, structure: Structure, *, size: Size | None = None) -> float:
+    """FLOPs (multiplications and additions) of one optimizer step, all its batches together.
 
     Args:
         size: of the pictures in pixels; None: the resolution's square.
@@ -31,15 +31,15 @@ def step_operations(config: TrainingConfig, structure: Structure, *, size: Size 
     wider = _weights_per_pixel(structure) / _weights_per_pixel(standard)
     pairs = counted.pixel_pair * _attention(structure.unet) / _attention(standard.unet)
     rank = _rank(config)
-    picture = counted.picture * wider + pixels * (counted.pixel * wider + pixels * pairs)
-    picture += pixels * rank * counted.pixel_rank * sqrt(wider)
+    image = counted.image * wider + pixels * (counted.pixel * wider + pixels * pairs)
+    image += pixels * rank * counted.pixel_rank * sqrt(wider)
     chunks = config.dataset.chunks
     larger = text_parameters(structure) / text_parameters(standard)
     if config.optimizer.trains_text_encoder:
-        picture += chunks * (counted.text * larger + rank * counted.text_rank * sqrt(larger))
+        image += chunks * (counted.text * larger + rank * counted.text_rank * sqrt(larger))
     elif not config.memory.cache_text:
-        picture += chunks * known.text_forward * larger
-    return picture * config.schedule.batch_size * config.schedule.gradient_accumulation
+        image += chunks * known.text_forward * larger
+    return image * config.schedule.batch_size * config.schedule.gradient_accumulation
 
 
 def _rank(config: TrainingConfig) -> float:
@@ -48,7 +48,7 @@ def _rank(config: TrainingConfig) -> float:
 
 
 def _known(config: TrainingConfig) -> tuple[FlopCoefficients, Structure]:
-    """The family's numbers, SD1's where it has none, and the model they were counted on."""
+    """The family's coefficients, SD1's where it has none, and the model they were counted on."""
     own = family(config.model.family)
     source = own if own.flop_coefficients is not None else SD1
     assert source.flop_coefficients is not None
@@ -58,13 +58,13 @@ def _known(config: TrainingConfig) -> tuple[FlopCoefficients, Structure]:
 
 @lru_cache(maxsize=64)
 def _weights_per_pixel(structure: Structure) -> float:
-    """Weights that are applied to each latent pixel: each level's by its share of the area."""
+    """Weights applied per latent pixel: each level's by its share of the area."""
     levels = unet_parameters_by_level(structure)[:-1]
     return sum(number * 0.25**level for level, number in enumerate(levels))
 
 
 def _attention(unet: UNetStructure) -> float:
-    """Channels that attend over the whole picture, by the square of each level's share of the area."""
+    """Channels of self-attention, weighted by the square of each level's share of the area."""
     layers = 2 * unet.layers_per_block + 1
     levels = zip(unet.transformer_depth, unet.block_out_channels, strict=True)
     return sum(layers * depth * width / 16**level for level, (depth, width) in enumerate(levels)) or 1.0

@@ -1,4 +1,4 @@
-"""What the denoiser takes in fewer bits: the trainer's packed layers (`trainer.layers.quantised_layers`), counted."""
+"""Bytes of a denoiser in int8 or nf4, as the trainer's quantised layers (`trainer.layers.quantised_layers`) keep it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from advisor.settings.config import MemoryConfig, QuantisedDtype
 from advisor.units import MIB
 
 INT8_SCALE_BYTES = 4
-"""For each output channel."""
+"""One scale per output channel."""
 NF4_BLOCK, NF4_SCALE_BYTES = 64, 2
 """Weights that share a scale, and its bytes."""
 NF4_MEANINGS = 512
-"""Numbers that each layer keeps to unpack by: two for each byte."""
+"""Entries of each layer's lookup table: two for each byte."""
 NF4_INDEX_BYTES = 4 * MIB
-"""Most that indices take while a layer is unpacked."""
+"""Peak bytes of the indices while a layer is dequantised."""
 
 
 @dataclass(frozen=True)
 class PackedLayers:
-    """The layers of a denoiser that are packed."""
+    """The quantised layers of a denoiser."""
 
     layers: int
     weights: int
@@ -44,7 +44,7 @@ def packed_layers(family_name: str, structure: Structure) -> PackedLayers:
 
 
 def denoiser_bytes(memory: MemoryConfig, family_name: str, structure: Structure) -> int:
-    """The denoiser's weights with all that is kept to unpack them by."""
+    """Bytes of the denoiser's weights with their scales and lookup tables."""
     whole = unet_parameters(structure)
     if memory.quantised is None:
         return int(whole * BYTES_OF[memory.base_dtype])
@@ -53,7 +53,7 @@ def denoiser_bytes(memory: MemoryConfig, family_name: str, structure: Structure)
 
 
 def unpacking_bytes(memory: MemoryConfig, family_name: str, structure: Structure) -> int:
-    """The most that a layer at work takes beside its packed weight."""
+    """Peak bytes of a layer's dequantised weight, beside the packed one."""
     if memory.quantised is None:
         return 0
     largest = int(packed_layers(family_name, structure).largest * BYTES_OF[memory.compute_dtype])

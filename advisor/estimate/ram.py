@@ -34,7 +34,7 @@ def ram_bytes(config: TrainingConfig, structure: Structure, *, num_images: int, 
 
     Weights are read one by one, so the networks are there once, and the file is not (benchmarks/loading_memory.py).
     """
-    beside = _kept_caches(config, structure, num_images) + _pictures(config)
+    beside = _kept_caches(config, structure, num_images) + _decoded_bytes(config)
     if not on_gpu:
         phases: tuple[Phase, ...] = ("loading", "caching", "step")
         return max(phase_bytes(phase, config, structure) for phase in phases) + beside
@@ -67,5 +67,5 @@ def _kept_caches(config: TrainingConfig, structure: Structure, num_images: int) 
     return total
 
 
-def _pictures(config: TrainingConfig) -> int:
+def _decoded_bytes(config: TrainingConfig) -> int:
     return IMAGES_AHEAD * config.machine.cpu_threads * config.dataset.resolution_px**2 * DECODED_BYTES_PER_PIXEL

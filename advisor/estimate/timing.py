@@ -1,4 +1,4 @@
-"""How long a training takes: its operations over what the machine makes of them, corrected by what was measured."""
+"""How long a training takes: FLOPs over the machine's throughput, corrected by measured runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from advisor.dataset.buckets import Size
 from advisor.estimate.device_speed import Speed, speed_of
 from advisor.estimate.disk import num_samples
-from advisor.estimate.flops import ENCODE_OPERATIONS_PER_PIXEL, step_operations
+from advisor.estimate.flops import ENCODE_FLOPS_PER_PIXEL, step_flops
 from advisor.estimate.parameter_counts import unet_parameters, vae_parameters
 from advisor.estimate.vram import vram_parts
 from advisor.families.sd1 import STANDARD
@@ -16,19 +16,19 @@ from advisor.machine.hardware import Gpu, Hardware
 from advisor.settings.config import TrainingConfig
 
 CHECKPOINTING_SLOWDOWN = {"sd1": 1.69, "sd2": 1.69, "sdxl": 1.78}
-"""A step's time with checkpointing over the time without, measured by SimpleTuner on an H100; what the ladder tells.
-The operations alone grow by a third (advisor.families)."""
+"""A step's time with checkpointing over the time without, measured by SimpleTuner on an H100; the
+memory ladder names it. FLOPs alone grow by a third (advisor.families)."""
 
 START_SECONDS, SAVE_SECONDS = 20.0, 1.0
-"""Loading the base model of SD1.5; writing one LoRA."""
+"""Seconds of loading SD1.5, and of writing one LoRA."""
 
 SAMPLE_STEP_SHARE = 2 / 3
-"""A step of drawing asks the denoiser twice, forwards only; a training step is about three times forwards."""
+"""A denoising step is two forward passes (with the prompt and without); a training step costs about three."""
 
 
 @dataclass(frozen=True)
 class Times:
-    """What a run takes, in seconds."""
+    """Seconds of a run, by phase."""
 
     step: float
     caching: float
@@ -66,7 +66,7 @@ def step_seconds(
 def _step(speed: Speed, config: TrainingConfig, structure: Structure, size: Size | None) -> float:
     batches = config.schedule.gradient_accumulation
     kept = vram_parts(config, structure, size=size)["activations"]
-    return batches * speed.seconds(step_operations(config, structure, size=size) / batches, kept)
+    return batches * speed.seconds(step_flops(config, structure, size=size) / batches, kept)
 
 
 def run_times(
@@ -91,14 +91,14 @@ def run_times(
         return None
     step = _step(speed, config, structure, None) * correction
     share = vae_parameters(structure.vae) / vae_parameters(STANDARD.vae)
-    encode = ENCODE_OPERATIONS_PER_PIXEL * config.dataset.resolution_px**2 * share / speed.operations_per_second
-    pictures = num_images * config.dataset.views if config.memory.cache_latents else 0
+    encode = ENCODE_FLOPS_PER_PIXEL * config.dataset.resolution_px**2 * share / speed.flops_per_second
+    images = num_images * config.dataset.views if config.memory.cache_latents else 0
     every = config.saving.every_epochs
     saves = config.schedule.epochs // every if every else 1
     start = START_SECONDS * min(3.0, unet_parameters(structure) / unet_parameters(STANDARD) + 0.1)
     return Times(
         step=step,
-        caching=pictures * encode * correction,
+        caching=images * encode * correction,
         sampling=_sampling(config, step),
         start_and_saving=start + saves * SAVE_SECONDS,
         steps=steps,

@@ -1,4 +1,4 @@
-"""What it costs to need less memory: how much slower a step gets, and what is lost of the result.
+"""The price of needing less memory: how much slower a step gets, and what is lost of the result.
 
 One table for the two that choose: plans made to fit (`advisor.rules.fitting`) and the ladder
 (`advisor.memory_ladder.rungs`).
@@ -14,14 +14,14 @@ from advisor.estimate.timing import CHECKPOINTING_SLOWDOWN
 
 @dataclass(frozen=True)
 class Cost:
-    """The price of one step down."""
+    """The price of one way to save memory."""
 
     harm: int
     """0: the result stays the same. The more, the later it is taken."""
     slowdown: float
     """A step's time after it over the time before."""
     result: str
-    """What becomes of the result."""
+    """What becomes of the LoRA, as a phrase."""
 
     @property
     def summary(self) -> str:
@@ -57,10 +57,10 @@ LEAST_RESOLUTION_SHARE = 0.5
 
 
 def checkpointing(family: str) -> Cost:
-    """Activations are computed again on the way back; measured by SimpleTuner on an H100."""
+    """Activations are recomputed in the backward pass; measured by SimpleTuner on an H100."""
     return Cost(0, CHECKPOINTING_SLOWDOWN.get(family, USUAL_CHECKPOINTING_SLOWDOWN), "the same result")
 
 
 def smaller_images(before_px: int, after_px: int) -> Cost:
-    """A step's time goes with the pixels."""
+    """A step's time is proportional to the pixels."""
     return Cost(4, (after_px / before_px) ** 2, "smaller pictures show less detail")

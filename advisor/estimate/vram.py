@@ -1,7 +1,7 @@
 """How much memory a training needs, by part: a closed form whose coefficients were counted on the real step.
 
-Weights, adapters, gradients and optimizer follow from the networks' measures. What is kept for the way back grows with
-the latent pixels of a batch; each family has its numbers (`advisor.families.coefficients`,
+Weights, adapters, gradients and optimizer follow from the networks' measures. Activations saved for the backward pass
+grow with the latent pixels of a batch; each family has its numbers (`advisor.families.coefficients`,
 docs/decisions/0010-memory.md).
 """
 
@@ -24,7 +24,7 @@ from advisor.settings.config import TrainingConfig
 from advisor.units import GIB, MIB
 
 Phase = Literal["loading", "caching", "step", "sampling"]
-"""What a run does: load the base model, encode pictures, make steps, draw samples."""
+"""Of a run: load the base model, encode images and captions, train, draw samples."""
 
 NOTE = "memory: counted on a simulated step; what the driver and its libraries take on top is assumed, not measured"
 """What every estimate says of itself."""
@@ -44,25 +44,25 @@ PROCESS_OVERHEAD_BYTES = int(0.7 * GIB)
 OPTIMIZER_BYTES = {
     "adamw": 8, "adamw8bit": 2.1, "lion": 4, "adafactor": 4.1, "prodigy": 16, "came": 8.2, "schedule_free_adamw": 8,
 }  # fmt: skip
-"""Kept by an optimizer for each trained weight; others count as AdamW."""
+"""Bytes of optimizer state per trained weight; others count as AdamW."""
 
 
 DELTA_WEIGHT_COPIES = {"dora": 4, "loha": 5, "lokr": 4}
-"""How often a layer's weight is there while the way back makes its change, in kinds that change it as a whole.
+"""Weight-sized buffers alive while the backward pass forms the weight delta, in kinds that form one.
 
 Counted on SDXL for DoRA and LoHa; LoKr is taken to be as DoRA."""
 
 
 @dataclass(frozen=True)
-class Work:
-    """What a step is made of, in numbers."""
+class StepSize:
+    """The size of one forward and backward pass."""
 
     pixels: float
-    """Latent pixels that go through at once: of all pictures of a part of a batch."""
+    """Latent pixels of all images of a micro-batch."""
     tokens: float
-    """Text tokens of these pictures."""
+    """Text tokens of these images; 0 where the text encoder is not trained."""
     keeps_gradients: bool
-    """Gradients of an earlier part or batch are there from the start."""
+    """Gradients of an earlier micro-batch or batch are allocated from the start."""
 
 
 def vram_parts(
@@ -75,8 +75,8 @@ def vram_parts(
         batch_parts: into how many parts each batch is split.
     """
     trained = adapter_parameters(config, structure)
-    gradients, activations = _peak(config, structure, _work(config, structure, size, batch_parts), trained)
-    parts = _kept(config, structure, trained) | {"gradients": gradients, "activations": activations}
+    gradients, activations = _peak(config, structure, _step_size(config, structure, size, batch_parts), trained)
+    parts = _resident(config, structure, trained) | {"gradients": gradients, "activations": activations}
     return parts | {"overhead": _overhead(config, sum(parts.values()))}
 
 
@@ -95,11 +95,11 @@ def corrected_parts(parts: dict[str, int], correction: float) -> dict[str, int]:
 def phase_bytes(
     phase: Phase, config: TrainingConfig, structure: Structure, *, size: Size | None = None, batch_parts: int = 1
 ) -> int:
-    """Peak bytes of what is done in one phase of a run."""
+    """Peak bytes of one phase of a run."""
     if phase == "step":
         return vram_bytes(config, structure, size=size, batch_parts=batch_parts)
     trained = adapter_parameters(config, structure)
-    kept, vae = _kept(config, structure, trained), vae_parameters(structure.vae) * 4
+    kept, vae = _resident(config, structure, trained), vae_parameters(structure.vae) * 4
     networks = denoiser_bytes(config.memory, config.model.family, structure) + _text_weights(config, structure)
     if phase == "loading":
         found = networks + vae + 4 * trained
@@ -119,13 +119,13 @@ class _VaeWork:
 
 
 def _vae_work(config: TrainingConfig, structure: Structure, size: Size | None) -> _VaeWork:
-    footprint, standard = _footprint(config), _standard(config)
+    known, standard = _coefficients(config), _standard(config)
     scale = structure.vae.block_out_channels[0] / standard.vae.block_out_channels[0] * _area(config, size)
-    return _VaeWork(int(footprint.encode_pixel_bytes * scale), int(footprint.decode_pixel_bytes * scale))
+    return _VaeWork(int(known.encode_pixel_bytes * scale), int(known.decode_pixel_bytes * scale))
 
 
-def _kept(config: TrainingConfig, structure: Structure, trained: int) -> dict[str, int]:
-    """What is there all the time."""
+def _resident(config: TrainingConfig, structure: Structure, trained: int) -> dict[str, int]:
+    """Bytes by part that stay allocated throughout."""
     memory = config.memory
     return {
         "denoiser": denoiser_bytes(memory, config.model.family, structure),
@@ -140,25 +140,25 @@ def _text_weights(config: TrainingConfig, structure: Structure) -> int:
     return int(text_parameters(structure) * BYTES_OF[config.memory.compute_dtype])
 
 
-def _work(config: TrainingConfig, structure: Structure, size: Size | None, batch_parts: int) -> Work:
+def _step_size(config: TrainingConfig, structure: Structure, size: Size | None, batch_parts: int) -> StepSize:
     batch = config.schedule.batch_size
     parts = max(1, min(batch_parts, batch))
     count = ceil(batch / parts)
     chunks = config.dataset.chunks
     tokens = chunks * structure.text[0].max_positions if config.optimizer.trains_text_encoder else 0
     keeps = parts > 1 or config.schedule.gradient_accumulation > 1
-    return Work(count * _area(config, size) / structure.vae.factor**2, count * tokens, keeps)
+    return StepSize(count * _area(config, size) / structure.vae.factor**2, count * tokens, keeps)
 
 
 def _area(config: TrainingConfig, size: Size | None) -> int:
     return config.dataset.resolution_px**2 if size is None else size[0] * size[1]
 
 
-def _peak(config: TrainingConfig, structure: Structure, work: Work, trained: int) -> tuple[int, int]:
-    """Gradients and activations at the moment when both together are largest."""
+def _peak(config: TrainingConfig, structure: Structure, work: StepSize, trained: int) -> tuple[int, int]:
+    """(gradient bytes, activation bytes) at the moment of the backward pass when their sum is largest."""
     checkpointed = config.memory.gradient_checkpointing
     quantised, convolutions = config.memory.quantised is not None, config.network.conv_rank > 0
-    step = _footprint(config).of_step(checkpointed=checkpointed, quantised=quantised, convolutions=convolutions)
+    step = _coefficients(config).of_step(checkpointed=checkpointed, quantised=quantised, convolutions=convolutions)
     scale = _scale(config, structure.unet, checkpointed=checkpointed)
     text = work.tokens * step.token_bytes * _text_scale(config, structure)
     of_denoiser = _denoiser_parameters(config, structure)
@@ -173,13 +173,13 @@ def _peak(config: TrainingConfig, structure: Structure, work: Work, trained: int
 
 
 def _denoiser_parameters(config: TrainingConfig, structure: Structure) -> int:
-    """Weights that are trained of the denoiser's adapters."""
+    """Trained weights of the denoiser's adapters."""
     plans = adapter_plans(config.model.family, structure, config.network, text_encoder=False)
     return sum(prod(shape) for plan in plans for shape in plan.shapes.values())
 
 
 def _delta_weight_bytes(config: TrainingConfig, structure: Structure) -> float:
-    """What the change of the largest linear layer takes while it is made, in kinds that make one."""
+    """Bytes of the largest linear layer's weight-delta buffers; 0 for kinds that form no delta."""
     copies = DELTA_WEIGHT_COPIES.get(config.network.kind, 0)
     if not copies:
         return 0.0
@@ -200,8 +200,8 @@ def _precision(config: TrainingConfig) -> float:
     return BYTES_OF[config.memory.compute_dtype] / BYTES_OF["float16"]
 
 
-def _footprint(config: TrainingConfig) -> MemoryCoefficients:
-    """The family's; SD1's, in proportion, where it has none of its own."""
+def _coefficients(config: TrainingConfig) -> MemoryCoefficients:
+    """The family's coefficients; SD1's where it has none of its own."""
     found = family(config.model.family).memory_coefficients or SD1.memory_coefficients
     assert found is not None
     return found
@@ -215,7 +215,7 @@ def _standard(config: TrainingConfig) -> Structure:
 
 
 def _scale(config: TrainingConfig, unet: UNetStructure, *, checkpointed: bool) -> float:
-    """What such a U-Net keeps over what the family's published one does."""
+    """Saved activations of this U-Net over those of the family's published one."""
     return _channels(unet, checkpointed=checkpointed) / _channels(_standard(config).unet, checkpointed=checkpointed)
 
 
@@ -227,9 +227,9 @@ def _text_scale(config: TrainingConfig, structure: Structure) -> float:
 
 
 def _channels(unet: UNetStructure, *, checkpointed: bool) -> float:
-    """Channels per latent pixel, transformers and residual blocks weighed by what they keep.
+    """Channels per latent pixel, transformers and residual blocks weighted by the activations that they save.
 
-    Where blocks are computed again, those on the finest level are the largest that are there at once.
+    With gradient checkpointing the blocks of the finest level are the largest that are alive at once.
     """
     layers, last = 2 * unet.layers_per_block + 1, len(unet.block_out_channels) - 1
     resnets, transformers = 0.0, 0.0

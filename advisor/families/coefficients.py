@@ -7,44 +7,44 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Moment:
-    """A time in the backward pass that can be the peak."""
+    """A moment of the backward pass at which memory can peak."""
 
     gradients: float
-    """The share of the denoiser's gradients that exist by then; text encoders' come after them."""
+    """The share of the denoiser's gradients that is allocated by then; text encoders' come after them."""
     pixel_bytes: float
-    """Kept for each latent pixel of each picture by then, in half precision."""
+    """Activation bytes per latent pixel and image still alive, in half precision."""
     unpacked: float = 0.0
-    """The share of the largest packed layer that is unpacked just then; counts only on a quantised base."""
+    """The share of the largest quantised layer that is dequantised just then; counts only on a quantised base."""
 
 
 @dataclass(frozen=True)
 class StepMemory:
-    """What a step keeps for its way back."""
+    """Activations that a step saves for its backward pass."""
 
     moments: tuple[Moment, ...]
     """In order of time."""
     token_bytes: float
-    """Kept by the trained text encoders for each of a picture's tokens, in half precision, at the first moment."""
+    """Activation bytes of the trained text encoders per token, in half precision, at the first moment."""
 
 
 @dataclass(frozen=True)
 class MemoryCoefficients:
-    """A family's numbers; those of a model with other widths are in proportion to its channels."""
+    """A family's coefficients; a model of other widths has them in proportion to its channels."""
 
     command: str
-    """What counted them."""
+    """The command that counted them."""
     plain: StepMemory
     checkpointed: StepMemory
     plain_quantised: StepMemory
-    """On a quantised base, whose convolutions keep nothing of their input where they have no adapter."""
+    """On a quantised base, whose convolutions save no input where they have no adapter."""
     checkpointed_quantised: StepMemory
     encode_pixel_bytes: float
-    """Peak of the VAE in float32 for each pixel of a picture on its way to latents."""
+    """Peak bytes of the VAE encoder per image pixel, float32."""
     decode_pixel_bytes: float
-    """The same on the way back."""
+    """Peak bytes of the VAE decoder per image pixel, float32."""
 
     def of_step(self, *, checkpointed: bool, quantised: bool, convolutions: bool) -> StepMemory:
-        """The numbers of a step; `convolutions`: they have adapters."""
+        """The coefficients of a step; `convolutions`: they have adapters."""
         whole = self.checkpointed if checkpointed else self.plain
         if not quantised:
             return whole
@@ -54,29 +54,29 @@ class MemoryCoefficients:
 
 @dataclass(frozen=True)
 class StepFlops:
-    """Multiplications and additions of one picture in one step, with or without checkpointing."""
+    """FLOPs (multiplications and additions) of one image in one step, with or without gradient checkpointing."""
 
-    picture: float
-    """Whatever its size: what is made of its text in the denoiser."""
+    image: float
+    """Independent of the image's size: the denoiser's work on the text."""
     pixel: float
-    """For each latent pixel."""
+    """Per latent pixel."""
     pixel_pair: float
-    """For each pair of latent pixels: attention within the picture."""
+    """Per pair of latent pixels: self-attention."""
     pixel_rank: float
-    """For each latent pixel and each rank of adapters on the denoiser."""
+    """Per latent pixel and rank of the denoiser's adapters."""
     text: float
-    """A trained text encoder's, forwards and backwards, for its one or more chunks of text each."""
+    """Of trained text encoders, forward and backward, per chunk of text."""
     text_rank: float
-    """The same for each rank of its adapters."""
+    """Of the same per rank of their adapters."""
 
 
 @dataclass(frozen=True)
 class FlopCoefficients:
-    """A family's numbers, of its published model; those of another are in proportion to its weights."""
+    """A family's coefficients, of its published model; another model has them in proportion to its weights."""
 
     command: str
-    """What counted them."""
+    """The command that counted them."""
     plain: StepFlops
     checkpointed: StepFlops
     text_forward: float
-    """Of text encoders that are not trained but asked in each step, for a chunk of text."""
+    """Of text encoders that are not trained but evaluated in each step, per chunk of text."""

@@ -1,4 +1,4 @@
-"""What a model family is: its facts, how it is told, and which of its layers get an adapter."""
+"""What a model family is: its facts, how it is recognised, and which of its layers get an adapter."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ MEMORY = MemoryCoefficients(
 FLOPS = FlopCoefficients(
     command="python -m benchmarks.step_operations",
     plain=StepFlops(
-        picture=3.6171e9,
+        image=3.6171e9,
         pixel=3.2818e8,
         pixel_pair=25_554,
         pixel_rank=4.3829e5,
@@ -50,7 +50,7 @@ FLOPS = FlopCoefficients(
         text_rank=6.3867e7,
     ),
     checkpointed=StepFlops(
-        picture=6.7378e9,
+        image=6.7378e9,
         pixel=4.5344e8,
         pixel_pair=32_856,
         pixel_rank=5.0125e5,

@@ -52,7 +52,7 @@ MEMORY = MemoryCoefficients(
 FLOPS = FlopCoefficients(
     command="python -m benchmarks.step_operations",
     plain=StepFlops(
-        picture=4.7222e9,
+        image=4.7222e9,
         pixel=3.2815e8,
         pixel_pair=25_554,
         pixel_rank=4.1729e5,
@@ -60,7 +60,7 @@ FLOPS = FlopCoefficients(
         text_rank=1.6322e8,
     ),
     checkpointed=StepFlops(
-        picture=8.8673e9,
+        image=8.8673e9,
         pixel=4.534e8,
         pixel_pair=32_856,
         pixel_rank=4.8056e5,

@@ -63,7 +63,7 @@ MEMORY = MemoryCoefficients(
 FLOPS = FlopCoefficients(
     command="python -m benchmarks.step_operations",
     plain=StepFlops(
-        picture=5.841e10,
+        image=5.841e10,
         pixel=7.1778e8,
         pixel_pair=9_800,
         pixel_rank=8.7685e5,
@@ -71,7 +71,7 @@ FLOPS = FlopCoefficients(
         text_rank=3.424e8,
     ),
     checkpointed=StepFlops(
-        picture=1.1233e11,
+        image=1.1233e11,
         pixel=1.0374e9,
         pixel_pair=12_600,
         pixel_rank=1.0284e6,

@@ -1,4 +1,4 @@
-"""How a family is told by the names and shapes of its tensors."""
+"""Signatures: names and shapes of tensors by which a family is recognised."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Shape = tuple[int | None, ...]
 
 @dataclass(frozen=True)
 class Signature:
-    """One way to tell something by its tensors; names may hold `*` and, for two spellings, `|`."""
+    """One way to recognise a network by its tensors; names may hold `*` and, for two spellings, `|`."""
 
     has: tuple[str, ...]
     """All of these are there."""
@@ -27,7 +27,7 @@ class Signature:
     variant: str | None = None
 
     def fits(self, tensors: Tensors) -> bool:
-        """All of it holds for these tensors."""
+        """Whether all of it holds for these tensors."""
         return (
             all(find(tensors, name) for name in self.has)
             and all(_same(find(tensors, name), shape) for name, shape in self.shapes.items())

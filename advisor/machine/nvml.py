@@ -62,16 +62,16 @@ def ask_driver(nvml: Nvml, ram_bytes: int, ram_free_bytes: int) -> NvidiaGpus:
     try:
         nvml.nvmlInit()
     except Exception as error:  # a broken library can fail in any way
-        asked.cards.notes.append(f"NVIDIA: {_why(error)}")
-        return asked.cards
+        asked.found.notes.append(f"NVIDIA: {_why(error)}")
+        return asked.found
     try:
         asked.everything()
     except Exception as error:
-        asked.cards.notes.append(f"NVIDIA: the driver stopped answering: {_why(error)}")
+        asked.found.notes.append(f"NVIDIA: the driver stopped answering: {_why(error)}")
     finally:
         with suppress(Exception):
             nvml.nvmlShutdown()
-    return asked.cards
+    return asked.found
 
 
 @dataclass
@@ -79,19 +79,19 @@ class _Asking:
     nvml: Nvml
     ram_bytes: int
     ram_free_bytes: int
-    cards: NvidiaGpus = field(default_factory=NvidiaGpus)
+    found: NvidiaGpus = field(default_factory=NvidiaGpus)
 
     def everything(self) -> None:
-        self.cards.driver = self._answer("its version", self.nvml.nvmlSystemGetDriverVersion)
+        self.found.driver = self._answer("its version", self.nvml.nvmlSystemGetDriverVersion)
         number = self._answer("which CUDA it runs", self.nvml.nvmlSystemGetCudaDriverVersion)
         if number:
-            self.cards.cuda_driver = (number // 1000, number % 1000 // 10)
+            self.found.cuda_driver = (number // 1000, number % 1000 // 10)
         num_gpus = self._answer("how many cards there are", self.nvml.nvmlDeviceGetCount) or 0
         further = count(num_gpus)
         for index in range(num_gpus):
-            self.cards.gpus.extend(self._card(index, further))
+            self.found.gpus.extend(self._device_gpus(index, further))
 
-    def _card(self, index: int, further: Iterator[int]) -> list[Gpu]:
+    def _device_gpus(self, index: int, further: Iterator[int]) -> list[Gpu]:
         """The card, or its slices; the first slice has the card's index, the others take from `further`."""
         handle = self._answer(f"about card {index}", lambda: self.nvml.nvmlDeviceGetHandleByIndex(index))
         if handle is None:
@@ -105,7 +105,7 @@ class _Asking:
             gpu = self._gpu(handle, index, capability, cuda_cores=cores, clock_of=handle)
             return [] if gpu is None else [gpu]
         if not slices:
-            self.cards.notes.append(
+            self.found.notes.append(
                 f"NVIDIA: card {index} is in MIG mode without a slice: make one (nvidia-smi mig -cgi) or turn MIG off"
             )
         found = [
@@ -168,9 +168,9 @@ class _Asking:
             memory = self.nvml.nvmlDeviceGetMemoryInfo(handle)
         except Exception as error:
             if getattr(error, "value", None) == NOT_SUPPORTED:
-                self.cards.notes.append(f"NVIDIA: {name} has no memory of its own and shares the machine's")
+                self.found.notes.append(f"NVIDIA: {name} has no memory of its own and shares the machine's")
                 return self.ram_bytes, self.ram_free_bytes
-            self.cards.notes.append(f"NVIDIA: {name} is left out, as it does not tell its memory: {_why(error)}")
+            self.found.notes.append(f"NVIDIA: {name} is left out, as it does not tell its memory: {_why(error)}")
             return None
         return int(memory.total), int(memory.free)
 
@@ -179,7 +179,7 @@ class _Asking:
         try:
             return ask()
         except Exception as error:
-            self.cards.notes.append(f"NVIDIA: the driver does not tell {what}: {_why(error)}")
+            self.found.notes.append(f"NVIDIA: the driver does not tell {what}: {_why(error)}")
             return None
 
     def _quietly(self, ask: Callable[[], Answer]) -> Answer | None:

@@ -43,13 +43,13 @@ def linux_gpus(drm: Path, first_index: int) -> tuple[list[Gpu], list[str]]:
     gpus: list[Gpu] = []
     notes: list[str] = []
     try:
-        cards = sorted(path for path in drm.glob("card*") if path.name[4:].isdigit())
+        nodes = sorted(path for path in drm.glob("card*") if path.name[4:].isdigit())
     except OSError:
-        cards = []
-    for card in cards:
-        vendor = kernel_text(card / "device" / "vendor")
+        nodes = []
+    for node in nodes:
+        vendor = kernel_text(node / "device" / "vendor")
         index = first_index + len(gpus)
-        found = _amd(card, index) if vendor == AMD else _intel(card, index) if vendor == INTEL else None
+        found = _amd(node, index) if vendor == AMD else _intel(node, index) if vendor == INTEL else None
         if isinstance(found, Gpu):
             gpus.append(found)
         elif found:
@@ -57,24 +57,24 @@ def linux_gpus(drm: Path, first_index: int) -> tuple[list[Gpu], list[str]]:
     return gpus, notes
 
 
-def _amd(card: Path, index: int) -> Gpu | str:
-    device = card / "device"
+def _amd(node: Path, index: int) -> Gpu | str:
+    device = node / "device"
     name = kernel_text(device / "product_name") or "AMD graphics"
     total, used = kernel_number(device / "mem_info_vram_total"), kernel_number(device / "mem_info_vram_used")
     if total is None:
-        return f"AMD: {name} ({card.name}) does not tell its memory: name it with --vram"
+        return f"AMD: {name} ({node.name}) does not tell its memory: name it with --vram"
     if total < LEAST_BYTES:
-        return f"AMD: {name} ({card.name}) is built into the processor and is not used"
+        return f"AMD: {name} ({node.name}) is built into the processor and is not used"
     free = max(0, total - (used or 0))
     return Gpu(name, total, free, vendor="amd", uuid=kernel_text(device / "unique_id"), index=index)
 
 
-def _intel(card: Path, index: int) -> Gpu | str | None:
-    slot = (card / "device").resolve().name
+def _intel(node: Path, index: int) -> Gpu | str | None:
+    slot = (node / "device").resolve().name
     if slot.startswith(BUILT_IN_SLOT):
         return None
-    total = next((number for name in INTEL_MEMORY_FILES if (number := kernel_number(card / name))), None)
-    total = total or _largest_window(card / "device" / "resource")
+    total = next((number for name in INTEL_MEMORY_FILES if (number := kernel_number(node / name))), None)
+    total = total or _largest_window(node / "device" / "resource")
     if total is None or total < LEAST_BYTES:
         return f"Intel: the card at {slot} does not tell its memory: name it with --vram"
     return Gpu("Intel graphics card", total, total, vendor="intel", index=index)

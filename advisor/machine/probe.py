@@ -72,8 +72,8 @@ def _others(
         return linux_gpus(DRM, first_index)
     if system == "Windows":
         return [], ["AMD's and Intel's cards are not looked for on Windows; --vram plans for one"]
-    card = apple_gpu(system, architecture, cpu_name, ram_bytes=memory[0], ram_free_bytes=memory[1])
-    return ([card] if card else []), []
+    gpu = apple_gpu(system, architecture, cpu_name, ram_bytes=memory[0], ram_free_bytes=memory[1])
+    return ([gpu] if gpu else []), []
 
 
 def _memory(limits: Limits, notes: list[str]) -> tuple[int, int]:

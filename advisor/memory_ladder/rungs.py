@@ -35,7 +35,7 @@ BATCH_PARTS = "batch_parts"
 
 @dataclass(frozen=True)
 class Situation:
-    """Where memory ran out."""
+    """The state of a run whose memory ran out."""
 
     config: TrainingConfig
     """As it was trained, with the rungs taken before."""
@@ -87,7 +87,7 @@ class Rung:
 
     def sentence(self) -> str:
         """What it does, saves and costs."""
-        changes = [f"{path} {_told(value)}" for path, value in self.settings.items()]
+        changes = [f"{path} {_shown(value)}" for path, value in self.settings.items()]
         if self.batch_parts is not None:
             changes.append(f"each batch in {self.batch_parts} parts")
         return f"{', '.join(changes)}: saves about {size_text(self.saved_bytes)}; {self.price}"
@@ -139,8 +139,8 @@ def stopped(situation: Situation) -> str:
     locked = locked_rungs(situation)
     if not locked:
         return "Nothing is left to try that would save memory: close other programs, or train on another card"
-    told = "; ".join(rung.sentence() for rung in locked)
-    return f"What would still help changes what you chose, so it is left to you: {told}"
+    sentences = "; ".join(rung.sentence() for rung in locked)
+    return f"What would still help changes what you chose, so it is left to you: {sentences}"
 
 
 def _smaller_parts(situation: Situation) -> Iterator[Rung]:
@@ -194,5 +194,5 @@ def changes(situation: Situation, rung: Rung) -> tuple[dict[str, Any], dict[str,
     return old, new
 
 
-def _told(value: object) -> str:
+def _shown(value: object) -> str:
     return {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)

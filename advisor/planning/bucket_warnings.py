@@ -1,5 +1,5 @@
-"""What buckets and batch size do to each other, told before training: pictures of a batch have one size, so that the
-last batch of each bucket may be smaller than asked. None is dropped.
+"""Warnings about buckets and batch size: pictures of a batch have one size, so the last batch of each bucket may be
+smaller than asked. None is dropped.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from advisor.dataset.buckets import Size, batches_per_epoch
 from advisor.plan import PlanWarning
 from advisor.units import counted
 
-BUCKETS_WORTH_TELLING = 3
+BUCKETS_NAMED = 3
 """So many small buckets are named; the rest is counted."""
 
 SHORT_SHARE = 0.25
@@ -30,12 +30,12 @@ def bucket_warnings(counts: Mapping[Size, int], batch_size: int) -> Iterator[Pla
         f"{short:,} of {total:,} {'batch' if total == 1 else 'batches'} an epoch {'is' if short == 1 else 'are'} short"
     )
     if small:
-        shown = small[:BUCKETS_WORTH_TELLING]
+        shown = small[:BUCKETS_NAMED]
         named = ", ".join(f"{width}x{height} ({number})" for number, (width, height) in shown)
         more = f" and {len(small) - len(shown)} more" if len(small) > len(shown) else ""
-        told = f"buckets with fewer pictures than a batch of {batch_size}: {named}{more}"
+        which = f"buckets with fewer pictures than a batch of {batch_size}: {named}{more}"
         mend = "crop such pictures alike, give more repeats, or take a smaller batch"
-        yield PlanWarning("batch_larger_than_bucket", f"{told}; {share}, none is left out: {mend}")
+        yield PlanWarning("batch_larger_than_bucket", f"{which}; {share}, none is left out: {mend}")
     elif short > SHORT_SHARE * total:
         fewest = min(number % batch_size for number in counts.values() if number % batch_size)
         fit = _fitting(counts, batch_size)

@@ -1,4 +1,4 @@
-"""What is another between two plans for the same pictures: settings with both reasons, and what each plan will take."""
+"""How two plans for the same images differ: settings with both reasons, and both estimates."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Difference:
 
 
 def difference(facts: Facts, before: Plan, after: Plan) -> Difference:
-    """What differs, in the order of the settings."""
+    """The settings that differ, in their order."""
     changed = tuple(
         Changed(old.path, old, new)
         for old, new in zip(before.decisions, after.decisions, strict=True)
@@ -66,8 +66,8 @@ def profiles(facts: Facts, made: Plan | None = None) -> Difference:
     """
     cases = (_by(facts, "tutorial"), _by(facts, "current"))
     found = difference(facts, *(made if made and case == facts else make_plan(case) for case in cases))
-    told = tuple(one for one in found.settings if one.path not in NOT_ADVICE)
-    return Difference(found.before, found.after, found.free_bytes, told)
+    settings = tuple(one for one in found.settings if one.path not in NOT_ADVICE)
+    return Difference(found.before, found.after, found.free_bytes, settings)
 
 
 def with_settings(facts: Facts, kept: Mapping[str, SettingValue | WrongValue]) -> Facts:

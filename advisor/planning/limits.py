@@ -1,6 +1,6 @@
 """Limits that a plan may not pass: the tutorial's, and combinations that cannot work.
 
-They are no part of the configuration's models, since an imported file may pass them and is only told so.
+They are no part of the configuration's models, since an imported file may pass them: then the plan warns.
 """
 
 from __future__ import annotations

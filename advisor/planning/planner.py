@@ -36,7 +36,7 @@ def make_plan(facts: Facts) -> Plan:
     """Every setting with its reason, what to be warned of, and what it will take.
 
     Raises:
-        ConfigErrors: chosen settings are unknown, wrong or beyond the limits; all are told.
+        ConfigErrors: chosen settings are unknown, wrong or beyond the limits; all are in it.
         DatasetError: there are no pictures.
         ModelError: the base model cannot be planned for.
     """

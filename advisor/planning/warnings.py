@@ -66,8 +66,8 @@ def _phases(facts: Facts, outlook: Estimate) -> Findings:
     for phase, needed in outlook.phase_bytes.items():
         if needed > facts.free_bytes:
             what, mend = PHASES[phase]
-            told = f"steps fit, but {what} needs about {gib(needed)}, and {gib(facts.free_bytes)} are free"
-            yield PlanWarning(f"{phase}_does_not_fit", f"{told}: {mend}")
+            finding = f"steps fit, but {what} needs about {gib(needed)}, and {gib(facts.free_bytes)} are free"
+            yield PlanWarning(f"{phase}_does_not_fit", f"{finding}: {mend}")
 
 
 def _bitsandbytes(facts: Facts, config: TrainingConfig, fitted: Fit | None) -> Findings:
@@ -103,9 +103,10 @@ def _ram(facts: Facts, outlook: Estimate) -> Findings:
     free = facts.hardware.ram_free_bytes
     if outlook.ram_bytes <= free or (facts.gpu is None and outlook.vram_bytes > free):
         return
-    told = f"about {gib(outlook.ram_bytes)} of the machine's memory (RAM) are needed, and {gib(free)} are free"
+    finding = f"about {gib(outlook.ram_bytes)} of the machine's memory (RAM) are needed, and {gib(free)} are free"
     yield PlanWarning(
-        "ram_short", f"{told}: close other programs, or the system may end the training while the base model is loaded"
+        "ram_short",
+        f"{finding}: close other programs, or the system may end the training while the base model is loaded",
     )
 
 
@@ -143,8 +144,8 @@ def _base_model(facts: Facts, config: TrainingConfig) -> Findings:
             "prediction_mismatch", f"{found}: trained as {config.model.prediction} its pictures come out empty"
         )
     if model.prediction is None and (model.family == "sd2" or config.model.lineage == "noobai"):
-        told = f"the file does not tell its prediction type; {config.model.prediction} is assumed"
-        yield PlanWarning("prediction_unknown", f"{told}: set model.prediction if its page says otherwise")
+        finding = f"the file does not tell its prediction type; {config.model.prediction} is assumed"
+        yield PlanWarning("prediction_unknown", f"{finding}: set model.prediction if its page says otherwise")
     if config.loss.zero_terminal_snr and config.model.prediction == "epsilon":
         yield PlanWarning(
             "zero_snr_needs_v", "zero terminal SNR needs v-prediction: from pure noise no noise can be told"
@@ -153,22 +154,24 @@ def _base_model(facts: Facts, config: TrainingConfig) -> Findings:
         yield PlanWarning("model_note", note)
 
 
-def _pictures(facts: Facts, config: TrainingConfig) -> Findings:
+def _images(facts: Facts, config: TrainingConfig) -> Findings:
     dataset, number, side = facts.dataset, facts.dataset.num_images, config.dataset.resolution_px
     if number < TOO_FEW_IMAGES:
         yield PlanWarning(
             "few_pictures",
             f"only {counted(number, 'picture')}: poses and backgrounds may be learned too; 20 to 50 are better",
         )
-    small = sum(1 for picture in dataset.image_files if picture.width_px * picture.height_px < side * side)
+    small = sum(1 for image in dataset.image_files if image.width_px * image.height_px < side * side)
     if small:
         are = "is" if small == 1 else "are"
         mend = "they are trained at their own size; larger originals are better"
         yield PlanWarning("small_pictures", f"{counted(small, 'picture')} {are} smaller than {side} px square: {mend}")
     if dataset.problems:
         first = dataset.problems[0]
-        told = f"{counted(len(dataset.problems), 'thing')} to mend in the folder; first {first.path}: {first.message}"
-        yield PlanWarning("dataset_problems", told)
+        finding = (
+            f"{counted(len(dataset.problems), 'thing')} to mend in the folder; first {first.path}: {first.message}"
+        )
+        yield PlanWarning("dataset_problems", finding)
 
 
 def _captions(facts: Facts, config: TrainingConfig) -> Findings:
@@ -186,8 +189,8 @@ def _captions(facts: Facts, config: TrainingConfig) -> Findings:
         )
     without = dataset.num_captioned - dataset.num_with_trigger(trigger)
     if without and config.run.subject == "character":
-        told = f"{counted(without, 'caption')} of {dataset.num_captioned:,} lack the trigger {trigger!r}"
-        yield PlanWarning("missing_trigger", f"{told}: put it first in each, or the LoRA will not answer to it")
+        finding = f"{counted(without, 'caption')} of {dataset.num_captioned:,} lack the trigger {trigger!r}"
+        yield PlanWarning("missing_trigger", f"{finding}: put it first in each, or the LoRA will not answer to it")
 
 
 def _settings(_: Facts, config: TrainingConfig) -> Findings:
@@ -196,8 +199,8 @@ def _settings(_: Facts, config: TrainingConfig) -> Findings:
         yield PlanWarning("rank_not_power_of_two", f"rank {rank} is no power of two; 8, 16, 32, 64 and 128 are usual")
     highest = defaults_for(config).highest_px
     if highest is not None and side > highest:
-        told = f"{side} px: above {highest} it takes a lot of memory, and may give odd pictures"
-        yield PlanWarning("high_resolution", told)
+        finding = f"{side} px: above {highest} it takes a lot of memory, and may give odd pictures"
+        yield PlanWarning("high_resolution", finding)
     if rates.unet_learning_rate == 0 and rates.text_encoder_learning_rate == 0:
         yield PlanWarning("nothing_trained", "all learning rates are 0: the training runs and nothing changes")
 
@@ -208,8 +211,8 @@ def _buckets(facts: Facts, config: TrainingConfig) -> Findings:
 
 def _steps(facts: Facts, outlook: Estimate) -> Findings:
     if outlook.steps > MANY_STEPS:
-        told = f"{outlook.steps:,} steps: most characters are learned after 1,500 to 3,000, and burn in time"
-        yield PlanWarning("many_steps", f"{told}; an earlier epoch will be the better one")
+        finding = f"{outlook.steps:,} steps: most characters are learned after 1,500 to 3,000, and burn in time"
+        yield PlanWarning("many_steps", f"{finding}; an earlier epoch will be the better one")
     if outlook.steps < FEW_STEPS and facts.gpu is not None:
         yield PlanWarning(
             "few_steps", f"{outlook.steps:,} steps may be too few to learn from: more repeats or epochs help"
@@ -219,11 +222,11 @@ def _steps(facts: Facts, outlook: Estimate) -> Findings:
 def _disk(facts: Facts, outlook: Estimate) -> Findings:
     free = facts.hardware.disk_free_bytes
     if outlook.disk_bytes + GIB // 4 > free:
-        told = f"about {gib(outlook.disk_bytes)} will be written, and {gib(free)} are free"
-        yield PlanWarning("disk_space", f"{told}: free some, keep fewer epochs, or choose another disk")
+        finding = f"about {gib(outlook.disk_bytes)} will be written, and {gib(free)} are free"
+        yield PlanWarning("disk_space", f"{finding}: free some, keep fewer epochs, or choose another disk")
 
 
 CHECKS: tuple[Callable[[Facts, TrainingConfig], Findings], ...] = (
-    _machine, _base_model, _pictures, _captions, _settings, _buckets,
+    _machine, _base_model, _images, _captions, _settings, _buckets,
 )  # fmt: skip
-"""In the order in which they are told."""
+"""In the order of the warnings."""

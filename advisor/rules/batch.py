@@ -51,8 +51,8 @@ def gradient_accumulation(_: Facts, config: TrainingConfig, fitted: Fit) -> Advi
     """More than 1 only where the batch had to fall below the preset's range."""
     value = fitted.choice.accumulation
     if value > 1:
-        told = f"{value} pictures one after the other make one step, as a batch of {value} would: {SPLIT.summary}"
-        return Advice(value, told, OURS)
+        reason = f"{value} pictures one after the other make one step, as a batch of {value} would: {SPLIT.summary}"
+        return Advice(value, reason, OURS)
     one = config.schedule.batch_size == 1
     held = "one picture at a time fits" if one else f"{config.schedule.batch_size} pictures fit at once"
     return Advice(1, f"{held}, so each batch is a step of its own")
@@ -79,11 +79,11 @@ def base_dtype(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     if chosen is None:
         return Advice(value, f"the base is not trained: it stays in {value}, as steps compute with it")
     saved = saved_bytes(facts, config, fitted, base_dtype=None)
-    told = f"{chosen} base: saves {size(saved)}, {BASE[chosen].summary}"
+    reason = f"{chosen} base: saves {size(saved)}, {BASE[chosen].summary}"
     if fitted.drawing_bytes:
-        return Advice(chosen, f"{told}; drawing samples would need {gib(fitted.drawing_bytes)} else")
+        return Advice(chosen, f"{reason}; drawing samples would need {gib(fitted.drawing_bytes)} else")
     return Advice(
-        chosen, f"{told}; {value} would need {gib(fitted.needed_bytes + saved)} of {gib(fitted.free_bytes)} free"
+        chosen, f"{reason}; {value} would need {gib(fitted.needed_bytes + saved)} of {gib(fitted.free_bytes)} free"
     )
 
 

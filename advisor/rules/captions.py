@@ -42,7 +42,7 @@ def keep_tokens(_: Facts, config: TrainingConfig) -> Advice:
 @rule(sets="dataset.max_tokens", source=SD_SCRIPTS)
 def max_tokens(facts: Facts, _: TrainingConfig) -> Advice:
     """75, one chunk of the text encoder; the reason names a caption that may be cut."""
-    longest = max((len(picture.caption.split()) for picture in facts.dataset.image_files if picture.caption), default=0)
+    longest = max((len(image.caption.split()) for image in facts.dataset.image_files if image.caption), default=0)
     reason = f"one chunk of the text encoder; your longest caption has {counted(longest, 'word')}"
     if longest > 60:
         reason += ", whose end may be cut: set 150 to keep it"

@@ -1,4 +1,4 @@
-"""One value each: the table of what a rule starts from, by the base model's family, its lineage and the profile."""
+"""The table of values that rules start from, by the base model's family, its lineage and the profile."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ SDXL_PONY = replace(SDXL_ANIME, title="SDXL anime, Pony", min_snr_gamma=0.0)
 
 
 def defaults_for(config: TrainingConfig) -> BaseModelDefaults:
-    """The column for a base model and a profile.
+    """The defaults for a configuration's base model and profile.
 
     Raises:
         ModelError: there are no rules of thumb for the family.

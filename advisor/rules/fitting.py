@@ -23,7 +23,7 @@ TEXT_RATE_PATH = "optimizer.text_encoder_learning_rate"
 
 @dataclass(frozen=True)
 class Choice:
-    """One way to run."""
+    """One combination of the settings that decide about memory."""
 
     batch_size: int
     resolution_px: int
@@ -38,16 +38,16 @@ class Choice:
 
 @dataclass(frozen=True)
 class Fit:
-    """The choice taken."""
+    """The first choice that fits into memory, or the smallest where none does."""
 
     config: TrainingConfig
     """With the choice in it, and what the user chose."""
     choice: Choice
     needed_bytes: int
-    """Of a training step."""
+    """Peak bytes of a training step."""
     free_bytes: int
     drawing_bytes: int = 0
-    """What drawing samples would need with the base model in the compute dtype, where only they ask for fewer bits."""
+    """Peak bytes of sampling with the base in the compute dtype, where only sampling made the base int8; else 0."""
 
     @property
     def fits(self) -> bool:
@@ -80,7 +80,7 @@ def fit_without(facts: Facts, config: TrainingConfig, fitted: Fit, path: str) ->
 
 
 def tried(facts: Facts, config: TrainingConfig, choice: Choice) -> Fit:
-    """What a choice would need."""
+    """A choice with its peak memory."""
     config = _with_choice(facts, config, choice)
     seen = corrections(facts.receipts, machine_key(facts.hardware, facts.gpu), config)
     needed = corrected_parts(vram_parts(config, structure_of(facts)), seen.memory)
@@ -88,14 +88,14 @@ def tried(facts: Facts, config: TrainingConfig, choice: Choice) -> Fit:
 
 
 def saved_bytes(facts: Facts, config: TrainingConfig, fitted: Fit, **back: Any) -> int:
-    """What the choice saves by some of its fields, against the values in `back`."""
+    """Bytes of a step that the fitted choice saves over one with the fields in `back`."""
     return tried(facts, config, replace(fitted.choice, **back)).needed_bytes - fitted.needed_bytes
 
 
 def _with_room_to_draw(facts: Facts, config: TrainingConfig, fitted: Fit) -> Fit:
     """Where steps fit and samples cannot be drawn, the base model in 8 bits if that helps.
 
-    Batch and resolution stay: they are worth more than a look at the way.
+    Batch and resolution stay: they are worth more than samples.
     """
     needed = drawing_bytes(facts, fitted.config)
     if facts.gpu is None or not fitted.fits or needed <= fitted.free_bytes or fitted.choice.base_dtype is not None:

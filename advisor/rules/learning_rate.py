@@ -57,8 +57,8 @@ def text_encoder_learning_rate(facts: Facts, config: TrainingConfig, fitted: Fit
         return Advice(0.0, reason, table.source)
     if not fitted.choice.text_encoder:
         saved = size(saved_bytes(facts, config, fitted, text_encoder=True))
-        told = f"not trained: saves {saved}, and else it does not fit {gib(fitted.free_bytes)}; {TEXT_ENCODER.result}"
-        return Advice(0.0, told, OURS)
+        reason = f"not trained: saves {saved}, and else it does not fit {gib(fitted.free_bytes)}; {TEXT_ENCODER.result}"
+        return Advice(0.0, reason, OURS)
     if value < half:
         share = config.optimizer.learning_rate / value
         return Advice(value, f"1/{share:.2g} of the learning rate, as most do; the tutorial takes half", table.source)

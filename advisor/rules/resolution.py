@@ -20,8 +20,8 @@ def resolution_px(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     value, wanted = fitted.choice.resolution_px, start_resolution(facts, config, preset)
     if value < wanted:
         needed = gib(fitted.needed_bytes + saved_bytes(facts, config, fitted, resolution_px=wanted))
-        told = f"{wanted} px would need {needed} of the {gib(fitted.free_bytes)} free"
-        return Advice(value, f"{told}; {smaller_images(wanted, value).summary}", OURS)
+        shortage = f"{wanted} px would need {needed} of the {gib(fitted.free_bytes)} free"
+        return Advice(value, f"{shortage}; {smaller_images(wanted, value).summary}", OURS)
     if own_native_px(facts, config) is not None:
         return Advice(value, f"this base draws at {structure_of(facts).native_px} px: its own JSON says so", THE_MODEL)
     if table is SD1_TUTORIAL:
@@ -29,8 +29,8 @@ def resolution_px(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
         more = "an eighth more detail than 512, for which a high card has room" if value > 512 else taught
         return Advice(value, f"{more}; above 576 px it costs a lot of memory and may harm")
     if value < table.native_px:
-        told = smaller_images(table.native_px, value).summary
-        reason = f"{table.title} draws at {table.native_px} px, too much for a {preset} machine; {value} px: {told}"
+        price = smaller_images(table.native_px, value).summary
+        reason = f"{table.title} draws at {table.native_px} px, too much for a {preset} machine; {value} px: {price}"
         return Advice(value, reason, OURS)
     return Advice(value, f"the size that {table.title} bases draw at", table.source)
 

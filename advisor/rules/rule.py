@@ -14,7 +14,7 @@ from advisor.settings.config import TrainingConfig
 
 @dataclass(frozen=True)
 class Advice:
-    """A rule's opinion."""
+    """What a rule proposes for its setting."""
 
     value: Any
     reason: str

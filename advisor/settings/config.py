@@ -448,7 +448,7 @@ def with_values(config: TrainingConfig, values: Mapping[str, object]) -> Trainin
 
     Raises:
         UnknownSetting: there is no such setting.
-        ConfigErrors: some values do not fit; all are told.
+        ConfigErrors: some values do not fit; all are in it.
     """
     groups: dict[str, dict[str, object]] = {}
     for path, value in values.items():

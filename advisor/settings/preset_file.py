@@ -54,7 +54,7 @@ def read_preset(path: Path) -> PresetFile:
 
     Raises:
         RunError: it cannot be read, or is no TOML.
-        ConfigErrors: it names unknown settings, or gives no reason; all are told.
+        ConfigErrors: it names unknown settings, or gives no reason; all are in it.
     """
     tree = read_toml(path, kind="preset", most_bytes=MOST_PRESET_BYTES)
     return parse_preset(tree, where=str(path))

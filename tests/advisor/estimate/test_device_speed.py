@@ -33,7 +33,7 @@ def test_peaks_are_those_that_nvidia_tells(
     found = speed_of(BF16, HARDWARE, gpu)
 
     assert found is not None
-    assert found.operations_per_second / TENSOR_SHARE == pytest.approx(peak, rel=0.02)
+    assert found.flops_per_second / TENSOR_SHARE == pytest.approx(peak, rel=0.02)
 
 
 def test_a_card_older_than_tensor_cores_is_far_slower() -> None:
@@ -41,7 +41,7 @@ def test_a_card_older_than_tensor_cores_is_far_slower() -> None:
 
     assert old is not None
     assert new is not None
-    assert old.operations_per_second < new.operations_per_second / 5
+    assert old.flops_per_second < new.flops_per_second / 5
 
 
 def test_slow_memory_makes_steps_longer() -> None:
@@ -58,7 +58,7 @@ def test_a_processor_is_slower_and_less_sure() -> None:
     found = speed_of(BF16, make_hardware(None, cpu_threads=4), None)
 
     assert found is not None
-    assert (found.operations_per_second, found.uncertainty) == (70e9, CPU_UNCERTAINTY)
+    assert (found.flops_per_second, found.uncertainty) == (70e9, CPU_UNCERTAINTY)
 
 
 def test_the_plan_gives_a_range_and_the_energy_where_the_driver_tells_the_limit() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from advisor.estimate.flops import step_operations
+from advisor.estimate.flops import step_flops
 from advisor.families import family
 from tests.support.paths import REPOSITORY
 from trainer.simulate.step import Simulation, measured_config
@@ -16,7 +16,7 @@ RESULTS = json.loads((REPOSITORY / "benchmarks" / "results" / "step_operations.j
 def predicted(case: dict[str, Any]) -> float:
     structure = family(case["family"]).standard
     assert structure is not None
-    return step_operations(config_of(case), structure, size=tuple(case["size"]))
+    return step_flops(config_of(case), structure, size=tuple(case["size"]))
 
 
 def config_of(case: dict[str, Any], **settings: Any) -> Any:
@@ -61,5 +61,5 @@ def test_adapters_on_convolutions_change_little() -> None:
     structure = family("sd1").standard
     assert structure is not None
 
-    found = step_operations(config_of(case, network=network), structure, size=(512, 512))
+    found = step_flops(config_of(case, network=network), structure, size=(512, 512))
     assert found == pytest.approx(counted(case, network=network), rel=0.05)

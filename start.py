@@ -157,7 +157,7 @@ def find_driver() -> Optional[Driver]:
     if program:
         command = [program, "--query-gpu=driver_version,compute_cap", "--format=csv,noheader"]
         try:
-            result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=30)
+            result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=30, check=False)
             found = parse_smi(result.stdout.decode("utf-8", "replace"))
             if found:
                 return found
@@ -290,7 +290,7 @@ class Setup:
         if VENV.exists():
             shutil.rmtree(str(VENV))
         result = subprocess.run(
-            [sys.executable, "-m", "venv", str(VENV)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            [sys.executable, "-m", "venv", str(VENV)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
         )
         if result.returncode != 0:
             text = result.stdout.decode("utf-8", "replace")

@@ -20,13 +20,23 @@ MOST_NORM = 10
 
 def command_line(config: TrainingConfig) -> Iterator[str]:
     """What has no key in the GUI, or a key that drops the value, but an argument of sd-scripts."""
-    dataset, loss, schedule = config.dataset, config.loss, config.schedule
+    yield from _zeros(config)
+    yield from _dataset_arguments(config.dataset)
+    yield from _loss_arguments(config)
+    yield from _schedule_arguments(config)
+
+
+def _zeros(config: TrainingConfig) -> Iterator[str]:
+    """Zeros, which the GUI takes for values that are left out."""
     if config.optimizer.max_grad_norm == 0:
         yield "--max_grad_norm 0"
-    if loss.prior_weight == 0:
+    if config.loss.prior_weight == 0:
         yield "--prior_loss_weight 0"
     if config.run.seed == 0:
         yield "--seed 0"
+
+
+def _dataset_arguments(dataset: DatasetConfig) -> Iterator[str]:
     if dataset.keep_tokens_separator and has_safe_separator(dataset):
         yield f"--keep_tokens_separator {dataset.keep_tokens_separator}"
     if dataset.wildcards:
@@ -35,6 +45,10 @@ def command_line(config: TrainingConfig) -> Iterator[str]:
         yield f"--caption_tag_dropout_rate {dataset.tag_dropout}"
     if dataset.masks and dataset.mask_source == "alpha":
         yield "--alpha_mask"
+
+
+def _loss_arguments(config: TrainingConfig) -> Iterator[str]:
+    loss = config.loss
     if loss.min_snr_gamma > MOST_SNR_GAMMA or not loss.min_snr_gamma.is_integer():
         yield f"--min_snr_gamma {loss.min_snr_gamma}"
     if config.network.max_norm > MOST_NORM:
@@ -44,6 +58,10 @@ def command_line(config: TrainingConfig) -> Iterator[str]:
         yield f"--multires_noise_discount {loss.multires_discount}"
     if loss.zero_terminal_snr:
         yield "--zero_terminal_snr"
+
+
+def _schedule_arguments(config: TrainingConfig) -> Iterator[str]:
+    schedule = config.schedule
     if schedule.min_rate and schedule.name in ("cosine_with_min_lr", "warmup_stable_decay"):
         yield f"--lr_scheduler_min_lr_ratio {schedule.min_rate}"
     if holds_out(config.validation):

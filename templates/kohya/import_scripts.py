@@ -181,8 +181,8 @@ def _settle_network(ledger: Ledger, family: str) -> None:
         ledger.settle("network_module", "network.kind", kind)
     keys = dict.fromkeys(items, "network_args")
     settle_arguments(ledger, kind, NetworkArguments(items, keys), is_lycoris=is_lycoris, family=family)
-    for name in items:
-        if name in UNMAPPED_ARGUMENTS and items[name].lower() not in ("false", "none", "0"):
+    for name, value in items.items():
+        if name in UNMAPPED_ARGUMENTS and value.lower() not in ("false", "none", "0"):
             ledger.drop("network_args", f"{name}: {UNMAPPED_ARGUMENTS[name]}")
         elif name not in ("algo", "preset", *SETTLED_ARGUMENTS) and name not in UNMAPPED_ARGUMENTS:
             ledger.contradict("network_args", f"{name[:40]} is no argument that we know")

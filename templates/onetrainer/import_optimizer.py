@@ -57,9 +57,8 @@ def _settle_arguments(ledger: Ledger) -> None:
         found.append(("optimizer.beta1", f"betas={','.join(given)}"))
         for name in BETAS[1:]:
             ledger.idle(f"optimizer.{name}", "with the first")
-    for name in NUMBER_ARGUMENTS:
-        if (value := ledger.read(f"optimizer.{name}", number)) is not None:
-            found.append((f"optimizer.{name}", f"{name}={value!r}"))
+    numbers = {name: ledger.read(f"optimizer.{name}", number) for name in NUMBER_ARGUMENTS}
+    found.extend((f"optimizer.{name}", f"{name}={value!r}") for name, value in numbers.items() if value is not None)
     is_adafactor = ledger.settings.get("optimizer.name") == "adafactor"
     for name in FLAG_ARGUMENTS:
         value = ledger.read(f"optimizer.{name}", flag, False)

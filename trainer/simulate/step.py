@@ -134,7 +134,7 @@ class Simulation:
         if optimizer is not None:
             _fill(optimizer, parameters, live)
         live.gradients_of(parameters)
-        return lambda: self._make_step(base, network, optimizer, parameters, cached, live)
+        return lambda: self._make_step(base, network, optimizer, parameters, cached=cached, live=live)
 
     def _make_step(
         self,
@@ -142,6 +142,7 @@ class Simulation:
         network: Network,
         optimizer: torch.optim.Optimizer | None,
         parameters: Sequence[nn.Parameter],
+        *,
         cached: Conditioning | None,
         live: LiveBytes,
     ) -> None:

@@ -63,7 +63,7 @@ def captions_text(report: DatasetReport) -> str:
 def trigger_text(report: DatasetReport, trigger: str) -> str:
     """A warning about captions without the trigger word; empty where all have it or there are no captions."""
     found = report.num_with_trigger(trigger)
-    if report.num_captioned == 0 or found == report.num_captioned:
+    if report.num_captioned in (0, found):
         return ""
     missing = report.num_captioned - found
     has = "captions has" if missing == 1 else "captions have"

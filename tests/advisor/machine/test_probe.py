@@ -161,7 +161,7 @@ def test_a_broken_library_is_told(tmp_path: Path) -> None:
 class Missing:
     """A pynvml that finds no library."""
 
-    def nvmlInit(self) -> None:
+    def nvmlInit(self) -> None:  # noqa: N802
         error = RuntimeError("NVML Shared Library Not Found")
         error.value = 12  # type: ignore[attr-defined]
         raise error

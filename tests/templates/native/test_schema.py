@@ -28,10 +28,7 @@ def test_every_setting_is_described_for_editors() -> None:
 
 
 def _refs(tree: dict[str, dict[str, dict[str, object]]]) -> list[dict[str, str]]:
-    found = []
-    for group in tree["properties"].values():
-        found.append({"$ref": str(group.get("$ref") or "")})
-    return found
+    return [{"$ref": str(group.get("$ref") or "")} for group in tree["properties"].values()]
 
 
 def test_a_run_names_the_schema_at_its_top_and_stays_valid() -> None:

@@ -50,10 +50,10 @@ class Wandb:
     def teardown(self) -> None:
         self.taken.clear()
 
-    def Settings(self, **given: Any) -> dict[str, Any]:
+    def Settings(self, **given: Any) -> dict[str, Any]:  # noqa: N802
         return given
 
-    def Image(self, path: str, caption: str) -> tuple[str, str]:
+    def Image(self, path: str, caption: str) -> tuple[str, str]:  # noqa: N802
         return Path(path).name, caption
 
     def _finish(self, exit_code: int) -> None:

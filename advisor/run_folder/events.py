@@ -107,6 +107,15 @@ class LoraSaved(Event):
     epoch: int = 0
 
 
+class LoraMoved(Event):
+    """A LoRA of an earlier training has another name, because this training would have overwritten it."""
+
+    event: Literal["moved"] = "moved"
+    before: Text = Field(alias="from")
+    """Within the run folder, as is `after`."""
+    after: Text = Field(alias="to")
+
+
 class SampleDrawn(Event):
     """A sample image is written."""
 
@@ -227,7 +236,7 @@ class Failed(Event):
 
 
 AnyEvent: TypeAlias = (
-    Started | PhaseBegun | PhaseProgress | StepDone | Validated | EpochDone | LoraSaved | SampleDrawn | WarningGiven
-    | RungTaken | Paused | Resumed | Reloaded | Finished | Failed
+    Started | PhaseBegun | PhaseProgress | StepDone | Validated | EpochDone | LoraSaved | LoraMoved | SampleDrawn
+    | WarningGiven | RungTaken | Paused | Resumed | Reloaded | Finished | Failed
 )  # fmt: skip
 """Every kind of event that this version knows."""

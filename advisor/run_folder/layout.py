@@ -51,6 +51,8 @@ LOOKED_INTO = {LOG: 0, MODEL: 0, STATE: 1, SAMPLES: 1, CACHE: 2}
 
 STATE_PREFIX = "step-"
 """What the name of a state's folder begins with; the step follows in eight digits."""
+EARLIER_PREFIX = "earlier-"
+"""What the name of a folder in `model` begins with that holds LoRAs of earlier trainings; a number follows."""
 INTERMEDIATE = r"(-\d{6}|-step\d{8})"
 """What a LoRA's name ends with that was saved after an epoch or a step, before the last."""
 
@@ -193,6 +195,10 @@ class RunFolder:
     def lora_of_step(self, name: str, step: int) -> Path:
         """The file of the LoRA after a step."""
         return self._at(f"{MODEL}/{name}-step{step:08d}.safetensors")
+
+    def earlier_loras(self, number: int) -> Path:
+        """The folder of the LoRAs that trainings before this one left, where these took their names; counted from 1."""
+        return self.model / f"{EARLIER_PREFIX}{number}"
 
     def loras(self, name: str, *, with_last: bool = True) -> list[Path]:
         """The LoRAs that are there, in no order.

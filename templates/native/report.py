@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from advisor.files import read_file, write_atomically
-from advisor.run_folder.events import AnyEvent, Finished, LoraSaved, RungTaken, StepDone, WarningGiven
-from advisor.run_folder.layout import EVENTS_NAME, RunFolder
+from advisor.run_folder.events import AnyEvent, Finished, LoraMoved, LoraSaved, RungTaken, StepDone, WarningGiven
+from advisor.run_folder.layout import EVENTS_NAME, MODEL, RunFolder
 from advisor.run_folder.loss_curve import smoothed
 from advisor.run_folder.plan_record import RecordedDecision
 from advisor.units import gib, shown
@@ -74,6 +74,21 @@ class DecisionRow:
     planned: str | None
     """The plan's value where the memory ladder put another in its place; None: it did not."""
     reason: str
+
+
+def lora_names(events: Iterable[AnyEvent]) -> list[str]:
+    """The files of the LoRAs that a run saved, oldest first, by the names they have now."""
+    names = dict[str, str]()
+    for event in events:
+        if isinstance(event, LoraSaved):
+            names[event.path] = _within_model(event.path)
+        elif isinstance(event, LoraMoved) and names.pop(event.before, None) is not None:
+            names[event.after] = _within_model(event.after)
+    return list(names.values())
+
+
+def _within_model(path: str) -> str:
+    return path.removeprefix(f"{MODEL}/")
 
 
 def ladder_rows(events: Iterable[AnyEvent]) -> tuple[LadderRow, ...]:
@@ -161,7 +176,7 @@ def write_report(
         damaged_lines=log.damaged_lines,
         events_file=EVENTS_NAME,
         warnings=[event.message for event in log.events if isinstance(event, WarningGiven)],
-        loras=list(dict.fromkeys(Path(event.path).name for event in log.events if isinstance(event, LoraSaved))),
+        loras=lora_names(log.events),
         decisions=[_row(decision) for decision in plan.decisions],
         plan_warnings=plan.warnings,
     )

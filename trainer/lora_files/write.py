@@ -18,6 +18,7 @@ from advisor.files import write_atomically
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import SavingConfig
 from trainer.lora_files.diffusers_copy import DiffusersCopy, copy_name
+from trainer.lora_files.earlier import EarlierLoras, ReportMove
 from trainer.runtime.disk_space import write_with_room
 
 LENGTH_BYTES = 8
@@ -48,9 +49,22 @@ def lora_file(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], *, hea
 class LoraFiles:
     """The LoRAs that a run leaves."""
 
-    def __init__(self, run: Path, config: SavingConfig, header_bytes: int, copy: DiffusersCopy | None = None) -> None:
-        """Write them below `run`, each also in diffusers' names where `copy` says how."""
+    def __init__(
+        self,
+        run: Path,
+        config: SavingConfig,
+        header_bytes: int,
+        copy: DiffusersCopy | None = None,
+        *,
+        moved: ReportMove = lambda *_: None,
+    ) -> None:
+        """Write them below `run`, each also in diffusers' names where `copy` says how.
+
+        Args:
+            moved: called after each LoRA of an earlier training that was renamed so as not to be overwritten.
+        """
         self._run, self._config, self._header_bytes, self._copy = RunFolder(run), config, header_bytes, copy
+        self._earlier = EarlierLoras(self._run, config.name, moved)
 
     @property
     def name(self) -> str:
@@ -65,8 +79,24 @@ class LoraFiles:
         """The path of the LoRA after a step."""
         return self._run.within(self._run.lora_of_step(self._config.name, step))
 
+    def make_way(self, *, steps: int, resumed: bool) -> None:
+        """Rename what this training would overwrite or count as its own; called before its first step.
+
+        Args:
+            steps: of the whole training.
+            resumed: it goes on from a state; else all LoRAs that are there are another training's.
+
+        Raises:
+            RunError: a file cannot be renamed.
+        """
+        if resumed:
+            self._earlier.make_way_for_longer(steps)
+            self.remove_old()
+        else:
+            self._earlier.make_way_for_new()
+
     def write(self, name: str, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Path:
-        """Put a LoRA at `name`, a path within the run, and its copy beside it.
+        """Put a LoRA at `name`, a path within the run, and its copy beside it; other weights there are moved away.
 
         Raises:
             TrainingStopped: a weight is not finite, so that the file would be worth nothing.
@@ -88,6 +118,7 @@ class LoraFiles:
             )
         path = self._run.path / name
         content = lora_file(state, metadata, header_bytes=header_bytes)
+        self._earlier.make_way_at(path, content)
         write_with_room(path, len(content), lambda: write_atomically(path, content))
         return path
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from advisor.run_folder.events import AnyEvent, PhaseBegun, PhaseProgress, WarningGiven
+from advisor.run_folder.events import AnyEvent, LoraMoved, PhaseBegun, PhaseProgress, WarningGiven
 from advisor.run_folder.layout import RunFolder
 
 PROGRESS_SECONDS = 0.1
@@ -75,6 +75,10 @@ class Events:
             return
         self._last_progress = (now, phase)
         self.send(PhaseProgress(phase=phase, done=done, total=total))
+
+    def moved(self, before: str, after: str) -> None:
+        """Send that a LoRA of an earlier training was renamed; paths are within the run."""
+        self.send(LoraMoved(before=before, after=after))
 
     def warning(self, code: str, message: str) -> None:
         """Send something the user should hear that does not stop the training."""

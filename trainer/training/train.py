@@ -51,6 +51,7 @@ def train(prepared: Prepared) -> None:
                 interrupt=reporter.interrupt,
                 watch=watch,
             )
+            callbacks.files.make_way(steps=prepared.length.steps, resumed=prepared.resumed_at is not None)
             position = loop.run(prepared.resumed_at or Position())
         with reporter.during(SAVING):
             check = _check(callbacks.save_last(position), prepared)
@@ -75,7 +76,9 @@ def _callbacks(prepared: Prepared) -> RunCallbacks:
     return RunCallbacks(
         run=reporter.run,
         stepper=prepared.stepper,
-        files=LoraFiles(reporter.run, config.saving, planned_header_bytes(config, structure), copy),
+        files=LoraFiles(
+            reporter.run, config.saving, planned_header_bytes(config, structure), copy, moved=reporter.events.moved
+        ),
         states=prepared.states,
         session=lambda: _session(prepared),
         config_hash=config_hash(prepared.planned),

@@ -15,7 +15,7 @@ from types import FrameType
 
 from advisor.errors import LoraError, MemoryFacts, OutOfMemory, RunError, TrainingStopped
 from advisor.run_folder.event_file import EventTail
-from advisor.run_folder.events import AnyEvent, LoraSaved, Resumed, WarningGiven
+from advisor.run_folder.events import AnyEvent, LoraMoved, LoraSaved, Resumed, WarningGiven
 from advisor.run_folder.layout import TRAINER_LOG_NAME
 from wizard.exit_codes import INTERRUPTED, TrainerBroke
 from wizard.processes.child import WINDOWS_CTRL_C, child_environment, crash_name, interrupt, start_apart
@@ -146,6 +146,8 @@ def event_note(event: AnyEvent) -> str:
             return f"! {event.message}"
         case LoraSaved():
             return f"Saved {event.path}"
+        case LoraMoved():
+            return f"Kept {event.before} of the earlier training as {event.after}"
         case Resumed():
             return f"There is room again in {event.folder}: going on."
         case _:

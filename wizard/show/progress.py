@@ -10,6 +10,7 @@ from advisor.run_folder.events import (
     EpochDone,
     Failed,
     Finished,
+    LoraMoved,
     LoraSaved,
     PhaseBegun,
     PhaseProgress,
@@ -83,6 +84,8 @@ class TrainingProgress:
                 return replace(self, epoch=event.epoch)
             case LoraSaved(path=path):
                 return replace(self, loras=(*(lora for lora in self.loras if lora != path), path))
+            case LoraMoved(before=before, after=after):
+                return replace(self, loras=tuple(after if lora == before else lora for lora in self.loras))
             case WarningGiven():
                 return replace(self, warnings=(*self.warnings, event.message))
             case RungTaken():

@@ -9,7 +9,7 @@ import pytest
 
 from advisor.run_folder.layout import RunFolder
 from templates.native.report import lora_names
-from tests.support.runs import events_of, make_config, same, train, weights
+from tests.support.runs import events_of, make_config, run_training, same, weights
 
 
 def names(folder: Path) -> list[str]:
@@ -17,7 +17,9 @@ def names(folder: Path) -> list[str]:
 
 
 def trained(run: Path, material: Path, epochs: int, *, resume: bool = False, **settings: object) -> None:
-    train(run, make_config(material, schedule__epochs=epochs, schedule__name="constant", **settings), resume=resume)
+    run_training(
+        run, make_config(material, schedule__epochs=epochs, schedule__name="constant", **settings), resume=resume
+    )
 
 
 def test_every_epoch_keeps_a_file_of_its_own_when_a_training_goes_on(material: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def trained(run: Path, material: Path, epochs: int, *, resume: bool = False, **settings: object) -> None:
+def trained(run: Path, material: Path, epochs: int, *, resume: bool = False, **settings: Any) -> None:
     run_training(
         run, make_config(material, schedule__epochs=epochs, schedule__name="constant", **settings), resume=resume
     )
@@ -40,7 +41,7 @@ def test_every_epoch_keeps_a_file_of_its_own_when_a_training_goes_on(material: P
 
 
 def test_a_training_that_went_on_leaves_what_one_in_one_go_leaves(material: Path, tmp_path: Path) -> None:
-    kept = {"saving__keep_last": 1, "saving__diffusers_copy": True}
+    kept: dict[str, Any] = {"saving__keep_last": 1, "saving__diffusers_copy": True}
     trained(tmp_path / "parts", material, 2, **kept)
     trained(tmp_path / "parts", material, 3, resume=True, **kept)
     trained(tmp_path / "whole", material, 3, **kept)

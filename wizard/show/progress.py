@@ -82,10 +82,8 @@ class TrainingProgress:
                 return self._after_step(event)
             case EpochDone():
                 return replace(self, epoch=event.epoch)
-            case LoraSaved(path=path):
-                return replace(self, loras=(*(lora for lora in self.loras if lora != path), path))
-            case LoraMoved(before=before, after=after):
-                return replace(self, loras=tuple(after if lora == before else lora for lora in self.loras))
+            case LoraSaved() | LoraMoved():
+                return replace(self, loras=_loras_after(self.loras, event))
             case WarningGiven():
                 return replace(self, warnings=(*self.warnings, event.message))
             case RungTaken():
@@ -107,6 +105,12 @@ class TrainingProgress:
             epoch=event.epoch or self.epoch, step_seconds=times[-STEPS_TIMED:],
             peak_memory_bytes=max(self.peak_memory_bytes, event.memory_bytes),
         )  # fmt: skip
+
+
+def _loras_after(loras: tuple[str, ...], event: LoraSaved | LoraMoved) -> tuple[str, ...]:
+    if isinstance(event, LoraMoved):
+        return tuple(event.after if lora == event.before else lora for lora in loras)
+    return (*(lora for lora in loras if lora != event.path), event.path)
 
 
 def training_document(progress: TrainingProgress) -> dict[str, object]:

@@ -138,6 +138,9 @@ def plan_command(
 def train_command(
     run: Run,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", metavar="N", help="Train to N epochs in all; a finished run goes on.")
+    ] = None,
     device: Annotated[str | None, typer.Option(metavar="cpu", help="Train on the processor, in float32.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -145,7 +148,7 @@ def train_command(
     from wizard.commands.train import train
 
     with exit_on_error():
-        train(run, resume=resume, device=device, as_json=as_json)
+        train(run, resume=resume, epochs=epochs, device=device, as_json=as_json)
 
 
 @app.command("measure", short_help="Some real steps, beside what was predicted.")

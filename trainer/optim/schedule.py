@@ -72,6 +72,18 @@ class Schedule:
         return min(1.0, (step - self.warmup_steps) / max(1, self.num_steps - self.warmup_steps))
 
 
+def going_on(before: Schedule, now: Schedule, step: int) -> str:
+    """A sentence on how the learning rate goes on where the number of steps was changed after `step` of them."""
+    if all(before.factor(done) == now.factor(done) for done in range(step)):
+        return f"the learning rate ({now.name}) goes on as in a training of {now.num_steps:,} steps in one go."
+    reached, next_factor = before.factor(max(0, step - 1)), now.factor(step)
+    return (
+        f"the learning rate ({now.name}) is now spread over {now.num_steps:,} steps instead of {before.num_steps:,}. "
+        f"Step {step:,} had {reached:.0%} of the full rate, the next one has {next_factor:.0%} and the last one "
+        f"{now.factor(now.num_steps - 1):.0%}; a training in one go would have had other rates until here."
+    )
+
+
 def _constant(schedule: Schedule, step: int) -> float:  # noqa: ARG001
     return 1.0
 

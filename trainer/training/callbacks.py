@@ -78,6 +78,7 @@ class RunCallbacks:
                 config_hash=self.config_hash,
                 seconds=self.seconds(),
                 optimizer_kind=self.stepper.optimizer_kind,
+                epochs=self.stepper.context.config.schedule.epochs,
             )
         )
         self.kept = position

@@ -117,6 +117,7 @@ def prepare(run: Path, config: TrainingConfig, options: Options, *, events: Even
             stepper = _stepper(base, training_set, length, state, reporter, batch_parts=ladder.batch_parts)
             if state is not None:
                 resuming.load(stepper, state)
+                resuming.tell_schedule(state, training_set)
     return Prepared(
         reporter=reporter,
         planned=planned,

@@ -8,14 +8,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import ModelError, RunError
+from advisor.errors import ConfigErrors, ModelError, RunError
 from advisor.run_folder.ladder_file import Ladder
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import TrainingConfig, changed
 from advisor.shell import quoted
 from trainer.adapters.network import Network
+from trainer.data.training_set import TrainingSet
 from trainer.optim.ema import EMA_PREFIX
+from trainer.optim.schedule import Schedule, going_on
 from trainer.runtime.events import Events
+from trainer.training.loop import Length
 from trainer.training.state import State, States
 from trainer.training.stepper import Stepper
 
@@ -52,10 +55,31 @@ class Resuming:
         if self.states.damaged:
             names = " and ".join(self.states.damaged)
             self.events.warning("damaged_state", f"{names} is damaged; going on from step {state.position.step}")
-        if state.config_hash != config_hash(self.planned):
+        if state.config_hash != config_hash(self.planned) and not self._differs_in_epochs_alone(state):
             message = "loracle.toml was changed since: going on with what it says now, which no run in one go equals"
             self.events.warning("config_changed", message)
         return state
+
+    def tell_schedule(self, state: State, training_set: TrainingSet) -> None:
+        """Where the number of epochs alone was changed, warn of how the learning rate goes on."""
+        if not self._differs_in_epochs_alone(state):
+            return
+        before = changed(self.planned, "schedule.epochs", state.epochs)
+        was, now = (_schedule(config, training_set) for config in (before, self.planned))
+        self.events.warning(
+            "epochs_changed",
+            f"{self.planned.schedule.epochs} epochs in all instead of {state.epochs}: "
+            f"{going_on(was, now, state.position.step)}",
+        )
+
+    def _differs_in_epochs_alone(self, state: State) -> bool:
+        if state.epochs in (None, self.planned.schedule.epochs):
+            return False
+        try:
+            before = changed(self.planned, "schedule.epochs", state.epochs)
+        except ConfigErrors:
+            return False
+        return config_hash(before) == state.config_hash
 
     def load(self, stepper: Stepper, state: State) -> None:
         """Let optimizer, scaler and average remember what they knew.
@@ -85,6 +109,11 @@ class Resuming:
         message = f"{now} begins without what {before} remembered of earlier steps: the next few dozen are rougher"
         self.events.warning("optimizer_began_anew", message)
         return None
+
+
+def _schedule(config: TrainingConfig, training_set: TrainingSet) -> Schedule:
+    steps, rate = Length.of(training_set, config).steps, config.optimizer.learning_rate
+    return Schedule.of(config.schedule, num_steps=steps, learning_rate=rate, optimizer=config.optimizer.name)
 
 
 def config_hash(config: TrainingConfig) -> str:

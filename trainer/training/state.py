@@ -28,11 +28,11 @@ from advisor.errors import RunError
 from advisor.estimate.disk import STATES_KEPT
 from advisor.files import read_bounded, write_atomically
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.state_manifest import MOST_STATE_MANIFEST_BYTES, STATE_MANIFEST_NAME
 from trainer.runtime.disk_space import write_with_room
 
 STATE_VERSION = 1
-WEIGHTS, OPTIMIZER, MANIFEST = "weights.safetensors", "optimizer.pt", "manifest.json"
-MOST_MANIFEST_BYTES = 1024**2
+WEIGHTS, OPTIMIZER, MANIFEST = "weights.safetensors", "optimizer.pt", STATE_MANIFEST_NAME
 MOST_STATE_BYTES = 64 * 1024**3
 """No adapters' weights and optimizer state are larger."""
 HEADERS_BYTES = 1024 * 1024
@@ -67,6 +67,8 @@ class State:
     """How long it had trained."""
     optimizer_kind: str | None = None
     """The optimizer's class; None: not known, or there was none."""
+    epochs: int | None = None
+    """How many the training was to have; None: not known."""
 
 
 class States:
@@ -136,7 +138,7 @@ class States:
 
     def _read(self, folder: Path) -> State | None:
         try:
-            manifest = json.loads(read_bounded(folder / MANIFEST, MOST_MANIFEST_BYTES))
+            manifest = json.loads(read_bounded(folder / MANIFEST, MOST_STATE_MANIFEST_BYTES))
             contents = {name: read_bounded(folder / name, MOST_STATE_BYTES) for name in manifest["files"]}
             if manifest["version"] != STATE_VERSION:
                 return None
@@ -151,6 +153,7 @@ class States:
                 config_hash=manifest["config_hash"],
                 seconds=manifest["seconds"],
                 optimizer_kind=manifest.get("optimizer_kind"),
+                epochs=manifest.get("epochs"),
             )
         except (OSError, ValueError, KeyError, TypeError, SafetensorError, pickle.UnpicklingError, RuntimeError):
             return None
@@ -169,6 +172,7 @@ def _write_into(folder: Path, state: State) -> None:
         "config_hash": state.config_hash,
         "seconds": state.seconds,
         "optimizer_kind": state.optimizer_kind,
+        "epochs": state.epochs,
         "files": {name: _entry(content) for name, content in contents.items()},
     }
     write_atomically(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from advisor.errors import LoraError
@@ -19,6 +20,7 @@ from wizard.interview.lora_folders import lora_folders
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
 from wizard.processes.disk_check import disk_warning
+from wizard.processes.more_epochs import set_epochs
 from wizard.processes.retry_on_oom import train_with_retries
 from wizard.processes.trainer_job import TrainerJob, planned_job
 from wizard.show.durations import duration
@@ -27,14 +29,22 @@ from wizard.show.screen import make_screen
 from wizard.user_data import remember, remembered
 
 
-def train(run: Path, *, resume: bool = False, device: str | None = None, as_json: bool = False) -> None:
+def train(
+    run: Path, *, resume: bool = False, epochs: int | None = None, device: str | None = None, as_json: bool = False
+) -> None:
     """Train, write receipt and report, then print how to use the LoRA and offer to copy it.
+
+    Args:
+        epochs: in all; written into the run's loracle.toml. A run with a state then resumes.
 
     Raises:
         LoraError: the run or its configuration is wrong, or training stopped itself.
         KeyboardInterrupt: Ctrl-C, after the work was saved.
     """
     job, config = planned_job(run, device=device, resume=resume)
+    if epochs is not None:
+        config = set_epochs(job.run, config, epochs)
+        job = replace(job, resume=resume or job.run.has_state())
     if (warning := disk_warning(job.run)) is not None:
         say(warning)
     began = time.time()

@@ -91,3 +91,22 @@ def test_other_optimizers_train_and_resume(material: Path, tmp_path: Path, name:
     run_training(tmp_path / "whole", config)
 
     assert same(weights(tmp_path / "cut"), weights(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        ("cosine", "is now spread over 16 steps instead of 8. Step 8 had 4% of the full rate, the next one has 50%"),
+        ("constant", "the learning rate (constant) goes on as in a training of 16 steps in one go."),
+    ],
+)
+def test_more_epochs_are_told_with_what_becomes_of_the_learning_rate(
+    material: Path, tmp_path: Path, schedule: str, told: str
+) -> None:
+    run_training(tmp_path, make_config(material, schedule__name=schedule))
+    run_training(tmp_path, make_config(material, schedule__name=schedule, schedule__epochs=4), resume=True)
+
+    (warning,) = events_of(tmp_path, "warning")
+    assert warning["code"] == "epochs_changed"
+    assert warning["message"].startswith("4 epochs in all instead of 2: ")
+    assert told in warning["message"]

@@ -1,0 +1,44 @@
+"""`train --epochs N`: writes how many epochs a run has in all into its loracle.toml, as an edit by hand would."""
+
+from __future__ import annotations
+
+from advisor.errors import ConfigError, ConfigErrors, RunError
+from advisor.run_folder.config_edit import write_number
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.state_manifest import read_position
+from advisor.settings.config import TrainingConfig, changed
+from wizard.own_command import own_command
+
+OPTION = "--epochs"
+
+
+def set_epochs(run: RunFolder, config: TrainingConfig, epochs: int) -> TrainingConfig:
+    """The configuration with so many epochs in all, as the run's loracle.toml has it from now on.
+
+    Raises:
+        ConfigError: that many are done already, or `schedule.max_steps` ends the training instead.
+        RunError: the file cannot be changed.
+    """
+    try:
+        longer = changed(config, "schedule.epochs", epochs)
+    except ConfigErrors as found:
+        raise ConfigErrors([ConfigError(OPTION, epochs, error.mend) for error in found.errors]) from None
+    if config.schedule.max_steps:
+        mend = f"schedule.max_steps is {config.schedule.max_steps} and ends the training: set it to 0 in {run.config}"
+        raise ConfigError(OPTION, epochs, mend)
+    done = _epochs_done(run)
+    if epochs <= done:
+        mend = f"{run.path} has done {done} already: give their number in all, {done + 1} or more"
+        raise ConfigError(OPTION, epochs, mend)
+    write_number(run.config, "schedule", "epochs", epochs)
+    if run.read_config() != longer:
+        raise RunError(
+            f"{run.config} changed meanwhile: try `{own_command('train', run.path)} {OPTION} {epochs}` again"
+        )
+    return longer
+
+
+def _epochs_done(run: RunFolder) -> int:
+    """By the newest state that can be read; 0 where there is none."""
+    positions = (read_position(state) for state in reversed(run.states()))
+    return next((position.epoch for position in positions if position is not None), 0)

@@ -95,8 +95,12 @@ def new_command(
     from wizard.commands.new import new
 
     machine = MachineOptions(vram, compute_capability, cpu_threads, gpu)
+    request = PlanRequest(
+        images=images, model=model, name=name, trigger=trigger, subject=subject, advice=advice,
+        settings=tuple(settings or ()), machine=machine, preset=preset,
+    )  # fmt: skip
     with exit_on_error():
-        new(run, PlanRequest(images, model, name, trigger, subject, advice, tuple(settings or ()), machine, preset))
+        new(run, request)
 
 
 @app.command("plan", short_help="The plan, without questions.")
@@ -129,7 +133,10 @@ def plan_command(
     from wizard.commands.plan import plan
 
     machine = MachineOptions(vram, compute_capability, cpu_threads, gpu)
-    request = PlanRequest(images, model, name, trigger, subject, advice, tuple(settings or ()), machine, preset)
+    request = PlanRequest(
+        images=images, model=model, name=name, trigger=trigger, subject=subject, advice=advice,
+        settings=tuple(settings or ()), machine=machine, preset=preset,
+    )  # fmt: skip
     with exit_on_error():
         plan(request, run=run, out=out, save_preset=save_preset, compare=compare, as_json=as_json)
 

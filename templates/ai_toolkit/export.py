@@ -13,8 +13,8 @@ from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import quoted
 from advisor.units import rate
 from templates.ai_toolkit.export_job import ExportLayout, arguments, job_tree, total_steps
-from templates.ai_toolkit.words import FAMILIES, KINDS, LOSSES, MODEL_DTYPES, OPTIMIZERS, SAMPLERS, SCHEDULES
-from templates.exporting.coverage import OUR_RULES, drop_notes
+from templates.ai_toolkit.words import MODEL_DTYPES, SAMPLERS, SETTING_WORDS
+from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
 from templates.exporting.exporter import Export, Exporter
 from templates.exporting.paths import absolute, located_model, located_posix
 from templates.exporting.planned_images import PlannedImages, filled, planned_images, planned_regularization
@@ -126,15 +126,11 @@ def _layout(
 
 
 def _errors(config: TrainingConfig, layout: ExportLayout) -> Iterator[ConfigError]:
-    model, optimizer, schedule = config.model, config.optimizer, config.schedule
-    for path, value, known in (
-        ("model.family", model.family, FAMILIES.written), ("network.kind", config.network.kind, KINDS.written),
-        ("optimizer.name", optimizer.name, OPTIMIZERS.written), ("schedule.name", schedule.name, SCHEDULES.written),
-        ("loss.kind", config.loss.kind, LOSSES.written),
-        ("model.prediction", model.prediction, ("epsilon", "v_prediction")),
-    ):  # fmt: skip
-        if value not in known:
-            yield ConfigError(path, value, f"ai-toolkit knows {', '.join(known)} here: choose one of them")
+    optimizer, schedule = config.optimizer, config.schedule
+    yield from word_errors(config, SETTING_WORDS, "ai-toolkit")
+    if config.model.prediction not in ("epsilon", "v_prediction"):
+        mend = "ai-toolkit knows epsilon, v_prediction here: choose one of them"
+        yield ConfigError("model.prediction", config.model.prediction, mend)
     fixed = [item for item in optimizer.arguments if item.partition("=")[0] in FIXED_ARGUMENTS]
     if fixed:
         yield ConfigError(

@@ -18,6 +18,7 @@ from templates.ai_toolkit.words import (
     OPTIMIZERS,
     PROCESS,
     SAMPLERS,
+    SAVE_DTYPES,
     SCHEDULES,
     TRAIN_DTYPES,
 )
@@ -122,7 +123,7 @@ def _save(config: TrainingConfig, layout: ExportLayout) -> Tree:
     saving = config.saving
     every = saving.every_steps or saving.every_epochs * epoch_steps(config, layout.exposures)
     return {
-        "dtype": MODEL_DTYPES.theirs(saving.dtype),
+        "dtype": SAVE_DTYPES.theirs(saving.dtype),
         "save_every": every or total_steps(config, layout.exposures),
         "max_step_saves_to_keep": saving.keep_last or KEEP_ALL,
         "push_to_hub": False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from templates.ai_toolkit.words import LOSSES, MODEL_DTYPES, PROCESS_TYPES, TRAIN_DTYPES
+from templates.ai_toolkit.words import LOSSES, MODEL_DTYPES, PROCESS_TYPES, SAVE_DTYPES, TRAIN_DTYPES
 from templates.importing.ledger import Key
 from templates.importing.readers import choice, flag, number, text, whole
 
@@ -16,7 +16,7 @@ SETTING_KEYS: Mapping[str, Key] = {
     "network.network_kwargs.rank_dropout": Key("network.rank_dropout", number),
     "network.network_kwargs.module_dropout": Key("network.module_dropout", number),
     "network.pretrained_lora_path": Key("network.start_from", text),
-    "save.dtype": Key("saving.dtype", choice(MODEL_DTYPES.spellings)),
+    "save.dtype": Key("saving.dtype", choice(SAVE_DTYPES.spellings)),
     "train.batch_size": Key("schedule.batch_size", whole),
     "train.gradient_accumulation_steps": Key("schedule.gradient_accumulation", lambda raw: max(1, whole(raw))),
     "train.gradient_accumulation": Key("schedule.gradient_accumulation", lambda raw: max(1, whole(raw))),

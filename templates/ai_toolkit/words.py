@@ -5,6 +5,10 @@ A row is our value, the word that is written for it, and the other spellings tha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import get_args
+
+from advisor.settings.config import Dtype
 from templates.vocabulary import Vocabulary, Word
 
 OPTIMIZERS = Vocabulary(
@@ -70,7 +74,9 @@ MODEL_DTYPES = Vocabulary(
         Word("nf4", "bfloat16", is_near=True),
     )
 )
-"""What the base model is kept in, and what a LoRA is saved in."""
+"""What the base model is kept in."""
+SAVE_DTYPES = MODEL_DTYPES.only(get_args(Dtype))
+"""What a LoRA is saved in."""
 
 KINDS = Vocabulary(
     (Word("lora", "lora"), Word("locon", "lora", ("locon",), decided_by="network.conv"), Word("lokr", "lokr")),
@@ -86,6 +92,19 @@ FAMILIES = Vocabulary(
     },
 )  # fmt: skip
 """`model.arch`, and what follows `is_` in its older tick boxes; families that are never written have no row."""
+
+SETTING_WORDS: Mapping[str, tuple[Vocabulary, ...]] = {
+    "model.family": (FAMILIES,),
+    "network.kind": (KINDS,),
+    "optimizer.name": (OPTIMIZERS,),
+    "schedule.name": (SCHEDULES,),
+    "loss.kind": (LOSSES,),
+    "memory.base_dtype": (MODEL_DTYPES,),
+    "memory.compute_dtype": (TRAIN_DTYPES,),
+    "saving.dtype": (SAVE_DTYPES,),
+    "sampling.sampler": (SAMPLERS,),
+}
+"""The settings whose values are words, and where the export looks them up; a value that has none is refused."""
 
 PROCESS = "sd_trainer"
 PROCESS_TYPES = (PROCESS, "diffusion_trainer", "ui_trainer")

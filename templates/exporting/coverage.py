@@ -1,10 +1,12 @@
-"""Settings that have no place in a trainer's files, and what an export says of them."""
+"""Settings, and values of them, that have no place in a trainer's files, and what an export says of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from advisor.errors import ConfigError
 from advisor.settings.config import TrainingConfig, setting, setting_field
+from templates.vocabulary import Vocabulary
 
 OUR_RULES = "it only guides our rules, whose outcome is in the other settings"
 
@@ -28,3 +30,18 @@ def drop_notes(
         value = setting(config, path)
         if value != setting_field(path).default:
             yield f"{path} ({value}) has no place in {trainer}: {meaning}."
+
+
+def word_errors(
+    config: TrainingConfig, words: Mapping[str, tuple[Vocabulary, ...]], trainer: str
+) -> Iterator[ConfigError]:
+    """An error for each setting whose value the trainer has no word for; an exporter raises them before it writes.
+
+    Args:
+        words: path of a setting -> the tables that its value is looked up in, which is refused where one lacks it.
+        trainer: what is called so in the sentences.
+    """
+    for path, tables in words.items():
+        known = [value for value in tables[0].written if all(value in table.written for table in tables)]
+        if (value := setting(config, path)) not in known:
+            yield ConfigError(path, value, f"{trainer} knows {', '.join(known)} here: choose one of them")

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from advisor.errors import ConfigError, ConfigErrors
 from advisor.settings.config import TrainingConfig, setting, setting_paths
-from templates.exporting.coverage import OUR_RULES, drop_notes
+from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
 from templates.exporting.derived import conv_alpha
 from templates.kohya.export_arguments import has_safe_separator
 from templates.kohya.export_check import Diagnostic
 from templates.kohya.export_gui_values import is_lycoris
-from templates.kohya.words import BLOCKS, SAMPLERS
+from templates.kohya.words import BLOCKS, SAMPLERS, SETTING_WORDS
 
 DROPS: Mapping[str, str] = {
     "model.lineage": OUR_RULES,
@@ -74,8 +74,8 @@ def as_error(finding: Diagnostic, config: TrainingConfig, value: object) -> Conf
     return ConfigError(path, setting(config, path), finding.message)
 
 
-def family_errors(config: TrainingConfig) -> Iterator[ConfigError]:
-    """Base models that kohya's files cannot be written for."""
+def shared_errors(config: TrainingConfig, where: str) -> Iterator[ConfigError]:
+    """What cannot be put into kohya's words: alike for the GUI and sd-scripts."""
     family, prediction = config.model.family, config.model.prediction
     if family not in BLOCKS:
         mend = "we write kohya's files for sd1, sd2 and sdxl: choose such a base model"
@@ -84,11 +84,12 @@ def family_errors(config: TrainingConfig) -> Iterator[ConfigError]:
         yield ConfigError(
             "model.prediction", prediction, "kohya's scripts for this family know epsilon and v_prediction"
         )
+    yield from word_errors(config, SETTING_WORDS, where)
 
 
 def gui_errors(config: TrainingConfig) -> Iterator[ConfigError]:
     """What cannot even be put into the GUI's words."""
-    yield from family_errors(config)
+    yield from shared_errors(config, "kohya's GUI")
     if config.network.conv_rank and not conv_alpha(config.network).is_integer():
         found = conv_alpha(config.network)
         yield ConfigError("network.conv_alpha", found, "the GUI takes whole numbers only: set it to 1 or more")

@@ -17,7 +17,7 @@ from templates.exporting.paths import absolute
 from templates.exporting.planned_images import PlannedImages, filled, planned_images, planned_regularization
 from templates.kohya.export_check import check_scripts
 from templates.kohya.export_coverage import DROPS as GUI_DROPS
-from templates.kohya.export_coverage import family_errors, refuse, shared_notes
+from templates.kohya.export_coverage import refuse, shared_errors, shared_notes
 from templates.kohya.export_gui_values import gui_settings
 from templates.kohya.export_layout import ExportLayout, export_layout
 from templates.kohya.export_script_tables import Subset, dataset_settings, script_settings, subsets
@@ -54,7 +54,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
         DatasetError: the folder of images holds none.
         RunError: something cannot be written.
     """
-    if errors := tuple(family_errors(config)):
+    if errors := tuple(shared_errors(config, "sd-scripts")):
         raise ConfigErrors(errors)
     home, links = _homes(run, out)
     images = planned_images(config, run, links / "img")

@@ -115,6 +115,18 @@ ALGORITHMS = Vocabulary(
 LYCORIS_TRANSFORMERS, LYCORIS_ALL = "attn-mlp", "full"
 """LyCORIS presets: the layers that a plain LoRA adapts, or those and the convolutions."""
 
+SETTING_WORDS: Mapping[str, tuple[Vocabulary, ...]] = {
+    "network.kind": (GUI_KINDS, NETWORK_MODULES),
+    "optimizer.name": (OPTIMIZERS,),
+    "schedule.name": (SCHEDULES,),
+    "loss.kind": (LOSSES,),
+    "loss.huber_schedule": (HUBER_SCHEDULES,),
+    "memory.compute_dtype": (MIXED_PRECISIONS,),
+    "saving.dtype": (SAVE_PRECISIONS,),
+    "sampling.sampler": (SAMPLERS,),
+}
+"""The settings whose values are words, and where both exports look them up; a value that one lacks is refused."""
+
 SCRIPTS = Vocabulary(
     (
         Word("sd1", "train_network.py"),

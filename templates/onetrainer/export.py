@@ -13,12 +13,12 @@ from advisor.files import write_atomically
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import quoted
-from templates.exporting.coverage import OUR_RULES, drop_notes
+from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
 from templates.exporting.exporter import Export, Exporter
 from templates.exporting.paths import absolute, located, located_model, located_posix
 from templates.onetrainer.export_concepts import concept_trees, sample_trees
 from templates.onetrainer.export_config import ConceptFolder, ExportLayout, config_tree, known_arguments
-from templates.onetrainer.words import MODEL_TYPES, SCHEDULES
+from templates.onetrainer.words import MODEL_TYPES, SCHEDULES, SETTING_WORDS
 from templates.render import render
 
 FOLDER_NAME = "onetrainer"
@@ -113,6 +113,7 @@ def _errors(config: TrainingConfig) -> Iterator[ConfigError]:
         yield ConfigError(
             "model.family", model.family, f"we write OneTrainer's files for {', '.join(MODEL_TYPES.written)}"
         )
+    yield from word_errors(config, SETTING_WORDS, "OneTrainer")
     if model.prediction == "flow":
         yield ConfigError("model.prediction", model.prediction, "these families know epsilon and v_prediction")
     if not optimizer.unet_learning_rate and not optimizer.text_encoder_learning_rate:

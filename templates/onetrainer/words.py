@@ -5,6 +5,7 @@ A row is our value, the word that is written for it, and the other spellings tha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import get_args
 
 from advisor.settings.config import Dtype
@@ -110,6 +111,18 @@ ALL_LAYERS, ATTENTION_LAYERS = "full", "attn-mlp"
 """`layer_filter_preset`: all layers, or those that a plain LoRA adapts."""
 ATTENTION_FILTER = "attentions"
 """`layer_filter`: a part of the names of the layers that a plain LoRA adapts."""
+
+SETTING_WORDS: Mapping[str, tuple[Vocabulary, ...]] = {
+    "network.kind": (KINDS,),
+    "optimizer.name": (OPTIMIZERS,),
+    "schedule.name": (SCHEDULES,),
+    "loss.kind": (LOSSES,),
+    "memory.base_dtype": (WEIGHT_DTYPES,),
+    "memory.compute_dtype": (DTYPES,),
+    "saving.dtype": (DTYPES,),
+    "sampling.sampler": (SAMPLERS,),
+}
+"""The settings whose values are words, and where the export looks them up; a value that has none is refused."""
 
 MODEL_TYPES = Vocabulary(
     (

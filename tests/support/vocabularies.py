@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from templates.exporters import EXPORTERS
+from templates.exporting.exporter import Export
 from templates.importers import import_config
 from templates.vocabulary import Vocabulary
 from tests.support.pictures import make_pictures
@@ -39,8 +40,8 @@ def misread(vocabulary: Vocabulary) -> Iterator[str]:
         yield from (f"{name} is read as {found}" for name in word.also if (found := vocabulary.ours(name)) != word.ours)
 
 
-def come_back(place: Path, trainer: str, path: str, value: str, **groups: Any) -> Any:
-    """The setting at `path` after an export of `value` and an import of what was written."""
+def exported(place: Path, trainer: str, path: str, value: str, **groups: Any) -> Export:
+    """What the trainer's exporter writes for `value` at the setting `path`; `groups` are further settings."""
     group, _, name = path.partition(".")
     tree = {key: dict(settings) for key, settings in groups.items()}
     for key, settings in {**NEEDED.get((path, value), {})}.items():
@@ -48,5 +49,10 @@ def come_back(place: Path, trainer: str, path: str, value: str, **groups: Any) -
     tree.setdefault(group, {})[name] = value
     if not (place / "pictures").exists():
         make_pictures(place / "pictures", 4)
-    written = EXPORTERS[trainer].write(sample_config(place / "pictures", **tree), run=place / "run", out=None)
+    return EXPORTERS[trainer].write(sample_config(place / "pictures", **tree), run=place / "run", out=None)
+
+
+def come_back(place: Path, trainer: str, path: str, value: str, **groups: Any) -> Any:
+    """The setting at `path` after an export of `value` and an import of what was written."""
+    written = exported(place, trainer, path, value, **groups)
     return import_config(written.paths[0]).effective.get(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from wizard.interview.machine_options import MachineOptions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PlanRequest:
     """The options of `plan` and `new`; None: not given."""
 

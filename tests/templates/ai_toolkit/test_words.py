@@ -26,6 +26,7 @@ TABLES = {
     "loss.kind": (words.LOSSES, get_args(LossKind)),
     "memory.base_dtype": (words.MODEL_DTYPES, (*get_args(Dtype), *get_args(QuantisedDtype))),
     "memory.compute_dtype": (words.TRAIN_DTYPES, get_args(Dtype)),
+    "saving.dtype": (words.SAVE_DTYPES, get_args(Dtype)),
     "network.kind": (words.KINDS, get_args(AdapterKind)),
 }
 CASES = [(path, word) for path, (table, _) in TABLES.items() for word in table.words]
@@ -47,11 +48,6 @@ def test_each_written_value_is_imported_again(tmp_path: Path, path: str, word: W
     expected = TABLES[path][0].ours(word.theirs) if word.is_near else word.ours
 
     assert come_back(tmp_path, "ai-toolkit", path, word.ours, sampling={"prompts": ["a fox"]}) == expected
-
-
-@pytest.mark.parametrize("dtype", get_args(Dtype))
-def test_a_loras_dtype_has_the_base_models_words(tmp_path: Path, dtype: str) -> None:
-    assert come_back(tmp_path, "ai-toolkit", "saving.dtype", dtype) == dtype
 
 
 @pytest.mark.parametrize(("path", "value"), LACKING)

@@ -55,3 +55,15 @@ def test_each_written_value_is_imported_again(tmp_path: Path, trainer: str, path
     back = come_back(tmp_path, trainer, path, word.ours, sampling={"prompts": ["a fox"]})
 
     assert back == expected
+
+
+@pytest.mark.parametrize(("table", "values"), [TABLES[0], TABLES[1]])
+def test_our_own_names_are_read_since_our_loras_metadata_has_them(table: Vocabulary, values: tuple[str, ...]) -> None:
+    assert {value: table.ours(value) for value in values} == {value: value for value in values}
+
+
+def test_each_kind_that_lycoris_trains_has_an_algorithm() -> None:
+    kinds = [word.ours for word in words.NETWORK_MODULES.words if word.theirs == words.LYCORIS_MODULE]
+
+    assert kinds
+    assert set(kinds) <= set(words.ALGORITHMS.written)

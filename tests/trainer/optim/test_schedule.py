@@ -13,6 +13,8 @@ from trainer.optim.schedule import SHAPES, Schedule
 VECTORS = json.loads(KOHYA_VECTORS.read_text(encoding="utf-8"))
 CASES = [case for case in VECTORS["lr"] if "lr" in case]
 STEPS = 20
+NOT_IN_THE_VECTORS = ("adafactor",)
+"""Schedules that kohya's trainer made no rates of: its own for Adafactor, and any that only we have."""
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['name']} {' '.join(case['extra'])}")
@@ -47,7 +49,7 @@ def test_every_schedule_of_the_settings_has_a_shape() -> None:
 
 def test_all_of_kohyas_working_cases_are_covered() -> None:
     assert len(CASES) == 11
-    assert {case["name"] for case in CASES} | {"adafactor"} == set(SHAPES)
+    assert {case["name"] for case in CASES} == set(SHAPES) - set(NOT_IN_THE_VECTORS)
 
 
 def test_constant_with_a_warm_up_warms_up_where_kohya_gives_an_error() -> None:

@@ -43,6 +43,9 @@ GpuIndex = Annotated[
 ]
 Preset = Annotated[Path | None, typer.Option(metavar="FILE", help="A preset of your own, which beats the rules.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else there.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what you changed or made, too; each is kept as NAME.bak.")
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or its loracle.toml.")]
 
 
@@ -127,6 +130,7 @@ def plan_command(
     compare: Annotated[
         bool, typer.Option("--compare", help="What tutorial and current advise differently, and why.")
     ] = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """The same without questions: the plan, each setting with its reason, and what --set changes in it."""
@@ -138,7 +142,7 @@ def plan_command(
         settings=tuple(settings or ()), machine=machine, preset=preset,
     )  # fmt: skip
     with exit_on_error():
-        plan(request, run=run, out=out, save_preset=save_preset, compare=compare, as_json=as_json)
+        plan(request, run=run, out=out, save_preset=save_preset, compare=compare, overwrite=overwrite, as_json=as_json)
 
 
 @app.command("train", short_help="Train a planned run.")
@@ -163,13 +167,14 @@ def measure_command(
     run: Run,
     device: Annotated[str | None, typer.Option(metavar="cpu", help="On the processor, in float32.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Adjust the plan to what was measured, without asking.")] = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Make a few real steps of a planned run, show them beside what was predicted, and offer to adjust the plan."""
     from wizard.commands.measure import measure
 
     with exit_on_error():
-        measure(run, device=device, yes=yes, as_json=as_json)
+        measure(run, device=device, yes=yes, overwrite=overwrite, as_json=as_json)
 
 
 @app.command("export", short_help="Write a run for another trainer.")
@@ -177,13 +182,15 @@ def export_command(
     run: Run,
     to: Annotated[str, typer.Option("--to", metavar=TRAINERS, help="Which trainer.")],
     out: Annotated[Path | None, typer.Option(metavar="PATH", help="Where to; without it below RUN/exports.")] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="Copies of the pictures, no hard links to them.")] = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Write a run's plan as another trainer's files."""
     from wizard.commands.export import export
 
     with exit_on_error():
-        export(run, to=to, out=out, as_json=as_json)
+        export(run, to=to, out=out, overwrite=overwrite, copy=copy, as_json=as_json)
 
 
 @app.command("import", short_help="Take over another trainer's file.")
@@ -196,24 +203,27 @@ def import_command(
     model: Annotated[str | None, typer.Option(metavar="FILE", help="The base model, instead of the file's.")] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The LoRA's name, instead of the file's.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take what makes sense of a Dreambooth or similar file.")] = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Make a run of another trainer's configuration, or of a LoRA's own metadata, and tell what became of each key."""
     from wizard.commands.import_ import import_
 
     with exit_on_error():
-        import_(path, out=out, images=images, model=model, name=name, yes=yes, as_json=as_json)
+        import_(path, out=out, images=images, model=model, name=name, yes=yes, overwrite=overwrite, as_json=as_json)
 
 
 @app.command("report", short_help="One page of a run, to look at or to send.")
 def report_command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The run folder.")], as_json: Json = False
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run folder.")],
+    overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Write RUN/report.html anew: curves, pictures, what memory did, and every setting with its reason."""
     from wizard.commands.report import report
 
     with exit_on_error():
-        report(run, as_json=as_json)
+        report(run, overwrite=overwrite, as_json=as_json)
 
 
 @app.command("identify", short_help="What a checkpoint or LoRA is.")
@@ -234,6 +244,7 @@ def convert_command(
         str | None, typer.Option("--out", metavar="FILE.safetensors", help="The new file.  [default: beside the old]")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to reading a pickle, without being asked.")] = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Write the weights of a pickled model as a .safetensors file; whatever else is in it is refused by name.
@@ -243,7 +254,7 @@ def convert_command(
     from wizard.commands.convert import convert
 
     with exit_on_error():
-        convert(file, out=out, yes=yes, as_json=as_json)
+        convert(file, out=out, yes=yes, overwrite=overwrite, as_json=as_json)
 
 
 @app.command("check", short_help="Look through a folder of pictures.")
@@ -267,10 +278,11 @@ def doctor_command(as_json: Json = False) -> None:
 @app.command("demo", short_help="See the whole way on a built-in model.")
 def demo_command(
     out: Annotated[Path | None, typer.Option(metavar="RUN", help="The run folder.  [default: ./loracle-demo]")] = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """The whole way on a small built-in model: plan, train, draw before and after, measure. Offline, on any CPU."""
     from wizard.commands.demo import demo
 
     with exit_on_error():
-        demo(out, as_json=as_json)
+        demo(out, overwrite=overwrite, as_json=as_json)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from platformdirs import user_data_path
-
+from advisor.data_folder import data_folder
 from advisor.files import write_atomically
 
 SESSION_NAME = "session.json"
@@ -29,13 +27,6 @@ class SavedAnswers:
 
     def __bool__(self) -> bool:
         return bool(self.answers)
-
-
-def data_folder() -> Path:
-    """The user's data folder, which the environment variable LORACLE_DATA overrides."""
-    if given := os.environ.get("LORACLE_DATA"):
-        return Path(given)
-    return user_data_path("loracle", appauthor=False)
 
 
 class Session:

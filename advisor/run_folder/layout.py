@@ -4,7 +4,7 @@
     plan.json answers.toml  records of what was planned and answered
     images/manifest.jsonl   the training images with size, bucket, repeats and caption
     cache/                  encoded images, captions and masks
-    log/                    events.jsonl, trainer.log, TensorBoard's files
+    log/                    events.jsonl, trainer.log, written.json, TensorBoard's files
     model/                  the LoRAs
     state/                  what resuming needs, and ladder.json
     samples/ exports/ report.html
@@ -40,9 +40,16 @@ EVENTS_NAME = "log/events.jsonl"
 TRAINER_LOG_NAME = "log/trainer.log"
 WANDB_ID_NAME = "log/wandb.json"
 DEMO_SCORES_NAME = "log/demo.json"
+WRITTEN_NAME = "log/written.json"
 LADDER_NAME = "state/ladder.json"
 BEFORE_AFTER_NAME = "samples/before_after.png"
 LOG, MODEL, STATE, SAMPLES, CACHE, EXPORTS = "log", "model", "state", "samples", "cache", "exports"
+IMAGES = "images"
+
+RUN_NAMES = frozenset(
+    {CONFIG_NAME, PLAN_NAME, ANSWERS_NAME, REPORT_NAME, IMAGES, LOG, MODEL, STATE, SAMPLES, CACHE, EXPORTS}
+)
+"""What Loracle makes at the top of a run folder."""
 
 RECORDS = (PLAN_NAME, ANSWERS_NAME, REPORT_NAME, MANIFEST_NAME)
 """Files beside the configuration that are read or replaced."""
@@ -144,6 +151,11 @@ class RunFolder:
     def demo_scores(self) -> Path:
         """What the demo measured."""
         return self._at(DEMO_SCORES_NAME)
+
+    @property
+    def written(self) -> Path:
+        """The digests of the files that Loracle wrote, by which the user's own are told from them."""
+        return self.path / WRITTEN_NAME
 
     @property
     def model(self) -> Path:
@@ -289,14 +301,17 @@ class RunFolder:
             return None
 
     def write_plan(self, record: PlanRecord) -> None:
-        """Put a record that was read and changed in its file's place.
+        """Put a record that was read and changed in its file's place; one that the user changed is kept beside it.
 
         Raises:
             RunError: it cannot be written.
         """
-        from advisor.run_folder.plan_record import write_plan
+        from advisor.run_folder.plan_record import plan_text, was_written
+        from advisor.run_folder.write_over import NewFile, write_over
+        from advisor.run_folder.written import WrittenFiles
 
-        write_plan(self.plan, record)
+        text = plan_text(record.document).encode("utf-8")
+        write_over([NewFile(self.plan, text, "run", was_written)], WrittenFiles(self.path), overwrite=True)
 
     def read_answers(self) -> Answers:
         """The answers that the folder keeps.

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from advisor.errors import RunError
-from advisor.files import read_bounded, write_atomically
+from advisor.files import read_bounded
 from advisor.plan import CHOSEN_ORIGINS
 from advisor.run_folder.ladder_file import Taken
 from advisor.run_folder.record import Record, Text
@@ -170,13 +170,26 @@ def read_plan(path: Path) -> PlanRecord:
         raise RunError(f"{path} is damaged ({error}): plan the run again") from None
 
 
-def write_plan(path: Path, record: PlanRecord) -> None:
-    """Put a record into a file.
+def was_written(content: bytes) -> bool:
+    """Whether Loracle wrote these bytes as a plan: its form, and one value for each setting throughout.
 
-    Raises:
-        RunError: it cannot be written.
+    It is for runs without digests; an edit that keeps to both is not seen.
     """
-    write_atomically(path, plan_text(record.document))
+    try:
+        document = json.loads(content)
+        record = PlanRecord.of(document)
+        config = document["config"]
+        return plan_text(document).encode("utf-8") == content and all(
+            _plain(config, decision.path) in (decision.value, decision.first_value)
+            for decision in record.fields.decisions
+        )
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return False
+
+
+def _plain(config: Mapping[str, Any], path: str) -> Any:
+    group, _, name = path.partition(".")
+    return config[group][name]
 
 
 def plan_text(document: Mapping[str, Any]) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import ConfigError, ConfigErrors, RunError
-from advisor.files import write_atomically
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import quoted
@@ -15,9 +14,10 @@ from advisor.units import rate
 from templates.ai_toolkit.export_job import ExportLayout, arguments, job_tree, total_steps
 from templates.ai_toolkit.words import MODEL_DTYPES, SAMPLERS, SETTING_WORDS
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
-from templates.exporting.exporter import Export, Exporter
+from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
 from templates.exporting.paths import absolute, located_model, located_posix
-from templates.exporting.planned_images import PlannedImages, filled, planned_images, planned_regularization
+from templates.exporting.planned_images import PlannedImages, planned_images, planned_regularization
+from templates.exporting.write_files import write_files
 from templates.render import render
 
 FOLDER_NAME = "ai-toolkit"
@@ -81,12 +81,13 @@ HOW_TO_START = (
 )
 
 
-def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Export:
+def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options: ExportOptions = USUAL) -> Export:
     """The job in `run`/exports/ai-toolkit (or the folder `out`), with links to the images, beside which it writes.
 
     Raises:
         ConfigErrors: ai-toolkit cannot train this; nothing is written.
         DatasetError: the folder of images holds none.
+        UsersFiles: files in the way are the user's; nothing is written.
         RunError: something cannot be written.
     """
     home = RunFolder(absolute(run)).exports / FOLDER_NAME if out is None else absolute(out)
@@ -100,11 +101,11 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
     if errors:
         raise ConfigErrors(errors, where="ai-toolkit would not train this as it is meant")
     notes = [*_notes(config), *_notes_on_files(config, layout)]
-    for planned in (images, regularization):
-        if planned is not None:
-            notes += filled(planned, config.dataset.caption_extension)
     file = home / FILE_NAME
-    write_atomically(file, render("files/tree.yaml.j2", head=HEAD, tree=tree))
+    texts = {file: render("files/tree.yaml.j2", head=HEAD, tree=tree)}
+    notes += write_files(
+        texts, (images, regularization), config=config, run=run, kind="ai-toolkit", options=options
+    )  # fmt: skip
     start = HOW_TO_START.format(file=quoted(str(file)), output=f"{layout.home}/output/{config.saving.name}")
     return Export((file,) if images.folders is None else (file, home / "img"), tuple(notes), start)
 

@@ -22,14 +22,30 @@ class Export:
     """One paragraph: how to train with these files."""
 
 
+@dataclass(frozen=True)
+class ExportOptions:
+    """How an export treats what is there."""
+
+    overwrite: bool = False
+    """Replace files that the user changed or made, after keeping each beside it."""
+    copy: bool = False
+    """Copy images, where hard links to them would do."""
+
+
+USUAL = ExportOptions()
+
+
 class Write(Protocol):
     """Writes a configuration for another trainer."""
 
-    def __call__(self, config: TrainingConfig, *, run: Path, out: Path | None) -> Export:
+    def __call__(
+        self, config: TrainingConfig, *, run: Path, out: Path | None, options: ExportOptions = USUAL
+    ) -> Export:
         """Write into `run`/exports, the main file to `out` where it is given.
 
         Raises:
             ConfigErrors: the trainer would refuse, drop or misread settings; all are listed.
+            UsersFiles: files in the way are the user's; nothing was written.
             RunError: the files cannot be written.
         """
 

@@ -1,22 +1,34 @@
-"""Makes an export's image folders: hard links to the user's images (else copies), and caption files beside them."""
+"""Makes an export's image folders: hard links to the user's images or copies, and caption files beside them."""
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from advisor.errors import RunError
-from advisor.files import read_bounded, write_atomically
+from advisor.files import read_bounded
+from advisor.run_folder.write_over import NewFile, put, users_files
+from advisor.run_folder.written import Written, WrittenFiles
 from templates.exporting.image_folders import PlacedFolder
 
 LIST_SUFFIX = ".made.txt"
 """Beside a folder of links: what of it is ours, so that a later export takes away that and nothing else."""
 MOST_LIST_BYTES = 256 * 1024**2
 """A line for each image: no data set is that large."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """How images came into an export's folders."""
+
+    num_linked: int
+    num_copied: int
 
 
 @dataclass(frozen=True)
@@ -51,31 +63,59 @@ class LinkFolder:
         """`folder/stem` of the strangers."""
         return tuple(PurePosixPath(name).with_suffix("").as_posix() for name in self.strangers())
 
-    def fill(self, folders: Iterable[PlacedFolder], caption_extension: str) -> int:
-        """Replace what earlier exports put here by `folders`; the number of images that had to be copied.
+    def users_files(
+        self, folders: Iterable[PlacedFolder], caption_extension: str, written: WrittenFiles
+    ) -> tuple[Path, ...]:
+        """What earlier exports put here and the user has changed or replaced since.
+
+        Raises:
+            RunError: a file cannot be read.
+        """
+        new = dict(_contents(folders, caption_extension))
+        originals = {_identity(source) for source in new.values() if isinstance(source, Path)} - {None}
+        lists = users_files([self._list(())], written)
+        try:
+            return lists + tuple(
+                path
+                for name in self.ours()
+                if os.path.lexists(path := self.root / name) and _is_users(path, new.get(name), originals, written)
+            )
+        except OSError as error:
+            raise RunError(f"{error.filename or self.root} cannot be read: {error.strerror or error}") from None
+
+    def fill(
+        self, folders: Iterable[PlacedFolder], caption_extension: str, written: WrittenFiles, *, copy: bool = False
+    ) -> Filled:
+        """Replace what earlier exports put here by `folders`.
 
         The list of what is ours is written before anything is made, so that a broken-off export is cleared by the next.
+
+        Args:
+            copy: make copies of the images, no links.
 
         Raises:
             RunError: the folder cannot be written to, or an image has gone.
         """
-        folders = tuple(folders)
-        new = tuple(_names(folders, caption_extension))
+        new = dict(_contents(folders, caption_extension))
         old = self.ours()
-        self._note({*old, *new})
+        put([self._list({*old, *new})], written)
         try:
             self._clear(old)
-            copied = sum(self._add(folder, caption_extension) for folder in folders)
+            made = {self.root / name: _made(source, self.root / name, copy=copy) for name, source in new.items()}
         except OSError as error:
             raise RunError(
                 f"{error.filename2 or error.filename or self.root} cannot be made: {error.strerror or error}: "
                 "free some space or choose a run folder that you may write to"
             ) from error
-        self._note(set(new))
-        return copied
+        put([self._list(new)], written)
+        written.note(made, gone=[self.root / name for name in old if name not in new])
+        linked = sum(1 for one in made.values() if one.modified_ns is not None)
+        images = sum(1 for source in new.values() if isinstance(source, Path))
+        return Filled(linked, images - linked)
 
-    def _note(self, names: set[str]) -> None:
-        write_atomically(self.list_file, "".join(f"{name}\n" for name in sorted(names)))
+    def _list(self, names: Iterable[str]) -> NewFile:
+        text = "".join(f"{name}\n" for name in sorted(names))
+        return NewFile(self.list_file, text.encode("utf-8"), "images", _is_list)
 
     def _clear(self, names: Iterable[str]) -> None:
         for name in names:
@@ -84,37 +124,72 @@ class LinkFolder:
             with suppress(OSError):  # not empty: something of the user's is in it
                 (self.root / folder).rmdir()
 
-    def _add(self, folder: PlacedFolder, caption_extension: str) -> int:
-        target = self.root / folder.name
-        target.mkdir(parents=True, exist_ok=True)
-        copied = 0
-        for image in folder.images:
-            copied += _link_or_copy(image.source, target / image.name)
-            if image.caption is not None:
-                text = image.caption + "\n"
-                (target / (image.stem + caption_extension)).write_text(text, "utf-8", newline="\n")
-        return copied
 
-
-def _names(folders: Iterable[PlacedFolder], caption_extension: str) -> Iterable[str]:
+def _contents(folders: Iterable[PlacedFolder], caption_extension: str) -> Iterator[tuple[str, Path | bytes]]:
+    """Each file by its name: an image's original, or a caption's bytes."""
     for folder in folders:
         for image in folder.images:
-            yield f"{folder.name}/{image.name}"
+            yield f"{folder.name}/{image.name}", image.source
             if image.caption is not None:
-                yield f"{folder.name}/{image.stem}{caption_extension}"
+                yield f"{folder.name}/{image.stem}{caption_extension}", f"{image.caption}\n".encode()
 
 
-def _link_or_copy(source: Path, target: Path) -> bool:
-    """Whether it had to be a copy: another disk, or a file system without links."""
+def _made(source: Path | bytes, target: Path, *, copy: bool) -> Written:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(source, bytes):
+        target.write_bytes(source)
+        return Written.copy_of(target)
     real = os.path.realpath(source)  # a link to a link would point nowhere
+    if not copy:
+        try:
+            os.link(real, target)
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except OSError:  # another disk, or a file system without links
+            pass
+        else:
+            return Written.link(target)
+    half = target.with_name(f".{target.name}.part")
     try:
-        os.link(real, target)
-    except (FileNotFoundError, FileExistsError):
-        raise
-    except OSError:
-        shutil.copyfile(real, target)
+        shutil.copyfile(real, half)
+        half.replace(target)
+    finally:
+        half.unlink(missing_ok=True)
+    return Written.copy_of(target)
+
+
+def _is_users(
+    path: Path, new: Path | bytes | None, originals: set[tuple[int, int] | None], written: WrittenFiles
+) -> bool:
+    """Whether a file is neither as it was made, nor a link to an image of now, nor what would be made now."""
+    mode = path.lstat().st_mode
+    if stat.S_ISDIR(mode):
+        raise RunError(f"{path} is a folder, where an earlier export made a file: move it away")
+    if not stat.S_ISREG(mode):
         return True
-    return False
+    if _identity(path) in originals or written.is_as_written(path, "images"):
+        return False
+    if isinstance(new, bytes):
+        return path.stat().st_size != len(new) or read_bounded(path, len(new)) != new
+    return new is None or not new.is_file() or not filecmp.cmp(path, new, shallow=False)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What two names of one file have in common; None: there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _is_list(content: bytes) -> bool:
+    """Whether these bytes are a list of what is ours."""
+    try:
+        lines = content.decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        return False
+    return lines[-1] == "" and all(_is_inside(line) for line in lines[:-1])
 
 
 def _is_inside(line: str) -> bool:

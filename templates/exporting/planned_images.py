@@ -10,6 +10,7 @@ from advisor.dataset.buckets import repeats_by_folder
 from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import scan
 from advisor.errors import DatasetError
+from advisor.run_folder.written import WrittenFiles
 from advisor.settings.config import TrainingConfig
 from templates.exporting.image_folders import PlacedFolder, folder_name, placed_folders
 from templates.exporting.image_links import LinkFolder
@@ -63,20 +64,31 @@ def planned_regularization(config: TrainingConfig, run: Path, root: Path) -> Pla
     return PlannedImages(links, placed_folders(report, own, repeats=1, concept=config.run.subject, taken=links.taken()))
 
 
-def filled(planned: PlannedImages, caption_extension: str) -> Iterator[str]:
+def filled(
+    planned: PlannedImages, caption_extension: str, written: WrittenFiles, *, copy: bool = False
+) -> Iterator[str]:
     """Make the folders; what the user should hear of it.
+
+    Args:
+        copy: copies of the images, no links.
 
     Raises:
         RunError: they cannot be made.
     """
     if planned.folders is None:
         return
-    copied = planned.links.fill(planned.folders, caption_extension)
-    if copied:
-        yield f"{copied} pictures were copied, since the disk holds no links to them; they take space twice."
+    root = planned.links.root
+    made = planned.links.fill(planned.folders, caption_extension, written, copy=copy)
+    if made.num_linked:
+        yield (
+            f"The pictures in {root} are hard links to yours: what changes one in place there, as some croppers do, "
+            "changes yours. `loracle export --copy` makes copies; captions are copies in any case."
+        )
+    if made.num_copied and not copy:
+        yield f"{made.num_copied} pictures were copied, since the disk holds no links to them; they take space twice."
     strangers = planned.links.strangers()
     if strangers:
-        yield f"{len(strangers)} files in {planned.links.root} are not ours and were left (e.g. {strangers[0]})."
+        yield f"{len(strangers)} files in {root} are not ours and were left (e.g. {strangers[0]})."
 
 
 def _outside(report: DatasetReport, run: Path) -> DatasetReport:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from advisor.errors import ConfigErrors
-from advisor.files import write_atomically
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from templates.exporting.derived import gui_steps
-from templates.exporting.exporter import Export, Exporter
+from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
 from templates.exporting.image_folders import COUNTED_EXTENSIONS
 from templates.exporting.paths import absolute
-from templates.exporting.planned_images import PlannedImages, filled, planned_images, planned_regularization
+from templates.exporting.planned_images import PlannedImages, planned_images, planned_regularization
+from templates.exporting.write_files import write_files
 from templates.kohya.export_check import check_gui
 from templates.kohya.export_coverage import DROPS, MAPS, gui_errors, gui_notes, refuse
 from templates.kohya.export_gui_values import gui_settings
@@ -32,12 +32,13 @@ HOW_TO_START = (
 )
 
 
-def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Export:
+def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options: ExportOptions = USUAL) -> Export:
     """The GUI's JSON in `run`/exports (or at `out`), and links to the images in `run`/exports/kohya.
 
     Raises:
         ConfigErrors: kohya would refuse, drop or misread settings; nothing is written.
         DatasetError: the folder of images holds none.
+        UsersFiles: files in the way are the user's; nothing is written.
         RunError: something cannot be written.
     """
     if errors := tuple(gui_errors(config)):
@@ -52,11 +53,10 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
 
     notes = [f"{f.key}: {f.message}" for f in found if f.level == "warning"]
     notes += [*gui_notes(config), *_notes_on_files(config, layout, images)]
-    for planned in (images, regularization):
-        if planned is not None:
-            notes += filled(planned, config.dataset.caption_extension)
     file = _target(out, home.parent / FILE_NAME)
-    write_atomically(file, render_gui(values))
+    notes += write_files(
+        {file: render_gui(values)}, (images, regularization), config=config, run=run, kind="kohya-gui", options=options
+    )
     start = HOW_TO_START.format(file=file, output=layout.output)
     paths = (file,) if images.folders is None else (file, home)
     return Export(paths, tuple(notes), start)

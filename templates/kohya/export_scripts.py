@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import ConfigErrors, RunError
-from advisor.files import write_atomically
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import powershell_quoted, powershell_word, quoted
-from templates.exporting.exporter import Export, Exporter
+from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
 from templates.exporting.paths import absolute
-from templates.exporting.planned_images import PlannedImages, filled, planned_images, planned_regularization
+from templates.exporting.planned_images import PlannedImages, planned_images, planned_regularization
+from templates.exporting.write_files import write_files
 from templates.kohya.export_check import check_scripts
 from templates.kohya.export_coverage import DROPS as GUI_DROPS
 from templates.kohya.export_coverage import refuse, shared_errors, shared_notes
@@ -44,7 +44,7 @@ HOW_TO_START = (
 )
 
 
-def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Export:
+def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options: ExportOptions = USUAL) -> Export:
     """Both TOML files and the launch lines in `run`/exports/sd-scripts (or the folder `out`).
 
     The images' links are those of kohya's other export, in `run`/exports/kohya/img.
@@ -52,6 +52,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
     Raises:
         ConfigErrors: sd-scripts would refuse or misread settings; nothing is written.
         DatasetError: the folder of images holds none.
+        UsersFiles: files in the way are the user's; nothing is written.
         RunError: something cannot be written.
     """
     if errors := tuple(shared_errors(config, "sd-scripts")):
@@ -70,13 +71,11 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
         notes.append(f"The base model is not on this machine ({layout.model}): set its path in config.toml.")
     if images.folders is None:
         notes.append(f"The pictures are not on this machine ({config.dataset.images}): fill in dataset.toml.")
-    for planned in (images, regularization):
-        if planned is not None:
-            notes += filled(planned, config.dataset.caption_extension)
-    texts = _texts(config, layout, home, _subsets(images, regularization))
-    for name, text in texts.items():
-        write_atomically(home / name, text)
-    paths = tuple(home / name for name in texts)
+    texts = {home / name: text for name, text in _texts(config, layout, home, _subsets(images, regularization)).items()}
+    notes += write_files(
+        texts, (images, regularization), config=config, run=run, kind="sd-scripts", options=options
+    )  # fmt: skip
+    paths = tuple(texts)
     start = HOW_TO_START.format(
         sh=quoted(str(home / "train.sh")), ps=quoted(str(home / "train.ps1"), windows=True), output=layout.output
     )

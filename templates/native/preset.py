@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from advisor.errors import RunError
-from advisor.files import write_atomically
 from advisor.plan import Decision, Origin, Plan
 from advisor.planning.limits import FOUND_NOT_CHOSEN
+from advisor.run_folder.write_over import NewFile, write_over
+from advisor.run_folder.written import WrittenFiles
 from templates.render import render
 
 HEAD = (
@@ -58,10 +59,18 @@ def render_preset(plan: Plan, title: str) -> str:
     return render("native/files/preset.toml.j2", head=HEAD, title=title, rows=rows)
 
 
-def write_preset(file: Path, plan: Plan) -> None:
+def write_preset(file: Path, plan: Plan, *, overwrite: bool = False) -> tuple[Path, ...]:
     """Save the preset, titled as its file is called.
 
+    Args:
+        overwrite: replace a file that the user changed or made, after keeping it beside.
+
+    Returns:
+        Where the user's file is kept.
+
     Raises:
+        UsersFiles: the file is the user's; nothing was written.
         RunError: nothing differs from the rules, or it cannot be written.
     """
-    write_atomically(file, render_preset(plan, file.stem))
+    new = NewFile(file, render_preset(plan, file.stem).encode("utf-8"), "preset")
+    return write_over([new], WrittenFiles(), overwrite=overwrite)

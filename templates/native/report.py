@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from base64 import b64encode
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from advisor.files import read_file, write_atomically
+from advisor.files import open_regular, read_file
 from advisor.run_folder.events import AnyEvent, Finished, LoraMoved, LoraSaved, RungTaken, StepDone, WarningGiven
 from advisor.run_folder.layout import EVENTS_NAME, MODEL, RunFolder
 from advisor.run_folder.loss_curve import smoothed
 from advisor.run_folder.plan_record import RecordedDecision
+from advisor.run_folder.write_over import NewFile, kept_sentence, write_over
+from advisor.run_folder.written import WrittenFiles
 from advisor.units import gib, shown
 from templates.render import render
+
+REPORT_HEAD, REPORT_TITLE = b"<!doctype html>\n", b" - Loracle</title>"
+"""What every report begins with, and what its title ends with."""
+MOST_TITLE_BYTES = 4096
 
 MOST_CHART_POINTS = 400
 """A curve on the page is thinned to this many points."""
@@ -149,15 +155,24 @@ def sample_rows(run: RunFolder) -> tuple[ImageRow, ...]:
 
 
 def write_report(
-    run: RunFolder, *, scores: Sequence[Score] = (), rows: Sequence[ImageRow] | None = None, note: str = ""
+    run: RunFolder,
+    *,
+    scores: Sequence[Score] = (),
+    rows: Sequence[ImageRow] | None = None,
+    note: str = "",
+    overwrite: bool = False,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> Path:
     """Write `report.html` into the run folder; returns its path.
 
     Args:
         rows: the images to show; None: the run's samples.
         note: a sentence for the head of the page.
+        overwrite: replace a page that the user changed or made, after keeping it beside.
+        tell: is told where such a page is kept.
 
     Raises:
+        UsersFiles: the page that is there is the user's.
         RunError: the run has no plan.json or a damaged one, or the page cannot be written.
     """
     run.refuse_links_out()
@@ -180,8 +195,23 @@ def write_report(
         decisions=[_row(decision) for decision in plan.decisions],
         plan_warnings=plan.warnings,
     )
-    write_atomically(run.report, page)
+    written, new = WrittenFiles(run.path), NewFile(run.report, page.encode("utf-8"), "report")
+    # Without a digest an older report cannot be told from an edited one; it is replaced, and kept too.
+    for kept in write_over([new], written, overwrite=overwrite or _is_older_report(run.report, written)):
+        tell(kept_sentence(kept))
     return run.report
+
+
+def _is_older_report(path: Path, written: WrittenFiles) -> bool:
+    """Whether it is a report of a version that noted no digests, as far as its head tells."""
+    try:
+        if path.is_symlink() or written.is_as_written(path, "report") is not None:
+            return False
+        with open_regular(path) as file:
+            head = file.read(len(REPORT_HEAD) + MOST_TITLE_BYTES)
+    except OSError:
+        return False
+    return head.startswith(REPORT_HEAD) and REPORT_TITLE in head
 
 
 def _row(decision: RecordedDecision) -> DecisionRow:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from advisor.answers import Answers
-from advisor.errors import RunError
+from advisor.errors import LoraError, RunError
 from advisor.facts import Facts
-from advisor.files import write_atomically
 from advisor.plan import Plan
 from advisor.planning.document import plan_document
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.plan_record import plan_text
-from advisor.settings.config import changed, setting
+from advisor.run_folder.plan_record import PlanRecord, plan_text, was_written
+from advisor.run_folder.write_over import NewFile, Occupied, UsersFiles, keep_beside, put, users_files
+from advisor.run_folder.written import WrittenFiles
+from advisor.settings.config import changed, parse_config, setting
 from advisor.settings.parse_value import WrongValue, as_given
 from templates.exporting.paths import absolute
 from templates.native.loracle_toml import Pair, render_config
+from templates.native.occupied import OVERWRITE, other_plan, refuse_strangers
+from templates.native.recorded_plan import config_of_run
 from templates.native.schema import schema_uri
 from templates.render import render
 
@@ -31,41 +35,56 @@ RUN_PATHS = ("model.vae_path", "dataset.regularization_images", "network.start_f
 """Relative to the run folder, unless given as absolute."""
 
 
-def write_run(run: Path, facts: Facts, plan: Plan, *, overwrite: bool = False) -> None:
+def write_run(run: Path, facts: Facts, plan: Plan, *, overwrite: bool = False) -> tuple[Path, ...]:
     """Put `loracle.toml`, `plan.json` and `answers.toml` into the folder `run`, each whole or not at all.
 
     A relative path in the plan is taken from the current folder, as the user gave it. The configuration, which alone
     training reads, is written last.
 
     Args:
-        overwrite: write even where the folder holds a training's LoRAs or state.
+        overwrite: replace what the user changed or made, after keeping each such file beside it.
+
+    Returns:
+        Where the user's files are kept.
 
     Raises:
-        RunError: the folder has trained, is no folder, or cannot be written to.
+        Occupied: files in the way are the user's, or the folder is; nothing was written.
+        RunError: the folder has trained, holds the images, is no folder, or cannot be written to.
         LoraError: a value cannot be written.
     """
     placed = placed_in(run, plan)
-    write_records(run, placed, facts.answers, plan_document(facts, placed), overwrite=overwrite)
+    return write_records(run, placed, facts.answers, plan_document(facts, placed), overwrite=overwrite)
 
 
 def write_records(
     run: Path, plan: Plan, answers: Answers, document: Mapping[str, object], *, overwrite: bool = False
-) -> None:
+) -> tuple[Path, ...]:
     """The same for a plan whose paths stay as they are, with a record of one's own.
 
     Raises:
-        RunError: the folder has trained, is no folder, or cannot be written to.
+        Occupied: files in the way are the user's, or the folder is; nothing was written.
+        RunError: the folder has trained, holds the images, is no folder, or cannot be written to.
         LoraError: a value cannot be written.
     """
     folder = RunFolder(run)
-    _refuse_strangers(folder, overwrite=overwrite)
-    texts = {
-        folder.answers: render_answers(answers),
-        folder.plan: plan_text(document),
-        folder.config: render_config(plan, schema=schema_uri()),
-    }
-    for path, text in texts.items():
-        write_atomically(path, text)
+    _refuse_trained(folder)
+    before = folder.known_plan()
+    files = (
+        NewFile(folder.answers, render_answers(answers).encode("utf-8"), "run", partial(_were_answers, folder, before)),
+        NewFile(folder.plan, plan_text(document).encode("utf-8"), "run", was_written),
+        config_of_run(folder, render_config(plan, schema=schema_uri()), before),
+    )
+    written = WrittenFiles(run)
+    found = users_files(files, written)
+    other = other_plan(folder, before, plan.config)
+    refuse_strangers(folder, plan.config, overwrite=overwrite)
+    if found and not overwrite:
+        raise UsersFiles(found)
+    if other and not overwrite:
+        raise Occupied(other, f"{OVERWRITE}, which first keeps its files beside as NAME.bak")
+    kept = tuple(keep_beside(file.path) for file in files if file.path in found or (other and file.path.exists()))
+    put(files, written)
+    return kept
 
 
 def placed_in(run: Path, plan: Plan) -> Plan:
@@ -102,14 +121,30 @@ def next_free_run(name: str, parent: Path) -> Path:
     return path
 
 
-def _refuse_strangers(run: RunFolder, *, overwrite: bool) -> None:
+def _refuse_trained(run: RunFolder) -> None:
     if os.path.lexists(run.path) and not run.path.is_dir():
         raise RunError(f"{run.path} is a file: name a folder for the run")
-    if run.has_trained() and not overwrite:
-        raise RunError(
-            f"{run.path} has trained already (it holds LoRAs or a state): choose another folder, "
-            "or say that its plan is to be overwritten"
-        )
+    if run.has_trained():
+        raise RunError(f"{run.path} has trained already (it holds LoRAs or a state): choose another folder")
+
+
+def _were_answers(run: RunFolder, plan: PlanRecord | None, content: bytes) -> bool:
+    """Whether Loracle wrote these bytes as the answers of that plan; for runs without digests."""
+    if plan is None:
+        return False
+    try:
+        answers = run.read_answers()
+        config = parse_config(plan.document["config"])
+        said = {**_plain_settings(answers), "saving.name": answers.name}
+        told = all(setting(config, path) == value for path, value in said.items())
+        is_called = config.run.trigger in (answers.trigger, answers.trigger_word)
+        return told and is_called and render_answers(answers).encode("utf-8") == content
+    except (LoraError, KeyError, TypeError, ValueError):
+        return False
+
+
+def _plain_settings(answers: Answers) -> dict[str, object]:
+    return {path: value for path, value in answers.settings.items() if isinstance(value, bool | int | float | str)}
 
 
 def _rebased(path: Path, base: Path | None) -> str:

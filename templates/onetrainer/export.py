@@ -9,13 +9,13 @@ from typing import Any
 from advisor.dataset.buckets import repeats_by_folder, repeats_of_folders
 from advisor.dataset.scan import scan
 from advisor.errors import ConfigError, ConfigErrors, RunError
-from advisor.files import write_atomically
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import quoted
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
-from templates.exporting.exporter import Export, Exporter
+from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
 from templates.exporting.paths import absolute, located, located_model, located_posix
+from templates.exporting.write_files import write_files
 from templates.onetrainer.export_concepts import concept_trees, sample_trees
 from templates.onetrainer.export_config import ConceptFolder, ExportLayout, config_tree, known_arguments
 from templates.onetrainer.words import MODEL_TYPES, SCHEDULES, SETTING_WORDS
@@ -75,12 +75,13 @@ HOW_TO_START = (
 )
 
 
-def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Export:
+def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options: ExportOptions = USUAL) -> Export:
     """OneTrainer's files in `run`/exports/onetrainer (or the folder `out`); the images are read where they are.
 
     Raises:
         ConfigErrors: OneTrainer cannot train this; nothing is written.
         DatasetError: the folder of images holds none.
+        UsersFiles: files in the way are the user's; nothing is written.
         RunError: something cannot be written.
     """
     if errors := tuple(_errors(config)):
@@ -97,9 +98,9 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None) -> Expo
         "concepts.json": concept_trees(config, layout),
         "samples.json": sample_trees(config) if draws else [],
     }
-    for name, tree in trees.items():
-        write_atomically(home / name, render("files/tree.json.j2", tree=tree))
-    notes = [*_notes(config), *_notes_on_files(config, layout, is_here=is_here)]
+    texts = {home / name: render("files/tree.json.j2", tree=tree) for name, tree in trees.items()}
+    kept = write_files(texts, config=config, run=run, kind="onetrainer", options=options)
+    notes = [*_notes(config), *_notes_on_files(config, layout, is_here=is_here), *kept]
     start = HOW_TO_START.format(file=quoted(str(home / "config.json")), output=main["output_model_destination"])
     return Export(tuple(home / name for name in trees), tuple(notes), start)
 

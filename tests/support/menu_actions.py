@@ -31,6 +31,8 @@ class Done:
     forgotten: int = 0
     views: list[bool] = field(default_factory=list)
     presets: list[Path] = field(default_factory=list)
+    overwritten: list[bool] = field(default_factory=list)
+    """For each preset, whether the user agreed to replace one."""
 
 
 class RecordingPresets(PresetStore):
@@ -42,8 +44,9 @@ class RecordingPresets(PresetStore):
     def file(self, name: str) -> Path:
         return Path("/presets") / f"{name}.toml"
 
-    def save(self, file: Path, plan: Plan) -> tuple[str, ...]:
+    def save(self, file: Path, plan: Plan, *, overwrite: bool = False) -> tuple[str, ...]:
         self._done.presets.append(file)
+        self._done.overwritten.append(overwrite)
         return tuple(row.path for row in own_rows(plan))
 
 
@@ -59,14 +62,18 @@ def make_actions(done: Done, **changes: Any) -> PlanActions:
     def delete_answers() -> None:
         done.forgotten += 1
 
-    def export(name: str, run: Path) -> Export:
+    def save(run: Path, facts: Facts, plan: Plan, overwrite: bool) -> tuple[Path, ...]:
+        done.saved.append((run, plan))
+        return ()
+
+    def export(name: str, run: Path, overwrite: bool) -> Export:
         done.exported.append((name, run))
         return Export((run / "exports" / "kohya-gui.json",), ("No place for flip.",), "Open it there.")
 
     actions = PlanActions(
         facts=lambda state: facts_of_state(state, make_probes(), MachineOptions()),
         plan=make_plan,
-        save=lambda run, facts, plan: done.saved.append((run, plan)),
+        save=save,
         export=export,
         train=done.trained.append,
         free_run=lambda name: Path("/runs") / name,

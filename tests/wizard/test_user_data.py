@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from wizard.user_data import SavedAnswers, Session, data_folder, remember, remembered
+from advisor.data_folder import data_folder
+from wizard.user_data import SavedAnswers, Session, remember, remembered
 
 
 def test_answers_come_back_as_they_were_saved(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ A LoRA in kohya's names, which needs no yes, is written in diffusers' names.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from advisor.checkpoints.identify import identify
 from advisor.errors import LoraError, ModelError
+from advisor.run_folder.write_over import keep_beside, kept_sentence
 from advisor.tensor_files.header import read_header
 from advisor.tensor_files.other_formats import convert_command, is_pickle
 from wizard.interview.ask import TerminalAsk
@@ -37,12 +39,15 @@ WARNING = (
 """Printed before the question whether to read it."""
 
 
-def convert(file: str, *, out: str | None = None, yes: bool = False, as_json: bool = False) -> None:
+def convert(
+    file: str, *, out: str | None = None, yes: bool = False, overwrite: bool = False, as_json: bool = False
+) -> None:
     """Convert a pickle to safetensors, or a LoRA in kohya's names to those of diffusers, and print what it is.
 
     Args:
         out: the new file, or a folder for it; None: beside the old one.
         yes: read a pickle without asking.
+        overwrite: replace an existing file without asking, after keeping it beside.
 
     Raises:
         LoraError: it is no pickle, the user did not agree, it was refused, or the new file cannot be written.
@@ -56,8 +61,17 @@ def convert(file: str, *, out: str | None = None, yes: bool = False, as_json: bo
         refuse_other_files(source)
         target, module = converted_path(source, out), PICKLE_MODULE
         agree(source, ask, yes=yes)
-    agree_to_replace(target, ask)
-    finished = run_conversion(source, target, say=say if as_json or not is_terminal() else show, module=module)
+    kept = keep_beside(target) if overwrite and os.path.lexists(target) else None
+    if kept is None:
+        agree_to_replace(target, ask)
+    try:
+        finished = run_conversion(source, target, say=say if as_json or not is_terminal() else show, module=module)
+    except BaseException:
+        if kept is not None:  # the file itself is still there
+            kept.unlink(missing_ok=True)
+        raise
+    if kept is not None:
+        say(kept_sentence(kept))
     _print_result(target, finished, as_json=as_json)
 
 
@@ -145,14 +159,14 @@ def agree(source: Path, ask: Ask | None, *, yes: bool) -> None:
 
 
 def agree_to_replace(target: Path, ask: Ask | None) -> None:
-    """Ask whether to replace an existing file; `--yes` does not cover this.
+    """Ask whether to replace an existing file; `--yes` does not cover this, `--overwrite` does.
 
     Raises:
         LoraError: the user did not agree, or there is no terminal to ask in.
     """
     if not target.exists():
         return
-    mend = "name another with --out, or delete it first"
+    mend = "name another with --out, or add --overwrite, which first keeps it beside as NAME.bak"
     if ask is None:
         raise LoraError(f"{target} is there already, and it is not replaced unasked: {mend}")
     if ask(replace_question(target.name)) != "yes":

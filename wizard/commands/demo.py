@@ -14,6 +14,7 @@ from advisor.machine.probe import probe_hardware
 from advisor.planning.planner import make_plan
 from advisor.run_folder.demo_scores import DemoScores
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.write_over import kept_sentence
 from advisor.settings.preset_file import PresetSetting, read_preset
 from templates.native.run_folder import next_free_run, write_run
 from trainer.demo.assets import CHARACTER_FOLDER, CLASS_FOLDER, MODEL_FOLDER, PRESET_FILE, TRIGGER
@@ -37,11 +38,12 @@ HELLO = (
 )
 
 
-def demo(out: Path | None = None, *, as_json: bool = False) -> None:
+def demo(out: Path | None = None, *, overwrite: bool = False, as_json: bool = False) -> None:
     """Plan, train, draw images before and after, score them, and write the report.
 
     Args:
         out: the run folder; None: a new one in the current folder.
+        overwrite: replace files that the user changed or made, after keeping each beside it.
 
     Raises:
         LoraError: the run folder cannot be written, or training stopped itself.
@@ -53,7 +55,8 @@ def demo(out: Path | None = None, *, as_json: bool = False) -> None:
     announce = say if as_json else show
     announce(HELLO.format(pictures=facts.dataset.num_images, trigger=TRIGGER, run=run))
     plan = make_plan(facts)
-    write_run(run, facts, plan)
+    for kept in write_run(run, facts, plan, overwrite=overwrite):
+        say(kept_sentence(kept))
     if not as_json:
         show(plan_view(facts, plan))
     folder = RunFolder(run)

@@ -7,19 +7,32 @@ from pathlib import Path
 from advisor.errors import ConfigError
 from advisor.run_folder.layout import RunFolder
 from templates.exporters import EXPORTERS
+from templates.exporting.exporter import ExportOptions
 from wizard.output import columns, print_json, say, show, wrapped
 
 
-def export(run: Path, *, to: str, out: Path | None = None, as_json: bool = False) -> None:
+def export(
+    run: Path,
+    *,
+    to: str,
+    out: Path | None = None,
+    overwrite: bool = False,
+    copy: bool = False,
+    as_json: bool = False,
+) -> None:
     """Write the files, then print their paths, how to train with them, and which settings they cannot hold.
+
+    Args:
+        overwrite: replace files that the user changed or made, after keeping each beside it.
+        copy: copies of the images, no links.
 
     Raises:
         LoraError: there is no such run or trainer, or the files cannot be written.
     """
     if to not in EXPORTERS:
         raise ConfigError("--to", to, f"take {' or '.join(EXPORTERS)}")
-    folder = RunFolder.given(run)
-    written = EXPORTERS[to].write(folder.read_config(), run=folder.path, out=out)
+    folder, options = RunFolder.given(run), ExportOptions(overwrite, copy)
+    written = EXPORTERS[to].write(folder.read_config(), run=folder.path, out=out, options=options)
     if as_json:
         notes, how = list(written.notes), written.how_to_start
         print_json({"paths": [str(path) for path in written.paths], "notes": notes, "how_to_start": how})

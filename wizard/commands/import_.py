@@ -14,6 +14,7 @@ from advisor.errors import LoraError, RunError
 from advisor.facts import Facts
 from advisor.machine.probe import probe_hardware
 from advisor.planning.document import plain_value, plan_document
+from advisor.run_folder.write_over import kept_sentence
 from templates.importers import import_config
 from templates.importing.import_plan import ImportPlan, file_name, is_absolute, plan_import
 from templates.importing.imported import Imported
@@ -35,6 +36,7 @@ def import_(
     model: str | None = None,
     name: str | None = None,
     yes: bool = False,
+    overwrite: bool = False,
     as_json: bool = False,
 ) -> None:
     """Read a configuration, write the run folder, and print what became of every key.
@@ -44,6 +46,7 @@ def import_(
         out: the run folder.
         images, model, name: replace the file's own.
         yes: take over a part of a file that trains no LoRA without asking.
+        overwrite: replace files that the user changed or made, after keeping each beside it.
 
     Raises:
         LoraError: no trainer's file, or one that trains no LoRA and the user did not agree; or a failed write.
@@ -53,7 +56,8 @@ def import_(
     own = _own(images, model, name)
     found = _located(found, Path(found.source).parent)
     made = plan_import(found, _facts(found, own, out), own)
-    _write(out, made)
+    for kept in _write(out, made, overwrite=overwrite):
+        say(kept_sentence(kept))
     if as_json:
         print_json(import_document(made))
         return
@@ -131,10 +135,10 @@ def _answers(found: Imported, own: Mapping[str, Any], *, use_cpu: bool = False) 
     return Answers(name=name, trigger=str(settings.get("run.trigger") or ""), use_cpu=use_cpu)
 
 
-def _write(out: Path, made: ImportPlan) -> None:
+def _write(out: Path, made: ImportPlan, *, overwrite: bool) -> tuple[Path, ...]:
     config = made.plan.config
     own = {"saving.name": config.saving.name, "run.trigger": config.run.trigger}
-    write_records(out, made.plan, _answers(made.imported, own), import_document(made))
+    return write_records(out, made.plan, _answers(made.imported, own), import_document(made), overwrite=overwrite)
 
 
 def import_document(made: ImportPlan) -> dict[str, object]:

@@ -15,6 +15,7 @@ from advisor.memory_ladder.adjustment import Trial, adjustments, nothing_left
 from advisor.run_folder.events import Finished
 from advisor.run_folder.ladder_file import Taken
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.write_over import MEND_HERE, UsersFiles, kept_sentence
 from advisor.units import gib
 from wizard.interview.ask import TerminalAsk
 from wizard.interview.questions import choice
@@ -51,11 +52,14 @@ class Measured:
     """Memory did not run out, and the peak was not above `free_bytes`."""
 
 
-def measure(run: Path, *, device: str | None = None, yes: bool = False, as_json: bool = False) -> None:
+def measure(
+    run: Path, *, device: str | None = None, yes: bool = False, overwrite: bool = False, as_json: bool = False
+) -> None:
     """Probe a run, print prediction and measurement, and offer to change a plan that does not fit.
 
     Args:
         yes: change it without asking.
+        overwrite: replace a loracle.toml that was changed by hand, after keeping it beside.
 
     Raises:
         LoraError: the run is wrong.
@@ -71,7 +75,7 @@ def measure(run: Path, *, device: str | None = None, yes: bool = False, as_json:
         show(trial_text(trial, steps, begun=folder.has_state()))
     applies = bool(steps) and (yes or (not as_json and _agreed()))
     if applies:
-        _adjust(folder, steps)
+        _adjust(folder, steps, overwrite=overwrite, may_ask=is_terminal() and not (yes or as_json))
     if as_json:
         print_json(asdict(found) | adjustment_document(steps, applied=applies))
     if not found.fits and not applies:
@@ -173,9 +177,26 @@ def _agreed() -> bool:
     return TerminalAsk()(question) == "yes"
 
 
-def _adjust(run: RunFolder, steps: tuple[Taken, ...]) -> None:
-    adjust(run, steps)
+def _adjust(run: RunFolder, steps: tuple[Taken, ...], *, overwrite: bool, may_ask: bool) -> None:
+    """Change the plan; where loracle.toml was changed by hand, the user is asked.
+
+    Raises:
+        UsersFiles: it was, and the user did not agree or may not be asked.
+    """
+    try:
+        kept = adjust(run, steps, overwrite=overwrite)
+    except UsersFiles as error:
+        if not (may_ask and _agreed_to_replace(error.told)):
+            raise UsersFiles(error.files, MEND_HERE) from None
+        kept = adjust(run, steps, overwrite=True)
+    for path in kept:
+        say(kept_sentence(path))
     say(f"Changed {run.config}; {run.plan} keeps both values.")
+
+
+def _agreed_to_replace(told: str) -> bool:
+    yes = "Yes: its values stay but for these, its comments only beside, as NAME.bak"
+    return TerminalAsk()(choice("overwrite", f"{told}. Write it anew?", ("no", "No, leave it"), ("yes", yes))) == "yes"
 
 
 def measured_text(found: Measured) -> str:

@@ -5,6 +5,7 @@ Start-up is measured: rich, jinja2 and questionary, which few of its uses need, 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ def plan(
     out: Path | None = None,
     save_preset: Path | None = None,
     compare: bool = False,
+    overwrite: bool = False,
     as_json: bool = False,
 ) -> None:
     """Print the plan; write the run folder `out` and the preset file `save_preset` where they are given.
@@ -47,19 +49,24 @@ def plan(
     Args:
         run: a planned run, whose settings complete the request.
         compare: print the plans of both advices side by side instead.
+        overwrite: replace files that the user changed or made, after keeping each beside it.
 
     Raises:
         LoraError: the request is invalid; the message names everything that is wrong with it.
     """
-    if save_preset is not None:
-        _may_write(save_preset, may_ask=is_terminal() and not as_json)
+    replaces = overwrite
+    if save_preset is not None and not overwrite:
+        replaces = _may_write(save_preset, may_ask=is_terminal() and not as_json)
     facts, before = _facts(request, run, out or Path.cwd())
     if compare:
         _refuse_with_compare(out, save_preset)
         _print_profiles(facts, as_json=as_json)
         return
     made = make_plan(facts)
-    _write(facts, made, out, save_preset)
+    if out is not None:
+        _write_run(out, facts, made, overwrite=overwrite)
+    if save_preset is not None:
+        _write_preset(save_preset, made, overwrite=replaces)
     _print(facts, made, before, as_json=as_json)
 
 
@@ -90,17 +97,22 @@ def _print_profiles(facts: Facts, *, as_json: bool) -> None:
     show(profiles_view(found))
 
 
-def _write(facts: Facts, made: Plan, out: Path | None, save_preset: Path | None) -> None:
-    if out is not None:
-        from templates.native.run_folder import write_run
+def _write_run(out: Path, facts: Facts, made: Plan, *, overwrite: bool) -> None:
+    from advisor.run_folder.write_over import kept_sentence
+    from templates.native.run_folder import write_run
 
-        write_run(out, facts, made)
-        say(f"Written to {out}; train it with: {own_command('train', out)}")
-    if save_preset is not None:
-        from templates.native.preset import own_rows, write_preset
+    for kept in write_run(out, facts, made, overwrite=overwrite):
+        say(kept_sentence(kept))
+    say(f"Written to {out}; train it with: {own_command('train', out)}")
 
-        write_preset(save_preset, made)
-        say(saved_text(save_preset, tuple(row.path for row in own_rows(made))))
+
+def _write_preset(file: Path, made: Plan, *, overwrite: bool) -> None:
+    from advisor.run_folder.write_over import kept_sentence
+    from templates.native.preset import own_rows, write_preset
+
+    for kept in write_preset(file, made, overwrite=overwrite):
+        say(kept_sentence(kept))
+    say(saved_text(file, tuple(row.path for row in own_rows(made))))
 
 
 def _print(facts: Facts, made: Plan, before: Facts | None, *, as_json: bool) -> None:
@@ -117,18 +129,18 @@ def _print(facts: Facts, made: Plan, before: Facts | None, *, as_json: bool) -> 
         show(what_if_view(found))
 
 
-def _may_write(preset: Path, *, may_ask: bool) -> None:
-    """Ask whether to replace an existing preset.
+def _may_write(preset: Path, *, may_ask: bool) -> bool:
+    """Whether the user agreed to replace a preset that exists.
 
     Raises:
         RunError: it exists, and the user did not agree or may not be asked.
     """
-    if not preset.exists():
-        return
+    if not os.path.lexists(preset):
+        return False
     if may_ask:
         from wizard.interview.ask import TerminalAsk
 
         if may_replace(preset, TerminalAsk(), no="No, write nothing"):
-            return
+            return True
         raise RunError("Nothing was written.")
-    raise RunError(f"the preset {preset} exists already: name another file, or remove that one")
+    raise RunError(f"the preset {preset} exists already: name another file, or add --overwrite")

@@ -9,7 +9,7 @@ from advisor.planning.planner import make_plan
 from advisor.run_folder.config_file import read_config
 from advisor.run_folder.layout import RunFolder
 from templates.exporters import EXPORTERS
-from templates.exporting.exporter import Export
+from templates.exporting.exporter import Export, ExportOptions
 from templates.native.run_folder import next_free_run, write_run
 from wizard.commands.train import train
 from wizard.interview.facts import facts_of_state
@@ -31,7 +31,7 @@ def real_actions(options: MachineOptions, session: Session, probes: Probes) -> P
     return PlanActions(
         facts=lambda state: facts_of_state(state, probes, options),
         plan=make_plan,
-        save=write_run,
+        save=lambda run, facts, plan, overwrite: write_run(run, facts, plan, overwrite=overwrite),
         export=_export,
         train=train,
         free_run=lambda name: next_free_run(name, Path.cwd()),
@@ -46,5 +46,5 @@ def real_actions(options: MachineOptions, session: Session, probes: Probes) -> P
     )
 
 
-def _export(name: str, run: Path) -> Export:
-    return EXPORTERS[name].write(read_config(run), run=run.absolute(), out=None)
+def _export(name: str, run: Path, overwrite: bool) -> Export:
+    return EXPORTERS[name].write(read_config(run), run=run.absolute(), out=None, options=ExportOptions(overwrite))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args, get_origin
+from typing import Literal, TypeVar, get_args, get_origin
 
 from advisor.answers import ANSWER_OF_SETTING
 from advisor.errors import LoraError
 from advisor.facts import Facts
 from advisor.plan import Plan
+from advisor.run_folder.write_over import Occupied, kept_sentence
 from advisor.settings.config import setting_field, setting_paths
 from advisor.units import shown
 from templates.exporting.exporter import Export
@@ -23,9 +24,14 @@ from wizard.interview.questions import BACK, Ask, Candidate, Option, Question
 from wizard.interview.steps import checked_trigger
 from wizard.own_command import own_command
 
+Written = TypeVar("Written")
 MenuResult = Literal["back", "done"]
 """Back to the questions, or the end of the program."""
 
+OVER = (
+    Option("no", "No, write nothing"),
+    Option("yes", "Yes, and keep each file that is replaced beside the new one, as NAME.bak"),
+)
 AS_ADVISED = "as advised"
 """The answer that removes a choice, so that the rules decide again."""
 
@@ -36,9 +42,10 @@ class PlanActions:
 
     facts: Callable[[InterviewState], Facts]
     plan: Callable[[Facts], Plan]
-    save: Callable[[Path, Facts, Plan], None]
-    export: Callable[[str, Path], Export]
-    """Write a saved run for another trainer."""
+    save: Callable[[Path, Facts, Plan, bool], tuple[Path, ...]]
+    """Write a run folder; True: over the user's files too. Where these are kept."""
+    export: Callable[[str, Path, bool], Export]
+    """Write a saved run for another trainer; True: over the user's files too."""
     train: Callable[[Path], None]
     free_run: Callable[[str], Path]
     """LoRA name to the path of a run folder that does not exist yet."""
@@ -178,10 +185,27 @@ class Menu:
         return False
 
     def _write(self, run: Path) -> None:
-        self._actions.save(run, self._facts, self._plan)
+        for kept in self._over(lambda overwrite: self._actions.save(run, self._facts, self._plan, overwrite)):
+            self._ask.tell(kept_sentence(kept))
         self._run = self._saved = run
         self._actions.delete_answers()
         self._ask.tell(f"Saved in {run}\nTrain it any time with: {own_command('train', run)}")
+
+    def _over(self, write: Callable[[bool], Written]) -> Written:
+        """Write, and where the user's files are in the way, ask whether to replace them.
+
+        Raises:
+            LoraError: the user does not want that, or it cannot be written.
+        """
+        try:
+            return write(False)
+        except Occupied as error:
+            question = Question(
+                "overwrite", "Write there all the same?", "choice", OVER, default="no", intro=error.told
+            )
+            if self._ask(question) != "yes":
+                raise LoraError("Nothing was written.") from None
+        return write(True)
 
     def _save_preset(self) -> bool:
         keep_as_preset(self._plan, self._ask, self._actions.presets)
@@ -196,7 +220,8 @@ class Menu:
         name = self._ask(Question("exporter", "For which trainer?", "choice", options=options))
         if name == BACK:
             return False
-        export = self._actions.export(name, self._saved_run())
+        run = self._saved_run()
+        export = self._over(lambda overwrite: self._actions.export(name, run, overwrite))
         lines = [
             "Written:",
             *(f"  {path}" for path in export.paths),

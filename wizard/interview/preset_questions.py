@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from advisor.settings.preset_file import PresetFile
     from wizard.interview.preset_store import PresetStore
 
+YES = "Yes; if it was changed by hand, it stays as NAME.bak, else it is lost"
 RULES_ALONE = "none"
 """The answer for no preset."""
 
@@ -51,9 +52,10 @@ def keep_as_preset(plan: Plan, ask: Ask, presets: PresetStore) -> Path | None:
         if answer.strip() in (BACK, ""):
             return None
         file = presets.file(answer)
-        if not file.exists() or may_replace(file, ask):
+        exists = file.exists()
+        if not exists or may_replace(file, ask):
             break
-    paths = presets.save(file, plan)
+    paths = presets.save(file, plan, overwrite=exists)
     ask.tell(saved_text(file, paths))
     return file
 
@@ -70,5 +72,5 @@ def saved_text(file: Path, paths: tuple[str, ...]) -> str:
 def may_replace(file: Path, ask: Ask, *, no: str = "No, another name") -> bool:
     """Ask whether an existing preset may be replaced."""
     text = f"There is a preset {file.stem} already. Replace it?"
-    question = choice("replace_preset", text, ("no", no), ("yes", "Yes, the old one is lost"), back=False)
+    question = choice("replace_preset", text, ("no", no), ("yes", YES), back=False)
     return ask(question) == "yes"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor.data_folder import data_folder
 from wizard.interview.names import checked_name
-from wizard.user_data import data_folder
 
 if TYPE_CHECKING:
     from advisor.plan import Plan
@@ -39,13 +39,16 @@ class PresetStore:
         plain = name.strip()
         return self._folder / (checked_name(plain.removesuffix(SUFFIX)) + SUFFIX)
 
-    def save(self, file: Path, plan: Plan) -> tuple[str, ...]:
+    def save(self, file: Path, plan: Plan, *, overwrite: bool = False) -> tuple[str, ...]:
         """Write the settings that differ from the rules' advice; returns their paths.
+
+        Args:
+            overwrite: replace a file that the user changed or made, after keeping it beside.
 
         Raises:
             RunError: nothing differs, or it cannot be written.
         """
         from templates.native.preset import own_rows, write_preset
 
-        write_preset(file, plan)
+        write_preset(file, plan, overwrite=overwrite)
         return tuple(row.path for row in own_rows(plan))

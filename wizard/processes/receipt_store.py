@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 
+from advisor.data_folder import data_folder
 from advisor.estimate.calibration import RECEIPT_VERSION, Receipt
 from advisor.files import write_atomically
 from wizard.output import say
-from wizard.user_data import data_folder
 
 FOLDER_NAME = "receipts"
 MOST_RECEIPTS = 200

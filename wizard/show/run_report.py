@@ -7,23 +7,29 @@ from pathlib import Path
 from advisor.errors import LoraError
 from advisor.run_folder.demo_scores import DemoScores
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.write_over import UsersFiles
 from templates.native.report import Score, sample_rows, write_report
 from wizard.output import say
+from wizard.own_command import own_command
 
 
-def write_run_report(run: RunFolder) -> Path:
+def write_run_report(run: RunFolder, *, overwrite: bool = False) -> Path:
     """Write `report.html` into the run folder; returns its path.
 
+    Args:
+        overwrite: replace a page that the user changed or made, after keeping it beside.
+
     Raises:
+        UsersFiles: the page that is there is the user's.
         RunError: the run has no plan.json, its scores are damaged, or the page cannot be written.
     """
     run.refuse_links_out()
     if not run.demo_scores.is_file():
-        return write_report(run)
+        return write_report(run, overwrite=overwrite, tell=say)
     scores = _scores(run.read_demo_scores())
     rows = [row for row in sample_rows(run) if row.title]  # the sheet shows the same pictures once more
     note = "The demo, trained on the processor. Rows with the same seeds stand above each other."
-    return write_report(run, scores=scores, rows=rows, note=note)
+    return write_report(run, scores=scores, rows=rows, note=note, overwrite=overwrite, tell=say)
 
 
 def try_run_report(run: RunFolder) -> None:
@@ -31,6 +37,9 @@ def try_run_report(run: RunFolder) -> None:
     try:
         if run.plan.is_file():
             write_run_report(run)
+    except UsersFiles as error:
+        command = own_command("report", run.path)
+        say(f"No report was written: {error.told}. {command} --overwrite writes it, and keeps that one beside")
     except LoraError as error:
         say(f"No report was written: {error}")
 

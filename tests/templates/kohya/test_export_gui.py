@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 
 from advisor.errors import ConfigErrors, DatasetError, LoraError, RunError
+from advisor.run_folder.write_over import UsersFiles
 from advisor.settings.config import setting_paths
 from templates.exporters import EXPORTERS
-from templates.exporting.exporter import Export
+from templates.exporting.exporter import USUAL, Export, ExportOptions
 from tests.support.pictures import draw_picture, make_pictures
 from tests.support.samples import sample_config
 
 
-def export(place: Path, images: Path, /, *, out: Path | None = None, **groups: Any) -> Export:
-    return EXPORTERS["kohya-gui"].write(sample_config(images, **groups), run=place, out=out)
+def export(
+    place: Path, images: Path, /, *, out: Path | None = None, options: ExportOptions = USUAL, **groups: Any
+) -> Export:
+    return EXPORTERS["kohya-gui"].write(sample_config(images, **groups), run=place, out=out, options=options)
 
 
 def tree(folder: Path) -> list[str]:
@@ -129,9 +132,12 @@ def test_a_damaged_list_leads_to_no_file_outside(tmp_path: Path) -> None:
     (tmp_path / "run" / "precious.txt").write_text("")
     (home / "img.made.txt").write_text("../../precious.txt\n../x\n/etc/passwd\nC:/x\n\n")
 
-    export(tmp_path / "run", tmp_path / "p")
+    with pytest.raises(UsersFiles, match=r"img\.made\.txt"):
+        export(tmp_path / "run", tmp_path / "p")
+    export(tmp_path / "run", tmp_path / "p", options=ExportOptions(overwrite=True))
 
     assert (tmp_path / "run" / "precious.txt").exists()
+    assert (home / "img.made.txt.bak").read_text().startswith("../../precious.txt")
 
 
 def test_where_links_cannot_be_images_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,10 @@ def test_a_run_reads_back_as_the_plan_it_was_written_from(tmp_path: Path, facts:
     assert read_config(tmp_path / "run") == placed_in(tmp_path / "run", plan).config
     assert RunFolder(tmp_path / "run").read_answers() == facts.answers
     assert json.loads((tmp_path / "run" / "plan.json").read_text("utf-8"))["config"]["network"]["rank"] == 32
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["answers.toml", "loracle.toml", "plan.json"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "answers.toml", "log", "loracle.toml", "plan.json",
+    ]  # fmt: skip
+    assert [path.name for path in (tmp_path / "run" / "log").iterdir()] == ["written.json"]
 
 
 def test_a_run_that_has_not_trained_is_written_anew(tmp_path: Path, facts: Facts, plan: Plan) -> None:
@@ -48,16 +51,14 @@ def test_a_run_that_has_not_trained_is_written_anew(tmp_path: Path, facts: Facts
 
 
 @pytest.mark.parametrize("name", ["model", "state"])
-def test_a_run_that_has_trained_is_not_written_over(tmp_path: Path, facts: Facts, plan: Plan, name: str) -> None:
+def test_a_run_that_has_trained_is_never_written_over(tmp_path: Path, facts: Facts, plan: Plan, name: str) -> None:
     (tmp_path / name).mkdir()
     (tmp_path / name / "a.safetensors").write_bytes(b"")
 
-    with pytest.raises(RunError, match="has trained"):
-        write_run(tmp_path, facts, plan)
+    for overwrite in (False, True):
+        with pytest.raises(RunError, match=r"has trained already .*: choose another folder$"):
+            write_run(tmp_path, facts, plan, overwrite=overwrite)
     assert not (tmp_path / "loracle.toml").exists()
-
-    write_run(tmp_path, facts, plan, overwrite=True)
-    assert (tmp_path / "loracle.toml").exists()
 
 
 def test_a_file_is_no_run(tmp_path: Path, facts: Facts, plan: Plan) -> None:

@@ -9,6 +9,8 @@ import pytest
 from advisor.errors import MemoryFacts, OutOfMemory, TrainingStopped
 from advisor.run_folder.config_file import read_config
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.write_over import UsersFiles
+from advisor.run_folder.written import Written, WrittenFiles, digest
 from tests.support.runs import make_config, write_toml
 from wizard.commands import measure as command
 from wizard.commands.measure import Measured, measure, measured_text
@@ -71,6 +73,8 @@ def run_that_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
         {"path": "network.rank", "value": 4, "reason": "small", "origin": "rule", "source": {"title": "T", "url": "u"}},
     ]
     (run / "plan.json").write_text(json.dumps({"decisions": decisions}), encoding="utf-8")
+    config = run / "loracle.toml"
+    WrittenFiles(run).note({config: Written(kind="run", sha256=(digest(config),))})
 
     def full(*_: object) -> object:
         raise OutOfMemory("full", MemoryFacts(device="cpu", largest=(128, 128), peak_bytes=2**30))
@@ -121,6 +125,26 @@ def test_with_a_yes_loracle_toml_gets_the_rungs_and_the_plans_record_keeps_both(
     ladder = RunFolder(run).read_ladder()
     assert (ladder.settings, ladder.batch_parts) == ({}, 2)
     assert [rung.rung for rung in ladder.taken] == ["smaller_parts"]
+
+
+def test_a_hand_edited_loracle_toml_is_adjusted_only_where_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_that_does_not_fit(tmp_path, monkeypatch)
+    config, record = run / "loracle.toml", (run / "plan.json").read_bytes()
+    edited = config.read_text("utf-8") + "# my own note\n"
+    config.write_text(edited, "utf-8")
+
+    with pytest.raises(UsersFiles, match=r"loracle\.toml is not as Loracle wrote it.*add --overwrite"):
+        measure(run, device="cpu", yes=True)
+    assert config.read_text("utf-8") == edited
+    assert (run / "plan.json").read_bytes() == record
+    assert not (run / "state").exists()
+
+    measure(run, device="cpu", yes=True, overwrite=True)
+    assert (run / "loracle.toml.bak").read_text("utf-8") == edited
+    assert read_config(run).memory.gradient_checkpointing
+    assert (run / "plan.json.bak").read_bytes() == record
 
 
 def test_what_was_adjusted_after_measuring_is_not_taken_for_the_users_choice(

@@ -8,6 +8,7 @@ import pytest
 from advisor.errors import OutOfMemory, RunError
 from advisor.facts import Facts
 from advisor.plan import Plan
+from advisor.run_folder.write_over import UsersFiles
 from tests.support.menu_actions import Done, make_actions
 from tests.support.scripted import HAPPY, Answer, ScriptedAsk, default, run_interview
 from wizard.interview.menu import Menu, fixed_values, typed
@@ -51,13 +52,41 @@ def test_a_run_that_has_trained_is_not_overwritten() -> None:
 
 
 def test_a_failed_save_is_told_and_asked_again() -> None:
-    def full(run: Path, facts: Facts, plan: Plan) -> None:
+    def full(run: Path, facts: Facts, plan: Plan, overwrite: bool) -> tuple[Path, ...]:
         raise RunError("the disk is full: free some space")
 
     ending, _, ask, _ = go("save", "quit", save=full)
 
     assert ending == "done"
     assert "the disk is full" in ask.heard
+
+
+def over_an_edited_run(answer: str) -> tuple[ScriptedAsk, list[bool]]:
+    """The menu's save where loracle.toml was edited; also whether each attempt might overwrite it."""
+    attempts: list[bool] = []
+
+    def save(run: Path, facts: Facts, plan: Plan, overwrite: bool) -> tuple[Path, ...]:
+        attempts.append(overwrite)
+        if not overwrite:
+            raise UsersFiles([run / "loracle.toml"])
+        return (run / "loracle.toml.bak",)
+
+    _, _, ask, _ = go("save", answer, "quit", save=save)
+    return ask, attempts
+
+
+def test_over_an_edited_run_the_wizard_asks_and_keeps_the_edit() -> None:
+    ask, attempts = over_an_edited_run("yes")
+
+    assert attempts == [False, True]
+    assert "loracle.toml.bak" in ask.heard
+
+
+def test_a_no_leaves_an_edited_run_as_it_is() -> None:
+    ask, attempts = over_an_edited_run("no")
+
+    assert attempts == [False]
+    assert "Nothing was written" in ask.heard
 
 
 def test_a_training_that_stopped_itself_leads_back_to_the_plan() -> None:

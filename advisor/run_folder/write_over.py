@@ -1,0 +1,171 @@
+"""Writing over what is there: a file is replaced only if it is as Loracle wrote it, else it is the user's and stays."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from advisor.errors import RunError
+from advisor.files import read_bounded, write_atomically
+from advisor.run_folder.written import Kind, Written, WrittenFiles
+from advisor.units import MIB
+
+MEND = "name another place with --out, or add --overwrite, which first keeps {it} beside as NAME.bak"
+MEND_HERE = "add --overwrite, which first keeps {it} beside as NAME.bak"
+"""For what is always written at this place."""
+MOST_BYTES = 64 * MIB
+"""Larger files are told by their digest alone."""
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A file that is to be written."""
+
+    path: Path
+    content: bytes
+    kind: Kind
+    was_written: Callable[[bytes], bool] = field(default=lambda _: False)
+    """Whether Loracle wrote such bytes, asked where nothing is noted, as of runs made before digests were."""
+
+
+class Occupied(RunError):
+    """Where something is to be written there is what the user has not given up; nothing was written."""
+
+    def __init__(self, told: str, mend: str) -> None:
+        """`told`: what is there, for those who ask the user instead; `mend`: the sentence's end."""
+        self.told = told
+        super().__init__(f"{told}. Nothing was written: {mend}")
+
+
+class UsersFiles(Occupied):
+    """Files are not as Loracle wrote them."""
+
+    def __init__(self, files: Sequence[Path], mend: str = MEND) -> None:
+        """`mend` may hold {it}, for one file or several."""
+        self.files = tuple(files)
+        if len(files) == 1:
+            told, it = f"{files[0]} is not as Loracle wrote it: it was changed since, or is not Loracle's", "it"
+        else:
+            names = "".join(f"\n  {path}" for path in files)
+            why = "they were changed since, or are not Loracle's"
+            told, it = f"{len(files)} files are not as Loracle wrote them, {why}:{names}\nThey stay", "each"
+        super().__init__(told, mend.format(it=it))
+
+
+def write_over(
+    files: Sequence[NewFile], written: WrittenFiles, *, overwrite: bool = False
+) -> tuple[Path, ...]:  # fmt: skip
+    """Write files, each whole or not at all, in this order; what the user changed or made stays.
+
+    Args:
+        overwrite: replace the user's files too, after keeping each beside it.
+
+    Returns:
+        Where the user's files are kept now.
+
+    Raises:
+        UsersFiles: some are the user's; nothing was written.
+        RunError: a folder stands where a file is to be, or a file cannot be written.
+    """
+    found = users_files(files, written)
+    if found and not overwrite:
+        raise UsersFiles(found)
+    kept = tuple(keep_beside(path) for path in found)
+    put(files, written)
+    return kept
+
+
+def users_files(files: Iterable[NewFile], written: WrittenFiles) -> tuple[Path, ...]:
+    """Those that are there and not as Loracle wrote them.
+
+    Raises:
+        RunError: a folder stands where a file is to be, or a file cannot be read.
+    """
+    return tuple(file.path for file in files if _is_users(file, written))
+
+
+def put(files: Iterable[NewFile], written: WrittenFiles) -> None:
+    """Write files whatever is there, and note them.
+
+    Raises:
+        RunError: one cannot be written.
+    """
+    files = tuple(files)
+    written.note({file.path: Written(kind=file.kind, sha256=(_sha256(file.content),)) for file in files})
+    for file in files:
+        write_atomically(file.path, file.content)
+
+
+def keep_beside(path: Path) -> Path:
+    """Keep a file under a free name beside it: `NAME.bak`, `NAME.bak2`, ...; `path` stays too.
+
+    Raises:
+        RunError: it cannot be kept.
+    """
+    for number in count(1):
+        kept = path.with_name(f"{path.name}.bak{number if number > 1 else ''}")
+        if os.path.lexists(kept):
+            continue
+        try:
+            _link_or_copy(path, kept)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise RunError(
+                f"{path} cannot be kept as {kept.name}: {error.strerror or error}: free some space, or move it away"
+            ) from error
+        return kept
+    raise AssertionError("numbers never end")
+
+
+def kept_sentence(kept: Path) -> str:
+    """What is said of a file of the user's that was replaced."""
+    return f"What was there before is kept as {kept}."
+
+
+def _is_users(file: NewFile, written: WrittenFiles) -> bool:
+    try:
+        mode = file.path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise RunError(f"{file.path} cannot be read: {error.strerror or error}: name another place") from None
+    if stat.S_ISDIR(mode):
+        raise RunError(f"{file.path} is a folder, and a file of that name is to be written: name another place")
+    if not stat.S_ISREG(mode):
+        return True
+    try:
+        if file.path.stat().st_size <= MOST_BYTES:
+            content = read_bounded(file.path, MOST_BYTES)
+            if content == file.content:
+                return False
+        else:
+            content = None
+        as_written = written.is_as_written(file.path, file.kind)
+    except OSError as error:
+        raise RunError(f"{file.path} cannot be read: {error.strerror or error}: name another place") from None
+    if not mode & stat.S_IWUSR:  # whoever protects a file wants to keep it
+        return True
+    if as_written is None:
+        return content is None or not file.was_written(content)
+    return not as_written
+
+
+def _link_or_copy(path: Path, kept: Path) -> None:
+    """The file itself under a second name, so that replacing the first leaves it; a copy where there are no links."""
+    try:
+        os.link(path, kept, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError):
+        shutil.copy2(path, kept, follow_symlinks=False)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

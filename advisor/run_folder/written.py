@@ -1,0 +1,159 @@
+"""Notes of what Loracle wrote, a digest for each file: in the run, for files elsewhere in the user's data folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from advisor.data_folder import data_folder
+from advisor.errors import RunError
+from advisor.files import open_regular, read_bounded, write_atomically
+from advisor.run_folder.layout import WRITTEN_NAME
+from advisor.run_folder.record import Record, Text
+from advisor.units import MIB
+
+Kind = Literal["run", "report", "preset", "kohya-gui", "sd-scripts", "onetrainer", "ai-toolkit", "images"]
+"""Who writes a file: an export may not take a run's configuration for one of its own files."""
+
+MOST_RECORD_BYTES = 64 * MIB
+CHUNK_BYTES = MIB
+MOST_DIGESTS = 2
+"""A digest is noted before its file is written, and the one before it stays: between the two, either may be there."""
+
+
+class Written(Record):
+    """One file as Loracle wrote it."""
+
+    kind: Text
+    sha256: tuple[Text, ...] = ()
+    """The newest first."""
+    num_bytes: int | None = None
+    """Of a hard link, which is told by size and time, since it shares both with its original."""
+    modified_ns: int | None = None
+
+    @classmethod
+    def link(cls, path: Path) -> Written:
+        """A hard link to an image of the user's."""
+        found = path.lstat()
+        return cls(kind="images", num_bytes=found.st_size, modified_ns=found.st_mtime_ns)
+
+    @classmethod
+    def copy_of(cls, path: Path) -> Written:
+        """A file of an export's image folders."""
+        return cls(kind="images", sha256=(digest(path),))
+
+
+class _Document(Record):
+    files: dict[str, Written] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WrittenFiles:
+    """The notes of what was written: files within `run` are noted there, all others in the user's data folder."""
+
+    run: Path | None = None
+    data: Path | None = None
+    """The user's data folder, where it is another than `data_folder()`."""
+
+    def is_as_written(self, path: Path, kind: Kind) -> bool | None:
+        """Whether the regular file at `path` is as Loracle wrote it for this purpose; None: nothing is noted of it."""
+        noted = self._noted(path)
+        if noted is None:
+            return None
+        if noted.kind != kind:
+            return False
+        if noted.modified_ns is not None:
+            found = path.lstat()
+            return (found.st_size, found.st_mtime_ns) == (noted.num_bytes, noted.modified_ns)
+        return digest(path) in noted.sha256
+
+    def note(self, files: Mapping[Path, Written], gone: Iterable[Path] = ()) -> None:
+        """Note files that are or will be written, and forget others.
+
+        A failure to write the notes is passed over: the files then count as the user's.
+        """
+        gone = tuple(gone)
+        for store in self._stores:
+            new = {store.key(path): one for path, one in files.items() if self._store(path) is store}
+            old = [store.key(path) for path in gone if self._store(path) is store]
+            if new or old:
+                store.change(new, old)
+
+    def _noted(self, path: Path) -> Written | None:
+        store = self._store(path)
+        return store.read().get(store.key(path))
+
+    def _store(self, path: Path) -> _Store:
+        return next(store for store in self._stores if store.holds(path))
+
+    @cached_property
+    def _stores(self) -> tuple[_Store, ...]:
+        outer = _Store((self.data or data_folder()) / Path(WRITTEN_NAME).name, None)
+        return (outer,) if self.run is None else (_Store(self.run / WRITTEN_NAME, _real(self.run)), outer)
+
+
+@dataclass(frozen=True)
+class _Store:
+    """One file of notes."""
+
+    file: Path
+    root: Path | None
+    """What it is about; paths are noted relative to it. None: everything, by absolute paths."""
+
+    def holds(self, path: Path) -> bool:
+        return self.root is None or _placed(path).is_relative_to(self.root)
+
+    def key(self, path: Path) -> str:
+        placed = _placed(path)
+        return placed.as_posix() if self.root is None else placed.relative_to(self.root).as_posix()
+
+    def read(self) -> dict[str, Written]:
+        """The notes; none where there is no file or a damaged one."""
+        try:
+            return _Document.model_validate(json.loads(read_bounded(self.file, MOST_RECORD_BYTES))).files
+        except (OSError, ValueError, RecursionError, ValidationError):
+            return {}
+
+    def change(self, new: Mapping[str, Written], gone: Collection[str]) -> None:
+        notes = {key: one for key, one in self.read().items() if key not in gone and self._is_there(key)}
+        for key, one in new.items():
+            before = notes[key].sha256 if key in notes and notes[key].kind == one.kind else ()
+            digests = dict.fromkeys((*one.sha256, *before))
+            notes[key] = one.model_copy(update={"sha256": tuple(digests)[:MOST_DIGESTS] if one.sha256 else ()})
+        tree = {"files": {key: one.model_dump(exclude_none=True, exclude_defaults=True) for key, one in notes.items()}}
+        with suppress(RunError):
+            write_atomically(self.file, json.dumps(tree, indent=1) + "\n")
+
+    def _is_there(self, key: str) -> bool:
+        return os.path.lexists(key if self.root is None else self.root / key)
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a regular file, in hexadecimal.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    found = hashlib.sha256()
+    with open_regular(path) as file:
+        while part := file.read(CHUNK_BYTES):
+            found.update(part)
+    return found.hexdigest()
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _placed(path: Path) -> Path:
+    """The path with the links of its folders followed; the file itself may be a link."""
+    return _real(path.parent) / path.name

@@ -1,0 +1,43 @@
+"""Writes the files of an export, once it is known that none of them is the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from advisor.run_folder.write_over import NewFile, UsersFiles, keep_beside, kept_sentence, put, users_files
+from advisor.run_folder.written import Kind, WrittenFiles
+from advisor.settings.config import TrainingConfig
+from templates.exporting.exporter import ExportOptions
+from templates.exporting.paths import absolute
+from templates.exporting.planned_images import PlannedImages, filled
+
+
+def write_files(
+    texts: Mapping[Path, str],
+    images: Sequence[PlannedImages | None] = (),
+    *,
+    config: TrainingConfig,
+    run: Path,
+    kind: Kind,
+    options: ExportOptions,
+) -> tuple[str, ...]:
+    """Make the image folders, then write the texts; what the user should hear of it.
+
+    Raises:
+        UsersFiles: some are the user's and are not to be overwritten; nothing was written.
+        RunError: something cannot be written.
+    """
+    written, extension = WrittenFiles(absolute(run)), config.dataset.caption_extension
+    files = [NewFile(path, text.encode("utf-8"), kind) for path, text in texts.items()]
+    here = [planned for planned in images if planned is not None and planned.folders is not None]
+    found = list(users_files(files, written))
+    for planned in here:
+        found += planned.links.users_files(planned.folders or (), extension, written)
+    if found and not options.overwrite:
+        raise UsersFiles(found)
+    notes = [kept_sentence(keep_beside(path)) for path in found]
+    for planned in here:
+        notes += filled(planned, extension, written, copy=options.copy)
+    put(files, written)
+    return tuple(notes)

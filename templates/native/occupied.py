@@ -1,0 +1,65 @@
+"""Folders that a plan is not written into: the images', one with files that are no run's, another plan's run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from advisor.errors import RunError
+from advisor.run_folder.layout import RUN_NAMES, RunFolder
+from advisor.run_folder.plan_record import PlanRecord
+from advisor.run_folder.write_over import Occupied
+from advisor.settings.config import TrainingConfig
+
+OF_THE_SYSTEM = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", ".directory", "lost+found"})
+"""Put into folders by file managers and disks."""
+OVERWRITE = "name another folder with --out, or add --overwrite"
+SHOWN = 3
+
+
+def other_plan(run: RunFolder, record: PlanRecord | None, config: TrainingConfig) -> str:
+    """What a run is planned for, where that is another LoRA or other images; else empty."""
+    if record is None:
+        return ""
+    planned = record.document.get("config")
+    dataset = planned.get("dataset") if isinstance(planned, dict) else None
+    images = dataset.get("images") if isinstance(dataset, dict) else None
+    name = record.fields.config.saving.name
+    if not name or not isinstance(images, str):
+        return ""
+    if name == config.saving.name and _same(run.path / images, run.path / config.dataset.images):
+        return ""
+    return f"{run.path} holds another plan ({name}, of the pictures in {images})"
+
+
+def refuse_strangers(run: RunFolder, config: TrainingConfig, *, overwrite: bool) -> None:
+    """Refuse a folder that holds no run and is not empty.
+
+    Args:
+        overwrite: write beside other files; into the images' folder never, where samples would become training images.
+
+    Raises:
+        Occupied: it is one.
+        RunError: it is the images', or cannot be read.
+    """
+    try:
+        found = sorted(path.name for path in run.path.iterdir() if path.name not in OF_THE_SYSTEM)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise RunError(f"{run.path} cannot be read: {error.strerror or error}: choose another folder") from None
+    others = [name for name in found if name not in RUN_NAMES]
+    if not others or run.config.is_file() or run.plan.is_file():
+        return
+    if _same(run.path, run.path / config.dataset.images):
+        raise RunError(f"{run.path} is the folder of the pictures: name another for the run, e.g. one beside it")
+    if overwrite:
+        return
+    more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+    raise Occupied(f"{run.path} is no run, and holds {', '.join(others[:SHOWN])}{more}", OVERWRITE)
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one == other or one.samefile(other)
+    except (OSError, ValueError):
+        return False

@@ -155,7 +155,7 @@ class RunFolder:
     @property
     def written(self) -> Path:
         """The digests of the files that Loracle wrote, by which the user's own are told from them."""
-        return self.path / WRITTEN_NAME
+        return self._at(WRITTEN_NAME)
 
     @property
     def model(self) -> Path:

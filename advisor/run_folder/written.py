@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 from advisor.data_folder import data_folder
 from advisor.errors import RunError
 from advisor.files import open_regular, read_bounded, write_atomically
-from advisor.run_folder.layout import WRITTEN_NAME
+from advisor.run_folder.layout import WRITTEN_NAME, RunFolder
 from advisor.run_folder.record import Record, Text
 from advisor.units import MIB
 
@@ -61,6 +61,7 @@ class WrittenFiles:
     """The notes of what was written: files within `run` are noted there, all others in the user's data folder."""
 
     run: Path | None = None
+    """Where a link leads from its notes out of it, using them raises a RunError."""
     data: Path | None = None
     """The user's data folder, where it is another than `data_folder()`."""
 
@@ -98,7 +99,7 @@ class WrittenFiles:
     @cached_property
     def _stores(self) -> tuple[_Store, ...]:
         outer = _Store((self.data or data_folder()) / Path(WRITTEN_NAME).name, None)
-        return (outer,) if self.run is None else (_Store(self.run / WRITTEN_NAME, _real(self.run)), outer)
+        return (outer,) if self.run is None else (_Store(RunFolder(self.run).written, _real(self.run)), outer)
 
 
 @dataclass(frozen=True)

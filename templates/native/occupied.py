@@ -43,7 +43,7 @@ def refuse_strangers(run: RunFolder, config: TrainingConfig, *, overwrite: bool)
     """
     try:
         found = sorted(path.name for path in run.path.iterdir() if path.name not in OF_THE_SYSTEM)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
         raise RunError(f"{run.path} cannot be read: {error.strerror or error}: choose another folder") from None

@@ -83,7 +83,7 @@ def test_an_export_deletes_nothing_in_a_folder_that_its_own_is_a_link_to(
     run: RunFolder, outside: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     facts = make_facts()
-    write_run(run.path, facts, make_plan_for())
+    write_run(run.path, facts, make_plan_for(), overwrite=True)
     link(run.path / "exports/ai-toolkit/img", outside)
     (run.path / "exports/ai-toolkit/img.made.txt").write_text("folder/key\n", "utf-8")
     (outside / "folder").mkdir()
@@ -95,6 +95,15 @@ def test_an_export_deletes_nothing_in_a_folder_that_its_own_is_a_link_to(
     assert (outside / "folder/key").read_text("utf-8") == "ssh"
 
 
+def test_no_digest_is_written_through_a_link(run: RunFolder, outside: Path) -> None:
+    link(run.path / "log", outside)
+    before = contents(outside)
+
+    with pytest.raises(RunError, match="log is a link"):
+        write_run(run.path, make_facts(), make_plan_for(), overwrite=True)
+    assert contents(outside) == before
+
+
 PLACES = (
     "log", "log/events.jsonl", "log/trainer.log", "model", "model/fox.safetensors", "state", "state/step-00000001",
     "state/step-00000001/manifest.json", "state/ladder.json", "cache", "cache/latents", "cache/latents/ab/x.cached",
@@ -104,7 +113,7 @@ PLACES = (
 
 @pytest.mark.parametrize("place", PLACES)
 def test_nothing_is_trained_where_a_link_leads_out(run: RunFolder, outside: Path, place: str) -> None:
-    write_run(run.path, make_facts(), make_plan_for())
+    write_run(run.path, make_facts(), make_plan_for(), overwrite=True)
     if place == "loracle.toml":
         (outside / "key").write_bytes(run.config.read_bytes())
     link(run.path / place, outside / "key" if "." in place else outside)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from advisor.errors import RunError
-from advisor.run_folder.write_over import Kind, NewFile, UsersFiles, keep_beside, write_over
-from advisor.run_folder.written import WrittenFiles
+from advisor.run_folder.write_over import NewFile, UsersFiles, keep_beside, write_over
+from advisor.run_folder.written import Kind, WrittenFiles
 
 
 def write(folder: Path, text: str = "new", *, kind: Kind = "run", overwrite: bool = False) -> None:

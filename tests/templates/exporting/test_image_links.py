@@ -1,0 +1,154 @@
+"""What the user changed in an export's image folders stays; links are told of, and copies made where asked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from advisor.run_folder.write_over import UsersFiles
+from templates.exporters import EXPORTERS
+from templates.exporting.exporter import USUAL, Export, ExportOptions
+from tests.support.pictures import draw_picture, make_pictures
+from tests.support.samples import sample_config
+
+OVERWRITE, COPY = ExportOptions(overwrite=True), ExportOptions(copy=True)
+FOLDER = "exports/kohya/img/20_foxgirl"
+
+
+class Exported:
+    """A run whose export for kohya's GUI is there, with two captioned images."""
+
+    def __init__(self, place: Path) -> None:
+        self.run, self.images = place / "run", place / "p"
+        self.originals = make_pictures(self.images, 2, captions=True)
+        self.again()
+
+    def again(self, options: ExportOptions = USUAL) -> Export:
+        config = sample_config(self.images)
+        return EXPORTERS["kohya-gui"].write(config, run=self.run, out=None, options=options)
+
+    def file(self, name: str) -> Path:
+        return self.run / FOLDER / name
+
+    def forget(self) -> None:
+        """As if the export were of a version that noted nothing."""
+        (self.run / "log" / "written.json").unlink()
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Exported:
+    return Exported(tmp_path)
+
+
+@pytest.mark.parametrize("is_noted", [True, False])
+def test_what_nobody_touched_is_made_anew(exported: Exported, is_noted: bool) -> None:
+    if not is_noted:
+        exported.forget()
+
+    exported.again()
+
+    assert not list(exported.run.rglob("*.bak"))
+
+
+@pytest.mark.parametrize("is_noted", [True, False])
+def test_an_edited_caption_stays(exported: Exported, is_noted: bool) -> None:
+    caption = exported.file("picture-001.txt")
+    caption.write_text("foxgirl, my own words\r\n", newline="")
+    if not is_noted:
+        exported.forget()
+
+    with pytest.raises(UsersFiles, match=r"picture-001\.txt is not as Loracle wrote it.*--overwrite"):
+        exported.again()
+    assert caption.read_bytes() == b"foxgirl, my own words\r\n"
+
+    exported.again(OVERWRITE)
+    assert caption.with_name("picture-001.txt.bak").read_bytes() == b"foxgirl, my own words\r\n"
+    assert caption.read_bytes() != b"foxgirl, my own words\r\n"
+
+
+@pytest.mark.parametrize("is_noted", [True, False])
+def test_a_replaced_image_stays(exported: Exported, is_noted: bool) -> None:
+    image = exported.file("picture-001.png")
+    image.unlink()
+    draw_picture(image, seed=9)
+    mine = image.read_bytes()
+    if not is_noted:
+        exported.forget()
+
+    with pytest.raises(UsersFiles, match=r"picture-001\.png"):
+        exported.again()
+    assert image.read_bytes() == mine
+
+    exported.again(OVERWRITE)
+    assert image.with_name("picture-001.png.bak").read_bytes() == mine
+    assert image.samefile(exported.originals[0])
+
+
+def test_where_one_file_is_the_users_no_other_is_touched(exported: Exported) -> None:
+    exported.file("picture-001.txt").write_text("mine")
+    before = {path: path.stat().st_mtime_ns for path in exported.run.rglob("*") if path.is_file()}
+    draw_picture(exported.images / "more.png", seed=5)
+
+    with pytest.raises(UsersFiles):
+        exported.again()
+
+    assert {path: path.stat().st_mtime_ns for path in exported.run.rglob("*") if path.is_file()} == before
+
+
+def test_an_image_that_left_the_data_set_leaves_the_export(exported: Exported) -> None:
+    exported.originals[0].unlink()
+    exported.originals[0].with_suffix(".txt").unlink()
+
+    exported.again()
+
+    assert not exported.file("picture-001.png").exists()
+    assert not exported.file("picture-001.txt").exists()
+
+
+def test_links_are_told_of(exported: Exported) -> None:
+    notes = "\n".join(exported.again().notes)
+
+    assert "hard links to yours" in notes
+    assert "--copy" in notes
+
+
+def test_a_caption_is_never_a_link(exported: Exported) -> None:
+    assert exported.file("picture-001.png").samefile(exported.originals[0])
+    assert os.stat(exported.file("picture-001.txt")).st_nlink == 1  # noqa: PTH116
+
+
+def test_copies_take_the_place_of_links_and_links_that_of_copies(exported: Exported) -> None:
+    notes = exported.again(COPY).notes
+    copy = exported.file("picture-001.png")
+    assert not copy.samefile(exported.originals[0])
+    assert copy.read_bytes() == exported.originals[0].read_bytes()
+    assert not any("hard links" in note or "take space twice" in note for note in notes)
+
+    exported.again(COPY)
+    exported.again()
+    assert copy.samefile(exported.originals[0])
+    assert not list(exported.run.rglob("*.bak"))
+
+
+def test_an_edited_copy_stays_and_the_original_too(exported: Exported) -> None:
+    exported.again(COPY)
+    original = exported.originals[0].read_bytes()
+    copy = exported.file("picture-001.png")
+    with copy.open("r+b") as file:
+        file.write(b"cropped")
+
+    with pytest.raises(UsersFiles):
+        exported.again()
+    assert exported.originals[0].read_bytes() == original
+    assert copy.read_bytes().startswith(b"cropped")
+
+
+def test_an_edit_in_place_through_a_link_is_in_the_original_too_and_asks_for_nothing(exported: Exported) -> None:
+    with exported.file("picture-001.png").open("ab") as file:
+        file.write(b"more")
+
+    exported.again()
+
+    assert exported.originals[0].read_bytes().endswith(b"more")

@@ -68,6 +68,20 @@ def test_a_plan_is_read_back_and_written_again_to_the_same_bytes(tmp_path: Path)
     assert run.plan.read_bytes() == before
 
 
+def test_an_edited_record_is_kept_beside_where_a_rung_changes_it(tmp_path: Path) -> None:
+    facts = make_facts(trigger="mira")
+    run = RunFolder(tmp_path)
+    edited = plan_text(plan_document(facts, make_plan(facts))).replace("\n", "\r\n").encode("utf-8")
+    run.plan.write_bytes(edited)
+
+    run.write_plan(run.read_plan().with_rung(RUNG))
+    run.write_plan(run.read_plan())
+
+    assert [path.name for path in tmp_path.glob("*.bak*")] == ["plan.json.bak"]
+    assert (tmp_path / "plan.json.bak").read_bytes() == edited
+    assert len(json.loads(run.plan.read_text("utf-8"))["ladder"]) == 1
+
+
 def test_a_plan_of_an_older_and_one_of_a_newer_version_are_read(tmp_path: Path) -> None:
     older = {"decisions": [{"path": "network.rank", "value": 8}], "warnings": [], "estimate": None}
     newer = older | {"choice": {"epoch": 3}, "decisions": [{"path": "network.rank", "value": 8, "confidence": 0.5}]}

@@ -95,6 +95,31 @@ def test_a_file_that_is_there_is_not_replaced_unasked(tmp_path: Path, capsys: py
     assert (tmp_path / "a.safetensors").read_text(encoding="utf-8") == "mine"
 
 
+def test_overwrite_replaces_a_file_and_keeps_it_beside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pickle = save(tmp_path / "a.ckpt", WEIGHTS)
+    (tmp_path / "a.safetensors").write_bytes(b"mine")
+
+    code, _, err = run(capsys, pickle, "--yes")
+    assert code == 2
+    assert "--overwrite" in err
+
+    code, _, err = run(capsys, pickle, "--yes", "--overwrite")
+    assert code == 0, err
+    assert (tmp_path / "a.safetensors.bak").read_bytes() == b"mine"
+    assert same(load_file(tmp_path / "a.safetensors"), WEIGHTS)
+
+
+def test_a_conversion_that_fails_leaves_no_copy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    attack = zip_checkpoint(tmp_path / "model.ckpt", call("posix", "system", "true"))
+    (tmp_path / "model.safetensors").write_bytes(b"mine")
+
+    code, _, _ = run(capsys, attack, "--yes", "--overwrite")
+
+    assert code == 2
+    assert (tmp_path / "model.safetensors").read_bytes() == b"mine"
+    assert not list(tmp_path.glob("*.bak*"))
+
+
 def test_the_question_begins_at_no() -> None:
     with create_pipe_input() as keys:
         keys.send_text("\r")

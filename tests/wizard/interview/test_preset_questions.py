@@ -29,6 +29,18 @@ def test_a_saved_preset_is_found_again(tmp_path: Path) -> None:
     assert found == {"network.rank": 48, "loss.noise_offset": 0.05}
 
 
+def test_an_edited_preset_is_kept_beside_after_a_yes(tmp_path: Path) -> None:
+    first, _ = keep(tmp_path, "dolls")
+    assert first is not None
+    first.write_text("mine", "utf-8")
+
+    again, _ = keep(tmp_path, "dolls", "yes")
+
+    assert again == first
+    assert first.with_name("dolls.toml.bak").read_text("utf-8") == "mine"
+    assert PresetStore(tmp_path).files() == (first,)
+
+
 def test_an_old_preset_is_lost_only_after_a_yes(tmp_path: Path) -> None:
     first, _ = keep(tmp_path, "dolls")
     assert first is not None

@@ -49,12 +49,16 @@ class UsersFiles(Occupied):
     def __init__(self, files: Sequence[Path], mend: str = MEND) -> None:
         """`mend` may hold {it}, for one file or several."""
         self.files = tuple(files)
-        if len(files) == 1:
-            told, it = f"{files[0]} is not as Loracle wrote it: it was changed since, or is not Loracle's", "it"
-        else:
+        it, why = (
+            "it" if len(files) == 1 else "each",
+            "changed since, not Loracle's, or of a version that noted nothing",
+        )
+        told = f"{files[0]} is not as Loracle wrote it, as far as its notes tell ({why})"
+        if len(files) > 1:
             names = "".join(f"\n  {path}" for path in files)
-            why = "they were changed since, or are not Loracle's"
-            told, it = f"{len(files)} files are not as Loracle wrote them, {why}:{names}\nThey stay", "each"
+            told = (
+                f"{len(files)} files are not as Loracle wrote them, as far as its notes tell ({why}):{names}\nThey stay"
+            )
         super().__init__(told, mend.format(it=it))
 
 

@@ -46,6 +46,17 @@ class DatasetError(LoraError):
     """The pictures or their captions cannot be used."""
 
 
+class BrokenImages(DatasetError):
+    """Some images, or their masks, cannot be decoded; all are told at once, and they can be left out."""
+
+    @classmethod
+    def of(cls, reasons: Sequence[str], command: str) -> BrokenImages:
+        """The error for a sentence on each image, with its path, and the command that trains without them."""
+        count = "1 picture" if len(reasons) == 1 else f"{len(reasons)} pictures"
+        lines = [f"{count} cannot be used:", *(f"  {why}" for why in reasons), f"Or leave them out: `{command}`"]
+        return cls("\n".join(lines))
+
+
 class ModelError(LoraError):
     """The base model cannot be used."""
 

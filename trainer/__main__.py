@@ -50,7 +50,13 @@ def _train(run: RunFolder, given: argparse.Namespace, events: Events) -> int:
             with ExitStack() as boards:
                 boards.callback(_tensorboard(run.path, events))
                 boards.callback(_weights_and_biases(run.path, config, events))
-                options = Options(given.device, given.resume, given.threads, given.tolerate_sysmem_fallback)
+                options = Options(
+                    device=given.device,
+                    resume=given.resume,
+                    threads=given.threads,
+                    tolerate_sysmem_fallback=given.tolerate_sysmem_fallback,
+                    skip_broken=given.skip_broken,
+                )
                 train(prepare(run.path, config, options, events=events, interrupt=interrupt))
         return 0
     except LoraError as error:
@@ -99,6 +105,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("run", type=Path, help="a run folder, or its loracle.toml")
     parser.add_argument("--device", help="cpu, or a device of torch; left out: what the plan was made for")
     parser.add_argument("--resume", action="store_true", help="go on from the run's newest state")
+    parser.add_argument(
+        "--skip-broken", action="store_true", help="leave out pictures that cannot be decoded, from now on"
+    )
     parser.add_argument("--threads", type=int, help="threads to compute with")
     parser.add_argument(
         "--tolerate-sysmem-fallback", action="store_true", help="go on where the card's memory spills, slowly"

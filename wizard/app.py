@@ -152,6 +152,9 @@ def train_command(
     epochs: Annotated[
         int | None, typer.Option("--epochs", metavar="N", help="Train to N epochs in all; a finished run goes on.")
     ] = None,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out pictures that cannot be read, from now on.")
+    ] = False,
     device: Annotated[str | None, typer.Option(metavar="cpu", help="Train on the processor, in float32.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -159,7 +162,7 @@ def train_command(
     from wizard.commands.train import train
 
     with exit_on_error():
-        train(run, resume=resume, epochs=epochs, device=device, as_json=as_json)
+        train(run, resume=resume, epochs=epochs, skip_broken=skip_broken, device=device, as_json=as_json)
 
 
 @app.command("measure", short_help="Some real steps, beside what was predicted.")

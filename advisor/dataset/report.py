@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 CAPTION_EXTENSIONS = (".txt", ".caption", ".cap")
 """What captions end in, in the order of preference; kohya knows these three."""
@@ -95,6 +96,13 @@ class DatasetReport:
         first = Counter(image.caption.split(",")[0].strip() for image in self.image_files if image.caption)
         tag, count = max(first.items(), key=lambda item: item[1], default=("", 0))
         return tag if count > SHARE_OF_A_TRIGGER * self.num_images and len(tag.split()) == 1 else ""
+
+    def without(self, paths: frozenset[str]) -> DatasetReport:
+        """The report without the images of these absolute paths."""
+        kept = tuple(image for image in self.image_files if str(Path(self.root) / image.path) not in paths)
+        left = Counter(image.folder for image in kept)
+        folders = tuple(replace(folder, num_images=left[index]) for index, folder in enumerate(self.folders))
+        return self if len(kept) == self.num_images else replace(self, image_files=kept, folders=folders)
 
     def num_with_trigger(self, trigger: str) -> int:
         """Captions that hold the trigger word, whatever its case."""

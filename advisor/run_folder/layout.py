@@ -3,6 +3,7 @@
     loracle.toml            the settings; all that training reads but the ladder and the manifest
     plan.json answers.toml  records of what was planned and answered
     images/manifest.jsonl   the training images with size, bucket, repeats and caption
+    images/left_out.json    images that are left out, because they are broken and the user agreed
     cache/                  encoded images, captions and masks
     log/                    events.jsonl, trainer.log, written.json, TensorBoard's files
     model/                  the LoRAs
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from advisor.run_folder.demo_scores import DemoScores
     from advisor.run_folder.event_file import EventLog, EventTail, EventWriter
     from advisor.run_folder.ladder_file import Ladder
+    from advisor.run_folder.left_out import LeftOut
     from advisor.run_folder.plan_record import PlanRecord
     from advisor.settings.config import TrainingConfig
 
@@ -36,6 +38,8 @@ PLAN_NAME = "plan.json"
 ANSWERS_NAME = "answers.toml"
 REPORT_NAME = "report.html"
 MANIFEST_NAME = "images/manifest.jsonl"
+LEFT_OUT_NAME = "images/left_out.json"
+CHECKED_IMAGES_NAME = "cache/images/checked.txt"
 EVENTS_NAME = "log/events.jsonl"
 TRAINER_LOG_NAME = "log/trainer.log"
 WANDB_ID_NAME = "log/wandb.json"
@@ -128,6 +132,16 @@ class RunFolder:
         return self._at(MANIFEST_NAME)
 
     @property
+    def left_out(self) -> Path:
+        """The images that the user agreed to do without."""
+        return self._at(LEFT_OUT_NAME)
+
+    @property
+    def checked_images(self) -> Path:
+        """What was decoded before, a hash a line; may be deleted at any time."""
+        return self._at(CHECKED_IMAGES_NAME)
+
+    @property
     def log(self) -> Path:
         """The folder of events, the trainer's output and TensorBoard's files."""
         return self._at(LOG)
@@ -189,7 +203,7 @@ class RunFolder:
         return self._at(EXPORTS)
 
     def cache(self, kind: str) -> Path:
-        """The folder of one cache: `latents`, `text` or `masks`."""
+        """The folder of one cache: `images`, `latents`, `text` or `masks`."""
         return self._at(f"{CACHE}/{kind}")
 
     def lora(self, name: str) -> Path:
@@ -342,6 +356,26 @@ class RunFolder:
         from advisor.run_folder.ladder_file import write_ladder
 
         write_ladder(self.ladder, ladder)
+
+    def read_left_out(self) -> LeftOut:
+        """The images that are left out; none where the user was never asked.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        from advisor.run_folder.left_out import read_left_out
+
+        return read_left_out(self.left_out)
+
+    def write_left_out(self, left_out: LeftOut) -> None:
+        """Keep which images are left out.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        from advisor.run_folder.left_out import write_left_out
+
+        write_left_out(self.left_out, left_out)
 
     def read_demo_scores(self) -> DemoScores:
         """What the demo measured.

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import scan
+from advisor.errors import BrokenImages
 from advisor.planning.bucket_warnings import bucket_warnings
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.left_out import LeftOut
 from advisor.settings.config import TrainingConfig
+from advisor.shell import quoted
 from advisor.units import counted
+from trainer.data.check_images import broken_images, images_to_check
 from trainer.data.masks import Masks
 from trainer.data.training_set import TrainingSet, write_manifest
 from trainer.runtime.events import Events, ReportProgress
 
+OnBroken = Literal["refuse", "leave out", "leave out once"]
+"""What is done about images that cannot be decoded."""
 MAX_PROBLEM_WARNINGS = 10
 """So many unusable files are named in warnings of their own; of more, the number."""
 
 
-def gather_images(config: TrainingConfig, run: Path, events: Events) -> TrainingSet:
-    """The images of a training, listed in the run folder; what is wrong with them becomes warnings.
+def gather_images(
+    config: TrainingConfig, run: Path, events: Events, *, progress: ReportProgress, broken: OnBroken = "refuse"
+) -> TrainingSet:
+    """The images of a training, all decoded once and listed in the run folder; problems become warnings.
+
+    Args:
+        progress: of the phase `check_images`; may raise to break off.
+        broken: what is done about those that cannot be decoded: they are recorded as left out, or for this start only.
 
     Raises:
+        BrokenImages: some cannot be decoded, or their masks cannot; all are named.
         DatasetError: there are none.
         ConfigError: none can be held out.
         RunError: the list cannot be written.
@@ -30,6 +46,10 @@ def gather_images(config: TrainingConfig, run: Path, events: Events) -> Training
     regularization = None
     if dataset.regularization_images is not None:
         regularization = _scanned(dataset.regularization_images, config, events)
+    reports = [one for one in (report, regularization) if one is not None]
+    left_out = _left_out(reports, config, run, events, progress=progress, on_broken=broken)
+    report = report.without(left_out.paths)
+    regularization = None if regularization is None else regularization.without(left_out.paths)
     training_set = TrainingSet.of(report, config, regularization=regularization)
     write_manifest(run, training_set.items)
     if regularization is not None:
@@ -72,6 +92,44 @@ def _scanned(folder: str, config: TrainingConfig, events: Events) -> DatasetRepo
     if more > 0:
         events.warning("more_problems", f"{more} more files have problems: `loracle check` lists them")
     return report
+
+
+def _left_out(
+    reports: Sequence[DatasetReport],
+    config: TrainingConfig,
+    run: Path,
+    events: Events,
+    *,
+    progress: ReportProgress,
+    on_broken: OnBroken,
+) -> LeftOut:
+    """What was left out before, and what is broken now.
+
+    Raises:
+        BrokenImages: some are, and the user did not agree to leave them out.
+        RunError: the record cannot be read or written.
+    """
+    folder = RunFolder(run)
+    known = folder.read_left_out()
+    images = images_to_check([one.without(known.paths) for one in reports], config)
+    events.phase("check_images", len(images))
+    broken = broken_images(images, run, threads=config.machine.cpu_threads, progress=progress)
+    if broken and on_broken == "refuse":
+        command = f"loracle train {quoted(str(run))} --skip-broken"
+        raise BrokenImages.of([image.why for image in broken], command)
+    left_out = known.with_more(broken)
+    if broken and on_broken == "leave out":
+        folder.write_left_out(left_out)
+    _warn_of_left_out(left_out, folder, events)
+    return left_out
+
+
+def _warn_of_left_out(left_out: LeftOut, run: RunFolder, events: Events) -> None:
+    names = [Path(image.path).name for image in left_out.images[:MAX_PROBLEM_WARNINGS]]
+    if names:
+        more = ", ..." * (len(names) < len(left_out.images))
+        what = f"{counted(len(left_out.images), 'broken picture')} left out ({', '.join(names)}{more})"
+        events.warning("left_out", f"{what}; delete {run.left_out} to look at all of them again")
 
 
 def _warn_of_unused(training_set: TrainingSet, regularization: DatasetReport, events: Events) -> None:

@@ -124,10 +124,22 @@ class Masks:
 
 
 def _grey(item: Item, source: Path) -> Image.Image:
-    image = upright(source)
     if source == item.path:
-        return image.convert("RGBA").getchannel("A")
-    width, height = item.size
+        return upright(source).convert("RGBA").getchannel("A")
+    return grey_mask(source, item.size)
+
+
+def grey_mask(source: Path, size: tuple[int, int]) -> Image.Image:
+    """A mask's file as 8-bit grey.
+
+    Args:
+        size: its image's width and height.
+
+    Raises:
+        DatasetError: it cannot be read, or has other proportions than its image.
+    """
+    image = upright(source)
+    width, height = size
     if abs(image.width / image.height * height / width - 1) > PROPORTION_TOLERANCE:
         raise DatasetError(
             f"{source} is a mask of {image.width} x {image.height} pixels for a picture of {width} x {height}: "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from advisor.errors import (
+    BrokenImages,
     ConfigError,
     ConfigErrors,
     DatasetError,
@@ -20,6 +21,7 @@ CODES: tuple[tuple[type[LoraError], str], ...] = (
     (TrainingStopped, "training_stopped"),
     (ConfigError, "config"),
     (ConfigErrors, "config"),
+    (BrokenImages, "broken_images"),
     (DatasetError, "dataset"),
     (ModelError, "model"),
     (HardwareError, "hardware"),

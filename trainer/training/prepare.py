@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from advisor.run_folder.ladder_file import Ladder
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.adapters.network import Network
-from trainer.data.load import gather_images
+from trainer.data.load import OnBroken, gather_images
 from trainer.data.training_set import TrainingSet
 from trainer.device.choose import Place, choose_place, usable_gpu, use_threads
 from trainer.device.device_memory import cap_memory, room_of
@@ -60,6 +61,15 @@ class Options:
     """Keep training, however slowly, where the GPU's driver moves its memory into system memory."""
     is_probe: bool = False
     """Steps are only timed and nothing is saved: states are ignored and the model's files not hashed."""
+    skip_broken: bool = False
+    """Leave out images that cannot be decoded, at every later start too."""
+
+    @property
+    def on_broken(self) -> OnBroken:
+        """What is done about images that cannot be decoded."""
+        if self.is_probe:
+            return "leave out once"
+        return "leave out" if self.skip_broken else "refuse"
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,9 @@ def prepare(run: Path, config: TrainingConfig, options: Options, *, events: Even
     disk = DiskRoom(events, interrupt)
     with waiting_for(disk):
         with reporter.during(LOADING):
-            training_set = gather_images(config, run, events)
+            training_set = gather_images(
+                config, run, events, progress=reporter.progress("check_images"), broken=options.on_broken
+            )
         reporter = replace(reporter, largest=max(training_set.bucket_counts(), key=lambda size: size[0] * size[1]))
         interrupt.check()
         hashes = None if options.is_probe else _hashed_aside(config)
@@ -114,10 +126,10 @@ def prepare(run: Path, config: TrainingConfig, options: Options, *, events: Even
         with reporter.during(LOADING):
             base = _base_model(place, reporter)
             use_threads(options.threads, place.device, base.denoiser)
-            stepper = _stepper(base, training_set, length, state, reporter, batch_parts=ladder.batch_parts)
+            stepper = _stepper(base, training_set, state, reporter, batch_parts=ladder.batch_parts)
             if state is not None:
                 resuming.load(stepper, state)
-                resuming.tell_schedule(state, training_set)
+                resuming.tell_schedule(state, partial(_schedule, training_set))
     return Prepared(
         reporter=reporter,
         planned=planned,
@@ -169,7 +181,6 @@ def _base_model(place: Place, reporter: Reporter) -> BaseModel:
 def _stepper(
     base: BaseModel,
     training_set: TrainingSet,
-    length: Length,
     state: State | None,
     reporter: Reporter,
     *,
@@ -189,13 +200,16 @@ def _stepper(
         relative_step=config.schedule.name == "adafactor",
         warn=reporter.events.warning,
     )
-    schedule = Schedule.of(
+    return Stepper(context, groups, optimizer, _schedule(training_set, config), batch_parts=batch_parts)
+
+
+def _schedule(training_set: TrainingSet, config: TrainingConfig) -> Schedule:
+    return Schedule.of(
         config.schedule,
-        num_steps=length.steps,
+        num_steps=Length.of(training_set, config).steps,
         learning_rate=config.optimizer.learning_rate,
         optimizer=config.optimizer.name,
     )
-    return Stepper(context, groups, optimizer, schedule, batch_parts=batch_parts)
 
 
 def _network(base: BaseModel, config: TrainingConfig, state: State | None) -> Network:

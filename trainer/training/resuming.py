@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,11 +14,9 @@ from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, changed
 from advisor.shell import quoted
 from trainer.adapters.network import Network
-from trainer.data.training_set import TrainingSet
 from trainer.optim.ema import EMA_PREFIX
 from trainer.optim.schedule import Schedule, going_on
 from trainer.runtime.events import Events
-from trainer.training.loop import Length
 from trainer.training.state import State, States
 from trainer.training.stepper import Stepper
 
@@ -60,12 +58,16 @@ class Resuming:
             self.events.warning("config_changed", message)
         return state
 
-    def tell_schedule(self, state: State, training_set: TrainingSet) -> None:
-        """Where the number of epochs alone was changed, warn of how the learning rate goes on."""
+    def tell_schedule(self, state: State, schedule: Callable[[TrainingConfig], Schedule]) -> None:
+        """Where the number of epochs alone was changed, warn of how the learning rate goes on.
+
+        Args:
+            schedule: makes the schedule of a configuration.
+        """
         if not self._differs_in_epochs_alone(state):
             return
         before = changed(self.planned, "schedule.epochs", state.epochs)
-        was, now = (_schedule(config, training_set) for config in (before, self.planned))
+        was, now = schedule(before), schedule(self.planned)
         self.events.warning(
             "epochs_changed",
             f"{self.planned.schedule.epochs} epochs in all instead of {state.epochs}: "
@@ -109,11 +111,6 @@ class Resuming:
         message = f"{now} begins without what {before} remembered of earlier steps: the next few dozen are rougher"
         self.events.warning("optimizer_began_anew", message)
         return None
-
-
-def _schedule(config: TrainingConfig, training_set: TrainingSet) -> Schedule:
-    steps, rate = Length.of(training_set, config).steps, config.optimizer.learning_rate
-    return Schedule.of(config.schedule, num_steps=steps, learning_rate=rate, optimizer=config.optimizer.name)
 
 
 def config_hash(config: TrainingConfig) -> str:

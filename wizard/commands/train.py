@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from advisor.errors import LoraError
+from advisor.errors import BrokenImages, LoraError
 from advisor.files import replacing
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
@@ -30,18 +30,25 @@ from wizard.user_data import remember, remembered
 
 
 def train(
-    run: Path, *, resume: bool = False, epochs: int | None = None, device: str | None = None, as_json: bool = False
+    run: Path,
+    *,
+    resume: bool = False,
+    epochs: int | None = None,
+    skip_broken: bool = False,
+    device: str | None = None,
+    as_json: bool = False,
 ) -> None:
     """Train, write receipt and report, then print how to use the LoRA and offer to copy it.
 
     Args:
         epochs: in all; written into the run's loracle.toml. A run with a state then resumes.
+        skip_broken: leave out pictures that cannot be decoded; without it the user is asked, in a terminal.
 
     Raises:
         LoraError: the run or its configuration is wrong, or training stopped itself.
         KeyboardInterrupt: Ctrl-C, after the work was saved.
     """
-    job, config = planned_job(run, device=device, resume=resume)
+    job, config = planned_job(run, device=device, resume=resume, skip_broken=skip_broken)
     if epochs is not None:
         config = set_epochs(job.run, config, epochs)
         job = replace(job, resume=resume or job.run.has_state())
@@ -49,7 +56,7 @@ def train(
         say(warning)
     began = time.time()
     try:
-        progress = train_with_retries(job, make_screen(as_json=as_json))
+        progress = _trained(job, as_json=as_json)
     except KeyboardInterrupt as interrupted:
         raise KeyboardInterrupt(f"{interrupted}{_how_to_resume(job.run)}") from None
     finally:
@@ -58,6 +65,26 @@ def train(
         print_json(training_document(progress))
     else:
         _print_result(job, config, progress)
+
+
+def _trained(job: TrainerJob, *, as_json: bool) -> TrainingProgress:
+    """Train; in a terminal, ask whether to go on without broken pictures.
+
+    Raises:
+        BrokenImages: there are some, and the user did not agree to leave them out.
+    """
+    try:
+        return train_with_retries(job, make_screen(as_json=as_json))
+    except BrokenImages as error:
+        if as_json or not is_terminal():
+            raise
+        from wizard.interview.ask import TerminalAsk
+        from wizard.interview.questions import skip_broken_question
+
+        say(str(error))
+        if TerminalAsk()(skip_broken_question()) != "yes":
+            raise BrokenImages("Nothing was trained.") from None
+    return train_with_retries(replace(job, skip_broken=True), make_screen(as_json=as_json))
 
 
 def _write_records(job: TrainerJob, config: TrainingConfig, *, since: float) -> None:

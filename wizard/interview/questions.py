@@ -68,6 +68,17 @@ def choice(key: str, text: str, *options: tuple[str, str], default: str = "", ba
     return Question(key, text, "choice", options=made, default=default, back=back)
 
 
+def skip_broken_question() -> Question:
+    """Whether to train without pictures that were just named; its answer is yes or no."""
+    return choice(
+        "skip_broken",
+        "Train without them?",
+        ("no", "No, I mend or replace them"),
+        ("yes", "Yes, leave them out of this run"),
+        back=False,
+    )
+
+
 def replace_question(name: str) -> Question:
     """Whether to replace an existing file; its answer is yes or no."""
     return choice("replace", f"{name} is there already. Replace it?", ("no", "No"), ("yes", "Yes"), back=False)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from advisor.errors import LoraError, MemoryFacts, OutOfMemory, RunError, TrainingStopped
+from advisor.errors import BrokenImages, LoraError, MemoryFacts, OutOfMemory, RunError, TrainingStopped
 from advisor.run_folder.event_file import EventTail
 from advisor.run_folder.events import AnyEvent, LoraMoved, LoraSaved, Resumed, WarningGiven
 from advisor.run_folder.layout import TRAINER_LOG_NAME
@@ -167,6 +167,8 @@ def error_of_exit(code: int, progress: TrainingProgress, log: str) -> BaseExcept
         if is_interrupt and not progress.step and not progress.loras:
             message = "Training was interrupted before a step was taken: there was nothing new to save."
         return KeyboardInterrupt(message or f"Interrupted. {_last_lora(progress)}")
+    if code == 2 and progress.failed is not None and progress.failed.code == "broken_images":
+        return BrokenImages(message)
     if code == 2:
         return LoraError(message or log or "the trainer refused the configuration without a word")
     if code == 75:

@@ -27,10 +27,14 @@ class TrainerJob:
     tolerate_sysmem_fallback: bool = False
     """Keep training, however slowly, where the GPU's driver moves its memory into system memory."""
 
+    skip_broken: bool = False
+    """Leave out images that cannot be decoded, from now on."""
+
     def command(self) -> list[str]:
         """The trainer's command line."""
         given = self.run.path if self.run.config_name == CONFIG_NAME else self.run.config
         more = (["--resume"] if self.resume else []) + (["--device", self.device] if self.device else [])
+        more += ["--skip-broken"] if self.skip_broken else []
         more += ["--tolerate-sysmem-fallback"] if self.tolerate_sysmem_fallback else []
         return child_command("trainer", str(given), *more)
 
@@ -39,12 +43,15 @@ class TrainerJob:
         return next((gpu for gpu in hardware.gpus if gpu.uuid and gpu.uuid == self.gpu_uuid), hardware.main_gpu)
 
 
-def planned_job(run: Path, *, device: str | None, resume: bool = False) -> tuple[TrainerJob, TrainingConfig]:
+def planned_job(
+    run: Path, *, device: str | None, resume: bool = False, skip_broken: bool = False
+) -> tuple[TrainerJob, TrainingConfig]:
     """The job of a planned run, and its configuration.
 
     Args:
         run: a run folder, or its loracle.toml.
         device: `cpu`, or None for the GPU that was planned.
+        skip_broken: leave out images that cannot be decoded.
 
     Raises:
         LoraError: another device, or a run or configuration that cannot be read.
@@ -54,7 +61,7 @@ def planned_job(run: Path, *, device: str | None, resume: bool = False) -> tuple
     folder = RunFolder.given(run)
     config = folder.read_config()
     uuid = "" if device == "cpu" else _present_gpu(config.machine.gpu_uuid)
-    return TrainerJob(folder, resume=resume, device=device, gpu_uuid=uuid), config
+    return TrainerJob(folder, resume=resume, device=device, gpu_uuid=uuid, skip_broken=skip_broken), config
 
 
 def _present_gpu(uuid: str) -> str:

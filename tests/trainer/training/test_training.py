@@ -99,7 +99,7 @@ def test_the_events_tell_the_whole_training(finished: tuple[Path, TrainingConfig
 
     assert events[0]["event"] == "started"
     assert [event["name"] for event in events if event["event"] == "phase"] == [
-        "load", "cache_latents", "train", "save", "save", "check"
+        "check_images", "load", "cache_latents", "train", "save", "save", "check"
     ]  # fmt: skip
     assert [event["step"] for event in events_of(run, "step")] == list(range(1, 9))
     assert [event["epoch"] for event in events_of(run, "step")] == [1] * 4 + [2] * 4

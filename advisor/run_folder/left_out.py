@@ -1,0 +1,65 @@
+"""`images/left_out.json`: the training images that the user agreed to do without, so that resuming has the same set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from advisor.errors import RunError
+from advisor.files import read_bounded, write_atomically
+
+MOST_LEFT_OUT_BYTES = 64 * 1024**2
+"""No honest list is larger."""
+
+
+class LeftOutImage(BaseModel):
+    """One image that is not trained on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    """Absolute."""
+    why: str
+    """What is wrong with it, or with its mask."""
+
+
+class LeftOut(BaseModel):
+    """All images of a run that are left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    images: tuple[LeftOutImage, ...] = ()
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The images' paths."""
+        return frozenset(image.path for image in self.images)
+
+    def with_more(self, images: tuple[LeftOutImage, ...]) -> LeftOut:
+        """The list with more images at its end."""
+        return LeftOut(images=(*self.images, *images))
+
+
+def read_left_out(path: Path) -> LeftOut:
+    """The list; empty where there is no such file.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    try:
+        return LeftOut.model_validate_json(read_bounded(path, MOST_LEFT_OUT_BYTES))
+    except FileNotFoundError:
+        return LeftOut()
+    except (ValidationError, OSError) as error:
+        mend = "delete it to look at all pictures again"
+        raise RunError(f"{path} cannot be read ({str(error).splitlines()[0]}): {mend}") from error
+
+
+def write_left_out(path: Path, left_out: LeftOut) -> None:
+    """Keep the list.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    write_atomically(path, left_out.model_dump_json(indent=1) + "\n")

@@ -1,0 +1,117 @@
+"""Decoding every image and mask once before anything heavy is loaded, so that all broken ones are told together.
+
+What was decoded is remembered by its content, so that the next start only reads the files' bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from advisor.dataset.folders import mask_file_of
+from advisor.dataset.report import DatasetReport
+from advisor.errors import DatasetError, RunError
+from advisor.files import read_bounded, write_atomically
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.left_out import LeftOutImage
+from advisor.settings.config import TrainingConfig
+from trainer.data.image_files import content_digest, upright
+from trainer.data.masks import grey_mask
+from trainer.runtime.events import ReportProgress
+
+CHECK_VERSION = 1
+"""Goes up when what is checked changes."""
+MOST_CHECKED_BYTES = 256 * 1024**2
+"""Of the file of what was decoded: some million entries."""
+ENTRY = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class CheckedImage:
+    """An image to decode, and its mask."""
+
+    path: Path
+    size: tuple[int, int]
+    """Width and height by its header, upright."""
+    mask: Path | None = None
+    """A grey file beside it; None: none is used."""
+
+
+def images_to_check(reports: Iterable[DatasetReport], config: TrainingConfig) -> tuple[CheckedImage, ...]:
+    """All images of a training, each with the mask file that it is trained with."""
+    with_masks = config.dataset.masks and config.dataset.mask_source == "files"
+    found = list[CheckedImage]()
+    for report in reports:
+        for image in report.image_files:
+            path = Path(report.root) / image.path
+            mask = mask_file_of(path) if with_masks else None
+            found.append(CheckedImage(path, (image.width_px, image.height_px), mask))
+    return tuple(found)
+
+
+def broken_images(
+    images: Sequence[CheckedImage], run: Path, *, threads: int, progress: ReportProgress
+) -> tuple[LeftOutImage, ...]:
+    """The images that cannot be decoded, or whose mask cannot, in their order; each with what is wrong.
+
+    Args:
+        progress: called after each image; may raise to break off.
+    """
+    file = RunFolder(run).checked_images
+    known = _read_known(file)
+    good, broken = set[str](), list[LeftOutImage]()
+    try:
+        for done, (image, (entry, why)) in enumerate(_checked(images, known, threads), start=1):
+            if why is None:
+                good.add(entry)
+            else:
+                broken.append(LeftOutImage(path=str(image.path), why=why))
+            progress(done, len(images))
+    finally:
+        if not good <= known:
+            with suppress(RunError):  # then they are decoded once more at the next start
+                write_atomically(file, "\n".join(sorted(known | good)) + "\n")
+    return tuple(broken)
+
+
+def _checked(
+    images: Sequence[CheckedImage], known: frozenset[str], threads: int
+) -> Iterator[tuple[CheckedImage, tuple[str, str | None]]]:
+    """Each with its entry and what is wrong with it; every thread holds one decoded image at a time."""
+    pool = ThreadPoolExecutor(threads)
+    try:
+        waiting: list[Future[tuple[str, str | None]]] = [pool.submit(_check, image, known) for image in images]
+        for image, result in zip(images, waiting, strict=True):
+            yield image, result.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _check(image: CheckedImage, known: frozenset[str]) -> tuple[str, str | None]:
+    try:
+        entry = _entry(image)
+        if entry not in known:
+            upright(image.path)
+            if image.mask is not None:
+                grey_mask(image.mask, image.size)
+    except DatasetError as error:
+        return "", str(error)
+    return entry, None
+
+
+def _entry(image: CheckedImage) -> str:
+    """What is remembered of an image that is good, with its mask if it has one."""
+    mask = "" if image.mask is None else f" {content_digest(image.mask)} {image.size}"
+    return sha256(f"{CHECK_VERSION} {content_digest(image.path)}{mask}".encode()).hexdigest()
+
+
+def _read_known(file: Path) -> frozenset[str]:
+    with suppress(OSError, ValueError):
+        lines = read_bounded(file, MOST_CHECKED_BYTES).decode("ascii").splitlines()
+        return frozenset(line for line in lines if ENTRY.fullmatch(line))
+    return frozenset()

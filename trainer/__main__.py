@@ -48,8 +48,8 @@ def _train(run: RunFolder, given: argparse.Namespace, events: Events) -> int:
             from trainer.training.train import train
 
             with ExitStack() as boards:
-                boards.callback(_tensorboard(run.path, events))
-                boards.callback(_weights_and_biases(run.path, config, events))
+                boards.callback(_closing(_tensorboard(run.path, events), "TensorBoard", events))
+                boards.callback(_closing(_weights_and_biases(run.path, config, events), "Weights & Biases", events))
                 options = Options(
                     device=given.device,
                     resume=given.resume,
@@ -84,6 +84,18 @@ def _tensorboard(run: Path, events: Events) -> Callable[[], None]:
         return lambda: None
     events.listen(board)
     return board.close
+
+
+def _closing(close: Callable[[], None], name: str, events: Events) -> Callable[[], None]:
+    """The same without errors: a training whose LoRAs are saved does not fail by those who only listen."""
+
+    def closing() -> None:
+        try:
+            close()
+        except Exception as error:  # another library's, of any kind
+            events.warning("listener_failed", f"{name}'s file was not finished: {type(error).__name__}: {error}")
+
+    return closing
 
 
 def _weights_and_biases(run: Path, config: TrainingConfig, events: Events) -> Callable[[], None]:

@@ -92,8 +92,14 @@ def _write_records(job: TrainerJob, config: TrainingConfig, *, since: float) -> 
     from wizard.processes.measured_runs import save_run_receipt
     from wizard.show.run_report import try_run_report
 
-    save_run_receipt(job, config, since=since)
-    try_run_report(job.run)
+    for what, write in (
+        ("What this run took is not remembered", lambda: save_run_receipt(job, config, since=since)),
+        ("No report was written", lambda: try_run_report(job.run)),
+    ):
+        try:
+            write()
+        except Exception as error:  # what comes after the last LoRA never makes a training a failed one
+            say(f"{what}: {type(error).__name__}: {error}")
 
 
 def _how_to_resume(run: RunFolder) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from advisor.errors import BrokenImages, LoraError
@@ -92,10 +94,11 @@ def _write_records(job: TrainerJob, config: TrainingConfig, *, since: float) -> 
     from wizard.processes.measured_runs import save_run_receipt
     from wizard.show.run_report import try_run_report
 
-    for what, write in (
-        ("What this run took is not remembered", lambda: save_run_receipt(job, config, since=since)),
-        ("No report was written", lambda: try_run_report(job.run)),
-    ):
+    records: tuple[tuple[str, Callable[[], None]], ...] = (
+        ("What this run took is not remembered", partial(save_run_receipt, job, config, since=since)),
+        ("No report was written", partial(try_run_report, job.run)),
+    )
+    for what, write in records:
         try:
             write()
         except Exception as error:  # what comes after the last LoRA never makes a training a failed one

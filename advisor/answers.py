@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf
 
+from advisor.settings.config import FileName
 from advisor.settings.parse_value import SettingValue, WrongValue
 
 ANSWER_OF_SETTING = {"saving.name": "name", "run.trigger": "trigger", "run.subject": "subject", "run.advice": "advice"}
@@ -17,8 +18,8 @@ class Answers(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r'^[^/\\:*?"<>|\x00-\x1f]+$')]
-    """What the LoRA is called; becomes a file name, so no / \\ : * ? " < > |."""
+    name: FileName
+    """What the LoRA is called."""
     trigger: str = ""
     """The word that calls it up; empty: the name."""
     subject: Literal["character", "style"] = "character"

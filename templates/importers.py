@@ -10,6 +10,7 @@ from typing import Any
 from advisor.checkpoints.identify import identify
 from advisor.errors import RunError
 from advisor.run_folder.layout import RunFolder
+from advisor.shown_text import short
 from advisor.tensor_files.header import read_header
 from templates.ai_toolkit.import_job import import_job, is_job
 from templates.importing.document import Document, parse_json, parse_toml, read_document
@@ -34,8 +35,12 @@ SAFETENSORS = ".safetensors"
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 
 
-def import_config(path: Path) -> Imported:
+def import_config(path: Path, *, outside: bool = False) -> Imported:
     """Another trainer's file, or the folder with its files, in our settings.
+
+    Args:
+        outside: read the prompts, concepts and data set's file that it names outside its own folder, too. Their texts
+            become settings, which are shown and may be handed on.
 
     Raises:
         RunError: it cannot be read, or is no trainer's file.
@@ -49,8 +54,13 @@ def import_config(path: Path) -> Imported:
     if file.name in OTHER_FILES:
         file = file.with_name(OTHER_FILES[file.name])
     document = read_document(file)
-    found = _by_contents(document.tree, DiskFiles(file.absolute().parent), file)
-    return _with_oddities(found, document)
+    local = DiskFiles(file.absolute().parent, outside)
+    found = _with_oddities(_by_contents(document.tree, local, file), document)
+    left = tuple(
+        f"{short(name)} lies outside the configuration's folder and was not read: --outside-files reads it too"
+        for name in dict.fromkeys(local.left)
+    )
+    return replace(found, notes=(*found.notes, *left))
 
 
 def _main_file(folder: Path) -> Path:

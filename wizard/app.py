@@ -207,13 +207,20 @@ def import_command(
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The LoRA's name, instead of the file's.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take what makes sense of a Dreambooth or similar file.")] = False,
     overwrite: Overwrite = False,
+    outside_files: Annotated[
+        bool, typer.Option("--outside-files", help="Read prompts it names outside its own folder, too.")
+    ] = False,
+    wandb: Annotated[bool, typer.Option("--wandb", help="Take over its project of Weights & Biases.")] = False,
     as_json: Json = False,
 ) -> None:
     """Make a run of another trainer's configuration, or of a LoRA's own metadata, and tell what became of each key."""
     from wizard.commands.import_ import import_
 
     with exit_on_error():
-        import_(path, out=out, images=images, model=model, name=name, yes=yes, overwrite=overwrite, as_json=as_json)
+        import_(
+            path, out=out, images=images, model=model, name=name, yes=yes, outside_files=outside_files, wandb=wandb,
+            overwrite=overwrite, as_json=as_json,
+        )  # fmt: skip
 
 
 @app.command("report", short_help="One page of a run, to look at or to send.")

@@ -297,6 +297,14 @@ class RunFolder:
 
         return read_config(self.config)
 
+    def located(self, config: TrainingConfig) -> TrainingConfig:
+        """The settings with every path absolute; relative ones begin in the run folder."""
+        from advisor.settings.config import PATH_SETTINGS, setting, with_values
+
+        given = {path: setting(config, path) for path in PATH_SETTINGS}
+        found = {path: str(self.path / value) for path, value in given.items() if value}
+        return with_values(config, {path: value for path, value in found.items() if value != given[path]})
+
     def read_plan(self) -> PlanRecord:
         """The record of the plan.
 

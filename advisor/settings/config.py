@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
 
 from advisor.checkpoints.identity import Lineage
 from advisor.errors import ConfigError, ConfigErrors, UnknownSetting
 from advisor.families.structure import Prediction
+from advisor.settings.file_names import MOST_LETTERS, fault
 
 Share = Annotated[float, Field(ge=0, le=1)]
 """A part of the whole, 0 to 1."""
@@ -23,6 +25,16 @@ KeyValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*=\S+$")]
 """`name=value` without blanks, as kohya's argument lists have it."""
 ProjectName = Annotated[str, StringConstraints(pattern=r"^[^/\\#?%:\r\n]*$", max_length=128)]
 """Of a project of Weights & Biases, which takes neither slashes nor # ? % : in it."""
+
+
+def _file_name(name: str) -> str:
+    if (found := fault(name)) is not None:
+        raise PydanticCustomError("file_name", "{fault}", {"fault": found})
+    return name
+
+
+FileName = Annotated[str, StringConstraints(min_length=1, max_length=MOST_LETTERS), AfterValidator(_file_name)]
+"""Becomes a file's name, without its ending."""
 
 Dtype = Literal["float32", "float16", "bfloat16"]
 QuantisedDtype = Literal["int8", "nf4"]
@@ -309,7 +321,7 @@ class MachineConfig(Settings):
 class SavingConfig(Settings):
     """What is kept."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
+    name: FileName
     """The LoRA's file name, without an ending."""
     every_epochs: int = Field(1, ge=0)
     """Save a LoRA after so many epochs; 0: only the last."""

@@ -9,8 +9,8 @@ url = "https://example.org/why"
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,14 @@ class PresetFile:
     where: str
     """An address to read more at, or the file's own path."""
     settings: tuple[PresetSetting, ...] = ()
+    left_out: tuple[PresetSetting, ...] = ()
+    """What it says of settings that the user decided otherwise, or has not agreed to."""
+
+    def without(self, paths: Collection[str]) -> PresetFile:
+        """The preset with these settings left out."""
+        kept = tuple(entry for entry in self.settings if entry.path not in paths)
+        left = tuple(entry for entry in self.settings if entry.path in paths)
+        return replace(self, settings=kept, left_out=(*self.left_out, *left))
 
     @property
     def by_path(self) -> dict[str, PresetSetting]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -36,6 +36,10 @@ class DiskFiles:
 
     home: Path
     """The folder of the file that is imported; relative paths begin here."""
+    outside: bool = False
+    """Read texts outside of it too: what the configuration names there may be anything that the user may read."""
+    left: list[str] = field(default_factory=list)
+    """Texts outside that are there and were not read."""
 
     def numbered_folders(self, folder: str) -> Mapping[str, int] | None:
         """Images in each `N_name` folder of `folder`; None where it is not on this machine."""
@@ -50,11 +54,16 @@ class DiskFiles:
         return {name: _num_images(root / name) for name in numbered if (root / name).is_dir()}
 
     def text(self, file: str) -> str | None:
-        """A small text file; None where there is none."""
+        """A small text file; None where there is none, or where it may not be read."""
         path = self._local(file)
         try:
-            return None if path is None or not path.is_file() else read_text(path, MOST_PROMPT_BYTES)[0]
-        except (RunError, OSError, ValueError):
+            if path is None or not path.is_file():
+                return None
+            if not (self.outside or path.resolve().is_relative_to(self.home.resolve())):
+                self.left.append(file)
+                return None
+            return read_text(path, MOST_PROMPT_BYTES)[0]
+        except (RunError, OSError, ValueError, RuntimeError):
             return None
 
     def _local(self, given: str) -> Path | None:

@@ -239,7 +239,7 @@ def _settle_samples(ledger: Ledger, local: LocalFiles) -> None:
         return
     found = local.text(file)
     if found is None:
-        ledger.drop("sample_prompts", "that file is not on this machine")
+        ledger.drop("sample_prompts", "that file is not on this machine, or outside the folder of the configuration")
     else:
         settle_prompts(ledger, "sample_prompts", found)
     ledger.settle("sample_every_n_epochs", "sampling.every_epochs", every)

@@ -13,7 +13,9 @@ from pydantic.fields import FieldInfo
 from advisor.answers import Answers
 from advisor.plan import Decision, Estimate, Plan, PlanWarning, Source
 from advisor.settings.config import TrainingConfig, flat_settings
+from advisor.settings.file_names import FORBIDDEN, fault
 from advisor.settings.parse_value import parse_settings
+from advisor.shown_text import visible_line
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 """Any text that UTF-8 has, controls and all."""
@@ -25,7 +27,18 @@ values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4), max_le
 MOST = 10_000
 """Where a setting has no upper limit."""
 
+
+def as_file_name(text: str) -> str:
+    """`text` without what a file's name cannot hold."""
+    kept = "".join(letter for letter in text if not FORBIDDEN.match(letter) and visible_line(letter) == letter)
+    kept = kept.strip(" .-\u3000").strip()
+    return kept if fault(kept) is None else "mira"
+
+
+file_names = texts.map(as_file_name)
+
 PLAIN = {
+    "saving.name": file_names,
     "model.family": st.sampled_from(["sd1", "sd2", "sdxl"]),
     "run.wandb_project": st.from_regex(r"[A-Za-z0-9 _.-]{0,20}", fullmatch=True),
     "optimizer.arguments": st.lists(st.from_regex(r"[a-z_]{1,8}=[0-9.]{1,5}", fullmatch=True), max_size=3).map(tuple),
@@ -111,7 +124,7 @@ plans = st.builds(plan_of, configs, any_text)
 
 answers = st.builds(
     Answers,
-    name=st.from_regex(r"[a-zA-Z0-9 .äé🦊-]{1,20}", fullmatch=True),
+    name=file_names,
     trigger=texts,
     subject=st.sampled_from(["character", "style"]),
     advice=st.sampled_from(["tutorial", "current"]),

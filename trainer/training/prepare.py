@@ -107,7 +107,7 @@ def prepare(run: Path, config: TrainingConfig, options: Options, *, events: Even
     started, ladder = time.time(), RunFolder(run).read_ladder()
     check_supported(ladder.applied(config))
     place = choose_place(config, options.device, usable_gpu())
-    planned, config = place.config, ladder.applied(place.config)
+    planned, config = place.config, RunFolder(run).located(ladder.applied(place.config))
     states = States(run)
     resuming = Resuming(run, states, planned, ladder, events)
     state = None if options.is_probe else resuming.state(wanted=options.resume)

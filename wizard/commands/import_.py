@@ -15,6 +15,7 @@ from advisor.facts import Facts
 from advisor.machine.probe import probe_hardware
 from advisor.planning.document import plain_value, plan_document
 from advisor.run_folder.write_over import kept_sentence
+from advisor.shown_text import short
 from templates.importers import import_config
 from templates.importing.import_plan import ImportPlan, file_name, is_absolute, plan_import
 from templates.importing.imported import Imported
@@ -22,6 +23,7 @@ from templates.native.run_folder import write_records
 from wizard.interview.ask import TerminalAsk
 from wizard.interview.names import checked_name
 from wizard.interview.paths import absolute_path
+from wizard.interview.preset_questions import WANDB_PROJECT, sends_to
 from wizard.interview.questions import Option, Question
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
@@ -37,6 +39,8 @@ def import_(
     name: str | None = None,
     yes: bool = False,
     overwrite: bool = False,
+    outside_files: bool = False,
+    wandb: bool = False,
     as_json: bool = False,
 ) -> None:
     """Read a configuration, write the run folder, and print what became of every key.
@@ -47,12 +51,16 @@ def import_(
         images, model, name: replace the file's own.
         yes: take over a part of a file that trains no LoRA without asking.
         overwrite: replace files that the user changed or made, after keeping each beside it.
+        outside_files: read texts that it names outside its own folder, too.
+        wandb: take over its project of Weights & Biases without asking.
 
     Raises:
         LoraError: no trainer's file, or one that trains no LoRA and the user did not agree; or a failed write.
     """
-    found = import_config(absolute_path(path))
-    _agree(found, yes=yes, may_ask=is_terminal() and not as_json)
+    found = import_config(absolute_path(path), outside=outside_files)
+    may_ask = is_terminal() and not as_json
+    _agree(found, yes=yes, may_ask=may_ask)
+    found = _with_agreed_project(found, yes=wandb, may_ask=may_ask)
     own = _own(images, model, name)
     found = _located(found, Path(found.source).parent)
     made = plan_import(found, _facts(found, own, out), own)
@@ -84,6 +92,20 @@ def _agree(found: Imported, *, yes: bool, may_ask: bool) -> None:
             return
         raise RunError("Nothing was written.")
     raise RunError(f"{warning} Add --yes to take those over.")
+
+
+def _with_agreed_project(found: Imported, *, yes: bool, may_ask: bool) -> Imported:
+    """Without the project of Weights & Biases, unless the user wants curves and samples to be sent to it."""
+    project = found.settings.get(WANDB_PROJECT)
+    if not project or yes or (may_ask and sends_to(str(project), TerminalAsk())):
+        return found
+    settings = {path: value for path, value in found.settings.items() if path != WANDB_PROJECT}
+    note = "nothing is sent to Weights & Biases without your yes: --wandb takes it over"
+    lines = tuple(
+        replace(line, verdict="dropped", path="", value=None, note=note) if line.path == WANDB_PROJECT else line
+        for line in found.lines
+    )
+    return replace(found, settings=settings, lines=lines, notes=(*found.notes, f"{short(project)}: {note}"))
 
 
 def _own(images: str | None, model: str | None, name: str | None) -> dict[str, Any]:

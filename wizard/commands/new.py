@@ -18,6 +18,7 @@ from wizard.interview.ask import TerminalAsk
 from wizard.interview.flow import Interview, InterviewState, Probes
 from wizard.interview.machine_options import MachineOptions
 from wizard.interview.paths import absolute_path, given_path
+from wizard.interview.preset_questions import interviewed_preset, preset_text
 from wizard.interview.preset_store import PresetStore
 from wizard.interview.questions import Ask, choice
 from wizard.interview.steps import STEPS
@@ -87,6 +88,9 @@ def converse(
     keep = _AnswerSaver(session, ask)
     interview = Interview(STEPS, probes, ask, start=start, given=given, drafts=saved.answers, keep=keep)
     state = interview.run()
+    if request is not None and request.preset is not None:
+        preset = probes.preset(state.answers["preset"])
+        ask.tell(preset_text(interviewed_preset(preset, state.answers, state.settings)))
     from wizard.commands.plan_actions import real_actions
     from wizard.interview.menu import Menu
 

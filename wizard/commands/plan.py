@@ -24,7 +24,7 @@ from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
 from wizard.interview.facts import facts_of_request
 from wizard.interview.planned_run import choices_of, request_of, with_choices
-from wizard.interview.preset_questions import may_replace, saved_text
+from wizard.interview.preset_questions import may_replace, preset_text, saved_text
 from wizard.interview.request import PlanRequest
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
@@ -62,6 +62,8 @@ def plan(
         _refuse_with_compare(out, save_preset)
         _print_profiles(facts, as_json=as_json)
         return
+    if facts.preset is not None:
+        say(preset_text(facts.preset))
     made = make_plan(facts)
     if out is not None:
         _write_run(out, facts, made, overwrite=overwrite)

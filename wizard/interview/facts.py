@@ -21,7 +21,7 @@ from wizard.interview.flow import InterviewState, Probes
 from wizard.interview.machine_options import MachineOptions
 from wizard.interview.names import checked_name
 from wizard.interview.paths import absolute_path, given_path
-from wizard.interview.preset_questions import RULES_ALONE
+from wizard.interview.preset_questions import RULES_ALONE, counted_preset, interviewed_preset
 from wizard.interview.request import PlanRequest
 from wizard.interview.steps import checked_trigger
 from wizard.processes.receipt_store import known_receipts
@@ -56,7 +56,7 @@ def facts_of_state(state: InterviewState, probes: Probes, options: MachineOption
         settings=parse_settings({**chosen, **state.settings}),
     )
     file = answers.get("preset", RULES_ALONE)
-    preset = None if file == RULES_ALONE else probes.preset(file)
+    preset = None if file == RULES_ALONE else interviewed_preset(probes.preset(file), answers, given.settings)
     return Facts(hardware, state.report, state.identity, given, preset, probes.receipts())
 
 
@@ -116,7 +116,10 @@ def facts_of_request(
     errors += malformed
     uses_cpu = hardware is not None and hardware.main_gpu is None
     answers = attempt(lambda: _answers(request, name or "lora", settings, uses_cpu=uses_cpu))
-    preset = None if preset_path is None else attempt(lambda: read_preset(preset_path))
+    decided = {*request.given(), *(["cpu_threads"] if request.machine.cpu_threads is not None else [])}
+    preset = (
+        None if preset_path is None else attempt(lambda: counted_preset(read_preset(preset_path), decided, settings))
+    )
     if errors:
         errors += _unknown(settings)  # where nothing else is wrong, the planner lists these with the rest
     if errors or report is None or identity is None or hardware is None or answers is None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 
 from advisor.errors import ConfigError
+from advisor.settings.file_names import FORBIDDEN, fault
 
 LONGEST = 120
-"""Characters; with folders and `-000010.safetensors` around it this stays below what file systems take."""
-FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f]')
-RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
-"""Windows reserves these for devices."""
+"""Bytes; with folders and `-000010.safetensors` around it this stays below what every system takes as a path."""
 KOHYA_FOLDER = re.compile(r"\d+_(?P<concept>.+)")
 EMPTY_WORDS = {
     "img",
@@ -35,14 +33,13 @@ def checked_name(name: str) -> str:
         ConfigError: it is no valid file name.
     """
     plain = name.strip()
-    if not plain:
-        raise ConfigError("name", name, "give it a name, e.g. mira")
-    if len(plain.encode("utf-8", "replace")) > LONGEST:
-        raise ConfigError("name", plain[:20] + "...", f"it is too long for a file name: {LONGEST} bytes at most")
-    if (bad := FORBIDDEN.search(plain)) is not None:
-        raise ConfigError("name", plain, f"it becomes a file name, which cannot hold {bad.group()!r}: leave that out")
-    if plain.split(".")[0].lower() in RESERVED or plain.endswith(".") or plain.startswith((".", "-")):
-        raise ConfigError("name", plain, "not every system takes this as a file name: choose another, e.g. mira")
+    found = fault(plain)
+    if found is None and len(plain.encode("utf-8", "replace")) > LONGEST:
+        found = f"it is too long for a file name: {LONGEST} bytes at most"
+    if found is None and plain.startswith("."):
+        found = "a file whose name begins with a point is hidden on many systems: choose another, e.g. mira"
+    if found is not None:
+        raise ConfigError("name", plain if len(plain) <= LONGEST else plain[:20] + "...", found)
     return plain
 
 

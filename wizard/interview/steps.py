@@ -6,12 +6,20 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from advisor.errors import ConfigError, ModelError
+from advisor.errors import ConfigError, LoraError, ModelError
 from wizard.interview import questions as q
 from wizard.interview.flow import Apply, InterviewState, Probes, Step
 from wizard.interview.machine_options import vram_bytes
 from wizard.interview.names import checked_name, proposed_name
-from wizard.interview.preset_questions import RULES_ALONE, preset_text, start_question
+from wizard.interview.preset_questions import (
+    RULES_ALONE,
+    WANDB_KEY,
+    WANDB_PROJECT,
+    counted_preset,
+    preset_text,
+    project_question,
+    start_question,
+)
 from wizard.interview.questions import Option, Question
 from wizard.show.findings import IDENTITY_KINDS, dataset_text, gpu_text, identity_text, machine_text, trigger_text
 
@@ -142,8 +150,21 @@ def _ask_preset(state: InterviewState, probes: Probes) -> Question | None:
 
 
 def _apply_preset(state: InterviewState, probes: Probes, answer: str) -> tuple[InterviewState, str]:
-    message = "" if answer == RULES_ALONE else preset_text(probes.preset(answer))
+    message = ""
+    if answer != RULES_ALONE:
+        message = preset_text(counted_preset(probes.preset(answer), {*state.answers, WANDB_KEY}, state.settings))
     return state.with_answer("preset", answer), message
+
+
+def _ask_project(state: InterviewState, probes: Probes) -> Question | None:
+    """Whether the preset's project of Weights & Biases is sent to, where it has one and none was chosen."""
+    file = state.answers.get("preset", RULES_ALONE)
+    if file == RULES_ALONE or WANDB_PROJECT in state.settings:
+        return None
+    try:
+        return project_question(probes.preset(file))
+    except LoraError:  # is told where the plan is made
+        return None
 
 
 def _fixed_step(question: Question) -> Step:
@@ -168,5 +189,7 @@ STEPS: tuple[Step, ...] = (
     Step("vram", _ask_vram, _apply_vram),
     Step("generation", _ask_generation, _storing("generation")),
     Step("preset", _ask_preset, _apply_preset),
+    Step(WANDB_KEY, _ask_project, _storing(WANDB_KEY)),
 )
-"""What is learned, from which images, on which base model, its names, the machine, and the preset to start from."""
+"""What is learned, from which images, on which base model, its names, the machine, the preset to start from,
+and whether its project of Weights & Biases is sent to."""

@@ -39,32 +39,40 @@ def child_environment(base: Mapping[str, str], *, gpu_uuid: str = "") -> dict[st
         "TRANSFORMERS_OFFLINE": "1",
         "PYTHONUTF8": "1",
     }
-    home = Path(wizard.__file__).absolute().parent.parent
-    if home.name not in INSTALL_FOLDERS:  # a checkout, which may not be installed
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(home), base.get("PYTHONPATH", ""))))
+    # Empty and relative entries would be looked for wherever the child runs.
+    paths = [path for path in base.get("PYTHONPATH", "").split(os.pathsep) if path and Path(path).is_absolute()]
+    if own_home().name not in INSTALL_FOLDERS:  # a checkout, which may not be installed
+        paths.insert(0, str(own_home()))
+    environment.pop("PYTHONPATH", None)
+    if paths:
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
     if gpu_uuid:
         environment["CUDA_VISIBLE_DEVICES"] = gpu_uuid
     return environment
 
 
-def start_apart(
-    command: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path
-) -> subprocess.Popen[bytes]:
+def own_home() -> Path:
+    """The folder that holds our packages: where children run, since nobody else's files are in it."""
+    return Path(wizard.__file__).absolute().parent.parent
+
+
+def start_apart(command: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     """Start a child in a process group of its own, so that Ctrl-C reaches it only through `interrupt`.
+
+    It runs in `own_home`: what lies in a run, which may be a stranger's, is neither imported nor taken for settings.
 
     Args:
         log: its output is appended here.
-        folder: its working directory.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         if sys.platform == "win32":
             return subprocess.Popen(
-                command, env=dict(environment), cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                command, env=dict(environment), cwd=own_home(), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
             )  # fmt: skip
         return subprocess.Popen(
-            command, env=dict(environment), cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            command, env=dict(environment), cwd=own_home(), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             start_new_session=True,
         )  # fmt: skip
 

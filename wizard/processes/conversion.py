@@ -52,7 +52,7 @@ def run_conversion(
         log.touch()
         tail = LineTail(log)
         try:
-            child = start_apart(made, child_environment(os.environ), log, Path(folder))
+            child = start_apart(made, child_environment(os.environ), log)
         except OSError as error:
             raise RunError(f"the conversion cannot be started: {error.strerror or error}") from error
         last = _watch(child, tail, say)

@@ -90,7 +90,7 @@ def run_trainer(
     with count.listening():
         try:
             began = log.stat().st_size if log.exists() else 0
-            child = start_apart(command(job), environment, log, job.run.path)
+            child = start_apart(command(job), environment, log)
         except OSError as error:
             raise RunError(f"the trainer cannot be started in {job.run.path}: {error.strerror or error}") from error
         progress = _watch(child, tail, screen, count)

@@ -83,3 +83,65 @@ def test_names_given_beside_it_count(tmp_path: Path) -> None:
     config = read_config(tmp_path / "run")
     assert config.dataset.images == str(tmp_path / "own")
     assert config.saving.name == "mira"
+
+
+def sd_scripts_file(folder: Path, prompts: Path) -> Path:
+    file = folder / "theirs" / "config.toml"
+    file.parent.mkdir()
+    file.write_text(
+        f'pretrained_model_name_or_path = "/m.safetensors"\ntrain_data_dir = "/i"\nnetwork_module = "networks.lora"\n'
+        f'output_name = "fox"\nsample_prompts = {json.dumps(str(prompts))}\nsample_every_n_epochs = 1\n',
+        "utf-8",
+    )
+    return file
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_text_outside_the_configurations_folder_is_read_only_where_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], is_link: bool
+) -> None:
+    secret = tmp_path / "passwd"
+    secret.write_text("root:x:0:0", "utf-8")
+    file = sd_scripts_file(tmp_path, Path("p.txt") if is_link else secret)
+    if is_link:
+        (file.parent / "p.txt").symlink_to(secret)
+
+    import_(str(file), out=tmp_path / "run", as_json=True)
+
+    document = json.loads(capsys.readouterr().out)
+    assert "root:x" not in (tmp_path / "run/loracle.toml").read_text("utf-8")
+    assert any("--outside-files" in note for note in document["import"]["notes"])
+
+    import_(str(file), out=tmp_path / "run2", outside_files=True, as_json=True)
+    assert read_config(tmp_path / "run2").sampling.prompts == ("root:x:0:0",)
+
+
+def test_prompts_beside_the_configuration_are_read_unasked(tmp_path: Path) -> None:
+    file = sd_scripts_file(tmp_path, Path("p.txt"))
+    (file.parent / "p.txt").write_text("a fox\n", "utf-8")
+
+    import_(str(file), out=tmp_path / "run")
+
+    assert read_config(tmp_path / "run").sampling.prompts == ("a fox",)
+
+
+def test_a_project_of_weights_and_biases_needs_a_yes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = gui_file(tmp_path, log_with="wandb", log_tracker_name="theirs")
+
+    import_(str(file), out=tmp_path / "run", as_json=True)
+
+    document = json.loads(capsys.readouterr().out)
+    assert read_config(tmp_path / "run").run.wandb_project == ""
+    assert any("--wandb" in note for note in document["import"]["notes"])
+    line = next(line for line in document["import"]["lines"] if line["key"] == "log_tracker_name")
+    assert (line["verdict"], line["path"]) == ("dropped", None)
+
+    import_(str(file), out=tmp_path / "run2", wandb=True, as_json=True)
+    assert read_config(tmp_path / "run2").run.wandb_project == "theirs"
+
+
+@pytest.mark.parametrize("name", ["../../x", "nul", "-rf"])
+def test_a_name_that_is_no_files_is_not_taken_over(tmp_path: Path, name: str) -> None:
+    import_(str(gui_file(tmp_path, output_name=name)), out=tmp_path / "run")
+
+    assert read_config(tmp_path / "run").saving.name == "old one"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,16 @@ import pytest
 
 from advisor.errors import ConfigErrors, LoraError
 from advisor.facts import Facts
+from advisor.planning.planner import make_plan
+from advisor.settings.preset_file import read_preset
 from tests.support.factories import make_gpu, make_hardware, make_identity
 from tests.support.scripted import HAPPY, ScriptedAsk, make_probes, run_interview
 from wizard.interview.facts import chosen_settings, facts_of_request, facts_of_state
+from wizard.interview.flow import InterviewState
 from wizard.interview.machine_options import MachineOptions
+from wizard.interview.preset_questions import interviewed_preset, preset_text, project_question
 from wizard.interview.request import PlanRequest
+from wizard.interview.steps import STEPS
 
 FULL: dict[str, Any] = {"images": "/pictures", "model": "/models/base.safetensors", "name": "mira"}
 
@@ -144,3 +150,75 @@ def test_all_unknown_settings_are_told() -> None:
         chosen_settings(["a.b=1", "c.d=2"])
 
     assert len(caught.value.errors) == 2
+
+
+def preset_file(folder: Path, **settings: object) -> Path:
+    file = folder / "theirs.toml"
+    rows = [
+        f"{path.replace('__', '.')!r} = {{ value = {json.dumps(value)}, reason = 'so' }}"
+        for path, value in settings.items()
+    ]
+    file.write_text("\n".join(["title = 'Theirs'", "[settings]", *rows]), "utf-8")
+    return file
+
+
+STRANGERS = {
+    "saving__name": "../../x", "run__trigger": "theirs", "run__subject": "style", "run__advice": "current",
+    "machine__cpu_threads": 64, "network__rank": 8, "run__wandb_project": "their-project", "loss__noise_offset": 0.1,
+}  # fmt: skip
+
+
+def test_a_preset_never_beats_what_the_user_said(tmp_path: Path) -> None:
+    file = preset_file(tmp_path, **STRANGERS)
+
+    found = facts(
+        preset=file, trigger="mira", subject="character", advice="tutorial", settings=("network.rank=16",),
+        machine=MachineOptions(cpu_threads=4),
+    )  # fmt: skip
+
+    config = make_plan(found).config
+    assert (config.saving.name, config.run.trigger, config.run.subject) == ("mira", "mira", "character")
+    assert (config.run.advice, config.network.rank, config.run.wandb_project) == ("tutorial", 16, "")
+    assert config.machine.cpu_threads == 2
+    assert config.loss.noise_offset == 0.1
+    assert found.preset is not None
+    told = preset_text(found.preset)
+    assert told.startswith(
+        "Theirs sets loss.noise_offset = 0.1.\nLeft out, since you decide it: saving.name = ../../x,"
+    )
+    assert '--set "run.wandb_project=their-project"' in told
+
+
+def test_what_the_user_left_open_a_preset_may_set_but_for_the_name_and_where_curves_are_sent(tmp_path: Path) -> None:
+    config = make_plan(facts(preset=preset_file(tmp_path, **STRANGERS))).config
+
+    assert (config.run.trigger, config.run.subject, config.run.advice) == ("theirs", "style", "current")
+    assert (config.saving.name, config.run.wandb_project) == ("mira", "")
+
+
+def test_the_project_that_the_user_names_stands(tmp_path: Path) -> None:
+    file = preset_file(tmp_path, **STRANGERS)
+
+    found = facts(preset=file, settings=("run.wandb_project=mine",))
+
+    assert make_plan(found).config.run.wandb_project == "mine"
+
+
+@pytest.mark.parametrize(("answer", "project"), [("no", ""), ("yes", "their-project")])
+def test_the_interview_asks_before_curves_are_sent_to_a_presets_project(
+    tmp_path: Path, answer: str, project: str
+) -> None:
+    preset = read_preset(preset_file(tmp_path, **STRANGERS))
+    probes = replace(make_probes(), preset=lambda _: preset)
+    question = project_question(preset)
+    assert question is not None
+    assert "their-project" in question.text
+
+    found = interviewed_preset(preset, {"name": "mira", "trigger": "mira", "subject": "character", "wandb": answer}, ())
+
+    assert (found.by_path["run.wandb_project"].value if project else "") == project
+    assert ("run.wandb_project" in found.by_path) == bool(project)
+    assert {"saving.name", "run.trigger", "run.subject"}.isdisjoint(found.by_path)
+    assert next(step for step in STEPS if step.key == "wandb").question(
+        InterviewState(answers={"preset": "theirs"}), probes
+    ) == question  # fmt: skip

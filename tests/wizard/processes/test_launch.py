@@ -20,7 +20,7 @@ from advisor.run_folder.events import Failed
 from advisor.run_folder.layout import RunFolder
 from tests.support.fake_trainer import SCRIPT_HEAD, SilentScreen
 from wizard.exit_codes import TrainerBroke
-from wizard.processes.child import child_environment
+from wizard.processes.child import child_environment, own_home
 from wizard.processes.launch import InterruptCount, error_of_exit, log_tail, run_trainer
 from wizard.processes.trainer_job import TrainerJob
 from wizard.show.progress import TrainingProgress
@@ -210,6 +210,29 @@ def test_the_child_finds_our_packages_and_nothing_of_the_current_folder(
     (tmp_path / "run" / "advisor" / "__init__.py").write_text("raise SystemExit('shadowed')")
 
     train(tmp_path, "import advisor.errors, wizard.cli")
+
+
+@pytest.mark.parametrize("entries", [("", "/x"), (".",), ("",), ("..", "run")])
+def test_the_child_runs_no_code_that_lies_in_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entries: tuple[str, ...]
+) -> None:
+    for folder in (tmp_path, tmp_path / "run"):
+        folder.mkdir(exist_ok=True)
+        (folder / "sitecustomize.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'w')", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(entries))
+    monkeypatch.chdir(tmp_path)
+
+    train(tmp_path, "import advisor.errors, os, pathlib\nassert pathlib.Path.cwd() != pathlib.Path(run)")
+
+    assert not (tmp_path / "executed").exists()
+
+
+def test_the_users_own_absolute_folders_of_packages_stay(tmp_path: Path) -> None:
+    given = os.pathsep.join(["", "rel", str(tmp_path)])
+
+    found = child_environment({"PYTHONPATH": given})["PYTHONPATH"].split(os.pathsep)
+
+    assert found == [str(own_home()), str(tmp_path)]
 
 
 def test_the_chosen_card_is_the_only_one_seen() -> None:

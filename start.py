@@ -41,6 +41,8 @@ CUDA_12_DRIVER = {"Linux": (525, 60), "Windows": (528, 33)}
 """Oldest drivers of CUDA 13.x and 12.x: docs.nvidia.com/cuda/cuda-toolkit-release-notes, table 2."""
 TURING, BLACKWELL = (7, 5), (10, 0)
 """CUDA 13 builds run from Turing on; CUDA 12.6 builds up to Hopper (github.com/pytorch/pytorch/issues/190385)."""
+MOST_WORKERS = 4
+"""Processes that share the tests, at most: each takes more than 1 GiB of memory."""
 NEEDED_GIB = {"cpu": 4, "cuda": 14}
 """Room for torch and the rest, with pip's temporary copy, in GiB."""
 
@@ -385,6 +387,21 @@ class OneAtATime:
         self.file.close()
 
 
+def test_options(arguments: List[str], cores: int) -> Tuple[List[str], Dict[str, str]]:
+    """What pytest is started with, and the variables that keep its processes out of each other's way.
+
+    A file's tests share what they train, and stay in one process; slow tests have the whole machine to themselves.
+    """
+    rest = [argument for argument in arguments if argument != "--slow"]
+    if "--slow" in arguments:
+        return ["-m", "", *rest], {}
+    workers = min(cores, MOST_WORKERS)
+    if workers == 1:
+        return rest, {}
+    shared = ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
+    return [*shared, *rest], {"OMP_NUM_THREADS": str(cores // workers)}
+
+
 def run_and_exit(command: List[str], environment: Dict[str, str], folder: Optional[Path]) -> NoReturn:
     """Hand the terminal over to `command`; Ctrl-C is its business."""
     if os.name != "nt":
@@ -420,9 +437,8 @@ def main(arguments: List[str]) -> NoReturn:
     if not testing:
         environment["LORACLE_COMMAND"] = "py start.py" if os.name == "nt" else "python3 start.py"
         run_and_exit([str(setup.python), "-P", "-m", "wizard.cli", *arguments], environment, None)
-    rest = [argument for argument in arguments[1:] if argument != "--slow"]
-    slow = ["-m", ""] if "--slow" in arguments else []
-    run_and_exit([str(setup.python), "-m", "pytest", *slow, *rest], environment, ROOT)
+    options, threads = test_options(arguments[1:], os.cpu_count() or 1)
+    run_and_exit([str(setup.python), "-m", "pytest", *options], {**threads, **environment}, ROOT)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,8 @@ def test_the_demo_leaves_what_it_promises(finished: tuple[Path, dict[str, Any]])
 
 def test_with_learning_rate_0_nothing_is_taught(finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     rates = dict.fromkeys(("learning_rate", "unet_learning_rate"), "0.0")
-    still = changed_run(finished[0], tmp_path / "still", **rates, text_encoder_learning_rate="0.0", max_steps="3")
+    quick = {"text_encoder_learning_rate": "0.0", "max_steps": "3", "steps": "4"}
+    still = changed_run(finished[0], tmp_path / "still", **rates, **quick)
 
     scores = trained_scores(still, tmp_path)
 

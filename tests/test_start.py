@@ -215,6 +215,19 @@ def test_the_tests_command_adds_the_development_pins(monkeypatch: pytest.MonkeyP
     assert any(str(tmp_path / "requirements" / "dev.txt") in call for call in pip.calls)
 
 
+def test_the_tests_share_the_cores_and_what_was_asked_for_comes_last() -> None:
+    options, variables = start.test_options(["tests/advisor", "-n0"], 8)
+
+    assert options[:2] == ["-n", "4"]
+    assert options[-2:] == ["tests/advisor", "-n0"]
+    assert variables == {"OMP_NUM_THREADS": "2"}
+
+
+def test_one_core_and_the_slow_tests_have_one_process() -> None:
+    assert start.test_options(["tests"], 1) == (["tests"], {})
+    assert start.test_options(["--slow", "tests"], 8) == (["-m", "", "tests"], {})
+
+
 def test_start_can_be_read_by_old_pythons() -> None:
     """Too old a Python shall see its sentence and no SyntaxError: 3.7's grammar is what ast can check."""
     import ast

@@ -34,7 +34,7 @@ SOME_SHAPES = st.dictionaries(
     st.lists(st.sampled_from([0, 1, 3, 4, 64, 320, 768]), max_size=4).map(tuple),
     max_size=6,
 )
-QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @QUICK

@@ -80,7 +80,7 @@ def test_larger_pictures_may_take_longer_without_alarm() -> None:
     assert times_slower([*early, *[TimedStep(90.0, 4 * 1024 * 1024, 1024 * 1024)] * 20]) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_no_ordinary_training_is_taken_for_a_spill(data: st.DataObject) -> None:
     """A fixed time, one that grows with the pixels and one with their square; jitter, a hot laptop and odd pauses."""
@@ -100,7 +100,7 @@ def test_no_ordinary_training_is_taken_for_a_spill(data: st.DataObject) -> None:
         assert times_slower(made) is None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(factor=st.floats(12, 300), usual=st.floats(0.9, 10), early=st.integers(13, 60))
 def test_every_spill_of_a_dozen_times_is_found_within_eight_steps(factor: float, usual: float, early: int) -> None:
     made = steps(*[usual] * early, *[usual * factor] * 8)

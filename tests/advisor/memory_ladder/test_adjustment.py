@@ -87,7 +87,7 @@ def test_the_parts_of_a_batch_are_told_apart_from_settings() -> None:
     assert parts_of((), 3) == 3
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     measured=st.none() | st.floats(1, 20),
     free=st.floats(2, 24),

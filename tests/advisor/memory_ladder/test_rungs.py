@@ -116,7 +116,7 @@ def test_a_rung_tells_what_it_changes_saves_and_costs() -> None:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     family=st.sampled_from(["sd1", "sd2", "sdxl"]),
     batch=st.integers(1, 8),

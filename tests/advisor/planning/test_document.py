@@ -19,7 +19,7 @@ def document(case: Facts) -> dict[str, object]:
     return read
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(facts())
 def test_it_reads_back_equal_from_json(case: Facts) -> None:
     assert document(case) == plan_document(case, make_plan(case))

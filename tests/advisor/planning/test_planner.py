@@ -19,7 +19,7 @@ from advisor.units import GIB
 from tests.support.factories import make_facts, make_gpu, make_hardware, make_plan_config, make_plan_for
 from tests.support.strategies import facts
 
-EXAMPLES = settings(deadline=None, max_examples=40)
+EXAMPLES = settings(max_examples=40)
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
 }
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.fixed_dictionaries({}, optional={path: st.sampled_from(values) for path, values in CHOICES.items()}),
     st.sampled_from(CARDS),

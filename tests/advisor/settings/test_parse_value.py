@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from advisor.errors import ConfigErrors, UnknownSetting
 from advisor.planning.planner import make_plan
@@ -85,7 +85,6 @@ def test_answers_carry_values_of_the_settings_own_types(path: str, text: object,
     assert type(found) is type(value)
 
 
-@settings(deadline=None)
 @given(configs)
 def test_every_value_is_read_back_from_what_is_written_of_it(config: TrainingConfig) -> None:
     for path, text in flat_settings(config):

@@ -151,7 +151,7 @@ def test_names_that_differ_in_capitals_are_the_same_for_some_readers() -> None:
     assert same_names(read_table(io.BytesIO(SOUND)).parts) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(changes=st.lists(st.tuples(st.integers(0, len(SOUND) - 1), st.integers(0, 255)), min_size=1, max_size=4))
 def test_a_changed_archive_is_refused_or_read_alike_by_python(changes: list[tuple[int, int]]) -> None:
     raw = bytearray(SOUND)

@@ -269,7 +269,7 @@ JSON = st.recursive(
     max_leaves=12,
 )
 DENTS = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4)
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def outcome(path: Path) -> Header | None:

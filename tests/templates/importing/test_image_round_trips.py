@@ -157,7 +157,7 @@ def steps_of(config: TrainingConfig, run: Path, epochs: int) -> int:
 
 @pytest.mark.parametrize("name", EXPORTERS)
 # Shrinking takes minutes on a disk; `Collection` is small enough to read.
-@settings(max_examples=20, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(config=image_configs(), found=collections())
 def test_images_captions_masks_and_prompts_come_back(name: str, config: TrainingConfig, found: Collection) -> None:
     with TemporaryDirectory(prefix="Füchse 🦊 ") as home:

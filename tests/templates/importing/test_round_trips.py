@@ -35,7 +35,7 @@ from tests.support.given_files import GivenFiles
 
 NUM_IMAGES = 30
 
-quietly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+quietly = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 def layout_of(config: TrainingConfig, exposures: int | None) -> ExportLayout:

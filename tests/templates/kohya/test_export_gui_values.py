@@ -54,7 +54,7 @@ def writable(config: TrainingConfig) -> TrainingConfig:
     return changed
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(configs.map(writable))
 def test_every_key_has_the_type_that_the_gui_saves(config: TrainingConfig) -> None:
     written = json.loads(render_gui(gui_settings(config, LAYOUT)))

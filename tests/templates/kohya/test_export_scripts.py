@@ -90,7 +90,7 @@ def test_what_the_gui_cannot_hand_on_arrives_here() -> None:
     assert found["validation_split"] == 0.1
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(configs.map(writable))
 def test_any_configuration_becomes_readable_toml(config: TrainingConfig) -> None:
     tables = script_settings(config, LAYOUT, dataset="/d.toml", prompts="/p.txt")

@@ -36,7 +36,7 @@ def read_back(text: str) -> TrainingConfig:
         return read_config(path)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(plans)
 def test_what_is_written_reads_back_equal(plan: Plan) -> None:
     assert read_back(render_config(plan)) == plan.config

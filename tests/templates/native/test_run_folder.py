@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from advisor.answers import Answers
 from advisor.errors import RunError
@@ -92,7 +92,6 @@ def test_a_relative_path_is_taken_from_where_the_user_stands(tmp_path: Path, mon
     assert placed.by_path["model.vae_path"].value == "../../vae.safetensors"
 
 
-@settings(deadline=None)
 @given(answers)
 def test_answers_read_back_equal(given_answers: Answers) -> None:
     with tempfile.TemporaryDirectory() as folder:

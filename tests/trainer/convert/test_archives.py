@@ -121,7 +121,7 @@ def test_a_storage_larger_than_the_file_is_refused(tmp_path: Path) -> None:
 SEED = "a.ckpt"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_damaged_file_is_converted_or_refused_and_breaks_nothing(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -20,11 +20,9 @@ QUICK = (
     "sd1 512x512 batch 2 rank 32 trained float16 on nf4 checkpointing",
     "sd1 512x512 batch 1 rank 16 cached bfloat16 network.kind loha network.conv_rank 8",
     "sd1 512x512 batch 1 rank 16 cached bfloat16 on int8 network.kind lokr network.conv_rank 0",
-    "sd1 320x320 batch 1 rank 8 cached bfloat16 on nf4 checkpointing",
     "sd2 768x768 batch 2 rank 32 encoded bfloat16",
     "sd2 768x768 batch 4 rank 32 cached bfloat16 on int8",
     "sd2 512x512 batch 2 rank 16 trained bfloat16 on int8 network.kind locon network.conv_rank 8",
-    "sdxl 1024x1024 batch 1 rank 16 cached bfloat16",
     "sdxl 1024x1024 batch 1 rank 16 cached bfloat16 on int8",
 )
 """Of every family, kind of base, dtype and way to treat the text; three to ten seconds each."""
@@ -79,7 +77,7 @@ def test_the_closed_form_still_says_what_is_counted(entry: Entry) -> None:
 
 
 def test_all_of_the_quick_ones_are_in_the_grid() -> None:
-    assert len(set(QUICK) & {entry.name for entry in entries()}) == 12
+    assert set(QUICK) <= {entry.name for entry in entries()}
 
 
 @pytest.mark.slow

@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
+pytestmark = pytest.mark.timeout(1800)
+"""One training takes about 80 s of a processor: five minutes where it is shared by several."""
+
 LEARNED, NOT_YET = 0.7, 0.45
 """Identity: real pictures have 0.96, the base model 0.06, this LoRA 0.82 (README)."""
 OBEYS = 0.85

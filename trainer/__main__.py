@@ -12,12 +12,14 @@ from pathlib import Path
 from advisor.errors import LoraError
 from advisor.run_folder.events import Failed
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.lock import training
 from advisor.settings.config import TrainingConfig
 from advisor.shown_text import visible
 from trainer.reporting.weights_and_biases import WeightsAndBiases
 from trainer.runtime.events import Events
 from trainer.runtime.failure_codes import failed_event
 from trainer.runtime.interrupts import Interrupt, Interrupted
+from trainer.runtime.launcher import follow_launcher
 from trainer.runtime.quiet_libraries import quieten
 
 DEFECT = 1
@@ -29,18 +31,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     quieten()
     try:
-        run = RunFolder.given(given.run)
-        with Events(run.path) as events:
-            return _train(run, given, events)
+        run, interrupt, warnings = RunFolder.given(given.run), Interrupt(), list[str]()
+        is_launched = follow_launcher(interrupt)
+        with (
+            training(run, "the trainer", warnings.append, is_launched=is_launched),
+            Events(run.path) as events,
+        ):
+            for warning in warnings:
+                events.warning("no_locks", warning)
+            return _train(run, given, events, interrupt)
     except LoraError as error:
         return _print_error(error)
     except KeyboardInterrupt:  # before there is anything to save, or while a full disk keeps the last event waiting
         return Interrupted.exit_code
 
 
-def _train(run: RunFolder, given: argparse.Namespace, events: Events) -> int:
+def _train(run: RunFolder, given: argparse.Namespace, events: Events, interrupt: Interrupt) -> int:
     """Train; every failure becomes an event and an exit code."""
-    interrupt = Interrupt()
     try:
         with interrupt.listening():
             config = run.read_config()
@@ -64,8 +71,9 @@ def _train(run: RunFolder, given: argparse.Namespace, events: Events) -> int:
         return _print_error(error)
     except (Interrupted, KeyboardInterrupt) as error:
         saved = "the work is saved" if isinstance(error, Interrupted) else "nothing more was saved"
+        because = f", because {interrupt.cause}" if interrupt.cause else ""
         with suppress(LoraError, KeyboardInterrupt):  # on a full disk nothing can be written, and nothing is waited for
-            events.send(Failed(code="interrupted", message=f"Training was interrupted; {saved}"))
+            events.send(Failed(code="interrupted", message=f"Training was interrupted{because}; {saved}"))
         return Interrupted.exit_code
     except Exception as error:
         traceback.print_exc()

@@ -9,6 +9,7 @@
     model/                  the LoRAs
     state/                  what resuming needs, and ladder.json
     samples/ exports/ report.html
+    .lock .lock-trainer     who works on the run, while somebody does
 
 Importing this module reads nothing but these names: what parses a file is imported when that file is read, so that
 the first question waits for no pydantic model.
@@ -47,6 +48,7 @@ DEMO_SCORES_NAME = "log/demo.json"
 WRITTEN_NAME = "log/written.json"
 LADDER_NAME = "state/ladder.json"
 BEFORE_AFTER_NAME = "samples/before_after.png"
+LOCK_NAME, TRAINER_LOCK_NAME = ".lock", ".lock-trainer"
 LOG, MODEL, STATE, SAMPLES, CACHE, EXPORTS = "log", "model", "state", "samples", "cache", "exports"
 IMAGES = "images"
 
@@ -195,6 +197,16 @@ class RunFolder:
     def before_after(self) -> Path:
         """The demo's contact sheet: base model and LoRA from the same seeds."""
         return self._at(BEFORE_AFTER_NAME)
+
+    @property
+    def lock(self) -> Path:
+        """Who writes into the run; locked by `advisor.run_folder.lock`."""
+        return self.path / LOCK_NAME
+
+    @property
+    def trainer_lock(self) -> Path:
+        """Which process trains the run; locked by `advisor.run_folder.lock`."""
+        return self.path / TRAINER_LOCK_NAME
 
     @property
     def exports(self) -> Path:

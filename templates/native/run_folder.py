@@ -14,6 +14,7 @@ from advisor.facts import Facts
 from advisor.plan import Plan
 from advisor.planning.document import plan_document
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.lock import writing
 from advisor.run_folder.plan_record import PlanRecord, plan_text, was_written
 from advisor.run_folder.write_over import NewFile, Occupied, UsersFiles, keep_beside, put, users_files
 from advisor.run_folder.written import WrittenFiles
@@ -49,7 +50,8 @@ def write_run(run: Path, facts: Facts, plan: Plan, *, overwrite: bool = False) -
 
     Raises:
         Occupied: files in the way are the user's, or the folder is; nothing was written.
-        RunError: the folder has trained, holds the images, is no folder, or cannot be written to.
+        RunError: the folder has trained, holds the images, is no folder, cannot be written to, or another process works
+            on it.
         LoraError: a value cannot be written.
     """
     placed = placed_in(run, plan)
@@ -63,7 +65,8 @@ def write_records(
 
     Raises:
         Occupied: files in the way are the user's, or the folder is; nothing was written.
-        RunError: the folder has trained, holds the images, is no folder, or cannot be written to.
+        RunError: the folder has trained, holds the images, is no folder, cannot be written to, or another process works
+            on it.
         LoraError: a value cannot be written.
     """
     folder = RunFolder(run)
@@ -82,8 +85,9 @@ def write_records(
         raise UsersFiles(found)
     if other and not overwrite:
         raise Occupied(other, f"{OVERWRITE}, which first keeps its files beside as NAME.bak")
-    kept = tuple(keep_beside(file.path) for file in files if file.path in found or (other and file.path.exists()))
-    put(files, written)
+    with writing(folder, "saving a plan", lambda _: None):
+        kept = tuple(keep_beside(file.path) for file in files if file.path in found or (other and file.path.exists()))
+        put(files, written)
     return kept
 
 

@@ -19,7 +19,9 @@ from advisor.errors import LoraError
 from advisor.files import replacing
 from advisor.run_folder.config_file import read_config
 from advisor.run_folder.demo_scores import DemoScores
+from advisor.run_folder.events import Failed
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.lock import training
 from advisor.settings.config import TrainingConfig
 from trainer.adapters.network import Network
 from trainer.data.image_files import upright
@@ -31,6 +33,8 @@ from trainer.models.families.family import BaseModel
 from trainer.models.load import load_base_model
 from trainer.runtime.events import Events
 from trainer.runtime.failure_codes import failed_event
+from trainer.runtime.interrupts import Interrupt, Interrupted
+from trainer.runtime.launcher import follow_launcher
 
 FIRST_SEED = 1000
 """The n-th prompt is drawn from seed FIRST_SEED + n, before and after; the training's own seed is 42."""
@@ -102,11 +106,12 @@ def scores_of(before: Drawn, after: Drawn, prompts: Sequence[str]) -> DemoScores
     )
 
 
-def show(run: Path, events: Events) -> DemoScores:
+def show(run: Path, events: Events, interrupt: Interrupt) -> DemoScores:
     """Draw before and after, keep the images and the scores in the run folder.
 
     Raises:
         LoraError: the run has no LoRA, or something cannot be read or written.
+        Interrupted: the user ended it; nothing is kept.
     """
     config = read_config(run)
     events.phase("load", 1)
@@ -122,6 +127,7 @@ def show(run: Path, events: Events) -> DemoScores:
         nonlocal done
         done += 1
         events.progress("sample", done, total)
+        interrupt.check()
 
     before = draw_all(base, config, prompts, report)
     text_encoder = config.optimizer.trains_text_encoder
@@ -171,13 +177,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Draw and score; the exit code is the error's."""
     parser = argparse.ArgumentParser(prog="python -m trainer.demo.run", description="Draw the demo's pictures.")
     parser.add_argument("run", type=Path)
-    run = parser.parse_args(arguments).run
-    with Events(run) as events:
-        try:
-            show(run, events)
-        except LoraError as error:
-            events.send(failed_event(error))
-            return error.exit_code
+    run, interrupt = parser.parse_args(arguments).run, Interrupt()
+    is_launched = follow_launcher(interrupt)
+    try:
+        with training(RunFolder(run), "the demo", lambda _: None, is_launched=is_launched), Events(run) as events:
+            return _show(run, events, interrupt)
+    except LoraError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return error.exit_code
+
+
+def _show(run: Path, events: Events, interrupt: Interrupt) -> int:
+    """Draw and score; failures become events and exit codes."""
+    try:
+        with interrupt.listening():
+            show(run, events, interrupt)
+    except LoraError as error:
+        events.send(failed_event(error))
+        return error.exit_code
+    except (Interrupted, KeyboardInterrupt):
+        events.send(Failed(code="interrupted", message="The drawing was interrupted; the LoRA is kept"))
+        return Interrupted.exit_code
     return 0
 
 

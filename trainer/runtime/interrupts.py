@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the step at hand is finished, the work saved, then the training ends."""
+"""Ctrl-C, SIGTERM and a launcher that died: the step at hand is finished, the work saved, then the training ends."""
 
 from __future__ import annotations
 
@@ -20,9 +20,13 @@ class Interrupt:
     def __init__(self) -> None:
         """No interrupt is requested."""
         self.asked = False
+        self.cause = ""
+        """Why, where no user asked for it; continues "because ..."."""
 
-    def ask(self) -> None:
-        """Request a stop where the work can be saved."""
+    def ask(self, cause: str = "") -> None:
+        """Request a stop where the work can be saved; a second request changes nothing."""
+        if not self.asked:
+            self.cause = cause
         self.asked = True
 
     def check(self) -> None:

@@ -23,9 +23,15 @@ PHASES = {TRAINING: "step", ENCODING: "caching"}
 """What the prediction of memory calls what is being done; all else is as large as what was loaded."""
 OUT_OF_MEMORY_SIGNS = (
     "out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED",
-    "OUT_OF_DEVICE_MEMORY", "OUT_OF_HOST_MEMORY",
+    "OUT_OF_DEVICE_MEMORY", "OUT_OF_HOST_MEMORY", "Cannot allocate memory",
 )  # fmt: skip
-"""What messages of torch's backends have in common when memory runs out."""
+"""What messages of torch's backends have in common when memory runs out; the last is the system's word, as torch hands
+it on when a file cannot be mapped.
+"""
+ONEDNN_SIGN = "could not create a primitive"
+"""All that oneDNN says when it gets no memory for a layer's code or workspace. With "descriptor" behind it the layer is
+one that it does not know.
+"""
 
 WINDOWS_COMMIT_LIMIT = 1455
 """Windows' error "the paging file is too small", e.g. while a large file is mapped."""
@@ -37,7 +43,11 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM or getattr(error, "winerror", None) == WINDOWS_COMMIT_LIMIT
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in OUT_OF_MEMORY_SIGNS)
+    if not isinstance(error, RuntimeError):
+        return False
+    text = str(error)
+    is_onednn = ONEDNN_SIGN in text and f"{ONEDNN_SIGN} descriptor" not in text
+    return is_onednn or any(sign in text for sign in OUT_OF_MEMORY_SIGNS)
 
 
 class Spilled(Exception):

@@ -10,19 +10,21 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
 from advisor.errors import LoraError
 from advisor.run_folder.events import Finished
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.lock import training
 from trainer.data.training_set import BatchRefs, SampleRef, TrainingSet
 from trainer.device.choose import peak_memory_bytes
 from trainer.runtime.disk_space import waiting_for
 from trainer.runtime.events import Events
 from trainer.runtime.failure_codes import failed_event
 from trainer.runtime.interrupts import Interrupt, Interrupted
+from trainer.runtime.launcher import follow_launcher
 from trainer.runtime.quiet_libraries import quieten
 from trainer.training.failures import TRAINING
 from trainer.training.prepare import Options, Prepared, prepare
@@ -83,18 +85,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     quieten()
     interrupt = Interrupt()
+    is_launched = follow_launcher(interrupt)
     with Events(given.out) as events:
         try:
             with interrupt.listening():
                 run = RunFolder.given(given.run)
-                options = Options(given.device, is_probe=True)
-                probe(prepare(run.path, run.read_config(), options, events=events, interrupt=interrupt))
+                with training(run, "the measuring trainer", warn=_no_locks(events), is_launched=is_launched):
+                    options = Options(given.device, is_probe=True)
+                    probe(prepare(run.path, run.read_config(), options, events=events, interrupt=interrupt))
         except LoraError as error:
             events.send(failed_event(error))
             return error.exit_code
         except (Interrupted, KeyboardInterrupt):
             return Interrupted.exit_code
     return 0
+
+
+def _no_locks(events: Events) -> Callable[[str], None]:
+    return lambda message: events.warning("no_locks", message)
 
 
 if __name__ == "__main__":

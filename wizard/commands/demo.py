@@ -14,6 +14,7 @@ from advisor.machine.probe import probe_hardware
 from advisor.planning.planner import make_plan
 from advisor.run_folder.demo_scores import DemoScores
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.lock import writing
 from advisor.run_folder.write_over import kept_sentence
 from advisor.settings.preset_file import PresetSetting, read_preset
 from templates.native.run_folder import next_free_run, write_run
@@ -61,9 +62,10 @@ def demo(out: Path | None = None, *, overwrite: bool = False, as_json: bool = Fa
         show(plan_view(facts, plan))
     folder = RunFolder(run)
     job = TrainerJob(folder)
-    progress = run_trainer(job, make_screen(as_json=as_json))
-    announce("Trained. Drawing with the base model and with the LoRA, from the same seeds ...")
-    scores = _draw_and_score(job, as_json=as_json)
+    with writing(folder, "loracle demo", say):
+        progress = run_trainer(job, make_screen(as_json=as_json))
+        announce("Trained. Drawing with the base model and with the LoRA, from the same seeds ...")
+        scores = _draw_and_score(job, as_json=as_json)
     report = write_run_report(folder)
     seconds = time.monotonic() - began
     if as_json:

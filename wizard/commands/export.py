@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import nullcontext
 from pathlib import Path
 
 from advisor.errors import ConfigError
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.lock import writing
 from templates.exporters import EXPORTERS
 from templates.exporting.exporter import ExportOptions
 from wizard.output import columns, print_json, say, show, wrapped
@@ -27,12 +30,15 @@ def export(
         copy: copies of the images, no links.
 
     Raises:
-        LoraError: there is no such run or trainer, or the files cannot be written.
+        LoraError: there is no such run or trainer, another process works on the run, or the files cannot be written.
     """
     if to not in EXPORTERS:
         raise ConfigError("--to", to, f"take {' or '.join(EXPORTERS)}")
     folder, options = RunFolder.given(run), ExportOptions(overwrite, copy)
-    written = EXPORTERS[to].write(folder.read_config(), run=folder.path, out=out, options=options)
+    config = folder.read_config()
+    is_read_only = out is not None and not os.access(folder.path, os.W_OK)
+    with nullcontext() if is_read_only else writing(folder, "loracle export", say):
+        written = EXPORTERS[to].write(config, run=folder.path, out=out, options=options)
     if as_json:
         notes, how = list(written.notes), written.how_to_start
         print_json({"paths": [str(path) for path in written.paths], "notes": notes, "how_to_start": how})

@@ -15,6 +15,7 @@ from advisor.memory_ladder.adjustment import Trial, adjustments, nothing_left
 from advisor.run_folder.events import Finished
 from advisor.run_folder.ladder_file import Taken
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.lock import writing
 from advisor.run_folder.write_over import MEND_HERE, UsersFiles, kept_sentence
 from advisor.units import gib
 from wizard.interview.ask import TerminalAsk
@@ -62,11 +63,16 @@ def measure(
         overwrite: replace a loracle.toml that was changed by hand, after keeping it beside.
 
     Raises:
-        LoraError: the run is wrong.
+        LoraError: the run is wrong, or another process works on it.
         TrainingStopped: it does not fit, and the plan was not changed.
         KeyboardInterrupt: Ctrl-C.
     """
     job, _ = planned_job(run, device=device)
+    with writing(job.run, "loracle measure", say):
+        _measure(job, run, yes=yes, as_json=as_json)
+
+
+def _measure(job: TrainerJob, run: Path, *, yes: bool, as_json: bool) -> None:
     folder = job.run
     found, trial = _probed(job, as_json=as_json)
     steps = () if folder.has_state() else adjustments(trial)

@@ -8,6 +8,7 @@ from advisor.planning.compare import difference, profiles
 from advisor.planning.planner import make_plan
 from advisor.run_folder.config_file import read_config
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.lock import writing
 from templates.exporters import EXPORTERS
 from templates.exporting.exporter import Export, ExportOptions
 from templates.native.run_folder import next_free_run, write_run
@@ -17,6 +18,7 @@ from wizard.interview.flow import Probes
 from wizard.interview.machine_options import MachineOptions
 from wizard.interview.menu import PlanActions
 from wizard.interview.preset_store import PresetStore
+from wizard.output import say
 from wizard.show.difference_view import profiles_view, what_if_view
 from wizard.show.plan_view import plan_view
 from wizard.user_data import SavedAnswers, Session
@@ -47,4 +49,6 @@ def real_actions(options: MachineOptions, session: Session, probes: Probes) -> P
 
 
 def _export(name: str, run: Path, overwrite: bool) -> Export:
-    return EXPORTERS[name].write(read_config(run), run=run.absolute(), out=None, options=ExportOptions(overwrite))
+    options = ExportOptions(overwrite)
+    with writing(RunFolder(run), "an export", say):
+        return EXPORTERS[name].write(read_config(run), run=run.absolute(), out=None, options=options)

@@ -16,6 +16,7 @@ from pathlib import Path
 from advisor.errors import BrokenImages, LoraError
 from advisor.files import replacing
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.lock import writing
 from advisor.settings.config import TrainingConfig
 from wizard.interview.copy_lora import offer_copy, usage
 from wizard.interview.lora_folders import lora_folders
@@ -47,26 +48,32 @@ def train(
         skip_broken: leave out pictures that cannot be decoded; without it the user is asked, in a terminal.
 
     Raises:
-        LoraError: the run or its configuration is wrong, or training stopped itself.
+        LoraError: the run or its configuration is wrong, another process works on it, or training stopped itself.
         KeyboardInterrupt: Ctrl-C, after the work was saved.
     """
     job, config = planned_job(run, device=device, resume=resume, skip_broken=skip_broken)
-    if epochs is not None:
-        config = set_epochs(job.run, config, epochs)
-        job = replace(job, resume=resume or job.run.has_state())
-    if (warning := disk_warning(job.run)) is not None:
-        say(warning)
-    began = time.time()
-    try:
-        progress = _trained(job, as_json=as_json)
-    except KeyboardInterrupt as interrupted:
-        raise KeyboardInterrupt(f"{interrupted}{_how_to_resume(job.run)}") from None
-    finally:
-        _write_records(job, config, since=began)
+    with writing(job.run, "loracle train", say):
+        if epochs is not None:
+            config = set_epochs(job.run, config, epochs)
+            job = replace(job, resume=resume or job.run.has_state())
+        progress = _recorded(job, config, as_json=as_json)
     if as_json:
         print_json(training_document(progress))
     else:
         _print_result(job, config, progress)
+
+
+def _recorded(job: TrainerJob, config: TrainingConfig, *, as_json: bool) -> TrainingProgress:
+    """Train, then write receipt and report, however it ended."""
+    if (warning := disk_warning(job.run)) is not None:
+        say(warning)
+    began = time.time()
+    try:
+        return _trained(job, as_json=as_json)
+    except KeyboardInterrupt as interrupted:
+        raise KeyboardInterrupt(f"{interrupted}{_how_to_resume(job.run)}") from None
+    finally:
+        _write_records(job, config, since=began)
 
 
 def _trained(job: TrainerJob, *, as_json: bool) -> TrainingProgress:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import wizard
+from trainer.runtime.launcher import LAUNCHER_VARIABLE
 
 INSTALL_FOLDERS = ("site-packages", "dist-packages")
 """Folders on sys.path of any Python; packages elsewhere need PYTHONPATH."""
@@ -56,23 +57,29 @@ def own_home() -> Path:
     return Path(wizard.__file__).absolute().parent.parent
 
 
-def start_apart(command: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+def start_apart(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, *, is_followed: bool = False
+) -> subprocess.Popen[bytes]:
     """Start a child in a process group of its own, so that Ctrl-C reaches it only through `interrupt`.
 
     It runs in `own_home`: what lies in a run, which may be a stranger's, is neither imported nor taken for settings.
 
     Args:
         log: its output is appended here.
+        is_followed: it ends when this process dies, by `trainer.runtime.launcher`: its standard input is a pipe, which
+            is left open and empty.
     """
+    given = subprocess.PIPE if is_followed else subprocess.DEVNULL
+    environment = {**environment, LAUNCHER_VARIABLE: str(os.getpid())} if is_followed else environment
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         if sys.platform == "win32":
             return subprocess.Popen(
-                command, env=dict(environment), cwd=own_home(), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                command, env=dict(environment), cwd=own_home(), stdin=given, stdout=output, stderr=output,
                 creationflags=subprocess.CREATE_NEW_PROCESS_GROUP,
             )  # fmt: skip
         return subprocess.Popen(
-            command, env=dict(environment), cwd=own_home(), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            command, env=dict(environment), cwd=own_home(), stdin=given, stdout=output, stderr=output,
             start_new_session=True,
         )  # fmt: skip
 

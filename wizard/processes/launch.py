@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -90,7 +90,7 @@ def run_trainer(
     with count.listening():
         try:
             began = log.stat().st_size if log.exists() else 0
-            child = start_apart(command(job), environment, log)
+            child = start_apart(command(job), environment, log, is_followed=True)
         except OSError as error:
             raise RunError(f"the trainer cannot be started in {job.run.path}: {error.strerror or error}") from error
         progress = _watch(child, tail, screen, count)
@@ -117,10 +117,18 @@ def _watch(child: subprocess.Popen[bytes], tail: EventTail, screen: Screen, coun
             _pass_on(child, count, screen, is_training=progress.phase == "train")
             time.sleep(POLL_SECONDS)
     finally:
+        _let_go(child)
         screen.close()
-        if child.poll() is None:
-            child.kill()
-            child.wait()
+
+
+def _let_go(child: subprocess.Popen[bytes]) -> None:
+    """Close the pipe by which the trainer knows that it is followed: one that still runs, because following it failed
+    (e.g. at a terminal that is gone), saves its work and ends; a while is waited for that.
+    """
+    if child.stdin is not None:
+        child.stdin.close()
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(GRACE_SECONDS)
 
 
 def _pass_on(child: subprocess.Popen[bytes], count: InterruptCount, screen: Screen, *, is_training: bool) -> None:

@@ -18,7 +18,7 @@ OWN = "advisor/run_folder/layout.py"
 
 FILES = (
     "loracle.toml", "plan.json", "answers.toml", "report.html", "manifest.jsonl", "events.jsonl", "trainer.log",
-    "wandb.json", "demo.json", "ladder.json", "before_after.png",
+    "wandb.json", "demo.json", "ladder.json", "before_after.png", ".lock", ".lock-trainer",
 )  # fmt: skip
 """Names that no other module spells, in a path or alone; in a sentence they may stand."""
 FOLDERS = ("log", "model", "state", "samples", "cache", "exports", "images")

@@ -174,7 +174,7 @@ def test_ctrl_c_ends_a_training_where_not_even_an_event_can_be_written(
     events._writer._file = Full()  # type: ignore[assignment]
 
     given = argparse.Namespace(run=tmp_path, device="cpu", resume=False, threads=None, tolerate_sysmem_fallback=False)
-    assert trainer_command._train(RunFolder(tmp_path), given, events) == 130
+    assert trainer_command._train(RunFolder(tmp_path), given, events, Interrupt()) == 130
 
 
 def test_ctrl_c_ends_it_too_where_the_reason_of_its_end_cannot_be_written(

@@ -54,6 +54,7 @@ IMAGES = "images"
 
 RUN_NAMES = frozenset(
     {CONFIG_NAME, PLAN_NAME, ANSWERS_NAME, REPORT_NAME, IMAGES, LOG, MODEL, STATE, SAMPLES, CACHE, EXPORTS}
+    | {LOCK_NAME, TRAINER_LOCK_NAME}
 )
 """What Loracle makes at the top of a run folder."""
 

@@ -2,7 +2,7 @@
 
 There are two locks. `.lock` has whoever writes into the run: a command, which holds it for all trainers that it starts
 one after the other, or a trainer that was started by hand. `.lock-trainer` has the trainer itself, which may live on
-for a while after the command that started it has died. Why two: docs/decisions/0019-one-trainer-a-run.md.
+for a while after the command that started it has died. Why two: docs/decisions/0023-one-trainer-a-run.md.
 """
 
 from __future__ import annotations

@@ -95,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     probe(prepare(run.path, run.read_config(), options, events=events, interrupt=interrupt))
         except LoraError as error:
             events.send(failed_event(error))
+            print(error, file=sys.stderr)  # noqa: T201
             return error.exit_code
         except (Interrupted, KeyboardInterrupt):
             return Interrupted.exit_code

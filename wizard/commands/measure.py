@@ -69,10 +69,10 @@ def measure(
     """
     job, _ = planned_job(run, device=device)
     with writing(job.run, "loracle measure", say):
-        _measure(job, run, yes=yes, as_json=as_json)
+        _measure(job, run, yes=yes, overwrite=overwrite, as_json=as_json)
 
 
-def _measure(job: TrainerJob, run: Path, *, yes: bool, as_json: bool) -> None:
+def _measure(job: TrainerJob, run: Path, *, yes: bool, overwrite: bool, as_json: bool) -> None:
     folder = job.run
     found, trial = _probed(job, as_json=as_json)
     steps = () if folder.has_state() else adjustments(trial)

@@ -139,7 +139,19 @@ def test_whatever_writes_into_a_run_is_refused_while_it_trains(tmp_path: Path) -
             loracle("wizard.cli", "train", run, "--resume"),
             loracle("wizard.cli", "measure", run, "--device", "cpu"),
             loracle("wizard.cli", "export", run, "--to", "onetrainer"),
-            loracle("wizard.cli", "plan", "--images", picture_folder, "--model", model, "--name", "x", "--out", run),
+            loracle(
+                "wizard.cli",
+                "plan",
+                "--images",
+                picture_folder,
+                "--model",
+                model,
+                "--name",
+                "x",
+                "--out",
+                run,
+                "--overwrite",
+            ),
             loracle("trainer", run),
         ]
         refused = [one for one in ended if one.returncode == 2 and "in use" in one.stdout + one.stderr]

@@ -58,7 +58,7 @@ def _tell(name: str, function: Callable[[Tensor], Tensor], layer: nn.Linear, fac
         place = tensor.untyped_storage().data_ptr()
         if place not in needed:
             kept[place] = tensor
-        return tensor
+        return tensor.detach()  # the tensor itself would keep its own graph alive
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         function(x)

@@ -116,7 +116,7 @@ def test_nothing_but_the_input_is_kept_for_the_backward_pass() -> None:
 
     def keep(tensor: Tensor) -> Tensor:
         kept.append(tensor)
-        return tensor
+        return tensor.detach()  # the tensor itself would keep its own graph alive
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
         layer(x)

@@ -152,7 +152,7 @@ def test_only_the_input_and_the_factors_are_kept_for_the_backward_pass(kind: Ada
 
     def keep(tensor: Tensor) -> Tensor:
         kept.add(tensor.data_ptr())
-        return tensor
+        return tensor.detach()  # the tensor itself would keep its own graph alive
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         layer(x)

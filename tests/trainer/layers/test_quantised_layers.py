@@ -101,7 +101,7 @@ def test_only_the_packed_weight_is_saved(kind: str, quantised: QuantisedDtype) -
 
     def keep(tensor: Tensor) -> Tensor:
         saved.append(tensor)
-        return tensor
+        return tensor.detach()  # the tensor itself would keep its own graph alive
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         layer(input_of(kind))
@@ -124,7 +124,7 @@ def test_an_adapter_saves_no_unpacked_weight(kind: AdapterKind, quantised: Quant
     def keep(tensor: Tensor) -> Tensor:
         if tensor.is_floating_point() and tensor.data_ptr() not in known:
             saved.append(tensor.shape)
-        return tensor
+        return tensor.detach()  # the tensor itself would keep its own graph alive
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         training_loss(base, network, make_batch(base), make_config())

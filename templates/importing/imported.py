@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Verdict = Literal["kept", "translated", "dropped", "idle", "unknown", "contradictory"]
@@ -60,7 +60,3 @@ class Imported:
     def of(self, verdict: Verdict) -> tuple[Line, ...]:
         """The lines with this verdict."""
         return tuple(line for line in self.lines if line.verdict == verdict)
-
-    def with_line(self, line: Line) -> Imported:
-        """The same with one more line."""
-        return replace(self, lines=(*self.lines, line))

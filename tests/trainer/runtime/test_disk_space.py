@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 import errno
 import json
 import os
@@ -173,7 +172,7 @@ def test_ctrl_c_ends_a_training_where_not_even_an_event_can_be_written(
     events._writer._file.close()
     events._writer._file = Full()  # type: ignore[assignment]
 
-    given = argparse.Namespace(run=tmp_path, device="cpu", resume=False, threads=None, tolerate_sysmem_fallback=False)
+    given = trainer_command._parser().parse_args([str(tmp_path), "--device", "cpu"])
     assert trainer_command._train(RunFolder(tmp_path), given, events, Interrupt()) == 130
 
 

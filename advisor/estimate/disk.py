@@ -8,7 +8,7 @@ from math import ceil, prod
 
 from advisor.adapters.diffusers_names import SUFFIXES, adapter_description, diffusers_tensors
 from advisor.adapters.layout import MAGNITUDE, AdapterPlan, Shape, adapter_plans
-from advisor.families.structure import LoraTarget, Structure
+from advisor.families.structure import Structure
 from advisor.settings.config import TrainingConfig
 
 BYTES_OF = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "int8": 1.0, "nf4": 0.53}
@@ -82,11 +82,6 @@ def planned_copy_header_bytes(config: TrainingConfig, structure: Structure) -> i
 def adapter_parameters(config: TrainingConfig, structure: Structure) -> int:
     """Weights that are trained."""
     return sum(prod(shape) for plan in adapters_of(config, structure) for shape in plan.shapes.values())
-
-
-def targets(config: TrainingConfig, structure: Structure) -> tuple[LoraTarget, ...]:
-    """The layers that get an adapter; those of the text encoder only where it is trained."""
-    return tuple(plan.target for plan in adapters_of(config, structure))
 
 
 def disk_bytes(config: TrainingConfig, structure: Structure, num_images: int, *, steps: int = 0) -> int:

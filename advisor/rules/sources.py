@@ -39,11 +39,6 @@ ONETRAINER = Source(
 V_PREDICTION = Source("A1111 pull request 16567", "https://github.com/AUTOMATIC1111/stable-diffusion-webui/pull/16567")
 """How v-prediction bases are marked; kohya's issue 1772 tells what happens when the mark is missed."""
 
-FINE_TUNING_STUDY = Source(
-    "spacepxl, demystifying SD fine-tuning", "https://github.com/spacepxl/demystifying-sd-finetuning"
-)
-"""Measured validation losses over rates, batches and steps."""
-
 CHECKPOINTING_STUDY = Source("SimpleTuner, SEGMENTED_CHECKPOINTING.md", "https://github.com/bghira/SimpleTuner")
 """Checkpointing's real price: +69 % time on SD1.5, +78 % on SDXL."""
 
@@ -73,8 +68,6 @@ ADAMW = Source("Loshchilov and Hutter 2017, AdamW", "https://arxiv.org/abs/1711.
 LYCORIS = Source("Yeh et al. 2023, LyCORIS", "https://arxiv.org/abs/2309.14859")
 """The paper on alpha, rank and the other kinds of adapters."""
 
-SPILL = Source("kohya_ss issue 961", "https://github.com/bmaltais/kohya_ss/issues/961")
-"""Windows moves what does not fit into system memory, and a step takes minutes."""
 
 OURS = Source("Loracle's own rules of thumb", "docs/decisions/0002-rules-of-our-own.md")
 """What we settled ourselves, from the sources above."""

@@ -11,9 +11,6 @@ Verdict = Literal["kept", "translated", "dropped", "idle", "unknown", "contradic
 
 Format = Literal["kohya-gui", "sd-scripts", "onetrainer", "ai-toolkit", "lora"]
 
-VERDICTS: tuple[Verdict, ...] = ("kept", "translated", "dropped", "unknown", "contradictory", "idle")
-"""In the order in which they are shown."""
-
 
 @dataclass(frozen=True)
 class Line:

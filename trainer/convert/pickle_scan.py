@@ -43,7 +43,6 @@ INSTRUCTIONS = frozenset(
     }
 )  # fmt: skip
 """What torch.save writes and torch's reader of weights carries out."""
-NAMING = frozenset({"GLOBAL", "INST", "STACK_GLOBAL"})
 TEXTS = frozenset(
     {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "SHORT_BINSTRING", "BINSTRING"}
 )

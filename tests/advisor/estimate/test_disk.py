@@ -10,12 +10,12 @@ from advisor.estimate.disk import (
     FILE_BYTES,
     STEP_LOG_BYTES,
     adapter_parameters,
+    adapters_of,
     copy_bytes,
     disk_bytes,
     lora_bytes,
     lora_tensors,
     planned_header_bytes,
-    targets,
     tensor_bytes,
 )
 from advisor.families.sd1 import STANDARD
@@ -30,7 +30,7 @@ def test_an_sd1_lora_has_one_and_an_eighth_mib_for_each_rank(rank: int) -> None:
     alphas = 264 * 2
 
     assert tensor_bytes(config, STANDARD) == 1.125 * MIB * rank + alphas
-    assert len(targets(config, STANDARD)) == 264
+    assert len(adapters_of(config, STANDARD)) == 264
 
 
 @pytest.mark.parametrize(("text_rate", "mib_per_rank"), [(0.0, 5.07), (5e-5, 6.80)])
@@ -44,7 +44,7 @@ def test_an_sdxl_lora_has_its_known_size(text_rate: float, mib_per_rank: float) 
 def test_without_a_trained_text_encoder_the_file_holds_the_unet_only() -> None:
     config = make_plan_config(settings={"optimizer.text_encoder_learning_rate": 0})
 
-    assert len(targets(config, STANDARD)) == 192
+    assert len(adapters_of(config, STANDARD)) == 192
 
 
 def test_the_file_is_its_header_and_its_weights() -> None:

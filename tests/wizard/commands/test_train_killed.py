@@ -72,7 +72,11 @@ def survives(folder: Path, moment: Moment) -> None:
     ]
 
 
-@pytest.mark.parametrize("moment", [Moment("launcher", "step"), Moment("both", "save")], ids=str)
+@pytest.mark.parametrize(
+    "moment",
+    [Moment("launcher", "step"), pytest.param(Moment("both", "save"), marks=pytest.mark.slow)],
+    ids=str,
+)
 def test_a_killed_training_goes_on_to_the_same_bytes(folder: Path, moment: Moment) -> None:
     survives(folder, moment)
 

@@ -126,7 +126,7 @@ def limits_of_training(config: TrainingConfig) -> Iterator[Limit]:
     """What our trainer cannot do, whoever wrote the configuration; it refuses these itself."""
     network, loss = config.network, config.loss
     if loss.min_timestep >= loss.max_timestep:
-        mend = f"must be below max_timestep, which is {loss.max_timestep}"
+        mend = f"must be below loss.max_timestep, which is {loss.max_timestep}"
         yield ("loss.min_timestep", "loss.max_timestep"), ConfigError("loss.min_timestep", loss.min_timestep, mend)
     if network.kind in WITHOUT_DROPOUT and network.dropout > 0:
         mend = f"{network.kind} has network.rank_dropout and network.module_dropout only: 0"

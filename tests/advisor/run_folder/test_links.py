@@ -178,6 +178,8 @@ def test_links_of_weights_and_biases_to_its_own_logs_are_left_alone(run: RunFold
 
     run.refuse_links_out()
 
+    assert run.events == run.path / "log/events.jsonl"
+
 
 def test_a_loop_of_links_leads_nowhere(run: RunFolder) -> None:
     link(run.path / "model", run.path / "model")

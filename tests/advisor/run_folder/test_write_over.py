@@ -57,6 +57,9 @@ def test_the_same_file_twice_needs_no_leave(tmp_path: Path) -> None:
 
     write(tmp_path, "new")
 
+    assert (tmp_path / "a.toml").read_text() == "new"
+    assert not list(tmp_path.glob("*.bak*"))
+
 
 def test_all_files_in_the_way_are_named_and_none_is_written(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("mine")

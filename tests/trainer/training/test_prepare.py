@@ -18,6 +18,6 @@ def test_all_that_is_not_supported_is_refused_in_one_go(material: Path) -> None:
         check_supported(config)
 
     assert [str(error) for error in refused.value.errors] == [
-        "loss.min_timestep is 500: must be below max_timestep, which is 500",
+        "loss.min_timestep is 500: must be below loss.max_timestep, which is 500",
         "network.dropout is 0.1: loha has network.rank_dropout and network.module_dropout only: 0",
     ]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from advisor.dataset.image_size import IMAGE_EXTENSIONS
 from advisor.dataset.report import CAPTION_EXTENSIONS, Problem
-from advisor.run_folder.layout import CONFIG_NAME
+from advisor.run_folder.paths import CONFIG_NAME
 
 OTHER_IMAGES = (".gif", ".tif", ".tiff", ".heic", ".heif", ".jxl", ".jfif", ".psd", ".tga", ".jp2", ".svg")
 """Extensions of pictures that trainers do not read."""

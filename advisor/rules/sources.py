@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.plan import Source
-from advisor.run_folder.layout import ANSWERS_NAME
+from advisor.run_folder.paths import ANSWERS_NAME
 
 TUTORIAL = Source("SD Character LoRA Training Tutorial, part 2", "https://www.patreon.com/posts/90242265")
 """The kohya_ss tutorial for beginners that Loracle starts from."""

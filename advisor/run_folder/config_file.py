@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from advisor.errors import ConfigErrors, RunError
-from advisor.run_folder.layout import CONFIG_NAME
+from advisor.run_folder.paths import CONFIG_NAME
 from advisor.settings.config import TrainingConfig, parse_config
 from advisor.toml_file import read_toml
 

@@ -17,7 +17,8 @@ from pydantic import Field, ValidationError
 from advisor.data_folder import data_folder
 from advisor.errors import RunError
 from advisor.files import open_regular, read_bounded, write_atomically
-from advisor.run_folder.layout import WRITTEN_NAME, RunFolder
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.paths import WRITTEN_NAME
 from advisor.run_folder.record import Record, Text
 from advisor.units import MIB
 

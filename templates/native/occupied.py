@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from advisor.errors import RunError
-from advisor.run_folder.layout import RUN_NAMES, RunFolder
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.paths import RUN_NAMES
 from advisor.run_folder.plan_record import PlanRecord
 from advisor.run_folder.write_over import Occupied
 from advisor.settings.config import TrainingConfig

@@ -11,8 +11,9 @@ from typing import Any
 
 from advisor.files import open_regular, read_file
 from advisor.run_folder.events import AnyEvent, Finished, LoraMoved, LoraSaved, RungTaken, StepDone, WarningGiven
-from advisor.run_folder.layout import EVENTS_NAME, MODEL, RunFolder
+from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.loss_curve import smoothed
+from advisor.run_folder.paths import EVENTS_NAME, MODEL
 from advisor.run_folder.plan_record import RecordedDecision
 from advisor.run_folder.write_over import NewFile, kept_sentence, write_over
 from advisor.run_folder.written import WrittenFiles

@@ -16,7 +16,7 @@ from advisor import errors
 from advisor.checkpoints.identity import Identity
 from advisor.errors import LoraError
 from advisor.plan import Estimate
-from advisor.run_folder import layout
+from advisor.run_folder import paths
 from advisor.run_folder.events import AnyEvent
 from tests.support.paths import REPOSITORY
 from tests.support.references import sources
@@ -81,7 +81,7 @@ def test_every_event_is_there_with_its_fields() -> None:
 
 
 def test_every_file_of_a_run_is_there() -> None:
-    names = {value for name, value in vars(layout).items() if name.endswith("_NAME")}
+    names = {value for name, value in vars(paths).items() if name.endswith("_NAME")}
 
     assert len(names) > 10
     assert {name for name in names if f"`{name}`" not in PAGE} == set()

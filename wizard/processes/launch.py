@@ -16,7 +16,7 @@ from types import FrameType
 from advisor.errors import BrokenImages, LoraError, MemoryFacts, OutOfMemory, RunError, TrainingStopped
 from advisor.run_folder.event_file import EventTail
 from advisor.run_folder.events import AnyEvent, LoraMoved, LoraSaved, Resumed, WarningGiven
-from advisor.run_folder.layout import TRAINER_LOG_NAME
+from advisor.run_folder.paths import TRAINER_LOG_NAME
 from wizard.exit_codes import INTERRUPTED, TrainerBroke
 from wizard.processes.child import WINDOWS_CTRL_C, child_environment, crash_name, interrupt, start_apart
 from wizard.processes.trainer_job import TrainerJob

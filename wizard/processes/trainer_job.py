@@ -8,7 +8,8 @@ from pathlib import Path
 from advisor.errors import ConfigError
 from advisor.machine.hardware import Gpu, Hardware
 from advisor.machine.probe import probe_hardware
-from advisor.run_folder.layout import CONFIG_NAME, RunFolder
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.paths import CONFIG_NAME
 from advisor.settings.config import TrainingConfig
 from wizard.output import say
 from wizard.processes.child import child_command

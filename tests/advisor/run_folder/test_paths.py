@@ -14,7 +14,7 @@ from advisor.run_folder.layout import RunFolder
 
 ROOT = Path(advisor.__file__).parents[1]
 FLOORS = ("advisor", "wizard", "templates", "trainer")
-OWN = "advisor/run_folder/layout.py"
+OWN = "advisor/run_folder/paths.py"
 
 FILES = (
     "loracle.toml", "plan.json", "answers.toml", "report.html", "manifest.jsonl", "events.jsonl", "trainer.log",
@@ -65,7 +65,7 @@ def test_no_other_module_spells_the_name_of_a_runs_file() -> None:
     assert not found
 
 
-def test_the_names_that_are_looked_for_are_those_of_the_layout() -> None:
+def test_the_names_that_are_looked_for_are_those_of_the_paths() -> None:
     words = {word for _, word in spelled(ROOT / OWN)}
 
     assert {word.rpartition("/")[2] for word in words} == set(FILES)

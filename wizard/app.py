@@ -37,6 +37,9 @@ Vram = Annotated[str | None, typer.Option(metavar="SIZE", help="Plan for a card 
 Capability = Annotated[
     str | None, typer.Option("--compute-capability", metavar="X.Y", help="Plan for a card of this kind, e.g. 8.6.")
 ]
+CardName = Annotated[
+    str | None, typer.Option("--card", metavar="NAME", help="Plan for a card by name, e.g. 'RTX 3060 12GB'.")
+]
 Threads = Annotated[int | None, typer.Option("--cpu-threads", metavar="N", help="Plan for a CPU with N threads.")]
 GpuIndex = Annotated[
     int | None, typer.Option("--gpu", metavar="N", help="The card to use, as nvidia-smi counts.  [default: most free]")
@@ -89,6 +92,7 @@ def new_command(
     advice: Advice = None,
     settings: Set = None,
     vram: Vram = None,
+    card: CardName = None,
     compute_capability: Capability = None,
     cpu_threads: Threads = None,
     gpu: GpuIndex = None,
@@ -97,7 +101,7 @@ def new_command(
     """Ask about a new LoRA, then plan, save and train it. What the options answer is not asked."""
     from wizard.commands.new import new
 
-    machine = MachineOptions(vram, compute_capability, cpu_threads, gpu)
+    machine = MachineOptions(vram, compute_capability, cpu_threads, gpu, card)
     request = PlanRequest(
         images=images, model=model, name=name, trigger=trigger, subject=subject, advice=advice,
         settings=tuple(settings or ()), machine=machine, preset=preset,
@@ -119,6 +123,7 @@ def plan_command(
     advice: Advice = None,
     settings: Set = None,
     vram: Vram = None,
+    card: CardName = None,
     compute_capability: Capability = None,
     cpu_threads: Threads = None,
     gpu: GpuIndex = None,
@@ -136,7 +141,7 @@ def plan_command(
     """The same without questions: the plan, each setting with its reason, and what --set changes in it."""
     from wizard.commands.plan import plan
 
-    machine = MachineOptions(vram, compute_capability, cpu_threads, gpu)
+    machine = MachineOptions(vram, compute_capability, cpu_threads, gpu, card)
     request = PlanRequest(
         images=images, model=model, name=name, trigger=trigger, subject=subject, advice=advice,
         settings=tuple(settings or ()), machine=machine, preset=preset,

@@ -36,6 +36,12 @@ class Gpu:
     """From the driver's bus width and memory clock."""
     power_limit_watts: float | None = None
     """What the driver lets it draw."""
+    is_kind_assumed: bool = False
+    """Whether the compute capability was not said, and ASSUMED_COMPUTE_CAPABILITY stands for it."""
+
+    def of_size(self, total_bytes: int) -> Gpu:
+        """The same card with so much memory, half a GiB of it taken by the desktop."""
+        return replace(self, total_bytes=total_bytes, free_bytes=max(0, total_bytes - DESKTOP_BYTES))
 
     @property
     def has_bf16(self) -> bool:
@@ -92,22 +98,21 @@ class Hardware:
     def with_gpu(
         self, *, total_bytes: int | None = None, compute_capability: tuple[int, int] | None = None
     ) -> Hardware:
-        """The same machine with another card in it, to plan for a machine that is not this one.
+        """The same machine with a card of another size or kind in it, of which nothing else is known.
 
         Args:
             total_bytes: the card's whole memory; what is free is taken as half a GiB less. None keeps the card's.
             compute_capability: None keeps the found card's, or takes 8.6 where there is none.
         """
         found = self.main_gpu
-        capability = compute_capability or (found.compute_capability if found else None) or ASSUMED_COMPUTE_CAPABILITY
+        known = compute_capability or (found.compute_capability if found else None)
+        capability = known or ASSUMED_COMPUTE_CAPABILITY
         if total_bytes is None:
-            if found is None:
-                return self
-            return replace(self, gpus=(replace(found, compute_capability=capability),), chosen_gpu=found.index)
-        gpu = Gpu(
-            name=f"a card with {total_bytes / GIB:.4g} GiB",
-            total_bytes=total_bytes,
-            free_bytes=max(0, total_bytes - DESKTOP_BYTES),
-            compute_capability=capability,
-        )
+            return self if found is None else self.with_only(replace(found, compute_capability=capability))
+        name = f"a card with {total_bytes / GIB:.4g} GiB"
+        unnamed = Gpu(name, 0, 0, compute_capability=capability, is_kind_assumed=known is None)
+        return self.with_only(unnamed.of_size(total_bytes))
+
+    def with_only(self, gpu: Gpu) -> Hardware:
+        """The same machine with this card alone in it, to plan for a machine that is not this one."""
         return replace(self, gpus=(gpu,), chosen_gpu=gpu.index)

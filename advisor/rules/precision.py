@@ -17,7 +17,9 @@ def compute_dtype(facts: Facts, _: TrainingConfig) -> Advice:
     if gpu.has_bf16:
         assert gpu.compute_capability is not None
         major, minor = gpu.compute_capability
-        since = f"{gpu.name} (compute capability {major}.{minor})"
+        kind = f"compute capability {major}.{minor}"
+        assumed = f", taken for an RTX 30 ({kind}) as only its memory was said,"
+        since = gpu.name + (assumed if gpu.is_kind_assumed else f" ({kind})")
         return Advice("bfloat16", f"{since} has bfloat16, which does not overflow as float16 does")
     if gpu.has_broken_fp16:
         return Advice("float32", f"{gpu.name} gives NaN in float16, and black pictures from it", GTX16_NAN)

@@ -13,18 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from advisor.errors import RunError
 from advisor.files import read_bounded
+from advisor.machine.hardware import Gpu, Vendor
 from advisor.plan import CHOSEN_ORIGINS
 from advisor.run_folder.ladder_file import Taken
-from advisor.run_folder.record import Record, Text
+from advisor.run_folder.record import Number, Record, Text
 from advisor.settings.config import PATH_SETTINGS, TrainingConfig
-from advisor.units import MIB
+from advisor.units import GIB, MIB
 
 MOST_PLAN_BYTES = 64 * MIB
 """No honest plan is larger."""
+MOST_GPU_BYTES = 1024 * GIB
+"""No card has more memory."""
 
 
 class RecordedSource(Record):
@@ -89,6 +92,32 @@ class RecordedConfig(Record):
     run: RecordedRun = RecordedRun()
 
 
+class RecordedGpu(Record):
+    """The card that the run was planned for."""
+
+    name: Text = ""
+    total_bytes: int = Field(default=0, ge=0, le=MOST_GPU_BYTES)
+    free_bytes: int = Field(default=0, ge=0, le=MOST_GPU_BYTES)
+    compute_capability: tuple[int, int] | None = None
+    vendor: Vendor = "nvidia"
+    uuid: Text = ""
+    cuda_cores: int | None = None
+    max_clock_mhz: int | None = None
+    memory_bytes_per_second: Number = None
+    power_limit_watts: Number = None
+    is_kind_assumed: bool = False
+
+    def as_gpu(self) -> Gpu:
+        """The card, as it was found or imagined then."""
+        return Gpu(**self.model_dump())
+
+
+class RecordedHardware(Record):
+    """The machine that the run was planned for."""
+
+    gpu: RecordedGpu | None = None
+
+
 class PlanFields(Record):
     """The document as far as it is read."""
 
@@ -96,6 +125,7 @@ class PlanFields(Record):
     decisions: tuple[RecordedDecision, ...] = ()
     warnings: tuple[RecordedWarning, ...] = ()
     estimate: RecordedEstimate | None = None
+    hardware: RecordedHardware | None = None
 
 
 @dataclass(frozen=True)

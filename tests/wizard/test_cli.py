@@ -397,6 +397,23 @@ def test_a_planned_run_answers_what_no_option_does(loracle: Loracle, inputs: dic
     assert {row["path"] for row in document["changes"]["settings"]} == {"network.rank", "network.alpha"}
 
 
+def test_a_run_keeps_the_card_it_was_planned_for(loracle: Loracle, inputs: dict[str, Path]) -> None:
+    loracle(*plan(inputs, "--card", "rtx 2060 12gb", "--out", "run"))
+    planned = json.loads(Path("run", "plan.json").read_text("utf-8"))
+    code, out, err = loracle("plan", "run", "--json")
+    _, other, silent = loracle("plan", "run", "--card", "RTX 4090", "--json")
+
+    again = json.loads(out)
+    assert code == 0
+    assert again["hardware"]["gpu"] == planned["hardware"]["gpu"]
+    assert again["hardware"]["gpu"]["name"] == "NVIDIA GeForce RTX 2060"
+    assert again["config"] == planned["config"]
+    assert again["estimate"]["seconds"] == planned["estimate"]["seconds"]
+    assert "planned for NVIDIA GeForce RTX 2060, which is not in this machine" in err
+    assert json.loads(other)["hardware"]["gpu"]["name"] == "NVIDIA GeForce RTX 4090"
+    assert "not in this machine" not in silent
+
+
 def made_by_answers(document: str) -> list[dict[str, Any]]:
     return [row for row in json.loads(document)["decisions"] if row["origin"] == "answer"]
 

@@ -23,7 +23,7 @@ from advisor.planning.compare import (
 from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
 from wizard.interview.facts import facts_of_request
-from wizard.interview.planned_run import choices_of, request_of, with_choices
+from wizard.interview.planned_run import choices_of, machine_of, request_of, with_choices
 from wizard.interview.preset_questions import may_replace, preset_text, saved_text
 from wizard.interview.request import PlanRequest
 from wizard.output import is_terminal, print_json, say, show
@@ -31,6 +31,7 @@ from wizard.own_command import own_command
 
 if TYPE_CHECKING:
     from advisor.facts import Facts
+    from advisor.machine.hardware import Hardware
     from advisor.plan import Plan
 
 
@@ -76,7 +77,17 @@ def _facts(request: PlanRequest, run: Path | None, place: Path) -> tuple[Facts, 
     """The facts with all chosen settings, and those without the request's; None where the request has none."""
     choices = {} if run is None else choices_of(run)
     asked = request if run is None else request_of(run, request)
-    facts = facts_of_request(asked, scan=scan, identify=identify, probe=lambda: probe_hardware(place))
+
+    def probe() -> Hardware:
+        found = probe_hardware(place)
+        if run is None or request.machine.names_card:
+            return found
+        machine, told = machine_of(run, found)
+        if told:
+            say(told)
+        return machine
+
+    facts = facts_of_request(asked, scan=scan, identify=identify, probe=probe)
     full = with_choices(facts, choices)
     return full, with_settings(full, choices) if request.settings else None
 

@@ -62,13 +62,15 @@ def facts_of_state(state: InterviewState, probes: Probes, options: MachineOption
 
 def machine_options_of(state: InterviewState, options: MachineOptions) -> MachineOptions:
     """The command line's options, replaced by the answers where the interview asked about the machine."""
-    chosen, vram = state.answers.get("machine", ""), state.answers.get("vram")
+    chosen, vram, card = state.answers.get("machine", ""), state.answers.get("vram"), state.answers.get("card")
+    if chosen == "other" and card:
+        return replace(options, card=card, vram=vram, compute_capability=None, gpu=None)
     if chosen == "other":
         generation = state.answers.get("generation") or options.compute_capability
-        return replace(options, vram=vram, compute_capability=generation, gpu=None)
+        return replace(options, vram=vram, compute_capability=generation, gpu=None, card=None)
     if chosen.startswith("gpu:"):
-        return replace(options, gpu=int(chosen.removeprefix("gpu:")), vram=vram)
-    return replace(options, vram=None, compute_capability=None) if chosen == "cpu" else options
+        return replace(options, gpu=int(chosen.removeprefix("gpu:")), vram=vram, card=None)
+    return replace(options, vram=None, compute_capability=None, card=None) if chosen == "cpu" else options
 
 
 class WrongInput(LoraError):

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, replace
 
 from advisor.errors import HardwareError
-from advisor.machine.hardware import Hardware
+from advisor.machine.cards import card_named
+from advisor.machine.hardware import Gpu, Hardware
 from advisor.units import GIB
 
 MOST_VRAM_GIB = 1024
@@ -30,6 +31,13 @@ class MachineOptions:
     cpu_threads: int | None = None
     gpu: int | None = None
     """NVML's index."""
+    card: str | None = None
+    """Its name, e.g. `RTX 3060 12GB`."""
+
+    @property
+    def names_card(self) -> bool:
+        """Whether they say which card to plan for."""
+        return any(option is not None for option in (self.vram, self.compute_capability, self.gpu, self.card))
 
     def applied(self, found: Hardware) -> Hardware:
         """The hardware with these options.
@@ -42,7 +50,9 @@ class MachineOptions:
             if self.gpu not in {gpu.index for gpu in found.gpus}:
                 raise HardwareError(f"there is no graphics card {self.gpu}: {_found_gpus(found)}")
             machine = replace(machine, chosen_gpu=self.gpu)
-        if self.vram is not None or self.compute_capability is not None:
+        if self.card is not None:
+            machine = machine.with_only(self._named_card(self.card))
+        elif self.vram is not None or self.compute_capability is not None:
             machine = machine.with_gpu(
                 total_bytes=None if self.vram is None else vram_bytes(self.vram),
                 compute_capability=capability(self.compute_capability),
@@ -54,6 +64,15 @@ class MachineOptions:
         if not 1 <= self.cpu_threads <= MOST_CPU_THREADS:
             raise HardwareError(f"a processor with {self.cpu_threads} threads cannot be: give 1 or more, e.g. 8")
         return replace(machine, cpu_threads=self.cpu_threads, cpu_cores=min(machine.cpu_cores, self.cpu_threads))
+
+    def _named_card(self, name: str) -> Gpu:
+        if self.gpu is not None or self.compute_capability is not None:
+            other = "--compute-capability" if self.gpu is None else "--gpu"
+            raise HardwareError(f"--card {name} says already what {other} says: leave one of them out")
+        if self.vram is None:
+            return card_named(name).as_gpu()
+        size = vram_bytes(self.vram)
+        return card_named(name, total_bytes=size).as_gpu().of_size(size)
 
 
 def vram_bytes(text: str) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from advisor.answers import ANSWER_OF_SETTING
 from advisor.facts import Facts
+from advisor.machine.hardware import Gpu, Hardware
 from advisor.planning.compare import with_settings
 from advisor.planning.limits import FOUND_NOT_CHOSEN
 from advisor.run_folder.layout import RunFolder
@@ -31,6 +32,36 @@ def request_of(run: Path, request: PlanRequest) -> PlanRequest:
         subject=request.subject or config.run.subject,
         advice=request.advice or config.run.advice,
     )
+
+
+def machine_of(run: Path, found: Hardware) -> tuple[Hardware, str]:
+    """The machine that a run was planned for, with the figures of today where its card is in this machine.
+
+    Returns:
+        The machine, and what to tell the user where it is not the one that a new plan would be made for; else "".
+
+    Raises:
+        LoraError: there is no run, or it cannot be read.
+    """
+    record = RunFolder.given(run).known_plan()
+    if record is None or record.fields.hardware is None:
+        return found, ""
+    planned = record.fields.hardware.gpu
+    if planned is None:
+        told = "As the run was, this is planned for the processor; --gpu 0 plans for the card"
+        return replace(found, gpus=(), chosen_gpu=None), told if found.gpus else ""
+    card = planned.as_gpu()
+    here = next((gpu for gpu in found.gpus if _is_same(gpu, card)), None)
+    if here is not None:
+        return replace(found, chosen_gpu=here.index), ""
+    told = f"As the run was, this is planned for {card.name}, which is not in this machine"
+    return found.with_only(card), f"{told}; --card, --vram or --gpu plan for another"
+
+
+def _is_same(found: Gpu, planned: Gpu) -> bool:
+    if planned.uuid and found.uuid:
+        return planned.uuid == found.uuid
+    return (planned.name, planned.total_bytes) == (found.name, found.total_bytes)
 
 
 def choices_of(run: Path) -> dict[str, Any]:

@@ -136,6 +136,8 @@ GENERATIONS: tuple[Option, ...] = (
 )
 """NVIDIA's cards, by compute capability."""
 
+CARD = Question("card", "Which card is it?", "line", hint="e.g. RTX 3060 12GB; just Enter if you do not know")
+
 VRAM = Question("vram", "How much memory does that card have?", "line", default="8 GiB", hint="as it is sold")
 
 GENERATION = Question("generation", "Which kind of card is it?", "choice", options=GENERATIONS, default="8.6")

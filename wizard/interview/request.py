@@ -31,7 +31,11 @@ class PlanRequest:
         }  # fmt: skip
         return {key: value for key, value in pairs.items() if value is not None}
 
-    def _given_of_machine(self) -> dict[str, str]:
-        if self.machine.vram is not None:
-            return {"machine": "other", "vram": self.machine.vram, "generation": self.machine.compute_capability or ""}
+    def _given_of_machine(self) -> dict[str, str | None]:
+        machine = self.machine
+        if machine.card is not None:
+            return {"machine": "other", "card": machine.card, "vram": machine.vram}
+        if machine.vram is not None:
+            generation = machine.compute_capability or ""
+            return {"machine": "other", "card": "", "vram": machine.vram, "generation": generation}
         return {} if self.machine.gpu is None else {"machine": f"gpu:{self.machine.gpu}"}

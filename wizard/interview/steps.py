@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from advisor.errors import ConfigError, LoraError, ModelError
+from advisor.machine.cards import card_named
 from wizard.interview import questions as q
 from wizard.interview.flow import Apply, InterviewState, Probes, Step
 from wizard.interview.machine_options import vram_bytes
@@ -126,8 +127,21 @@ def _ask_machine(state: InterviewState, probes: Probes) -> Question:  # noqa: AR
     return Question("machine", "Which card shall train it?", "choice", options=options, default=default, intro=intro)
 
 
+def _ask_card(state: InterviewState, probes: Probes) -> Question | None:  # noqa: ARG001
+    return q.CARD if state.answers.get("machine") == "other" else None
+
+
+def _apply_card(state: InterviewState, probes: Probes, answer: str) -> tuple[InterviewState, str]:  # noqa: ARG001
+    name = answer.strip()
+    return state.with_answer("card", name), card_named(name).short_name if name else ""
+
+
+def _is_unnamed_card(state: InterviewState) -> bool:
+    return state.answers.get("machine") == "other" and not state.answers.get("card")
+
+
 def _ask_vram(state: InterviewState, probes: Probes) -> Question | None:
-    return q.VRAM if state.answers.get("machine") == "other" or _has_unknown_vram(state, probes) else None
+    return q.VRAM if _is_unnamed_card(state) or _has_unknown_vram(state, probes) else None
 
 
 def _has_unknown_vram(state: InterviewState, probes: Probes) -> bool:
@@ -142,7 +156,7 @@ def _apply_vram(state: InterviewState, probes: Probes, answer: str) -> tuple[Int
 
 
 def _ask_generation(state: InterviewState, probes: Probes) -> Question | None:  # noqa: ARG001
-    return q.GENERATION if state.answers.get("machine") == "other" else None
+    return q.GENERATION if _is_unnamed_card(state) else None
 
 
 def _ask_preset(state: InterviewState, probes: Probes) -> Question | None:
@@ -186,6 +200,7 @@ STEPS: tuple[Step, ...] = (
     Step("name", _ask_name, _apply_name),
     Step("trigger", _ask_trigger, _apply_trigger),
     Step("machine", _ask_machine, _storing("machine")),
+    Step("card", _ask_card, _apply_card),
     Step("vram", _ask_vram, _apply_vram),
     Step("generation", _ask_generation, _storing("generation")),
     Step("preset", _ask_preset, _apply_preset),

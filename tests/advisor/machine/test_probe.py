@@ -83,6 +83,7 @@ def test_one_card_of_8_gb(driver: Path) -> None:
         "max_clock_mhz": 2100,
         "memory_bytes_per_second": 448_064_000_000.0,
         "power_limit_watts": 220.0,
+        "is_kind_assumed": False,
     }
     assert (found["driver"], found["cuda_driver"]) == ("580.65.06", [13, 0])
     assert nvidia_notes(found) == ""

@@ -38,15 +38,42 @@ def test_without_a_card_the_processor_needs_an_explicit_yes() -> None:
 
 def test_another_machine_is_asked_for_its_memory_and_generation() -> None:
     probes = make_probes(hardware=make_hardware(None))
-    ask = ScriptedAsk(*HAPPY[:6], "other", "a lot", "6 GB", "6.1")
+    ask = ScriptedAsk(*HAPPY[:6], "other", "RTX 9000", "", "a lot", "6 GB", "6.1")
 
     state = run_interview(ask, probes=probes)
     gpu = facts_of_state(state, probes, MachineOptions()).gpu
 
+    assert "'RTX 9000' is no card that is known here" in ask.heard
     assert "'a lot' is no memory of a card" in ask.heard
     assert gpu is not None
     assert gpu.total_bytes == 6 * 1024**3
     assert gpu.compute_capability == (6, 1)
+
+
+def test_a_named_card_in_another_machine_is_not_asked_for_its_memory() -> None:
+    probes = make_probes(hardware=make_hardware(None))
+    ask = ScriptedAsk(*HAPPY[:6], "other", "gtx 1660 super")
+
+    state = run_interview(ask, probes=probes)
+    facts = facts_of_state(state, probes, MachineOptions())
+
+    assert "GTX 1660 SUPER 6GB" in ask.heard
+    assert not {"vram", "generation"} & state.answers.keys()
+    assert make_plan(facts).config.memory.compute_dtype == "float32"  # these cards give NaN in float16
+
+
+@pytest.mark.parametrize(
+    ("options", "answers"),
+    [
+        (MachineOptions(card="RTX 3060 12GB"), {"card": "RTX 3060 12GB"}),
+        (MachineOptions(card="RTX 3060", vram="8GiB"), {"card": "RTX 3060", "vram": "8GiB"}),
+        (MachineOptions(vram="8GiB"), {"card": "", "vram": "8GiB", "generation": ""}),
+    ],
+)
+def test_a_card_of_the_command_line_answers_its_questions(options: MachineOptions, answers: dict[str, str]) -> None:
+    given = PlanRequest(machine=options).given()
+
+    assert given == {"machine": "other", **answers}
 
 
 def test_the_second_card_can_be_chosen() -> None:

@@ -47,7 +47,7 @@ def test_every_question_can_be_gone_back_to_from_the_last() -> None:
 
 
 def test_what_the_command_line_answered_is_not_asked_nor_gone_back_to() -> None:
-    given = {"images": "/pictures", "name": "mira", "machine": "other", "vram": "12GiB", "generation": ""}
+    given = {"images": "/pictures", "name": "mira", "machine": "other", "card": "", "vram": "12GiB", "generation": ""}
     ask = ScriptedAsk("character", "/models/base.safetensors", "none", BACK, "none", "mira")
 
     state = run_interview(ask, given=given)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from advisor.errors import HardwareError
+from advisor.planning.planner import make_plan
 from advisor.units import GIB
-from tests.support.factories import make_hardware
+from tests.support.factories import make_facts, make_hardware
 from wizard.interview.machine_options import MachineOptions, capability, vram_bytes
 
 
@@ -37,6 +40,41 @@ def test_said_memory_makes_a_card_where_there_is_none() -> None:
 
 def test_threads_are_those_of_the_other_machine() -> None:
     assert MachineOptions(cpu_threads=4).applied(make_hardware(cpu_threads=16)).cpu_threads == 4
+
+
+def test_a_named_card_has_its_own_figures_and_the_said_memory() -> None:
+    named, resized = (
+        MachineOptions(card="RTX 4060 Ti", vram=size).applied(make_hardware(24.0)).main_gpu
+        for size in ("16 GB", "15GiB")
+    )
+
+    assert named is not None
+    assert resized is not None
+    assert (named.total_bytes, named.free_bytes, named.compute_capability) == (16 * GIB, 15.5 * GIB, (8, 9))
+    assert (named.cuda_cores, named.power_limit_watts) == (4352, 165)
+    assert resized == named.of_size(15 * GIB)
+
+
+@pytest.mark.parametrize("more", [{"gpu": 0}, {"compute_capability": "8.6"}])
+def test_a_card_is_said_once(more: dict[str, Any]) -> None:
+    with pytest.raises(HardwareError, match="leave one of them out"):
+        MachineOptions(card="RTX 3090", **more).applied(make_hardware())
+
+
+def test_a_kind_that_was_not_said_is_told_as_assumed() -> None:
+    assumed, said, found = (
+        options.applied(hardware).main_gpu
+        for options, hardware in (
+            (MachineOptions(vram="8GiB"), make_hardware(None)),
+            (MachineOptions(vram="8GiB", compute_capability="8.6"), make_hardware(None)),
+            (MachineOptions(vram="8GiB"), make_hardware(24.0)),
+        )
+    )
+
+    assert [gpu is not None and gpu.is_kind_assumed for gpu in (assumed, said, found)] == [True, False, False]
+    assert assumed is not None
+    reason = make_plan(make_facts(gpus=(assumed,))).by_path["memory.compute_dtype"].reason
+    assert "taken for an RTX 30" in reason
 
 
 @pytest.mark.parametrize("machine", [MachineOptions(gpu=3), MachineOptions(cpu_threads=0), MachineOptions(vram="x")])

@@ -10,6 +10,24 @@ import typer
 from wizard.exit_codes import exit_on_error
 from wizard.interview.machine_options import MachineOptions
 from wizard.interview.request import PlanRequest
+from wizard.options import (
+    Advice,
+    Capability,
+    CardName,
+    GpuIndex,
+    Images,
+    Json,
+    Model,
+    Name,
+    Overwrite,
+    Preset,
+    Run,
+    Set,
+    Subject,
+    Threads,
+    Trigger,
+    Vram,
+)
 
 app = typer.Typer(
     name="loracle",
@@ -19,38 +37,6 @@ app = typer.Typer(
     help="Answer a few questions, get a character LoRA that fits your card. Without a command: the questions.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-Images = Annotated[str | None, typer.Option(metavar="DIR", help="The folder with the pictures; it is only read.")]
-Model = Annotated[str | None, typer.Option(metavar="FILE", help="The base model: .safetensors, or a diffusers folder.")]
-Name = Annotated[str | None, typer.Option(metavar="NAME", help="What the LoRA is called; becomes its file name.")]
-Trigger = Annotated[str | None, typer.Option(metavar="WORD", help="The word that calls it up.  [default: NAME]")]
-Subject = Annotated[str | None, typer.Option(metavar="character|style", help="What is learned.  [default: character]")]
-Advice = Annotated[
-    str | None,
-    typer.Option(metavar="tutorial|current", help="Whose rules of thumb are followed.  [default: tutorial]"),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Choose a setting by name, e.g. network.rank=48; repeatable."),
-]
-Vram = Annotated[str | None, typer.Option(metavar="SIZE", help="Plan for a card with so much memory, e.g. 8GiB.")]
-Capability = Annotated[
-    str | None, typer.Option("--compute-capability", metavar="X.Y", help="Plan for a card of this kind, e.g. 8.6.")
-]
-CardName = Annotated[
-    str | None, typer.Option("--card", metavar="NAME", help="Plan for a card by name, e.g. 'RTX 3060 12GB'.")
-]
-Threads = Annotated[int | None, typer.Option("--cpu-threads", metavar="N", help="Plan for a CPU with N threads.")]
-GpuIndex = Annotated[
-    int | None, typer.Option("--gpu", metavar="N", help="The card to use, as nvidia-smi counts.  [default: most free]")
-]
-Preset = Annotated[Path | None, typer.Option(metavar="FILE", help="A preset of your own, which beats the rules.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else there.")]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace what you changed or made, too; each is kept as NAME.bak.")
-]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or its loracle.toml.")]
-
 
 TRAINERS = "kohya-gui|sd-scripts|onetrainer|ai-toolkit"
 """The names in `templates.exporters`, whose import would delay every help text."""
@@ -135,6 +121,9 @@ def plan_command(
     compare: Annotated[
         bool, typer.Option("--compare", help="What tutorial and current advise differently, and why.")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Every setting with its reason, not only the main ones.")
+    ] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -147,7 +136,10 @@ def plan_command(
         settings=tuple(settings or ()), machine=machine, preset=preset,
     )  # fmt: skip
     with exit_on_error():
-        plan(request, run=run, out=out, save_preset=save_preset, compare=compare, overwrite=overwrite, as_json=as_json)
+        plan(
+            request, run=run, out=out, save_preset=save_preset, compare=compare, full=full, overwrite=overwrite,
+            as_json=as_json,
+        )  # fmt: skip
 
 
 @app.command("train", short_help="Train a planned run.")

@@ -158,6 +158,9 @@ def test_a_plan_for_people_is_a_table(loracle: Loracle, inputs: dict[str, Path])
     code, out, _ = loracle(*plan(inputs, "--vram", "8GiB", "--compute-capability", "7.5", "--cpu-threads", "8"))
 
     assert code == 0
+    assert "rank 32, alpha 16" in out
+
+    _, out, _ = loracle(*plan(inputs, "--vram", "8GiB", "--compute-capability", "7.5", "--full"))
     assert "30 pictures: 32 holds" in out
     assert "float16" in out
     assert max(len(line.rstrip()) for line in out.splitlines()) <= 80

@@ -43,6 +43,7 @@ def plan(
     save_preset: Path | None = None,
     compare: bool = False,
     overwrite: bool = False,
+    full: bool = False,
     as_json: bool = False,
 ) -> None:
     """Print the plan; write the run folder `out` and the preset file `save_preset` where they are given.
@@ -51,6 +52,7 @@ def plan(
         run: a planned run, whose settings complete the request.
         compare: print the plans of both advices side by side instead.
         overwrite: replace files that the user changed or made, after keeping each beside it.
+        full: print every setting with its reason.
 
     Raises:
         LoraError: the request is invalid; the message names everything that is wrong with it.
@@ -70,7 +72,7 @@ def plan(
         _write_run(out, facts, made, overwrite=overwrite)
     if save_preset is not None:
         _write_preset(save_preset, made, overwrite=replaces)
-    _print(facts, made, before, as_json=as_json)
+    _print(facts, made, before, full=full, as_json=as_json)
 
 
 def _facts(request: PlanRequest, run: Path | None, place: Path) -> tuple[Facts, Facts | None]:
@@ -128,7 +130,7 @@ def _write_preset(file: Path, made: Plan, *, overwrite: bool) -> None:
     say(saved_text(file, tuple(row.path for row in own_rows(made))))
 
 
-def _print(facts: Facts, made: Plan, before: Facts | None, *, as_json: bool) -> None:
+def _print(facts: Facts, made: Plan, before: Facts | None, *, full: bool, as_json: bool) -> None:
     found = None if before is None else difference(facts, make_plan(before), made)
     if as_json:
         changes = {} if found is None else {"changes": difference_document(found)}
@@ -137,9 +139,8 @@ def _print(facts: Facts, made: Plan, before: Facts | None, *, as_json: bool) -> 
     from wizard.show.difference_view import what_if_view
     from wizard.show.plan_view import plan_view
 
-    show(plan_view(facts, made))
-    if found is not None:
-        show(what_if_view(found))
+    changed = None if found is None else what_if_view(found)
+    show(plan_view(facts, made, everything=full, changes=changed, hint="--full has every one and why"))
 
 
 def _may_write(preset: Path, *, may_ask: bool) -> bool:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import questionary
+from prompt_toolkit.application.current import get_app_session
+from prompt_toolkit.input import Input
+from prompt_toolkit.input.typeahead import clear_typeahead
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.shortcuts import CompleteStyle
 
 from wizard.interview.completion import NameCompleter, PathCompleter
+from wizard.interview.paths import given_path, is_whole_path, without_refused
 from wizard.interview.questions import BACK, Option, Question
 from wizard.output import columns, show, show_plain, wrapped
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import termios
 
 STYLE = questionary.Style(
     [
@@ -40,10 +51,13 @@ class TerminalAsk:
         """
         if question.intro:
             self.tell(question.intro)
+        discard_typed_ahead(self._session.get("input"))
         try:
             answer = self._prompt(question).unsafe_ask()
         except EOFError:
             raise KeyboardInterrupt from None
+        if question.kind in ("folder", "file"):
+            answer = without_refused(answer, question.default, lambda path: given_path(path).exists())
         return BACK if is_back(str(answer)) else str(answer)
 
     def tell(self, view: object) -> None:
@@ -77,11 +91,28 @@ class TerminalAsk:
 
     def _line(self, question: Question, *, take_first: bool = False, **more: Any) -> questionary.Question:
         bindings = _bindings(take_first=take_first)
+        if question.default and question.kind in ("folder", "file"):
+            _let_a_drop_replace(bindings, question.default)
         hint = f"({question.hint})\n >" if question.hint else "\n >"
         return questionary.text(
             question.text, default=question.default, qmark="?", style=STYLE, key_bindings=bindings, instruction=hint,
             **more, **self._session,
         )  # fmt: skip
+
+
+def discard_typed_ahead(given: Input | None = None) -> None:
+    """Forget keys that were pressed before the question is there: they would answer it unread.
+
+    Args:
+        given: what the prompts read from; None: the terminal.
+    """
+    found = given or get_app_session().input
+    clear_typeahead(found)
+    if sys.platform == "win32":
+        while given is None and msvcrt.kbhit():
+            msvcrt.getwch()
+    elif os.isatty(found.fileno()):
+        termios.tcflush(found.fileno(), termios.TCIFLUSH)
 
 
 def indented(text: str, width: int) -> str:
@@ -124,3 +155,14 @@ def _bindings(*, take_first: bool) -> KeyBindings:
             buffer.insert_text(os.path.sep)
 
     return bindings
+
+
+def _let_a_drop_replace(bindings: KeyBindings, before: str) -> None:
+    """Let a path that is dropped or pasted take the place of what stood in the line, as long as that is untouched."""
+
+    @bindings.add(Keys.BracketedPaste)
+    def _(event: KeyPressEvent) -> None:
+        text = event.data.replace("\r\n", "\n").replace("\r", "\n")
+        if event.current_buffer.text == before and is_whole_path(text):
+            event.current_buffer.text = ""
+        event.current_buffer.insert_text(text)

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar, get_args, get_origin
+from typing import Literal, TypeVar
 
-from advisor.answers import ANSWER_OF_SETTING
 from advisor.errors import LoraError
 from advisor.facts import Facts
 from advisor.plan import Plan
 from advisor.run_folder.write_over import Occupied, kept_sentence
-from advisor.settings.config import setting_field, setting_paths
-from advisor.units import shown
 from templates.exporting.exporter import Export
+from wizard.interview.change_setting import change_setting
 from wizard.interview.flow import InterviewState
-from wizard.interview.names import checked_name
 from wizard.interview.paths import given_path
 from wizard.interview.preset_questions import keep_as_preset
 from wizard.interview.preset_store import PresetStore
-from wizard.interview.questions import BACK, Ask, Candidate, Option, Question
-from wizard.interview.steps import checked_trigger
+from wizard.interview.questions import BACK, Ask, Option, Question
 from wizard.own_command import own_command
 
 Written = TypeVar("Written")
@@ -32,8 +28,6 @@ OVER = (
     Option("no", "No, write nothing"),
     Option("yes", "Yes, and keep each file that is replaced beside the new one, as NAME.bak"),
 )
-AS_ADVISED = "as advised"
-"""The answer that removes a choice, so that the rules decide again."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +74,7 @@ class Menu:
         """
         self._ask, self._actions, self._run = ask, actions, run
         self._saved: Path | None = None
+        self._refused = ""  # what was picked last, where that ended with an error
         self._make_plan(state)
 
     @property
@@ -104,15 +99,17 @@ class Menu:
             try:
                 if handlers[picked]():
                     return "done"
+                self._refused = ""
             except LoraError as error:
                 self._ask.tell(str(error))
+                self._refused = picked
 
     def _question(self) -> Question:
         other = "what others advise today" if self._facts.answers.advice == "tutorial" else "the tutorial's advice"
         leaving = "Quit" if self._saved else "Quit (the answers are kept for next time)"
         options = (
             ("train", "Train now"), ("save", "Save"), ("save_as", "Save as ..."), ("change", "Change a setting"),
-            ("all", "Show all settings"), ("compare", "Compare tutorial and current advice"),
+            ("all", "Show every setting, and why"), ("compare", "Compare tutorial and current advice"),
             ("advice", f"Plan by {other}"), ("preset", "Save my choices as a preset"),
             ("export", "Write it for another trainer"), ("quit", leaving),
         )  # fmt: skip
@@ -122,7 +119,9 @@ class Menu:
         )  # fmt: skip
 
     def _next_likely(self) -> str:
-        """The preselected option."""
+        """The preselected option: after an error never to train, since what was typed meanwhile would start it."""
+        if self._refused:
+            return "change" if self._refused == "train" else self._refused
         if self._saved is not None:
             return "quit"
         return "save" if self._state.answers.get("machine") == "other" else "train"
@@ -232,21 +231,10 @@ class Menu:
         return False
 
     def _change(self) -> bool:
-        candidates = tuple(Candidate(path, setting_field(path).description or "") for path in setting_paths())
-        hint = "any part of its name, then Tab"
-        question = Question("setting", "Which setting?", "name", candidates=candidates, hint=hint)
-        path = self._ask(question).strip()
-        if path in (BACK, ""):
+        changed = change_setting(self._state, self._plan, self._ask, self._planned)
+        if changed is None or not self._confirm(changed.facts, changed.plan):
             return False
-        setting_field(path)
-        answer = self._ask(self._value_question(path))
-        if answer == BACK:
-            return False
-        state = self._with_setting(path, answer)
-        facts, plan = self._planned(state)
-        if not self._confirm(facts, plan):
-            return False
-        self._take(state, facts, plan)
+        self._take(changed.state, changed.facts, changed.plan)
         return self._show_changed()
 
     def _confirm(self, facts: Facts, plan: Plan) -> bool:
@@ -254,52 +242,3 @@ class Menu:
         self._ask.tell(self._actions.changes(facts, self._plan, plan))
         options = Option("yes", "Yes, change it"), Option("no", "No, leave the plan as it was")
         return self._ask(Question("accept", "Change it so?", "choice", options=options, default="yes")) == "yes"
-
-    def _value_question(self, path: str) -> Question:
-        decision = self._plan.by_path[path]
-        field = setting_field(path)
-        intro = f"{path}: {field.description}\nNow {shown(decision.value)}: {decision.reason}"
-        chosen = path in self._state.settings
-        values = fixed_values(field.annotation)
-        if values:
-            options = tuple(Option(value, value) for value in values)
-            options += (Option(AS_ADVISED, f"{AS_ADVISED[0].upper()}{AS_ADVISED[1:]}"),) * chosen
-            return Question(
-                path, "Which value?", "choice", options=options, default=typed(decision.value), intro=intro
-            )  # fmt: skip
-        hint = f'"{AS_ADVISED}" takes your choice back' if chosen else ""
-        return Question(path, "Which value?", "line", default=typed(decision.value), hint=hint, intro=intro)
-
-    def _with_setting(self, path: str, answer: str) -> InterviewState:
-        if path in ANSWER_OF_SETTING:
-            return self._state.with_answer(ANSWER_OF_SETTING[path], _checked(path, answer))
-        settings = {name: value for name, value in self._state.settings.items() if name != path}
-        if answer.strip().lower() != AS_ADVISED:
-            settings[path] = answer
-        return replace(self._state, settings=settings)
-
-
-def _checked(path: str, answer: str) -> str:
-    if path == "saving.name":
-        return checked_name(answer)
-    return checked_trigger(answer) if path == "run.trigger" else answer
-
-
-def fixed_values(annotation: object) -> tuple[str, ...]:
-    """The values of a bool or Literal setting, as typed; empty for other types."""
-    if annotation is bool:
-        return ("true", "false")
-    if get_origin(annotation) is Literal:
-        return tuple(str(value) for value in get_args(annotation))
-    return ()
-
-
-def typed(value: object) -> str:
-    """A setting's value as the user would type it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return ", ".join(typed(entry) for entry in value)
-    return shown(value) if isinstance(value, float) else str(value)

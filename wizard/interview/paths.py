@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -17,6 +18,10 @@ ESCAPED = re.compile(r"\\([^0-9A-Za-z])")
 FILE_URL = re.compile(r"file:/{1,3}(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 
 
+WHOLE_PATH = re.compile(r"""['"/~]|\\\\|file:/|[A-Za-z]:[\\/]|& ['"]""", re.IGNORECASE)
+"""What a path begins with that needs nothing before it."""
+
+
 def given_path(text: str) -> Path:
     """The path without the quotes and escapes of drag and drop, `~` expanded."""
     return Path(os.path.expanduser(plain_path(text, windows=sys.platform == "win32")))  # noqa: PTH111  (that raises)
@@ -25,6 +30,24 @@ def given_path(text: str) -> Path:
 def absolute_path(text: str) -> Path:
     """`given_path` made absolute and without `..`; links are not followed."""
     return Path(os.path.abspath(given_path(text)))  # noqa: PTH100  (resolve() follows links, absolute() keeps `..`)
+
+
+def is_whole_path(text: str) -> bool:
+    """Whether this is a path by itself, as a drop or a paste is, and no more of one: quoted, absolute, or `file:`."""
+    return WHOLE_PATH.match(text.strip().strip(INVISIBLE).strip()) is not None
+
+
+def without_refused(line: str, before: str, exists: Callable[[str], bool]) -> str:
+    """The line of a terminal that types what is dropped: a path dropped behind what stood there takes its place.
+
+    Args:
+        before: what stood in the line when the question was asked.
+        exists: whether something is at a path, as typed.
+    """
+    dropped = line.removeprefix(before)
+    if not before or not line.startswith(before) or not is_whole_path(dropped) or exists(line):
+        return line
+    return dropped if exists(dropped) or dropped.strip()[0] in "'\"&" else line
 
 
 def plain_path(text: str, *, windows: bool) -> str:

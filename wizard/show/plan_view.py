@@ -1,17 +1,19 @@
-"""A plan as tables of settings, values and reasons, for 80 columns."""
+"""A plan: in about twenty lines of 80 columns what it takes and its main settings, or every setting with its reason."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from advisor.answers import ANSWER_OF_SETTING
 from advisor.estimate.tradeoffs import BASE
 from advisor.facts import Facts
+from advisor.families import KNOWN_FAMILIES
 from advisor.plan import Decision, Estimate, Plan
 from advisor.units import counted, gib, mib, shown
 from wizard.show.durations import clock_time, duration
@@ -23,28 +25,57 @@ ESSENTIAL = (
     "optimizer.name", "optimizer.unet_learning_rate", "optimizer.text_encoder_learning_rate", "schedule.epochs",
     "schedule.batch_size", "memory.compute_dtype", "memory.gradient_checkpointing", "model.clip_skip",
 )  # fmt: skip
-"""The settings that are always shown, in this order of groups; those that the user chose are shown too."""
+"""The settings that are always shown; those that the user chose are shown too."""
 
 NAME_WIDTH, VALUE_WIDTH = 28, 12
-"""Columns; the reason gets the rest."""
+"""Columns of the full view; the reason gets the rest."""
+LABEL_WIDTH = 9
+"""Column of the short view for what a line is about: an estimate, or a group of settings."""
+DETAILS = frozenset({"RAM", ""})
+"""Estimates that only the full view shows: RAM, of which a warning tells where it is short, and the notes."""
 
 
-def plan_view(facts: Facts, plan: Plan, *, everything: bool = False) -> Group:
-    """The settings with their reasons, the warnings, and the estimate."""
-    shown_decisions = [decision for decision in plan.decisions if everything or is_essential(decision, plan)]
-    parts: list[object] = [Text(""), Text(title(facts), style="bold"), settings_table(shown_decisions)]
+def plan_view(
+    facts: Facts, plan: Plan, *, everything: bool = False, changes: RenderableType | None = None, hint: str = ""
+) -> Group:
+    """What the plan takes, its settings, and its warnings last, so that they stay on the screen.
+
+    Args:
+        everything: every setting with its reason, and how sure the estimates are; else the main settings' values.
+        changes: what a choice changes in the plan, shown before the warnings.
+        hint: how to see everything, shown with the main settings.
+    """
+    parts: list[RenderableType] = [Text(""), Text(title(facts), style="bold")]
+    parts += _full(facts, plan) if everything else _short(facts, plan, hint)
+    parts += [] if changes is None else [changes]
     parts += [hanging("!", warning.message, style="yellow") for warning in plan.warnings]
-    parts += [Text(""), estimate_table(plan.estimate, facts), Text("")]
-    return Group(*parts)  # type: ignore[arg-type]
+    return Group(*parts, Text(""))
+
+
+def _full(facts: Facts, plan: Plan) -> list[RenderableType]:
+    estimates = label_table(estimate_rows(plan.estimate, facts), NAME_WIDTH + 1)
+    return [settings_table(plan.decisions), Text(""), estimates]
+
+
+def _short(facts: Facts, plan: Plan, hint: str) -> list[RenderableType]:
+    estimates = [row for row in estimate_rows(plan.estimate, facts) if row[0] not in DETAILS]
+    shown_decisions = [decision for decision in plan.decisions if is_essential(decision, plan)]
+    chosen = "* is chosen by you" if any(map(_is_marked, shown_decisions)) else ""
+    heading = "; ".join(filter(None, ("Settings", chosen, hint)))
+    return [
+        label_table([("base", base_text(facts)), *estimates], LABEL_WIDTH),
+        Text(f"\n{heading}", style="bold"),
+        label_table(group_rows(shown_decisions), LABEL_WIDTH),
+    ]
 
 
 def is_essential(decision: Decision, plan: Plan) -> bool:
-    """Whether the short view shows it: ESSENTIAL, what the user chose, and a quantised base."""
+    """Whether the short view shows it: ESSENTIAL, what the user chose, and a quantised base, which costs quality."""
     if decision.path == FOLDERS:
         return bool(decision.value)
     if decision.path == "dataset.repeats" and plan.config.dataset.folders:
         return False
-    if decision.path == "memory.base_dtype" and decision.value in BASE:  # it costs quality
+    if decision.path == "memory.base_dtype" and decision.value in BASE:
         return True
     return decision.path in ESSENTIAL or (decision.is_chosen and decision.path not in ANSWERED)
 
@@ -76,7 +107,7 @@ def settings_table(decisions: Iterable[Decision]) -> Table:
         if here != group:
             table.add_row(Text(here, style="cyan"), "", "")
             group = here
-        mark = "*" if decision.is_chosen and decision.path != FOLDERS else " "
+        mark = "*" if _is_marked(decision) else " "
         table.add_row(f"{mark} {name}", Text(value_text(decision)), Text(decision.reason))
     return table
 
@@ -88,14 +119,36 @@ def value_text(decision: Decision) -> str:
     return shown(decision.value)
 
 
-def estimate_table(estimate: Estimate, facts: Facts) -> Table:
-    """What the training will take."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
-    table.add_column("what", width=NAME_WIDTH, style="cyan")
-    table.add_column("how much", ratio=1)
-    for name, text in estimate_rows(estimate, facts):
-        table.add_row(name, text)
+def group_rows(decisions: Iterable[Decision]) -> Sequence[tuple[str, str]]:
+    """(group, its settings with their values) in the order of the settings."""
+    groups = dict[str, list[str]]()
+    for decision in decisions:
+        group, _, name = decision.path.partition(".")
+        mark = "*" if _is_marked(decision) else ""
+        named = "repeats by folder" if decision.path == FOLDERS else f"{mark}{name} {value_text(decision)}"
+        groups.setdefault(group, []).append(named)
+    return [(group, ", ".join(named)) for group, named in groups.items()]
+
+
+def _is_marked(decision: Decision) -> bool:
+    return decision.is_chosen and decision.path != FOLDERS
+
+
+def label_table(rows: Iterable[tuple[str, str]], label_width: int) -> Table:
+    """Labels, and a text behind each."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=False)
+    table.add_column("label", width=label_width, style="cyan")
+    table.add_column("text", ratio=1, overflow="fold")
+    for label, text in rows:
+        table.add_row(label, text)
     return table
+
+
+def base_text(facts: Facts) -> str:
+    """Family and file name of the base model."""
+    family = KNOWN_FAMILIES.get(facts.model.family or "")
+    name = re.split(r"[/\\]", facts.model.path.rstrip("/\\"))[-1]
+    return f"{family.title}, {name}" if family else name
 
 
 def estimate_rows(estimate: Estimate, facts: Facts) -> Sequence[tuple[str, str]]:
@@ -104,12 +157,12 @@ def estimate_rows(estimate: Estimate, facts: Facts) -> Sequence[tuple[str, str]]
     free, where = (gpu.free_bytes, gpu.name) if gpu else (facts.hardware.ram_free_bytes, "this machine, no card")
     rows = [
         ("steps", _steps_text(estimate)),
+        ("time", _time_text(estimate, on_gpu=on_gpu)),
         ("memory", f"about {gib(estimate.vram_bytes)} of {gib(free)} free ({where})"),
         *(
             [("RAM", f"about {gib(estimate.ram_bytes)} of the machine's {gib(facts.hardware.ram_free_bytes)} free")]
             * on_gpu
         ),
-        ("time", _time_text(estimate, on_gpu=on_gpu)),
         *([("energy", _energy_text(estimate))] if estimate.energy_wh else []),
         ("files", f"each LoRA {mib(estimate.lora_bytes)}, all of the run {size_text(estimate.disk_bytes)}"),
     ]

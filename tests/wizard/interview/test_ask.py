@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import select
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from wizard.interview.ask import TerminalAsk, indented
+from wizard.interview.ask import TerminalAsk, discard_typed_ahead, indented
 from wizard.interview.questions import BACK, IMAGES, NAME, SUBJECT, Candidate, Question
+
+if sys.platform != "win32":
+    import tty
+
+    from prompt_toolkit.input.vt100 import Vt100Input
 
 ENTER, DOWN, CTRL_C, CTRL_D = "\r", "\x1b[B", "\x03", "\x04"
 
@@ -76,6 +85,46 @@ def test_a_pasted_path_is_handed_over_whole(keys: Any) -> None:
     pasted = "file:///home/me/a//b"
 
     assert answer(keys, IMAGES, f"\x1b[200~{pasted}\x1b[201~" + ENTER) == pasted
+
+
+REFUSED = Question("images", "Which folder?", "folder", default="/no such/folder")
+"""Asked again with what was refused in the line."""
+
+
+@pytest.mark.parametrize("dropped", ["/home/me/a", "'/home/me/my a'", "file:///home/me/a", r"C:\Users\me\a"])
+def test_a_path_that_is_dropped_takes_the_place_of_a_refused_one(keys: Any, dropped: str) -> None:
+    assert answer(keys, REFUSED, f"\x1b[200~{dropped}\x1b[201~" + ENTER) == dropped
+
+
+def test_a_path_that_the_terminal_types_takes_the_place_of_a_refused_one(keys: Any, tmp_path: Path) -> None:
+    assert answer(keys, REFUSED, f"{tmp_path} " + ENTER).strip() == str(tmp_path)
+    assert answer(keys, REFUSED, f"'{tmp_path}/x y' " + ENTER).strip() == f"'{tmp_path}/x y'"
+
+
+def test_a_refused_path_can_be_edited_and_added_to(keys: Any) -> None:
+    assert answer(keys, REFUSED, "/sub" + ENTER) == "/no such/folder/sub"
+    assert answer(keys, REFUSED, "\x7f\x1b[200~/home\x1b[201~" + ENTER) == "/no such/folde/home"
+    assert answer(keys, REFUSED, "\x1b[200~s\x1b[201~" + ENTER) == "/no such/folders"
+
+
+def test_keys_that_came_with_the_last_answer_answer_no_further_question(keys: Any) -> None:
+    assert answer(keys, SUBJECT, ENTER + DOWN + ENTER) == "character"
+
+    assert answer(keys, SUBJECT, ENTER) == "character"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal of Unix")
+def test_keys_pressed_while_computing_are_forgotten() -> None:
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs) as terminal:
+        tty.setraw(terminal)
+        os.write(ours, (ENTER + DOWN).encode())
+        assert select.select([terminal], [], [], 5.0)[0]
+
+        discard_typed_ahead(Vt100Input(terminal))
+
+        assert not select.select([terminal], [], [], 0)[0]
+    os.close(ours)
 
 
 def test_a_whole_name_is_taken_by_one_enter(keys: Any) -> None:

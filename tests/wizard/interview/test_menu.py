@@ -11,7 +11,8 @@ from advisor.plan import Plan
 from advisor.run_folder.write_over import UsersFiles
 from tests.support.menu_actions import Done, make_actions
 from tests.support.scripted import HAPPY, Answer, ScriptedAsk, default, run_interview
-from wizard.interview.menu import Menu, fixed_values, typed
+from wizard.interview.change_setting import fixed_values, typed
+from wizard.interview.menu import Menu
 from wizard.interview.questions import BACK
 
 STATE = run_interview(ScriptedAsk(*HAPPY))
@@ -132,7 +133,7 @@ def test_both_profiles_are_compared() -> None:
 
 
 def test_a_wrong_value_is_told_and_changes_nothing() -> None:
-    _, done, ask, menu = go("change", "network.rank", "a lot", "save", "quit")
+    _, done, ask, menu = go("change", "network.rank", "a lot", BACK, "save", "quit")
 
     assert "network.rank is 'a lot'" in ask.heard
     assert done.saved[0][1].config.network.rank == 32
@@ -140,9 +141,55 @@ def test_a_wrong_value_is_told_and_changes_nothing() -> None:
 
 
 def test_an_unknown_setting_is_told_with_what_may_be_meant() -> None:
-    _, _, ask, _ = go("change", "network.ranks", "quit")
+    _, _, ask, _ = go("change", "network.ranks", BACK, "quit")
 
     assert "did you mean network.rank" in ask.heard
+
+
+def test_a_wrong_value_is_asked_for_again_in_place() -> None:
+    _, _, ask, menu = go("change", "network.rank", "a lot", "48", "yes", "quit")
+
+    assert ask.keys == ["menu", "setting", "network.rank", "network.rank", "accept", "menu"]
+    assert ask.asked[3].default == "a lot"
+    assert menu.state.settings == {"network.rank": "48"}
+
+
+def test_a_value_that_no_plan_can_be_made_with_is_asked_for_again_in_place() -> None:
+    _, _, ask, menu = go("change", "network.alpha", "640", "32", "yes", "quit")
+
+    assert "network.alpha" in ask.heard
+    assert ask.asked[3].default == "640"
+    assert menu.state.settings == {"network.alpha": "32"}
+
+
+def test_a_wrong_name_is_asked_for_again_in_place() -> None:
+    _, _, ask, menu = go("change", "network.ranks", "network.rank", "48", "yes", "quit")
+
+    assert ask.keys == ["menu", "setting", "setting", "network.rank", "accept", "menu"]
+    assert ask.asked[2].default == "network.ranks"
+    assert menu.state.settings == {"network.rank": "48"}
+
+
+def failing(*_: object) -> Any:
+    raise RunError("the disk is full: free some space")
+
+
+@pytest.mark.parametrize(
+    ("picked", "action", "marked"),
+    [("train", "train", "change"), ("train", "save", "change"), ("save", "save", "save"),
+     ("compare", "profiles", "compare")],
+)  # fmt: skip
+def test_after_an_error_the_menu_never_stands_on_train_now(picked: str, action: str, marked: str) -> None:
+    changes: dict[str, Any] = {action: failing}
+    _, _, ask, _ = go(picked, default, BACK, "quit", **changes)
+
+    assert ask.asked[1].default == marked
+
+
+def test_after_what_went_well_the_menu_stands_where_it_did() -> None:
+    _, _, ask, _ = go("compare", "all", "quit", profiles=failing)
+
+    assert [question.default for question in ask.asked] == ["train", "compare", "train"]
 
 
 def test_a_choice_can_be_taken_back() -> None:

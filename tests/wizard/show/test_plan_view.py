@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
+import pytest
 from rich.console import Console
 
 from advisor.planning.planner import make_plan
@@ -26,8 +28,44 @@ def test_a_plan_fits_80_columns_and_names_are_whole() -> None:
     text = rendered()
 
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
-    assert "text_encoder_learning_rate  " in text
+    assert "text_encoder_learning_rate 5e-5" in text
+
+
+@pytest.mark.parametrize("fields", [{}, {"family": "sdxl", "hardware": make_hardware(4.0)}, {"num_images": 8}])
+def test_a_plan_takes_about_twenty_lines_of_80_columns(fields: dict[str, Any]) -> None:
+    assert rendered(**fields).count("\n") <= 22
+
+
+def test_a_plan_leads_with_what_is_trained_how_long_and_how_big() -> None:
+    labels = [line.split()[0] for line in rendered().splitlines()[1:9] if line.strip()]
+
+    assert labels == ["mira:", "base", "steps", "time", "memory", "files", "Settings"]
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_warnings_come_last_so_that_they_stay_on_the_screen(everything: bool) -> None:
+    facts = make_facts(num_images=8)
+    plan = make_plan(facts)
+    text = rendered(everything=everything, num_images=8)
+
+    assert " ".join(text.split()).endswith(" ".join(plan.warnings[-1].message.split()))
+    assert text.index(plan.warnings[0].message[:40]) > text.index("gradient_checkpointing")
+
+
+def test_what_a_choice_changes_stands_before_the_warnings() -> None:
+    facts = make_facts(num_images=8)
+    file = io.StringIO()
+    Console(file=file, width=80).print(plan_view(facts, make_plan(facts), changes="CHANGED"))
+
+    assert file.getvalue().index("CHANGED") < file.getvalue().index("only 8 pictures")
+
+
+def test_the_full_plan_has_reasons_and_how_sure_the_figures_are() -> None:
+    text = rendered(everything=True)
+
     assert "30 pictures: 32 holds" in text
+    assert "counted on a simulated step" in " ".join(text.split())
+    assert "\nRAM " in text
 
 
 def test_a_plan_without_colour_has_no_escapes() -> None:
@@ -37,8 +75,9 @@ def test_a_plan_without_colour_has_no_escapes() -> None:
 def test_what_the_user_chose_is_shown_and_marked() -> None:
     text = rendered(settings={"loss.noise_offset": 0.05, "network.rank": 48})
 
-    assert "* noise_offset" in text
-    assert "* rank" in text
+    assert "*noise_offset 0.05" in text
+    assert "*rank 48" in text
+    assert "* is chosen by you" in text
     assert "! rank 48 is no power of two" in text
 
 
@@ -51,7 +90,7 @@ def test_everything_shows_every_setting() -> None:
 def test_what_it_takes_is_told() -> None:
     text = rendered()
 
-    for name in ("steps", "memory", "time", "files"):
+    for name in ("base", "steps", "memory", "time", "files"):
         assert f"\n{name} " in text
 
 

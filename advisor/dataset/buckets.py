@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from math import ceil, floor, sqrt
 from pathlib import PurePosixPath
 
+from advisor.dataset.folders import named_path
 from advisor.dataset.report import Folder
-from advisor.settings.config import DatasetConfig
+from advisor.settings.config import DatasetConfig, NamedFolder
 
 Size = tuple[int, int]
 """(width, height) in pixels."""
@@ -140,23 +141,21 @@ def num_held_out(num_images: int, share: float) -> int:
     return max(1, floor(share * num_images + 0.5))
 
 
-def repeats_by_folder(dataset: DatasetConfig) -> dict[str, int]:
-    """Repeats by folder path, of the folders that have their own."""
-    return {
-        PurePosixPath(folder.path.replace("\\", "/").strip("/")).as_posix(): folder.repeats
-        for folder in dataset.folders
-    }
-
-
-def nearest_repeats(folder: PurePosixPath, repeats_of: Mapping[str, int], rest: int) -> int:
-    """Repeats of the folder itself, else of the nearest one above it that has its own; else `rest`."""
-    for path in (folder, *folder.parents):
-        if (found := repeats_of.get(path.as_posix())) is not None:
-            return found
-    return rest
-
-
 def repeats_of_folders(folders: Iterable[Folder], dataset: DatasetConfig) -> tuple[int, ...]:
-    """Repeats of each of these folders, in their order."""
-    own = repeats_by_folder(dataset)
-    return tuple(nearest_repeats(PurePosixPath(folder.path), own, dataset.repeats) for folder in folders)
+    """Repeats of each of these folders, in their order: its own, else those of the nearest one above it that speaks for
+    its subfolders, else the data set's."""
+    named = {_path_of(folder, dataset): folder for folder in dataset.folders}
+    return tuple(_repeats_of(PurePosixPath(folder.path), named, dataset.repeats) for folder in folders)
+
+
+def _path_of(folder: NamedFolder, dataset: DatasetConfig) -> str:
+    """Its path as a report has it; absolute only where folders may lie elsewhere."""
+    return named_path(folder.path if dataset.only_folders else folder.path.strip("/\\"))
+
+
+def _repeats_of(folder: PurePosixPath, named: Mapping[str, NamedFolder], rest: int) -> int:
+    for path in (folder, *folder.parents):
+        found = named.get(path.as_posix())
+        if found is not None and (found.subfolders or path == folder):
+            return found.repeats
+    return rest

@@ -1,7 +1,4 @@
-"""The folders below a given one, by names alone: which files are pictures, captions, masks or none of these.
-
-The mask of `NAME.jpg` is `NAME-masklabel.png` (as OneTrainer has it) or `masks/NAME.png`, in the picture's folder.
-"""
+"""The folders below a given one, by names alone: which files are pictures, captions, masks or none of these."""
 
 from __future__ import annotations
 
@@ -10,12 +7,14 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 
 from advisor.dataset.image_size import IMAGE_EXTENSIONS
+from advisor.dataset.mask_files import MASK_FOLDER, are_masks, without_masks
 from advisor.dataset.report import CAPTION_EXTENSIONS, Problem
 from advisor.run_folder.paths import CONFIG_NAME
+from advisor.settings.config import NamedFolder
 
 OTHER_IMAGES = (".gif", ".tif", ".tiff", ".heic", ".heif", ".jxl", ".jfif", ".psd", ".tga", ".jp2", ".svg")
 """Extensions of pictures that trainers do not read."""
@@ -33,13 +32,6 @@ DIGITS = re.compile("([0-9]+)")
 
 MOST_NAMED_REPEATS = 1000
 """A larger number at the front of a folder's name is a date or a count, not repeats."""
-
-MASK_SUFFIX = "-masklabel"
-"""Stands behind the picture's name, before the extension."""
-MASK_FOLDER = "masks"
-"""A folder beside the pictures whose files are called as they are."""
-MASK_EXTENSION = ".png"
-"""Masks in JPEG would have grey edges."""
 
 NaturalKey = tuple[tuple[str | int, ...], str]
 
@@ -77,6 +69,12 @@ class _Place:
     relative: str
     repeats: int | None = None
     concept: str = ""
+    is_given: bool = True
+    """The caller named it; False: it was found below such a one."""
+    is_named: bool = False
+    """Its configuration names it, or a folder around it, and says there what names say otherwise."""
+    subfolders: bool = True
+    """Whether those below it are looked into."""
 
     def below(self, name: str) -> str:
         return name if self.relative == "." else f"{self.relative}/{name}"
@@ -89,8 +87,31 @@ def find_files(root: Path) -> FoundFiles:
         OSError: `root` itself cannot be read.
     """
     found = FoundFiles()
+    return _walk([_named(_Place(root, "."), root.name, found)], found)
+
+
+def find_named_files(root: Path, folders: Iterable[NamedFolder]) -> FoundFiles:
+    """What these folders hold and no others do; one that is not there is a problem."""
+    found, places = FoundFiles(), list[_Place]()
+    for folder in folders:
+        key = named_path(folder.path)
+        place = _Place(root / key, key, folder.repeats, folder.caption, is_named=True, subfolders=folder.subfolders)
+        if place.path.is_dir():
+            places.append(place)
+        else:
+            message = "the folder is not there: its pictures are missing here"
+            found.problems.append(Problem(printable(key), "missing_folder", message))
+    return _walk(places[::-1], found)
+
+
+def named_path(path: str) -> str:
+    """The path of a folder in a configuration, as a report has it."""
+    return PurePosixPath(path.replace("\\", "/")).as_posix()
+
+
+def _walk(places: list[_Place], found: FoundFiles) -> FoundFiles:
     seen: set[tuple[int, int]] = set()
-    places = [_named(_Place(root, "."), root.name, found)]
+    named = {place.relative for place in places if place.is_named}
     while places:
         place = places.pop()
         try:
@@ -101,13 +122,13 @@ def find_files(root: Path) -> FoundFiles:
             with os.scandir(place.path) as entries:
                 names = sorted((entry for entry in entries if not _is_hidden(entry.name)), key=_key)
         except OSError as error:
-            if place.relative == ".":
+            if place.relative == "." and not place.is_named:
                 raise
             message = f"the folder cannot be read ({error.strerror or error}): its pictures are missing here"
             found.problems.append(Problem(place.relative, "unreadable_folder", message))
             continue
         subfolders = _look_into(place, names, found)
-        places.extend(reversed(subfolders))
+        places.extend(sub for sub in reversed(subfolders) if not (sub.is_named and sub.relative in named))
     return found
 
 
@@ -125,7 +146,7 @@ def _key(entry: os.DirEntry[str]) -> NaturalKey:
 def _look_into(place: _Place, entries: list[os.DirEntry[str]], found: FoundFiles) -> list[_Place]:
     """Put a folder's files into `found`; its subfolders are returned."""
     names = {entry.name for entry in entries}
-    if CONFIG_NAME in names and place.relative != ".":
+    if CONFIG_NAME in names and not place.is_given:
         message = "this is a run folder of Loracle: its pictures are results and are left out"
         found.problems.append(Problem(place.relative, "left_out_folder", message))
         return []
@@ -134,11 +155,9 @@ def _look_into(place: _Place, entries: list[os.DirEntry[str]], found: FoundFiles
     subfolders = []
     for entry in entries:
         if _is_folder(entry):
-            subfolders.append(
-                _named(
-                    _Place(Path(entry.path), place.below(entry.name), place.repeats, place.concept), entry.name, found
-                )
-            )
+            if place.subfolders:
+                below = replace(place, path=Path(entry.path), relative=place.below(entry.name), is_given=False)
+                subfolders.append(_named(below, entry.name, found))
             continue
         name = Path(entry.name)
         stem, extension = name.stem, name.suffix.lower()
@@ -176,20 +195,22 @@ def _add(folder: FoundFolder, found: FoundFiles) -> None:
 def _named(place: _Place, name: str, found: FoundFiles) -> _Place:
     """The place with what its own name says of repeats and concept, if anything."""
     match = NUMBERED.fullmatch(name)
-    if match is None:
+    if match is None or place.is_named:
         return place
     number = int(match[1][:9])
     if number > MOST_NAMED_REPEATS:
         message = f"the number before the name is taken for a date or a count, not for {match[1]} repeats"
         found.problems.append(Problem(printable(place.relative), "strange_repeats", message))
         return place
-    return _Place(place.path, place.relative, number, match[2].strip())
+    return replace(place, repeats=number, concept=match[2].strip())
 
 
 def _wanted(place: _Place, subfolders: list[_Place], found: FoundFiles) -> Iterator[_Place]:
     """The subfolders to look into: of a kohya project's, those that hold pictures to train."""
-    is_project = place.relative == "." and any(
-        sub.relative == KOHYA_IMAGES and _holds_numbered_folders(sub.path) for sub in subfolders
+    is_project = (
+        place.relative == "."
+        and not place.is_named
+        and any(sub.relative == KOHYA_IMAGES and _holds_numbered_folders(sub.path) for sub in subfolders)
     )
     for sub in subfolders:
         if is_project and sub.relative in KOHYA_OTHERS:
@@ -253,23 +274,3 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return entry.is_file()
     except OSError:
         return False
-
-
-def mask_file_of(image: Path) -> Path | None:
-    """The mask file of a picture; None where there is none."""
-    beside = image.with_name(f"{image.stem}{MASK_SUFFIX}{MASK_EXTENSION}")
-    below = image.parent / MASK_FOLDER / f"{image.stem}{MASK_EXTENSION}"
-    return next((path for path in (beside, below) if path.is_file()), None)
-
-
-def without_masks(images: Iterable[str]) -> list[str]:
-    """The file names of a folder that are no masks of others in it."""
-    names = list(images)
-    masks = {f"{Path(name).stem}{MASK_SUFFIX}{MASK_EXTENSION}" for name in names}
-    return [name for name in names if name not in masks]
-
-
-def are_masks(names: Iterable[str], images: Iterable[str]) -> bool:
-    """Whether all the files in a folder `masks` are called as the pictures in the folder around it."""
-    inside = {Path(name).stem for name in names}
-    return bool(inside) and inside <= {Path(image).stem for image in images}

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from advisor.settings.config import NamedFolder
+
 CAPTION_EXTENSIONS = (".txt", ".caption", ".cap")
 """What captions end in, in the order of preference; kohya knows these three."""
 
@@ -34,9 +36,10 @@ class Folder:
     """Relative to the report's root, with forward slashes; `.` is the root."""
     num_images: int
     repeats: int | None = None
-    """N of a folder named `N_name`, as kohya has it: its own or the nearest one around it; None where there is none."""
+    """N of a folder named `N_name`, as kohya has it: its own or the nearest one around it; None where there is none.
+    Of a folder that the configuration names: what it says."""
     concept: str = ""
-    """The rest of such a name."""
+    """The rest of such a name, or what the configuration says: shown where a picture has no caption."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Problem:
     """Of pictures that are left out: `unreadable_picture`, `empty_picture`, `too_small`, `huge_picture`,
     `unsupported_picture`, `name_encoding`; of captions: `caption_encoding`, `empty_caption`, `unreadable_caption`,
     `long_caption`, `caption_name`, `mixed_caption_extensions`, `duplicate_name`; of folders: `unreadable_folder`,
-    `left_out_folder`, `zero_repeats`, `strange_repeats`."""
+    `left_out_folder`, `missing_folder`, `zero_repeats`, `strange_repeats`."""
     message: str
 
 
@@ -65,6 +68,8 @@ class DatasetReport:
     """The extension that most captions have."""
     extensions: dict[str, int] = field(default_factory=dict)
     """Caption files by extension."""
+    only: tuple[NamedFolder, ...] | None = None
+    """The folders that were looked at; None: all below the root."""
 
     @property
     def num_images(self) -> int:

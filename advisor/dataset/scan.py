@@ -5,21 +5,29 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from advisor.dataset.caption_files import read_caption
-from advisor.dataset.folders import OTHER_IMAGES, FoundFiles, FoundFolder, find_files, natural_key
+from advisor.dataset.folders import (
+    OTHER_IMAGES,
+    FoundFiles,
+    FoundFolder,
+    find_files,
+    find_named_files,
+    natural_key,
+)
 from advisor.dataset.image_size import IMAGE_EXTENSIONS, UnusablePicture, picture_size
 from advisor.dataset.report import CAPTION_EXTENSIONS, DatasetReport, Folder, ImageFile, Problem
 from advisor.errors import DatasetError
+from advisor.settings.config import NamedFolder
 
 LEAST_SIDE_PX = 32
 """A picture with a shorter side is an icon; the smallest training size is twice that."""
 
-EXTENSIONS_SHOWN = 4
+EXTENSIONS_SHOWN = FOLDERS_SHOWN = 4
 PROBLEMS_SHOWN = 3
 """How many kinds of files, or unusable pictures, an error names before it says `more`."""
 
@@ -30,11 +38,19 @@ Tell = Callable[[int, int], None]
 """Takes how many pictures are done, and of how many."""
 
 
-def scan(folder: Path, *, caption_extension: str | None = None, tell: Tell | None = None) -> DatasetReport:
+def scan(
+    folder: Path,
+    *,
+    only: Sequence[NamedFolder] | None = None,
+    caption_extension: str | None = None,
+    tell: Tell | None = None,
+) -> DatasetReport:
     """What a folder of pictures holds, in it and in its subfolders; kohya's `N_name` folders keep their N.
 
     Args:
         folder: flat, nested or as kohya has it; it is only read.
+        only: these folders, relative to it or absolute, and nothing else, each with its own repeats and its caption as
+            concept; None: all.
         caption_extension: which captions to take where a picture has several; None: those that most pictures have.
         tell: called now and then with the progress.
 
@@ -42,10 +58,10 @@ def scan(folder: Path, *, caption_extension: str | None = None, tell: Tell | Non
         DatasetError: there is no such folder, or it holds no usable picture.
     """
     root = Path(os.path.abspath(folder))  # noqa: PTH100  (resolve() would follow links, absolute() keeps `..`)
-    found = _find(root, folder)
+    found = _find(root, folder) if only is None else find_named_files(root, only)
     total = sum(len(place.images) for place in found.folders)
     if not total:
-        raise DatasetError(_no_images(folder, found))
+        raise DatasetError(_no_images(folder, found) if only is None else _none_in_named(folder, only, found))
     extensions = _caption_extensions(found.folders)
     wanted = caption_extension or _most_used(extensions)
     reading = _Reading(str(root), wanted, problems=list(found.problems))
@@ -59,7 +75,8 @@ def scan(folder: Path, *, caption_extension: str | None = None, tell: Tell | Non
         tell(total, total)
     if not reading.images:
         raise DatasetError(_none_usable(folder, reading.problems))
-    return reading.report(extensions)
+    report = reading.report(extensions)
+    return report if only is None else replace(report, only=tuple(only))
 
 
 @dataclass
@@ -198,6 +215,13 @@ def _no_images(folder: Path, found: FoundFiles) -> str:
     if any(extension in OTHER_IMAGES for extension in found.others):
         mend = "save the pictures as .png or .jpg first"
     return "\n".join([f"{folder} {holds} (looked for {looked_for} in it and its subfolders): {mend}", *hints])
+
+
+def _none_in_named(folder: Path, only: Sequence[NamedFolder], found: FoundFiles) -> str:
+    names = ", ".join(one.path for one in only[:FOLDERS_SHOWN]) + ", ..." * (len(only) > FOLDERS_SHOWN)
+    hints = [f"{problem.path}: {problem.message}" for problem in found.problems[:PROBLEMS_SHOWN]]
+    first = f"the folders named for {folder} ({names or 'none'}) hold no pictures: mend their paths in loracle.toml"
+    return "\n".join([first, *hints])
 
 
 def _counted(others: Counter[str]) -> str:

@@ -14,7 +14,7 @@ from advisor.families import family
 from advisor.rules.card_class import structure_of
 from advisor.rules.defaults_table import FAMILIES_WITH_RULES
 from advisor.rules.fitting import captions_vary
-from advisor.settings.config import RESOLUTION_STEP_PX, TrainingConfig
+from advisor.settings.config import RESOLUTION_STEP_PX, NamedFolder, TrainingConfig
 from advisor.units import rate
 
 Limit = tuple[tuple[str, ...], ConfigError]
@@ -62,7 +62,7 @@ def limit_errors(
     Args:
         without: settings already known to be wrong; limits that compare with them say nothing.
     """
-    found = [*broken_limits(config), *_limits_of_the_base(config, facts)]
+    found = [*broken_limits(config), *_limits_of_the_images(config, facts), *_limits_of_the_base(config, facts)]
     return tuple(error for paths, error in found if without.isdisjoint(paths))
 
 
@@ -110,6 +110,9 @@ def _size_limits(config: TrainingConfig) -> Iterator[Limit]:
 
 def _contradictions(config: TrainingConfig) -> Iterator[Limit]:
     dataset, memory = config.dataset, config.memory
+    if dataset.only_folders and not dataset.folders:
+        mend = "dataset.folders names none, so that nothing would be trained: name them there, or turn this off"
+        yield ("dataset.only_folders", "dataset.folders"), ConfigError("dataset.only_folders", True, mend)
     if memory.cache_latents and dataset.random_crop:
         mend = "random crops show another part each time: turn one of the two off"
         yield ("memory.cache_latents", "dataset.random_crop"), ConfigError("memory.cache_latents", True, mend)
@@ -145,6 +148,19 @@ def _rate_limits(config: TrainingConfig) -> Iterator[Limit]:
         mend = f"prodigy has one rate for all: {rate(optimizer.unet_learning_rate)}, or 0"
         paths = (path, "optimizer.unet_learning_rate", "optimizer.name")
         yield paths, ConfigError(path, optimizer.text_encoder_learning_rate, mend)
+
+
+def _limits_of_the_images(config: TrainingConfig, facts: Facts) -> Iterator[Limit]:
+    """The plan counts the pictures that were looked at: those have to be the ones that are trained."""
+    named, looked_at = config.dataset.named_folders, facts.dataset.only
+    if named is not None and _places(named) != _places(looked_at):
+        mend = "other folders were looked at: give it when planning, `loracle plan --set dataset.only_folders=yes ...`"
+        paths = ("dataset.only_folders", "dataset.folders")
+        yield paths, ConfigError("dataset.only_folders", config.dataset.only_folders, mend)
+
+
+def _places(folders: tuple[NamedFolder, ...] | None) -> frozenset[tuple[str, bool]]:
+    return frozenset((folder.path, folder.subfolders) for folder in folders or ())
 
 
 def _limits_of_the_base(config: TrainingConfig, facts: Facts) -> Iterator[Limit]:

@@ -41,6 +41,7 @@ def plain(path: str, value: Any, reason: str, source: Source = SD_SCRIPTS) -> Ru
 
 
 DATASET = (
+    plain("dataset.only_folders", False, "all {images} pictures below your folder are trained", OURS),
     plain("dataset.bucket_upscale", False, "small pictures are not enlarged: blur would be learned as the {subject}"),
     plain("dataset.keep_tokens_separator", "", "no mark in the captions: tags in front are counted instead"),
     plain("dataset.wildcards", False, "captions are taken as they are; braces in them mean nothing"),
@@ -50,6 +51,7 @@ DATASET = (
     plain("dataset.flip", False, "a parting or a patch on one side would be learned on both", TUTORIAL),
     plain("dataset.random_crop", False, "the middle is kept, so that faces stay in and each picture is encoded once"),
     plain("dataset.regularization_images", None, "they would double the time; {images} pictures do without", TUTORIAL),
+    plain("dataset.regularization_folders", (), "only read where there are regularisation pictures", OURS),
     plain("dataset.masks", False, "the whole picture counts, as captions describe the whole picture"),
     plain("dataset.mask_source", "alpha", "without effect while masks are off"),
 )  # fmt: skip

@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidationError,
+    model_serializer,
+)
 from pydantic_core import PydanticCustomError
 
 from advisor.checkpoints.identity import Lineage
@@ -97,16 +106,26 @@ class ModelConfig(Settings):
     """Another VAE than the checkpoint's own."""
 
 
-class FolderRepeats(Settings):
-    """A folder whose pictures are repeated their own number of times."""
+class NamedFolder(Settings):
+    """A folder of pictures with repeats, and perhaps a caption, of its own."""
 
     path: str
-    """Relative to `dataset.images`."""
+    """Relative to the folder of the pictures, which is `.` itself; with `only_folders` also absolute."""
     repeats: int = Field(ge=1)
     """How often each of its pictures is shown in one epoch."""
+    subfolders: bool = True
+    """Whether it speaks for the folders below it too."""
+    caption: str = ""
+    """With `only_folders`: what its pictures without a caption file show; empty: the trigger."""
 
     def __str__(self) -> str:
         return f"{self.path} x{self.repeats}"
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what is at its default, so that files and hashes of plain folders are as they always were."""
+        fields = type(self).model_fields
+        return {name: value for name, value in dump(self).items() if value != fields[name].default}
 
 
 class DatasetConfig(Settings):
@@ -114,8 +133,10 @@ class DatasetConfig(Settings):
 
     images: str
     """The folder with the pictures; absolute. It is only read."""
-    folders: tuple[FolderRepeats, ...] = ()
+    folders: tuple[NamedFolder, ...] = ()
     """Folders with repeats of their own (kohya's `N_name`)."""
+    only_folders: bool = False
+    """Train the pictures in `folders` and no others: not those beside them below `images`."""
     repeats: int = Field(1, ge=1)
     """How often each other picture is shown in one epoch."""
     resolution_px: int = Field(512, ge=RESOLUTION_STEP_PX, le=4096)
@@ -152,10 +173,17 @@ class DatasetConfig(Settings):
     """Caption length: one, two or three chunks of the text encoder's own length."""
     regularization_images: str | None = None
     """A folder with pictures of the class, shown as often as the others, to keep what the base knows; absolute."""
+    regularization_folders: tuple[NamedFolder, ...] = ()
+    """The folders of it that are used, and no others; empty: all below it, with the repeats that their names say."""
     masks: bool = False
     """Weigh the loss by masks: white counts, black does not."""
     mask_source: Literal["alpha", "files"] = "alpha"
     """Where masks come from: the pictures' alpha channel, or NAME-masklabel.png or masks/NAME.png beside NAME.jpg."""
+
+    @property
+    def named_folders(self) -> tuple[NamedFolder, ...] | None:
+        """The folders that are trained and no others; None: all below `images`."""
+        return self.folders if self.only_folders else None
 
     @property
     def chunks(self) -> int:

@@ -9,10 +9,13 @@ from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
 from advisor.errors import ConfigError, ConfigErrors
-from advisor.settings.config import FolderRepeats, TrainingConfig, blank_config, changed, setting, setting_field
+from advisor.settings.config import NamedFolder, TrainingConfig, blank_config, changed, setting, setting_field
 
 ONE_TEXT = frozenset({"sampling.prompts"})
 """Lists whose single entries hold commas themselves: a text is one entry."""
+
+OF_FOLDERS = frozenset({"dataset.folders", "dataset.regularization_folders"})
+"""Lists of folders, each of which may be given as `path=repeats`."""
 
 NOTHING = frozenset({"", "none", "null"})
 """What stands for a setting left out, where it may be."""
@@ -30,7 +33,7 @@ class WrongValue:
 
 
 Scalar = str | int | float | bool
-SettingValue = Scalar | None | tuple[Scalar, ...] | tuple[FolderRepeats, ...]
+SettingValue = Scalar | None | tuple[Scalar, ...] | tuple[NamedFolder, ...]
 """Every type that a setting's value has."""
 
 
@@ -52,8 +55,8 @@ def parsed_or_wrong(path: str, given: object) -> SettingValue | WrongValue:
 def parse_value(path: str, given: object) -> SettingValue:
     """The value that `given` stands for: texts are read as the setting's type has it, all else is only checked.
 
-    A text for a list is split at commas, or read as JSON if it begins with a bracket; `dataset.folders` also takes
-    `folder=10,other=5`.
+    A text for a list is split at commas, or read as JSON if it begins with a bracket; folders may be given as
+    `folder=10,other=5` too.
 
     Raises:
         UnknownSetting: there is no such setting.
@@ -72,8 +75,16 @@ def as_given(value: SettingValue) -> Scalar | list[Scalar]:
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return [f"{one.path}={one.repeats}" if isinstance(one, FolderRepeats) else one for one in value]
+        return [_folder_text(one) if isinstance(one, NamedFolder) else one for one in value]
     return value
+
+
+def _folder_text(folder: NamedFolder) -> str:
+    """`path=repeats`; JSON where it says more."""
+    said = folder.model_dump()
+    if said.keys() == {"path", "repeats"} and not folder.path.startswith("{"):
+        return f"{folder.path}={folder.repeats}"
+    return json.dumps(said, ensure_ascii=False)
 
 
 @cache
@@ -83,7 +94,7 @@ def _blank() -> TrainingConfig:
 
 def _as_taken(path: str, given: object) -> Any:
     kind = setting_field(path).annotation
-    if path == "dataset.folders" and isinstance(given, list | tuple):
+    if path in OF_FOLDERS and isinstance(given, list | tuple):
         return [_folder(entry) if isinstance(entry, str) else entry for entry in given]
     if not isinstance(given, str):
         return given
@@ -109,9 +120,14 @@ def _list(path: str, text: str) -> Any:
     if path in ONE_TEXT:
         return [text]
     entries = [entry.strip() for entry in text.split(",") if entry.strip()]
-    return [_folder(entry) for entry in entries] if path == "dataset.folders" else entries
+    return [_folder(entry) for entry in entries] if path in OF_FOLDERS else entries
 
 
-def _folder(entry: str) -> dict[str, str]:
+def _folder(entry: str) -> Any:
+    if entry.startswith("{"):
+        try:
+            return json.loads(entry)
+        except (ValueError, RecursionError):
+            return entry
     folder, _, repeats = entry.rpartition("=")
     return {"path": folder, "repeats": repeats}

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from advisor.dataset.buckets import nearest_repeats
 from advisor.dataset.report import DatasetReport, ImageFile
-
-KOHYA_FOLDER = re.compile(r"^(\d+)_(.+)$", re.DOTALL)
-"""Repeats, and the name that is the caption of images without one."""
 
 COUNTED_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp")
 """The images that the GUI counts when it works out the steps; sd-scripts trains on .bmp (and some others) too."""
@@ -60,23 +56,21 @@ class PlacedFolder:
 
 
 def placed_folders(
-    report: DatasetReport, repeats_of: dict[str, int], *, repeats: int, concept: str, taken: Iterable[str] = ()
+    report: DatasetReport, repeats: Sequence[int], *, concept: str, taken: Iterable[str] = ()
 ) -> tuple[PlacedFolder, ...]:
     """Every image of `report` in the folder for its repeats and concept.
 
     Args:
         report: what the scan found.
-        repeats_of: repeats by folder, for it and what is below it.
-        repeats: for all others.
-        concept: the folders' name, where the source folder is not called `N_name` itself.
+        repeats: of each of its folders.
+        concept: the folders' name, where the source folder has no concept of its own.
         taken: `folder/stem` of files that are already there and stay.
     """
     root = Path(report.root)
     occupied = {_key(item) for item in taken}
     folders: dict[tuple[int, str], list[PlacedImage]] = {}
     for image in report.image_files:
-        source = PurePosixPath(report.folders[image.folder].path)
-        place = (nearest_repeats(source, repeats_of, repeats), _concept(source, concept))
+        place = (repeats[image.folder], folder_name(report.folders[image.folder].concept) or concept)
         name = _free_name(image, f"{place[0]}_{place[1]}", occupied)
         folders.setdefault(place, []).append(PlacedImage(root / image.path, name, image.caption))
     return tuple(PlacedFolder(n, concept, tuple(images)) for (n, concept), images in folders.items())
@@ -85,14 +79,6 @@ def placed_folders(
 def folder_name(text: str) -> str:
     """`text` as every system can have it in a folder's name; empty where nothing of it can be."""
     return _NOT_IN_NAMES.sub("_", text).strip()[:LONGEST_NAME].rstrip(" .")
-
-
-def _concept(folder: PurePosixPath, rest: str) -> str:
-    """The name that kohya shows the model where an image has no caption."""
-    for path in (folder, *folder.parents):
-        if match := KOHYA_FOLDER.match(path.name):
-            return folder_name(match.group(2)) or rest
-    return rest
 
 
 def _free_name(image: ImageFile, folder: str, occupied: set[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from advisor.dataset.buckets import repeats_by_folder
+from advisor.dataset.buckets import repeats_of_folders
 from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import scan
 from advisor.errors import DatasetError
@@ -41,13 +41,11 @@ def planned_images(config: TrainingConfig, run: Path, root: Path) -> PlannedImag
     folder = located(config.dataset.images, run)
     if not folder.is_dir():
         return PlannedImages(links, None)
-    report = _outside(scan(folder, caption_extension=config.dataset.caption_extension), run)
+    dataset = config.dataset
+    report = _outside(scan(folder, only=dataset.named_folders, caption_extension=dataset.caption_extension), run)
     concept = folder_name(config.run.trigger) or folder_name(config.saving.name) or config.run.subject
-    placed = placed_folders(
-        report, repeats_by_folder(config.dataset), repeats=config.dataset.repeats, concept=concept,
-        taken=links.taken(),
-    )  # fmt: skip
-    return PlannedImages(links, placed)
+    repeats = repeats_of_folders(report.folders, dataset)
+    return PlannedImages(links, placed_folders(report, repeats, concept=concept, taken=links.taken()))
 
 
 def planned_regularization(config: TrainingConfig, run: Path, root: Path) -> PlannedImages | None:
@@ -59,9 +57,10 @@ def planned_regularization(config: TrainingConfig, run: Path, root: Path) -> Pla
     folder = located(given, run)
     if not folder.is_dir():
         return PlannedImages(links, None)
-    report = scan(folder, caption_extension=config.dataset.caption_extension)
-    own = {place.path: place.repeats for place in report.folders if place.repeats}
-    return PlannedImages(links, placed_folders(report, own, repeats=1, concept=config.run.subject, taken=links.taken()))
+    only = config.dataset.regularization_folders or None
+    report = scan(folder, only=only, caption_extension=config.dataset.caption_extension)
+    repeats = tuple(place.repeats or 1 for place in report.folders)
+    return PlannedImages(links, placed_folders(report, repeats, concept=config.run.subject, taken=links.taken()))
 
 
 def filled(

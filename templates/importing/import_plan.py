@@ -24,6 +24,7 @@ UNKNOWN = Estimate(0, {}, 0, None, 0, 0, notes=("nothing can be said before the 
 OURS = Source("Loracle's default", "")
 
 NEVER_ADVISED = ("model.path", "model.vae_path", "model.family", "dataset.images", "dataset.folders",
+                       "dataset.only_folders", "dataset.regularization_",
                        "saving.name", "run.", "machine.", "sampling.", "memory.preset")  # fmt: skip
 """Settings that are what they are."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from advisor.plan import Decision, Origin, Plan
-from advisor.settings.config import FolderRepeats, Settings, TrainingConfig, setting_paths
+from advisor.settings.config import NamedFolder, Settings, TrainingConfig, setting_paths
 from templates.render import Value, render
 
 TEMPLATE = "native/files/loracle.toml.j2"
@@ -86,10 +86,13 @@ def _tables(plan: Plan) -> Iterator[Table]:
 
 def _row(name: str, found: Any, decision: Decision | None) -> Row:
     reason = _reason(decision)
-    if isinstance(found, tuple) and found and isinstance(found[0], FolderRepeats):
-        inline = tuple((Pair("path", folder.path), Pair("repeats", folder.repeats)) for folder in found)
-        return Row(name, reason, None, inline)
+    if isinstance(found, tuple) and found and isinstance(found[0], NamedFolder):
+        return Row(name, reason, None, tuple(_pairs(folder) for folder in found))
     return Row(name, reason, found)
+
+
+def _pairs(folder: NamedFolder) -> tuple[Pair, ...]:
+    return tuple(Pair(name, value) for name, value in folder.model_dump().items())
 
 
 def _reason(decision: Decision | None) -> str:

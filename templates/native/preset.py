@@ -24,7 +24,8 @@ CHOSEN: tuple[Origin, ...] = ("answer", "preset", "import")
 
 OF_ONE_RUN = (
     "model.path", "model.lineage", "model.prediction", "model.vae_path", "dataset.images", "dataset.folders",
-    "dataset.regularization_images", "network.start_from", "saving.name", "run.", "machine.", "memory.preset",
+    "dataset.only_folders", "dataset.regularization_", "network.start_from",
+    "saving.name", "run.", "machine.", "memory.preset",
 )  # fmt: skip
 """Settings that say nothing to anybody else."""
 

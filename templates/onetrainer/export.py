@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from advisor.dataset.buckets import repeats_by_folder, repeats_of_folders
+from advisor.dataset.buckets import repeats_of_folders
+from advisor.dataset.folders import named_path
 from advisor.dataset.scan import scan
 from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.config import TrainingConfig, setting_paths
+from advisor.settings.config import NamedFolder, TrainingConfig, setting_paths
 from advisor.shell import quoted
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
@@ -128,23 +130,36 @@ def _errors(config: TrainingConfig) -> Iterator[ConfigError]:
 def _folders(config: TrainingConfig, run: Path) -> tuple[tuple[ConceptFolder, ...], bool]:
     """Each folder with its repeats, and whether they are on this machine."""
     dataset, root = config.dataset, located(config.dataset.images, run)
-    own = repeats_by_folder(dataset)
     if not root.is_dir():
-        rest = (ConceptFolder(root.as_posix(), dataset.repeats, recursive=not own),)
-        return (
-            *(ConceptFolder((root / path).as_posix(), repeats, recursive=True) for path, repeats in own.items()),
-            *rest,
-        ), False
-    folders = scan(root, caption_extension=dataset.caption_extension).folders
+        own = _named(root, dataset.folders)
+        rest = ConceptFolder(root.as_posix(), dataset.repeats, recursive=not own)
+        return (own if dataset.only_folders else (*own, rest)), False
+    folders = scan(root, only=dataset.named_folders, caption_extension=dataset.caption_extension).folders
     found = [
         ConceptFolder((root / folder.path).as_posix(), repeats)
         for folder, repeats in zip(folders, repeats_of_folders(folders, dataset), strict=True)
     ]
-    if len({folder.repeats for folder in found}) > 1:
+    if dataset.only_folders or len({folder.repeats for folder in found}) > 1:
         return tuple(found), True
     return (
         ConceptFolder(root.as_posix(), found[0].repeats, recursive=[folder.path for folder in folders] != ["."]),
     ), True
+
+
+def _regularization(config: TrainingConfig, run: Path) -> tuple[ConceptFolder, ...]:
+    given, named = config.dataset.regularization_images, config.dataset.regularization_folders
+    if given is None:
+        return ()
+    root = located(given, run)
+    found = (replace(folder, repeats=1) for folder in _named(root, named))
+    return tuple(found) if named else (ConceptFolder(root.as_posix(), 1, recursive=True),)
+
+
+def _named(root: Path, folders: Sequence[NamedFolder]) -> tuple[ConceptFolder, ...]:
+    return tuple(
+        ConceptFolder((root / named_path(folder.path)).as_posix(), folder.repeats, recursive=folder.subfolders)
+        for folder in folders
+    )
 
 
 def _layout(config: TrainingConfig, run: Path, home: Path, folders: tuple[ConceptFolder, ...]) -> ExportLayout:
@@ -152,7 +167,7 @@ def _layout(config: TrainingConfig, run: Path, home: Path, folders: tuple[Concep
     return ExportLayout(
         home=home.as_posix(), model=model, vae=located_posix(config.model.vae_path, run),
         weights=located_posix(config.network.start_from, run), folders=folders,
-        regularization=located_posix(config.dataset.regularization_images, run),
+        regularization=_regularization(config, run),
     )  # fmt: skip
 
 

@@ -17,10 +17,8 @@ def concept_trees(config: TrainingConfig, layout: ExportLayout) -> list[Tree]:
     """`concepts.json`: one for each folder."""
     name = config.run.trigger or config.saving.name
     found = [_concept(config, name, folder) for folder in layout.folders]
-    if layout.regularization:
-        folder = ConceptFolder(layout.regularization, 1, recursive=True)
-        found.append(_concept(config, REGULARIZATION, folder) | {"loss_weight": config.loss.prior_weight})
-    return found
+    of_class = {"loss_weight": config.loss.prior_weight}
+    return found + [_concept(config, REGULARIZATION, folder) | of_class for folder in layout.regularization]
 
 
 def sample_trees(config: TrainingConfig) -> list[Tree]:

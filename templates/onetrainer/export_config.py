@@ -57,7 +57,7 @@ class ExportLayout:
     weights: str
     """A LoRA to go on from; empty: none."""
     folders: tuple[ConceptFolder, ...]
-    regularization: str
+    regularization: tuple[ConceptFolder, ...]
 
 
 def config_tree(config: TrainingConfig, layout: ExportLayout) -> Tree:

@@ -85,7 +85,8 @@ def plausible_configs(draw: st.DrawFn, *, families: tuple[str, ...] = ("sd1", "s
     sides = draw(st.sampled_from([(256, 512, 1024), (512, 512, 512), (64, 1024, 4096), (256, 640, 1024)]))
     tree["dataset"] |= dict(zip(("min_bucket_px", "resolution_px", "max_bucket_px"), sides, strict=True))
     tree["dataset"] |= {
-        "images": draw(PATHS), "folders": (), "repeats": draw(st.integers(1, 999)), "bucket_step_px": 64,
+        "images": draw(PATHS), "folders": (), "only_folders": False, "regularization_folders": (),
+        "repeats": draw(st.integers(1, 999)), "bucket_step_px": 64,
         "keep_tokens": draw(st.integers(0, 32)), "keep_tokens_separator": draw(st.sampled_from(["", "sep", "a:b"])),
         "regularization_images": None, "mask_source": "alpha",
     }  # fmt: skip

@@ -445,3 +445,22 @@ def test_a_run_that_is_none_is_told(loracle: Loracle) -> None:
 
     assert code == 2
     assert "nowhere does not exist" in err
+
+
+def test_a_plan_counts_only_the_folders_that_are_named(
+    loracle: Loracle, tmp_path: Path, inputs: dict[str, Path]
+) -> None:
+    make_pictures(tmp_path / "p" / "girl", 3)
+    make_pictures(tmp_path / "p" / "class", 5)
+    wanted = ("--set", "dataset.only_folders=yes", "--set", "dataset.folders=girl=7")
+    base = ("--images", tmp_path / "p", "--model", inputs["model"], "--name", "mira", "--json")
+
+    code, out, _ = loracle("plan", *base, *wanted, "--out", tmp_path / "run")
+
+    assert (code, json.loads(out)["dataset"]["num_images"]) == (0, 3)
+    code, out, _ = loracle("plan", tmp_path / "run", "--json")
+    found = json.loads(out)
+    assert (code, found["dataset"]["num_images"]) == (0, 3)
+    assert found["config"]["dataset"]["folders"] == [{"path": "girl", "repeats": 7}]
+    code, out, _ = loracle("plan", tmp_path / "run", "--images", inputs["images"], "--json")
+    assert (code, json.loads(out)["dataset"]["num_images"]) == (0, 30)

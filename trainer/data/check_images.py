@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from advisor.dataset.folders import mask_file_of
+from advisor.dataset.mask_files import mask_file_of
 from advisor.dataset.report import DatasetReport
 from advisor.errors import DatasetError, RunError
 from advisor.files import read_bounded, write_atomically

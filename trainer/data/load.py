@@ -12,7 +12,7 @@ from advisor.errors import BrokenImages
 from advisor.planning.bucket_warnings import bucket_warnings
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.left_out import LeftOut
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import NamedFolder, TrainingConfig
 from advisor.shell import quoted
 from advisor.units import counted
 from trainer.data.check_images import broken_images, images_to_check
@@ -42,10 +42,11 @@ def gather_images(
         RunError: the list cannot be written.
     """
     dataset = config.dataset
-    report = _scanned(dataset.images, config, events)
+    report = _scanned(dataset.images, dataset.named_folders, config, events)
     regularization = None
     if dataset.regularization_images is not None:
-        regularization = _scanned(dataset.regularization_images, config, events)
+        of_class = dataset.regularization_folders or None
+        regularization = _scanned(dataset.regularization_images, of_class, config, events)
     reports = [one for one in (report, regularization) if one is not None]
     left_out = _left_out(reports, config, run, events, progress=progress, on_broken=broken)
     report = report.without(left_out.paths)
@@ -84,8 +85,8 @@ def gather_masks(
     return masks
 
 
-def _scanned(folder: str, config: TrainingConfig, events: Events) -> DatasetReport:
-    report = scan(Path(folder), caption_extension=config.dataset.caption_extension)
+def _scanned(folder: str, only: Sequence[NamedFolder] | None, config: TrainingConfig, events: Events) -> DatasetReport:
+    report = scan(Path(folder), only=only, caption_extension=config.dataset.caption_extension)
     for problem in report.problems[:MAX_PROBLEM_WARNINGS]:
         events.warning(problem.code, f"{problem.path}: {problem.message}")
     more = len(report.problems) - MAX_PROBLEM_WARNINGS

@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from advisor.dataset.folders import mask_file_of
+from advisor.dataset.mask_files import mask_file_of
 from advisor.errors import DatasetError
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig

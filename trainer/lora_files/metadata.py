@@ -233,10 +233,12 @@ def _folders(session: Session, use: Use) -> dict[str, dict[str, int]]:
 
 
 def _folder_name(session: Session, item: Item) -> str:
-    """Below the images' root, or what the root itself is called."""
+    """Below the images' root, or what the root itself is called; of a folder elsewhere its name alone."""
     dataset = session.config.dataset
     root = dataset.regularization_images if item.use == "regularization" else dataset.images
-    return Path(root or "").name if item.folder == "." else item.folder
+    if item.folder == ".":
+        return Path(root or "").name
+    return Path(item.folder).name if Path(item.folder).is_absolute() else item.folder
 
 
 def _tag_frequency(session: Session) -> dict[str, dict[str, int]]:

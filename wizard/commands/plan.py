@@ -6,6 +6,7 @@ Start-up is measured: rich, jinja2 and questionary, which few of its uses need, 
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ from advisor.planning.compare import (
 )
 from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
-from wizard.interview.facts import facts_of_request
+from advisor.settings.parse_value import parse_settings
+from wizard.interview.facts import facts_of_request, named_folders_of, split_settings
 from wizard.interview.planned_run import choices_of, machine_of, request_of, with_choices
 from wizard.interview.preset_questions import may_replace, preset_text, saved_text
 from wizard.interview.request import PlanRequest
@@ -77,7 +79,7 @@ def plan(
 
 def _facts(request: PlanRequest, run: Path | None, place: Path) -> tuple[Facts, Facts | None]:
     """The facts with all chosen settings, and those without the request's; None where the request has none."""
-    choices = {} if run is None else choices_of(run)
+    choices = {} if run is None else choices_of(run, images=request.images)
     asked = request if run is None else request_of(run, request)
 
     def probe() -> Hardware:
@@ -89,7 +91,9 @@ def _facts(request: PlanRequest, run: Path | None, place: Path) -> tuple[Facts, 
             say(told)
         return machine
 
-    facts = facts_of_request(asked, scan=scan, identify=identify, probe=probe)
+    chosen = {**choices, **parse_settings(split_settings(request.settings)[0])}
+    look = partial(scan, only=named_folders_of(chosen))
+    facts = facts_of_request(asked, scan=look, identify=identify, probe=probe)
     full = with_choices(facts, choices)
     return full, with_settings(full, choices) if request.settings else None
 

@@ -14,7 +14,7 @@ from advisor.errors import ConfigError, ConfigErrors, LoraError, UnknownSetting
 from advisor.estimate.calibration import Receipt
 from advisor.facts import Facts
 from advisor.machine.hardware import Hardware
-from advisor.settings.config import setting_field
+from advisor.settings.config import NamedFolder, setting_field
 from advisor.settings.parse_value import SettingValue, WrongValue, parse_settings
 from advisor.settings.preset_file import read_preset
 from wizard.interview.flow import InterviewState, Probes
@@ -127,6 +127,14 @@ def facts_of_request(
     if errors or report is None or identity is None or hardware is None or answers is None:
         raise errors[0] if len(errors) == 1 else WrongInput(errors)
     return Facts(hardware, report, identity, answers, preset, receipts())
+
+
+def named_folders_of(settings: Mapping[str, object]) -> tuple[NamedFolder, ...] | None:
+    """The folders that chosen settings name as the only ones; None: all are looked at."""
+    folders = settings.get("dataset.folders")
+    if settings.get("dataset.only_folders") is not True or not isinstance(folders, tuple) or not folders:
+        return None
+    return folders
 
 
 def _unknown(settings: Mapping[str, SettingValue | WrongValue]) -> Iterator[ConfigError]:

@@ -64,8 +64,11 @@ def _is_same(found: Gpu, planned: Gpu) -> bool:
     return (planned.name, planned.total_bytes) == (found.name, found.total_bytes)
 
 
-def choices_of(run: Path) -> dict[str, Any]:
+def choices_of(run: Path, *, images: str | None = None) -> dict[str, Any]:
     """The settings of a run that no rule set, by path: chosen, imported, or edited in its loracle.toml.
+
+    Args:
+        images: other pictures than the run's, of whose folders the run can say nothing.
 
     Raises:
         LoraError: there is no run, or it cannot be read.
@@ -75,6 +78,8 @@ def choices_of(run: Path) -> dict[str, Any]:
     plan = folder.known_plan()
     found = frozenset[str]() if plan is None else plan.chosen_paths(now) | plan.imported_paths()
     kept = found - set(ANSWER_OF_SETTING) - set(FOUND_NOT_CHOSEN)
+    if images is not None and now["dataset.only_folders"]:
+        kept -= {"dataset.folders", "dataset.only_folders"}
     return {path: value for path, value in now.items() if path in kept}
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from advisor.errors import ConfigErrors, UnknownSetting
 from advisor.planning.planner import make_plan
-from advisor.settings.config import FolderRepeats, TrainingConfig, flat_settings, setting
+from advisor.settings.config import NamedFolder, TrainingConfig, flat_settings, setting
 from advisor.settings.parse_value import WrongValue, as_given, parse_settings, parse_value
 from tests.support.export_strategies import configs
 from tests.support.factories import make_facts
@@ -69,11 +69,11 @@ def test_an_unknown_setting_is_told_with_the_nearest() -> None:
         ("dataset.max_tokens", "150", 150),
         ("network.block_ranks", "4, 8", (4, 8)),
         ("model.vae_path", "none", None),
-        ("dataset.folders", "close=10", (FolderRepeats(path="close", repeats=10),)),
+        ("dataset.folders", "close=10", (NamedFolder(path="close", repeats=10),)),
         (
             "dataset.folders",
             ["close=10", "a=b=2"],
-            (FolderRepeats(path="close", repeats=10), FolderRepeats(path="a=b", repeats=2)),
+            (NamedFolder(path="close", repeats=10), NamedFolder(path="a=b", repeats=2)),
         ),
         ("sampling.prompts", ["mira, smile"], ("mira, smile",)),
     ],

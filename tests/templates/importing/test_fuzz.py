@@ -35,7 +35,7 @@ LEAST_SHARE = 0.3
 def originals() -> dict[str, dict[str, Any]]:
     config = sample_config("/p", sampling={"prompts": ["a fox"], "negative": "blurry"}, schedule={"max_steps": 500})
     onetrainer = onetrainer_config.ExportLayout(
-        "/h", "/m", "", "", (onetrainer_config.ConceptFolder("/p/10_a", 10),), ""
+        "/h", "/m", "", "", (onetrainer_config.ConceptFolder("/p/10_a", 10),), ()
     )
     toolkit = ai_toolkit_job.ExportLayout("/h", "/m", "", "", "/p", None, "", (), None)
     inline = {"concepts": onetrainer_concepts.concept_trees(config, onetrainer),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from advisor.dataset.buckets import repeats_by_folder
+from advisor.dataset.buckets import repeats_of_folders
 from advisor.dataset.scan import scan
 from advisor.errors import ConfigErrors
 from advisor.settings.config import DatasetConfig, TrainingConfig, changed, parse_config
@@ -31,7 +31,12 @@ TRIGGER = "mira"
 FOLDERS = (".", "costume", f"3_{TRIGGER}", "Füchse 🦊", "costume/hats and shoes", f"12_{TRIGGER}")
 """Where pictures may lie; `N_name` as kohya has it."""
 
-ON_DISK = frozenset({"dataset.images", "dataset.folders", "dataset.repeats", "dataset.regularization_images"})
+ON_DISK = frozenset(
+    {
+        "dataset.images", "dataset.folders", "dataset.only_folders", "dataset.repeats",
+        "dataset.regularization_images", "dataset.regularization_folders",
+    }
+)  # fmt: skip
 """Compared by what is shown how often, since exports may link the pictures elsewhere."""
 
 
@@ -101,19 +106,27 @@ def on_disk(config: TrainingConfig, found: Collection, home: Path) -> TrainingCo
     return parse_config(tree)
 
 
-def shown(images: str, folders: Iterable[Any], repeats: int, ending: str) -> Counter[tuple[str, int]]:
+def on_the_disk(settings: Mapping[str, Any]) -> DatasetConfig:
+    """What settings say of where pictures are."""
+    return DatasetConfig.model_validate(
+        {path.partition(".")[2]: value for path, value in settings.items() if path in ON_DISK}
+    )
+
+
+def shown(dataset: DatasetConfig, ending: str) -> Counter[tuple[str, int]]:
     """(caption, repeats) of every picture."""
-    tree = {"images": images, "folders": tuple(folders), "repeats": repeats}
-    own = repeats_by_folder(DatasetConfig.model_validate(tree))
-    report = scan(Path(images), caption_extension=ending)
-    placed = placed_folders(report, own, repeats=repeats, concept="x")
+    report = scan(Path(dataset.images), only=dataset.named_folders, caption_extension=ending)
+    placed = placed_folders(report, repeats_of_folders(report.folders, dataset), concept="x")
     return Counter((str(image.caption), folder.repeats) for folder in placed for image in folder.images)
 
 
-def of_class(folder: str | None, ending: str) -> set[str]:
+def of_class(dataset: DatasetConfig, ending: str) -> set[str]:
     """The captions of the pictures of the class."""
-    report = scan(Path(folder), caption_extension=ending) if folder else None
-    return {str(image.caption) for image in report.image_files} if report else set()
+    if dataset.regularization_images is None:
+        return set()
+    only = dataset.regularization_folders or None
+    report = scan(Path(dataset.regularization_images), only=only, caption_extension=ending)
+    return {str(image.caption) for image in report.image_files}
 
 
 def exported(config: TrainingConfig, name: str, run: Path) -> Path:
@@ -175,11 +188,8 @@ def test_images_captions_masks_and_prompts_come_back(name: str, config: Training
             assert steps_of(config, run, back.effective["schedule.epochs"]) == expected["schedule.max_steps"]
         wrong = differences(back.effective, config, expected, maps)
         assert wrong == {}, wrong
-        ending, got = config.dataset.caption_extension, back.effective
-        assert shown(
-            got["dataset.images"], got.get("dataset.folders", ()), got.get("dataset.repeats", 1), ending
-        ) == shown(config.dataset.images, config.dataset.folders, config.dataset.repeats, ending)
-        classes = of_class(got.get("dataset.regularization_images"), ending)
-        assert classes == of_class(config.dataset.regularization_images, ending)
+        ending, got = config.dataset.caption_extension, on_the_disk(back.effective)
+        assert shown(got, ending) == shown(config.dataset, ending)
+        assert of_class(got, ending) == of_class(config.dataset, ending)
         odd = [*back.of("unknown"), *back.of("contradictory")]
         assert odd == [], odd

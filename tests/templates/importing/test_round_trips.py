@@ -128,7 +128,7 @@ def test_what_sd_scripts_are_given_comes_back(config: TrainingConfig, is_here: b
 def test_what_onetrainer_is_given_comes_back(config: TrainingConfig) -> None:
     layout = onetrainer_config.ExportLayout(
         home="/r/exports/onetrainer", model=config.model.path, vae=config.model.vae_path or "",
-        weights=config.network.start_from or "", regularization=config.dataset.regularization_images or "",
+        weights=config.network.start_from or "", regularization=(),
         folders=(onetrainer_config.ConceptFolder(config.dataset.images, config.dataset.repeats),),
     )  # fmt: skip
     if config.loss.min_snr_gamma and config.loss.debiased:

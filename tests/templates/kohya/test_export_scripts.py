@@ -154,3 +154,16 @@ def test_a_file_in_the_folders_place_is_reported(tmp_path: Path) -> None:
 
     with pytest.raises(RunError, match="name a folder"):
         export(tmp_path / "run", tmp_path, out=tmp_path / "o")
+
+
+def test_only_the_folders_that_are_named_are_subsets(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "p" / "girl", 3, captions=False)
+    make_pictures(tmp_path / "p" / "class", 15)
+    dataset = {"only_folders": True, "folders": [{"path": "girl", "repeats": 4, "caption": "fox girl"}]}
+
+    export(tmp_path / "run", tmp_path / "p", dataset=dataset)
+
+    home = tmp_path / "run" / "exports"
+    (found,) = tomllib.loads((home / "sd-scripts" / "dataset.toml").read_text("utf-8"))["datasets"]
+    assert [(s["num_repeats"], s["class_tokens"]) for s in found["subsets"]] == [(4, "fox girl")]
+    assert len(list((home / "kohya" / "img" / "4_fox girl").glob("*.png"))) == 3

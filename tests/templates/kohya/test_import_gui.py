@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from advisor.settings.config import FolderRepeats
+from advisor.settings.config import NamedFolder
 from templates.importing.imported import Imported
 from templates.kohya.gui_keys import GuiKey, GuiValue, gui_keys
 from templates.kohya.import_gui import import_gui, other_tab
@@ -155,7 +155,7 @@ def test_folders_with_their_own_repeats_keep_them() -> None:
 
 
 def _folder(path: str, repeats: int) -> object:
-    return FolderRepeats(path=path, repeats=repeats)
+    return NamedFolder(path=path, repeats=repeats)
 
 
 def test_additional_parameters_count_before_keys() -> None:

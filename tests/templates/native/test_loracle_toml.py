@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from advisor.errors import LoraError
 from advisor.plan import Decision, Plan, Source
 from advisor.run_folder.config_file import read_config
-from advisor.settings.config import FolderRepeats, TrainingConfig, changed, setting_paths
+from advisor.settings.config import NamedFolder, TrainingConfig, changed, setting_paths
 from templates.native.loracle_toml import render_config
 from tests.support.export_strategies import plan_of, plans
 from tests.support.paths import GOLDENS
@@ -62,7 +62,7 @@ def test_folders_are_tables_of_their_own_and_break_nothing_after_them() -> None:
     text = render_config(plan_of(a_config()))
 
     assert 'folders = [\n    {path = "10_a", repeats = 10},\n    {path = "b", repeats = 2},\n]\n' in text
-    assert read_back(text).dataset.folders[1] == FolderRepeats(path="b", repeats=2)
+    assert read_back(text).dataset.folders[1] == NamedFolder(path="b", repeats=2)
 
 
 def test_a_setting_without_a_value_is_left_out_and_said_to_be() -> None:

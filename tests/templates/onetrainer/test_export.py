@@ -49,6 +49,23 @@ def test_folders_with_their_own_repeats_are_concepts(tmp_path: Path) -> None:
     assert sorted((Path(item["path"]).name, item["balancing"]) for item in concepts) == [("10_a", 10.0), ("b", 3.0)]
 
 
+def test_only_the_folders_that_are_named_are_concepts(tmp_path: Path) -> None:
+    for name in ("girl", "girl/sketches", "class", "class/other"):
+        make_pictures(tmp_path / "pictures" / name, 1)
+    dataset: dict[str, Any] = {
+        "only_folders": True, "folders": [{"path": "girl", "repeats": 3, "subfolders": False}],
+        "regularization_images": str(tmp_path / "pictures" / "class"),
+        "regularization_folders": [{"path": ".", "repeats": 1, "subfolders": False}],
+    }  # fmt: skip
+
+    concepts = read(export(tmp_path, dataset=dataset), "concepts.json")
+
+    assert [(Path(item["path"]).name, item["balancing"], item["include_subdirectories"]) for item in concepts] == [
+        ("girl", 3.0, False),
+        ("class", 1.0, False),
+    ]
+
+
 def test_one_batch_of_warm_up_is_not_taken_for_all_of_it(tmp_path: Path) -> None:
     groups: dict[str, Any] = {"schedule": {"warmup_steps": 1, "warmup_share": 0.0, "batch_size": 1}}
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from advisor.errors import RunError
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import TrainingConfig, blank_config, changed
 from tests.support.runs import events_of, make_config, run_material, run_training, same, weights
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.training import stepper
+from trainer.training.resuming import config_hash
 
 
 def test_another_seed_gives_other_weights(finished: tuple[Path, TrainingConfig], tmp_path: Path) -> None:
@@ -110,3 +111,11 @@ def test_more_epochs_are_told_with_what_becomes_of_the_learning_rate(
     assert warning["code"] == "epochs_changed"
     assert warning["message"].startswith("4 epochs in all instead of 2: ")
     assert told in warning["message"]
+
+
+def test_settings_that_came_later_leave_the_hash_of_a_state_as_it_was() -> None:
+    config = blank_config(model="/m", family="sd1", images="/i", name="mira")
+    with_folder = changed(config, "dataset.folders", [{"path": "a", "repeats": 3}])
+
+    assert config_hash(with_folder) == "383ce98b781c8023"
+    assert config_hash(changed(with_folder, "dataset.only_folders", True)) != config_hash(with_folder)

@@ -1,0 +1,57 @@
+"""Which images a training takes off the disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from advisor.settings.config import parse_config
+from tests.support.pictures import make_pictures
+from trainer.data.load import gather_images
+from trainer.data.training_set import TrainingSet
+from trainer.runtime.events import Events
+
+
+def gathered(home: Path, **dataset: Any) -> TrainingSet:
+    config = parse_config(
+        {
+            "model": {"path": "/m", "family": "sd1"},
+            "dataset": {"images": str(home), **dataset},
+            "saving": {"name": "mira"},
+            "run": {"trigger": "mira"},
+        }
+    )
+    (home / "run").mkdir()
+    with Events(home / "run") as events:
+        return gather_images(config, home / "run", events, progress=lambda *_: None)
+
+
+def test_only_named_folders_are_trained_with_their_repeats_and_captions(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "girl", 3, captions=False)
+    make_pictures(tmp_path / "girl" / "sketches", 4)
+    make_pictures(tmp_path / "class", 15)
+
+    found = gathered(
+        tmp_path,
+        only_folders=True,
+        folders=[{"path": "girl", "repeats": 7, "subfolders": False, "caption": "mira girl"}],
+    )
+
+    assert [(item.folder, item.repeats, item.caption) for item in found.items] == [("girl", 7, "mira girl")] * 3
+
+
+def test_class_pictures_come_from_the_folders_named_for_them(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "girl", 1)
+    make_pictures(tmp_path / "class" / "woman", 2, captions=False)
+    make_pictures(tmp_path / "class" / "other", 5)
+
+    found = gathered(
+        tmp_path,
+        only_folders=True,
+        folders=[{"path": "girl", "repeats": 4}],
+        regularization_images=str(tmp_path / "class"),
+        regularization_folders=[{"path": "woman", "repeats": 2, "caption": "a woman"}],
+    )
+
+    regular = found.used_for("regularization")
+    assert [(item.folder, item.repeats, item.caption) for item in regular] == [("woman", 2, "a woman")] * 2

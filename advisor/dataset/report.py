@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from advisor.dataset.captions import SEPARATOR, CaptionReader, has_word
 from advisor.settings.config import NamedFolder
 
 CAPTION_EXTENSIONS = (".txt", ".caption", ".cap")
@@ -89,8 +90,8 @@ class DatasetReport:
     @cached_property
     def captions_are_tags(self) -> bool:
         """Whether most captions are comma-separated tags rather than sentences: tags are short."""
-        captions = [image.caption for image in self.image_files if image.caption]
-        tags = [tag for caption in captions for tag in caption.split(",") if tag.strip()]
+        captions = [READER.read(image.caption) for image in self.image_files if image.caption]
+        tags = [tag for caption in captions for tag in caption.split(SEPARATOR) if tag.strip()]
         if len(tags) < 2 * len(captions) or not tags:
             return False
         return sum(len(tag.split()) for tag in tags) / len(tags) <= MOST_WORDS_IN_A_TAG
@@ -98,7 +99,8 @@ class DatasetReport:
     @cached_property
     def common_first_tag(self) -> str:
         """The tag that most captions begin with: where people put the trigger word; empty if there is none."""
-        first = Counter(image.caption.split(",")[0].strip() for image in self.image_files if image.caption)
+        captions = (READER.read(image.caption) for image in self.image_files if image.caption)
+        first = Counter(caption.split(SEPARATOR)[0].strip() for caption in captions)
         tag, count = max(first.items(), key=lambda item: item[1], default=("", 0))
         return tag if count > SHARE_OF_A_TRIGGER * self.num_images and len(tag.split()) == 1 else ""
 
@@ -109,11 +111,27 @@ class DatasetReport:
         folders = tuple(replace(folder, num_images=left[index]) for index, folder in enumerate(self.folders))
         return self if len(kept) == self.num_images else replace(self, image_files=kept, folders=folders)
 
-    def num_with_trigger(self, trigger: str) -> int:
-        """Captions that hold the trigger word, whatever its case."""
-        word = trigger.strip().casefold()
-        return sum(1 for image in self.image_files if word and image.caption and word in image.caption.casefold())
+    def read_by(self, reader: CaptionReader) -> DatasetReport:
+        """The report with each caption as it is trained."""
+        images = (
+            image if image.caption is None else replace(image, caption=reader.read(image.caption))
+            for image in self.image_files
+        )
+        return replace(self, image_files=tuple(images))
 
+    def num_with_trigger(self, trigger: str, reader: CaptionReader | None = None) -> int:
+        """Pictures with a caption that holds the trigger word, whatever its case, in each form that is trained.
+
+        Args:
+            reader: how captions are read; None: as a plan reads them by itself.
+        """
+        reader = reader or READER
+        captions = (reader.captions(image.caption) for image in self.image_files if image.caption)
+        return sum(1 for forms in captions if all(has_word(form, trigger) for form in forms))
+
+
+READER = CaptionReader()
+"""How a plan reads captions where the user does not choose."""
 
 MOST_WORDS_IN_A_TAG = 3.0
 """Booru tags average under two words; parts of sentences between commas four and more."""

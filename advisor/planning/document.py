@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from advisor.dataset.captions import CaptionReader
 from advisor.dataset.report import DatasetReport
 from advisor.facts import Facts
 from advisor.plan import Plan
@@ -65,12 +66,13 @@ def _model(facts: Facts, config: TrainingConfig) -> Any:
 
 def _dataset(facts: Facts, config: TrainingConfig) -> Any:
     dataset: DatasetReport = facts.dataset
+    lines = CaptionReader(config.dataset.caption_lines)
     counts = epoch_counts(facts, config)
     return {
         "root": dataset.root,
         "num_images": dataset.num_images,
         "num_captioned": dataset.num_captioned,
-        "num_with_trigger": dataset.num_with_trigger(config.run.trigger),
+        "num_with_trigger": dataset.num_with_trigger(config.run.trigger, lines),
         "captions_are_tags": dataset.captions_are_tags,
         "caption_extension": dataset.caption_extension,
         "extensions": dict(dataset.extensions),

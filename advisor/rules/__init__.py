@@ -17,6 +17,7 @@ from advisor.rules import (
 from advisor.rules.rule import FittedRule, Rule
 
 BEFORE_FIT: tuple[Rule, ...] = (
+    captions.caption_lines,
     *given.RULES,
     *fixed.DATASET,
     *captions.RULES,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from advisor.dataset.captions import CaptionReader, lines_of
 from advisor.facts import Facts
 from advisor.rules.defaults_table import defaults_for
 from advisor.rules.rule import Advice, rule
-from advisor.rules.sources import CIVITAI, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_IMAGES, TUTORIAL
+from advisor.rules.sources import CIVITAI, OURS, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_IMAGES, TUTORIAL
 from advisor.settings.config import CHUNK_TOKENS, TrainingConfig
 from advisor.units import counted
 
@@ -17,6 +18,32 @@ def caption_extension(facts: Facts, _: TrainingConfig) -> Advice:
     if not number:
         return Advice(ending, f"no picture has a caption yet; {ending} is what kohya's tools write")
     return Advice(ending, f"{counted(number, 'caption')} found, most of them {ending}")
+
+
+@rule(sets="dataset.caption_lines", source=OURS)
+def caption_lines(facts: Facts, config: TrainingConfig) -> Advice:
+    """All of them; with wildcards one is drawn, as kohya has it."""
+    several = sum(1 for image in facts.dataset.image_files if image.caption and len(lines_of(image.caption)) > 1)
+    have = f"{counted(several, 'caption')} {'has' if several == 1 else 'have'} several lines"
+    if config.dataset.wildcards:
+        reason = f"{have}: with wildcards one is drawn each time, as kohya has it"
+        return Advice("random", reason, SD_SCRIPTS)
+    if several:
+        return Advice("joined", f"{have}: all of them are trained, as one caption")
+    return Advice("joined", "every caption has one line; of more none would be lost", origin="default")
+
+
+@rule(sets="dataset.prepend_trigger", source=OURS)
+def prepend_trigger(facts: Facts, config: TrainingConfig) -> Advice:
+    """Off: files are trained as they are; the reason counts captions that lack the trigger."""
+    dataset, trigger = facts.dataset, config.run.trigger
+    lacking = dataset.num_captioned - dataset.num_with_trigger(trigger, CaptionReader(config.dataset.caption_lines))
+    if config.run.subject == "style":
+        return Advice(False, "a style is learned from all captions alike and needs no word in each", origin="default")
+    if lacking:
+        lack = f"{counted(lacking, 'caption')} {'lacks' if lacking == 1 else 'lack'} {trigger!r}"
+        return Advice(False, f"captions are trained as they are; {lack}, which true puts in front of them")
+    return Advice(False, f"no caption lacks {trigger!r}", origin="default")
 
 
 @rule(sets="dataset.shuffle_captions", source=CIVITAI)
@@ -49,5 +76,5 @@ def max_tokens(facts: Facts, _: TrainingConfig) -> Advice:
     return Advice(CHUNK_TOKENS, reason)
 
 
-RULES = (caption_extension, shuffle_captions, keep_tokens, max_tokens)
+RULES = (caption_extension, prepend_trigger, shuffle_captions, keep_tokens, max_tokens)
 """Captions first, since what may be cached follows from them."""

@@ -183,4 +183,5 @@ def _with_choice(facts: Facts, config: TrainingConfig, choice: Choice) -> Traini
 def captions_vary(config: TrainingConfig) -> bool:
     """Whether a picture's caption is another one each time, so that its text cannot be encoded once for all."""
     dataset = config.dataset
-    return bool(dataset.shuffle_captions or dataset.wildcards or dataset.caption_dropout or dataset.tag_dropout)
+    draws = dataset.wildcards or dataset.caption_lines == "random"
+    return bool(dataset.shuffle_captions or draws or dataset.caption_dropout or dataset.tag_dropout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from advisor.dataset.captions import CaptionReader
 from advisor.facts import Facts
 from advisor.rules.card_class import preset_of
 from advisor.rules.defaults_table import NAI_LIKE, defaults_for
@@ -32,10 +33,10 @@ def subject(facts: Facts, _: TrainingConfig) -> Advice:
 
 
 @rule(sets="run.trigger", source=THE_USER)
-def trigger(facts: Facts, _: TrainingConfig) -> Advice:
+def trigger(facts: Facts, config: TrainingConfig) -> Advice:
     """The word that calls the LoRA up."""
-    word = facts.answers.trigger_word
-    found, captioned = facts.dataset.num_with_trigger(word), facts.dataset.num_captioned
+    word, lines = facts.answers.trigger_word, CaptionReader(config.dataset.caption_lines)
+    found, captioned = facts.dataset.num_with_trigger(word, lines), facts.dataset.num_captioned
     reason = f"{word!r} stands in {found:,} of {counted(captioned, 'caption')}"
     if not facts.answers.trigger.strip():
         return Advice(word, f"the LoRA's name, since no other word was given; {reason}", origin="default")

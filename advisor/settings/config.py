@@ -61,6 +61,7 @@ LossKind = Literal["l2", "l1", "huber", "smooth_l1"]
 HuberSchedule = Literal["constant", "exponential", "snr"]
 SamplerName = Literal["ddim", "euler", "euler_a", "unipc", "dpmpp_2m"]
 Preset = Literal["cpu", "low", "medium", "high"]
+CaptionLines = Literal["first", "joined", "random"]
 
 
 RESOLUTION_STEP_PX = 64
@@ -151,6 +152,11 @@ class DatasetConfig(Settings):
     """Enlarge small pictures to the resolution."""
     caption_extension: Literal[".txt", ".caption", ".cap"] = ".txt"
     """What caption files end in."""
+    caption_lines: CaptionLines = "first"
+    """What is trained of a caption of several lines: the first, all joined into one, or one drawn at random each time;
+    left out it is first, with wildcards random."""
+    prepend_trigger: bool = False
+    """Put the trigger word in front of captions that lack it, while training; the files stay as they are."""
     shuffle_captions: bool = False
     """Put the tags in another order each time."""
     keep_tokens: int = Field(0, ge=0)
@@ -507,15 +513,24 @@ def with_values(config: TrainingConfig, values: Mapping[str, object]) -> Trainin
 
 
 def parse_config(tree: object) -> TrainingConfig:
-    """The configuration in a tree of plain values.
+    """The configuration in a tree of plain values; a later setting that it lacks is as trainings were before it.
 
     Raises:
         ConfigErrors: all that is wrong, each with its path.
     """
     try:
-        return TrainingConfig.model_validate(tree)
+        return TrainingConfig.model_validate(_with_lines_drawn(tree))
     except ValidationError as error:
         raise ConfigErrors([_config_error(item) for item in error.errors()]) from None
+
+
+def _with_lines_drawn(tree: object) -> object:
+    """Without `caption_lines` one of a caption's lines is drawn where there are wildcards, as kohya has it."""
+    if not isinstance(tree, dict) or not isinstance(dataset := tree.get("dataset"), dict):
+        return tree
+    if dataset.get("wildcards") is not True or "caption_lines" in dataset:
+        return tree
+    return {**tree, "dataset": {**dataset, "caption_lines": "random"}}
 
 
 def flat_settings(config: TrainingConfig) -> Iterator[tuple[str, Any]]:

@@ -32,6 +32,7 @@ DROPS: Mapping[str, str] = {
     "dataset.min_bucket_px": OWN_BUCKETS,
     "dataset.max_bucket_px": OWN_BUCKETS,
     "dataset.bucket_upscale": OWN_BUCKETS,
+    "dataset.caption_lines": "ai-toolkit trains all lines of a caption as one",
     "dataset.keep_tokens_separator": "ai-toolkit counts the tags that stay: dataset.keep_tokens",
     "dataset.wildcards": "ai-toolkit shows {a|b} as it is written",
     "dataset.weighted_captions": "ai-toolkit shows (tag:1.2) as it is written",
@@ -66,6 +67,7 @@ DROPS: Mapping[str, str] = {
 MAPS = frozenset(setting_paths()) - frozenset(DROPS)
 
 NOTED_ELSEWHERE = (
+    "dataset.caption_lines",
     "dataset.mask_source", "loss.multires_discount", "loss.huber_c", "loss.huber_schedule", "schedule.power",
     "optimizer.learning_rate", "machine.cpu_threads", "saving.state_every_minutes", "validation.every_epochs",
     "dataset.bucket_upscale", "dataset.min_bucket_px", "dataset.max_bucket_px",
@@ -172,6 +174,8 @@ def _notes(config: TrainingConfig) -> Iterator[str]:
         )
     if (schedule.warmup_steps or schedule.warmup_share) and schedule.name != "constant_with_warmup":
         yield f"schedule.warmup: ai-toolkit's {schedule.name} has none; only constant_with_warmup warms up."
+    if config.dataset.caption_lines == "random":
+        yield f"dataset.caption_lines: {DROPS['dataset.caption_lines']}."
     if config.dataset.masks and config.dataset.mask_source == "files":
         yield "dataset.masks: mask files have no place here and whole pictures are trained on; put masks into alpha."
     if (dtype := MODEL_DTYPES.word(config.memory.base_dtype)).is_near:

@@ -75,7 +75,9 @@ def _settle_folders(ledger: Ledger, own: list[str], local: LocalFiles) -> int | 
 
 def _settle_trigger(ledger: Ledger, own: list[str]) -> None:
     if (word := ledger.read("trigger_word", text)) is not None:
-        ledger.settle("trigger_word", "run.trigger", word, "ours is written in the captions; ai-toolkit adds it")
+        note = "put in front of captions that lack it, as ai-toolkit does, with a comma behind it"
+        ledger.settle("trigger_word", "run.trigger", word, note)
+        ledger.imply("dataset.prepend_trigger", True)
         return
     keys = [f"{place}.default_caption" for place in own if ledger.has(f"{place}.default_caption")]
     words = {ledger.read(key, text) for key in keys}

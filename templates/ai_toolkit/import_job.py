@@ -29,6 +29,7 @@ DEFAULTS: Mapping[str, Any] = {
     "network.rank": 4, "network.alpha": 1.0, "schedule.name": "constant", "schedule.epochs": 1000,
     "schedule.max_steps": 1000, "optimizer.name": "adamw", "memory.compute_dtype": "float32",
     "saving.every_epochs": 0, "saving.every_steps": 1000, "saving.keep_last": 5, "memory.gradient_checkpointing": True,
+    "dataset.caption_lines": "joined",
     "memory.cache_latents": False, "machine.data_workers": 2, "optimizer.weight_decay": 0.01,
     "optimizer.learning_rate": 1e-6, "optimizer.unet_learning_rate": 1e-6, "optimizer.text_encoder_learning_rate": 0.0,
 }  # fmt: skip

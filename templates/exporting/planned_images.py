@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from advisor.dataset.buckets import repeats_of_folders
+from advisor.dataset.captions import CaptionReader
 from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import scan
 from advisor.errors import DatasetError
@@ -43,6 +44,7 @@ def planned_images(config: TrainingConfig, run: Path, root: Path) -> PlannedImag
         return PlannedImages(links, None)
     dataset = config.dataset
     report = _outside(scan(folder, only=dataset.named_folders, caption_extension=dataset.caption_extension), run)
+    report = report.read_by(CaptionReader.of(config))
     concept = folder_name(config.run.trigger) or folder_name(config.saving.name) or config.run.subject
     repeats = repeats_of_folders(report.folders, dataset)
     return PlannedImages(links, placed_folders(report, repeats, concept=concept, taken=links.taken()))
@@ -59,6 +61,7 @@ def planned_regularization(config: TrainingConfig, run: Path, root: Path) -> Pla
         return PlannedImages(links, None)
     only = config.dataset.regularization_folders or None
     report = scan(folder, only=only, caption_extension=config.dataset.caption_extension)
+    report = report.read_by(CaptionReader(config.dataset.caption_lines))
     repeats = tuple(place.repeats or 1 for place in report.folders)
     return PlannedImages(links, placed_folders(report, repeats, concept=config.run.subject, taken=links.taken()))
 

@@ -39,7 +39,7 @@ def _zeros(config: TrainingConfig) -> Iterator[str]:
 def _dataset_arguments(dataset: DatasetConfig) -> Iterator[str]:
     if dataset.keep_tokens_separator and has_safe_separator(dataset):
         yield f"--keep_tokens_separator {dataset.keep_tokens_separator}"
-    if dataset.wildcards:
+    if dataset.wildcards or dataset.caption_lines == "random":
         yield "--enable_wildcard"
     if dataset.tag_dropout:
         yield f"--caption_tag_dropout_rate {dataset.tag_dropout}"

@@ -114,6 +114,8 @@ def shared_notes(config: TrainingConfig, drops: Mapping[str, str], where: str) -
     sampling = config.sampling
     if config.dataset.masks and config.dataset.mask_source == "files":
         yield f"dataset.masks: {where} has no place for mask files and trains on whole pictures; put them into alpha."
+    if config.dataset.caption_lines == "random" and not config.dataset.wildcards:
+        yield f"dataset.caption_lines: {where} draws one of several lines where it reads {{a|b}} too: both are on."
     if config.validation.share == 1:
         yield f"validation.share: {where} measures on pictures held out only, so it measures nothing."
     if sampling.prompts and (sampler := SAMPLERS.word(sampling.sampler)).is_near:

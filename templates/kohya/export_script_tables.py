@@ -79,7 +79,7 @@ def dataset_settings(config: TrainingConfig) -> Table:
         "caption_extension": dataset.caption_extension,
         "shuffle_caption": dataset.shuffle_captions,
         "keep_tokens": dataset.keep_tokens,
-        "enable_wildcard": dataset.wildcards,
+        "enable_wildcard": dataset.wildcards or dataset.caption_lines == "random",
         "caption_dropout_rate": dataset.caption_dropout,
         "caption_tag_dropout_rate": dataset.tag_dropout,
         "flip_aug": dataset.flip,

@@ -19,6 +19,7 @@ from templates.kohya.import_network import (
 )
 from templates.kohya.import_optimizer import settle_learning_rates, settle_optimizer
 from templates.kohya.import_shared import (
+    caption_lines,
     epochs_needed,
     mark_samples_idle,
     settle_folders,
@@ -268,6 +269,7 @@ def _defaults(ledger: Ledger) -> dict[str, Any]:
     settings = ledger.settings
     compute = settings.get("memory.compute_dtype", DEFAULTS["memory.compute_dtype"])
     found = {**DEFAULTS, "memory.base_dtype": compute}
+    found["dataset.caption_lines"] = caption_lines(settings)
     found["optimizer.weight_decay"] = WEIGHT_DECAYS.get(settings.get("optimizer.name", "adamw"), 0.0)
     if "schedule.warmup_steps" in settings:
         found["schedule.warmup_share"] = 0.0

@@ -108,7 +108,7 @@ UNMAPPED_KEYS: Mapping[str, str] = {
     "ip_noise_gamma_random_strength": "our input perturbation is always as strong as given",
     "huber_scale": "we have no such factor",
     "caption_dropout_every_n_epochs": "we drop captions by share only: dataset.caption_dropout",
-    "caption_prefix": "write it into the captions",
+    "caption_prefix": "dataset.prepend_trigger puts the trigger in front; write other words into the captions",
     "caption_suffix": "write it into the captions",
     "caption_separator": "our tags are separated by commas",
     "secondary_separator": "our tags are separated by commas",

@@ -16,6 +16,7 @@ from templates.kohya.import_keys import HARMLESS_MEANINGS, HARMLESS_VALUES, SETT
 from templates.kohya.import_network import UNMAPPED_ARGUMENTS, NetworkArguments, settle_arguments
 from templates.kohya.import_optimizer import argument_items, settle_learning_rates, settle_optimizer
 from templates.kohya.import_shared import (
+    caption_lines,
     epochs_needed,
     mark_samples_idle,
     settle_folders,
@@ -247,10 +248,11 @@ def _settle_samples(ledger: Ledger, local: LocalFiles) -> None:
 
 
 def _defaults(settings: Mapping[str, Any], *, has_config: bool) -> dict[str, Any]:
-    """None where only `dataset.toml` was given."""
+    """Of captions alone where only `dataset.toml` was given."""
+    lines = {"dataset.caption_lines": caption_lines(settings)}
     if not has_config:
-        return {}
-    found = {path: value for path, value in DEFAULTS.items() if path not in settings}
+        return lines
+    found = lines | {path: value for path, value in DEFAULTS.items() if path not in settings}
     if "schedule.epochs" in settings:
         found.pop("schedule.max_steps", None)
     found["memory.base_dtype"] = settings.get("memory.compute_dtype", "float32")

@@ -206,6 +206,11 @@ def mark_samples_idle(ledger: Ledger) -> None:
         ledger.idle(key, "no samples are drawn")
 
 
+def caption_lines(settings: Mapping[str, Any]) -> str:
+    """Which of a caption's lines kohya trains: the first, but one at random where it reads {a|b}."""
+    return "random" if settings.get("dataset.wildcards") else "first"
+
+
 def settle_text_cache(ledger: Ledger, key: str, family: str) -> None:
     """Whether captions are encoded once; kohya looks at it for SDXL only."""
     if family != "sdxl":

@@ -32,6 +32,8 @@ DROPS: Mapping[str, str] = {
     "dataset.max_bucket_px": "OneTrainer chooses the sizes of its buckets itself",
     "dataset.bucket_upscale": "OneTrainer always scales to the resolution",
     "dataset.caption_extension": "OneTrainer reads captions from .txt files only: rename them",
+    "dataset.caption_lines": "OneTrainer draws one of a caption's lines each time",
+    "dataset.prepend_trigger": "OneTrainer trains captions as their files have them: write the trigger into them",
     "dataset.keep_tokens_separator": "OneTrainer counts the tags that stay: dataset.keep_tokens",
     "dataset.wildcards": "OneTrainer shows {a|b} as it is written",
     "dataset.weighted_captions": "OneTrainer shows (tag:1.2) as it is written",
@@ -66,7 +68,8 @@ DROPS: Mapping[str, str] = {
 
 MAPS = frozenset(setting_paths()) - frozenset(DROPS)
 
-NOTED_ELSEWHERE = ("dataset.mask_source", "loss.multires_discount", "validation.every_epochs", "network.conv_alpha",
+NOTED_ELSEWHERE = ("dataset.caption_lines", "dataset.mask_source",
+                   "loss.multires_discount", "validation.every_epochs", "network.conv_alpha",
                   "loss.huber_schedule", "schedule.power", "machine.data_workers", "run.seed")  # fmt: skip
 """Nothing is lost with these, or another note covers them."""
 

@@ -46,6 +46,7 @@ DEFAULTS: Mapping[str, Any] = {
     "network.rank": 16, "network.alpha": 1.0, "schedule.name": "constant", "schedule.epochs": 100,
     "schedule.warmup_steps": 200, "optimizer.name": "adamw", "memory.compute_dtype": "float16",
     "saving.every_epochs": 0, "saving.dtype": "float32", "memory.gradient_checkpointing": True,
+    "dataset.caption_lines": "random",
     "dataset.keep_tokens": 1, "dataset.random_crop": True, "machine.cpu_threads": 2, "optimizer.weight_decay": 0.01,
     "optimizer.learning_rate": 3e-6, "optimizer.unet_learning_rate": 3e-6, "optimizer.text_encoder_learning_rate": 3e-6,
 }  # fmt: skip

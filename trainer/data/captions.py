@@ -1,4 +1,4 @@
-"""Captions of samples: dropout, wildcards, shuffling and tag dropout, in kohya's order.
+"""Captions of samples: dropout, one of several lines, wildcards, shuffling and tag dropout, in kohya's order.
 
 The steps and the order in which random numbers are drawn are those of sd-scripts (docs/kohya-formats.md, "Captions"),
 so that the same random numbers give the same captions; the generators come from `trainer.seeds`.
@@ -10,10 +10,8 @@ import re
 from dataclasses import dataclass
 from random import Random
 
+from advisor.dataset.captions import SEPARATOR
 from advisor.settings.config import DatasetConfig
-
-SEPARATOR = ","
-"""What stands between tags."""
 
 WILDCARD = re.compile(r"\{([^{}]+)\}")
 OPEN, CLOSE = "\ue000", "\ue001"
@@ -27,6 +25,7 @@ class CaptionStyle:
     shuffle: bool = False
     keep_tokens: int = 0
     keep_tokens_separator: str = ""
+    draws_lines: bool = False
     wildcards: bool = False
     dropout: float = 0.0
     tag_dropout: float = 0.0
@@ -38,6 +37,7 @@ class CaptionStyle:
             shuffle=dataset.shuffle_captions,
             keep_tokens=dataset.keep_tokens,
             keep_tokens_separator=dataset.keep_tokens_separator,
+            draws_lines=dataset.caption_lines == "random",
             wildcards=dataset.wildcards,
             dropout=dataset.caption_dropout,
             tag_dropout=dataset.tag_dropout,
@@ -46,20 +46,23 @@ class CaptionStyle:
     @property
     def is_fixed(self) -> bool:
         """Whether a caption is the same every time, but for being left out altogether."""
-        return not (self.shuffle or self.wildcards or self.tag_dropout)
+        return not (self.shuffle or self.draws_lines or self.wildcards or self.tag_dropout)
 
 
 def caption_for(text: str, style: CaptionStyle, rng: Random) -> str:
     """The caption of one sample.
 
     Args:
-        text: what the caption file holds.
+        text: the picture's caption, or one a line where one of them is drawn.
         style: what is done to it.
         rng: used for this sample alone.
     """
     if style.dropout and rng.random() < style.dropout:
         return ""
-    text = _with_choices_made(text, rng) if style.wildcards else text.split("\n", 1)[0]
+    if style.draws_lines and "\n" in text:
+        text = rng.choice(text.split("\n"))
+    if style.wildcards:
+        text = _with_choices_made(text, rng)
     separator = style.keep_tokens_separator
     has_fixed_parts = bool(separator) and separator in text
     if not (style.shuffle or style.tag_dropout or has_fixed_parts):
@@ -87,9 +90,7 @@ def _parts(text: str, style: CaptionStyle) -> tuple[list[str], list[str], list[s
 
 
 def _with_choices_made(text: str, rng: Random) -> str:
-    """One of the lines, and one of the words in each {one|other}; {{ and }} are braces."""
-    if "\n" in text:
-        text = rng.choice(text.split("\n"))
+    """One of the words in each {one|other}; {{ and }} are braces."""
     text = text.replace("{{", OPEN).replace("}}", CLOSE)
     text = WILDCARD.sub(lambda match: rng.choice(match.group(1).split("|")), text)
     return text.replace(OPEN, "{").replace(CLOSE, "}")

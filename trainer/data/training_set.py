@@ -18,6 +18,7 @@ from typing import Literal, TypeVar
 import torch
 
 from advisor.dataset.buckets import Bucketing, Placement, Size, num_held_out, repeats_of_folders
+from advisor.dataset.captions import CaptionReader
 from advisor.dataset.report import DatasetReport, Folder, ImageFile
 from advisor.errors import ConfigError, DatasetError
 from advisor.files import write_atomically
@@ -46,6 +47,7 @@ class Item:
     repeats: int
     """0 for images of the validation loss alone."""
     caption: str
+    """As it is trained; where one of several lines is drawn each time, all of them."""
     use: Use = "training"
 
     @property
@@ -237,10 +239,10 @@ def _of_subject(report: DatasetReport, config: TrainingConfig, digest: Digest) -
         seed=config.run.seed,
         digest=digest,
     )
-    items = list[Item]()
+    items, reader = list[Item](), CaptionReader.of(config)
     for index, (image, placement) in enumerate(_placed(report, config)):
         path, folder = root / image.path, report.folders[image.folder]
-        caption = _caption_of(image, folder, config.run.trigger)
+        caption = reader.read(_caption_of(image, folder, config.run.trigger))
         size = image.width_px, image.height_px
         use: Use = "validation" if path in out else "training"
         often = 0 if path in out else repeats[image.folder]
@@ -252,13 +254,13 @@ def _of_class(report: DatasetReport, config: TrainingConfig, *, num_samples: int
     """The regularization images that are needed, sampled as often as the subject's images together."""
     found = list(_placed(report, config))
     own = [report.folders[image.folder].repeats or 1 for image, _ in found]
-    items = list[Item]()
+    items, reader = list[Item](), CaptionReader(config.dataset.caption_lines)
     for (image, placement), repeats in zip(found, matched_repeats(own, num_samples), strict=True):
         if repeats == 0:
             continue
         path, folder = Path(report.root) / image.path, report.folders[image.folder]
         size, index = (image.width_px, image.height_px), start + len(items)
-        caption = _caption_of(image, folder, "")
+        caption = reader.read(_caption_of(image, folder, ""))
         items.append(Item(index, path, folder.path, size, placement, repeats, caption, "regularization"))
     return tuple(items)
 
@@ -284,7 +286,7 @@ def _refuse_shared(report: DatasetReport, regularization: DatasetReport) -> None
 
 
 def _caption_of(image: ImageFile, folder: Folder, otherwise: str) -> str:
-    """The caption; without a file what a folder named `N_concept` says, as kohya has it, else `otherwise`."""
+    """The caption file's text; without one what a folder named `N_concept` says, as kohya has it, else `otherwise`."""
     if image.caption is not None:
         return image.caption
     return folder.concept or otherwise

@@ -246,7 +246,8 @@ def _tag_frequency(session: Session) -> dict[str, dict[str, int]]:
     found = dict[str, Counter[str]]()
     for item in session.training_set.used_for("training"):
         name = _folder_name(session, item)
-        found.setdefault(name, Counter()).update(tag.lower() for tag in tags_of(item.caption))
+        captions = item.caption.split("\n")
+        found.setdefault(name, Counter()).update(tag.lower() for caption in captions for tag in tags_of(caption))
     return {name: dict(counts.most_common()) for name, counts in found.items()}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from advisor.errors import ConfigErrors, ModelError, RunError
 from advisor.run_folder.ladder_file import Ladder
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.config import TrainingConfig, blank_config, changed, setting
+from advisor.settings.config import TrainingConfig, changed, parse_config, setting
 from advisor.shell import quoted
 from trainer.adapters.network import Network
 from trainer.optim.ema import EMA_PREFIX
@@ -19,7 +19,6 @@ from trainer.optim.schedule import Schedule, going_on
 from trainer.runtime.events import Events
 from trainer.training.state import State, States
 from trainer.training.stepper import Stepper
-
 
 @dataclass(frozen=True)
 class Resuming:
@@ -113,17 +112,23 @@ class Resuming:
         return None
 
 
-ADDED_SETTINGS = ("dataset.only_folders", "dataset.regularization_folders")
+ADDED_SETTINGS = (
+    "dataset.only_folders", "dataset.regularization_folders", "dataset.caption_lines", "dataset.prepend_trigger",
+)  # fmt: skip
 """Settings that came after the first states were written, whose hashes know nothing of them."""
 
 
 def config_hash(config: TrainingConfig) -> str:
-    """Tells configurations apart. A setting that was added later counts only where it is not at its default."""
-    blank = blank_config()
-    added = (path for path in ADDED_SETTINGS if setting(config, path) == setting(blank, path))
-    left_out = dict[str, set[str]]()
-    for group, _, name in (path.partition(".") for path in added):
-        left_out.setdefault(group, set()).add(name)
+    """Tells configurations apart. A setting that was added later counts only where it is not as its absence means."""
+    tree, left_out = config.model_dump(), dict[str, set[str]]()
+    for path in ADDED_SETTINGS:
+        group, _, name = path.partition(".")
+        del tree[group][name]
+    absent = parse_config(tree)
+    for path in ADDED_SETTINGS:
+        group, _, name = path.partition(".")
+        if setting(absent, path) == setting(config, path):
+            left_out.setdefault(group, set()).add(name)
     return sha256(config.model_dump_json(exclude=left_out).encode("utf-8")).hexdigest()[:16]
 
 

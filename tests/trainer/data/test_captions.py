@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advisor.dataset.captions import CaptionReader
 from tests.support.paths import KOHYA_VECTORS
 from trainer.data.captions import CaptionStyle, caption_for, tags_of
 
@@ -26,9 +27,11 @@ CAPTION = "tok, 1girl, blue hair, smile"
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(case["opts"]) or "plain")
 def test_the_same_dice_give_the_captions_that_kohyas_trainer_gives(case: dict[str, Any]) -> None:
-    style = CaptionStyle(**{OURS[name]: value for name, value in case["opts"].items()})
+    draws_lines = case["opts"].get("enable_wildcard", False)
+    style = CaptionStyle(draws_lines=draws_lines, **{OURS[name]: value for name, value in case["opts"].items()})
+    text = CaptionReader("random" if draws_lines else "first").read(case["caption"])
 
-    captions = [caption_for(case["caption"], style, Random(seed)) for seed in case["seeds"]]
+    captions = [caption_for(text, style, Random(seed)) for seed in case["seeds"]]
 
     assert captions == case["out"]
 
@@ -45,6 +48,12 @@ def test_a_separator_leaves_no_trace_even_if_nothing_is_shuffled() -> None:
 
 def test_empty_tags_are_left_out_when_tags_are_moved() -> None:
     assert caption_for("tok,, smile, ", CaptionStyle(shuffle=True, keep_tokens=2), Random(0)) == "tok, smile"
+
+
+def test_of_several_lines_one_is_drawn_each_time() -> None:
+    style = CaptionStyle(draws_lines=True)
+
+    assert {caption_for("red hat\nblue hat", style, Random(seed)) for seed in range(20)} == {"red hat", "blue hat"}
 
 
 def test_doubled_braces_are_braces_and_no_choice() -> None:
@@ -68,5 +77,6 @@ def test_shuffling_keeps_every_tag_and_the_front_in_place(tags: list[str], keep:
 def test_only_shuffles_choices_and_tag_dropout_make_captions_change() -> None:
     assert CaptionStyle(dropout=0.1, keep_tokens=3).is_fixed
     assert not CaptionStyle(shuffle=True).is_fixed
+    assert not CaptionStyle(draws_lines=True).is_fixed
     assert not CaptionStyle(tag_dropout=0.1).is_fixed
     assert not CaptionStyle(wildcards=True).is_fixed

@@ -20,6 +20,7 @@ def settled(config: TrainingConfig) -> dict[str, Any]:
     network, schedule, optimizer = config.network, config.schedule, config.optimizer
     if network.kind in ("lora", "locon"):
         found["network.kind"] = "locon" if network.conv_rank else "lora"
+    found["dataset.prepend_trigger"] = False  # it stands in the captions that are written
     found["network.conv_alpha"] = conv_alpha(network) if network.conv_rank else 0.0
     if network.kind != "lokr":
         found["network.factor"] = -1
@@ -43,6 +44,12 @@ def settled(config: TrainingConfig) -> dict[str, Any]:
         found["optimizer.weight_decay"] = float(decay[-1].partition("=")[2])
         found["optimizer.arguments"] = tuple(item for item in optimizer.arguments if item not in decay)
     return found
+
+
+def captions_in_kohya(config: TrainingConfig) -> dict[str, Any]:
+    """Drawing lines and reading {a|b} are one switch there; lines that are joined are written as one."""
+    draws = config.dataset.wildcards or config.dataset.caption_lines == "random"
+    return {"dataset.wildcards": draws, "dataset.caption_lines": "random" if draws else "first"}
 
 
 def differences(

@@ -20,6 +20,7 @@ from trainer.runtime.events import Events
 from trainer.training.state import State, States
 from trainer.training.stepper import Stepper
 
+
 @dataclass(frozen=True)
 class Resuming:
     """How a run is gone on with."""

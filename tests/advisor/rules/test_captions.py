@@ -34,6 +34,36 @@ def test_the_ending_of_most_captions_is_taken() -> None:
     assert make_plan_config(dataset=dataset).dataset.caption_extension == ".caption"
 
 
+@pytest.mark.parametrize(
+    ("fields", "lines", "reason"),
+    [
+        ({}, "joined", "every caption has one line"),
+        ({"captions": "mira\nsmile"}, "joined", "30 captions have several lines: all of them"),
+        ({"captions": "mira\nsmile", "settings": {"dataset.wildcards": True}}, "random", "one is drawn each time"),
+    ],
+)
+def test_no_line_of_a_caption_is_lost(fields: dict[str, Any], lines: str, reason: str) -> None:
+    plan = make_plan_for(**fields)
+
+    assert plan.config.dataset.caption_lines == lines
+    assert reason in plan.by_path["dataset.caption_lines"].reason
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"captions": ("admiral, smile", "mira, smile")}, "15 captions lack 'mira', which true puts in front"),
+        ({}, "no caption lacks 'mira'"),
+        ({"subject": "style", "captions": "smile"}, "a style is learned from all captions alike"),
+    ],
+)
+def test_the_trigger_in_front_is_offered_where_captions_lack_it(fields: dict[str, Any], reason: str) -> None:
+    decision = make_plan_for(**fields).by_path["dataset.prepend_trigger"]
+
+    assert decision.value is False
+    assert reason in decision.reason
+
+
 def test_long_captions_are_told_in_the_reason() -> None:
     reason = make_plan_for(captions="tag " * 90).by_path["dataset.max_tokens"].reason
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from advisor.dataset.buckets import repeats_of_folders
+from advisor.dataset.captions import CaptionReader
 from advisor.dataset.scan import scan
 from advisor.errors import ConfigErrors
 from advisor.settings.config import DatasetConfig, TrainingConfig, changed, parse_config
@@ -23,7 +24,7 @@ from templates.exporting.derived import gui_steps
 from templates.exporting.image_folders import placed_folders
 from templates.exporting.planned_images import planned_images, planned_regularization
 from templates.importers import import_config
-from tests.support.expected import WORDS, differences, plausible_configs, settled
+from tests.support.expected import WORDS, captions_in_kohya, differences, plausible_configs, settled
 from tests.support.pictures import draw_picture
 from tests.templates.importing.test_round_trips import after_steps, for_ai_toolkit, in_ai_toolkit, in_onetrainer
 
@@ -86,12 +87,12 @@ def image_configs(draw: st.DrawFn) -> TrainingConfig:
 
 
 def laid_out(root: Path, counts: dict[str, int], ending: str) -> Path:
-    """The pictures with a caption each that no other has."""
+    """The pictures with a caption of two lines each that no other has."""
     for folder, count in counts.items():
         (root / folder).mkdir(parents=True, exist_ok=True)
         for number in range(count):
             picture = draw_picture(root / folder / f"{folder.count('/')}{number}.png", (64, 64))
-            picture.with_suffix(ending).write_text(f"{root.name}, {folder}, {number}", "utf-8")
+            picture.with_suffix(ending).write_text(f"{root.name}, {folder}, {number}\nat sea", "utf-8")
     return root
 
 
@@ -113,19 +114,23 @@ def on_the_disk(settings: Mapping[str, Any]) -> DatasetConfig:
     )
 
 
-def shown(dataset: DatasetConfig, ending: str) -> Counter[tuple[str, int]]:
-    """(caption, repeats) of every picture."""
+def shown(dataset: DatasetConfig, ending: str, *readers: CaptionReader) -> Counter[tuple[str, int]]:
+    """(caption, repeats) of every picture, captions as the last of these readers has them from the one before it."""
     report = scan(Path(dataset.images), only=dataset.named_folders, caption_extension=ending)
+    for reader in readers:
+        report = report.read_by(reader)
     placed = placed_folders(report, repeats_of_folders(report.folders, dataset), concept="x")
     return Counter((str(image.caption), folder.repeats) for folder in placed for image in folder.images)
 
 
-def of_class(dataset: DatasetConfig, ending: str) -> set[str]:
+def of_class(dataset: DatasetConfig, ending: str, *readers: CaptionReader) -> set[str]:
     """The captions of the pictures of the class."""
     if dataset.regularization_images is None:
         return set()
     only = dataset.regularization_folders or None
     report = scan(Path(dataset.regularization_images), only=only, caption_extension=ending)
+    for reader in readers:
+        report = report.read_by(reader)
     return {str(image.caption) for image in report.image_files}
 
 
@@ -144,6 +149,8 @@ def expectation(config: TrainingConfig, name: str, run: Path) -> dict[str, Any]:
     images = planned_images(config, run, home / "img")
     regular = planned_regularization(config, run, home / "reg")
     expected = settled(config)
+    if name in ("kohya-gui", "sd-scripts"):
+        expected |= captions_in_kohya(config)
     if name in ("kohya-gui", "sd-scripts", "ai-toolkit") and config.dataset.mask_source == "files":
         expected |= {"dataset.masks": False, "dataset.mask_source": "alpha"}
     if name == "kohya-gui":
@@ -189,7 +196,11 @@ def test_images_captions_masks_and_prompts_come_back(name: str, config: Training
         wrong = differences(back.effective, config, expected, maps)
         assert wrong == {}, wrong
         ending, got = config.dataset.caption_extension, on_the_disk(back.effective)
-        assert shown(got, ending) == shown(config.dataset, ending)
-        assert of_class(got, ending) == of_class(config.dataset, ending)
+        lines = CaptionReader(back.effective["dataset.caption_lines"])
+        ours, of_class_ours = CaptionReader.of(config), CaptionReader(config.dataset.caption_lines)
+        if name == "onetrainer":  # which reads the user's own files
+            ours = of_class_ours = lines
+        assert shown(got, ending, lines) == shown(config.dataset, ending, ours, lines)
+        assert of_class(got, ending, lines) == of_class(config.dataset, ending, of_class_ours, lines)
         odd = [*back.of("unknown"), *back.of("contradictory")]
         assert odd == [], odd

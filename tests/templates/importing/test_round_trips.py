@@ -30,7 +30,7 @@ from templates.onetrainer import export_config as onetrainer_config
 from templates.onetrainer.export import EXPORTER as ONETRAINER
 from templates.onetrainer.import_config import import_onetrainer
 from templates.render import render
-from tests.support.expected import differences, plausible_configs, settled
+from tests.support.expected import captions_in_kohya, differences, plausible_configs, settled
 from tests.support.given_files import GivenFiles
 
 NUM_IMAGES = 30
@@ -72,7 +72,7 @@ def test_what_the_gui_is_given_comes_back(config: TrainingConfig, is_here: bool)
 
     found = import_gui(parse_json(render_gui(values)).tree, local)
 
-    expected = settled(config) | after_steps(config, exposures)
+    expected = settled(config) | captions_in_kohya(config) | after_steps(config, exposures)
     maps = GUI.maps if is_here else GUI.maps - {"dataset.repeats", "run.trigger", "schedule.epochs"}
     if expected["schedule.max_steps"]:
         maps -= {"schedule.epochs"}  # kohya looks at the steps only
@@ -106,7 +106,7 @@ def test_what_sd_scripts_are_given_comes_back(config: TrainingConfig, is_here: b
         launch=launch_sh(config, "config.toml"),
     )  # fmt: skip
 
-    expected = settled(config)
+    expected = settled(config) | captions_in_kohya(config)
     if config.model.family == "sdxl":
         expected["model.clip_skip"] = 1
     steps = math.inf if exposures is None else gui_steps(config, exposures)

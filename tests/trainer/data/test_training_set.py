@@ -89,6 +89,24 @@ def test_without_a_caption_file_a_picture_is_called_by_its_folders_concept_or_th
     assert [item.caption for item in pictures.items] == ["tok", "mira girl"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "caption"), [("first", "tok"), ("joined", "tok, smile, hat"), ("random", "tok\nsmile\nhat")]
+)
+def test_a_caption_of_several_lines_is_trained_as_the_setting_says(lines: str, caption: str) -> None:
+    pictures = TrainingSet.of(make_report(1, caption="tok\nsmile\n\nhat"), make_config(caption_lines=lines))
+
+    assert pictures.items[0].caption == caption
+
+
+def test_the_trigger_is_put_in_front_of_the_subjects_captions_alone() -> None:
+    regularization = DatasetReport("/class", make_report(1, caption="a girl").image_files, (Folder(".", 1),))
+    config = make_config(prepend_trigger=True)
+
+    pictures = TrainingSet.of(make_report(1, caption="stoked, smile"), config, regularization=regularization)
+
+    assert [item.caption for item in pictures.items] == ["tok, stoked, smile", "a girl"]
+
+
 def test_an_empty_caption_stays_empty() -> None:
     assert TrainingSet.of(make_report(1, caption=""), make_config()).items[0].caption == ""
 

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from advisor.settings.config import LossConfig, TrainingConfig
 from tests.support.pictures import draw_picture, make_pictures
-from tests.support.runs import OF_BATCHES, SIZES, events_of, make_config, run_training
+from tests.support.runs import OF_BATCHES, SIZES, events_of, make_config, metadata, run_training
 from tests.support.tiny import tiny_sd1
 from trainer.data.latents import cache_latents
 from trainer.data.training_set import TrainingSet
@@ -81,6 +81,18 @@ def test_regularization_pictures_are_trained_with_their_own_weight(tmp_path: Pat
     assert (told["ss_num_train_images"], told["ss_num_reg_images"]) == ("6", "6")
     assert json.loads(told["ss_reg_dataset_dirs"]) == {"1_girl": {"n_repeats": 1, "img_count": 6}}
     assert "girl" not in json.loads(told["ss_tag_frequency"])["pictures"]
+
+
+def test_manifest_and_metadata_tell_the_captions_that_are_trained(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "pictures", 2, sizes=SIZES, captions="stoked\nsmile")
+    settings: dict[str, Any] = {"dataset__caption_lines": "joined", "dataset__prepend_trigger": True}
+
+    run_training(tmp_path / "run", make_config(tmp_path, schedule__max_steps=1, **settings))
+
+    lines = (tmp_path / "run" / "images" / "manifest.jsonl").read_text("utf-8").splitlines()
+    assert {json.loads(line)["caption"] for line in lines} == {"tok, stoked, smile"}
+    tags = json.loads(metadata(tmp_path / "run" / "model" / "tok.safetensors")["ss_tag_frequency"])
+    assert tags == {"pictures": {"tok": 2, "stoked": 2, "smile": 2}}
 
 
 def test_a_prior_weight_of_zero_learns_nothing_from_regularization_pictures(tmp_path: Path) -> None:

@@ -119,3 +119,10 @@ def test_settings_that_came_later_leave_the_hash_of_a_state_as_it_was() -> None:
 
     assert config_hash(with_folder) == "383ce98b781c8023"
     assert config_hash(changed(with_folder, "dataset.only_folders", True)) != config_hash(with_folder)
+
+
+def test_lines_drawn_because_of_wildcards_leave_the_hash_of_a_state_as_it_was() -> None:
+    config = changed(blank_config(model="/m", family="sd1", images="/i", name="mira"), "dataset.wildcards", True)
+
+    assert config_hash(changed(config, "dataset.caption_lines", "random")) == "5caa0029fedbe53d"
+    assert config_hash(changed(config, "dataset.caption_lines", "first")) != "5caa0029fedbe53d"

@@ -72,6 +72,10 @@ NUM_TRAIN_TIMESTEPS = 1000
 """Timesteps of the noise schedule that base models are trained with; diffusers' name for it."""
 MOST_RANK = 512
 """The widest adapter that may be asked for."""
+POLYNOMIAL_END = 1e-7
+"""The rate at which the schedule polynomial ends in diffusers; a rate, not a factor."""
+DECAY_SHARE = 0.2
+"""The last part of the steps, over which warmup_stable_decay falls; MiniCPM has 10-20 % (arxiv.org/abs/2404.06395)."""
 PATH_SETTINGS = (
     "model.path",
     "model.vae_path",

@@ -8,15 +8,16 @@ from typing import Any
 
 from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.config import TrainingConfig, setting_paths
+from advisor.settings.config import TrainingConfig, changed, setting_paths
 from advisor.shell import quoted
 from advisor.units import rate
 from templates.ai_toolkit.export_job import ExportLayout, arguments, job_tree, total_steps
 from templates.ai_toolkit.words import MODEL_DTYPES, SAMPLERS, SETTING_WORDS
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
+from templates.exporting.derived import Length
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
 from templates.exporting.paths import absolute, located_model, located_posix
-from templates.exporting.planned_images import PlannedImages, planned_images, planned_regularization
+from templates.exporting.planned_images import PlannedImages, planned_images, planned_length, planned_regularization
 from templates.exporting.write_files import write_files
 from templates.render import render
 
@@ -124,8 +125,13 @@ def _layout(
         weights=located_posix(config.network.start_from, run),
         images=images.links.root.as_posix(), folders=images.folders,
         regularization=regular.links.root.as_posix() if regular else "",
-        regular_folders=(regular.folders or ()) if regular else (), exposures=images.exposures,
+        regular_folders=(regular.folders or ()) if regular else (), length=_length(config, images, regular),
     )  # fmt: skip
+
+
+def _length(config: TrainingConfig, images: PlannedImages, regular: PlannedImages | None) -> Length | None:
+    """With all images, since none are held out there."""
+    return planned_length(changed(config, "validation.share", 0.0), images, regular)
 
 
 def _errors(config: TrainingConfig, layout: ExportLayout) -> Iterator[ConfigError]:
@@ -143,7 +149,7 @@ def _errors(config: TrainingConfig, layout: ExportLayout) -> Iterator[ConfigErro
         yield ConfigError("optimizer.unet_learning_rate", 0.0, "ai-toolkit needs a part to train: give it a rate")
     if not optimizer.max_grad_norm:
         yield ConfigError("optimizer.max_grad_norm", 0.0, "ai-toolkit would shorten every gradient to nothing: use 1")
-    if not total_steps(config, layout.exposures):
+    if not total_steps(config, layout.length):
         mend = "ai-toolkit counts steps, and the pictures are not on this machine to count them: give a number"
         yield ConfigError("schedule.max_steps", schedule.max_steps, mend)
     if config.dataset.random_crop and config.memory.cache_latents:
@@ -193,4 +199,4 @@ def _notes_on_files(config: TrainingConfig, layout: ExportLayout) -> Iterator[st
         yield f"The base model is not on this machine ({layout.model}): set name_or_path in {FILE_NAME}."
     if layout.folders is None:
         yield f"The pictures are not on this machine ({config.dataset.images}): set folder_path in {FILE_NAME}."
-    yield f"ai-toolkit will train {total_steps(config, layout.exposures)} steps."
+    yield f"ai-toolkit will train {total_steps(config, layout.length)} steps."

@@ -22,7 +22,7 @@ from templates.ai_toolkit.words import (
     SCHEDULES,
     TRAIN_DTYPES,
 )
-from templates.exporting.derived import conv_alpha, gui_steps
+from templates.exporting.derived import Length, conv_alpha
 from templates.exporting.image_folders import PlacedFolder
 
 Tree = dict[str, Any]
@@ -41,22 +41,18 @@ class ExportLayout:
     """None: the images are not on this machine."""
     regularization: str
     regular_folders: tuple[PlacedFolder, ...]
-    exposures: int | None
-    """Images times repeats; None where the images are not on this machine."""
+    length: Length | None
+    """None where the images are not on this machine."""
 
 
-def total_steps(config: TrainingConfig, exposures: int | None) -> int:
+def total_steps(config: TrainingConfig, length: Length | None) -> int:
     """How many steps are trained; 0 where nobody can know."""
-    steps, most = (gui_steps(config, exposures) if exposures else 0), config.schedule.max_steps
-    return min(steps, most) if steps and most else steps or most
+    return config.schedule.max_steps if length is None else length.steps
 
 
-def epoch_steps(config: TrainingConfig, exposures: int | None) -> int:
+def epoch_steps(config: TrainingConfig, length: Length | None) -> int:
     """Steps of one epoch; all there are where nobody can know."""
-    if not exposures:
-        return max(1, config.schedule.max_steps)
-    one = config.model_copy(update={"schedule": config.schedule.model_copy(update={"epochs": 1})})
-    return max(1, gui_steps(one, exposures))
+    return max(1, config.schedule.max_steps) if length is None else length.steps_per_epoch
 
 
 def job_tree(config: TrainingConfig, layout: ExportLayout) -> Tree:
@@ -121,10 +117,10 @@ def _network(config: TrainingConfig, layout: ExportLayout) -> Tree:
 
 def _save(config: TrainingConfig, layout: ExportLayout) -> Tree:
     saving = config.saving
-    every = saving.every_steps or saving.every_epochs * epoch_steps(config, layout.exposures)
+    every = saving.every_steps or saving.every_epochs * epoch_steps(config, layout.length)
     return {
         "dtype": SAVE_DTYPES.theirs(saving.dtype),
-        "save_every": every or total_steps(config, layout.exposures),
+        "save_every": every or total_steps(config, layout.length),
         "max_step_saves_to_keep": saving.keep_last or KEEP_ALL,
         "push_to_hub": False,
     }
@@ -166,7 +162,7 @@ def _dataset(config: TrainingConfig, path: str, repeats: int, concept: str) -> T
 
 def _train(config: TrainingConfig, layout: ExportLayout) -> Tree:
     optimizer, schedule, loss = config.optimizer, config.schedule, config.loss
-    steps = total_steps(config, layout.exposures)
+    steps = total_steps(config, layout.length)
     rate = optimizer.unet_learning_rate or optimizer.text_encoder_learning_rate
     settled: Tree = {
         "steps": steps,
@@ -224,7 +220,7 @@ def _sample(config: TrainingConfig, layout: ExportLayout) -> Tree:
     sampling, side = config.sampling, config.dataset.resolution_px
     return {
         "sampler": SAMPLERS.theirs(sampling.sampler),
-        "sample_every": sampling.every_epochs * epoch_steps(config, layout.exposures),
+        "sample_every": sampling.every_epochs * epoch_steps(config, layout.length),
         "width": side,
         "height": side,
         "prompts": list(sampling.prompts),

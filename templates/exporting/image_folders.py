@@ -10,9 +10,6 @@ from pathlib import Path, PurePosixPath
 
 from advisor.dataset.report import DatasetReport, ImageFile
 
-COUNTED_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp")
-"""The images that the GUI counts when it works out the steps; sd-scripts trains on .bmp (and some others) too."""
-
 LONGEST_NAME = 100
 """Characters of a folder's name after its number: paths stay short enough for Windows."""
 
@@ -47,12 +44,6 @@ class PlacedFolder:
     def name(self) -> str:
         """As kohya reads it."""
         return f"{self.repeats}_{self.concept}"
-
-    @property
-    def counted_exposures(self) -> int:
-        """Images times repeats, as the GUI counts them."""
-        counted = sum(1 for p in self.images if p.name.endswith(COUNTED_EXTENSIONS))
-        return counted * self.repeats
 
 
 def placed_folders(

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from advisor.dataset.buckets import repeats_of_folders
 from advisor.dataset.captions import CaptionReader
+from advisor.dataset.epoch import epoch_sizes
 from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import scan
 from advisor.errors import DatasetError
 from advisor.run_folder.written import WrittenFiles
 from advisor.settings.config import TrainingConfig
+from templates.exporting.derived import Length
 from templates.exporting.image_folders import PlacedFolder, folder_name, placed_folders
 from templates.exporting.image_links import LinkFolder
 from templates.exporting.paths import located
@@ -25,11 +27,8 @@ class PlannedImages:
     links: LinkFolder
     folders: tuple[PlacedFolder, ...] | None
     """None: they are not on this machine."""
-
-    @property
-    def exposures(self) -> int | None:
-        """Images times repeats, as kohya's GUI will count them."""
-        return None if self.folders is None else sum(folder.counted_exposures for folder in self.folders)
+    report: DatasetReport | None = None
+    """What was found of them; None: they are not on this machine."""
 
 
 def planned_images(config: TrainingConfig, run: Path, root: Path) -> PlannedImages:
@@ -47,7 +46,7 @@ def planned_images(config: TrainingConfig, run: Path, root: Path) -> PlannedImag
     report = report.read_by(CaptionReader.of(config))
     concept = folder_name(config.run.trigger) or folder_name(config.saving.name) or config.run.subject
     repeats = repeats_of_folders(report.folders, dataset)
-    return PlannedImages(links, placed_folders(report, repeats, concept=concept, taken=links.taken()))
+    return PlannedImages(links, placed_folders(report, repeats, concept=concept, taken=links.taken()), report)
 
 
 def planned_regularization(config: TrainingConfig, run: Path, root: Path) -> PlannedImages | None:
@@ -63,7 +62,18 @@ def planned_regularization(config: TrainingConfig, run: Path, root: Path) -> Pla
     report = scan(folder, only=only, caption_extension=config.dataset.caption_extension)
     report = report.read_by(CaptionReader(config.dataset.caption_lines))
     repeats = tuple(place.repeats or 1 for place in report.folders)
-    return PlannedImages(links, placed_folders(report, repeats, concept=config.run.subject, taken=links.taken()))
+    placed = placed_folders(report, repeats, concept=config.run.subject, taken=links.taken())
+    return PlannedImages(links, placed, report)
+
+
+def planned_length(
+    config: TrainingConfig, images: PlannedImages, regularization: PlannedImages | None
+) -> Length | None:
+    """How long the training is; None where images are not on this machine."""
+    if images.report is None or (regularization is not None and regularization.report is None):
+        return None
+    report = None if regularization is None else regularization.report
+    return Length.of(config, epoch_sizes(images.report, config, report))
 
 
 def filled(

@@ -11,6 +11,7 @@ from advisor.settings.config import (
     TrainingConfig,
     ValidationConfig,
 )
+from templates.kohya.export_schedule import Curve
 from templates.kohya.words import FIXED_ADAFACTOR
 
 MOST_SNR_GAMMA = 20
@@ -34,6 +35,10 @@ def _zeros(config: TrainingConfig) -> Iterator[str]:
         yield "--prior_loss_weight 0"
     if config.run.seed == 0:
         yield "--seed 0"
+    if config.loss.multires_iterations and not config.loss.noise_offset and config.loss.multires_discount == 0:
+        yield "--multires_noise_discount 0"
+    if config.saving.keep_last == config.saving.every_steps == 1:
+        yield "--save_last_n_steps 0"
 
 
 def _dataset_arguments(dataset: DatasetConfig) -> Iterator[str]:
@@ -61,9 +66,11 @@ def _loss_arguments(config: TrainingConfig) -> Iterator[str]:
 
 
 def _schedule_arguments(config: TrainingConfig) -> Iterator[str]:
-    schedule = config.schedule
-    if schedule.min_rate and schedule.name in ("cosine_with_min_lr", "warmup_stable_decay"):
-        yield f"--lr_scheduler_min_lr_ratio {schedule.min_rate}"
+    curve = Curve.of(config)
+    if curve.min_ratio is not None:
+        yield f"--lr_scheduler_min_lr_ratio {curve.min_ratio}"
+    if curve.decay_steps is not None:
+        yield f"--lr_decay_steps {curve.decay_steps}"
     if holds_out(config.validation):
         yield f"--validation_split {config.validation.share}"
         if config.validation.every_epochs:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from advisor.errors import ConfigError, ConfigErrors
 from advisor.settings.config import TrainingConfig, setting, setting_paths
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
-from templates.exporting.derived import conv_alpha
+from templates.exporting.derived import Length, conv_alpha
 from templates.kohya.export_arguments import has_safe_separator
 from templates.kohya.export_check import Diagnostic
 from templates.kohya.export_gui_values import is_lycoris
+from templates.kohya.export_schedule import schedule_errors, schedule_notes
 from templates.kohya.words import BLOCKS, SAMPLERS, SETTING_WORDS
 
 DROPS: Mapping[str, str] = {
@@ -85,6 +86,7 @@ def shared_errors(config: TrainingConfig, where: str) -> Iterator[ConfigError]:
             "model.prediction", prediction, "kohya's scripts for this family know epsilon and v_prediction"
         )
     yield from word_errors(config, SETTING_WORDS, where)
+    yield from schedule_errors(config)
 
 
 def gui_errors(config: TrainingConfig) -> Iterator[ConfigError]:
@@ -106,8 +108,9 @@ def refuse(found: Iterable[Diagnostic], config: TrainingConfig, values: Mapping[
         raise ConfigErrors(errors, where=f"{where} would not train this as it is meant")
 
 
-def shared_notes(config: TrainingConfig, drops: Mapping[str, str], where: str) -> Iterator[str]:
+def shared_notes(config: TrainingConfig, length: Length | None, drops: Mapping[str, str], where: str) -> Iterator[str]:
     """What of this configuration does not arrive in `where`, or arrives otherwise: alike for the GUI and sd-scripts."""
+    yield from schedule_notes(config, length, where)
     if config.memory.quantised is None:  # else kohya keeps the base model in the training precision, as this does
         drops = {path: meaning for path, meaning in drops.items() if path != "memory.base_dtype"}
     yield from drop_notes(config, drops, where, noted_elsewhere=("loss.ema_decay",))
@@ -124,15 +127,19 @@ def shared_notes(config: TrainingConfig, drops: Mapping[str, str], where: str) -
         yield "memory.cache_text: kohya caches captions for SDXL only, so it encodes them at every step."
     if any(" --" in f" {prompt}" for prompt in (*sampling.prompts, sampling.negative)):
         yield "sampling.prompts: ` --` would be an option to kohya, so one of the dashes is left out."
+    if not all(prompt.strip() for prompt in sampling.prompts):
+        yield f"sampling.prompts: {where} cannot draw an empty prompt, so it is left out."
+    if config.saving.keep_last and config.saving.every_epochs and config.saving.every_steps:
+        yield f"saving.keep_last: {where} keeps so many of the epochs' files and so many of the steps'; we count both."
     if config.run.wandb_project:
         yield f"run.wandb_project: {where} sends to it where the package wandb is installed and `wandb login` was done."
     if is_lycoris(config.network):
         yield f"network.kind {config.network.kind} needs the LyCORIS package (pip install lycoris-lora)."
 
 
-def gui_notes(config: TrainingConfig) -> Iterator[str]:
+def gui_notes(config: TrainingConfig, length: Length | None) -> Iterator[str]:
     """What of this configuration does not arrive in the GUI, or arrives otherwise."""
-    yield from shared_notes(config, DROPS, "kohya's GUI")
+    yield from shared_notes(config, length, DROPS, "kohya's GUI")
     dataset = config.dataset
     if dataset.keep_tokens_separator and not has_safe_separator(dataset):
         yield (

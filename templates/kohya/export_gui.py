@@ -9,11 +9,9 @@ from pathlib import Path
 from advisor.errors import ConfigErrors
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
-from templates.exporting.derived import gui_steps
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
-from templates.exporting.image_folders import COUNTED_EXTENSIONS
 from templates.exporting.paths import absolute
-from templates.exporting.planned_images import PlannedImages, planned_images, planned_regularization
+from templates.exporting.planned_images import PlannedImages, planned_images, planned_length, planned_regularization
 from templates.exporting.write_files import write_files
 from templates.kohya.export_check import check_gui
 from templates.kohya.export_coverage import DROPS, MAPS, gui_errors, gui_notes, refuse
@@ -46,13 +44,13 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     home = RunFolder(absolute(run)).exports / "kohya"
     images = planned_images(config, run, home / "img")
     regularization = planned_regularization(config, run, home / "reg")
-    layout = export_layout(config, run, home, images.exposures)
+    layout = export_layout(config, run, home, planned_length(config, images, regularization))
     values = gui_settings(config, layout)
     found = check_gui(values, machine_threads=os.cpu_count())
     refuse(found, config, values, "kohya_ss")
 
     notes = [f"{f.key}: {f.message}" for f in found if f.level == "warning"]
-    notes += [*gui_notes(config), *_notes_on_files(config, layout, images)]
+    notes += [*gui_notes(config, layout.length), *_notes_on_files(config, layout, images)]
     file = _target(out, home.parent / FILE_NAME)
     notes += write_files(
         {file: render_gui(values)}, (images, regularization), config=config, run=run, kind="kohya-gui", options=options
@@ -87,9 +85,7 @@ def _notes_on_files(config: TrainingConfig, layout: ExportLayout, images: Planne
             f"The pictures are not on this machine ({config.dataset.images}): put them into folders named `N_name` "
             f"(N: how often each is shown) under {layout.images}."
         )
-        return
-    steps = gui_steps(config, layout.exposures or 0)
-    yield f"The GUI will count {min(steps, config.schedule.max_steps or steps)} steps."
-    uncounted = sum(not p.name.endswith(COUNTED_EXTENSIONS) for folder in images.folders for p in folder.images)
-    if uncounted:
-        yield f"{uncounted} pictures are no .png, .jpg or .webp: the GUI does not count them, so it trains fewer steps."
+    if (length := layout.length) is not None:
+        about = "" if length.is_exact or length.ends_early else "about "
+        others = "" if length.ends_early else "; the number that the GUI prints before is not looked at"
+        yield f"kohya will train {about}{length.steps} steps in {length.num_epochs} epochs{others}."

@@ -7,12 +7,14 @@ from advisor.settings.config import (
     LossConfig,
     NetworkConfig,
     OptimizerConfig,
+    SavingConfig,
     ScheduleConfig,
     TrainingConfig,
 )
-from templates.exporting.derived import conv_alpha, gui_steps
+from templates.exporting.derived import conv_alpha
 from templates.kohya.export_arguments import MOST_NORM, MOST_SNR_GAMMA, command_line, optimizer_arguments
 from templates.kohya.export_layout import ExportLayout
+from templates.kohya.export_schedule import Curve, Warmup, known_steps, limits
 from templates.kohya.gui_keys import GuiValue, gui_keys
 from templates.kohya.prompt_lines import prompt_lines
 from templates.kohya.words import (
@@ -31,7 +33,6 @@ from templates.kohya.words import (
     ORIGINAL_NOISE,
     SAMPLERS,
     SAVE_PRECISIONS,
-    SCHEDULES,
 )
 
 
@@ -155,32 +156,23 @@ def _optimizer(optimizer: OptimizerConfig, schedule: ScheduleConfig) -> dict[str
 
 
 def _schedule(config: TrainingConfig, layout: ExportLayout) -> dict[str, GuiValue]:
-    schedule = config.schedule
-    steps = None if layout.exposures is None else gui_steps(config, layout.exposures)
-    ends_early = schedule.max_steps > 0 and (steps is None or schedule.max_steps < steps)
-    if ends_early:
-        steps = schedule.max_steps
+    schedule, curve = config.schedule, Curve.of(config)
+    warmup = Warmup.of(config, known_steps(config, layout.length))
     return {
-        "lr_scheduler": SCHEDULES.theirs(schedule.name),
-        **_warmup(schedule, steps),
-        "lr_scheduler_num_cycles": schedule.cycles,
-        "lr_scheduler_power": schedule.power,
+        "lr_scheduler": curve.scheduler,
+        "lr_warmup": round(100 * warmup.share),
+        "lr_warmup_steps": warmup.steps,
+        "lr_scheduler_num_cycles": curve.cycles,
+        "lr_scheduler_power": curve.power,
+        "lr_scheduler_args": " ".join(curve.arguments),
         "epoch": schedule.epochs,
         "max_train_epochs": 0,
-        "max_train_steps": schedule.max_steps if ends_early else 0,
+        "max_train_steps": 0,
+        **limits(config, layout.length),
         "train_batch_size": schedule.batch_size,
         "gradient_accumulation_steps": schedule.gradient_accumulation,
         "seed": config.run.seed,
     }
-
-
-def _warmup(schedule: ScheduleConfig, steps: int | None) -> dict[str, GuiValue]:
-    """In steps, with a percentage of 0; a percentage only where nobody here can know the steps."""
-    if schedule.warmup_steps or not schedule.warmup_share:
-        return {"lr_warmup": 0, "lr_warmup_steps": schedule.warmup_steps}
-    if steps is None:
-        return {"lr_warmup": round(100 * schedule.warmup_share), "lr_warmup_steps": 0}
-    return {"lr_warmup": 0, "lr_warmup_steps": int(schedule.warmup_share * steps)}
 
 
 def _loss(loss: LossConfig) -> dict[str, GuiValue]:
@@ -226,8 +218,13 @@ def _saving(config: TrainingConfig) -> dict[str, GuiValue]:
         "save_every_n_steps": saving.every_steps,
         **tracking(config),
         "save_last_n_epochs": saving.keep_last if saving.every_epochs else 0,
-        "save_last_n_steps": saving.keep_last * saving.every_steps,
+        "save_last_n_steps": kept_steps(saving),
     }
+
+
+def kept_steps(saving: SavingConfig) -> int:
+    """`save_last_n_steps` that keeps `saving.keep_last` files: a file goes once it is older than so many steps."""
+    return max(0, saving.keep_last * saving.every_steps - 1)
 
 
 def tracking(config: TrainingConfig) -> dict[str, str]:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.settings.config import TrainingConfig
+from templates.exporting.derived import Length
 from templates.exporting.paths import located, located_model
 
 
 @dataclass(frozen=True)
 class ExportLayout:
-    """Paths, and how many exposures the GUI will count in the images."""
+    """Paths, and how long the training is."""
 
     images: str
     regularization: str
@@ -22,11 +23,11 @@ class ExportLayout:
     vae: str
     weights: str
     """A LoRA to go on from; empty: none."""
-    exposures: int | None
-    """Images times repeats; None where the images are not on this machine."""
+    length: Length | None
+    """None where the images are not on this machine."""
 
 
-def export_layout(config: TrainingConfig, run: Path, home: Path, exposures: int | None) -> ExportLayout:
+def export_layout(config: TrainingConfig, run: Path, home: Path, length: Length | None) -> ExportLayout:
     """Where everything of an export under `home` is."""
     network, dataset = config.network, config.dataset
     return ExportLayout(
@@ -37,5 +38,5 @@ def export_layout(config: TrainingConfig, run: Path, home: Path, exposures: int 
         model=located_model(config.model.path, run),
         vae=str(located(config.model.vae_path, run)) if config.model.vae_path else "",
         weights=str(located(network.start_from, run)) if network.start_from else "",
-        exposures=exposures,
+        length=length,
     )

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from advisor.settings.config import DatasetConfig, LossConfig, NetworkConfig, TrainingConfig
-from templates.exporting.derived import conv_alpha, gui_steps
+from templates.exporting.derived import conv_alpha
 from templates.exporting.image_folders import PlacedFolder
 from templates.kohya.export_arguments import holds_out, optimizer_arguments
-from templates.kohya.export_gui_values import block_rates, is_lycoris, tracking, uses_convolutions
+from templates.kohya.export_gui_values import block_rates, is_lycoris, kept_steps, tracking, uses_convolutions
 from templates.kohya.export_layout import ExportLayout
+from templates.kohya.export_schedule import Curve, Warmup, limits
 from templates.kohya.words import (
     ALGORITHMS,
     HUBER_SCHEDULES,
@@ -22,7 +23,6 @@ from templates.kohya.words import (
     OPTIMIZERS,
     SAMPLERS,
     SAVE_PRECISIONS,
-    SCHEDULES,
 )
 from templates.render import Value
 
@@ -188,24 +188,22 @@ def _optimizer(config: TrainingConfig) -> Table:
 
 
 def _schedule(config: TrainingConfig, layout: ExportLayout) -> Table:
-    schedule = config.schedule
+    curve, warmup = Curve.of(config), Warmup.of(config)
     settled: Table = {
-        "lr_scheduler": SCHEDULES.theirs(schedule.name),
-        "lr_scheduler_num_cycles": schedule.cycles,
-        "lr_scheduler_power": schedule.power,
-        "gradient_accumulation_steps": schedule.gradient_accumulation,
+        "lr_scheduler": curve.scheduler,
+        "lr_scheduler_num_cycles": curve.cycles,
+        "lr_scheduler_power": curve.power,
+        "gradient_accumulation_steps": config.schedule.gradient_accumulation,
         "seed": config.run.seed,
     }
-    if schedule.warmup_steps or schedule.warmup_share:
-        settled["lr_warmup_steps"] = schedule.warmup_steps or schedule.warmup_share
-    if schedule.min_rate and schedule.name in ("cosine_with_min_lr", "warmup_stable_decay"):
-        settled["lr_scheduler_min_lr_ratio"] = schedule.min_rate
-    steps = None if layout.exposures is None else gui_steps(config, layout.exposures)
-    if schedule.max_steps and (steps is None or schedule.max_steps < steps):
-        settled["max_train_steps"] = schedule.max_steps
-    else:
-        settled["max_train_epochs"] = schedule.epochs
-    return settled
+    optional: dict[str, Value | None] = {
+        "lr_warmup_steps": warmup.steps or warmup.share or None,
+        "lr_scheduler_min_lr_ratio": curve.min_ratio,
+        "lr_decay_steps": curve.decay_steps,
+        "lr_scheduler_args": list(curve.arguments) or None,
+    }
+    settled |= {name: value for name, value in optional.items() if value is not None}
+    return settled | limits(config, layout.length)
 
 
 def _loss(loss: LossConfig, *, is_masked: bool) -> Table:
@@ -262,7 +260,7 @@ def _saving(config: TrainingConfig, layout: ExportLayout) -> Table:
     if saving.every_steps:
         settled["save_every_n_steps"] = saving.every_steps
         if saving.keep_last:
-            settled["save_last_n_steps"] = saving.keep_last * saving.every_steps
+            settled["save_last_n_steps"] = kept_steps(saving)
     return settled
 
 

@@ -13,7 +13,7 @@ from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import powershell_quoted, powershell_word, quoted
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
 from templates.exporting.paths import absolute
-from templates.exporting.planned_images import PlannedImages, planned_images, planned_regularization
+from templates.exporting.planned_images import PlannedImages, planned_images, planned_length, planned_regularization
 from templates.exporting.write_files import write_files
 from templates.kohya.export_check import check_scripts
 from templates.kohya.export_coverage import DROPS as GUI_DROPS
@@ -60,13 +60,14 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     home, links = _homes(run, out)
     images = planned_images(config, run, links / "img")
     regularization = planned_regularization(config, run, links / "reg")
-    layout = _with_slashes(export_layout(config, run, home, images.exposures))
+    length = planned_length(config, images, regularization)
+    layout = _with_slashes(export_layout(config, run, home, length))
     values = gui_settings(config, layout)
     found = check_scripts(values)
     refuse(found, config, values, "sd-scripts")
 
     notes = [f"{f.key}: {f.message}" for f in found if f.level == "warning"]
-    notes += shared_notes(config, DROPS, "sd-scripts")
+    notes += shared_notes(config, length, DROPS, "sd-scripts")
     if not Path(layout.model).exists():
         notes.append(f"The base model is not on this machine ({layout.model}): set its path in config.toml.")
     if images.folders is None:

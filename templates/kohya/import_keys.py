@@ -120,7 +120,7 @@ UNMAPPED_KEYS: Mapping[str, str] = {
     "resize_interpolation": "our pictures are always scaled alike",
     "lr_scheduler_args": "we have no further arguments for schedules",
     "lr_scheduler_type": "only the schedules of our own list are known",
-    "lr_decay_steps": "we have no such phase",
+    "lr_decay_steps": "our warmup_stable_decay falls over the last fifth of the steps",
     "lr_scheduler_timescale": "we have no such number",
     "sample_every_n_steps": "we draw samples by epochs: sampling.every_epochs",
     "sample_at_first": "we draw samples after epochs",
@@ -152,6 +152,7 @@ OTHER_FAMILIES = _OTHER_FAMILY
 HARMLESS_VALUES: Mapping[str, tuple[object, ...]] = {
     **dict.fromkeys(("num_processes", "num_machines", "huber_scale", "token_warmup_min", "dataset_repeats", "unit"),
     (1,)),
+    "lr_decay_steps": (0, 0.2),
     "dynamo_backend": ("no",), "dynamo_mode": ("default",), "xformers": ("sdpa", "xformers", True), "sdpa": (True,),
     "save_model_as": ("safetensors", "same as source model"), "model_list": ("custom",), "caption_separator": (",",),
     "vae_batch_size": (0, 1), "use_safetensors": (True,), "train_on_input": (True,), "log_with": ("tensorboard",),

@@ -178,8 +178,8 @@ def _settle_keep_last(ledger: Ledger) -> None:
         ledger.settle(epochs, "saving.keep_last", kept)
     every = ledger.settings.get("saving.every_steps", 0)
     last = ledger.read(steps, whole, 0)
-    if last and every:
-        number_kept = math.ceil(last / every)
+    if every and (last or steps.startswith("--")):
+        number_kept = last // every + 1  # a file goes once it is older than so many steps
         if "saving.keep_last" in ledger.settings and ledger.settings["saving.keep_last"] != number_kept:
             ledger.contradict(steps, "epochs and steps keep different numbers; that of the epochs counts")
             return

@@ -26,9 +26,12 @@ def prompt_lines(sampling: SamplingConfig, side_px: int) -> Iterator[str]:
     """One prompt a line with its options, as sd-scripts reads them."""
     negative = _one_line(sampling.negative)
     for number, prompt in enumerate(sampling.prompts):
+        if not (text := _one_line(prompt)):
+            continue  # its options would be taken for the prompt
         size = f"--w {side_px} --h {side_px}"
         options = f"{size} --d {(sampling.seed + number) % 2**32} --l {sampling.guidance:g} --s {sampling.steps}"
-        yield f"{_one_line(prompt)}{f' --n {negative}' if negative else ''} {options}"
+        comment = " " if text.startswith("#") else ""  # a line that begins with # is none
+        yield f"{comment}{text}{f' --n {negative}' if negative else ''} {options}"
 
 
 def _one_line(text: str) -> str:
@@ -39,7 +42,7 @@ def _one_line(text: str) -> str:
 def prompts_of(text: str) -> Iterator[Prompt]:
     """The prompts of a file; empty lines and those that begin with # are none."""
     for line in text.splitlines()[: MOST_PROMPTS * 4]:
-        if not line.strip() or line.lstrip().startswith("#"):
+        if not line.strip() or line.startswith("#"):
             continue
         prompt, *options = line.strip().split(" --")
         found = {}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.settings.config import TrainingConfig, parse_config
+from templates.exporting.derived import Length
 from templates.kohya.export_gui import render_gui
 from templates.kohya.export_gui_values import gui_settings
 from templates.kohya.export_layout import ExportLayout
@@ -47,7 +48,7 @@ LAYOUT = ExportLayout(
     model="/models/base.safetensors",
     vae="",
     weights="",
-    exposures=600,
+    length=Length(steps_per_epoch=150, steps=1500),
 )
 """Where the files of an export are, and thirty pictures shown twenty times each."""
 

@@ -19,6 +19,7 @@ import torch
 
 from advisor.dataset.buckets import Bucketing, Placement, Size, num_held_out, repeats_of_folders
 from advisor.dataset.captions import CaptionReader
+from advisor.dataset.epoch import matched_repeats
 from advisor.dataset.report import DatasetReport, Folder, ImageFile
 from advisor.errors import ConfigError, DatasetError
 from advisor.files import write_atomically
@@ -178,28 +179,6 @@ def held_out(paths: Sequence[Path], share: float, *, seed: int, digest: Digest) 
             break
         found += by_content[content]
     return frozenset(found)
-
-
-def matched_repeats(own: Sequence[int], wanted: int) -> tuple[int, ...]:
-    """Repeats of regularization images that make `wanted` samples an epoch, by kohya's rule.
-
-    In order, each as often as its folder says until there are enough (one folder's repeats may go a little beyond);
-    where all together are too few, each once more in turn.
-
-    Args:
-        own: repeats by their folders' names.
-        wanted: samples of the subject's images in an epoch.
-    """
-    repeats, total = [0] * len(own), 0
-    for place, number in enumerate(own):
-        if total >= wanted:
-            break
-        repeats[place] = number
-        total += number
-    if own and total < wanted:
-        each, rest = divmod(wanted - total, len(own))
-        repeats = [number + each + (1 if place < rest else 0) for place, number in enumerate(repeats)]
-    return tuple(repeats)
 
 
 def write_manifest(run: Path, items: Iterable[Item]) -> None:

@@ -10,14 +10,10 @@ from dataclasses import dataclass
 from math import cos, pi, sqrt
 
 from advisor.errors import ConfigError
-from advisor.settings.config import ScheduleConfig
+from advisor.settings.config import DECAY_SHARE, POLYNOMIAL_END, ScheduleConfig
 
 INVERSE_SQRT_STEPS = 10_000
 """The time scale of inverse_sqrt without a warm-up, as transformers has it."""
-POLYNOMIAL_END = 1e-7
-"""The rate at which polynomial ends in diffusers; a rate, not a factor."""
-DECAY_SHARE = 0.2
-"""The last part of the steps, over which warmup_stable_decay falls; MiniCPM has 10-20 % (arxiv.org/abs/2404.06395)."""
 PIECES = ((0.5, 1.0), (0.75, 0.1), (1.0, 0.01))
 """Of piecewise_constant: up to this share of the steps the factor is this, the usual two drops to a tenth."""
 

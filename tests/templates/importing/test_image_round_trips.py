@@ -20,13 +20,12 @@ from advisor.errors import ConfigErrors
 from advisor.settings.config import DatasetConfig, TrainingConfig, changed, parse_config
 from templates.ai_toolkit import export_job as ai_toolkit_job
 from templates.exporters import EXPORTERS
-from templates.exporting.derived import gui_steps
 from templates.exporting.image_folders import placed_folders
-from templates.exporting.planned_images import planned_images, planned_regularization
+from templates.exporting.planned_images import planned_images, planned_length, planned_regularization
 from templates.importers import import_config
 from tests.support.expected import WORDS, captions_in_kohya, differences, plausible_configs, settled
 from tests.support.pictures import draw_picture
-from tests.templates.importing.test_round_trips import after_steps, for_ai_toolkit, in_ai_toolkit, in_onetrainer
+from tests.templates.importing.test_round_trips import for_ai_toolkit, in_ai_toolkit, in_kohya, in_onetrainer
 
 TRIGGER = "mira"
 FOLDERS = (".", "costume", f"3_{TRIGGER}", "Füchse 🦊", "costume/hats and shoes", f"12_{TRIGGER}")
@@ -154,25 +153,26 @@ def expectation(config: TrainingConfig, name: str, run: Path) -> dict[str, Any]:
     if name in ("kohya-gui", "sd-scripts", "ai-toolkit") and config.dataset.mask_source == "files":
         expected |= {"dataset.masks": False, "dataset.mask_source": "alpha"}
     if name == "kohya-gui":
-        return expected | after_steps(config, images.exposures)
+        return expected | in_kohya(config, planned_length(config, images, regular))
     if name == "onetrainer":
         return expected | in_onetrainer(config)
     if name == "sd-scripts":
-        steps = after_steps(config, images.exposures)
-        return expected | {path: value for path, value in steps.items() if path == "schedule.max_steps"}
-    assume((images.exposures or 0) >= config.schedule.batch_size * config.schedule.gradient_accumulation)
+        steps = in_kohya(config, planned_length(config, images, regular))
+        return expected | {path: value for path, value in steps.items() if "warmup" not in path}
+    length = planned_length(config, images, regular)
     layout = ai_toolkit_job.ExportLayout(
         home="", model="", vae="", weights="", images="", folders=images.folders, regularization="",
-        regular_folders=(regular.folders or ()) if regular else (), exposures=images.exposures,
+        regular_folders=(regular.folders or ()) if regular else (), length=length,
     )  # fmt: skip
     return expected | in_ai_toolkit(config, layout)
 
 
 def steps_of(config: TrainingConfig, run: Path, epochs: int) -> int:
     """The steps of so many epochs."""
-    exposures = planned_images(config, run, run / "exports" / "img").exposures
-    assert exposures is not None
-    return gui_steps(changed(config, "schedule.epochs", epochs), exposures)
+    images = planned_images(config, run, run / "exports" / "img")
+    length = planned_length(changed(config, "schedule.epochs", epochs), images, None)
+    assert length is not None
+    return length.steps
 
 
 @pytest.mark.parametrize("name", EXPORTERS)

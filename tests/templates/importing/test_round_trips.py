@@ -11,7 +11,7 @@ from templates.ai_toolkit import export_job as ai_toolkit_job
 from templates.ai_toolkit import words as ai_toolkit_words
 from templates.ai_toolkit.export import EXPORTER as AI_TOOLKIT
 from templates.ai_toolkit.import_job import import_job
-from templates.exporting.derived import gui_steps
+from templates.exporting.derived import Length
 from templates.exporting.image_folders import PlacedFolder, PlacedImage
 from templates.importing.document import parse_json, parse_toml, parse_yaml
 from templates.kohya.export_check import check_gui, check_scripts
@@ -19,6 +19,7 @@ from templates.kohya.export_gui import EXPORTER as GUI
 from templates.kohya.export_gui import render_gui
 from templates.kohya.export_gui_values import gui_settings
 from templates.kohya.export_layout import ExportLayout
+from templates.kohya.export_schedule import known_steps, schedule_errors
 from templates.kohya.export_script_tables import Subset, dataset_settings, script_settings
 from templates.kohya.export_scripts import EXPORTER as SCRIPTS
 from templates.kohya.export_scripts import launch_sh
@@ -38,41 +39,52 @@ NUM_IMAGES = 30
 quietly = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
-def layout_of(config: TrainingConfig, exposures: int | None) -> ExportLayout:
+SQUARE = (512, 512)
+
+
+def length_of(config: TrainingConfig, *, is_here: bool = True) -> Length | None:
+    return Length.of(config, {SQUARE: NUM_IMAGES * config.dataset.repeats}) if is_here else None
+
+
+def layout_of(config: TrainingConfig, length: Length | None) -> ExportLayout:
     return ExportLayout(
         images=config.dataset.images, regularization=config.dataset.regularization_images or "", log="/r/log",
         output="/r/model", model=config.model.path, vae=config.model.vae_path or "",
-        weights=config.network.start_from or "", exposures=exposures,
+        weights=config.network.start_from or "", length=length,
     )  # fmt: skip
 
 
-def after_steps(config: TrainingConfig, exposures: int | None) -> dict[str, object]:
+def after_steps(config: TrainingConfig, length: Length | None) -> dict[str, object]:
     """Length and warm-up as kohya has them: steps, where somebody could count them; steps that end it beat epochs."""
     schedule, found = config.schedule, dict[str, object]()
-    steps = None if exposures is None else gui_steps(config, exposures)
-    if schedule.max_steps and (steps is None or schedule.max_steps < steps):
-        steps = schedule.max_steps
-    else:
+    if not schedule.max_steps or (length is not None and not length.ends_early):
         found["schedule.max_steps"] = 0
+    steps = known_steps(config, length)
     if schedule.warmup_share and not schedule.warmup_steps and steps is not None:
         found["schedule.warmup_steps"], found["schedule.warmup_share"] = int(schedule.warmup_share * steps), 0.0
     return found
 
 
+def in_kohya(config: TrainingConfig, length: Length | None) -> dict[str, object]:
+    """Length and warm-up, and restarts where there are any: kohya lets other schedules swing by them."""
+    restarts = config.schedule.cycles if config.schedule.name == "cosine_with_restarts" else 1
+    return after_steps(config, length) | {"schedule.cycles": restarts}
+
+
 @quietly
 @given(plausible_configs(), st.booleans())
 def test_what_the_gui_is_given_comes_back(config: TrainingConfig, is_here: bool) -> None:
-    exposures = NUM_IMAGES * config.dataset.repeats if is_here else None
-    values = gui_settings(config, layout_of(config, exposures))
+    length = length_of(config, is_here=is_here)
+    values = gui_settings(config, layout_of(config, length))
     errors = [finding for finding in check_gui(values) if finding.level == "error"]
-    if errors:
+    if errors or list(schedule_errors(config)):
         return
     folders = {f"{config.dataset.repeats}_{config.run.trigger}": NUM_IMAGES}
     local = GivenFiles({config.dataset.images: folders} if is_here else {})
 
     found = import_gui(parse_json(render_gui(values)).tree, local)
 
-    expected = settled(config) | captions_in_kohya(config) | after_steps(config, exposures)
+    expected = settled(config) | captions_in_kohya(config) | in_kohya(config, length)
     maps = GUI.maps if is_here else GUI.maps - {"dataset.repeats", "run.trigger", "schedule.epochs"}
     if expected["schedule.max_steps"]:
         maps -= {"schedule.epochs"}  # kohya looks at the steps only
@@ -85,9 +97,9 @@ def test_what_the_gui_is_given_comes_back(config: TrainingConfig, is_here: bool)
 @quietly
 @given(plausible_configs(), st.booleans())
 def test_what_sd_scripts_are_given_comes_back(config: TrainingConfig, is_here: bool) -> None:
-    exposures = NUM_IMAGES * config.dataset.repeats if is_here else None
-    layout = layout_of(config, exposures)
-    if any(f.level == "error" for f in check_scripts(gui_settings(config, layout))):
+    length = length_of(config, is_here=is_here)
+    layout = layout_of(config, length)
+    if any(f.level == "error" for f in check_scripts(gui_settings(config, layout))) or list(schedule_errors(config)):
         return
     draws = bool(config.sampling.prompts and config.sampling.every_epochs)
     prompts = "".join(f"{line}\n" for line in prompt_lines(config.sampling, config.dataset.resolution_px))
@@ -106,12 +118,10 @@ def test_what_sd_scripts_are_given_comes_back(config: TrainingConfig, is_here: b
         launch=launch_sh(config, "config.toml"),
     )  # fmt: skip
 
-    expected = settled(config) | captions_in_kohya(config)
+    whole = {path: value for path, value in in_kohya(config, length).items() if "warmup" not in path}
+    expected = settled(config) | captions_in_kohya(config) | whole
     if config.model.family == "sdxl":
         expected["model.clip_skip"] = 1
-    steps = math.inf if exposures is None else gui_steps(config, exposures)
-    if not expected["schedule.max_steps"] < steps:
-        expected["schedule.max_steps"] = 0
     maps = SCRIPTS.maps
     if not is_here:
         maps -= {"dataset.images", "dataset.repeats", "run.trigger", "dataset.mask_source"}
@@ -182,7 +192,7 @@ def test_what_ai_toolkit_is_given_comes_back(config: TrainingConfig) -> None:
         home="/r/exports/ai-toolkit", model=config.model.path, vae=config.model.vae_path or "",
         weights=config.network.start_from or "", images=config.dataset.images,
         folders=(PlacedFolder(config.dataset.repeats, config.run.trigger, pictures),), regularization="",
-        regular_folders=(), exposures=exposures,
+        regular_folders=(), length=length_of(config),
     )  # fmt: skip
     text = render("files/tree.yaml.j2", head="h", tree=ai_toolkit_job.job_tree(config, layout))
 
@@ -192,7 +202,8 @@ def test_what_ai_toolkit_is_given_comes_back(config: TrainingConfig) -> None:
     epoch = exposures / config.schedule.batch_size / 2
     if expected["schedule.max_steps"] and math.ceil(epoch * found.settings["schedule.epochs"]) == 700:
         expected |= {"schedule.max_steps": 0, "schedule.epochs": found.settings["schedule.epochs"]}  # just so many
-    maps = AI_TOOLKIT.maps - ({"schedule.epochs"} if expected["schedule.max_steps"] else set())
+    counts_alike = epoch.is_integer() and not expected["schedule.max_steps"]
+    maps = AI_TOOLKIT.maps - (set() if counts_alike else {"schedule.epochs", "schedule.max_steps"})
     wrong = differences(found.effective, config, expected, maps)
     assert wrong == {}, wrong
     odd = [*found.of("unknown"), *found.of("contradictory")]
@@ -222,7 +233,7 @@ def for_ai_toolkit(config: TrainingConfig) -> TrainingConfig:
 def in_ai_toolkit(config: TrainingConfig, layout: ai_toolkit_job.ExportLayout) -> dict[str, object]:
     """What ai-toolkit has in another form: one rate, steps, warm-up in steps and with one schedule only."""
     optimizer, schedule, saving = config.optimizer, config.schedule, config.saving
-    steps = ai_toolkit_job.total_steps(config, layout.exposures)
+    steps = ai_toolkit_job.total_steps(config, layout.length)
     rate = optimizer.unet_learning_rate
     found: dict[str, object] = {
         "optimizer.learning_rate": rate, "schedule.max_steps": steps if steps == schedule.max_steps else 0,
@@ -233,7 +244,7 @@ def in_ai_toolkit(config: TrainingConfig, layout: ai_toolkit_job.ExportLayout) -
         found["schedule.warmup_steps"] = schedule.warmup_steps or int(schedule.warmup_share * steps)
     if schedule.name == "cosine_with_min_lr":
         found |= {"schedule.name": "cosine", "schedule.min_rate": 0.0} if not schedule.min_rate else {}
-    if saving.every_epochs * ai_toolkit_job.epoch_steps(config, layout.exposures) >= steps:
+    if saving.every_epochs * ai_toolkit_job.epoch_steps(config, layout.length) >= steps:
         found["saving.every_epochs"] = 0
     if config.memory.base_dtype in ("int8", "nf4"):
         found["memory.base_dtype"] = "bfloat16"

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import TrainingConfig, with_values
+from templates.exporting.derived import Length
 from templates.kohya.export_coverage import gui_errors
 from templates.kohya.export_gui import render_gui
 from templates.kohya.export_gui_values import gui_settings
+from templates.kohya.export_schedule import schedule_errors
 from templates.kohya.gui_keys import gui_keys
 from tests.support.export_strategies import configs
 from tests.support.paths import GOLDENS
@@ -50,6 +52,8 @@ def writable(config: TrainingConfig) -> TrainingConfig:
     network = config.network.model_copy(update={"conv_alpha": float(round(config.network.conv_alpha) or 1)})
     model = config.model.model_copy(update={"prediction": "epsilon"})
     changed = config.model_copy(update={"network": network, "model": model})
+    if list(schedule_errors(changed)):
+        changed = with_values(changed, {"schedule.name": "cosine"})
     assert not list(gui_errors(changed))
     return changed
 
@@ -71,13 +75,15 @@ def test_the_table_has_all_287_settings_of_the_gui() -> None:
 
 
 def test_steps_of_ones_own_end_the_training_only_where_the_epochs_would_not() -> None:
-    assert values(schedule={"max_steps": 1000})["max_train_steps"] == 1000
-    assert values(schedule={"max_steps": 9000})["max_train_steps"] == 0
-    assert values(schedule={"max_steps": 1000})["lr_warmup_steps"] == 50
+    ends = replace(LAYOUT, length=Length(300, 1000, ends_early=True))
+    found = gui_settings(sample_config(schedule={"max_steps": 1000}), ends)
+
+    assert (found["max_train_steps"], found["max_train_epochs"], found["lr_warmup_steps"]) == (1000, 0, 50)
+    assert (values(schedule={"max_steps": 9000})["max_train_steps"], values()["max_train_epochs"]) == (0, 10)
 
 
 def test_warm_up_is_a_percentage_only_where_the_steps_cannot_be_known() -> None:
-    unknown = gui_settings(sample_config(), replace(LAYOUT, exposures=None))
+    unknown = gui_settings(sample_config(), replace(LAYOUT, length=None))
 
     assert (unknown["lr_warmup"], unknown["lr_warmup_steps"]) == (5, 0)
     assert values(schedule={"warmup_steps": 77})["lr_warmup_steps"] == 77
@@ -148,4 +154,4 @@ def test_prompts_are_lines_with_their_options() -> None:
 def test_keeping_the_last_counts_files_by_epoch_and_steps_by_step() -> None:
     found = values(saving={"keep_last": 3, "every_steps": 100})
 
-    assert (found["save_last_n_epochs"], found["save_last_n_steps"]) == (3, 300)
+    assert (found["save_last_n_epochs"], found["save_last_n_steps"]) == (3, 299)

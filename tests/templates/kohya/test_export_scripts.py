@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shlex
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from advisor.errors import ConfigErrors, RunError
 from advisor.settings.config import TrainingConfig
 from templates.exporters import EXPORTERS
+from templates.exporting.derived import Length
 from templates.exporting.exporter import Export
 from templates.kohya.export_script_tables import dataset_settings, script_settings
 from templates.kohya.export_scripts import launch_powershell, launch_sh
@@ -55,8 +57,13 @@ def test_both_files_and_the_launch_lines_are_written(tmp_path: Path) -> None:
 def test_it_trains_whole_epochs_unless_steps_end_it_sooner() -> None:
     assert keys()["max_train_epochs"] == 10
     assert "max_train_steps" not in keys()
-    assert keys(schedule={"max_steps": 100})["max_train_steps"] == 100
-    assert "max_train_epochs" not in keys(schedule={"max_steps": 100})
+    ends = replace(LAYOUT, length=Length(150, 100, ends_early=True))
+    schedule = script_settings(sample_config(schedule={"max_steps": 100}), ends, dataset="/d.toml", prompts="")[
+        "schedule"
+    ]
+
+    assert schedule["max_train_steps"] == 100
+    assert "max_train_epochs" not in schedule
 
 
 def test_a_rate_of_zero_trains_the_other_part_only() -> None:

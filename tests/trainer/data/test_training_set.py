@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from advisor.dataset.report import DatasetReport, Folder, ImageFile
 from advisor.errors import ConfigError, DatasetError
 from advisor.settings.config import DatasetConfig, TrainingConfig, parse_config
-from trainer.data.training_set import TrainingSet, matched_repeats, write_manifest
+from trainer.data.training_set import TrainingSet, write_manifest
 
 SIZES = ((512, 512), (640, 448), (448, 640), (1200, 400))
 
@@ -231,24 +231,3 @@ def test_a_share_of_one_measures_on_all_that_is_trained() -> None:
     pictures = TrainingSet.of(make_report(3), validating(1.0))
 
     assert pictures.measured == pictures.items == pictures.used_for("training")
-
-
-@pytest.mark.parametrize(
-    ("own", "wanted", "repeats"),
-    [
-        ((1, 1, 1), 3, (1, 1, 1)),
-        ((1, 1, 1), 2, (1, 1, 0)),
-        ((1, 1, 1), 7, (3, 2, 2)),
-        ((3, 3, 3), 4, (3, 3, 0)),
-        ((3, 1), 6, (4, 2)),
-        ((1,), 0, (0,)),
-        ((), 5, ()),
-    ],
-)
-def test_repeats_follow_kohyas_rule(own: tuple[int, ...], wanted: int, repeats: tuple[int, ...]) -> None:
-    assert matched_repeats(own, wanted) == repeats
-
-
-@given(st.lists(st.integers(1, 5), min_size=1, max_size=20), st.integers(0, 200))
-def test_there_are_as_many_samples_as_wanted_or_one_pictures_repeats_more(own: list[int], wanted: int) -> None:
-    assert wanted <= sum(matched_repeats(own, wanted)) < wanted + max(own)

@@ -77,7 +77,7 @@ def test_what_the_gui_is_given_comes_back(config: TrainingConfig, is_here: bool)
     length = length_of(config, is_here=is_here)
     values = gui_settings(config, layout_of(config, length))
     errors = [finding for finding in check_gui(values) if finding.level == "error"]
-    if errors or list(schedule_errors(config)):
+    if errors or any(schedule_errors(config)):
         return
     folders = {f"{config.dataset.repeats}_{config.run.trigger}": NUM_IMAGES}
     local = GivenFiles({config.dataset.images: folders} if is_here else {})

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from advisor.dataset.epoch import epoch_sizes
 from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, changed, setting_paths
 from advisor.shell import quoted
 from advisor.units import rate
+from templates.ai_toolkit.buckets import trained_sizes
 from templates.ai_toolkit.export_job import ExportLayout, arguments, job_tree, total_steps
 from templates.ai_toolkit.words import MODEL_DTYPES, SAMPLERS, SETTING_WORDS
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
@@ -18,6 +20,7 @@ from templates.exporting.derived import Length
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
 from templates.exporting.paths import absolute, located_model, located_posix
 from templates.exporting.planned_images import PlannedImages, planned_images, planned_length, planned_regularization
+from templates.exporting.size_notes import size_notes
 from templates.exporting.write_files import write_files
 from templates.render import render
 
@@ -103,7 +106,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     errors += tuple(_text_errors(tree))
     if errors:
         raise ConfigErrors(errors, where="ai-toolkit would not train this as it is meant")
-    notes = [*_notes(config), *_notes_on_files(config, layout)]
+    notes = [*_notes(config), *_notes_on_files(config, layout), *_size_notes(config, images, regularization)]
     file = home / FILE_NAME
     texts = {file: render("files/tree.yaml.j2", head=HEAD, tree=tree)}
     notes += write_files(
@@ -156,6 +159,15 @@ def _errors(config: TrainingConfig, layout: ExportLayout) -> Iterator[ConfigErro
         yield ConfigError("dataset.random_crop", True, "cached latents are always the same: turn one of the two off")
     if config.memory.cache_text and optimizer.text_encoder_learning_rate:
         yield ConfigError("memory.cache_text", True, "a text encoder that is trained cannot be cached: turn this off")
+
+
+def _size_notes(config: TrainingConfig, images: PlannedImages, regular: PlannedImages | None) -> Iterator[str]:
+    reports = [planned.report for planned in (images, regular) if planned is not None and planned.report is not None]
+    if images.report is None:
+        return
+    dataset = config.dataset
+    ours = epoch_sizes(images.report, config, None if regular is None else regular.report)
+    yield from size_notes("ai-toolkit", trained_sizes(reports, dataset.resolution_px, dataset.bucket_step_px), ours)
 
 
 def _text_errors(tree: Any, path: str = "") -> Iterator[ConfigError]:

@@ -9,17 +9,18 @@ from typing import Any
 
 from advisor.dataset.buckets import repeats_of_folders
 from advisor.dataset.folders import named_path
-from advisor.dataset.scan import scan
 from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import NamedFolder, TrainingConfig, setting_paths
 from advisor.shell import quoted
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
+from templates.exporting.derived import conv_alpha
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
 from templates.exporting.paths import absolute, located, located_model, located_posix
 from templates.exporting.write_files import write_files
 from templates.onetrainer.export_concepts import concept_trees, sample_trees
 from templates.onetrainer.export_config import ConceptFolder, ExportLayout, config_tree, known_arguments
+from templates.onetrainer.export_images import ImagesThere, image_errors, image_notes
 from templates.onetrainer.words import MODEL_TYPES, SCHEDULES, SETTING_WORDS
 from templates.render import render
 
@@ -89,12 +90,13 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
         UsersFiles: files in the way are the user's; nothing is written.
         RunError: something cannot be written.
     """
-    if errors := tuple(_errors(config)):
+    images = ImagesThere.of(config, run)
+    if errors := (*_errors(config), *image_errors(images)):
         raise ConfigErrors(errors, where="OneTrainer would not train this as it is meant")
     home = RunFolder(absolute(run)).exports / FOLDER_NAME if out is None else absolute(out)
     if home.is_file():
         raise RunError(f"{home} is a file: OneTrainer gets several, so name a folder")
-    folders, is_here = _folders(config, run)
+    folders = _folders(config, run, images)
     layout = _layout(config, run, home, folders)
     draws = bool(config.sampling.prompts and config.sampling.every_epochs)
     main = config_tree(config, layout)
@@ -105,7 +107,8 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     }
     texts = {home / name: render("files/tree.json.j2", tree=tree) for name, tree in trees.items()}
     kept = write_files(texts, config=config, run=run, kind="onetrainer", options=options)
-    notes = [*_notes(config), *_notes_on_files(config, layout, is_here=is_here), *kept]
+    notes = [*_notes(config), *_notes_on_files(config, layout, is_here=images is not None)]
+    notes += [*image_notes(config, images), *kept]
     start = HOW_TO_START.format(file=quoted(str(home / "config.json")), output=main["output_model_destination"])
     return Export(tuple(home / name for name in trees), tuple(notes), start)
 
@@ -130,23 +133,22 @@ def _errors(config: TrainingConfig) -> Iterator[ConfigError]:
         yield ConfigError("dataset.random_crop", True, "cached latents are always the same: turn one of the two off")
 
 
-def _folders(config: TrainingConfig, run: Path) -> tuple[tuple[ConceptFolder, ...], bool]:
-    """Each folder with its repeats, and whether they are on this machine."""
+def _folders(config: TrainingConfig, run: Path, images: ImagesThere | None) -> tuple[ConceptFolder, ...]:
+    """Each folder with its repeats."""
     dataset, root = config.dataset, located(config.dataset.images, run)
-    if not root.is_dir():
+    if images is None:
         own = _named(root, dataset.folders)
         rest = ConceptFolder(root.as_posix(), dataset.repeats, recursive=not own)
-        return (own if dataset.only_folders else (*own, rest)), False
-    folders = scan(root, only=dataset.named_folders, caption_extension=dataset.caption_extension).folders
+        return own if dataset.only_folders else (*own, rest)
+    folders = images.report.folders
     found = [
         ConceptFolder((root / folder.path).as_posix(), repeats)
         for folder, repeats in zip(folders, repeats_of_folders(folders, dataset), strict=True)
     ]
     if dataset.only_folders or len({folder.repeats for folder in found}) > 1:
-        return tuple(found), True
-    return (
-        ConceptFolder(root.as_posix(), found[0].repeats, recursive=[folder.path for folder in folders] != ["."]),
-    ), True
+        return tuple(found)
+    is_deep = [folder.path for folder in folders] != ["."]
+    return (ConceptFolder(root.as_posix(), found[0].repeats, recursive=is_deep),)
 
 
 def _regularization(config: TrainingConfig, run: Path) -> tuple[ConceptFolder, ...]:
@@ -180,9 +182,16 @@ def _notes(config: TrainingConfig) -> Iterator[str]:
         yield f"schedule.name: OneTrainer has no {schedule.ours}; {schedule.theirs} is written."
     if config.loss.kind in ("huber", "smooth_l1"):
         yield f"loss.kind: OneTrainer's huber is not quite {config.loss.kind}; huber_c becomes its delta."
+    if config.optimizer.name == "schedule_free_adamw" and (config.schedule.name != "constant" or _warmup_of(config)):
+        yield (
+            f"schedule.name ({config.schedule.name}): OneTrainer keeps a schedule-free optimizer's rate as it is from "
+            "the first step to the last, without a warm-up."
+        )
     network = config.network
     if network.conv_rank and network.conv_rank != network.rank:
         yield f"network.conv_rank: OneTrainer has one rank for all layers; convolutions get {network.rank} too."
+    if network.conv_rank and conv_alpha(network) / network.conv_rank != network.alpha / network.rank:
+        yield f"network.conv_alpha: OneTrainer has one alpha for all layers; convolutions get {network.alpha:g} too."
     if config.dataset.masks and config.dataset.mask_source == "alpha":
         yield f"dataset.mask_source: {DROPS['dataset.mask_source']}."
     unknown = [item for item in config.optimizer.arguments if not known_arguments([item])]
@@ -190,6 +199,10 @@ def _notes(config: TrainingConfig) -> Iterator[str]:
         yield f"optimizer.arguments: OneTrainer has no key for {', '.join(unknown)}."
     if config.saving.every_steps and config.saving.every_epochs:
         yield "saving.every_epochs: OneTrainer saves by steps or epochs; the steps are written."
+
+
+def _warmup_of(config: TrainingConfig) -> bool:
+    return bool(config.schedule.warmup_steps or config.schedule.warmup_share)
 
 
 def _notes_on_files(config: TrainingConfig, layout: ExportLayout, *, is_here: bool) -> Iterator[str]:

@@ -131,8 +131,6 @@ def _training(config: TrainingConfig) -> Tree:
 
 def _warmup(schedule: ScheduleConfig) -> float:
     """Above 1 a number of batches, up to 1 a share: one batch is written as a little more than one."""
-    if schedule.name == "constant":
-        return 0.0
     if not schedule.warmup_steps:
         return schedule.warmup_share
     batches = schedule.warmup_steps * schedule.gradient_accumulation

@@ -1,0 +1,77 @@
+"""What OneTrainer makes of the images: how long it trains on them, at which sizes, and which it leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from advisor.dataset.buckets import repeats_of_folders
+from advisor.dataset.epoch import epoch_sizes
+from advisor.dataset.report import DatasetReport
+from advisor.dataset.scan import scan
+from advisor.errors import ConfigError
+from advisor.settings.config import TrainingConfig
+from templates.exporting.derived import Length
+from templates.exporting.paths import located
+from templates.exporting.size_notes import named_sizes, size_notes
+from templates.onetrainer.batches import FullBatches
+
+
+@dataclass(frozen=True)
+class ImagesThere:
+    """The images as both trainers go through them."""
+
+    report: DatasetReport
+    """What a scan found of the subject's."""
+    regularization: DatasetReport | None
+    theirs: FullBatches
+
+    @classmethod
+    def of(cls, config: TrainingConfig, run: Path) -> ImagesThere | None:
+        """The configuration's images; None where they are not on this machine.
+
+        Raises:
+            DatasetError: their folder holds none.
+        """
+        dataset, ending = config.dataset, config.dataset.caption_extension
+        if not (root := located(dataset.images, run)).is_dir():
+            return None
+        report, regularization = scan(root, only=dataset.named_folders, caption_extension=ending), None
+        images = [(report, repeats_of_folders(report.folders, dataset))]
+        if dataset.regularization_images and (root := located(dataset.regularization_images, run)).is_dir():
+            only = dataset.regularization_folders or None
+            regularization = scan(root, only=only, caption_extension=ending)
+            images.append((regularization, (1,) * len(regularization.folders)))
+        return cls(report, regularization, FullBatches.of(config, images))
+
+
+def image_errors(images: ImagesThere | None) -> Iterator[ConfigError]:
+    """A batch that no size of pictures fills: nothing would be trained."""
+    if images is not None and not images.theirs.batches:
+        sizes = named_sizes(images.theirs.shown)
+        mend = f"OneTrainer trains full batches only, and the pictures at {sizes} fill none: lower it"
+        yield ConfigError("schedule.batch_size", images.theirs.batch_size, mend)
+
+
+def image_notes(config: TrainingConfig, images: ImagesThere | None) -> Iterator[str]:
+    """Steps, sizes, and pictures that are left out or enlarged."""
+    if images is None:
+        return
+    theirs, ours = images.theirs, epoch_sizes(images.report, config, images.regularization)
+    length = f"{theirs.steps(config)} steps in {config.schedule.epochs} epochs"
+    yield f"OneTrainer will train {length} (ours: {Length.of(config, ours).steps} steps)."
+    if theirs.num_left_out:
+        yield (
+            f"schedule.batch_size ({theirs.batch_size}): OneTrainer makes full batches only, so that "
+            f"{theirs.num_left_out} of an epoch's {theirs.shown.total()} showings are left out, of other pictures each "
+            "time."
+        )
+    if theirs.never_trained:
+        yield (
+            f"schedule.batch_size ({theirs.batch_size}): OneTrainer never trains the pictures at "
+            f"{named_sizes(theirs.never_trained)}, since they do not fill a batch: lower it, or raise repeats."
+        )
+    yield from size_notes("OneTrainer", theirs.shown, ours)
+    if theirs.num_enlarged and not config.dataset.bucket_upscale:
+        yield f"dataset.bucket_upscale: OneTrainer enlarges {theirs.num_enlarged} pictures that are smaller than that."

@@ -20,6 +20,7 @@ from trainer.runtime.events import Events
 from trainer.runtime.failure_codes import failed_event
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.runtime.launcher import follow_launcher
+from trainer.runtime.machine_limits import limit_error
 from trainer.runtime.quiet_libraries import quieten
 
 DEFECT = 1
@@ -76,6 +77,9 @@ def _train(run: RunFolder, given: argparse.Namespace, events: Events, interrupt:
             events.send(Failed(code="interrupted", message=f"Training was interrupted{because}; {saved}"))
         return Interrupted.exit_code
     except Exception as error:
+        if (stopped := limit_error(error)) is not None:
+            events.send(failed_event(stopped))
+            return _print_error(stopped)
         traceback.print_exc()
         events.send(Failed(code="defect", message=f"A defect of Loracle: {type(error).__name__}: {error}"))
         return DEFECT
@@ -87,7 +91,7 @@ def _tensorboard(run: Path, events: Events) -> Callable[[], None]:
         from trainer.reporting.tensorboard import TensorBoard
 
         board = TensorBoard(run)
-    except (ImportError, OSError) as error:
+    except Exception as error:  # another library's, of any kind
         events.warning("no_tensorboard", f"TensorBoard's file is not written: {error}")
         return lambda: None
     events.listen(board)

@@ -88,8 +88,8 @@ _ROOM: ContextVar[DiskRoom | None] = ContextVar("disk room", default=None)
 
 
 @contextmanager
-def waiting_for(room: DiskRoom) -> Iterator[None]:
-    """Within, `write_with_room` waits by this."""
+def waiting_for(room: DiskRoom | None) -> Iterator[None]:
+    """Within, `write_with_room` waits by this; None: it does not wait."""
     token = _ROOM.set(room)
     try:
         yield

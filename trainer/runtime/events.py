@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
-from advisor.run_folder.events import AnyEvent, LoraMoved, PhaseBegun, PhaseProgress, WarningGiven
+from advisor.errors import RunError
+from advisor.run_folder.events import AnyEvent, Event, LoraMoved, PhaseBegun, PhaseProgress, WarningGiven
 from advisor.run_folder.layout import RunFolder
+from advisor.shown_text import visible
 
 PROGRESS_SECONDS = 0.1
 """Progress of one phase is sent at most this often; its end always."""
@@ -18,6 +22,7 @@ ReportProgress = Callable[[int, int], None]
 """Takes how many of how many pieces of a phase are done; may raise to break off."""
 Listener = Callable[[AnyEvent], None]
 """Gets each event after it was written."""
+E = TypeVar("E", bound=Event)
 
 
 class Events:
@@ -32,6 +37,7 @@ class Events:
         self._writer = RunFolder(run).event_writer()
         self._listeners = list(listeners)
         self._last_progress = (0.0, "")
+        self._may_be_lost = self._is_lost = False
 
     def __enter__(self) -> Self:
         return self
@@ -39,7 +45,16 @@ class Events:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.__exit__(kind, value, trace)
+        with suppress(*((OSError,) if self._may_be_lost else ())):
+            self._writer.__exit__(kind, value, trace)
+
+    def tolerate_loss(self) -> None:
+        """From now on an event that cannot be written is an error no more, nor waited for on a full disk.
+
+        For the end of a training: its LoRAs count, not what is told of them.
+        """
+        self._may_be_lost = True
+        self._writer.when_full = None
 
     def listen(self, listener: Listener) -> None:
         """Hand every further event to `listener` too."""
@@ -49,15 +64,28 @@ class Events:
         """Write one event and hand it to the listeners.
 
         Raises:
-            RunError: the disk is full or gone.
+            RunError: the disk is full or gone, and losses are not tolerated.
         """
-        written = self._writer.write(event)
+        written = self._written(event)
         for listener in tuple(self._listeners):
             try:
                 listener(written)
             except Exception as error:  # nobody who only listens may stop a training
                 self._listeners.remove(listener)
                 self.warning("listener_failed", f"{type(listener).__name__} takes no more events: {error}")
+
+    def _written(self, event: E) -> E:
+        """The event with its time; one that may be lost and cannot be written is named on stderr, the first of them."""
+        try:
+            return self._writer.write(event)
+        except RunError as error:
+            if not self._may_be_lost:
+                raise
+            if not self._is_lost:
+                with suppress(OSError):  # the log may lie on the same disk
+                    print(visible(f"What the training told at its end is lost: {error}"), file=sys.stderr)  # noqa: T201
+            self._is_lost = True
+            return event
 
     def when_full(self, wait: Callable[[], None]) -> None:
         """Call `wait` and try again, as often as it takes, where the disk is full."""

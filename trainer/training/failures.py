@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from dataclasses import replace
 
 import torch
@@ -13,6 +12,7 @@ from advisor.machine.memory_snapshot import Room, taken_by_others
 from advisor.settings.config import TrainingConfig
 from trainer.device.choose import peak_memory_bytes
 from trainer.device.device_memory import room_of
+from trainer.runtime.machine_limits import lacks_memory
 
 TRAINING = "training"
 """What is being done while steps are made; the batch counts only then."""
@@ -21,33 +21,11 @@ ENCODING = "encoding the pictures"
 SAVING = "saving and checking the LoRA"
 PHASES = {TRAINING: "step", ENCODING: "caching"}
 """What the prediction of memory calls what is being done; all else is as large as what was loaded."""
-OUT_OF_MEMORY_SIGNS = (
-    "out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED",
-    "OUT_OF_DEVICE_MEMORY", "OUT_OF_HOST_MEMORY", "Cannot allocate memory",
-)  # fmt: skip
-"""What messages of torch's backends have in common when memory runs out; the last is the system's word, as torch hands
-it on when a file cannot be mapped.
-"""
-ONEDNN_SIGN = "could not create a primitive"
-"""All that oneDNN says when it gets no memory for a layer's code or workspace. With "descriptor" behind it the layer is
-one that it does not know.
-"""
-
-WINDOWS_COMMIT_LIMIT = 1455
-"""Windows' error "the paging file is too small", e.g. while a large file is mapped."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether the GPU or the machine had no memory left."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM or getattr(error, "winerror", None) == WINDOWS_COMMIT_LIMIT
-    if not isinstance(error, RuntimeError):
-        return False
-    text = str(error)
-    is_onednn = ONEDNN_SIGN in text and f"{ONEDNN_SIGN} descriptor" not in text
-    return is_onednn or any(sign in text for sign in OUT_OF_MEMORY_SIGNS)
+    return isinstance(error, torch.OutOfMemoryError) or lacks_memory(error)
 
 
 class Spilled(Exception):

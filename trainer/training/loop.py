@@ -15,6 +15,7 @@ from advisor.run_folder.events import EpochDone, StepDone
 from advisor.settings.config import TrainingConfig
 from trainer.data.training_set import BatchRefs, TrainingSet
 from trainer.device.choose import memory_bytes
+from trainer.runtime.disk_space import waiting_for
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.training.failures import Spilled, is_out_of_memory, not_finite, spilled_message
@@ -106,7 +107,7 @@ class Loop:
         while position.step < self._length.steps:
             position = self._run_epoch(position)
         if position.step_in_epoch:
-            self._callbacks.save_state(position)
+            self._try_last_state(position)
         return position
 
     def _run_epoch(self, position: Position) -> Position:
@@ -172,14 +173,22 @@ class Loop:
 
     def _keep_before_step(self, position: Position) -> None:
         """Save a state of the last finished step, so that no step is made twice; without it an older one serves."""
-        if not self._stepper.abandon_step() or position.step == 0:
-            return
+        if self._stepper.abandon_step() and position.step > 0:
+            self._try_state(position, "so an older one serves")
+
+    def _try_last_state(self, position: Position) -> None:
+        """Save the state that a longer training would go on from, if that can be: the last LoRA is saved after it."""
+        with waiting_for(None):
+            self._try_state(position, "so the training cannot go on with more epochs")
+
+    def _try_state(self, position: Position, without: str) -> None:
+        """Save a state; where that fails, warn, and say what follows from it."""
         try:
             self._callbacks.save_state(position)
         except (LoraError, RuntimeError, MemoryError, OSError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             self._events.warning(
-                "state_not_saved", f"No state of step {position.step} could be saved, so an older one serves: {reason}"
+                "state_not_saved", f"No state of step {position.step} could be saved, {without}: {reason}"
             )
 
     def _send_step(self, position: Position, result: StepResult, seconds: float) -> None:
@@ -212,7 +221,9 @@ class Loop:
                 self._callbacks.save_step(position)
             if saving.every_epochs and position.epoch % saving.every_epochs == 0:
                 self._callbacks.save_epoch(position)
-        self._callbacks.save_state(position)
+            self._callbacks.save_state(position)
+        else:
+            self._try_last_state(position)
         self._state_due.wind_up()
         if position.step < self._length.steps:
             self._stop_if_asked(position)

@@ -6,6 +6,7 @@ import statistics
 from dataclasses import asdict
 from pathlib import Path
 
+from advisor.errors import LoraError
 from advisor.estimate.disk import planned_header_bytes
 from advisor.run_folder.events import Finished, Reloaded, ReloadFigures
 from trainer.device.choose import peak_memory_bytes
@@ -30,43 +31,58 @@ def train(prepared: Prepared) -> None:
         LoraError: something that the user can mend.
         Interrupted: the user ended it.
     """
-    reporter, stepper = prepared.reporter, prepared.stepper
-    context, config = stepper.context, reporter.config
+    reporter = prepared.reporter
     with waiting_for(prepared.disk):
         callbacks = _callbacks(prepared)
         with reporter.during(TRAINING):
-            watch = watch_for(
-                reporter.run,
-                config,
-                context.base.structure,
-                context.device,
-                only_warns=prepared.options.tolerate_sysmem_fallback,
-            )
-            loop = Loop(
-                config,
-                context.training_set,
-                stepper,
-                callbacks,
-                events=reporter.events,
-                interrupt=reporter.interrupt,
-                watch=watch,
-            )
+            loop = _loop(prepared, callbacks)
             callbacks.files.make_way(steps=prepared.length.steps, resumed=prepared.resumed_at is not None)
             position = loop.run(prepared.resumed_at or Position())
+        reporter.events.tolerate_loss()
         with reporter.during(SAVING):
-            check = _check(callbacks.save_last(position), prepared)
-        reporter.events.send(
-            Finished(
-                steps=position.step,
-                seconds=round(callbacks.seconds(), 3),
-                epochs=position.epoch + (1 if position.step_in_epoch else 0),
-                loras=tuple(path.relative_to(reporter.run).as_posix() for path in callbacks.files.existing()),
-                seconds_per_step=statistics.median(loop.step_seconds) if loop.step_seconds else 0.0,
-                peak_memory_bytes=peak_memory_bytes(context.device),
-                ladder=prepared.ladder.taken,
-                reload_check=ReloadFigures(**asdict(check)),
-            )
+            last = callbacks.save_last(position)
+    check = _tried_check(last, prepared)
+    reporter.events.send(
+        Finished(
+            steps=position.step,
+            seconds=round(callbacks.seconds(), 3),
+            epochs=position.epoch + (1 if position.step_in_epoch else 0),
+            loras=_loras(callbacks.files, last, reporter.run),
+            seconds_per_step=statistics.median(loop.step_seconds) if loop.step_seconds else 0.0,
+            peak_memory_bytes=peak_memory_bytes(reporter.device),
+            ladder=prepared.ladder.taken,
+            reload_check=None if check is None else ReloadFigures(**asdict(check)),
         )
+    )
+
+
+def _loop(prepared: Prepared, callbacks: RunCallbacks) -> Loop:
+    reporter, context = prepared.reporter, prepared.stepper.context
+    watch = watch_for(
+        reporter.run,
+        reporter.config,
+        context.base.structure,
+        context.device,
+        only_warns=prepared.options.tolerate_sysmem_fallback,
+    )
+    return Loop(
+        reporter.config,
+        context.training_set,
+        prepared.stepper,
+        callbacks,
+        events=reporter.events,
+        interrupt=reporter.interrupt,
+        watch=watch,
+    )
+
+
+def _loras(files: LoraFiles, last: Path, run: Path) -> tuple[str, ...]:
+    """All LoRAs within the run, oldest first; where the folder cannot be read any more, the last."""
+    try:
+        found = files.existing()
+    except (LoraError, OSError):
+        found = [last]
+    return tuple(path.relative_to(run).as_posix() for path in found)
 
 
 def _callbacks(prepared: Prepared) -> RunCallbacks:
@@ -96,6 +112,19 @@ def _session(prepared: Prepared) -> Session:
     length, config = prepared.length, prepared.reporter.config
     training_set = prepared.stepper.context.training_set
     return Session(config, training_set, model, vae, length.steps, length.batches_per_epoch, prepared.started)
+
+
+def _tried_check(lora: Path, prepared: Prepared) -> ReloadCheck | None:
+    """The check of the last LoRA; None, after a warning, where it fails, since the LoRA is saved."""
+    try:
+        return _check(lora, prepared)
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0]
+        prepared.reporter.events.warning(
+            "reload_check",
+            f"{lora.name} is saved, but could not be read back and checked: {type(error).__name__}: {reason}",
+        )
+        return None
 
 
 def _check(lora: Path, prepared: Prepared) -> ReloadCheck:

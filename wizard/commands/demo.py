@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from advisor.answers import Answers
@@ -20,12 +21,13 @@ from advisor.settings.preset_file import PresetSetting, read_preset
 from templates.native.run_folder import next_free_run, write_run
 from trainer.demo.assets import CHARACTER_FOLDER, CLASS_FOLDER, MODEL_FOLDER, PRESET_FILE, TRIGGER
 from wizard.output import print_json, say, show
+from wizard.processes.after_training import completed, tried
 from wizard.processes.child import child_command
 from wizard.processes.launch import run_trainer
 from wizard.processes.trainer_job import TrainerJob
 from wizard.show.plan_view import plan_view
 from wizard.show.progress import training_document
-from wizard.show.run_report import write_run_report
+from wizard.show.run_report import try_run_report
 from wizard.show.screen import make_screen
 
 NAME = "loracle-demo"
@@ -63,16 +65,19 @@ def demo(out: Path | None = None, *, overwrite: bool = False, as_json: bool = Fa
     folder = RunFolder(run)
     job = TrainerJob(folder)
     with writing(folder, "loracle demo", say):
-        progress = run_trainer(job, make_screen(as_json=as_json))
+        progress = completed(run_trainer(job, make_screen(as_json=as_json)), folder)
         announce("Trained. Drawing with the base model and with the LoRA, from the same seeds ...")
-        scores = _draw_and_score(job, as_json=as_json)
-    report = write_run_report(folder)
+        scores = tried("The LoRA is there, but not what it learned in figures", partial(_scored, job, as_json=as_json))
+    report = tried("No report was written", partial(try_run_report, folder))
     seconds = time.monotonic() - began
     if as_json:
         print_json({**training_document(progress), **_document(scores), "seconds": round(seconds, 1), "run": str(run)})
         return
     show(_summary(scores, seconds))
-    show(f"Pictures: {folder.before_after}\nReport:   {report}")
+    made = [f"LoRA:     {run / lora}" for lora in progress.loras[-1:]] if scores is None else []
+    made += [f"Pictures: {folder.before_after}"] if scores is not None else []
+    made += [f"Report:   {report}"] if report is not None else []
+    show("\n".join(made))
 
 
 def demo_facts(run: Path) -> Facts:
@@ -88,7 +93,7 @@ def demo_facts(run: Path) -> Facts:
     return Facts(probe_hardware(run), scan(CHARACTER_FOLDER), identify(MODEL_FOLDER), answers, preset)
 
 
-def _draw_and_score(job: TrainerJob, *, as_json: bool) -> DemoScores:
+def _scored(job: TrainerJob, *, as_json: bool) -> DemoScores:
     """Draw images with and without the LoRA and score them, in a child process that imports torch."""
     run_trainer(
         job, make_screen(as_json=as_json), command=lambda job: child_command("trainer.demo.run", str(job.run.path))
@@ -96,7 +101,9 @@ def _draw_and_score(job: TrainerJob, *, as_json: bool) -> DemoScores:
     return job.run.read_demo_scores()
 
 
-def _document(scores: DemoScores) -> dict[str, object]:
+def _document(scores: DemoScores | None) -> dict[str, object]:
+    if scores is None:
+        return {"identity": None, "obedience": None, "leak": None}
     return {
         "identity": {
             "before": scores.identity_before, "after": scores.identity_after, "real": scores.identity_real,
@@ -106,11 +113,13 @@ def _document(scores: DemoScores) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _summary(scores: DemoScores, seconds: float) -> str:
+def _summary(scores: DemoScores | None, seconds: float) -> str:
+    took = f"All of it took {seconds:.0f} s."
+    if scores is None:
+        return took
     return (
         f"Identity   {scores.identity_before:.2f} before, {scores.identity_after:.2f} after "
         f"(real pictures of the character: {scores.identity_real:.2f})\n"
         f"Obedience  {scores.obedience_before:.2f} before, {scores.obedience_after:.2f} after "
-        "(1: everything else still follows the prompt)\n"
-        f"All of it took {seconds:.0f} s."
+        f"(1: everything else still follows the prompt)\n{took}"
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from wizard.interview.copy_lora import offer_copy, usage
 from wizard.interview.lora_folders import lora_folders
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
+from wizard.processes.after_training import tried
 from wizard.processes.disk_check import disk_warning
 from wizard.processes.more_epochs import set_epochs
 from wizard.processes.retry_on_oom import train_with_retries
@@ -101,15 +101,8 @@ def _write_records(job: TrainerJob, config: TrainingConfig, *, since: float) -> 
     from wizard.processes.measured_runs import save_run_receipt
     from wizard.show.run_report import try_run_report
 
-    records: tuple[tuple[str, Callable[[], None]], ...] = (
-        ("What this run took is not remembered", partial(save_run_receipt, job, config, since=since)),
-        ("No report was written", partial(try_run_report, job.run)),
-    )
-    for what, write in records:
-        try:
-            write()
-        except Exception as error:  # what comes after the last LoRA never makes a training a failed one
-            say(f"{what}: {type(error).__name__}: {error}")
+    tried("What this run took is not remembered", partial(save_run_receipt, job, config, since=since))
+    tried("No report was written", partial(try_run_report, job.run))
 
 
 def _how_to_resume(run: RunFolder) -> str:
@@ -124,14 +117,15 @@ def _print_result(job: TrainerJob, config: TrainingConfig, progress: TrainingPro
     lora = job.run.path / progress.loras[-1]
     seconds = None if progress.finished is None else progress.finished.seconds
     took = "" if seconds is None else f" in {duration(seconds)}"
-    show(f"Trained {progress.step:,} steps{took}: {lora}")
+    steps = f" {progress.step:,} steps{took}" if progress.finished is not None else ""
+    show(f"Trained{steps}: {lora}")
     for rung in progress.ladder:
         show(f"{rung.cause or 'Memory ran out on the way.'} It went on with {rung.message}.")
     show(usage(lora.name, config.run.trigger or config.saving.name))
     if job.run.report.is_file():
         show(f"Report: {job.run.report}")
     if is_terminal():
-        _offer_copy(lora, Path(config.model.path))
+        tried("The LoRA was not copied", partial(_offer_copy, lora, Path(config.model.path)))
 
 
 def _offer_copy(lora: Path, base_model: Path) -> None:

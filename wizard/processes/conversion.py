@@ -13,6 +13,7 @@ from typing import Any
 
 from advisor.errors import LoraError, ModelError, RunError
 from advisor.run_folder.event_file import LineTail
+from trainer.runtime.machine_limits import limit_sentence
 from wizard.exit_codes import INTERRUPTED, TrainerBroke
 from wizard.processes.child import WINDOWS_CTRL_C, child_command, child_environment, crash_name, interrupt, start_apart
 
@@ -117,6 +118,8 @@ def _error_of_exit(code: int, last: Mapping[str, Any], source: Path, log: str) -
     if code in (INTERRUPTED, WINDOWS_CTRL_C):
         return KeyboardInterrupt("Interrupted; nothing was written.")
     crash = crash_name(code)
+    if limit := limit_sentence(log):
+        return ModelError(f"{source} is not converted, and nothing was written. {limit}")
     if crash == "SIGKILL":
         return ModelError(
             f"{source}: the system ended the conversion, most likely because the machine's memory (RAM) ran out: close "

@@ -17,6 +17,7 @@ from advisor.errors import BrokenImages, LoraError, MemoryFacts, OutOfMemory, Ru
 from advisor.run_folder.event_file import EventTail
 from advisor.run_folder.events import AnyEvent, LoraMoved, LoraSaved, Resumed, WarningGiven
 from advisor.run_folder.paths import TRAINER_LOG_NAME
+from trainer.runtime.machine_limits import limit_sentence
 from wizard.exit_codes import INTERRUPTED, TrainerBroke
 from wizard.processes.child import WINDOWS_CTRL_C, child_environment, crash_name, interrupt, start_apart
 from wizard.processes.trainer_job import TrainerJob
@@ -75,7 +76,7 @@ def run_trainer(
         command: makes the command line; the demo, the probe and tests pass another than the trainer's.
 
     Returns:
-        The progress after the last event.
+        The progress after the last event. Whatever the process did after its event `finished` is no error any more.
 
     Raises:
         OutOfMemory: memory ran out; `wizard.processes.retry_on_oom` handles it.
@@ -97,7 +98,10 @@ def run_trainer(
     if count.passed_on > 1 and child.returncode not in (0, INTERRUPTED):
         raise KeyboardInterrupt(f"Ended at once, as you wished. {_last_lora(progress)}")
     if child.returncode != 0:
-        raise error_of_exit(child.returncode, progress, log_tail(log, began))
+        failure = error_of_exit(child.returncode, progress, log_tail(log, began))
+        if progress.finished is None:
+            raise failure
+        screen.note(f"! All is trained and saved, but its process did not end well: {failure}")
     return progress
 
 
@@ -185,6 +189,8 @@ def error_of_exit(code: int, progress: TrainingProgress, log: str) -> BaseExcept
         return OutOfMemory(message or log or "memory ran out without a word", facts)
     if code == 3:
         return TrainingStopped(message or log or "training stopped itself without a word")
+    if progress.failed is None and (limit := limit_sentence(log)):
+        return TrainingStopped(f"{limit} {_last_lora(progress)}")
     if (crash := crash_name(code)) is not None:
         return TrainingStopped(f"{_crash_sentence(crash)} {_last_lora(progress)}{_log_part(log)}")
     return TrainerBroke(f"{message or 'The trainer broke.'} {_last_lora(progress)}{_log_part(log)}")

@@ -12,6 +12,7 @@ from advisor.memory_ladder.rungs import Rung, Situation, next_rung, stopped
 from advisor.run_folder.events import RungTaken
 from advisor.run_folder.ladder_file import Ladder, Taken
 from advisor.run_folder.layout import RunFolder
+from wizard.processes.after_training import completed, tried
 from wizard.processes.launch import run_trainer
 from wizard.processes.trainer_job import TrainerJob
 from wizard.show.progress import TrainingProgress
@@ -39,7 +40,9 @@ def train_with_retries(job: TrainerJob, screen: Screen, **options: Any) -> Train
         except OutOfMemory as error:
             job = _next_job(job, error, screen)
         else:
-            return replace(progress, ladder=job.run.read_ladder().taken)
+            ladder = tried("What the memory ladder did cannot be read", job.run.read_ladder)
+            done = completed(progress, job.run)
+            return done if ladder is None else replace(done, ladder=ladder.taken)
 
 
 def _next_job(job: TrainerJob, error: OutOfMemory, screen: Screen) -> TrainerJob:

@@ -32,16 +32,20 @@ def write_run_report(run: RunFolder, *, overwrite: bool = False) -> Path:
     return write_report(run, scores=scores, rows=rows, note=note, overwrite=overwrite, tell=say)
 
 
-def try_run_report(run: RunFolder) -> None:
-    """Write the report if the run has a plan.json; print an error instead of raising it."""
+def try_run_report(run: RunFolder) -> Path | None:
+    """Write the report if the run has a plan.json; print an error instead of raising it.
+
+    Returns:
+        Its path; None where none was written.
+    """
     try:
-        if run.plan.is_file():
-            write_run_report(run)
+        return write_run_report(run) if run.plan.is_file() else None
     except UsersFiles as error:
         command = own_command("report", run.path)
         say(f"No report was written: {error.told}. {command} --overwrite writes it, and keeps that one beside")
     except LoraError as error:
         say(f"No report was written: {error}")
+    return None
 
 
 def _scores(scores: DemoScores) -> tuple[Score, ...]:

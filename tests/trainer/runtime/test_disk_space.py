@@ -31,7 +31,7 @@ from trainer.runtime import disk_space
 from trainer.runtime.disk_space import MARGIN_BYTES, DiskRoom, is_full, waiting_for
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt
-from trainer.training import prepare
+from trainer.training import prepare, state
 from trainer.training.prepare import Options
 from wizard.processes.launch import event_note
 
@@ -200,13 +200,31 @@ def test_caches_loras_and_states_of_a_training_wait(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(disk_space, "free_bytes", free)
     monkeypatch.setattr(disk_space, "POLL_SECONDS", 0.0)
-    config = make_config(tmp_path, schedule__epochs=1)
+    config = make_config(tmp_path, schedule__epochs=2)
     run_training(tmp_path / "run", config)
 
     paused = {
         Path(event["folder"]).relative_to(tmp_path / "run").parts[0] for event in events_of(tmp_path / "run", "paused")
     }
     assert paused == {"cache", "model", "state"}
+    assert (tmp_path / "run" / "model" / "tok.safetensors").exists()
+
+
+def test_the_state_of_a_finished_training_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = state.States._write
+
+    def full(self: state.States, target: Path, made: state.State) -> None:
+        if made.position.epoch == 2:
+            raise RunError("it cannot be written") from OSError(errno.ENOSPC, "full")
+        written(self, target, made)
+
+    monkeypatch.setattr(state.States, "_write", full)
+    run_training(tmp_path / "run", make_config(tmp_path, schedule__epochs=2))
+
+    (warning,) = events_of(tmp_path / "run", "warning")
+    assert warning["code"] == "state_not_saved"
+    assert warning["message"].endswith("so the training cannot go on with more epochs: it cannot be written")
+    assert events_of(tmp_path / "run", "finished")
     assert (tmp_path / "run" / "model" / "tok.safetensors").exists()
 
 

@@ -62,6 +62,36 @@ def test_events_are_followed_to_the_end(tmp_path: Path) -> None:
     assert screen.is_closed
 
 
+@pytest.mark.parametrize("end", ["sys.exit(1)", "os.abort()", "sys.exit(2)"])
+def test_who_has_finished_has_not_failed_however_the_process_ends(tmp_path: Path, end: str) -> None:
+    screen = SilentScreen()
+
+    progress = train(tmp_path, f'send("finished", steps=3, loras=["model/mira.safetensors"]); {end}', screen)
+
+    assert progress.finished is not None
+    (note,) = screen.notes
+    assert note.startswith("! All is trained and saved, but its process did not end well: ")
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        (
+            "print(\"terminate called after throwing an instance of 'std::bad_alloc'\", flush=True); os.abort()",
+            "memory",
+        ),
+        ("print('MemoryError', flush=True); sys.exit(1)", "no memory"),
+        ("print('libgomp: Thread creation failed: Resource temporarily', flush=True); sys.exit(1)", "thread could be"),
+    ],
+)
+def test_a_limit_of_the_machine_is_told_as_one_and_is_no_defect(tmp_path: Path, end: str, told: str) -> None:
+    with pytest.raises(TrainingStopped, match=told) as stopped:
+        train(tmp_path, end)
+
+    assert stopped.value.exit_code == 3
+    assert "ulimit" in str(stopped.value)
+
+
 def test_events_of_an_earlier_training_are_passed_over(tmp_path: Path) -> None:
     log = tmp_path / "run" / "log"
     log.mkdir(parents=True)

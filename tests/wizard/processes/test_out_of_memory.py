@@ -19,11 +19,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from advisor.errors import TrainingStopped
 from advisor.run_folder.config_file import read_config
+from advisor.run_folder.layout import RunFolder
+from tests.support.fake_trainer import SilentScreen
 from tests.support.paths import REPOSITORY
 from tests.support.pictures import make_pictures
 from tests.support.runs import events_of, make_config, write_toml
 from tests.support.runs import run_training as train_here
+from wizard.processes.launch import run_trainer
+from wizard.processes.trainer_job import TrainerJob
 
 ENOUGH_SHARE = 0.37
 """Of what a whole batch takes: less than a half of the batch, more than a quarter of it."""
@@ -155,3 +160,20 @@ def test_memory_runs_out_twice_and_the_same_training_is_finished_on_a_lower_rung
     expected, found = (load_file(run / "model" / "tok.safetensors") for run in (usual, short))
     for name, tensor in expected.items():
         torch.testing.assert_close(found[name], tensor, rtol=0.05, atol=1e-3)
+
+
+LIMITED = """
+import resource, runpy, sys
+limit = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+runpy.run_module("trainer", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("limit_mb", [400, 450])
+def test_a_limit_that_leaves_no_room_for_the_libraries_is_no_defect(tmp_path: Path, limit_mb: int) -> None:
+    write_toml(tmp_path / "run/loracle.toml", make_config(tmp_path))
+    words = [sys.executable, "-P", "-c", LIMITED, str(limit_mb * 2**20), str(tmp_path / "run"), "--device", "cpu"]
+
+    with pytest.raises(TrainingStopped):
+        run_trainer(TrainerJob(RunFolder(tmp_path / "run")), SilentScreen(), command=lambda _: words)

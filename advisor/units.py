@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 GIB = 1024**3
 """Bytes in a GiB; cards are sold in these."""
 MIB = 1024**2
@@ -27,6 +29,13 @@ def size(number_bytes: int) -> str:
 def counted(number: int, noun: str) -> str:
     """E.g. `1 picture`, `30 pictures`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def named(items: Iterable[str], most: int = 3) -> str:
+    """The first of them, and how many more there are: `a, b, c and 4 more`."""
+    every = list(items)
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
 
 
 def rate(number: float) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from advisor.facts import Facts
 from advisor.plan import Estimate, PlanWarning
 from advisor.planning.bucket_warnings import bucket_warnings
+from advisor.planning.caption_warnings import caption_warnings
 from advisor.rules.defaults_table import defaults_for
 from advisor.rules.fitting import Choice, Fit, fit
 from advisor.rules.schedule import epoch_counts
@@ -175,22 +176,7 @@ def _images(facts: Facts, config: TrainingConfig) -> Findings:
 
 
 def _captions(facts: Facts, config: TrainingConfig) -> Findings:
-    dataset, trigger = facts.dataset, config.run.trigger
-    missing = dataset.num_images - dataset.num_captioned
-    if missing == dataset.num_images:
-        yield PlanWarning(
-            "no_captions",
-            f"no picture has a caption: all that is in them is learned at once, and {trigger!r} calls up nothing",
-        )
-        return
-    if missing:
-        yield PlanWarning(
-            "missing_captions", f"{counted(missing, 'picture')} of {dataset.num_images:,} without a caption"
-        )
-    without = dataset.num_captioned - dataset.num_with_trigger(trigger)
-    if without and config.run.subject == "character":
-        finding = f"{counted(without, 'caption')} of {dataset.num_captioned:,} lack the trigger {trigger!r}"
-        yield PlanWarning("missing_trigger", f"{finding}: put it first in each, or the LoRA will not answer to it")
+    yield from caption_warnings(facts.dataset, config)
 
 
 def _settings(_: Facts, config: TrainingConfig) -> Findings:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from advisor.dataset.captions import CaptionReader, lines_of
+from advisor.dataset.long_captions import long_captions
 from advisor.facts import Facts
 from advisor.rules.defaults_table import defaults_for
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import CIVITAI, OURS, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_IMAGES, TUTORIAL
-from advisor.settings.config import CHUNK_TOKENS, TrainingConfig
+from advisor.settings.config import CHUNK_TOKENS, TOKEN_LIMITS, TrainingConfig
 from advisor.units import counted
 
 
@@ -67,13 +68,14 @@ def keep_tokens(_: Facts, config: TrainingConfig) -> Advice:
 
 
 @rule(sets="dataset.max_tokens", source=SD_SCRIPTS)
-def max_tokens(facts: Facts, _: TrainingConfig) -> Advice:
-    """75, one chunk of the text encoder; the reason names a caption that may be cut."""
-    longest = max((len(image.caption.split()) for image in facts.dataset.image_files if image.caption), default=0)
-    reason = f"one chunk of the text encoder; your longest caption has {counted(longest, 'word')}"
-    if longest > 60:
-        reason += ", whose end may be cut: set 150 to keep it"
-    return Advice(CHUNK_TOKENS, reason)
+def max_tokens(facts: Facts, config: TrainingConfig) -> Advice:
+    """75, one chunk of the text encoder; 150 or 225 where captions are longer, counted with CLIP's own vocabulary."""
+    longest = max(long_captions(facts.dataset, config, most=CHUNK_TOKENS).values(), default=0)
+    if not longest:
+        return Advice(CHUNK_TOKENS, f"one chunk of the text encoder; no caption has more than {CHUNK_TOKENS} tokens")
+    value = next((limit for limit in TOKEN_LIMITS if limit >= longest), TOKEN_LIMITS[-1])
+    read = f"the longest caption has {counted(longest, 'token')}, so {value // CHUNK_TOKENS} chunks are read"
+    return Advice(value, f"{read}: nothing is cut" if value >= longest else f"{read}, the most there are")
 
 
 RULES = (caption_extension, prepend_trigger, shuffle_captions, keep_tokens, max_tokens)

@@ -62,6 +62,9 @@ HuberSchedule = Literal["constant", "exponential", "snr"]
 SamplerName = Literal["ddim", "euler", "euler_a", "unipc", "dpmpp_2m"]
 Preset = Literal["cpu", "low", "medium", "high"]
 CaptionLines = Literal["first", "joined", "random"]
+MaxTokens = Literal[75, 150, 225]
+TOKEN_LIMITS: tuple[MaxTokens, ...] = get_args(MaxTokens)
+"""How long captions may be: one, two or three chunks."""
 
 
 RESOLUTION_STEP_PX = 64
@@ -179,7 +182,7 @@ class DatasetConfig(Settings):
     """Mirror half of the pictures."""
     random_crop: bool = False
     """Crop at a random place instead of the middle."""
-    max_tokens: Literal[75, 150, 225] = CHUNK_TOKENS
+    max_tokens: MaxTokens = CHUNK_TOKENS
     """Caption length: one, two or three chunks of the text encoder's own length."""
     regularization_images: str | None = None
     """A folder with pictures of the class, shown as often as the others, to keep what the base knows; absolute."""

@@ -15,7 +15,8 @@ from trainer.data.captions import CaptionStyle, caption_for
 from trainer.data.tensor_cache import TensorCache, cache_key, module_digest
 from trainer.data.training_set import Item, SampleRef, TrainingSet
 from trainer.models.families.family import BaseModel, Conditioning
-from trainer.models.prompt_weights import weighted_ids
+from trainer.models.prompt_weights import weighted_ids, weighted_texts
+from trainer.models.tokenizer import Tokenizer
 from trainer.runtime.events import ReportProgress
 from trainer.seeds import rng
 
@@ -52,6 +53,23 @@ class Texts:
         """A caption of the image that has no dropout; with tags that change, one of its forms."""
         never_dropped = replace(self._style, dropout=0.0)
         return caption_for(item.caption, never_dropped, rng(self._config.run.seed, "plain caption", item.index))
+
+    def cut(self) -> dict[str, int]:
+        """Tokens of the captions that are longer than the text encoders read, by their picture's file name."""
+        found, style = dict[str, int](), CaptionStyle(wildcards=self._style.wildcards)
+        for item in self._items:
+            choices = rng(self._config.run.seed, "plain caption", item.index)
+            captions = [caption_for(line, style, choices) for line in item.caption.split("\n")]
+            for tokenizer in self._base.tokenizers:
+                number = max(self._num_tokens(tokenizer, caption) for caption in captions)
+                if number > self._config.dataset.chunks * (tokenizer.length - 2):
+                    found[item.path.name] = max(number, found.get(item.path.name, 0))
+        return found
+
+    def _num_tokens(self, tokenizer: Tokenizer, caption: str) -> int:
+        if not self._config.dataset.weighted_captions:
+            return len(tokenizer.pieces(caption))
+        return sum(len(tokenizer.pieces(part.text)) for part in weighted_texts(caption))
 
     def of(self, refs: Sequence[SampleRef], epoch: int) -> Text:
         """The captions of a batch."""

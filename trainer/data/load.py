@@ -10,6 +10,7 @@ from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import scan
 from advisor.errors import BrokenImages
 from advisor.planning.bucket_warnings import bucket_warnings
+from advisor.planning.caption_warnings import lost_lines
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.left_out import LeftOut
 from advisor.settings.config import NamedFolder, TrainingConfig
@@ -92,6 +93,8 @@ def _scanned(folder: str, only: Sequence[NamedFolder] | None, config: TrainingCo
     more = len(report.problems) - MAX_PROBLEM_WARNINGS
     if more > 0:
         events.warning("more_problems", f"{more} more files have problems: `loracle check` lists them")
+    for warning in lost_lines(report, config):
+        events.warning(warning.code, warning.message)
     return report
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +13,11 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from advisor.checkpoints.diffusers_json import read_model_json
+from advisor.dataset.clip_tokens import END_OF_WORD, byte_signs, clip_merges
 from advisor.errors import ModelError
 from advisor.shown_text import short_text
 from trainer.models.vocabulary import ANEW, END, START, Merges, read_vocabulary
 
-VOCABULARY = "clip/bpe_simple_vocab_16e6.txt.gz"
-"""Byte-pair merges in order, as OpenAI published them: a line with the version, then more lines than CLIP uses."""
-NUM_MERGES = 49152 - 256 - 2
-"""CLIP's own number of merges: its vocabulary less the bytes and the two marks."""
 SHORTEST = 3
 """Tokens in a chunk: its two marks and something between them."""
 
@@ -69,9 +64,9 @@ class Tokenizer:
 @cache
 def clip_tokenizer(*, length: int, pad: str = END) -> Tokenizer:
     """CLIP's own tokenizer, from the vocabulary that comes with this package."""
-    merges = _clip_merges()
-    signs = list(_byte_signs().values())
-    entries = [*signs, *(sign + "</w>" for sign in signs), *("".join(merge) for merge in merges), START, END]
+    merges = list(clip_merges())
+    signs = list(byte_signs().values())
+    entries = [*signs, *(sign + END_OF_WORD for sign in signs), *("".join(merge) for merge in merges), START, END]
     vocabulary = {entry: index for index, entry in enumerate(entries)}
     return _tokenizer(vocabulary, merges, length=length, pad=pad)
 
@@ -109,27 +104,8 @@ def _tokenizer(vocabulary: dict[str, int], merges: Merges, *, length: int, pad: 
     )
 
 
-def _clip_merges() -> Merges:
-    packed = files("trainer").joinpath("assets", *VOCABULARY.split("/")).read_bytes()
-    lines = gzip.decompress(packed).decode("utf-8").split("\n")[1 : NUM_MERGES + 1]
-    return [_merge(line) for line in lines]
-
-
-def _merge(line: str) -> tuple[str, str]:
-    first, second = line.split()
-    return first, second
-
-
 def _text(entry: object, default: str) -> str:
     """A special token, which is written as text or as a table with its `content`."""
     if isinstance(entry, dict):
         entry = entry.get("content")
     return entry if isinstance(entry, str) else default
-
-
-def _byte_signs() -> dict[int, str]:
-    """A printable sign for each byte, in the order of CLIP's vocabulary; printable ones stand for themselves."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    signs = {byte: chr(byte) for byte in printable}
-    others = (byte for byte in range(256) if byte not in signs)
-    return signs | {byte: chr(256 + index) for index, byte in enumerate(others)}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from advisor.planning.caption_warnings import cut_captions
 from advisor.settings.config import TrainingConfig
 from trainer.adapters.network import Network
 from trainer.data.captions import CaptionStyle
@@ -48,6 +49,8 @@ def make_context(base: BaseModel, network: Network, training_set: TrainingSet, r
     with onloaded((base.vae,), device):
         latents = _latents(base, training_set, reporter)
     texts, crops = Texts(base, training_set, config), Crops(training_set.items, config)
+    for warning in cut_captions(texts.cut(), config):
+        reporter.events.warning(warning.code, warning.message)
     masks = _masks(base, training_set, reporter)
     if config.memory.cache_text and _can_cache_text(network, reporter):
         with reporter.during("encoding the captions"):

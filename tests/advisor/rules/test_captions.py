@@ -64,8 +64,30 @@ def test_the_trigger_in_front_is_offered_where_captions_lack_it(fields: dict[str
     assert reason in decision.reason
 
 
-def test_long_captions_are_told_in_the_reason() -> None:
-    reason = make_plan_for(captions="tag " * 90).by_path["dataset.max_tokens"].reason
+@pytest.mark.parametrize(
+    ("words", "value", "reason"),
+    [
+        (75, 75, "no caption has more than 75 tokens"),
+        (76, 150, "the longest caption has 76 tokens, so 2 chunks are read: nothing is cut"),
+        (151, 225, "so 3 chunks are read: nothing is cut"),
+        (300, 225, "so 3 chunks are read, the most there are"),
+    ],
+)
+def test_as_many_chunks_are_read_as_the_longest_caption_needs(words: int, value: int, reason: str) -> None:
+    plan = make_plan_for(captions=("mira, smile", "mira " * words))
 
-    assert "90 words" in reason
-    assert "set 150" in reason
+    assert plan.config.dataset.max_tokens == value
+    assert reason in plan.by_path["dataset.max_tokens"].reason
+
+
+def test_what_is_not_trained_of_a_caption_asks_for_no_room() -> None:
+    captions = "mira, smile\n" + "tag " * 90
+
+    assert make_plan_config(captions=captions, settings={"dataset.caption_lines": "first"}).dataset.max_tokens == 75
+    assert make_plan_config(captions=captions, settings={"dataset.caption_lines": "joined"}).dataset.max_tokens == 150
+
+
+def test_of_a_choice_its_longest_word_counts() -> None:
+    choice = "{" + "|".join(["red hat"] * 90) + "}"
+
+    assert make_plan_config(captions=f"mira, {choice}", settings={"dataset.wildcards": True}).dataset.max_tokens == 75

@@ -95,6 +95,17 @@ def test_manifest_and_metadata_tell_the_captions_that_are_trained(tmp_path: Path
     assert tags == {"pictures": {"tok": 2, "stoked": 2, "smile": 2}}
 
 
+def test_a_caption_that_loses_its_end_or_its_lines_is_told_by_the_training(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "pictures", 2, sizes=SIZES, captions=["tok " * 90 + "\nsmile", "tok"])
+
+    run_training(tmp_path / "run", make_config(tmp_path, schedule__max_steps=1))
+
+    told = {event["code"]: event["message"] for event in events_of(tmp_path / "run", "warning")}
+    assert "picture-001.png" in told["caption_lines_lost"]
+    assert "picture-001.png: " in told["captions_cut"]
+    assert "set dataset.max_tokens to 1" in told["captions_cut"] or "to 225" in told["captions_cut"]
+
+
 def test_a_prior_weight_of_zero_learns_nothing_from_regularization_pictures(tmp_path: Path) -> None:
     make_pictures(tmp_path / "class", 2, sizes=SIZES)
     common: dict[str, Any] = {"dataset__regularization_images": str(tmp_path / "class"), "schedule__batch_size": 1}

@@ -1,0 +1,37 @@
+"""Captions that are longer than the text encoder reads."""
+
+from __future__ import annotations
+
+import re
+
+from advisor.dataset.captions import CaptionReader
+from advisor.dataset.clip_tokens import num_tokens
+from advisor.dataset.report import DatasetReport
+from advisor.settings.config import TrainingConfig
+
+WILDCARD = re.compile(r"\{([^{}]+)\}")
+"""{one|other}, of which one is taken."""
+
+
+def long_captions(report: DatasetReport, config: TrainingConfig, *, most: int) -> dict[str, int]:
+    """Tokens of the pictures whose caption, as it is trained, has more than `most`: of its longest line where one of
+    several is drawn, with the longest word of each {one|other}.
+    """
+    reader, has_wildcards, found = CaptionReader.of(config), config.dataset.wildcards, dict[str, int]()
+    for image in report.image_files:
+        captions = reader.captions(image.caption) if image.caption else ()
+        if has_wildcards:
+            captions = tuple(WILDCARD.sub(_longest, caption) for caption in captions)
+        number = max((num_tokens(caption) for caption in captions if _may_exceed(caption, most)), default=0)
+        if number > most:
+            found[image.path] = number
+    return found
+
+
+def _may_exceed(caption: str, most: int) -> bool:
+    """A token has one byte at least; normalising and lower-casing can make three bytes of one."""
+    return len(caption.encode("utf-8", "replace")) > (most if caption.isascii() else most // 3)
+
+
+def _longest(choice: re.Match[str]) -> str:
+    return max(choice[1].split("|"), key=len)

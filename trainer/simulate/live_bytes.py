@@ -116,3 +116,22 @@ class Operations(TorchDispatchMode):
         elif packet in flop_registry:
             self.total += flop_registry[packet](*args, **kwargs, out_val=out)
         return out
+
+
+NOT_WORK = frozenset({"prim::device"})
+"""What fake tensors alone ask of torch."""
+
+
+class Calls(TorchDispatchMode):
+    """Counts the operations that torch dispatches, views included: each takes the processor's time, and the card waits
+    for it where it is done sooner."""
+
+    def __init__(self) -> None:
+        """Count from the moment it is entered."""
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run the operation and count it."""
+        self.total += func._schema.name not in NOT_WORK
+        return func(*args, **(kwargs or {}))

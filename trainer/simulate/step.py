@@ -30,7 +30,7 @@ from trainer.layers.quantised_layers import quantise
 from trainer.models.families import TRAINER_FAMILIES
 from trainer.models.families.family import BaseModel, Conditioning
 from trainer.optim.optimizer import TRAINED_PARTS, make_optimizer, trained_groups
-from trainer.simulate.live_bytes import LiveBytes, Operations, TensorRole
+from trainer.simulate.live_bytes import Calls, LiveBytes, Operations, TensorRole
 from trainer.training.micro_batches import micro_batch_slices
 from trainer.training.step import Batch, sample_losses
 
@@ -91,6 +91,14 @@ class Simulation:
                 step()
             return int(counted.total)
 
+    def calls(self) -> int:
+        """Operations that torch dispatches from the batch to the gradients; the optimizer's are few on a card."""
+        with FakeTensorMode():
+            step = self._step(LiveBytes(), updates=False)
+            with Calls() as counted:
+                step()
+            return counted.total
+
     def caching(self) -> int:
         """Peak bytes while an image goes through the VAE; the other networks are elsewhere then."""
         with FakeTensorMode(), LiveBytes() as live:
@@ -121,15 +129,21 @@ class Simulation:
             optimizer = int(trained * OPTIMIZER_BYTES.get(self._config.optimizer.name, 8))
             return int(max(drawing, sum(live.peak.values()))) + optimizer
 
-    def _step(self, live: LiveBytes) -> Callable[[], None]:
-        """What makes a step of everything that a training has in memory."""
+    def _step(self, live: LiveBytes, *, updates: bool = True) -> Callable[[], None]:
+        """What makes a step of everything that a training has in memory.
+
+        Args:
+            updates: with the optimizer; else the step ends with the gradients.
+        """
         base = replace(self._base(live), vae=None)
         network = self._network(base, live)
         cached = self._text(base, self._config.schedule.batch_size) if self._config.memory.cache_text else None
         if cached is not None:
             base = replace(base, text_encoders=())
         groups = trained_groups(self._config.optimizer, {part: network.parameters_of(part) for part in TRAINED_PARTS})
-        optimizer = make_optimizer(self._config.optimizer, groups, device=CPU, relative_step=False, warn=_silent)
+        optimizer = None
+        if updates:
+            optimizer = make_optimizer(self._config.optimizer, groups, device=CPU, relative_step=False, warn=_silent)
         parameters = [parameter for group in groups for parameter in group.parameters]
         if optimizer is not None:
             _fill(optimizer, parameters, live)

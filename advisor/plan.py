@@ -54,7 +54,8 @@ class Estimate:
     vram_bytes: int
     """Peak memory of the card (on a processor: of the training process)."""
     vram_parts: dict[str, int]
-    """The same by part; adds up to `vram_bytes`."""
+    """The same by part; adds up to `vram_bytes`. `overhead` is what lies around what torch allocates: what its
+    allocator reserves beyond it, and the driver's own."""
     steps: int
     """Optimizer steps."""
     seconds: float | None
@@ -73,6 +74,16 @@ class Estimate:
         """Peak memory of the phase that needs most."""
         return max(self.vram_bytes, *self.phase_bytes.values(), 0)
 
+    @property
+    def peak_phase(self) -> str | None:
+        """The phase, one of `phase_bytes`, that needs more than a step; None where a step needs most."""
+        most = max(self.phase_bytes, key=lambda phase: self.phase_bytes[phase], default=None)
+        return most if most is not None and self.phase_bytes[most] > self.vram_bytes else None
+
+    allocated_bytes: int = 0
+    """What torch has allocated at the peak of a step; `loracle measure` measures the same."""
+    reserved_bytes: int = 0
+    """What torch's allocator holds of the card for it."""
     seconds_low: float | None = None
     seconds_high: float | None = None
     """The real time is rarely outside of these."""

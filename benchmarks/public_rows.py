@@ -1,7 +1,7 @@
 """Memory and time of LoRA training as others published them: settings, source and figure of each row.
 
 What a source leaves open is the same in all of its rows: rank 32, trained text encoders and AdamW in 8 bits for
-kohya's trainer, cached text for the others. Read by `benchmarks.public_figures`.
+kohya's trainer, cached text for the others.
 """
 
 from __future__ import annotations

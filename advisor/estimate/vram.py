@@ -7,6 +7,7 @@ docs/decisions/0010-memory.md).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, prod
 from typing import Literal
@@ -21,22 +22,22 @@ from advisor.families.coefficients import MemoryCoefficients
 from advisor.families.sd1 import SD1
 from advisor.families.structure import Structure, UNetStructure
 from advisor.settings.config import TrainingConfig
-from advisor.units import GIB, MIB
+from advisor.units import GIB, MIB, gib
 
 Phase = Literal["loading", "caching", "step", "sampling"]
 """Of a run: load the base model, encode images and captions, train, draw samples."""
 
-NOTE = "memory: counted on a simulated step; what the driver and its libraries take on top is assumed, not measured"
-"""What every estimate says of itself."""
-
 CONTEXT_BYTES = 400 * MIB
-"""The CUDA context with its loaded kernels. Unmeasured: 141 MiB were seen on a T4, 500 and more on large cards."""
+"""The CUDA context with its loaded kernels: the most of the published figures, 141 MiB on a T4, 256 on an RTX 3090,
+300 to 400 elsewhere (docs/memory.md)."""
 
 WORKSPACE_BYTES = 96 * MIB
-"""cuBLAS keeps 8 MiB (32 from Hopper on), cuBLASLt 1 MiB; cuDNN's share is unmeasured."""
+"""cuBLAS keeps 8 MiB (32 from Hopper on), cuBLASLt 1 MiB. What cuDNN takes for convolutions is unknown: it depends on
+the algorithm that it chooses, and nobody published it for these models."""
 
-FRAGMENTATION_SHARE = 0.03
-"""Of what is allocated: rounding up to 2 MiB, segments of 20 MiB that are not full. Unmeasured."""
+ALLOCATOR_SHARE = 0.12
+"""What torch's allocator reserves above what is allocated, as a share of it: the median of 79 published runs, and above
+all of those with fused attention and a whole base, which are the nearest to ours (4 to 9 %; docs/memory.md)."""
 
 PROCESS_OVERHEAD_BYTES = int(0.7 * GIB)
 """Python with torch and diffusers loaded, on a processor."""
@@ -85,10 +86,31 @@ def vram_bytes(config: TrainingConfig, structure: Structure, *, size: Size | Non
     return sum(vram_parts(config, structure, size=size, batch_parts=batch_parts).values())
 
 
+def allocated_bytes(parts: Mapping[str, int]) -> int:
+    """What torch has allocated at the peak, of the parts of a step's memory: all but what lies around it."""
+    return sum(parts.values()) - parts["overhead"]
+
+
+def reserved_bytes(config: TrainingConfig, parts: Mapping[str, int]) -> int:
+    """What torch's allocator holds of a card at the peak; on a processor it is what is allocated."""
+    around = PROCESS_OVERHEAD_BYTES if config.memory.preset == "cpu" else CONTEXT_BYTES + WORKSPACE_BYTES
+    return sum(parts.values()) - around
+
+
+def memory_note(config: TrainingConfig, parts: Mapping[str, int]) -> str:
+    """What the figure is made of, for the user."""
+    allocated = allocated_bytes(parts)
+    counted = f"memory: {gib(allocated)} allocated, counted on a simulated step"
+    if config.memory.preset == "cpu":
+        return f"{counted}; {gib(parts['overhead'])} for Python and its libraries"
+    reserved = f"torch will have about {gib(reserved_bytes(config, parts))} reserved for it"
+    driver = gib(CONTEXT_BYTES + WORKSPACE_BYTES)
+    return f"{counted}; {reserved}, the driver takes about {driver}; what cuDNN takes for convolutions is unknown"
+
+
 def corrected_parts(parts: dict[str, int], correction: float) -> dict[str, int]:
     """The parts with what runs on this machine took above the prediction, as one more where there is any."""
-    counted = sum(parts.values()) - parts["overhead"]
-    more = int(counted * (correction - 1))
+    more = int(allocated_bytes(parts) * (correction - 1))
     return parts | {"measured_here": more} if more > 0 else parts
 
 
@@ -193,7 +215,7 @@ def _delta_weight_bytes(config: TrainingConfig, structure: Structure) -> float:
 def _overhead(config: TrainingConfig, others: int) -> int:
     if config.memory.preset == "cpu":
         return PROCESS_OVERHEAD_BYTES
-    return CONTEXT_BYTES + WORKSPACE_BYTES + int(FRAGMENTATION_SHARE * others)
+    return CONTEXT_BYTES + WORKSPACE_BYTES + int(ALLOCATOR_SHARE * others)
 
 
 def _precision(config: TrainingConfig) -> float:

@@ -20,7 +20,7 @@ from advisor.estimate.tradeoffs import (
     checkpointing,
     smaller_images,
 )
-from advisor.estimate.vram import Phase, phase_bytes, vram_parts
+from advisor.estimate.vram import Phase, phase_bytes, reserved_bytes, vram_parts
 from advisor.families.structure import Structure
 from advisor.settings.config import RESOLUTION_STEP_PX, TrainingConfig, changed, setting
 from advisor.units import MIB
@@ -61,8 +61,17 @@ class Situation:
 
     @property
     def overhead_bytes(self) -> int:
-        """What the driver and its libraries take of that while steps are made."""
-        return vram_parts(self.config, self.structure, size=self.size, batch_parts=self.batch_parts)["overhead"]
+        """What lies around the allocated memory while steps are made: the allocator's reserve, the driver's own."""
+        return self._parts["overhead"]
+
+    @property
+    def reserved_bytes(self) -> int:
+        """What torch's allocator holds of the card while steps are made."""
+        return reserved_bytes(self.config, self._parts)
+
+    @property
+    def _parts(self) -> dict[str, int]:
+        return vram_parts(self.config, self.structure, size=self.size, batch_parts=self.batch_parts)
 
 
 @dataclass(frozen=True)

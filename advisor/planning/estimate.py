@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advisor.dataset.buckets import Size, bucket_counts
+from advisor.dataset.buckets import Size
 from advisor.estimate import ram, timing, vram
 from advisor.estimate.calibration import corrections, machine_key
 from advisor.estimate.disk import disk_bytes, lora_bytes
@@ -10,8 +10,9 @@ from advisor.facts import Facts
 from advisor.families.structure import Structure
 from advisor.machine.hardware import Gpu
 from advisor.plan import Estimate
+from advisor.rules.bucket_sizes import largest_bucket
 from advisor.rules.card_class import structure_of
-from advisor.rules.schedule import epoch_counts, folder_repeats, total_steps
+from advisor.rules.schedule import epoch_counts, total_steps
 from advisor.settings.config import TrainingConfig
 
 
@@ -44,7 +45,9 @@ def estimate(facts: Facts, config: TrainingConfig) -> Estimate:
         lora_bytes=lora_bytes(config, structure),
         disk_bytes=disk_bytes(config, structure, number, steps=steps),
         phase_bytes=_phases(config, structure, size),
-        notes=(vram.NOTE, unknown if times is None else times.note, *seen.notes),
+        allocated_bytes=vram.allocated_bytes(parts),
+        reserved_bytes=vram.reserved_bytes(config, parts),
+        notes=(vram.memory_note(config, parts), unknown if times is None else times.note, *seen.notes),
     )
 
 
@@ -64,12 +67,6 @@ def _energy(gpu: Gpu | None, seconds: float | None) -> float | None:
     if gpu is None or gpu.power_limit_watts is None or seconds is None:
         return None
     return gpu.power_limit_watts * seconds / 3600
-
-
-def largest_bucket(facts: Facts, config: TrainingConfig) -> Size | None:
-    """The largest size that a picture is trained at; None without pictures."""
-    counts = bucket_counts(facts.dataset.sizes, config.dataset, folder_repeats(facts, config))
-    return max(counts, key=lambda size: size[0] * size[1], default=None)
 
 
 def _phases(config: TrainingConfig, structure: Structure, size: Size | None) -> dict[str, int]:

@@ -14,6 +14,7 @@ from advisor.estimate.calibration import corrections, machine_key
 from advisor.estimate.tradeoffs import BASE, LEAST_RESOLUTION_SHARE
 from advisor.estimate.vram import corrected_parts, phase_bytes, vram_parts
 from advisor.facts import Facts
+from advisor.rules.bucket_sizes import largest_bucket, with_bucket_limits
 from advisor.rules.card_class import start_resolution, structure_of, text_rate
 from advisor.rules.defaults_table import defaults_for
 from advisor.settings.config import RESOLUTION_STEP_PX, Preset, TrainingConfig, with_values
@@ -83,7 +84,8 @@ def tried(facts: Facts, config: TrainingConfig, choice: Choice) -> Fit:
     """A choice with its peak memory."""
     config = _with_choice(facts, config, choice)
     seen = corrections(facts.receipts, machine_key(facts.hardware, facts.gpu), config)
-    needed = corrected_parts(vram_parts(config, structure_of(facts)), seen.memory)
+    size = largest_bucket(facts, config)
+    needed = corrected_parts(vram_parts(config, structure_of(facts), size=size), seen.memory)
     return Fit(config, choice, sum(needed.values()), facts.free_bytes)
 
 
@@ -177,7 +179,8 @@ def _with_choice(facts: Facts, config: TrainingConfig, choice: Choice) -> Traini
         rate = values[TEXT_RATE_PATH] = text_rate(config) if choice.text_encoder else 0.0
     values["memory.cache_text"] = not rate and not captions_vary(config)
     chosen = facts.chosen_paths
-    return with_values(config, {path: value for path, value in values.items() if path not in chosen})
+    config = with_values(config, {path: value for path, value in values.items() if path not in chosen})
+    return with_bucket_limits(facts, config)
 
 
 def captions_vary(config: TrainingConfig) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advisor.estimate.tradeoffs import smaller_images
 from advisor.facts import Facts
+from advisor.rules import bucket_sizes
 from advisor.rules.card_class import own_native_px, start_resolution, structure_of
 from advisor.rules.defaults_table import SD1_TUTORIAL, defaults_for
 from advisor.rules.fitting import Fit, saved_bytes
@@ -38,11 +39,10 @@ def resolution_px(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
 @rule(sets="dataset.bucket_step_px", source=SD_SCRIPTS)
 def bucket_step_px(facts: Facts, config: TrainingConfig) -> Advice:
     """64; in proportion for a base of another size, but nothing that its U-Net cannot halve."""
-    own, structure = own_native_px(facts, config), structure_of(facts)
-    unit = structure.vae.factor * 2 ** (len(structure.unet.block_out_channels) - 1)
+    own, value = own_native_px(facts, config), bucket_sizes.bucket_step_px(facts, config)
     if own is None:
-        return Advice(64, f"sides are multiples of 64, which the U-Net can halve {_halvings(facts)} times")
-    value = max(unit, round(64 * own / defaults_for(config).native_px / unit) * unit)
+        return Advice(value, f"sides are multiples of {value}, which the U-Net can halve {_halvings(facts)} times")
+    unit = bucket_sizes.halving_unit_px(facts)
     return Advice(value, f"64 in proportion to a base of {own} px; its U-Net needs multiples of {unit}", OURS)
 
 
@@ -53,23 +53,15 @@ def _halvings(facts: Facts) -> int:
 @rule(sets="dataset.min_bucket_px", source=SD_SCRIPTS)
 def min_bucket_px(facts: Facts, config: TrainingConfig) -> Advice:
     """The table's, in proportion for a base of another size, never above the resolution."""
-    value = _in_proportion(facts, config, defaults_for(config).buckets[0])
-    value = max(32, min(value, config.dataset.resolution_px))
+    value = bucket_sizes.min_bucket_px(facts, config)
     return Advice(value, f"a side shorter than {value} px shows {defaults_for(config).title} too little to learn from")
 
 
 @rule(sets="dataset.max_bucket_px", source=SD_SCRIPTS)
 def max_bucket_px(facts: Facts, config: TrainingConfig) -> Advice:
     """The table's, in proportion for a base of another size, never below the resolution."""
-    value = max(_in_proportion(facts, config, defaults_for(config).buckets[1]), config.dataset.resolution_px)
+    value = bucket_sizes.max_bucket_px(facts, config)
     return Advice(value, f"banners longer than {value} px are cropped: the base never drew such")
-
-
-def _in_proportion(facts: Facts, config: TrainingConfig, limit: int) -> int:
-    own, step = own_native_px(facts, config), config.dataset.bucket_step_px
-    if own is None:
-        return limit
-    return max(step, round(limit * own / defaults_for(config).native_px / step) * step)
 
 
 BUCKETS = (bucket_step_px, min_bucket_px, max_bucket_px)

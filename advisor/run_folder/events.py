@@ -214,6 +214,9 @@ class Finished(Event):
     seconds_per_step: Number = None
     """The median."""
     peak_memory_bytes: int = 0
+    """What torch had allocated; on a CPU of the process."""
+    peak_reserved_bytes: int = 0
+    """What torch's allocator held of the GPU for it; 0: it does not tell."""
     ladder: tuple[Taken, ...] = ()
     reload_check: ReloadFigures | None = None
     batch_parts: int = 1

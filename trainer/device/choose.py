@@ -107,6 +107,13 @@ def peak_memory_bytes(device: torch.device) -> int:
     return peak_process_bytes()
 
 
+def peak_reserved_bytes(device: torch.device) -> int:
+    """The most that torch's allocator held of the GPU, used or not; 0 where it does not tell."""
+    if device.type in GPUS_WITH_OWN_MEMORY:
+        return int(getattr(torch, device.type).max_memory_reserved(device))
+    return 0
+
+
 def memory_bytes(device: torch.device) -> int:
     """The memory in use now, of the same kind."""
     if device.type in GPUS_WITH_OWN_MEMORY:

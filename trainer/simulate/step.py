@@ -97,7 +97,7 @@ class Simulation:
             step = self._step(LiveBytes(), updates=False)
             with Calls() as counted:
                 step()
-            return counted.total
+            return int(counted.total)
 
     def caching(self) -> int:
         """Peak bytes while an image goes through the VAE; the other networks are elsewhere then."""

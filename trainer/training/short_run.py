@@ -19,7 +19,7 @@ from advisor.run_folder.events import Finished
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import training
 from trainer.data.training_set import BatchRefs, SampleRef, TrainingSet
-from trainer.device.choose import peak_memory_bytes
+from trainer.device.choose import peak_memory_bytes, peak_reserved_bytes
 from trainer.runtime.disk_space import waiting_for
 from trainer.runtime.events import Events
 from trainer.runtime.failure_codes import failed_event
@@ -60,6 +60,7 @@ def probe(prepared: Prepared) -> None:
                 steps=len(seconds),
                 seconds_per_step=statistics.median(seconds),
                 peak_memory_bytes=peak_memory_bytes(reporter.device),
+                peak_reserved_bytes=peak_reserved_bytes(reporter.device),
                 batch_parts=prepared.ladder.batch_parts,
             )
         )

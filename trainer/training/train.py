@@ -9,7 +9,7 @@ from pathlib import Path
 from advisor.errors import LoraError
 from advisor.estimate.disk import planned_header_bytes
 from advisor.run_folder.events import Finished, Reloaded, ReloadFigures
-from trainer.device.choose import peak_memory_bytes
+from trainer.device.choose import peak_memory_bytes, peak_reserved_bytes
 from trainer.lora_files.diffusers_copy import DiffusersCopy
 from trainer.lora_files.metadata import Session
 from trainer.lora_files.reload_check import ReloadCheck, check_saved
@@ -50,6 +50,7 @@ def train(prepared: Prepared) -> None:
             loras=_loras(callbacks.files, last, reporter.run),
             seconds_per_step=statistics.median(loop.step_seconds) if loop.step_seconds else 0.0,
             peak_memory_bytes=peak_memory_bytes(reporter.device),
+            peak_reserved_bytes=peak_reserved_bytes(reporter.device),
             ladder=prepared.ladder.taken,
             reload_check=None if check is None else ReloadFigures(**asdict(check)),
         )

@@ -30,6 +30,9 @@ from wizard.processes.receipt_store import known_receipts
 from wizard.processes.trainer_job import TrainerJob, planned_job
 from wizard.show.screen import Screen, make_screen
 
+RESERVED = "reserved for it; the driver's own comes on top"
+"""Of memory that torch's allocator holds."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -51,6 +54,9 @@ class Measured:
     """Of GPU memory or RAM, before the probe."""
     fits: bool = True
     """Memory did not run out, and the peak was not above `free_bytes`."""
+    predicted_reserved_bytes: int = 0
+    measured_reserved_bytes: int = 0
+    """What torch's allocator held of a card for the peak; 0 on a CPU, and where memory ran out."""
 
 
 def measure(
@@ -156,6 +162,8 @@ def compared(
         measured_seconds_per_step=None if took is None else took.seconds_per_step,
         free_bytes=trial.free_bytes,
         fits=trial.fits,
+        predicted_reserved_bytes=0 if trial.on_cpu else situation.reserved_bytes,
+        measured_reserved_bytes=0 if took is None else took.reserved_bytes,
     )
 
 
@@ -212,14 +220,16 @@ def measured_text(found: Measured) -> str:
         "unknown" if seconds is None else f"{seconds:.2f} s"
         for seconds in (found.predicted_seconds_per_step, found.measured_seconds_per_step)
     )  # fmt: skip
+    reserved = found.predicted_reserved_bytes, found.measured_reserved_bytes
     done = f"{found.steps} steps" if found.steps else "Memory ran out"
-    own = "of the process" if found.device == "cpu" else "by torch; the driver's own comes on top of both"
+    own = "of the process" if found.device == "cpu" else "allocated by torch"
     return "\n".join(
         [
             f"{done} on the {'processor' if found.device == 'cpu' else 'card'}, "
             f"{width} x {height} px (the largest), batch {found.batch_size}",
             f"{'':14}{'predicted':>12}{'measured':>12}",
             f"{'memory':14}{gib(found.predicted_bytes):>12}{gib(found.measured_bytes):>12}  {own}",
+            *([f"{'':14}{gib(reserved[0]):>12}{gib(reserved[1]):>12}  {RESERVED}"] if all(reserved) else []),
             f"{'a step takes':14}{predicted:>12}{real:>12}",
         ]
     )

@@ -25,12 +25,24 @@ def child_command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
-def child_environment(base: Mapping[str, str], *, gpu_uuid: str = "") -> dict[str, str]:
+NVIDIA_DRIVER = Path("/proc/driver/nvidia")
+"""There where NVIDIA's driver for Linux is loaded; WSL and AMD's cards have none."""
+ALLOCATOR_VARIABLES = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
+"""Settings of torch's allocator; the second is the name before torch 2.9."""
+GROWING_SEGMENTS = "expandable_segments:True"
+"""Torch then maps memory behind what it has instead of asking for pieces that later fit nothing. It works with CUDA on
+Linux: docs.pytorch.org/docs/stable/notes/cuda.html."""
+
+
+def child_environment(
+    base: Mapping[str, str], *, gpu_uuid: str = "", nvidia_driver: Path = NVIDIA_DRIVER
+) -> dict[str, str]:
     """The child's environment: our packages are importable, nothing is downloaded, one GPU is visible.
 
     Args:
-        base: this process's own.
+        base: this process's own; what the user set of torch's allocator stays.
         gpu_uuid: NVML's UUID of the only visible GPU; empty: all are visible.
+        nvidia_driver: where NVIDIA's driver for Linux shows that it is loaded.
     """
     # Waiting threads sleep instead of spinning: on a processor with other work spinning took most of the time.
     environment = {
@@ -47,6 +59,8 @@ def child_environment(base: Mapping[str, str], *, gpu_uuid: str = "") -> dict[st
     environment.pop("PYTHONPATH", None)
     if paths:
         environment["PYTHONPATH"] = os.pathsep.join(paths)
+    if nvidia_driver.is_dir() and not any(name in base for name in ALLOCATOR_VARIABLES):
+        environment[ALLOCATOR_VARIABLES[0]] = GROWING_SEGMENTS
     if gpu_uuid:
         environment["CUDA_VISIBLE_DEVICES"] = gpu_uuid
     return environment

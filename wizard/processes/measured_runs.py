@@ -39,6 +39,8 @@ class RunFigures:
     """The median; 0: no step was timed."""
     peak_bytes: int = 0
     """0: not known, as of a run that was interrupted."""
+    reserved_bytes: int = 0
+    """What torch's allocator held of the card; 0: not known."""
     caching_seconds: float = 0.0
 
 
@@ -50,6 +52,7 @@ def probe_figures(finished: Finished) -> RunFigures:
         steps=finished.steps,
         seconds_per_step=finished.seconds_per_step or 0.0,
         peak_bytes=finished.peak_memory_bytes,
+        reserved_bytes=finished.peak_reserved_bytes,
     )
 
 

@@ -12,6 +12,7 @@ from advisor.plan import Decision, Estimate
 from advisor.planning.compare import Changed, Difference
 from advisor.units import gib, mib, shown
 from wizard.show.durations import duration
+from wizard.show.estimate_text import memory_text
 from wizard.show.findings import size_text
 
 LABEL_WIDTH, FIGURE_WIDTH = 16, 26
@@ -42,10 +43,10 @@ def what_if_view(found: Difference) -> Group:
 
 def verdict(found: Difference) -> str:
     """Whether the plan after the change fits into memory, in a sentence."""
-    now, fitted = found.after.estimate.peak_bytes, found.fits(found.before)
+    now, fitted = found.after.estimate, found.fits(found.before)
     if found.fits(found.after):
-        return f"It {'still ' if fitted else 'now '}fits: about {gib(now)} of {gib(found.free_bytes)} free."
-    over = gib(now - found.free_bytes)
+        return f"It {'still ' if fitted else 'now '}fits: about {memory_text(now)} of {gib(found.free_bytes)} free."
+    over = gib(now.peak_bytes - found.free_bytes)
     return (
         f"It {'no longer fits' if fitted else 'does not fit'}: about {over} more than the {gib(found.free_bytes)} free."
     )
@@ -95,7 +96,7 @@ def estimates_table(found: Difference, first: str, second: str) -> Table:
 
 def _figures(estimate: Estimate) -> dict[str, str]:
     return {
-        "memory": gib(estimate.vram_bytes),
+        "memory": memory_text(estimate),
         "time": "unknown" if estimate.seconds is None else f"about {duration(estimate.seconds)}",
         "steps": f"{estimate.steps:,}",
         "each LoRA": mib(estimate.lora_bytes),

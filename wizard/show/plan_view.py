@@ -17,6 +17,7 @@ from advisor.families import KNOWN_FAMILIES
 from advisor.plan import Decision, Estimate, Plan
 from advisor.units import counted, gib, mib, shown
 from wizard.show.durations import clock_time, duration
+from wizard.show.estimate_text import memory_text
 from wizard.show.findings import size_text
 from wizard.show.import_view import hanging
 
@@ -158,7 +159,7 @@ def estimate_rows(estimate: Estimate, facts: Facts) -> Sequence[tuple[str, str]]
     rows = [
         ("steps", _steps_text(estimate)),
         ("time", _time_text(estimate, on_gpu=on_gpu)),
-        ("memory", f"about {gib(estimate.vram_bytes)} of {gib(free)} free ({where})"),
+        ("memory", f"about {memory_text(estimate)} of {gib(free)} free ({where})"),
         *(
             [("RAM", f"about {gib(estimate.ram_bytes)} of the machine's {gib(facts.hardware.ram_free_bytes)} free")]
             * on_gpu

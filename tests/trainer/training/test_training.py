@@ -123,6 +123,7 @@ def test_the_end_tells_that_the_saved_lora_was_read_back_and_works(finished: tup
     assert (end["steps"], end["epochs"]) == (8, 2)
     assert end["seconds_per_step"] > 0
     assert end["peak_memory_bytes"] > 50_000_000
+    assert end["peak_reserved_bytes"] == 0  # of a GPU's allocator alone
     assert end["loras"] == ["model/tok-000001.safetensors", "model/tok.safetensors"]
 
 

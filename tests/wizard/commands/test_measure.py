@@ -47,12 +47,18 @@ def test_real_steps_are_made_and_shown_beside_the_predicted(
 
 
 def test_both_stand_side_by_side() -> None:
-    text = measured_text(Measured("cuda", (512, 512), 4, 5, 6 * 2**30, 5 * 2**30, 0.8, 0.75))
+    text = measured_text(
+        Measured(
+            "cuda", (512, 512), 4, 5, 6 * 2**30, 5 * 2**30, 0.8, 0.75, predicted_reserved_bytes=7 * 2**30,
+            measured_reserved_bytes=8 * 2**30,
+        )
+    )  # fmt: skip
 
     assert text.splitlines() == [
         "5 steps on the card, 512 x 512 px (the largest), batch 4",
         "                 predicted    measured",
-        "memory             6.0 GiB     5.0 GiB  by torch; the driver's own comes on top of both",
+        "memory             6.0 GiB     5.0 GiB  allocated by torch",
+        "                   7.0 GiB     8.0 GiB  reserved for it; the driver's own comes on top",
         "a step takes        0.80 s      0.75 s",
     ]
 

@@ -273,6 +273,20 @@ def test_the_chosen_card_is_the_only_one_seen() -> None:
     assert "CUDA_VISIBLE_DEVICES" not in child_environment({})
 
 
+def test_torchs_allocator_grows_its_segments_where_nvidias_driver_for_linux_is(tmp_path: Path) -> None:
+    found = child_environment({}, nvidia_driver=tmp_path)
+
+    assert found["PYTORCH_ALLOC_CONF"] == "expandable_segments:True"
+    assert "PYTORCH_ALLOC_CONF" not in child_environment({}, nvidia_driver=tmp_path / "none")
+
+
+@pytest.mark.parametrize("name", ["PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"])
+def test_what_the_user_set_of_torchs_allocator_stays(name: str, tmp_path: Path) -> None:
+    found = child_environment({name: "max_split_size_mb:128"}, nvidia_driver=tmp_path)
+
+    assert {key: found[key] for key in found if "ALLOC" in key} == {name: "max_split_size_mb:128"}
+
+
 def test_the_command_names_the_run_and_what_was_asked_for(tmp_path: Path) -> None:
     job = TrainerJob(RunFolder(tmp_path), resume=True, device="cpu")
 

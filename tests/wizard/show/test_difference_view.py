@@ -55,6 +55,14 @@ def test_a_choice_shows_what_follows_and_that_it_still_fits() -> None:
     assert "It still fits" in text
 
 
+def test_the_verdict_names_the_memory_of_the_table() -> None:
+    text = what_if({"sampling.prompts": ("mira",)}, family="sdxl", vram_gib=24)
+
+    words = next(line for line in text.splitlines() if line.startswith("memory")).split()
+    assert words[3:6] == ["9.0", "GiB", "(10.1"]
+    assert "It still fits: about 9.0 GiB (10.1 GiB while drawing samples) of 23.5 GiB free." in " ".join(text.split())
+
+
 def test_what_no_longer_fits_says_by_how_much() -> None:
     assert "It no longer fits: about" in what_if({"schedule.batch_size": "200", "dataset.resolution_px": "1024"})
 

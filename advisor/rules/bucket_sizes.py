@@ -1,0 +1,70 @@
+"""Which sizes pictures are trained at: the limits of buckets, and the largest bucket that is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from advisor.dataset.buckets import Bucketing, Size
+from advisor.facts import Facts
+from advisor.rules.card_class import own_native_px, structure_of
+from advisor.rules.defaults_table import defaults_for
+from advisor.settings.config import RESOLUTION_STEP_PX, TrainingConfig, changed
+
+LEAST_SIDE_PX = 32
+"""No bucket's side is shorter."""
+
+
+def largest_bucket(facts: Facts, config: TrainingConfig) -> Size | None:
+    """The largest size that a picture is trained at; None without pictures."""
+    bucketing = Bucketing.of(config.dataset)
+    sizes = {(width, height) for width, height, _ in facts.dataset.sizes}
+    buckets = {bucketing.place(*size).bucket for size in sizes}
+    return max(buckets, key=lambda size: (size[0] * size[1], size), default=None)
+
+
+def with_bucket_limits(facts: Facts, config: TrainingConfig) -> TrainingConfig:
+    """The configuration with the limits of buckets that follow from its resolution, but for those the user chose."""
+    for path, limit in LIMITS.items():  # one after the other: the second and third are multiples of the first
+        if path not in facts.chosen_paths:
+            config = changed(config, path, limit(facts, config))
+    return config
+
+
+def bucket_step_px(facts: Facts, config: TrainingConfig) -> int:
+    """The usual step; in proportion for a base of another size, but nothing that its U-Net cannot halve."""
+    own, unit = own_native_px(facts, config), halving_unit_px(facts)
+    if own is None:
+        return RESOLUTION_STEP_PX
+    return max(unit, round(RESOLUTION_STEP_PX * own / defaults_for(config).native_px / unit) * unit)
+
+
+def min_bucket_px(facts: Facts, config: TrainingConfig) -> int:
+    """The table's, in proportion for a base of another size, never above the resolution."""
+    value = _in_proportion(facts, config, defaults_for(config).buckets[0])
+    return max(LEAST_SIDE_PX, min(value, config.dataset.resolution_px))
+
+
+def max_bucket_px(facts: Facts, config: TrainingConfig) -> int:
+    """The table's, in proportion for a base of another size, never below the resolution."""
+    return max(_in_proportion(facts, config, defaults_for(config).buckets[1]), config.dataset.resolution_px)
+
+
+def halving_unit_px(facts: Facts) -> int:
+    """Sides are multiples of this, so that the U-Net can halve them at each level."""
+    structure = structure_of(facts)
+    return int(structure.vae.factor * 2 ** (len(structure.unet.block_out_channels) - 1))
+
+
+def _in_proportion(facts: Facts, config: TrainingConfig, limit: int) -> int:
+    own, step = own_native_px(facts, config), config.dataset.bucket_step_px
+    if own is None:
+        return limit
+    return max(step, round(limit * own / defaults_for(config).native_px / step) * step)
+
+
+LIMITS: Mapping[str, Callable[[Facts, TrainingConfig], int]] = {
+    "dataset.bucket_step_px": bucket_step_px,
+    "dataset.min_bucket_px": min_bucket_px,
+    "dataset.max_bucket_px": max_bucket_px,
+}
+"""How each follows from the facts and what stands before it."""

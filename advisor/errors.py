@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class LoraError(Exception):
@@ -22,6 +24,13 @@ class ConfigError(LoraError):
         self.path, self.found, self.mend = path, found, mend
         super().__init__(f"{path} is {found!r}: {mend}")
 
+    def at_line(self, number: int) -> ConfigError:
+        """The same error, which also names the line of its file."""
+        placed = type(self).__new__(type(self))
+        placed.path, placed.found, placed.mend = self.path, self.found, self.mend
+        placed.args = (f"line {number}: {self}",)
+        return placed
+
 
 class UnknownSetting(ConfigError):
     """There is no setting of that name."""
@@ -32,14 +41,55 @@ class UnknownSetting(ConfigError):
         self.args = (f"there is no setting {path}: {mend}",)
 
 
-class ConfigErrors(LoraError):
-    """Several settings are wrong; all are reported at once."""
+class UserErrors(LoraError):
+    """Several mistakes, all reported at once; what is wrong twice is reported once."""
 
-    def __init__(self, errors: Sequence[ConfigError], where: str = "") -> None:
+    def __init__(self, errors: Iterable[LoraError], where: str = "") -> None:
         """Keep the single errors for those who show them one by one; `where` names the file they are in."""
-        self.errors = tuple(errors)
-        lines = [f"{where}:"] * bool(where) + [str(error) for error in errors]
-        super().__init__("\n".join(lines))
+        found = [one for error in errors for one in (error.errors if type(error) is UserErrors else (error,))]
+        self.errors: tuple[LoraError, ...] = tuple({str(error): error for error in found}.values())
+        super().__init__("\n".join([f"{where}:"] * bool(where) + [str(error) for error in self.errors]))
+
+
+class ConfigErrors(UserErrors):
+    """Several settings are wrong."""
+
+    errors: tuple[ConfigError, ...]
+
+    def __init__(self, errors: Iterable[ConfigError], where: str = "") -> None:
+        """Keep the single errors; `where` names the file they are in."""
+        super().__init__(errors, where)
+
+
+class Mistakes:
+    """Collects the mistakes of steps that do not hinder one another, so that the user hears of all at once."""
+
+    def __init__(self) -> None:
+        """There are none."""
+        self.found: list[LoraError] = []
+
+    def add(self, *errors: LoraError) -> None:
+        """Add mistakes."""
+        self.found += errors
+
+    def attempt(self, make: Callable[[], T]) -> T | None:
+        """What `make` gives; None where it raises a LoraError, which is added."""
+        try:
+            return make()
+        except LoraError as error:
+            self.add(error)
+            return None
+
+    def refuse(self) -> None:
+        """Raise what was collected, if anything was.
+
+        Raises:
+            LoraError: the only mistake, as it is.
+            UserErrors: there are several.
+        """
+        if self.found:
+            errors = UserErrors(self.found)
+            raise self.found[0] if len(errors.errors) == 1 else errors
 
 
 class DatasetError(LoraError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from advisor.errors import ConfigError, ConfigErrors
+from advisor.errors import ConfigError, ConfigErrors, Mistakes
 from advisor.facts import Facts
 from advisor.plan import Decision, Plan, Source
 from advisor.planning.estimate import estimate
@@ -39,11 +39,12 @@ def make_plan(facts: Facts) -> Plan:
         ConfigErrors: chosen settings are unknown, wrong or beyond the limits; all are in it.
         DatasetError: there are no pictures.
         ModelError: the base model cannot be planned for.
+        UserErrors: one of these two, and wrong settings beside it.
     """
-    error = fact_error(facts)
-    if error is not None:
-        raise error
-    chosen = _with_chosen(facts)
+    chosen, mistakes = _with_chosen(facts), Mistakes()
+    if (error := fact_error(facts)) is not None:
+        mistakes.add(error, *chosen.errors)
+    mistakes.refuse()
     settled = _settle(facts, chosen.config)
     errors = (*chosen.errors, *limit_errors(settled.config, facts, without=chosen.wrong_paths))
     if errors:

@@ -7,7 +7,7 @@ from pathlib import Path
 from advisor.errors import ConfigErrors, RunError
 from advisor.run_folder.paths import CONFIG_NAME
 from advisor.settings.config import TrainingConfig, parse_config
-from advisor.toml_file import read_toml
+from advisor.toml_file import read_toml, with_lines
 
 MOST_CONFIG_BYTES = 4 * 1024 * 1024
 """No honest configuration is larger."""
@@ -32,11 +32,11 @@ def read_config(run: Path) -> TrainingConfig:
 
     Raises:
         RunError: there is no such file, or it is no TOML.
-        ConfigErrors: settings are wrong; all are named, with the file.
+        ConfigErrors: settings are wrong; all are named, with the file and their lines in it.
     """
     path = config_file(run)
     tree = read_toml(path, kind="configuration", most_bytes=MOST_CONFIG_BYTES)
     try:
         return parse_config(tree)
     except ConfigErrors as errors:
-        raise ConfigErrors(errors.errors, where=str(path)) from None
+        raise with_lines(errors, path, most_bytes=MOST_CONFIG_BYTES) from None

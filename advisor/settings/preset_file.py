@@ -17,7 +17,7 @@ from typing import Any
 from advisor.errors import ConfigError, ConfigErrors
 from advisor.settings.config import setting_field
 from advisor.settings.parse_value import SettingValue, WrongValue, parsed_or_wrong
-from advisor.toml_file import read_toml
+from advisor.toml_file import read_toml, with_lines
 from advisor.units import MIB
 
 MOST_PRESET_BYTES = MIB
@@ -62,10 +62,13 @@ def read_preset(path: Path) -> PresetFile:
 
     Raises:
         RunError: it cannot be read, or is no TOML.
-        ConfigErrors: it names unknown settings, or gives no reason; all are in it.
+        ConfigErrors: it names unknown settings, or gives no reason; all are in it, with the file and their lines.
     """
     tree = read_toml(path, kind="preset", most_bytes=MOST_PRESET_BYTES)
-    return parse_preset(tree, where=str(path))
+    try:
+        return parse_preset(tree, where=str(path))
+    except ConfigErrors as errors:
+        raise with_lines(errors, path, most_bytes=MOST_PRESET_BYTES, below="settings") from None
 
 
 def parse_preset(tree: dict[str, Any], *, where: str) -> PresetFile:
@@ -94,7 +97,7 @@ def parse_preset(tree: dict[str, Any], *, where: str) -> PresetFile:
         except ConfigError as error:
             errors.append(error)
     if errors:
-        raise ConfigErrors(errors, where=where)
+        raise ConfigErrors(errors)
     return PresetFile(str(title), str(url), tuple(settings))
 
 

@@ -6,7 +6,7 @@ import os
 from contextlib import nullcontext
 from pathlib import Path
 
-from advisor.errors import ConfigError
+from advisor.errors import ConfigError, Mistakes
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from templates.exporters import EXPORTERS
@@ -32,10 +32,14 @@ def export(
     Raises:
         LoraError: there is no such run or trainer, another process works on the run, or the files cannot be written.
     """
+    mistakes, options = Mistakes(), ExportOptions(overwrite, copy)
     if to not in EXPORTERS:
-        raise ConfigError("--to", to, f"take {' or '.join(EXPORTERS)}")
-    folder, options = RunFolder.given(run), ExportOptions(overwrite, copy)
-    config = folder.read_config()
+        mistakes.add(ConfigError("--to", to, f"take {' or '.join(EXPORTERS)}"))
+    folder = mistakes.attempt(lambda: RunFolder.given(run))
+    config = None if folder is None else mistakes.attempt(folder.read_config)
+    mistakes.refuse()
+    assert folder is not None
+    assert config is not None
     is_read_only = out is not None and not os.access(folder.path, os.W_OK)
     with nullcontext() if is_read_only else writing(folder, "loracle export", say):
         written = EXPORTERS[to].write(config, run=folder.path, out=out, options=options)

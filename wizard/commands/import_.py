@@ -10,7 +10,7 @@ from typing import Any
 from advisor.answers import Answers
 from advisor.checkpoints.identify import identify
 from advisor.dataset.scan import scan
-from advisor.errors import LoraError, RunError
+from advisor.errors import LoraError, Mistakes, RunError
 from advisor.facts import Facts
 from advisor.machine.probe import probe_hardware
 from advisor.planning.document import plain_value, plan_document
@@ -57,11 +57,15 @@ def import_(
     Raises:
         LoraError: no trainer's file, or one that trains no LoRA and the user did not agree; or a failed write.
     """
-    found = import_config(absolute_path(path), outside=outside_files)
+    mistakes = Mistakes()
+    own = mistakes.attempt(lambda: _own(images, model, name))
+    found = mistakes.attempt(lambda: import_config(absolute_path(path), outside=outside_files))
+    mistakes.refuse()
+    assert found is not None
+    assert own is not None
     may_ask = is_terminal() and not as_json
     _agree(found, yes=yes, may_ask=may_ask)
     found = _with_agreed_project(found, yes=wandb, may_ask=may_ask)
-    own = _own(images, model, name)
     found = _located(found, Path(found.source).parent)
     made = plan_import(found, _facts(found, own, out), own)
     for kept in _write(out, made, overwrite=overwrite):

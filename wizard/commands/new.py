@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from advisor.errors import LoraError
+from advisor.errors import LoraError, Mistakes
 from wizard.exit_codes import INTERRUPTED
 from wizard.interview.ask import TerminalAsk
 from wizard.interview.flow import Interview, InterviewState, Probes
@@ -112,15 +112,19 @@ def converse(
 
 def _initial_state(saved: SavedAnswers, request: PlanRequest | None) -> tuple[InterviewState, dict[str, str]]:
     """The state before the first question, and the command line's answers by key."""
-    settings, given = dict(saved.settings), dict[str, str]()
+    settings, given, preset = dict(saved.settings), dict[str, str](), None
     if request is not None:
         from wizard.interview.facts import chosen_settings
 
-        settings |= chosen_settings(request.settings)
+        mistakes, file = Mistakes(), request.preset
+        settings |= mistakes.attempt(lambda: chosen_settings(request.settings)) or {}
+        preset = None if file is None else mistakes.attempt(lambda: _readable_preset(file))
+        mistakes.attempt(request.machine.check_threads)
+        mistakes.refuse()
         given = request.given()
     start = InterviewState(settings=settings)
-    if request is not None and request.preset is not None:
-        start = start.with_answer("preset", _readable_preset(request.preset))
+    if preset is not None:
+        start = start.with_answer("preset", preset)
     advice = given.pop("advice", None) or saved.answers.get("advice")
     return (start.with_answer("advice", advice) if advice else start), given
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from advisor.checkpoints.identify import identify
 from advisor.dataset.scan import scan
-from advisor.errors import LoraError, RunError
+from advisor.errors import LoraError, Mistakes, RunError
 from advisor.machine.probe import probe_hardware
 from advisor.planning.compare import (
     difference,
@@ -59,12 +59,14 @@ def plan(
     Raises:
         LoraError: the request is invalid; the message names everything that is wrong with it.
     """
-    replaces = overwrite
-    if save_preset is not None and not overwrite:
-        replaces = _may_write(save_preset, may_ask=is_terminal() and not as_json)
-    facts, before = _facts(request, run, out or Path.cwd())
+    replaces, mistakes = overwrite, Mistakes()
     if compare:
-        _refuse_with_compare(out, save_preset)
+        mistakes.attempt(lambda: _refuse_with_compare(out, save_preset))
+    elif save_preset is not None and not overwrite:
+        may_ask = is_terminal() and not as_json
+        replaces = bool(mistakes.attempt(lambda: _may_write(save_preset, may_ask=may_ask)))
+    facts, before = _facts(request, run, out or Path.cwd(), mistakes)
+    if compare:
         _print_profiles(facts, as_json=as_json)
         return
     if facts.preset is not None:
@@ -77,10 +79,16 @@ def plan(
     _print(facts, made, before, full=full, as_json=as_json)
 
 
-def _facts(request: PlanRequest, run: Path | None, place: Path) -> tuple[Facts, Facts | None]:
-    """The facts with all chosen settings, and those without the request's; None where the request has none."""
-    choices = {} if run is None else choices_of(run, images=request.images)
-    asked = request if run is None else request_of(run, request)
+def _facts(request: PlanRequest, run: Path | None, place: Path, mistakes: Mistakes) -> tuple[Facts, Facts | None]:
+    """The facts with all chosen settings, and those without the request's; None where the request has none.
+
+    Raises:
+        LoraError: something is wrong with the request; these mistakes are told with it.
+    """
+    choices, asked = dict[str, Any](), request
+    if run is not None:
+        choices = mistakes.attempt(lambda: choices_of(run, images=request.images)) or {}
+        asked = mistakes.attempt(lambda: request_of(run, request)) or request
 
     def probe() -> Hardware:
         found = probe_hardware(place)
@@ -93,7 +101,7 @@ def _facts(request: PlanRequest, run: Path | None, place: Path) -> tuple[Facts, 
 
     chosen = {**choices, **parse_settings(split_settings(request.settings)[0])}
     look = partial(scan, only=named_folders_of(chosen))
-    facts = facts_of_request(asked, scan=look, identify=identify, probe=probe)
+    facts = facts_of_request(asked, scan=look, identify=identify, probe=probe, mistakes=mistakes)
     full = with_choices(facts, choices)
     return full, with_settings(full, choices) if request.settings else None
 
@@ -101,8 +109,9 @@ def _facts(request: PlanRequest, run: Path | None, place: Path) -> tuple[Facts, 
 def _refuse_with_compare(out: Path | None, save_preset: Path | None) -> None:
     given = [name for name, value in (("--out", out), ("--save-preset", save_preset)) if value is not None]
     if given:
+        verb = "writes one" if len(given) == 1 else "write one"
         raise LoraError(
-            f"--compare shows two plans, and {given[0]} writes one: choose with --advice, without --compare"
+            f"--compare shows two plans, and {' and '.join(given)} {verb}: choose with --advice, without --compare"
         )
 
 

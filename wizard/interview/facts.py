@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from advisor.answers import Answers
 from advisor.checkpoints.identity import Identity
 from advisor.dataset.report import DatasetReport
-from advisor.errors import ConfigError, ConfigErrors, LoraError, UnknownSetting
+from advisor.errors import ConfigError, ConfigErrors, LoraError, Mistakes
 from advisor.estimate.calibration import Receipt
 from advisor.facts import Facts
 from advisor.machine.hardware import Hardware
-from advisor.settings.config import NamedFolder, setting_field
+from advisor.settings.config import NamedFolder
 from advisor.settings.parse_value import SettingValue, WrongValue, parse_settings
-from advisor.settings.preset_file import read_preset
+from advisor.settings.preset_file import PresetFile, read_preset
 from wizard.interview.flow import InterviewState, Probes
 from wizard.interview.machine_options import MachineOptions
 from wizard.interview.names import checked_name
@@ -26,7 +25,6 @@ from wizard.interview.request import PlanRequest
 from wizard.interview.steps import checked_trigger
 from wizard.processes.receipt_store import known_receipts
 
-Found = TypeVar("Found")
 SUBJECTS, ADVICES = ("character", "style"), ("tutorial", "current")
 
 
@@ -73,15 +71,6 @@ def machine_options_of(state: InterviewState, options: MachineOptions) -> Machin
     return replace(options, vram=None, compute_capability=None, card=None) if chosen == "cpu" else options
 
 
-class WrongInput(LoraError):
-    """Several errors of a command line in one message."""
-
-    def __init__(self, errors: Sequence[LoraError]) -> None:
-        """Join the messages of `errors`, a line each."""
-        self.errors = tuple(errors)
-        super().__init__("\n".join(str(error) for error in errors))
-
-
 def facts_of_request(
     request: PlanRequest,
     *,
@@ -89,43 +78,37 @@ def facts_of_request(
     identify: Callable[[Path], Identity],
     probe: Callable[[], Hardware],
     receipts: Callable[[], tuple[Receipt, ...]] = known_receipts,
+    mistakes: Mistakes | None = None,
 ) -> Facts:
     """The facts of a command line.
 
+    Args:
+        mistakes: what is known to be wrong besides; then a run that would have completed the request cannot be read.
+
     Raises:
-        WrongInput: everything that is wrong with it; a single error is raised as it is.
+        LoraError: the only mistake in it.
+        UserErrors: all of them, where there are several.
     """
-    errors: list[LoraError] = []
-
-    def attempt(make: Callable[[], Found]) -> Found | None:
-        try:
-            return make()
-        except LoraError as error:
-            errors.append(error)
-            return None
-
+    mistakes = mistakes or Mistakes()
     missing = [f"--{key}" for key in ("images", "model", "name") if getattr(request, key) is None]
-    if missing:
-        mend = "or run `loracle` in a terminal and be asked"
-        errors.append(LoraError(f"give {' and '.join(missing)}, {mend}"))
-    images, model, preset_path = request.images, request.model, request.preset
-    report = None if images is None else attempt(lambda: scan(given_path(images)))
-    identity = None if model is None else attempt(lambda: identify(absolute_path(model)))
-    hardware = attempt(lambda: request.machine.applied(probe()))
-    name = attempt(lambda: checked_name(request.name or "")) if request.name is not None else None
+    if missing and not mistakes.found:
+        mistakes.add(LoraError(f"give {' and '.join(missing)}, or run `loracle` in a terminal and be asked"))
+    images, model, file = request.images, request.model, request.preset
+    report = None if images is None else mistakes.attempt(lambda: scan(given_path(images)))
+    identity = None if model is None else mistakes.attempt(lambda: identify(absolute_path(model)))
+    hardware = mistakes.attempt(lambda: request.machine.applied(probe()))
     texts, malformed = split_settings(request.settings)
     settings = parse_settings(texts)
-    errors += malformed
-    uses_cpu = hardware is not None and hardware.main_gpu is None
-    answers = attempt(lambda: _answers(request, name or "lora", settings, uses_cpu=uses_cpu))
+    mistakes.add(*malformed)
+    answers = _answers(request, settings, mistakes, uses_cpu=hardware is not None and hardware.main_gpu is None)
     decided = {*request.given(), *(["cpu_threads"] if request.machine.cpu_threads is not None else [])}
-    preset = (
-        None if preset_path is None else attempt(lambda: counted_preset(read_preset(preset_path), decided, settings))
-    )
-    if errors:
-        errors += _unknown(settings)  # where nothing else is wrong, the planner lists these with the rest
-    if errors or report is None or identity is None or hardware is None or answers is None:
-        raise errors[0] if len(errors) == 1 else WrongInput(errors)
+    preset = None if file is None else mistakes.attempt(lambda: counted_preset(read_preset(file), decided, settings))
+    if mistakes.found:
+        mistakes.add(*_wrong_values(settings, preset))  # where nothing else is wrong, the planner adds limits to these
+    mistakes.refuse()
+    assert report is not None
+    assert identity is not None
+    assert hardware is not None
     return Facts(hardware, report, identity, answers, preset, receipts())
 
 
@@ -137,21 +120,30 @@ def named_folders_of(settings: Mapping[str, object]) -> tuple[NamedFolder, ...] 
     return folders
 
 
-def _unknown(settings: Mapping[str, SettingValue | WrongValue]) -> Iterator[ConfigError]:
-    """The errors of paths that are no setting's."""
-    for value in settings.values():
+def _wrong_values(
+    settings: Mapping[str, SettingValue | WrongValue], preset: PresetFile | None = None
+) -> Iterator[ConfigError]:
+    """What is wrong with chosen settings, and with a preset's."""
+    of_preset = () if preset is None else (entry.value for entry in preset.settings)
+    for value in (*settings.values(), *of_preset):
         if isinstance(value, WrongValue):
-            yield from (error for error in value.errors if isinstance(error, UnknownSetting))
+            yield from value.errors
 
 
 def _answers(
-    request: PlanRequest, name: str, settings: Mapping[str, SettingValue | WrongValue], *, uses_cpu: bool
+    request: PlanRequest, settings: Mapping[str, SettingValue | WrongValue], mistakes: Mistakes, *, uses_cpu: bool
 ) -> Answers:
+    """The answers; in the place of wrong ones their defaults."""
+    given, word = request.name, request.trigger or ""
+    name = None if given is None else mistakes.attempt(lambda: checked_name(given))
+    trigger = mistakes.attempt(lambda: checked_trigger(word))
+    subject = mistakes.attempt(lambda: _one_of("--subject", request.subject or SUBJECTS[0], SUBJECTS))
+    advice = mistakes.attempt(lambda: _one_of("--advice", request.advice or ADVICES[0], ADVICES))
     return Answers(
-        name=name,
-        trigger=checked_trigger(request.trigger or ""),
-        subject=_one_of("--subject", request.subject or SUBJECTS[0], SUBJECTS),  # type: ignore[arg-type]
-        advice=_one_of("--advice", request.advice or ADVICES[0], ADVICES),  # type: ignore[arg-type]
+        name=name or "lora",
+        trigger=trigger or "",
+        subject=subject or SUBJECTS[0],  # type: ignore[arg-type]
+        advice=advice or ADVICES[0],  # type: ignore[arg-type]
         use_cpu=uses_cpu,
         settings=dict(settings),
     )
@@ -176,21 +168,10 @@ def chosen_settings(texts: Sequence[str]) -> dict[str, str]:
     """Path to value of each `path=value`.
 
     Raises:
-        ConfigErrors: texts without `=` and unknown paths, all of them.
+        ConfigErrors: texts without `=`, unknown paths and wrong values, all of them.
     """
     settings, errors = split_settings(texts)
-    errors += unknown_settings(settings)
+    errors += _wrong_values(parse_settings(settings))
     if errors:
         raise ConfigErrors(errors)
     return settings
-
-
-def unknown_settings(paths: Iterable[str]) -> list[ConfigError]:
-    """An error for each path that is no setting's."""
-    errors: list[ConfigError] = []
-    for path in paths:
-        try:
-            setting_field(path)
-        except ConfigError as error:
-            errors.append(error)
-    return errors

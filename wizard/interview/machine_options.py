@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from advisor.errors import HardwareError
+from advisor.errors import HardwareError, Mistakes
 from advisor.machine.cards import card_named
 from advisor.machine.hardware import Gpu, Hardware
 from advisor.units import GIB
@@ -44,35 +44,48 @@ class MachineOptions:
 
         Raises:
             HardwareError: an option is invalid, or names a GPU that was not found.
+            UserErrors: several of them are.
         """
-        machine = found
-        if self.gpu is not None:
-            if self.gpu not in {gpu.index for gpu in found.gpus}:
-                raise HardwareError(f"there is no graphics card {self.gpu}: {_found_gpus(found)}")
-            machine = replace(machine, chosen_gpu=self.gpu)
-        if self.card is not None:
-            machine = machine.with_only(self._named_card(self.card))
-        elif self.vram is not None or self.compute_capability is not None:
-            machine = machine.with_gpu(
-                total_bytes=None if self.vram is None else vram_bytes(self.vram),
-                compute_capability=capability(self.compute_capability),
-            )
-        if self.compute_capability is not None and machine.main_gpu is None:
+        mistakes = Mistakes()
+        machine = mistakes.attempt(lambda: self._with_chosen_gpu(found)) or found
+        card = mistakes.attempt(self._named_card)
+        total_bytes = mistakes.attempt(lambda: None if self.vram is None else vram_bytes(self.vram))
+        generation = mistakes.attempt(lambda: capability(self.compute_capability))
+        mistakes.attempt(self.check_threads)
+        mistakes.refuse()
+        if card is not None:
+            machine = machine.with_only(card)
+        elif total_bytes is not None or generation is not None:
+            machine = machine.with_gpu(total_bytes=total_bytes, compute_capability=generation)
+        if generation is not None and machine.main_gpu is None:
             raise HardwareError("no graphics card was found: give its memory too, e.g. --vram 8GiB")
         if self.cpu_threads is None:
             return machine
-        if not 1 <= self.cpu_threads <= MOST_CPU_THREADS:
-            raise HardwareError(f"a processor with {self.cpu_threads} threads cannot be: give 1 or more, e.g. 8")
         return replace(machine, cpu_threads=self.cpu_threads, cpu_cores=min(machine.cpu_cores, self.cpu_threads))
 
-    def _named_card(self, name: str) -> Gpu:
+    def check_threads(self) -> None:
+        """Raise a HardwareError where no processor has so many threads."""
+        if self.cpu_threads is not None and not 1 <= self.cpu_threads <= MOST_CPU_THREADS:
+            raise HardwareError(f"a processor with {self.cpu_threads} threads cannot be: give 1 or more, e.g. 8")
+
+    def _with_chosen_gpu(self, found: Hardware) -> Hardware:
+        if self.gpu is None:
+            return found
+        if self.gpu not in {gpu.index for gpu in found.gpus}:
+            raise HardwareError(f"there is no graphics card {self.gpu}: {_found_gpus(found)}")
+        return replace(found, chosen_gpu=self.gpu)
+
+    def _named_card(self) -> Gpu | None:
+        """The card that is named; None where none is."""
+        if self.card is None:
+            return None
         if self.gpu is not None or self.compute_capability is not None:
             other = "--compute-capability" if self.gpu is None else "--gpu"
-            raise HardwareError(f"--card {name} says already what {other} says: leave one of them out")
+            raise HardwareError(f"--card {self.card} says already what {other} says: leave one of them out")
         if self.vram is None:
-            return card_named(name).as_gpu()
+            return card_named(self.card).as_gpu()
         size = vram_bytes(self.vram)
-        return card_named(name, total_bytes=size).as_gpu().of_size(size)
+        return card_named(self.card, total_bytes=size).as_gpu().of_size(size)
 
 
 def vram_bytes(text: str) -> int:

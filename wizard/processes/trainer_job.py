@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor.errors import ConfigError
+from advisor.errors import ConfigError, Mistakes
 from advisor.machine.hardware import Gpu, Hardware
 from advisor.machine.probe import probe_hardware
 from advisor.run_folder.layout import RunFolder
@@ -57,10 +57,14 @@ def planned_job(
     Raises:
         LoraError: another device, or a run or configuration that cannot be read.
     """
+    mistakes = Mistakes()
     if device not in (None, "cpu"):
-        raise ConfigError("--device", device, "take cpu, or leave it out for the card that was planned")
-    folder = RunFolder.given(run)
-    config = folder.read_config()
+        mistakes.add(ConfigError("--device", device, "take cpu, or leave it out for the card that was planned"))
+    folder = mistakes.attempt(lambda: RunFolder.given(run))
+    config = None if folder is None else mistakes.attempt(folder.read_config)
+    mistakes.refuse()
+    assert folder is not None
+    assert config is not None
     uuid = "" if device == "cpu" else _present_gpu(config.machine.gpu_uuid)
     return TrainerJob(folder, resume=resume, device=device, gpu_uuid=uuid, skip_broken=skip_broken), config
 

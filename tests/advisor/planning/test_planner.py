@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.checkpoints.identity import Identity
-from advisor.errors import ConfigErrors, DatasetError, ModelError, UnknownSetting
+from advisor.errors import ConfigError, ConfigErrors, DatasetError, ModelError, UnknownSetting, UserErrors
 from advisor.facts import Facts
 from advisor.machine.hardware import Hardware
 from advisor.planning import planner, warnings
@@ -298,3 +298,10 @@ def test_free_memory_decides_within_the_preset() -> None:
     assert plan.config.schedule.batch_size == 2
     assert plan.config.memory.gradient_checkpointing is True
     assert plan.estimate.vram_bytes <= 4 * GIB
+
+
+def test_wrong_settings_are_told_beside_a_folder_without_pictures() -> None:
+    with pytest.raises(UserErrors) as caught:
+        make_plan(make_facts(num_images=0, settings={"network.rank": "many", "x.y": "1"}))
+
+    assert [type(error) for error in caught.value.errors] == [DatasetError, ConfigError, UnknownSetting]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from advisor.errors import ConfigErrors, LoraError
+from advisor.errors import ConfigErrors, LoraError, UserErrors
 from advisor.facts import Facts
 from advisor.planning.planner import make_plan
 from advisor.settings.preset_file import read_preset
@@ -172,11 +172,30 @@ def test_settings_are_parted_at_the_first_sign() -> None:
     }  # fmt: skip
 
 
-def test_all_unknown_settings_are_told() -> None:
+def test_unknown_malformed_and_wrong_settings_are_all_told() -> None:
     with pytest.raises(ConfigErrors) as caught:
-        chosen_settings(["a.b=1", "c.d=2"])
+        chosen_settings(["a.b=1", "c.d=2", "rank", "network.rank=many"])
 
-    assert len(caught.value.errors) == 2
+    assert len(caught.value.errors) == 4
+
+
+def test_of_bad_settings_all_are_told_whatever_else_is_wrong(tmp_path: Path) -> None:
+    file = preset_file(tmp_path, network__alpha="much")
+
+    with pytest.raises(UserErrors) as caught:
+        facts(
+            settings=("rank", "x.y=1", "network.rank=many"), preset=file, trigger="a, b", subject="cat", advice="mine",
+            machine=MachineOptions(vram="much", compute_capability="new", cpu_threads=0),
+        )  # fmt: skip
+
+    wrong = (
+        "'rank'", "x.y", "network.rank is 'many'", "network.alpha is 'much'", "'a, b'", "'cat'", "'mine'",
+        "'much' is no memory", "'new'", "0 threads",
+    )  # fmt: skip
+    told = [str(error) for error in caught.value.errors]
+    assert len(told) == len(wrong), told
+    for word in wrong:
+        assert sum(word in line for line in told) >= 1, (word, told)
 
 
 def preset_file(folder: Path, **settings: object) -> Path:

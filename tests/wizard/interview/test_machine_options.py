@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from advisor.errors import HardwareError
+from advisor.errors import HardwareError, UserErrors
 from advisor.planning.planner import make_plan
 from advisor.units import GIB
 from tests.support.factories import make_facts, make_hardware
@@ -86,3 +86,17 @@ def test_what_cannot_be_is_refused(machine: MachineOptions) -> None:
 def test_a_capability_alone_needs_a_card() -> None:
     with pytest.raises(HardwareError, match="--vram"):
         MachineOptions(compute_capability="8.6").applied(make_hardware(None))
+
+
+def test_all_options_that_are_wrong_are_told_at_once() -> None:
+    machine = MachineOptions(vram="much", compute_capability="new", cpu_threads=0, gpu=7)
+
+    with pytest.raises(UserErrors) as caught:
+        machine.applied(make_hardware())
+
+    assert [str(error).partition(":")[0] for error in caught.value.errors] == [
+        "there is no graphics card 7",
+        "'much' is no memory of a card",
+        "'new' is no compute capability",
+        "a processor with 0 threads cannot be",
+    ]

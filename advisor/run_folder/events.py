@@ -50,6 +50,8 @@ class PhaseBegun(Event):
     name: Text
     total: int = 0
     """Pieces of work in it."""
+    epochs: int = 0
+    """Of `train`: how many epochs the whole training has, the last of them perhaps in part; 0: not known."""
 
 
 class PhaseProgress(Event):

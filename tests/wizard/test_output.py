@@ -19,8 +19,9 @@ from wizard.interview.ask import TerminalAsk
 from wizard.output import console, say, show, show_plain
 from wizard.processes.trainer_job import TrainerJob
 from wizard.show.identity_view import identity_lines
+from wizard.show.live_screen import LiveScreen
 from wizard.show.progress import TrainingProgress
-from wizard.show.screen import LiveScreen, Screen
+from wizard.show.screen import Screen
 
 LONG = "there is no setting network.rnak: did you mean network.rank or network.conv_rank or network.block_ranks?"
 

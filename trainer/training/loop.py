@@ -11,7 +11,7 @@ from typing import Protocol
 
 from advisor.dataset.buckets import batches_per_epoch
 from advisor.errors import LoraError
-from advisor.run_folder.events import EpochDone, StepDone
+from advisor.run_folder.events import EpochDone, PhaseBegun, StepDone
 from advisor.settings.config import TrainingConfig
 from trainer.data.training_set import BatchRefs, TrainingSet
 from trainer.device.choose import memory_bytes
@@ -41,6 +41,11 @@ class Length:
         per_epoch = ceil(batches / schedule.gradient_accumulation)
         steps = per_epoch * schedule.epochs
         return cls(batches, per_epoch, min(steps, schedule.max_steps) if schedule.max_steps else steps)
+
+    @property
+    def epochs(self) -> int:
+        """Of the whole training; the last is counted where `max_steps` ends it early."""
+        return ceil(self.steps / self.steps_per_epoch)
 
 
 class Callbacks(Protocol):
@@ -103,7 +108,7 @@ class Loop:
             MemoryError: there is none left; a state is saved if that can be.
             Interrupted: the user wanted to stop; LoRA and state are saved.
         """
-        self._events.phase("train", self._length.steps)
+        self._events.send(PhaseBegun(name="train", total=self._length.steps, epochs=self._length.epochs))
         while position.step < self._length.steps:
             position = self._run_epoch(position)
         if position.step_in_epoch:

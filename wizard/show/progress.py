@@ -16,6 +16,7 @@ from advisor.run_folder.events import (
     PhaseProgress,
     Reloaded,
     RungTaken,
+    Started,
     StepDone,
     WarningGiven,
 )
@@ -45,6 +46,8 @@ class TrainingProgress:
     steps: int = 0
     """Planned; 0: not known yet."""
     epoch: int = 0
+    epochs: int = 0
+    """Of the whole training; 0: not known yet."""
     loss: float | None = None
     """Smoothed."""
     step_seconds: tuple[float, ...] = ()
@@ -71,10 +74,10 @@ class TrainingProgress:
     def after(self, event: AnyEvent) -> TrainingProgress:
         """The progress with one more event."""
         match event:
-            case PhaseBegun(name="train", total=total):
-                return replace(self, phase=event.name, done=self.step, total=total, steps=total or self.steps)
+            case Started():
+                return self._after_start(event)
             case PhaseBegun():
-                return replace(self, phase=event.name, done=0, total=event.total)
+                return self._after_phase(event)
             case PhaseProgress():
                 return replace(
                     self, phase=event.phase or self.phase, done=event.done, total=event.total or self.total
@@ -97,6 +100,17 @@ class TrainingProgress:
                 return replace(self, failed=event)
             case _:
                 return self
+
+    def _after_start(self, event: Started) -> TrainingProgress:
+        """Going on keeps the LoRAs and what was warned of; beginning anew keeps what came before the event."""
+        again = replace(self, step=event.resumed_from or 0, step_seconds=(), finished=None, failed=None)
+        return again if event.resumed_from else replace(again, epoch=0, loss=None, loras=(), reload_check=None)
+
+    def _after_phase(self, event: PhaseBegun) -> TrainingProgress:
+        if event.name != "train":
+            return replace(self, phase=event.name, done=0, total=event.total)
+        steps, epochs = event.total or self.steps, event.epochs or self.epochs
+        return replace(self, phase=event.name, done=self.step, total=event.total, steps=steps, epochs=epochs)
 
     def _after_step(self, event: StepDone) -> TrainingProgress:
         times = self.step_seconds if event.seconds is None else (*self.step_seconds, event.seconds)

@@ -21,9 +21,9 @@ from wizard.show.progress import TrainingProgress
 GREEDY = """
 path = os.path.join(run, "state", "ladder.json")
 taken = len(json.load(open(path, encoding="utf-8"))["taken"]) if os.path.exists(path) else 0
+send("started", resumed_from=2 if "--resume" in sys.argv else None)
 step(3 + taken)
 os.makedirs(os.path.join(run, "state", "step-00000002"), exist_ok=True)
-send("started", resumed_from=2 if "--resume" in sys.argv else None)
 if taken < {content}:
     seen = {{"phase": "step", "largest": [192, 128], **{more}}}
     send("failed", code="out_of_memory", message="full. Try this.", memory=seen)
@@ -34,9 +34,9 @@ send("finished", steps=9, seconds=1.0)
 
 SPILLING = """
 tolerates = "--tolerate-sysmem-fallback" in sys.argv
+send("started", tolerates=tolerates)
 step(12)
 os.makedirs(os.path.join(run, "state", "step-00000012"), exist_ok=True)
-send("started", tolerates=tolerates)
 if not tolerates:
     send("failed", code="out_of_memory", message="slow. Try this.", memory={{"phase": "step", "spill": 41.3, **{more}}})
     sys.exit(75)

@@ -1,6 +1,15 @@
 from __future__ import annotations
 
-from advisor.run_folder.events import AnyEvent, PhaseBegun, PhaseProgress, StepDone
+from advisor.run_folder.events import (
+    AnyEvent,
+    Failed,
+    Finished,
+    LoraSaved,
+    PhaseBegun,
+    PhaseProgress,
+    Started,
+    StepDone,
+)
 from wizard.show.progress import TrainingProgress
 
 
@@ -50,3 +59,22 @@ def test_progress_names_its_phase() -> None:
 
 def test_the_peak_of_memory_is_kept() -> None:
     assert after(StepDone(step=1, memory_bytes=9), StepDone(step=1, memory_bytes=5)).peak_memory_bytes == 9
+
+
+def test_the_phase_of_training_tells_how_many_epochs_there_are() -> None:
+    assert after(PhaseBegun(name="train", total=60, epochs=10), StepDone(step=7, epoch=2)).epochs == 10
+
+
+def test_going_on_keeps_what_was_reached_and_forgets_how_it_ended() -> None:
+    begun = (Started(), LoraSaved(path="model/a.safetensors"), StepDone(step=6, epoch=2), Failed(code="interrupted"))
+
+    progress = after(*begun, Started(resumed_from=5))
+
+    assert (progress.step, progress.epoch, progress.loras) == (5, 2, ("model/a.safetensors",))
+    assert progress.failed is None
+
+
+def test_beginning_anew_forgets_the_training_before() -> None:
+    progress = after(Started(), StepDone(step=6, epoch=2, loss=1.0), LoraSaved(path="a"), Finished(steps=6), Started())
+
+    assert (progress.step, progress.epoch, progress.loss, progress.loras, progress.finished) == (0, 0, None, (), None)

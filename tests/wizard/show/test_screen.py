@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import io
-import re
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from wizard.show.durations import clock_time, duration
 from wizard.show.progress import TrainingProgress
-from wizard.show.screen import LiveScreen, PlainScreen, progress_line
+from wizard.show.screen import PlainScreen, progress_line
 
 TRAINING = TrainingProgress(
     phase="train", done=30, total=600, step=30, steps=600, epoch=2, loss=0.1234, step_seconds=(2.0,)
@@ -34,27 +33,8 @@ def test_a_line_of_training_tells_loss_speed_and_the_end() -> None:
     assert line.endswith("19 minutes left")
 
 
-def test_the_live_bar_fits_80_columns() -> None:
-    file = io.StringIO()
-    screen = LiveScreen(file)
-    screen.show(TrainingProgress(phase="load"))
-    screen.show(TRAINING)
-    screen.note("Saved model/mira-000001.safetensors")
-    screen.close()
-
-    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
-    assert "Saved model/mira-000001.safetensors" in plain
-    assert "30/600 loss 0.1234, 2.00 s/step" in plain
-    assert max(len(line) for line in re.split(r"[\r\n]", plain)) <= 80
-
-
-def test_a_phase_of_unknown_length_tells_no_number_of_its_own() -> None:
-    file = io.StringIO()
-    screen = LiveScreen(file)
-    screen.show(TrainingProgress(phase="start"))
-    screen.close()
-
-    assert "100" not in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
+def test_the_number_of_epochs_is_told_once_it_is_known() -> None:
+    assert progress_line(replace(TRAINING, epochs=10)).startswith("Training, epoch 2 of 10: 30 of 600, ")
 
 
 @pytest.mark.parametrize(

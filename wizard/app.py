@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from wizard.exit_codes import exit_on_error
+from wizard.inspection import inspection
 from wizard.interview.machine_options import MachineOptions
 from wizard.interview.request import PlanRequest
 from wizard.options import (
@@ -27,11 +28,11 @@ from wizard.options import (
     Threads,
     Trigger,
     Vram,
+    complete_words,
 )
 
 app = typer.Typer(
     name="loracle",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Answer a few questions, get a character LoRA that fits your card. Without a command: the questions.",
@@ -180,7 +181,9 @@ def measure_command(
 @app.command("export", short_help="Write a run for another trainer.")
 def export_command(
     run: Run,
-    to: Annotated[str, typer.Option("--to", metavar=TRAINERS, help="Which trainer.")],
+    to: Annotated[
+        str, typer.Option("--to", metavar=TRAINERS, help="Which trainer.", autocompletion=complete_words(TRAINERS))
+    ],
     out: Annotated[Path | None, typer.Option(metavar="PATH", help="Where to; without it below RUN/exports.")] = None,
     copy: Annotated[bool, typer.Option("--copy", help="Copies of the pictures, no hard links to them.")] = False,
     overwrite: Overwrite = False,
@@ -233,13 +236,7 @@ def report_command(
         report(run, overwrite=overwrite, as_json=as_json)
 
 
-@app.command("identify", short_help="What a checkpoint or LoRA is.")
-def identify_command(file: Annotated[str, typer.Argument(metavar="FILE")], as_json: Json = False) -> None:
-    """Tell what a checkpoint or LoRA is, by its header alone."""
-    from wizard.commands.identify import identify
-
-    with exit_on_error():
-        identify(file, as_json=as_json)
+app.registered_commands += inspection.registered_commands
 
 
 @app.command("convert", short_help="Make a .safetensors file of a .ckpt.")
@@ -262,24 +259,6 @@ def convert_command(
 
     with exit_on_error():
         convert(file, out=out, yes=yes, overwrite=overwrite, as_json=as_json)
-
-
-@app.command("check", short_help="Look through a folder of pictures.")
-def check_command(folder: Annotated[str, typer.Argument(metavar="DIR")], as_json: Json = False) -> None:
-    """Look through a folder of pictures: sizes, captions, and what is wrong with them."""
-    from wizard.commands.check import check
-
-    with exit_on_error():
-        check(folder, as_json=as_json)
-
-
-@app.command("doctor", short_help="Look at this machine: verdicts and mends.")
-def doctor_command(as_json: Json = False) -> None:
-    """Look at Python, driver, torch, precision and disk: a verdict each, and the mend."""
-    from wizard.commands.doctor import doctor
-
-    with exit_on_error():
-        doctor(as_json=as_json)
 
 
 @app.command("demo", short_help="See the whole way on a built-in model.")

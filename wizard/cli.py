@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+
+COMPLETION_VARIABLE = "_LORACLE_COMPLETE"
+"""Set by a shell that asks how a command line goes on; its words are in other variables."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -14,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     _escape_unencodable()
-    if given in ([], ["new"]):
+    if given in ([], ["new"]) and COMPLETION_VARIABLE not in os.environ:
         from wizard.commands.new import new
         from wizard.exit_codes import exit_on_error
 

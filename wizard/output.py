@@ -9,11 +9,12 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from shutil import get_terminal_size
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, TextIO
 
-from advisor.shown_text import visible
+from advisor.shown_text import visible, visible_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 WIDEST = 100
 """Columns; text is wrapped here in wider terminals."""
+NOTICE_VARIABLE = "LORACLE_NOTICE"
+"""`off`: no sign at the end of a training; `bell`: the terminal's bell alone."""
 NARROWEST = 40
 """Columns that the tables need; assumed in narrower terminals."""
 
@@ -34,6 +37,21 @@ def say(text: str, *, end: str = "\n") -> None:
 def print_json(document: object) -> None:
     """Print a command's JSON document on stdout, escaped to ASCII."""
     print(json.dumps(document, indent=2, allow_nan=False), flush=True)  # noqa: T201
+
+
+def notify(text: str) -> None:
+    """Ring the terminal's bell and let it show a desktop notice, if messages go to one that is known to do that.
+
+    The notice is OSC 9 of iTerm2, which other terminals pass over; a few write it out, so that these get none.
+    """
+    wanted = os.environ.get(NOTICE_VARIABLE, "")
+    terminal = os.environ.get("TERM", "")
+    if not sys.stderr.isatty() or wanted == "off" or terminal == "dumb":
+        return
+    takes_notices = "WT_SESSION" in os.environ if sys.platform == "win32" else terminal not in ("", "linux")
+    notice = f"\x1b]9;{visible_line(text)}\a" if takes_notices and wanted != "bell" else ""
+    with suppress(OSError):  # a terminal that is gone
+        print(f"{notice}\a", file=sys.stderr, flush=True, end="")  # noqa: T201
 
 
 def show(view: object) -> None:

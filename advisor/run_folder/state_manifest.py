@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,3 +33,13 @@ def read_position(state: Path) -> StatePosition | None:
         text = read_bounded(state / STATE_MANIFEST_NAME, MOST_STATE_MANIFEST_BYTES)
         return _Manifest.model_validate_json(text).position
     return None
+
+
+def newest_position(states: Sequence[Path]) -> StatePosition | None:
+    """The position of the newest state that can be read; None where there is none.
+
+    Args:
+        states: their folders, oldest first.
+    """
+    positions = (read_position(state) for state in reversed(states))
+    return next((position for position in positions if position is not None), None)

@@ -464,3 +464,32 @@ def test_a_plan_counts_only_the_folders_that_are_named(
     assert found["config"]["dataset"]["folders"] == [{"path": "girl", "repeats": 7}]
     code, out, _ = loracle("plan", tmp_path / "run", "--images", inputs["images"], "--json")
     assert (code, json.loads(out)["dataset"]["num_images"]) == (0, 30)
+
+
+def test_a_planned_run_is_listed_from_anywhere(
+    loracle: Loracle, inputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loracle(*plan(inputs, "--vram", "8GiB", "--out", "run"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    code, out, _ = loracle("runs")
+
+    assert code == 0
+    assert out.startswith("planned")
+    assert "run" in out
+    assert loracle("status", tmp_path / "run", "--json")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [("loracle sta", "status"), ("loracle plan --set network.ra", "network.rank="),
+     ("loracle export r --to one", "onetrainer")],
+)  # fmt: skip
+def test_the_shell_is_told_how_a_line_goes_on_and_nothing_is_asked(line: str, offered: str) -> None:
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_LORACLE_COMPLETE": "complete_bash"}
+
+    done = fresh("from wizard.cli import main; main([])", **words)
+
+    assert done.returncode == 0, done.stderr
+    assert offered in done.stdout.splitlines()

@@ -24,7 +24,9 @@ from wizard.output import print_json, say, show
 from wizard.processes.after_training import completed, tried
 from wizard.processes.child import child_command
 from wizard.processes.launch import run_trainer
+from wizard.processes.run_store import RunStore
 from wizard.processes.trainer_job import TrainerJob
+from wizard.show.notice import announced_end
 from wizard.show.plan_view import plan_view
 from wizard.show.progress import training_document
 from wizard.show.run_report import try_run_report
@@ -64,7 +66,8 @@ def demo(out: Path | None = None, *, overwrite: bool = False, as_json: bool = Fa
         show(plan_view(facts, plan))
     folder = RunFolder(run)
     job = TrainerJob(folder)
-    with writing(folder, "loracle demo", say):
+    with writing(folder, "loracle demo", say), announced_end("the demo"):
+        RunStore().remember(run)
         progress = completed(run_trainer(job, make_screen(as_json=as_json)), folder)
         announce("Trained. Drawing with the base model and with the LoRA, from the same seeds ...")
         scores = tried("The LoRA is there, but not what it learned in figures", partial(_scored, job, as_json=as_json))

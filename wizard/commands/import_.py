@@ -27,6 +27,7 @@ from wizard.interview.preset_questions import WANDB_PROJECT, sends_to
 from wizard.interview.questions import Option, Question
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
+from wizard.processes.run_store import RunStore
 from wizard.show.import_view import import_view
 
 
@@ -70,6 +71,7 @@ def import_(
     made = plan_import(found, _facts(found, own, out), own)
     for kept in _write(out, made, overwrite=overwrite):
         say(kept_sentence(kept))
+    RunStore().remember(out)
     if as_json:
         print_json(import_document(made))
         return

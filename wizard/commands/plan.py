@@ -30,6 +30,7 @@ from wizard.interview.preset_questions import may_replace, preset_text, saved_te
 from wizard.interview.request import PlanRequest
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
+from wizard.processes.run_store import RunStore
 
 if TYPE_CHECKING:
     from advisor.facts import Facts
@@ -131,6 +132,7 @@ def _write_run(out: Path, facts: Facts, made: Plan, *, overwrite: bool) -> None:
 
     for kept in write_run(out, facts, made, overwrite=overwrite):
         say(kept_sentence(kept))
+    RunStore().remember(out)
     say(f"Written to {out}; train it with: {own_command('train', out)}")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from advisor.facts import Facts
+from advisor.plan import Plan
 from advisor.planning.compare import difference, profiles
 from advisor.planning.planner import make_plan
 from advisor.run_folder.config_file import read_config
@@ -19,6 +21,7 @@ from wizard.interview.machine_options import MachineOptions
 from wizard.interview.menu import PlanActions
 from wizard.interview.preset_store import PresetStore
 from wizard.output import say
+from wizard.processes.run_store import RunStore
 from wizard.show.difference_view import profiles_view, what_if_view
 from wizard.show.plan_view import plan_view
 from wizard.user_data import SavedAnswers, Session
@@ -33,7 +36,7 @@ def real_actions(options: MachineOptions, session: Session, probes: Probes) -> P
     return PlanActions(
         facts=lambda state: facts_of_state(state, probes, options),
         plan=make_plan,
-        save=lambda run, facts, plan, overwrite: write_run(run, facts, plan, overwrite=overwrite),
+        save=_save,
         export=_export,
         train=train,
         free_run=lambda name: next_free_run(name, Path.cwd()),
@@ -46,6 +49,12 @@ def real_actions(options: MachineOptions, session: Session, probes: Probes) -> P
         exporters={exporter.name: exporter.title for exporter in EXPORTERS.values()},
         presets=PresetStore(),
     )
+
+
+def _save(run: Path, facts: Facts, plan: Plan, overwrite: bool) -> tuple[Path, ...]:
+    kept = write_run(run, facts, plan, overwrite=overwrite)
+    RunStore().remember(run)
+    return kept
 
 
 def _export(name: str, run: Path, overwrite: bool) -> Export:

@@ -18,6 +18,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.settings.config import TrainingConfig
 from wizard.interview.copy_lora import offer_copy, usage
+from wizard.interview.go_on import GoingOn, asked_to_go_on
 from wizard.interview.lora_folders import lora_folders
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
@@ -25,8 +26,10 @@ from wizard.processes.after_training import tried
 from wizard.processes.disk_check import disk_warning
 from wizard.processes.more_epochs import set_epochs
 from wizard.processes.retry_on_oom import train_with_retries
+from wizard.processes.run_store import RunStore
 from wizard.processes.trainer_job import TrainerJob, planned_job
 from wizard.show.durations import duration
+from wizard.show.notice import announced_end
 from wizard.show.progress import TrainingProgress, training_document
 from wizard.show.screen import make_screen
 from wizard.user_data import remember, remembered
@@ -53,14 +56,32 @@ def train(
     """
     job, config = planned_job(run, device=device, resume=resume, skip_broken=skip_broken)
     with writing(job.run, "loracle train", say):
-        if epochs is not None:
-            config = set_epochs(job.run, config, epochs)
-            job = replace(job, resume=resume or job.run.has_state())
-        progress = _recorded(job, config, as_json=as_json)
+        RunStore().remember(job.run.path)
+        wish = GoingOn(resume, epochs)
+        if wish == GoingOn() and not as_json and is_terminal():
+            wish = _asked(job.run, config)
+        if wish.epochs is not None:
+            config = set_epochs(job.run, config, wish.epochs)
+        job = replace(job, resume=wish.resume or (wish.epochs is not None and job.run.has_state()))
+        with announced_end(config.saving.name):
+            progress = _recorded(job, config, as_json=as_json)
     if as_json:
         print_json(training_document(progress))
     else:
         _print_result(job, config, progress)
+
+
+def _asked(run: RunFolder, config: TrainingConfig) -> GoingOn:
+    """What the user answers where the run was begun.
+
+    Raises:
+        LoraError: they do not want to go on.
+    """
+    if not run.has_state():
+        return GoingOn()
+    from wizard.interview.ask import TerminalAsk
+
+    return asked_to_go_on(run, config, TerminalAsk())
 
 
 def _recorded(job: TrainerJob, config: TrainingConfig, *, as_json: bool) -> TrainingProgress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.run_folder.config_edit import write_number
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.state_manifest import read_position
+from advisor.run_folder.state_manifest import newest_position
 from advisor.settings.config import TrainingConfig, changed
 from wizard.own_command import own_command
 
@@ -26,7 +26,8 @@ def set_epochs(run: RunFolder, config: TrainingConfig, epochs: int) -> TrainingC
     if config.schedule.max_steps:
         mend = f"schedule.max_steps is {config.schedule.max_steps} and ends the training: set it to 0 in {run.config}"
         raise ConfigError(OPTION, epochs, mend)
-    done = _epochs_done(run)
+    reached = newest_position(run.states())
+    done = 0 if reached is None else reached.epoch
     if epochs <= done:
         mend = f"{run.path} has done {done} already: give their number in all, {done + 1} or more"
         raise ConfigError(OPTION, epochs, mend)
@@ -36,9 +37,3 @@ def set_epochs(run: RunFolder, config: TrainingConfig, epochs: int) -> TrainingC
             f"{run.config} changed meanwhile: try `{own_command('train', run.path)} {OPTION} {epochs}` again"
         )
     return longer
-
-
-def _epochs_done(run: RunFolder) -> int:
-    """By the newest state that can be read; 0 where there is none."""
-    positions = (read_position(state) for state in reversed(run.states()))
-    return next((position.epoch for position in positions if position is not None), 0)

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     quieten()
     try:
         run, interrupt, warnings = RunFolder.given(given.run), Interrupt(), list[str]()
-        is_launched = follow_launcher(interrupt)
+        is_launched = follow_launcher(interrupt.ask)
         with (
             training(run, "the trainer", warnings.append, is_launched=is_launched),
             Events(run.path) as events,

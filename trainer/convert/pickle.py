@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 import traceback
+from _thread import interrupt_main
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -21,6 +22,7 @@ from typing import Any, NoReturn
 from advisor.errors import HardwareError, LoraError, ModelError, RunError
 from advisor.files import replacing
 from advisor.units import gib
+from trainer.runtime.launcher import follow_launcher
 
 OLDEST_TORCH = (2, 10)
 """Before it, files made for that could get around `weights_only`: CVE-2025-32434 (until 2.6), CVE-2026-24747."""
@@ -186,10 +188,11 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
 
 
 def listen() -> None:
-    """Let everything that asks this process to end leave no half-written file behind."""
+    """Let everything that asks this process to end leave no half-written file behind; so does its launcher's death."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _stop)
+    follow_launcher(lambda _: interrupt_main())
 
 
 if __name__ == "__main__":

@@ -178,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m trainer.demo.run", description="Draw the demo's pictures.")
     parser.add_argument("run", type=Path)
     run, interrupt = parser.parse_args(arguments).run, Interrupt()
-    is_launched = follow_launcher(interrupt)
+    is_launched = follow_launcher(interrupt.ask)
     try:
         with training(RunFolder(run), "the demo", lambda _: None, is_launched=is_launched), Events(run) as events:
             return _show(run, events, interrupt)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import os
 import threading
-
-from trainer.runtime.interrupts import Interrupt
+from collections.abc import Callable
 
 LAUNCHER_VARIABLE = "LORACLE_LAUNCHER"
 """The environment variable by which a launcher tells its child that it follows it."""
 GONE = "the program that started it has ended"
 
 
-def follow_launcher(interrupt: Interrupt) -> bool:
-    """Ask for an interrupt once the launcher has died; False, and nothing else, where there is none."""
+def follow_launcher(ask_to_end: Callable[[str], None]) -> bool:
+    """Call `ask_to_end` once the launcher has died, from another thread; False, and nothing else, where there is none.
+
+    Args:
+        ask_to_end: takes why; continues "because ...".
+    """
     if os.environ.pop(LAUNCHER_VARIABLE, None) is None:  # popped: it is not meant for what is started from here
         return False
     try:
@@ -27,14 +30,14 @@ def follow_launcher(interrupt: Interrupt) -> bool:
         os.close(nothing)
     except OSError:  # no standard input at all
         return True
-    threading.Thread(target=_wait_for_the_end, args=(pipe, interrupt), daemon=True).start()
+    threading.Thread(target=_wait_for_the_end, args=(pipe, ask_to_end), daemon=True).start()
     return True
 
 
-def _wait_for_the_end(pipe: int, interrupt: Interrupt) -> None:
+def _wait_for_the_end(pipe: int, ask_to_end: Callable[[str], None]) -> None:
     try:
         while os.read(pipe, 1024):
             pass
     except OSError:  # on Windows a pipe that broke
         pass
-    interrupt.ask(GONE)
+    ask_to_end(GONE)

@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     quieten()
     interrupt = Interrupt()
-    is_launched = follow_launcher(interrupt)
+    is_launched = follow_launcher(interrupt.ask)
     with Events(given.out) as events:
         try:
             with interrupt.listening():

@@ -53,7 +53,7 @@ def run_conversion(
         log.touch()
         tail = LineTail(log)
         try:
-            child = start_apart(made, child_environment(os.environ), log)
+            child = start_apart(made, child_environment(os.environ), log, is_followed=True)
         except OSError as error:
             raise RunError(f"the conversion cannot be started: {error.strerror or error}") from error
         last = _watch(child, tail, say)
@@ -83,6 +83,9 @@ def _watch(child: subprocess.Popen[bytes], tail: LineTail, say: Callable[[str], 
     except BaseException:
         _stop(child)
         raise
+    finally:
+        if child.stdin is not None:
+            child.stdin.close()
     return last
 
 

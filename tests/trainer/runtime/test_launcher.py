@@ -15,7 +15,7 @@ import os, sys, time
 from trainer.runtime.interrupts import Interrupt
 from trainer.runtime.launcher import follow_launcher
 interrupt = Interrupt()
-print(follow_launcher(interrupt), {LAUNCHER_VARIABLE!r} in os.environ, repr(sys.stdin.read()), flush=True)
+print(follow_launcher(interrupt.ask), {LAUNCHER_VARIABLE!r} in os.environ, repr(sys.stdin.read()), flush=True)
 deadline = time.monotonic() + float(sys.argv[1])
 while not interrupt.asked and time.monotonic() < deadline:
     time.sleep(0.01)
@@ -53,7 +53,7 @@ def test_as_long_as_the_launcher_lives_nothing_is_asked_for() -> None:
 def test_a_process_that_was_started_by_hand_follows_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(LAUNCHER_VARIABLE, raising=False)
 
-    assert not follow_launcher(Interrupt())
+    assert not follow_launcher(Interrupt().ask)
 
 
 def test_the_first_cause_of_an_interrupt_stays() -> None:

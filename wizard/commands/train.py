@@ -61,7 +61,7 @@ def train(
         if wish == GoingOn() and not as_json and is_terminal():
             wish = _asked(job.run, config)
         if wish.epochs is not None:
-            config = set_epochs(job.run, config, wish.epochs)
+            config = set_epochs(job.run, job.run.read_config(), wish.epochs)
         job = replace(job, resume=wish.resume or (wish.epochs is not None and job.run.has_state()))
         with announced_end(config.saving.name):
             progress = _recorded(job, config, as_json=as_json)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from advisor.errors import RunError
+from advisor.errors import RunError, UserErrors
 from advisor.settings.preset_file import read_preset
 from tests.support.factories import make_hardware, make_plan_for
 from tests.support.menu_actions import Done, make_actions
@@ -162,3 +162,40 @@ def test_a_preset_of_the_command_line_is_not_asked_for(tmp_path: Path) -> None:
 def test_a_preset_of_the_command_line_that_is_not_there_is_told_before_the_first_question(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="cannot be read"):
         run_new(tmp_path, request=PlanRequest(preset=tmp_path / "none.toml"))
+
+
+@pytest.mark.parametrize(("answer", "project"), [("no", ""), ("yes", "their-curves")])
+def test_a_presets_project_is_asked_about_in_the_interview_and_counts_after_a_yes_alone(
+    tmp_path: Path, answer: str, project: str
+) -> None:
+    file = tmp_path / "theirs.toml"
+    file.write_text(
+        'title = "Theirs"\n[settings]\n"run.wandb_project" = { value = "their-curves", reason = "so" }\n', "utf-8"
+    )
+    probes = replace(make_probes(), preset=lambda given: read_preset(Path(given)))
+
+    ask, done = run_new(
+        tmp_path, *HAPPY, answer, "save", "quit", probes=probes, request=PlanRequest(preset=file)
+    )  # fmt: skip
+
+    assert ask.keys == ["subject", "images", "model", "lineage", "name", "trigger", "machine", "wandb", "menu", "menu"]
+    (question,) = [asked for asked in ask.asked if asked.key == "wandb"]
+    assert "their-curves" in question.text
+    assert question.options[0].value == "no"
+    assert done.saved[0][1].config.run.wandb_project == project
+
+
+def test_all_that_is_wrong_with_the_options_is_told_before_the_first_question(tmp_path: Path) -> None:
+    request = PlanRequest(
+        settings=("rank", "network.rank=many"), preset=tmp_path / "no.toml", machine=MachineOptions(cpu_threads=0)
+    )
+
+    with pytest.raises(UserErrors) as caught:
+        run_new(tmp_path, request=request)
+
+    told = [str(error) for error in caught.value.errors]
+    assert len(told) == 3
+    assert "'rank'" in told[0]
+    assert "'many'" in told[0]
+    assert "no.toml" in told[1]
+    assert "0 threads" in told[2]

@@ -1,0 +1,97 @@
+"""What `loracle train` does around the trainer, whose place a function takes here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advisor.errors import BrokenImages
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.lock import RunInUse, writing
+from advisor.settings.config import TrainingConfig
+from tests.support.runs import make_config, write_toml
+from tests.support.scripted import ScriptedAsk
+from wizard.commands import train as command
+from wizard.commands.train import train
+from wizard.processes.more_epochs import set_epochs
+from wizard.processes.trainer_job import TrainerJob
+from wizard.show.progress import TrainingProgress
+
+
+def test_epochs_are_written_only_by_who_may_write_into_the_run(tmp_path: Path) -> None:
+    config = write_toml(tmp_path / "run/loracle.toml", make_config(tmp_path))
+    before = config.read_bytes()
+
+    with writing(RunFolder(tmp_path / "run"), "another", print), pytest.raises(RunInUse, match="is in use: another"):
+        train(tmp_path / "run", epochs=7, device="cpu")
+
+    assert config.read_bytes() == before
+
+
+def test_the_run_is_held_while_epochs_are_written_and_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    write_toml(run.config, make_config(tmp_path, schedule__epochs=2))
+    held = list[bool]()
+
+    def edited(*given: Any) -> TrainingConfig:
+        with pytest.raises(RunInUse), writing(run, "another", print):
+            pass
+        held.append(True)
+        return set_epochs(*given)
+
+    def trained(job: TrainerJob, *_: Any) -> TrainingProgress:
+        assert job.run.read_config().schedule.epochs == 7
+        return TrainingProgress()
+
+    monkeypatch.setattr(command, "set_epochs", edited)
+    monkeypatch.setattr(command, "train_with_retries", trained)
+    train(run.path, epochs=7, device="cpu")
+
+    assert held == [True]
+
+
+BROKEN = BrokenImages.of(["a.png cannot be read as a picture"], "loracle train run --skip-broken")
+
+
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_in_a_terminal_it_is_asked_whether_to_leave_broken_pictures_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str
+) -> None:
+    write_toml(tmp_path / "run/loracle.toml", make_config(tmp_path))
+    asked, jobs = ScriptedAsk(answer), list[TrainerJob]()
+
+    def trained(job: TrainerJob, *_: Any) -> TrainingProgress:
+        jobs.append(job)
+        if not job.skip_broken:
+            raise BROKEN
+        return TrainingProgress()
+
+    monkeypatch.setattr(command, "is_terminal", lambda: True)
+    monkeypatch.setattr("wizard.interview.ask.TerminalAsk", lambda: asked)
+    monkeypatch.setattr(command, "train_with_retries", trained)
+    if answer == "no":
+        with pytest.raises(BrokenImages, match="Nothing was trained"):
+            train(tmp_path / "run", device="cpu")
+    else:
+        train(tmp_path / "run", device="cpu")
+
+    assert [job.skip_broken for job in jobs] == [False, True][: 1 + (answer == "yes")]
+    (question,) = asked.asked
+    assert (question.text, question.options[0].value) == ("Train without them?", "no")
+    assert "a.png cannot be read as a picture" in capsys.readouterr().err
+
+
+def test_without_a_terminal_nobody_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_toml(tmp_path / "run/loracle.toml", make_config(tmp_path))
+
+    def trained(*_: Any) -> TrainingProgress:
+        raise BROKEN
+
+    monkeypatch.setattr(command, "train_with_retries", trained)
+
+    with pytest.raises(BrokenImages, match="--skip-broken"):
+        train(tmp_path / "run", device="cpu")

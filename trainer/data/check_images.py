@@ -29,6 +29,8 @@ CHECK_VERSION = 1
 MOST_CHECKED_BYTES = 256 * 1024**2
 """Of the file of what was decoded: some million entries."""
 ENTRY = re.compile(r"[0-9a-f]{64}")
+Checked = tuple[list[str], str | None]
+"""What is remembered of an image and its mask, each where it is good; and what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,9 @@ def broken_images(
     known = _read_known(file)
     good, broken = set[str](), list[LeftOutImage]()
     try:
-        for done, (image, (entry, why)) in enumerate(_checked(images, known, threads), start=1):
-            if why is None:
-                good.add(entry)
-            else:
+        for done, (image, (entries, why)) in enumerate(_checked(images, known, threads), start=1):
+            good.update(entries)
+            if why is not None:
                 broken.append(LeftOutImage(path=str(image.path), why=why))
             progress(done, len(images))
     finally:
@@ -81,33 +82,37 @@ def broken_images(
 
 def _checked(
     images: Sequence[CheckedImage], known: frozenset[str], threads: int
-) -> Iterator[tuple[CheckedImage, tuple[str, str | None]]]:
-    """Each with its entry and what is wrong with it; every thread holds one decoded image at a time."""
+) -> Iterator[tuple[CheckedImage, Checked]]:
+    """Each with what was found of it; every thread holds one decoded image at a time."""
     pool = ThreadPoolExecutor(threads)
     try:
-        waiting: list[Future[tuple[str, str | None]]] = [pool.submit(_check, image, known) for image in images]
+        waiting: list[Future[Checked]] = [pool.submit(_check, image, known) for image in images]
         for image, result in zip(images, waiting, strict=True):
             yield image, result.result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _check(image: CheckedImage, known: frozenset[str]) -> tuple[str, str | None]:
+def _check(image: CheckedImage, known: frozenset[str]) -> Checked:
+    entries = list[str]()
     try:
-        entry = _entry(image)
+        entry = _entry(content_digest(image.path))
         if entry not in known:
             upright(image.path)
-            if image.mask is not None:
+        entries.append(entry)
+        if image.mask is not None:
+            entry = _entry(f"mask {content_digest(image.mask)} {image.size}")
+            if entry not in known:
                 grey_mask(image.mask, image.size)
+            entries.append(entry)
     except DatasetError as error:
-        return "", str(error)
-    return entry, None
+        return entries, str(error)
+    return entries, None
 
 
-def _entry(image: CheckedImage) -> str:
-    """What is remembered of an image that is good, with its mask if it has one."""
-    mask = "" if image.mask is None else f" {content_digest(image.mask)} {image.size}"
-    return sha256(f"{CHECK_VERSION} {content_digest(image.path)}{mask}".encode()).hexdigest()
+def _entry(what: str) -> str:
+    """What is remembered of an image, or of a mask for images of a size, that is good."""
+    return sha256(f"{CHECK_VERSION} {what}".encode()).hexdigest()
 
 
 def _read_known(file: Path) -> frozenset[str]:

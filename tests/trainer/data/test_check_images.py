@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from advisor.shell import quoted
 from tests.support.pictures import make_pictures
 from tests.support.runs import events_of, make_config, run_training, same, weights
 from trainer.data import check_images, image_files
+from trainer.data.check_images import CheckedImage
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.training import prepare as preparing
@@ -147,3 +150,49 @@ def test_ctrl_c_ends_the_check(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         begin(tmp_path / "run", make_config(tmp_path), interrupt=interrupt)
     assert [json.dumps(event["name"]) for event in events_of(tmp_path / "run", "phase")] == ['"check_images"']
+
+
+def test_with_masks_pictures_that_were_decoded_are_not_decoded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_pictures(tmp_path / "pictures", 2, sizes=((64, 48),))
+    paths = sorted((tmp_path / "pictures").glob("*.png"))
+    for shade, path in enumerate(paths):
+        Image.new("L", (64, 48), shade).save(tmp_path / f"{path.stem}-mask.png")
+    plain = [CheckedImage(path, (64, 48)) for path in paths]
+    masked = [replace(image, mask=tmp_path / f"{image.path.stem}-mask.png") for image in plain]
+    decoded = list[str]()
+    monkeypatch.setattr(check_images, "upright", lambda path: decoded.append(path.name))
+    monkeypatch.setattr(check_images, "grey_mask", lambda path, _: decoded.append(path.name))
+
+    for images in (plain, masked, masked, plain):
+        assert check_images.broken_images(images, tmp_path / "run", threads=1, progress=lambda *_: None) == ()
+
+    assert decoded == [path.name for path in paths] + [image.mask.name for image in masked if image.mask]
+
+
+def test_of_many_pictures_one_for_each_thread_is_held_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_pictures(tmp_path / "pictures", 12, sizes=((400, 300),))
+    images = [CheckedImage(path, (400, 300)) for path in sorted((tmp_path / "pictures").glob("*.png"))]
+    held, most, lock = 0, 0, threading.Lock()
+
+    class Held:
+        def __init__(self) -> None:
+            nonlocal held, most
+            with lock:
+                held += 1
+                most = max(most, held)
+
+        def __del__(self) -> None:
+            nonlocal held
+            with lock:
+                held -= 1
+
+    monkeypatch.setattr(check_images, "upright", lambda _: Held())
+
+    check_images.broken_images(images, tmp_path / "run", threads=2, progress=lambda *_: None)
+
+    assert 1 <= most <= 2
+    assert held == 0

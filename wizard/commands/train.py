@@ -19,7 +19,7 @@ from advisor.run_folder.lock import writing
 from advisor.settings.config import TrainingConfig
 from wizard.interview.copy_lora import offer_copy, usage
 from wizard.interview.go_on import GoingOn, asked_to_go_on
-from wizard.interview.lora_folders import lora_folders
+from wizard.interview.lora_folders import lora_folders, program_of
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
 from wizard.processes.after_training import tried
@@ -142,14 +142,17 @@ def _print_result(job: TrainerJob, config: TrainingConfig, progress: TrainingPro
     show(f"Trained{steps}: {lora}")
     for rung in progress.ladder:
         show(f"{rung.cause or 'Memory ran out on the way.'} It went on with {rung.message}.")
-    show(usage(lora.name, config.run.trigger or config.saving.name))
     if job.run.report.is_file():
         show(f"Report: {job.run.report}")
+    copied_to = None
     if is_terminal():
-        tried("The LoRA was not copied", partial(_offer_copy, lora, Path(config.model.path)))
+        copied_to = tried("The LoRA was not copied", partial(_offer_copy, lora, Path(config.model.path)))
+    program = None if copied_to is None else program_of(copied_to)
+    show(usage(lora.name, config.run.trigger or config.saving.name, program))
 
 
-def _offer_copy(lora: Path, base_model: Path) -> None:
+def _offer_copy(lora: Path, base_model: Path) -> Path | None:
+    """Offer to copy the LoRA to where pictures are drawn; the folder that it was copied to."""
     from wizard.interview.ask import TerminalAsk
 
     folders = lora_folders(
@@ -161,6 +164,7 @@ def _offer_copy(lora: Path, base_model: Path) -> None:
             remember("lora_folder", str(folder.absolute()))
         except LoraError as error:
             say(f"That folder is not remembered for next time: {error}")
+    return folder
 
 
 def copy_file(source: Path, target: Path) -> None:

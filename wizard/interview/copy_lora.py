@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from advisor.errors import LoraError
+from wizard.interview.lora_folders import Program, program_of
 from wizard.interview.paths import given_path
 from wizard.interview.questions import BACK, Ask, Option, Question, replace_question
 
@@ -14,10 +15,34 @@ WEIGHT = 0.8
 OTHER, NOWHERE = "other", "no"
 
 
-def usage(lora: str, trigger: str) -> str:
-    """The message how to use a LoRA file in a prompt."""
-    tag = f"<lora:{Path(lora).stem}:{WEIGHT}>"
-    return f"Put {tag} into your prompt, together with the trigger word: {tag} {trigger}"
+IN_PROMPT: tuple[Program, ...] = ("A1111", "Forge", "SD.Next", "SwarmUI")
+"""Programs that take a LoRA by a tag in the prompt."""
+STEPS: Mapping[Program, str] = {
+    "ComfyUI": "put a node `Load LoRA` behind the checkpoint's, choose {name} in it, strength {weight}, and write the "
+    "trigger word into the prompt: {trigger}",
+    "Fooocus": "tick Advanced, choose {name} among the LoRAs of the tab Models, weight {weight}, and write the trigger "
+    "word into the prompt: {trigger}",
+    "InvokeAI": "add the file in the Model Manager, choose {name} in the field for LoRAs, weight {weight}, and write "
+    "the trigger word into the prompt: {trigger}",
+}
+"""How the others take it."""
+
+
+def usage(lora: str, trigger: str, program: Program | None = None) -> str:
+    """How to draw with a LoRA file: where to choose it, with which weight, and the trigger word.
+
+    Args:
+        program: that it was copied to; None: not known, so that each kind is told.
+    """
+    name, tag = Path(lora).stem, f"<lora:{Path(lora).stem}:{WEIGHT}>"
+    steps = {one: text.format(name=name, weight=WEIGHT, trigger=trigger) for one, text in STEPS.items()}
+    in_prompt = f"put {tag} into your prompt, together with the trigger word: {tag} {trigger}"
+    if program in steps:
+        return f"In {program}, {steps[program]}"
+    if program in IN_PROMPT:
+        return f"In {program}, {in_prompt}"
+    shared = f"In {', '.join(IN_PROMPT[:-1])} and {IN_PROMPT[-1]}, {in_prompt}"
+    return "\n".join((shared, *(f"In {one}, {text}" for one, text in steps.items())))
 
 
 def offer_copy(
@@ -32,7 +57,7 @@ def offer_copy(
     Returns:
         The folder that it was copied to; None: it was not copied.
     """
-    options = tuple(Option(str(folder), f"Copy to {folder}") for folder in folders)
+    options = tuple(Option(str(folder), _copy_to(folder)) for folder in folders)
     options += (Option(OTHER, "Copy to another folder ..."), Option(NOWHERE, "No, leave it in the run folder"))
     question = Question("copy_to", "Copy it to where your pictures are made?", "choice", options=options, back=False)
     while True:
@@ -40,7 +65,11 @@ def offer_copy(
         if answer in (NOWHERE, BACK):
             return None
         if answer == OTHER:
-            answer = ask(Question("lora_folder", "Into which folder?", "folder", hint="of A1111, Forge or ComfyUI"))
+            answer = ask(
+                Question(
+                    "lora_folder", "Into which folder?", "folder", hint="of A1111, Forge, ComfyUI or another program"
+                )
+            )
             if answer == BACK or not answer.strip():
                 continue
         folder = given_path(answer)
@@ -57,3 +86,8 @@ def offer_copy(
             continue
         ask.tell(f"Copied to {target}")
         return folder
+
+
+def _copy_to(folder: Path) -> str:
+    program = program_of(folder)
+    return f"Copy to {folder}" if program is None else f"Copy to {folder} ({program})"

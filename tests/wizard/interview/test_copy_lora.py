@@ -8,6 +8,7 @@ from advisor.errors import RunError
 from tests.support.scripted import Answer, ScriptedAsk
 from wizard.commands.train import copy_file
 from wizard.interview.copy_lora import offer_copy, usage
+from wizard.interview.lora_folders import Program
 
 
 @pytest.fixture
@@ -30,8 +31,48 @@ def offer(lora: Path, folders: tuple[Path, ...], *answers: Answer) -> tuple[Path
     return offer_copy(ask, lora, folders, copy_file), ask
 
 
-def test_usage_names_the_file_the_weight_and_the_trigger() -> None:
-    assert usage("model/mira.safetensors", "mirafox").endswith("<lora:mira:0.8> mirafox")
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        (
+            "A1111",
+            "In A1111, put <lora:mira:0.8> into your prompt, together with the trigger word: <lora:mira:0.8> fox",
+        ),
+        (
+            "ComfyUI",
+            "In ComfyUI, put a node `Load LoRA` behind the checkpoint's, choose mira in it, strength 0.8, and ",
+        ),
+        (
+            "InvokeAI",
+            "In InvokeAI, add the file in the Model Manager, choose mira in the field for LoRAs, weight 0.8, ",
+        ),
+        ("Fooocus", "In Fooocus, tick Advanced, choose mira among the LoRAs of the tab Models, weight 0.8, and write "),
+    ],
+)
+def test_usage_speaks_to_the_program_that_it_was_copied_to(program: Program, told: str) -> None:
+    found = usage("model/mira.safetensors", "fox", program)
+
+    assert found.startswith(told)
+    assert found.endswith("fox")
+    assert "\n" not in found
+
+
+@pytest.mark.parametrize("program", [None, "Stability Matrix"])
+def test_usage_tells_each_kind_where_the_program_is_not_known(program: Program | None) -> None:
+    lines = usage("model/mira.safetensors", "fox", program).splitlines()
+
+    assert [line.partition(",")[0] for line in lines] == ["In A1111", "In ComfyUI", "In Fooocus", "In InvokeAI"]
+    assert all("0.8" in line and "fox" in line for line in lines)
+
+
+def test_a_folder_is_offered_with_the_program_that_reads_it(lora: Path, tmp_path: Path) -> None:
+    comfy = tmp_path / "ComfyUI" / "models" / "loras"
+    comfy.mkdir(parents=True)
+
+    _, ask = offer(lora, (comfy,), str(comfy))
+
+    labels = [option.title for option in ask.asked[0].options]
+    assert labels[0] == f"Copy to {comfy} (ComfyUI)"
 
 
 def test_a_found_folder_gets_a_copy(lora: Path, folder: Path) -> None:

@@ -140,7 +140,8 @@ def _why_not(
     if packed is not None:
         return f"its weights are quantised ({packed}): choose the same model in 16 or 32 bits"
     if "text_encoder" not in parts:
-        return "it is the denoiser alone, without a text encoder: choose the whole checkpoint, or the diffusers folder"
+        has = "the denoiser with a VAE, but" if "vae" in parts else "the denoiser alone,"
+        return f"it is {has} without a text encoder: choose the whole checkpoint, or the diffusers folder"
     if structure is None:
         return f"its layers are not those of a usual {known.title} model: it may be damaged, or be built otherwise"
     return ""
@@ -176,6 +177,7 @@ def _lora(path: Path, header: Header) -> Identity:
         adapter=found.adapter,
         rank=found.rank,
         alpha=found.alpha,
+        dora_axis=found.dora_axis,
         trainer=found.trainer,
         notes=found.notes,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from advisor.checkpoints.dora_axis import DoraAxis
 from advisor.families.structure import Prediction, Structure
 
 FileKind = Literal["checkpoint", "lora", "vae", "text_encoder", "controlnet", "embedding", "unknown"]
@@ -44,6 +45,8 @@ class Identity:
     """`lora`, `locon`, `loha`, `lokr`, `dora` ...: of a LoRA."""
     rank: int | None = None
     alpha: float | None = None
+    dora_axis: DoraAxis | None = None
+    """Of a DoRA: the side of each layer that it has lengths for."""
     trainer: str | None = None
     """The program that wrote the LoRA."""
     notes: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 
+from advisor.checkpoints.dora_axis import DoraAxis, magnitude_axis
 from advisor.checkpoints.lora_family import Adapted, lora_family
 from advisor.families.structure import Prediction
 from advisor.json_text import Malformed, parse_json
@@ -22,19 +23,20 @@ _SUFFIX = re.compile(
     r"|\.lora_linear_layer\.(?P<linear_side>down|up)\.weight"
     r"|\.lora_(?P<side>down|up|mid)(?:\.weight)?"
     r"|\.lora_(?P<peft>A|B)(?:\.(?!weight)\w+)?(?:\.weight)?"
-    r"|\.(?P<other>alpha|hada_\w+|lokr_\w+|oft_\w+|boft_\w+|dora_scale|a[12]\.weight|b[12]\.weight|on_input"
-    r"|lora_magnitude_vector(?:\.\w+)*|diff(?:_b)?)"
+    r"|\.(?P<other>alpha|hada_\w+|lokr_\w+|oft_\w+(?:\.weight)?|boft_\w+|dora_scale|[ab][12]\.weight|bm\.weight"
+    r"|on_input|rescale|lora_magnitude_vector(?:\.\w+)*|diff(?:_b)?|[wb]_norm)"
     r")$"
 )
-_TELLING = ("hada_", "lokr_", "oft_", "boft_", "on_input", "a1.weight")
+_TELLING = ("hada_", "lokr_", "oft_", "boft_", "on_input", "a1.weight", "diff")
 _KINDS = (
     ("hada_", "loha"),
     ("lokr_", "lokr"),
-    ("oft_", "oft"),
     ("boft_", "boft"),
     ("on_input", "ia3"),
     ("a1.weight", "glora"),
 )
+_KOHYAS_OFT = ("oft_unet_", "oft_te")
+"""How the layers of kohya's own OFT are named; LyCORIS' are `lora_...` as with its other kinds."""
 
 
 @dataclass
@@ -47,10 +49,11 @@ class _Module:
     @property
     def rank(self) -> int | None:
         """The inner width, where the adapter has one."""
-        for role, axis in (("down", 0), ("hada_w1_b", 0), ("lokr_w2_b", 0), ("lokr_w1_b", 0), ("a1.weight", 0)):
+        for role, axis in (("down", 0), ("hada_w1_b", 0), ("lokr_w2_b", 0), ("lokr_w1_b", 0)):
             if role in self.tensors and self.tensors[role].shape:
                 return self.tensors[role].shape[axis]
-        return None
+        # GLoRA's is [R, I] or, from newer versions, [I, R].
+        return min(self.tensors["a1.weight"].shape[:2], default=None) if "a1.weight" in self.tensors else None
 
     @property
     def is_larger_convolution(self) -> bool:
@@ -62,7 +65,9 @@ class _Module:
         return Adapted(self._inputs(), self._outputs(), self._axes())
 
     def _inputs(self) -> int | None:
-        for role in ("down", "hada_w1_b"):
+        if "a1.weight" in self.tensors:
+            return max(self.tensors["a1.weight"].shape[:2], default=None)
+        for role in ("down", "hada_w1_b", "diff"):
             shape = self.tensors[role].shape if role in self.tensors else ()
             if len(shape) > 1:
                 return shape[1]
@@ -70,7 +75,7 @@ class _Module:
         return first * second if first and second else None
 
     def _outputs(self) -> int | None:
-        for role in ("up", "hada_w1_a"):
+        for role in ("up", "hada_w1_a", "diff"):
             if role in self.tensors and self.tensors[role].shape:
                 return self.tensors[role].shape[0]
         first, second = self._kron("w1", 0), self._kron("w2", 0)
@@ -82,8 +87,15 @@ class _Module:
         return whole.shape[axis] if whole is not None and len(whole.shape) > axis else None
 
     def _axes(self) -> int:
-        down = self.tensors.get("down")
-        return len(down.shape) if down is not None else 0
+        first = self.tensors.get("down") or self.tensors.get("diff")
+        return len(first.shape) if first is not None else 0
+
+    def dora_axis(self) -> DoraAxis | None:
+        """The side of the layer that a DoRA has lengths for; peft's are by output in whatever shape."""
+        if any(role.startswith("lora_magnitude_vector") for role in self.tensors):
+            return "output"
+        lengths = self.tensors.get("dora_scale")
+        return None if lengths is None else magnitude_axis(lengths.shape)
 
 
 @dataclass(frozen=True)
@@ -93,6 +105,7 @@ class LoraFound:
     adapter: str
     rank: int | None
     alpha: float | None
+    dora_axis: DoraAxis | None
     trainer: str | None
     family: str | None
     prediction: Prediction | None
@@ -113,6 +126,7 @@ def find_lora(tensors: Mapping[str, TensorInfo], metadata: Mapping[str, str], re
         adapter=_kind(modules),
         rank=rank,
         alpha=_alpha(modules, rank, metadata, read_scalar),
+        dora_axis=next((axis for module in modules.values() if (axis := module.dora_axis()) is not None), None),
         trainer=_trainer(modules, metadata),
         family=family,
         prediction=prediction,
@@ -123,16 +137,26 @@ def find_lora(tensors: Mapping[str, TensorInfo], metadata: Mapping[str, str], re
 def _modules(tensors: Mapping[str, TensorInfo]) -> dict[str, _Module]:
     modules: dict[str, _Module] = {}
     for name, tensor in tensors.items():
-        found = _SUFFIX.match(name)
-        if not found:
+        if (found := layer_and_role(name)) is None:
             continue
-        module = modules.setdefault(found["module"], _Module({}))
-        role = found["side"] or found["old_side"] or found["linear_side"] or found["other"]
-        role = role or {"A": "down", "B": "up"}[found["peft"]]
+        layer, role = found
+        module = modules.setdefault(layer, _Module({}))
         module.tensors[role] = tensor
         if role == "alpha":
             module.alpha_key = name
     return modules
+
+
+def layer_and_role(name: str) -> tuple[str, str] | None:
+    """(layer, part in its adapter) of a tensor by its name, whoever gave it; None: it is no adapter's.
+
+    The parts of a LoRA are `down`, `up`, `mid`; all others are as the name has them: `alpha`, `dora_scale` ...
+    """
+    found = _SUFFIX.match(name)
+    if not found:
+        return None
+    role = found["side"] or found["old_side"] or found["linear_side"] or found["other"]
+    return found["module"], role or {"A": "down", "B": "up"}[found["peft"]]
 
 
 def _telling(module: _Module) -> bool:
@@ -144,8 +168,15 @@ def _kind(modules: Mapping[str, _Module]) -> str:
     for start, kind in _KINDS:
         if any(role.startswith(start) for role in roles):
             return kind
+    blocks = [module.tensors["oft_blocks"] for module in modules.values() if "oft_blocks" in module.tensors]
+    if any(len(one.shape) == 4 for one in blocks):
+        return "boft"
+    if any(role.startswith("oft_") for role in roles):
+        return "diag-oft" if blocks and not any(name.startswith(_KOHYAS_OFT) for name in modules) else "oft"
     if any(role == "dora_scale" or role.startswith("lora_magnitude_vector") for role in roles):
         return "dora"
+    if "diff" in roles and not roles & {"down", "up"}:
+        return "full"
     return "locon" if any(module.is_larger_convolution for module in modules.values()) else "lora"
 
 

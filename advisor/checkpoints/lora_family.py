@@ -76,6 +76,7 @@ LORA_SIGNATURES = (
     LoraSignature("z_image", r"(^|_)layers_\d+_attention", inputs=3840),
     LoraSignature("qwen_image", r"transformer_blocks_\d+_attn_", inputs=3072, lacks=r"single_transformer_blocks"),
     LoraSignature("anima", r"llm_adapter_blocks_\d+_|^lora_te_layers_\d+_"),
+    LoraSignature("anima", r"(^|_)blocks_\d+_(self|cross)_attn_(q|output)_proj$", inputs=2048, outputs=2048),
     LoraSignature("wan", r"(^|_)blocks_\d+_self_attn_q$"),
     LoraSignature("sd1", r"attentions_\d+_proj_in$|_1_proj_in$", axes=4, also=_UNET),
     LoraSignature("sdxl", r"^lora_te2_|^text_encoder_2_", also=_UNET),

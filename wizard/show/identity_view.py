@@ -11,7 +11,7 @@ from advisor.planning.document import plain_value
 from wizard.output import columns
 from wizard.show.findings import IDENTITY_KINDS, PREDICTIONS, size_text
 
-LORA_KEYS = ("adapter", "rank", "alpha", "trainer")
+LORA_KEYS = ("adapter", "rank", "alpha", "dora_axis", "trainer")
 """Left out of the JSON of other files."""
 
 NAME_WIDTH = 12
@@ -27,7 +27,7 @@ def identity_document(identity: Identity) -> dict[str, object]:
 def identity_lines(identity: Identity) -> str:
     """One known fact a line, then the notes."""
     family = KNOWN_FAMILIES.get(identity.family or "")
-    size = identity.file_bytes
+    size, axis = identity.file_bytes, identity.dora_axis
     reason = f" ({identity.prediction_reason})" if identity.prediction_reason else ""
     predicted = PREDICTIONS.get(identity.prediction or "", "").removeprefix("predicts ")
     rows = {
@@ -38,7 +38,7 @@ def identity_lines(identity: Identity) -> str:
         "lineage": f"{identity.lineage} (a guess: {identity.lineage_reason})" if identity.lineage else "",
         "precision": identity.dtype,
         "parts": ", ".join(part.replace("_", " ") for part in identity.parts),
-        "adapter": identity.adapter,
+        "adapter": identity.adapter if axis is None else f"{identity.adapter}, with lengths by {axis}",
         "rank": identity.rank,
         "alpha": identity.alpha,
         "written by": identity.trainer,

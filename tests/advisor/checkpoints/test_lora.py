@@ -81,7 +81,15 @@ def test_the_rank_is_the_one_that_most_layers_have(tmp_path: Path) -> None:
         ("lokr", 5, {f"{TO_K}.lokr_w1": (8, 8), f"{TO_K}.lokr_w2_a": (80, 5), f"{TO_K}.lokr_w2_b": (5, 96)}),
         ("lokr", None, {f"{TO_K}.lokr_w1": (8, 8), f"{TO_K}.lokr_w2": (80, 96)}),
         ("dora", 8, {**lora(), f"{TO_K}.dora_scale": (640, 1)}),
-        ("oft", None, {f"{TO_K}.oft_blocks": (8, 80, 80)}),
+        ("diag-oft", None, {f"{TO_K}.oft_blocks": (8, 80, 80), f"{TO_K}.alpha": ()}),
+        ("diag-oft", None, {f"{TO_K}.oft_blocks": (8, 80, 80), f"{TO_K}.rescale": (640, 1)}),
+        ("boft", None, {f"{TO_K}.oft_blocks": (3, 80, 8, 8), f"{TO_K}.alpha": ()}),
+        ("oft", None, {f"oft_unet_{TO_K[10:]}.oft_blocks": (8, 80, 80)}),
+        ("oft", None, {f"{TO_K}.oft_R.weight": (8, 3160)}),
+        ("full", None, {f"{TO_K}.diff": (640, 768), f"{TO_K}.diff_b": (640,)}),
+        ("lora", 8, {**lora(), f"{TO_K}.diff_b": (640,), "lora_unet_norm.w_norm": (640,)}),
+        ("glora", 4, {f"{TO_K}.a1.weight": (768, 4), f"{TO_K}.a2.weight": (4, 768), f"{TO_K}.b1.weight": (640, 4)}),
+        ("glora", 4, {f"{TO_K}.a1.weight": (4, 768), f"{TO_K}.a2.weight": (768, 4), f"{TO_K}.b1.weight": (4, 768)}),
         ("ia3", None, {f"{TO_K}.weight": (640,), f"{TO_K}.on_input": ()}),
     ],
 )
@@ -89,6 +97,31 @@ def test_kinds_of_adapters(tmp_path: Path, adapter: str, rank: int | None, tenso
     found = of(tmp_path, tensors)
 
     assert (found.kind, found.adapter, found.rank) == ("lora", adapter, rank)
+
+
+@pytest.mark.parametrize(
+    ("axis", "lengths"),
+    [
+        ("input", {f"{TO_K}.dora_scale": (1, 768)}),
+        ("output", {f"{TO_K}.dora_scale": (640, 1)}),
+        ("output", {f"{TO_K}.lora_magnitude_vector.default.weight": (640,)}),
+        ("output", {f"{TO_K}.lora_magnitude_vector.weight": (1, 640, 1, 1)}),
+        (None, {}),
+    ],
+)
+def test_a_dora_tells_by_its_lengths_which_axis_they_are_of(tmp_path: Path, axis: str | None, lengths: Shapes) -> None:
+    assert of(tmp_path, {**lora(), **lengths}).dora_axis == axis
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {f"{TO_K}.diff": (640, 768)},
+        {f"{TO_K}.a1.weight": (768, 4), f"{TO_K}.a2.weight": (4, 768)},
+    ],
+)
+def test_the_family_of_other_kinds_goes_by_their_widths_too(tmp_path: Path, tensors: Shapes) -> None:
+    assert of(tmp_path, tensors).family == "sd1"
 
 
 @pytest.mark.parametrize("adapter", ["loha", "lokr"])
@@ -128,6 +161,9 @@ BLOCK = "lora_unet_double_blocks_0"
         ("sd3", lora("lora_unet_joint_blocks_0_x_block_attn_qkv", 1536, 4608)),
         ("z_image", lora("diffusion_model.layers.0.attention.qkv", 3840, 11520)),
         ("wan", lora("diffusion_model.blocks.0.self_attn.q", 5120, 5120)),
+        ("anima", lora("lora_unet_blocks_0_self_attn_q_proj", 2048, 2048)),
+        ("anima", lora("diffusion_model.blocks.0.cross_attn.output_proj", 2048, 2048)),
+        (None, lora("lora_unet_blocks_0_self_attn_q_proj", 5120, 5120)),
         (None, lora("lora_unet_something", 100)),
     ],
 )

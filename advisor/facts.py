@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from advisor.adapters.start_file import StartFile
 from advisor.answers import Answers
 from advisor.checkpoints.identity import Identity
 from advisor.dataset.report import DatasetReport
 from advisor.estimate.calibration import Receipt
 from advisor.machine.hardware import Gpu, Hardware
 from advisor.settings.preset_file import PresetFile
+
+START_FROM = "network.start_from"
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Facts:
     """A preset file that the user named; it beats the rules, and the answers beat it."""
     receipts: tuple[Receipt, ...] = ()
     """What earlier runs on this machine took."""
+    start: StartFile | None = None
+    """The LoRA that `network.start_from` names; None where it names none, or nobody looked."""
 
     @classmethod
     def of(cls, findings: Findings, answers: Answers, preset: PresetFile | None = None) -> Facts:
@@ -44,6 +49,13 @@ class Facts:
         """The settings that rules leave alone: those that the user or a preset file made."""
         preset = self.preset.by_path if self.preset else {}
         return frozenset(self.answers.settings) | frozenset(preset)
+
+    @property
+    def start_from(self) -> str | None:
+        """The LoRA that the user or a preset file names to go on from, as it is given."""
+        preset = self.preset.by_path.get(START_FROM) if self.preset else None
+        given = self.answers.settings.get(START_FROM, preset.value if preset else None)
+        return given if isinstance(given, str) and given else None
 
     @property
     def gpu(self) -> Gpu | None:

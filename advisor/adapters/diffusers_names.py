@@ -25,6 +25,10 @@ DESCRIPTION_KEY = "lora_adapter_metadata"
 """Where diffusers looks in the header; what stands there becomes peft's `LoraConfig`, part by part."""
 
 
+INPUT_AXIS_NOT_IN_PEFT = "this DoRA has one length for each input, and diffusers and peft hold one for each output only"
+"""Why such a DoRA has no copy in these names; none that is equal could be computed."""
+
+
 def layer_name(target: LoraTarget) -> str:
     """The layer's name: its part of the pipeline, then its path in there."""
     return f"{target.part}.{target.path}"

@@ -91,7 +91,7 @@ def _block_ranks(ranks: tuple[int, ...], num_blocks: int) -> tuple[int, ...]:
 
 def adapter_shapes(target: LoraTarget, network: NetworkConfig, rank: int) -> Shapes:
     """The tensors of one adapter of the network's kind."""
-    return MappingProxyType(_SHAPES[network.kind](target, rank, network.factor))
+    return MappingProxyType(_SHAPES[network.kind](target, rank, network))
 
 
 def lokr_factors(number: int, factor: int) -> tuple[int, int]:
@@ -107,7 +107,7 @@ def lokr_factors(number: int, factor: int) -> tuple[int, int]:
     return smaller, number // smaller
 
 
-def _lora(target: LoraTarget, rank: int, _: int) -> dict[str, Shape]:
+def _lora(target: LoraTarget, rank: int, _: NetworkConfig) -> dict[str, Shape]:
     inner, ones = _kernel(target), _ones(target)
     return {
         "lora_down.weight": (rank, target.in_features, *inner),
@@ -115,11 +115,12 @@ def _lora(target: LoraTarget, rank: int, _: int) -> dict[str, Shape]:
     }
 
 
-def _dora(target: LoraTarget, rank: int, factor: int) -> dict[str, Shape]:
-    return {**_lora(target, rank, factor), MAGNITUDE: (target.out_features, 1, *_ones(target))}
+def _dora(target: LoraTarget, rank: int, network: NetworkConfig) -> dict[str, Shape]:
+    lengths = (1, target.in_features) if network.dora_axis == "input" else (target.out_features, 1)
+    return {**_lora(target, rank, network), MAGNITUDE: (*lengths, *_ones(target))}
 
 
-def _loha(target: LoraTarget, rank: int, _: int) -> dict[str, Shape]:
+def _loha(target: LoraTarget, rank: int, _: NetworkConfig) -> dict[str, Shape]:
     width, height = target.in_features * max(target.kernel, 1) ** 2, target.out_features
     return {
         "hada_w1_a": (height, rank), "hada_w1_b": (rank, width), "hada_w2_a": (height, rank),
@@ -127,9 +128,9 @@ def _loha(target: LoraTarget, rank: int, _: int) -> dict[str, Shape]:
     }  # fmt: skip
 
 
-def _lokr(target: LoraTarget, rank: int, factor: int) -> dict[str, Shape]:
-    small_out, large_out = lokr_factors(target.out_features, factor)
-    small_in, large_in = lokr_factors(target.in_features, factor)
+def _lokr(target: LoraTarget, rank: int, network: NetworkConfig) -> dict[str, Shape]:
+    small_out, large_out = lokr_factors(target.out_features, network.factor)
+    small_in, large_in = lokr_factors(target.in_features, network.factor)
     first = {"lokr_w1": (small_out, small_in)}
     if rank >= max(large_out, large_in) / 2:
         return {**first, "lokr_w2": (large_out, large_in, *_kernel(target))}
@@ -145,6 +146,6 @@ def _ones(target: LoraTarget) -> Shape:
     return (1, 1) if target.kernel else ()
 
 
-_SHAPES: Mapping[str, Callable[[LoraTarget, int, int], dict[str, Shape]]] = {
+_SHAPES: Mapping[str, Callable[[LoraTarget, int, NetworkConfig], dict[str, Shape]]] = {
     "lora": _lora, "locon": _lora, "dora": _dora, "loha": _loha, "lokr": _lokr,
 }  # fmt: skip

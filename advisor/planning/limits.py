@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from advisor.adapters.diffusers_names import INPUT_AXIS_NOT_IN_PEFT
 from advisor.adapters.layout import IN_DIFFUSERS, block_rates
+from advisor.adapters.start import start_of
 from advisor.errors import ConfigError, DatasetError, LoraError, ModelError
 from advisor.facts import Facts
 from advisor.families import family
@@ -138,6 +140,10 @@ def limits_of_training(config: TrainingConfig) -> Iterator[Limit]:
         others = ", ".join(IN_DIFFUSERS)
         mend = f"diffusers has no names for {network.kind}: leave the copy out, or choose {others} (network.kind)"
         yield ("saving.diffusers_copy", "network.kind"), ConfigError("saving.diffusers_copy", True, mend)
+    elif config.saving.diffusers_copy and network.kind == "dora" and network.dora_axis == "input":
+        mend = f"{INPUT_AXIS_NOT_IN_PEFT}: leave the copy out, or set network.dora_axis to output"
+        paths = ("saving.diffusers_copy", "network.kind", "network.dora_axis")
+        yield paths, ConfigError("saving.diffusers_copy", True, mend)
 
 
 def _rate_limits(config: TrainingConfig) -> Iterator[Limit]:
@@ -172,3 +178,6 @@ def _limits_of_the_base(config: TrainingConfig, facts: Facts) -> Iterator[Limit]
         block_rates(config.optimizer.block_learning_rates, family(config.model.family).num_blocks(structure_of(facts)))
     except ConfigError as error:
         yield ("optimizer.block_learning_rates",), error
+    if facts.start is not None:
+        for fault in start_of(facts.start, config, structure_of(facts)).faults:
+            yield (fault.path, "network.start_from"), fault

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from advisor.adapters.start import start_of
 from advisor.facts import Facts
 from advisor.plan import Estimate, PlanWarning
 from advisor.planning.bucket_warnings import bucket_warnings
 from advisor.planning.caption_warnings import caption_warnings
+from advisor.rules.card_class import structure_of
 from advisor.rules.defaults_table import defaults_for
 from advisor.rules.fitting import Choice, Fit, fit
 from advisor.rules.schedule import epoch_counts
@@ -187,8 +189,21 @@ def _settings(_: Facts, config: TrainingConfig) -> Findings:
     if highest is not None and side > highest:
         finding = f"{side} px: above {highest} it takes a lot of memory, and may give odd pictures"
         yield PlanWarning("high_resolution", finding)
+    if config.network.kind == "dora" and config.network.dora_axis == "output":
+        yield PlanWarning(
+            "dora_axis_output",
+            "DoRA with lengths by output is drawn wrongly by A1111 and InvokeAI (even where it learned nothing) and a "
+            "little too strongly by ComfyUI and Forge; network.dora_axis=input is right in all of them and in SD.Next",
+        )
     if rates.unet_learning_rate == 0 and rates.text_encoder_learning_rate == 0:
         yield PlanWarning("nothing_trained", "all learning rates are 0: the training runs and nothing changes")
+
+
+def _start(facts: Facts, config: TrainingConfig) -> Findings:
+    """What of the LoRA that is gone on from does not arrive as it was."""
+    if facts.start is not None:
+        for note in start_of(facts.start, config, structure_of(facts)).notes():
+            yield PlanWarning("start_from", note)
 
 
 def _buckets(facts: Facts, config: TrainingConfig) -> Findings:
@@ -213,6 +228,6 @@ def _disk(facts: Facts, outlook: Estimate) -> Findings:
 
 
 CHECKS: tuple[Callable[[Facts, TrainingConfig], Findings], ...] = (
-    _machine, _base_model, _images, _captions, _settings, _buckets,
+    _machine, _base_model, _images, _captions, _settings, _start, _buckets,
 )  # fmt: skip
 """In the order of the warnings."""

@@ -66,6 +66,7 @@ NETWORK = (
     plain("network.block_ranks", (), "rank {rank} in every block; which needs more cannot be known before", KOHYA_GUI),
     plain("network.factor", -1, "only LoKr reads it: as large as can be", LYCORIS),
     plain("network.start_from", None, "starts from nothing, so that only your {images} pictures are in it", TUTORIAL),
+    plain("network.resize_start", False, "only read where a LoRA is gone on from: it keeps its own rank", OURS),
 )  # fmt: skip
 """The adapter."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.facts import Facts
 from advisor.rules.defaults_table import defaults_for
 from advisor.rules.rule import Advice, rule
-from advisor.rules.sources import LYCORIS, OURS, TUTORIAL
+from advisor.rules.sources import DORA, LYCORIS, OURS, TUTORIAL
 from advisor.settings.config import TrainingConfig
 from advisor.units import counted
 
@@ -63,5 +63,16 @@ def conv_alpha(_: Facts, config: TrainingConfig) -> Advice:
     )
 
 
-RULES = (rank, alpha, conv_rank, conv_alpha)
+@rule(sets="network.dora_axis", source=DORA)
+def dora_axis(facts: Facts, config: TrainingConfig) -> Advice:
+    """By input, unless a DoRA with lengths by output is gone on from."""
+    kind = config.network.kind
+    if kind != "dora":
+        return Advice("input", f"only DoRA reads it, and this is a {kind}", origin="default")
+    if facts.start is not None and facts.start.identity.dora_axis == "output":
+        return Advice("output", "as the LoRA that this training goes on from has its lengths")
+    return Advice("input", "as the paper has the lengths of a DoRA, and as every program reads them alike")
+
+
+RULES = (rank, alpha, conv_rank, conv_alpha, dora_axis)
 """Alpha follows the rank."""

@@ -65,6 +65,9 @@ NOISE_OFFSET = Source(
 ADAMW = Source("Loshchilov and Hutter 2017, AdamW", "https://arxiv.org/abs/1711.05101")
 """The optimizer and its weight decay."""
 
+DORA = Source("Liu et al. 2024, DoRA", "https://arxiv.org/abs/2402.09353")
+"""Lengths by column."""
+
 LYCORIS = Source("Yeh et al. 2023, LyCORIS", "https://arxiv.org/abs/2309.14859")
 """The paper on alpha, rank and the other kinds of adapters."""
 

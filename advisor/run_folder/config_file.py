@@ -7,6 +7,7 @@ from pathlib import Path
 from advisor.errors import ConfigErrors, RunError
 from advisor.run_folder.paths import CONFIG_NAME
 from advisor.settings.config import TrainingConfig, parse_config
+from advisor.settings.earlier import completed
 from advisor.toml_file import read_toml, with_lines
 
 MOST_CONFIG_BYTES = 4 * 1024 * 1024
@@ -28,7 +29,7 @@ def config_file(run: Path) -> Path:
 
 
 def read_config(run: Path) -> TrainingConfig:
-    """The configuration of a run folder, or in a `loracle.toml`.
+    """The configuration of a run folder, or in a `loracle.toml`; one of an earlier version means what it meant there.
 
     Raises:
         RunError: there is no such file, or it is no TOML.
@@ -37,6 +38,6 @@ def read_config(run: Path) -> TrainingConfig:
     path = config_file(run)
     tree = read_toml(path, kind="configuration", most_bytes=MOST_CONFIG_BYTES)
     try:
-        return parse_config(tree)
+        return parse_config(completed(tree))
     except ConfigErrors as errors:
         raise with_lines(errors, path, most_bytes=MOST_CONFIG_BYTES) from None

@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from advisor.checkpoints.dora_axis import DoraAxis
 from advisor.checkpoints.identity import Lineage
 from advisor.errors import ConfigError, ConfigErrors, UnknownSetting
 from advisor.families.structure import Prediction
@@ -234,8 +235,12 @@ class NetworkConfig(Settings):
     """A rank for each block of the U-Net; empty: the same for all."""
     factor: int = Field(-1, ge=-1)
     """LoKr's factor; -1: as large as can be."""
+    dora_axis: DoraAxis = "input"
+    """DoRA's lengths: one for each input of a layer, which every program reads alike, or one for each output."""
     start_from: str | None = None
-    """A LoRA to go on from."""
+    """A LoRA to go on from, in kohya's names or those of diffusers and peft."""
+    resize_start: bool = False
+    """That LoRA may have another rank and is resized to this one: by SVD where it has to become smaller."""
 
 
 class OptimizerConfig(Settings):

@@ -43,8 +43,10 @@ DROPS: Mapping[str, str] = {
     "dataset.max_tokens": "ai-toolkit cuts captions after 75 tokens",
     "dataset.mask_source": "only masks in the pictures' alpha channel arrive",
     "network.max_norm": "ai-toolkit does not limit the weights' norm",
+    "network.dora_axis": "ai-toolkit trains no DoRA",
     "network.block_ranks": "ai-toolkit has one rank for all blocks",
     "optimizer.learning_rate": "ai-toolkit trains all parts at one rate, for which the U-Net's is written",
+    "network.resize_start": "ai-toolkit goes on from a LoRA of the same rank only",
     "optimizer.block_learning_rates": "ai-toolkit has one rate for all blocks",
     "schedule.cycles": "ai-toolkit's restarts come once over all steps",
     "schedule.power": "ai-toolkit has no such schedule",
@@ -71,7 +73,7 @@ DROPS: Mapping[str, str] = {
 MAPS = frozenset(setting_paths()) - frozenset(DROPS)
 
 NOTED_ELSEWHERE = (
-    "dataset.caption_lines",
+    "network.dora_axis", "dataset.caption_lines",
     "dataset.mask_source", "loss.multires_discount", "loss.huber_c", "loss.huber_schedule", "schedule.power",
     "optimizer.learning_rate", "machine.cpu_threads", "saving.state_every_minutes", "validation.every_epochs",
     "dataset.bucket_upscale", "dataset.min_bucket_px", "dataset.max_bucket_px",

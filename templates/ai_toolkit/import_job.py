@@ -144,6 +144,8 @@ def _settle_network(ledger: Ledger) -> None:
     if ledger.has("network.type"):
         ledger.settle("network.type", "network.kind", kind, "" if kind == given else "with its convolutions")
     ledger.imply("network.kind", kind)
+    if kind == "dora":
+        ledger.imply("network.dora_axis", "output")  # ai-toolkit's lengths are those of the weight's rows
     if kind == "lokr" and ledger.read("network.lokr_full_rank", flag, True):
         ledger.contradict("network.lokr_full_rank", "our LoKr has a rank of 512 at most")
         ledger.imply("network.rank", 512)

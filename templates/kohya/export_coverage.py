@@ -16,6 +16,7 @@ from templates.kohya.words import BLOCKS, SAMPLERS, SETTING_WORDS
 
 DROPS: Mapping[str, str] = {
     "model.lineage": OUR_RULES,
+    "network.resize_start": "kohya goes on from a LoRA of the same rank only",
     "loss.ema": "kohya saves the weights as they are, without a moving average",
     "loss.ema_decay": "kohya keeps no moving average",
     "memory.preset": OUR_RULES,
@@ -141,6 +142,11 @@ def gui_notes(config: TrainingConfig, length: Length | None) -> Iterator[str]:
     """What of this configuration does not arrive in the GUI, or arrives otherwise."""
     yield from shared_notes(config, length, DROPS, "kohya's GUI")
     dataset = config.dataset
+    if config.network.kind == "dora" and config.network.dora_axis == "input":
+        yield (
+            "network.dora_axis (input) has no key in kohya's GUI, which trains DoRA with lengths by output: A1111 and "
+            "InvokeAI draw such a LoRA wrongly. The export to sd-scripts has it (wd_on_output=False)."
+        )
     if dataset.keep_tokens_separator and not has_safe_separator(dataset):
         yield (
             f"dataset.keep_tokens_separator ({dataset.keep_tokens_separator}) is left out: the GUI puts quotes around "

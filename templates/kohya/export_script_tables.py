@@ -163,7 +163,7 @@ def _lycoris_arguments(network: NetworkConfig) -> Iterable[str]:
     yield f"algo={ALGORITHMS.theirs(network.kind)}"
     yield f"preset={LYCORIS_ALL if uses_convolutions(network) else LYCORIS_TRANSFORMERS}"
     if network.kind == "dora":
-        yield "dora_wd=True"
+        yield from ("dora_wd=True", f"wd_on_output={network.dora_axis == 'output'}")
     if network.kind == "lokr":
         yield f"factor={network.factor}"
 

@@ -151,6 +151,8 @@ def _settle_network(ledger: Ledger, identity: Identity, family: str) -> None:
         ledger.settle("network_module", "network.kind", kind, "" if known else f"{kind} is the nearest")
     arguments = NetworkArguments(items, dict.fromkeys(items, "network_args"))
     settle_arguments(ledger, kind, arguments, is_lycoris=is_lycoris, family=family)
+    if identity.dora_axis is not None:
+        ledger.imply("network.dora_axis", identity.dora_axis)  # the file itself, whatever its metadata leave out
     if ledger.has("network_args"):
         ledger.translate("network_args", "what it says of convolutions and dropout")
 

@@ -20,7 +20,6 @@ UNMAPPED_ARGUMENTS: Mapping[str, str] = {
     "block_alphas": "we have a rank for each block, no alpha of its own",
     "conv_block_dims": "we have one rank for all convolutions",
     "conv_block_alphas": "we have one alpha for all convolutions", "full_matrix": "our LoKr has a rank of 512 at most",
-    "wd_on_output": "ours is always on the output",
 }  # fmt: skip
 """Arguments of networks that we have no setting for; as keys of the GUI they mean the same."""
 
@@ -58,6 +57,7 @@ def settle_arguments(ledger: Ledger, kind: str, found: NetworkArguments, *, is_l
     if is_lycoris and _read(ledger, found, "dora_wd", flag):
         kind = "dora" if kind == "locon" else kind
         ledger.translate(found.keys["dora_wd"], f"network.kind is {kind}")
+        ledger.imply("network.dora_axis", "input" if _read(ledger, found, "wd_on_output", flag) is False else "output")
     ledger.imply("network.kind", kind)
     _settle_convolutions(ledger, found, kind, is_lycoris=is_lycoris)
     for name, path in (("rank_dropout", "network.rank_dropout"), ("module_dropout", "network.module_dropout")):

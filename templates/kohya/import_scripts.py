@@ -192,7 +192,8 @@ def _settle_network(ledger: Ledger, family: str) -> None:
 
 
 SETTLED_ARGUMENTS = frozenset({
-    "dora_wd", "conv_dim", "conv_alpha", "rank_dropout", "module_dropout", "factor", "block_dims", *BLOCK_RATES,
+    "dora_wd", "wd_on_output", "conv_dim", "conv_alpha", "rank_dropout", "module_dropout", "factor", "block_dims",
+    *BLOCK_RATES,
 })  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,26 +59,28 @@ class Table:
     rows: tuple[Row, ...]
 
 
-def render_config(plan: Plan, *, schema: str = "") -> str:
+def render_config(plan: Plan, *, schema: str = "", without: Collection[str] = ()) -> str:
     """The text of `loracle.toml`; `advisor.run_folder.config_file.read_config` reads the configuration back from it.
 
     Args:
         plan: what is written.
         schema: the JSON Schema's address, for editors; empty: none is named.
+        without: paths of settings that are left out, as versions wrote the file that did not have them.
 
     Raises:
         LoraError: a value cannot be written, e.g. a path that is no text.
     """
-    tables, sources = tuple(_tables(plan)), _sources(plan)
+    tables, sources = tuple(_tables(plan, without)), _sources(plan)
     return render(TEMPLATE, schema=schema, head=HEAD, notes=NOTES, tables=tables, sources=sources)
 
 
-def _tables(plan: Plan) -> Iterator[Table]:
+def _tables(plan: Plan, without: Collection[str]) -> Iterator[Table]:
     for group, field in TrainingConfig.model_fields.items():
         settings: Settings = getattr(plan.config, group)
         rows = tuple(
             _row(name, getattr(settings, name), plan.by_path.get(f"{group}.{name}"))
             for name in type(settings).model_fields
+            if f"{group}.{name}" not in without
         )
         title = (type(settings).__doc__ or field.description or group).strip().splitlines()[0]
         yield Table(group, title, rows)

@@ -8,6 +8,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.plan_record import PlanRecord, RecordedDecision
 from advisor.run_folder.write_over import NewFile
 from advisor.settings.config import TrainingConfig, parse_config, setting
+from advisor.settings.earlier import ADDED_SETTINGS, completed
 from templates.native.loracle_toml import ORIGINS, render_config
 
 SCHEMA_LINE = b"#:schema "
@@ -30,10 +31,12 @@ def config_of_run(run: RunFolder, text: str, record: PlanRecord | None) -> NewFi
 def config_text(record: PlanRecord) -> str:
     """loracle.toml as it was written with this plan; empty where the plan is of a version that had other settings."""
     try:
-        config = parse_config(record.document["config"])
+        tree = record.document["config"]
+        config = parse_config(completed(tree))
         found = (decision_of(one, config) for one in record.fields.decisions)
         decisions = tuple(decision for decision in found if decision is not None)
-        return render_config(Plan(config, decisions, (), Estimate(0, {}, 0, None, 0, 0)))
+        without = [path for path in ADDED_SETTINGS if path.partition(".")[2] not in tree[path.partition(".")[0]]]
+        return render_config(Plan(config, decisions, (), Estimate(0, {}, 0, None, 0, 0)), without=without)
     except (LoraError, KeyError, TypeError, ValueError):
         return ""
 

@@ -45,6 +45,7 @@ DROPS: Mapping[str, str] = {
     "network.module_dropout": "OneTrainer has dropout of inputs only",
     "network.max_norm": "OneTrainer does not limit the weights' norm",
     "network.block_ranks": "OneTrainer has one rank for all blocks",
+    "network.resize_start": "OneTrainer goes on from a LoRA of the same rank only",
     "optimizer.block_learning_rates": "OneTrainer has one rate for all blocks",
     "schedule.power": "OneTrainer has no such schedule",
     "schedule.max_steps": "OneTrainer counts epochs only: lower schedule.epochs",

@@ -30,6 +30,7 @@ from templates.onetrainer.words import (
     MINUTES,
     MODEL_TYPES,
     NEVER,
+    OUTPUT_AXIS,
     STEP,
     V_PREDICTION_TYPES,
     WEIGHT_DTYPES,
@@ -173,7 +174,18 @@ def _settle_network(ledger: Ledger) -> None:
     if kind in ("lora", "locon") and ledger.read("lora_decompose", flag, False):
         kind = "dora"
         ledger.translate("lora_decompose", "network.kind is dora")
+    _settle_dora_axis(ledger, kind)
     ledger.imply("network.kind", kind)
+
+
+def _settle_dora_axis(ledger: Ledger, kind: str) -> None:
+    by_output = ledger.read(OUTPUT_AXIS, flag, False)
+    if kind != "dora":
+        ledger.idle(OUTPUT_AXIS, "only DoRA reads it") if by_output else None
+    elif ledger.has(OUTPUT_AXIS):
+        ledger.settle(OUTPUT_AXIS, "network.dora_axis", "output" if by_output else "input")
+    else:
+        ledger.imply("network.dora_axis", "input")
 
 
 def _settle_loss(ledger: Ledger) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from templates.importing.ledger import Key
 from templates.importing.readers import choice, flag, number, text, whole
-from templates.onetrainer.words import DTYPES
+from templates.onetrainer.words import DTYPES, OUTPUT_AXIS
 
 SETTING_KEYS: Mapping[str, Key] = {
     "base_model_name": Key("model.path", text),
@@ -79,7 +79,7 @@ UNMAPPED_KEYS: Mapping[str, str] = {
     "timestep_shift": "it belongs to another family", "dynamic_timestep_shifting": "it belongs to another family",
     "noising_weight": "we draw timesteps evenly", "noising_bias": "we draw timesteps evenly",
     "layer_filter_regex": "we choose no single layers", "lora_layers": "we choose no single layers",
-    "lora_decompose_norm_epsilon": "ours always has it", "lora_decompose_output_axis": "ours is by input",
+    "lora_decompose_norm_epsilon": "ours always has it", OUTPUT_AXIS: "only DoRA reads it",
     "lora_weight_dtype": "the LoRA is always trained in float32 with us",
     "bundle_additional_embeddings": "it belongs to embeddings", "preserve_embedding_norm": "it belongs to embeddings",
     "embedding_learning_rate": "it belongs to embeddings", "embedding_weight_dtype": "it belongs to embeddings",

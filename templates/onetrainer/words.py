@@ -151,5 +151,8 @@ NEVER, EPOCH, STEP = "NEVER", "EPOCH", "STEP"
 MINUTES = {"MINUTE": 1.0, "HOUR": 60.0, "SECOND": 1 / 60}
 """Units in which OneTrainer counts saves, samples and backups; minutes in one, for those of time."""
 
+OUTPUT_AXIS = "lora_decompose_output_axis"
+"""The key for DoRA's lengths by output; without it OneTrainer has them by input."""
+
 REGULARIZATION = "regularization"
 """The name of the concept with regularisation images, by which it is recognised."""

@@ -24,6 +24,8 @@ def settled(config: TrainingConfig) -> dict[str, Any]:
     found["network.conv_alpha"] = conv_alpha(network) if network.conv_rank else 0.0
     if network.kind != "lokr":
         found["network.factor"] = -1
+    if network.kind != "dora":
+        found["network.dora_axis"] = "input"
     if not config.loss.multires_iterations:
         found["loss.multires_discount"] = LOSS.multires_discount
     if schedule.warmup_steps:
@@ -128,6 +130,7 @@ def _network(draw: st.DrawFn) -> dict[str, Any]:
         "kind": kind, "rank": draw(st.integers(1, 512)), "alpha": draw(st.integers(1, 1024)) / 2,
         "conv_rank": convolutions, "conv_alpha": float(draw(st.integers(1, 512))), "block_ranks": (),
         "factor": draw(st.integers(-1, 64)), "start_from": draw(st.none() | PATHS),
+        "dora_axis": draw(st.sampled_from(["input", "output"])),
     }  # fmt: skip
 
 

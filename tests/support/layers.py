@@ -6,17 +6,25 @@ import torch
 from torch import Tensor, nn
 
 from advisor.adapters.layout import AdapterPlan, adapter_shapes
+from advisor.checkpoints.dora_axis import DoraAxis
 from advisor.families.structure import LoraTarget
 from advisor.settings.config import AdapterKind, NetworkConfig
 
 
 def plan_for(
-    layer: nn.Linear | nn.Conv2d, *, rank: int, alpha: float, kind: AdapterKind = "lora", factor: int = -1
+    layer: nn.Linear | nn.Conv2d,
+    *,
+    rank: int,
+    alpha: float,
+    kind: AdapterKind = "lora",
+    factor: int = -1,
+    dora_axis: DoraAxis = "input",
 ) -> AdapterPlan:
     """The plan of an adapter for one layer."""
     kernel = layer.kernel_size[0] if isinstance(layer, nn.Conv2d) else 0
     target = LoraTarget("layer", "unet", "layer", layer.weight.shape[1], layer.weight.shape[0], kernel)
-    return AdapterPlan(target, rank, alpha, adapter_shapes(target, NetworkConfig(kind=kind, factor=factor), rank))
+    network = NetworkConfig(kind=kind, factor=factor, dora_axis=dora_axis)
+    return AdapterPlan(target, rank, alpha, adapter_shapes(target, network, rank))
 
 
 def a_layer(name: str, dtype: torch.dtype = torch.float32) -> nn.Linear | nn.Conv2d:

@@ -9,12 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from advisor.adapters.layout import MAGNITUDE, AdapterPlan, adapter_plans
-from advisor.errors import ModelError
+from advisor.adapters.start import ALPHA, DOWN, UP, StartLayer, fitted_start
+from advisor.adapters.start_file import read_start
+from advisor.errors import ConfigErrors, ModelError
 from advisor.families import family
 from advisor.settings.config import NetworkConfig
 from trainer.adapters import ADAPTERS, Adapter, Dropouts
+from trainer.adapters.resize import resized
 from trainer.models.families.family import BaseModel
-from trainer.models.weight_files import open_weights
+from trainer.models.weight_files import Weights, open_weights
 from trainer.optim.optimizer import TrainedPart
 
 
@@ -32,6 +35,8 @@ class Network(nn.Module):
         self._unused = unused
         self.left_out: frozenset[str] = frozenset()
         """Layers whose block has rank 0: the file has nothing of them."""
+        self.start_notes: tuple[str, ...] = ()
+        """What of the LoRA that was gone on from did not arrive as it was; sentences for the user."""
         for name in unused:
             adapters[name].requires_grad_(False)
 
@@ -73,7 +78,7 @@ class Network(nn.Module):
         network = cls(adapters, plans, frozenset(unused))
         network.left_out = _left_out(base, config, plans)
         if config.start_from is not None:
-            network.start_from(Path(config.start_from))
+            network.start_from(Path(config.start_from), base, config)
         for adapter in adapters.values():
             adapter.attach()
         return network.train()
@@ -158,15 +163,20 @@ class Network(nn.Module):
             tensors = {suffix: state[f"{name}.{suffix}"] for suffix in adapter.tensors}
             adapter.load(tensors, None if alpha is None else float(alpha))
 
-    def start_from(self, path: Path) -> None:
-        """Go on from a LoRA file.
+    def start_from(self, path: Path, base: BaseModel, config: NetworkConfig) -> None:
+        """Go on from a LoRA file; `start_notes` say what of it does not arrive as it was.
 
         Raises:
-            ModelError: the file cannot be read or does not fit this network.
+            ModelError: the file cannot be read, or is no LoRA.
+            ConfigErrors: it does not fit this network.
         """
+        start = fitted_start(read_start(path), base.family.name, base.structure, config, tuple(self._plans.values()))
+        if start.faults:
+            raise ConfigErrors(start.faults)
+        self.start_notes = tuple(start.notes())
         with open_weights([path], path) as weights:
-            state = {name: weights.tensor(name) for name in weights.names}
-        self.load_lora_state(state, str(path))
+            for name, layer in start.layers.items():
+                _take_over(self.layers[name], layer, weights)
 
     def _in_our_shapes(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Linear layers as matrices: sd-scripts takes some of SD2's for 1x1 convolutions, which are the same."""
@@ -198,6 +208,18 @@ class Network(nn.Module):
     def layers(self) -> dict[str, Adapter]:
         """Every adapter by its name in a kohya file."""
         return dict(self.adapters.items())  # type: ignore[arg-type]
+
+
+def _take_over(adapter: Adapter, layer: StartLayer, weights: Weights) -> None:
+    """Give an adapter the tensors that a file has for it, in its own shapes and of its own rank."""
+    keys = dict(layer.found.tensors)
+    alpha_key = keys.get(ALPHA)
+    alpha = layer.found.described_alpha if alpha_key is None else float(weights.tensor(alpha_key))
+    tensors = {suffix: weights.tensor(keys[suffix]) for suffix in adapter.tensors}
+    if layer.is_resized:
+        tensors[DOWN], tensors[UP] = resized(tensors[DOWN], tensors[UP], adapter.tensors[DOWN].detach().cpu())
+    shaped = {suffix: tensors[suffix].reshape(own.shape) for suffix, own in adapter.tensors.items()}
+    adapter.load(shaped, None if alpha is None else alpha * adapter.rank / layer.rank)
 
 
 def _left_out(base: BaseModel, config: NetworkConfig, plans: Mapping[str, AdapterPlan]) -> frozenset[str]:

@@ -10,8 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from advisor.adapters.diffusers_names import DESCRIPTION_KEY, adapter_description, kohya_layers, layer_name
+from advisor.adapters.diffusers_names import (
+    DESCRIPTION_KEY,
+    INPUT_AXIS_NOT_IN_PEFT,
+    adapter_description,
+    kohya_layers,
+    layer_name,
+)
 from advisor.adapters.layout import IN_DIFFUSERS, MAGNITUDE, AdapterPlan
+from advisor.checkpoints.dora_axis import magnitude_axis
 from advisor.checkpoints.identify import identify
 from advisor.errors import ModelError
 from advisor.families.structure import LoraTarget
@@ -85,10 +92,8 @@ def _by_layer(source: Path, state: Mapping[str, Any], layers: Mapping[str, LoraT
 def _plan(source: Path, target: LoraTarget, tensors: Mapping[str, Any]) -> AdapterPlan:
     """The adapter as a plan would have it, so that it is described in the same way."""
     lengths = tensors.get(MAGNITUDE)
-    if lengths is not None and lengths.shape[0] != tensors[UP].shape[0]:
-        raise ModelError(
-            f"{source} is a DoRA with one length an input, as older programs made them; peft has one an output"
-        )
+    if lengths is not None and magnitude_axis(tuple(lengths.shape)) == "input":
+        raise ModelError(f"{source} cannot be converted: {INPUT_AXIS_NOT_IN_PEFT}")
     shapes = {suffix: tuple(one.shape) for suffix, one in tensors.items() if suffix != ALPHA}
     return AdapterPlan(target, tensors[DOWN].shape[0], float(tensors[ALPHA]), shapes)
 

@@ -130,9 +130,12 @@ def show(run: Path, events: Events, interrupt: Interrupt) -> DemoScores:
         interrupt.check()
 
     before = draw_all(base, config, prompts, report)
-    text_encoder = config.optimizer.trains_text_encoder
-    network = Network.attach(base, config.network, text_encoder=text_encoder, clip_skip=config.model.clip_skip)
-    network.start_from(RunFolder(run).lora(config.saving.name))
+    network = Network.attach(
+        base,
+        config.network.model_copy(update={"start_from": str(RunFolder(run).lora(config.saving.name))}),
+        text_encoder=config.optimizer.trains_text_encoder,
+        clip_skip=config.model.clip_skip,
+    )
     network.eval()
     after = draw_all(base, config, prompts, report)
     network.detach()

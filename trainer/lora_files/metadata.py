@@ -145,6 +145,8 @@ def _of_network(config: TrainingConfig) -> dict[str, Any]:
     arguments = dict(LYCORIS_ARGUMENTS.get(network.kind, {}))
     if network.kind == "lokr":
         arguments["factor"] = str(network.factor)
+    if network.kind == "dora":
+        arguments["wd_on_output"] = str(network.dora_axis == "output")
     if network.block_ranks:
         arguments["block_dims"] = ",".join(map(str, network.block_ranks))
     if network.conv_rank:

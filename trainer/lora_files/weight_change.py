@@ -85,8 +85,13 @@ def change(tensors: Tensors, weight: Tensor) -> Tensor:
     if kind != "dora":
         return added
     both = weight.float() + added
-    lengths = both.square().flatten(1).sum(1).sqrt().reshape(low["dora_scale"].shape)
-    return low["dora_scale"] / lengths * both - weight.float()
+    return low["dora_scale"] / _lengths(both, low["dora_scale"]) * both - weight.float()
+
+
+def _lengths(weight: Tensor, like: Tensor) -> Tensor:
+    """A weight's lengths along the axes that a DoRA's `dora_scale` has one entry for: [O, 1] or [1, I], 1s after it."""
+    over = [axis for axis in range(weight.ndim) if axis >= like.ndim or like.shape[axis] == 1]
+    return weight.float().square().sum(over).sqrt().reshape(like.shape)
 
 
 def _kronecker(tensors: Tensors, low: Tensors) -> Tensor:
@@ -107,6 +112,5 @@ def zeroed(tensors: Tensors, weight: Tensor) -> dict[str, Tensor]:
     """The same adapter as it would be before training, in float32."""
     made = {suffix: torch.zeros_like(one) if suffix in ZERO else one for suffix, one in tensors.items()}
     if "dora_scale" in made:
-        lengths = weight.float().square().flatten(1).sum(1).sqrt()
-        made["dora_scale"] = lengths.reshape(made["dora_scale"].shape)
+        made["dora_scale"] = _lengths(weight, made["dora_scale"])
     return made

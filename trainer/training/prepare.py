@@ -189,6 +189,8 @@ def _stepper(
     """Adapters with their weights, data, a new optimizer and the schedule."""
     config = reporter.config
     network = _network(base, config, state)
+    for note in network.start_notes:
+        reporter.events.warning("start_from", note)
     groups = _groups(base, network, reporter)
     if config.memory.gradient_checkpointing:
         base.family.enable_gradient_checkpointing(base, text_encoder=network.has_text_encoder)

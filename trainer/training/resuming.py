@@ -11,7 +11,8 @@ from typing import Any
 from advisor.errors import ConfigErrors, ModelError, RunError
 from advisor.run_folder.ladder_file import Ladder
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.config import TrainingConfig, changed, parse_config, setting
+from advisor.settings.config import TrainingConfig, changed
+from advisor.settings.earlier import unsaid_before
 from advisor.shell import quoted
 from trainer.adapters.network import Network
 from trainer.optim.ema import EMA_PREFIX
@@ -113,24 +114,9 @@ class Resuming:
         return None
 
 
-ADDED_SETTINGS = (
-    "dataset.only_folders", "dataset.regularization_folders", "dataset.caption_lines", "dataset.prepend_trigger",
-)  # fmt: skip
-"""Settings that came after the first states were written, whose hashes know nothing of them."""
-
-
 def config_hash(config: TrainingConfig) -> str:
-    """Tells configurations apart. A setting that was added later counts only where it is not as its absence means."""
-    tree, left_out = config.model_dump(), dict[str, set[str]]()
-    for path in ADDED_SETTINGS:
-        group, _, name = path.partition(".")
-        del tree[group][name]
-    absent = parse_config(tree)
-    for path in ADDED_SETTINGS:
-        group, _, name = path.partition(".")
-        if setting(absent, path) == setting(config, path):
-            left_out.setdefault(group, set()).add(name)
-    return sha256(config.model_dump_json(exclude=left_out).encode("utf-8")).hexdigest()[:16]
+    """Tells configurations apart. A setting that was added later counts only where it changes what was done before."""
+    return sha256(config.model_dump_json(exclude=unsaid_before(config)).encode("utf-8")).hexdigest()[:16]
 
 
 def restore_weights(network: Network, state: State) -> None:

@@ -10,9 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from advisor.adapters.start_file import read_start
 from advisor.checkpoints.identify import identify
 from advisor.dataset.scan import scan
 from advisor.errors import LoraError, Mistakes, RunError
+from advisor.facts import START_FROM
 from advisor.machine.probe import probe_hardware
 from advisor.planning.compare import (
     difference,
@@ -24,7 +26,7 @@ from advisor.planning.compare import (
 from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
 from advisor.settings.parse_value import parse_settings
-from wizard.interview.facts import facts_of_request, named_folders_of, split_settings
+from wizard.interview.facts import facts_of_request, named_folders_of, split_settings, start_path, with_start
 from wizard.interview.planned_run import choices_of, machine_of, request_of, with_choices
 from wizard.interview.preset_questions import may_replace, preset_text, saved_text
 from wizard.interview.request import PlanRequest
@@ -101,10 +103,12 @@ def _facts(request: PlanRequest, run: Path | None, place: Path, mistakes: Mistak
         return machine
 
     chosen = {**choices, **parse_settings(split_settings(request.settings)[0])}
+    if isinstance(start := chosen.get(START_FROM), str) and start:
+        mistakes.attempt(lambda: read_start(start_path(start, run)))
     look = partial(scan, only=named_folders_of(chosen))
     facts = facts_of_request(asked, scan=look, identify=identify, probe=probe, mistakes=mistakes)
-    full = with_choices(facts, choices)
-    return full, with_settings(full, choices) if request.settings else None
+    full = with_start(with_choices(facts, choices), run)
+    return full, with_start(with_settings(full, choices), run) if request.settings else None
 
 
 def _refuse_with_compare(out: Path | None, save_preset: Path | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from advisor.adapters.start_file import StartFile, read_start
 from advisor.answers import Answers
 from advisor.checkpoints.identity import Identity
 from advisor.dataset.report import DatasetReport
@@ -55,7 +56,26 @@ def facts_of_state(state: InterviewState, probes: Probes, options: MachineOption
     )
     file = answers.get("preset", RULES_ALONE)
     preset = None if file == RULES_ALONE else interviewed_preset(probes.preset(file), answers, given.settings)
-    return Facts(hardware, state.report, state.identity, given, preset, probes.receipts())
+    return with_start(Facts(hardware, state.report, state.identity, given, preset, probes.receipts()))
+
+
+def with_start(facts: Facts, home: Path | None = None, *, read: Callable[[Path], StartFile] = read_start) -> Facts:
+    """The facts with the LoRA that `network.start_from` names, looked at.
+
+    Args:
+        home: the run folder that a relative path may be meant from.
+
+    Raises:
+        ModelError: it cannot be read, or is no LoRA.
+    """
+    given = facts.start_from
+    return replace(facts, start=None if given is None else read(start_path(given, home)))
+
+
+def start_path(given: str, home: Path | None = None) -> Path:
+    """Where the LoRA to go on from lies: from the current folder, else from `home`."""
+    path = absolute_path(given)
+    return path if home is None or path.exists() else absolute_path(str(home / given))
 
 
 def machine_options_of(state: InterviewState, options: MachineOptions) -> MachineOptions:

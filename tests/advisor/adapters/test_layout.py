@@ -5,6 +5,7 @@ import re
 import pytest
 
 from advisor.adapters.layout import AdapterPlan, adapter_plans, block_rates, lokr_factors
+from advisor.checkpoints.dora_axis import DoraAxis, magnitude_axis
 from advisor.errors import ConfigError
 from advisor.families import family
 from advisor.families.structure import Structure
@@ -117,8 +118,15 @@ def test_a_rank_too_wide_for_lokrs_large_factor_makes_it_whole() -> None:
     }
 
 
-def test_a_dora_has_a_length_for_each_output() -> None:
-    found = plans(NetworkConfig(kind="dora"))
+@pytest.mark.parametrize(
+    ("axis", "convolution", "linear"),
+    [("input", (1, 1280, 1, 1), (1, 768)), ("output", (1280, 1, 1, 1), (3072, 1))],
+)
+def test_a_dora_has_a_length_for_each_input_or_output(
+    axis: DoraAxis, convolution: tuple[int, ...], linear: tuple[int, ...]
+) -> None:
+    found = plans(NetworkConfig(kind="dora", dora_axis=axis))
 
-    assert found["lora_unet_mid_block_attentions_0_proj_in"].shapes["dora_scale"] == (1280, 1, 1, 1)
-    assert found["lora_te_text_model_encoder_layers_0_mlp_fc1"].shapes["dora_scale"] == (3072, 1)
+    assert found["lora_unet_mid_block_attentions_0_proj_in"].shapes["dora_scale"] == convolution
+    assert found["lora_te_text_model_encoder_layers_0_mlp_fc1"].shapes["dora_scale"] == linear
+    assert (magnitude_axis(convolution), magnitude_axis(linear)) == (axis, axis)

@@ -29,6 +29,7 @@ from tests.support.factories import make_facts, make_plan_config
             "optimizer.text_encoder_learning_rate",
         ),
         ({"optimizer.block_learning_rates": "1,1"}, "optimizer.block_learning_rates"),
+        ({"network.kind": "dora", "saving.diffusers_copy": True}, "saving.diffusers_copy"),
         ({"loss.min_timestep": 700, "loss.max_timestep": 500}, "loss.min_timestep"),
     ],
 )

@@ -38,6 +38,7 @@ def test_a_usual_case_has_nothing_to_warn_of() -> None:
         ),
         ({"settings": {"dataset.repeats": 100}}, "many_steps"),
         ({"settings": {"schedule.epochs": 1}}, "few_steps"),
+        ({"settings": {"network.kind": "dora", "network.dora_axis": "output"}}, "dora_axis_output"),
         ({"settings": {"optimizer.learning_rate": 0}}, "nothing_trained"),
         ({"settings": {"model.prediction": "v_prediction"}}, "prediction_mismatch"),
         ({"family": "sd2", "prediction": None}, "prediction_unknown"),

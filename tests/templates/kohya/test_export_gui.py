@@ -37,6 +37,15 @@ def test_each_setting_is_either_mapped_or_dropped(exporter: Any) -> None:
     assert all(exporter.drops.values())
 
 
+@pytest.mark.parametrize(("axis", "is_told"), [("input", True), ("output", False)])
+def test_it_is_told_that_the_gui_has_no_key_for_a_doras_axis(tmp_path: Path, axis: str, is_told: bool) -> None:
+    make_pictures(tmp_path / "pictures", 2)
+
+    notes = export(tmp_path / "run", tmp_path / "pictures", network={"kind": "dora", "dora_axis": axis}).notes
+
+    assert any(note.startswith("network.dora_axis (input)") for note in notes) == is_told
+
+
 def test_images_are_linked_into_a_folder_named_after_the_trigger(tmp_path: Path) -> None:
     make_pictures(tmp_path / "pictures", 2)
     before = contents(tmp_path / "pictures")

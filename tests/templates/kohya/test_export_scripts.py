@@ -88,6 +88,13 @@ def test_adapters_of_other_kinds_come_from_lycoris() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("axis", "by_output"), [("input", "False"), ("output", "True")])
+def test_the_axis_of_a_dora_is_said(axis: str, by_output: str) -> None:
+    found = keys(network={"kind": "dora", "dora_axis": axis})
+
+    assert found["network_args"][2:4] == ["dora_wd=True", f"wd_on_output={by_output}"]
+
+
 def test_what_the_gui_cannot_hand_on_arrives_here() -> None:
     config = sample_config(dataset={"keep_tokens_separator": "|||", "tag_dropout": 0.2}, validation={"share": 0.1})
 

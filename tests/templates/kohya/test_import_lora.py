@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from advisor.checkpoints.identity import Identity
 from templates.importing.imported import Imported
 from templates.kohya.import_lora import import_lora
@@ -62,6 +64,26 @@ def test_without_metadata_the_weights_speak() -> None:
     assert found.settings["model.family"] == "sdxl"
     assert found.settings["network.kind"] == "locon"
     assert "weights" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "axis", "wanted"),
+    [
+        ({}, None, "output"),
+        ({"wd_on_output": "True"}, None, "output"),
+        ({"wd_on_output": "False"}, None, "input"),
+        ({}, "input", "input"),
+    ],
+)
+def test_the_axis_of_a_dora_is_lycoris_default_unless_metadata_or_the_file_tell(
+    arguments: dict[str, str], axis: Any, wanted: str
+) -> None:
+    told = json.dumps({"algo": "locon", "dora_wd": "True", **arguments})
+
+    found = imported({"ss_network_module": "lycoris.kohya", "ss_network_args": told}, adapter="dora", dora_axis=axis)
+
+    assert (found.settings["network.kind"], found.settings["network.dora_axis"]) == ("dora", wanted)
+    assert not found.of("unknown")
 
 
 def test_metadata_that_contradict_the_weights_are_reported() -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from advisor.units import shown
 from templates.importing.imported import Imported
 from templates.kohya.import_scripts import import_scripts, is_scripts, launched
@@ -44,6 +46,16 @@ def test_lycoris_without_a_convolution_rank_takes_that_of_the_rest() -> None:
 
     assert found.settings["network.kind"] == "loha"
     assert found.settings["network.conv_rank"] == 16
+
+
+@pytest.mark.parametrize(
+    ("more", "axis"), [([], "output"), (["wd_on_output=False"], "input"), (["wd_on_output=True"], "output")]
+)
+def test_a_dora_has_lycoris_axis_unless_it_says_otherwise(more: list[str], axis: str) -> None:
+    found = imported(network_module="lycoris.kohya", network_args=["algo=locon", "dora_wd=True", *more])
+
+    assert (found.settings["network.kind"], found.settings["network.dora_axis"]) == ("dora", axis)
+    assert not [line for line in found.lines if line.verdict in ("unknown", "contradictory", "dropped")]
 
 
 def test_unknown_network_arguments_are_reported() -> None:

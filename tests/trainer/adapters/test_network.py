@@ -225,12 +225,12 @@ def test_a_file_that_is_no_lora_is_refused(base: BaseModel, tmp_path: Path, cont
     path.write_bytes(contents)
 
     with pytest.raises(ModelError, match=r"bad\.safetensors"):
-        attach(base).start_from(path)
+        attach(base, NetworkConfig(start_from=str(path)))
 
 
 def test_a_missing_file_to_go_on_from_is_named(base: BaseModel, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"gone\.safetensors"):
-        attach(base).start_from(tmp_path / "gone.safetensors")
+        attach(base, NetworkConfig(start_from=str(tmp_path / "gone.safetensors")))
 
 
 def test_convolutions_get_a_rank_and_alpha_of_their_own(base: BaseModel) -> None:

@@ -76,7 +76,7 @@ def test_sdxl_is_known_by_both_kinds_of_its_names(tmp_path: Path, place: str) ->
         ({f"{IN}.lora_mid.weight": torch.ones(2, 2, 3, 3)}, "lora_mid"),
         ({"lora_unet_conv_in.alpha": torch.ones(())}, "lora_unet_conv_in"),
         ({f"{TEXT.replace('0', '1')}.lora_up.weight": torch.ones(3072, 2)}, "lacks a part of lora_te"),
-        ({f"{TEXT}.dora_scale": torch.ones(1, 768)}, "one length an input"),
+        ({f"{TEXT}.dora_scale": torch.ones(1, 768)}, "one length for each input"),
         ({f"{TEXT}.hada_w1_a": torch.ones(2, 2), f"{TEXT}.hada_w1_b": torch.ones(2, 2)}, "of the kind loha"),
     ],
 )

@@ -58,8 +58,8 @@ def make_base(family: str) -> BaseModel:
 
 
 def save(folder: Path, family: str, kind: str, **settings: Any) -> Saved:
-    """A LoRA of random weights, alpha a third of its rank."""
-    conv = {"network__conv_rank": 2} if kind != "lora" else {}
+    """A LoRA of random weights, alpha a third of its rank; a DoRA with lengths by output, as peft has them."""
+    conv: dict[str, Any] = {"network__conv_rank": 2, "network__dora_axis": "output"} if kind != "lora" else {}
     config = make_config(
         folder, family=family, network__kind=kind, network__rank=3, network__alpha=1.0, saving__dtype="float32",
         saving__diffusers_copy=True, **conv | settings,
@@ -211,4 +211,11 @@ def test_kinds_that_diffusers_has_no_names_for_are_refused(tmp_path: Path, kind:
     config = make_config(tmp_path, saving__diffusers_copy=True, network__kind=kind)
 
     with pytest.raises(ConfigErrors, match=rf"saving\.diffusers_copy.*no names for {kind}"):
+        run_training(tmp_path / "run", config)
+
+
+def test_a_dora_with_lengths_by_input_is_refused_with_the_reason_and_what_to_set(tmp_path: Path) -> None:
+    config = make_config(tmp_path, saving__diffusers_copy=True, network__kind="dora")
+
+    with pytest.raises(ConfigErrors, match=r"one length for each input.*network\.dora_axis to output"):
         run_training(tmp_path / "run", config)

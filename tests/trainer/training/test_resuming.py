@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from advisor.errors import RunError
+from advisor.run_folder.config_file import read_config
 from advisor.settings.config import TrainingConfig, blank_config, changed
-from tests.support.runs import events_of, make_config, run_material, run_training, same, weights
+from advisor.settings.earlier import ADDED_SETTINGS
+from tests.support.runs import events_of, make_config, run_material, run_training, same, weights, write_toml
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.training import stepper
 from trainer.training.resuming import config_hash
@@ -73,6 +77,28 @@ def test_resuming_a_finished_run_changes_no_weight(finished: tuple[Path, Trainin
 
     log.write_bytes(events)
     assert same(weights(run), before)
+
+
+def test_a_dora_of_before_goes_on_with_its_own_axis_and_nothing_seems_changed(material: Path, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"network__kind": "dora", "network__dora_axis": "output", "schedule__name": "constant"}
+    before = make_config(material, **settings, schedule__max_steps=4)
+    tree = before.model_dump(mode="json")
+    for group, _, name in (path.partition(".") for path in ADDED_SETTINGS):
+        del tree[group][name]
+    without = json.dumps(tree, separators=(",", ":"), ensure_ascii=False)
+    run_training(tmp_path / "whole", before)
+    run_training(tmp_path / "cut", changed(before, "schedule.max_steps", 2))
+    manifest = max((tmp_path / "cut" / "state").glob("step-*/manifest.json"))
+    told = json.loads(manifest.read_text("utf-8"))
+    told["config_hash"] = sha256(without.encode("utf-8")).hexdigest()[:16]
+    manifest.write_text(json.dumps(told), "utf-8")
+    lines = write_toml(tmp_path / "cut" / "loracle.toml", before).read_text("utf-8").splitlines(keepends=True)
+    (tmp_path / "cut" / "loracle.toml").write_text("".join(line for line in lines if "dora_axis" not in line), "utf-8")
+
+    run_training(tmp_path / "cut", read_config(tmp_path / "cut"), resume=True)
+
+    assert same(weights(tmp_path / "cut"), weights(tmp_path / "whole"))
+    assert events_of(tmp_path / "cut", "warning") == []
 
 
 def test_resuming_with_another_rank_is_refused(finished: tuple[Path, TrainingConfig], tmp_path: Path) -> None:

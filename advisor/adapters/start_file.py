@@ -1,0 +1,137 @@
+"""The LoRA that a training goes on from, by its header: what it is, and which layer each of its tensors is of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from advisor.adapters.diffusers_names import DESCRIPTION_KEY, layer_name
+from advisor.adapters.layout import MAGNITUDE, Shape
+from advisor.checkpoints.identify import identify
+from advisor.checkpoints.identity import Identity
+from advisor.checkpoints.lora import layer_and_role
+from advisor.errors import ModelError
+from advisor.families.structure import LoraTarget
+from advisor.json_text import Malformed, parse_json
+from advisor.tensor_files.header import read_header
+
+SUFFIX_OF_ROLE: Mapping[str, str] = {"down": "lora_down.weight", "up": "lora_up.weight", "mid": "lora_mid.weight"}
+"""What stands after a layer's name in kohya's files, for parts that other programs call otherwise."""
+
+
+@dataclass(frozen=True)
+class StartFile:
+    """A LoRA file as far as its header tells; frozen, so that it can be one of a plan's facts."""
+
+    identity: Identity
+    shapes: Mapping[str, Shape]
+    """Of all its tensors, by its own names."""
+    metadata: Mapping[str, str]
+
+    @property
+    def path(self) -> str:
+        """Where it lies."""
+        return self.identity.path
+
+
+@dataclass(frozen=True)
+class FileLayer:
+    """One layer's adapter in a file."""
+
+    name: str
+    """As the file calls the layer."""
+    tensors: Mapping[str, str]
+    """The file's names of its tensors, by what stands after the layer's name in kohya's files."""
+    described_alpha: float | None = None
+    """What the header says of alpha, for names that have no tensor for it."""
+
+
+def read_start(path: Path) -> StartFile:
+    """The LoRA at `path`; nothing but its header is read.
+
+    Raises:
+        ModelError: it cannot be read, or is no LoRA.
+    """
+    identity = identify(path)
+    if identity.kind != "lora":
+        raise ModelError(
+            f"{path} is no LoRA to go on from but of the kind {identity.kind}: name another (network.start_from)"
+        )
+    header = read_header(path)
+    shapes = {name: info.shape for name, info in header.tensors.items()}
+    return StartFile(identity, MappingProxyType(shapes), MappingProxyType(header.metadata))
+
+
+def file_layers(file: StartFile, targets: Iterable[LoraTarget]) -> tuple[dict[str, FileLayer], dict[str, FileLayer]]:
+    """(adapters of these layers, by kohya's names; all others in the file, by its own).
+
+    Layers are known by kohya's names, for SDXL also with their paths in diffusers, and by those of diffusers and peft
+    with or without the pipeline's part in front.
+    """
+    known = _spellings(targets)
+    found: dict[str, dict[str, str]] = {}
+    for key in file.shapes:
+        layer, role = layer_and_role(key) or (key, "")
+        suffix = MAGNITUDE if role.startswith("lora_magnitude_vector") else SUFFIX_OF_ROLE.get(role, role)
+        found.setdefault(layer, {})[suffix] = key
+    described = _description(file.metadata)
+    ours, others = dict[str, FileLayer](), dict[str, FileLayer]()
+    for name, tensors in found.items():
+        target = known.get(_plain(name))
+        if target is None:
+            others[name] = FileLayer(name, tensors)
+        else:
+            ours[target.name] = FileLayer(name, tensors, _described_alpha(described, target))
+    return ours, others
+
+
+def _spellings(targets: Iterable[LoraTarget]) -> dict[str, LoraTarget]:
+    known: dict[str, LoraTarget] = {}
+    for target in targets:
+        paths = {target.path, target.path.removeprefix("text_model."), target.path.removesuffix(".0")}
+        for path in paths:
+            known[f"{target.part}.{path}"] = target
+            if target.part != "text_encoder_2":
+                known.setdefault(path, target)
+        if target.part == "unet":
+            known[f"lora_unet_{target.path.replace('.', '_')}"] = target
+        known[target.name] = target
+        known[layer_name(target)] = target
+    return known
+
+
+def _plain(name: str) -> str:
+    """Without what peft puts in front and diffusers' former attention processors in between."""
+    return name.removeprefix("base_model.model.").replace(".processor.", ".")
+
+
+def _description(metadata: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        found = parse_json(metadata.get(DESCRIPTION_KEY, "{}"))
+    except Malformed:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _described_alpha(described: Mapping[str, Any], target: LoraTarget) -> float | None:
+    """A layer's alpha by peft's `LoraConfig`, as that of a scale of alpha / rank; None where it says nothing."""
+
+    def of_layer(usual: str, pattern: str) -> float | None:
+        patterns, path = described.get(f"{target.part}.{pattern}"), target.path.split(".")
+        for name in (".".join(path[start:]) for start in range(len(path))):
+            if isinstance(patterns, dict) and name in patterns:
+                return _number(patterns[name])
+        return _number(described.get(f"{target.part}.{usual}"))
+
+    alpha, rank = of_layer("lora_alpha", "alpha_pattern"), of_layer("r", "rank_pattern")
+    if alpha is None or not described.get(f"{target.part}.use_rslora"):
+        return alpha
+    return None if rank is None or rank <= 0 else alpha * sqrt(rank)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -14,10 +14,12 @@ from advisor.shell import quoted
 from advisor.units import rate
 from templates.ai_toolkit.buckets import trained_sizes
 from templates.ai_toolkit.export_job import ExportLayout, arguments, job_tree, total_steps
+from templates.ai_toolkit.memory import MEMORY
 from templates.ai_toolkit.words import MODEL_DTYPES, SAMPLERS, SETTING_WORDS
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
 from templates.exporting.derived import Length
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
+from templates.exporting.memory import fitted
 from templates.exporting.paths import absolute, located_model, located_posix
 from templates.exporting.planned_images import PlannedImages, planned_images, planned_length, planned_regularization
 from templates.exporting.size_notes import size_notes
@@ -101,6 +103,8 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     home = RunFolder(absolute(run)).exports / FOLDER_NAME if out is None else absolute(out)
     if home.is_file():
         raise RunError(f"{home} is a file: name a folder for ai-toolkit's files")
+    fit = fitted(config, run, MEMORY, "ai-toolkit")
+    config = fit.config
     images = planned_images(config, run, home / "img")
     regularization = planned_regularization(config, run, home / "reg")
     layout = _layout(config, run, home, images, regularization)
@@ -108,7 +112,12 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     errors += tuple(_text_errors(tree))
     if errors:
         raise ConfigErrors(errors, where="ai-toolkit would not train this as it is meant")
-    notes = [*_notes(config), *_notes_on_files(config, layout), *_size_notes(config, images, regularization)]
+    notes = [
+        *_notes(config),
+        *_notes_on_files(config, layout),
+        *_size_notes(config, images, regularization),
+        *fit.notes,
+    ]
     file = home / FILE_NAME
     texts = {file: render("files/tree.yaml.j2", head=HEAD, tree=tree)}
     notes += write_files(
@@ -118,7 +127,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     return Export((file,) if images.folders is None else (file, home / "img"), tuple(notes), start)
 
 
-EXPORTER = Exporter("ai-toolkit", "ai-toolkit", MAPS, DROPS, write)
+EXPORTER = Exporter("ai-toolkit", "ai-toolkit", MAPS, DROPS, MEMORY, write)
 
 
 def _layout(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from advisor.settings.config import TrainingConfig
+from templates.exporting.memory import TrainerMemory
 
 
 @dataclass(frozen=True)
@@ -61,4 +62,6 @@ class Exporter:
     """Paths of the settings that arrive there."""
     drops: Mapping[str, str]
     """Paths of the settings that have no place there, and what that means; with `maps` these are all settings."""
+    memory: TrainerMemory
+    """What a step takes there, and how sure that is."""
     write: Write

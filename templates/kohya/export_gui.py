@@ -10,6 +10,7 @@ from advisor.errors import ConfigErrors
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
+from templates.exporting.memory import fitted
 from templates.exporting.paths import absolute
 from templates.exporting.planned_images import PlannedImages, planned_images, planned_length, planned_regularization
 from templates.exporting.write_files import write_files
@@ -18,6 +19,7 @@ from templates.kohya.export_coverage import DROPS, MAPS, gui_errors, gui_notes, 
 from templates.kohya.export_gui_values import gui_settings
 from templates.kohya.export_layout import ExportLayout, export_layout
 from templates.kohya.gui_keys import GuiValue
+from templates.kohya.memory import MEMORY
 from templates.native.loracle_toml import Pair
 from templates.render import render
 
@@ -39,6 +41,8 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
         UsersFiles: files in the way are the user's; nothing is written.
         RunError: something cannot be written.
     """
+    fit = fitted(config, run, MEMORY, "kohya's trainer")
+    config = fit.config
     if errors := tuple(gui_errors(config)):
         raise ConfigErrors(errors)
     home = RunFolder(absolute(run)).exports / "kohya"
@@ -50,7 +54,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     refuse(found, config, values, "kohya_ss")
 
     notes = [f"{f.key}: {f.message}" for f in found if f.level == "warning"]
-    notes += [*gui_notes(config, layout.length), *_notes_on_files(config, layout, images)]
+    notes += [*gui_notes(config, layout.length), *_notes_on_files(config, layout, images), *fit.notes]
     file = _target(out, home.parent / FILE_NAME)
     notes += write_files(
         {file: render_gui(values)}, (images, regularization), config=config, run=run, kind="kohya-gui", options=options
@@ -65,7 +69,7 @@ def render_gui(values: dict[str, GuiValue]) -> str:
     return render("kohya/files/kohya_gui.json.j2", pairs=[Pair(name, value) for name, value in values.items()])
 
 
-EXPORTER = Exporter("kohya-gui", "kohya_ss GUI (LoRA tab)", MAPS, DROPS, write)
+EXPORTER = Exporter("kohya-gui", "kohya_ss GUI (LoRA tab)", MAPS, DROPS, MEMORY, write)
 
 
 def _target(out: Path | None, usual: Path) -> Path:

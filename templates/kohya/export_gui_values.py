@@ -116,7 +116,7 @@ def _network(config: TrainingConfig) -> dict[str, GuiValue]:
         "rank_dropout": network.rank_dropout,
         "module_dropout": network.module_dropout,
         "scale_weight_norms": min(network.max_norm, MOST_NORM),
-        "block_dims": ",".join(map(str, network.block_ranks)),
+        "block_dims": block_dims(config),
         "dora_wd": network.kind == "dora",
         "factor": network.factor,
         **block_rates(config),
@@ -134,6 +134,14 @@ def _lora_type(network: NetworkConfig) -> str:
     if network.kind in ("lora", "locon"):
         return GUI_KINDS.theirs("locon" if uses_convolutions(network) else "lora")
     return GUI_KINDS.theirs(network.kind)
+
+
+def block_dims(config: TrainingConfig) -> str:
+    """A rank for each block; SDXL's list has one more at either end, where no layer is adapted."""
+    ranks = config.network.block_ranks
+    if config.model.family == "sdxl" and len(ranks) == sum(BLOCKS["sdxl"]):
+        ranks = (0, *ranks, 0)
+    return ",".join(map(str, ranks))
 
 
 def block_rates(config: TrainingConfig) -> dict[str, str]:

@@ -9,7 +9,14 @@ from advisor.settings.config import DatasetConfig, LossConfig, NetworkConfig, Tr
 from templates.exporting.derived import conv_alpha
 from templates.exporting.image_folders import PlacedFolder
 from templates.kohya.export_arguments import holds_out, optimizer_arguments
-from templates.kohya.export_gui_values import block_rates, is_lycoris, kept_steps, tracking, uses_convolutions
+from templates.kohya.export_gui_values import (
+    block_dims,
+    block_rates,
+    is_lycoris,
+    kept_steps,
+    tracking,
+    uses_convolutions,
+)
 from templates.kohya.export_layout import ExportLayout
 from templates.kohya.export_schedule import Curve, Warmup, limits
 from templates.kohya.words import (
@@ -155,7 +162,7 @@ def _network_arguments(config: TrainingConfig) -> Iterable[str]:
     if network.module_dropout:
         yield f"module_dropout={network.module_dropout}"
     if network.block_ranks:
-        yield f"block_dims={','.join(map(str, network.block_ranks))}"
+        yield f"block_dims={block_dims(config)}"
     yield from (f"{name}={factors}" for name, factors in block_rates(config).items() if factors)
 
 

@@ -12,6 +12,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import powershell_quoted, powershell_word, quoted
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
+from templates.exporting.memory import fitted
 from templates.exporting.paths import absolute
 from templates.exporting.planned_images import PlannedImages, planned_images, planned_length, planned_regularization
 from templates.exporting.write_files import write_files
@@ -21,6 +22,7 @@ from templates.kohya.export_coverage import refuse, shared_errors, shared_notes
 from templates.kohya.export_gui_values import gui_settings
 from templates.kohya.export_layout import ExportLayout, export_layout
 from templates.kohya.export_script_tables import Subset, dataset_settings, script_settings, subsets
+from templates.kohya.memory import MEMORY
 from templates.kohya.prompt_lines import prompt_lines
 from templates.kohya.words import CUDA_PREFIXES, MIXED_PRECISIONS, SCRIPTS, VISIBLE_DEVICES
 from templates.render import render
@@ -55,6 +57,8 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
         UsersFiles: files in the way are the user's; nothing is written.
         RunError: something cannot be written.
     """
+    fit = fitted(config, run, MEMORY, "sd-scripts")
+    config = fit.config
     if errors := tuple(shared_errors(config, "sd-scripts")):
         raise ConfigErrors(errors)
     home, links = _homes(run, out)
@@ -73,6 +77,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     if images.folders is None:
         notes.append(f"The pictures are not on this machine ({config.dataset.images}): fill in dataset.toml.")
     texts = {home / name: text for name, text in _texts(config, layout, home, _subsets(images, regularization)).items()}
+    notes += fit.notes
     notes += write_files(
         texts, (images, regularization), config=config, run=run, kind="sd-scripts", options=options
     )  # fmt: skip
@@ -83,7 +88,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     return Export(paths, tuple(notes), start)
 
 
-EXPORTER = Exporter("sd-scripts", "kohya's sd-scripts (command line)", MAPS, DROPS, write)
+EXPORTER = Exporter("sd-scripts", "kohya's sd-scripts (command line)", MAPS, DROPS, MEMORY, write)
 
 
 def launch_words(config: TrainingConfig, config_file: str) -> tuple[str, ...]:

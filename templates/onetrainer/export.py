@@ -16,11 +16,13 @@ from advisor.shell import quoted
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
 from templates.exporting.derived import conv_alpha
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
+from templates.exporting.memory import fitted
 from templates.exporting.paths import absolute, located, located_model, located_posix
 from templates.exporting.write_files import write_files
 from templates.onetrainer.export_concepts import concept_trees, sample_trees
 from templates.onetrainer.export_config import ConceptFolder, ExportLayout, config_tree, known_arguments
 from templates.onetrainer.export_images import ImagesThere, image_errors, image_notes
+from templates.onetrainer.memory import MEMORY
 from templates.onetrainer.words import MODEL_TYPES, SCHEDULES, SETTING_WORDS
 from templates.render import render
 
@@ -91,7 +93,8 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
         UsersFiles: files in the way are the user's; nothing is written.
         RunError: something cannot be written.
     """
-    images = ImagesThere.of(config, run)
+    fit = fitted(config, run, MEMORY, "OneTrainer")
+    config, images = fit.config, ImagesThere.of(fit.config, run)
     if errors := (*_errors(config), *image_errors(images)):
         raise ConfigErrors(errors, where="OneTrainer would not train this as it is meant")
     home = RunFolder(absolute(run)).exports / FOLDER_NAME if out is None else absolute(out)
@@ -109,12 +112,12 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     texts = {home / name: render("files/tree.json.j2", tree=tree) for name, tree in trees.items()}
     kept = write_files(texts, config=config, run=run, kind="onetrainer", options=options)
     notes = [*_notes(config), *_notes_on_files(config, layout, is_here=images is not None)]
-    notes += [*image_notes(config, images), *kept]
+    notes += [*image_notes(config, images), *fit.notes, *kept]
     start = HOW_TO_START.format(file=quoted(str(home / "config.json")), output=main["output_model_destination"])
     return Export(tuple(home / name for name in trees), tuple(notes), start)
 
 
-EXPORTER = Exporter("onetrainer", "OneTrainer", MAPS, DROPS, write)
+EXPORTER = Exporter("onetrainer", "OneTrainer", MAPS, DROPS, MEMORY, write)
 
 
 def _errors(config: TrainingConfig) -> Iterator[ConfigError]:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from advisor.settings.config import TrainingConfig, with_values
 from templates.exporting.derived import Length
+from templates.kohya.export_check import check_gui
 from templates.kohya.export_coverage import gui_errors
 from templates.kohya.export_gui import render_gui
 from templates.kohya.export_gui_values import gui_settings
@@ -155,3 +156,11 @@ def test_keeping_the_last_counts_files_by_epoch_and_steps_by_step() -> None:
     found = values(saving={"keep_last": 3, "every_steps": 100})
 
     assert (found["save_last_n_epochs"], found["save_last_n_steps"]) == (3, 299)
+
+
+def test_sdxls_list_of_ranks_gets_the_two_blocks_without_adapters_that_kohya_counts() -> None:
+    ranks = values(model={"family": "sdxl"}, network={"block_ranks": [4] * 21})["block_dims"]
+
+    assert ranks == ",".join(["0", *["4"] * 21, "0"])
+    assert not [found for found in check_gui(values(model={"family": "sdxl"}, network={"block_ranks": [4] * 21}))
+                if found.key == "block_dims"]  # fmt: skip

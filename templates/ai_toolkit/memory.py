@@ -1,0 +1,12 @@
+"""ai-toolkit's memory: docs/decisions/0027-the-other-trainers-memory.md."""
+
+from __future__ import annotations
+
+from templates.exporting.memory import AUTOCAST, AUTOCAST_CHECKPOINTED, TrainerMemory
+
+MEMORY = TrainerMemory(
+    activations=AUTOCAST,
+    checkpointed=AUTOCAST_CHECKPOINTED,
+    reported_bytes={},
+    source="neither counted nor reported; taken to be as counted for sd-scripts",
+)

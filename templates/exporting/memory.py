@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.estimate.tradeoffs import LEAST_RESOLUTION_SHARE
-from advisor.estimate.vram import vram_parts
+from advisor.estimate.vram import ALLOCATOR_SHARE, vram_parts
 from advisor.families import family
 from advisor.families.structure import Structure
 from advisor.machine.hardware import Gpu
@@ -61,7 +61,7 @@ class TrainerMemory:
             whole = vram_parts(with_values(config, {"memory.base_dtype": memory.compute_dtype}), structure)
         factors = self.checkpointed if memory.gradient_checkpointing else self.activations
         more = factors.get(config.model.family, 1.0) if memory.compute_dtype != "float32" else 1.0  # no casts there
-        counted = sum(whole.values()) + int((more - 1) * whole["activations"])
+        counted = sum(whole.values()) + int((more - 1) * whole["activations"] * (1 + ALLOCATOR_SHARE))
         return Need(sum(ours.values()), counted, counted + self.reported_bytes.get(config.model.family, 0))
 
 
@@ -113,7 +113,7 @@ def _choices(config: TrainingConfig, chosen: frozenset[str]) -> Iterator[tuple[T
     if RESOLUTION in chosen:
         return
     planned = config.dataset.resolution_px
-    least = max(RESOLUTION_STEP_PX, int(planned * LEAST_RESOLUTION_SHARE))
+    least = max(RESOLUTION_STEP_PX, config.dataset.min_bucket_px, int(planned * LEAST_RESOLUTION_SHARE))
     for resolution_px in range(planned - RESOLUTION_STEP_PX, least - 1, -RESOLUTION_STEP_PX):
         yield with_values(smallest, {RESOLUTION: resolution_px}), False
 

@@ -8,6 +8,6 @@ from templates.exporting.memory import AUTOCAST, AUTOCAST_CHECKPOINTED, TrainerM
 MEMORY = TrainerMemory(
     activations=AUTOCAST,
     checkpointed=AUTOCAST_CHECKPOINTED,
-    reported_bytes={"sd1": int(2.2 * GIB), "sd2": int(2.2 * GIB), "sdxl": GIB},
+    reported_bytes={"sd1": int(1.75 * GIB), "sd2": int(1.75 * GIB), "sdxl": int(0.7 * GIB)},
     source="counted on sd-scripts' own step with CUDA's autocast, which keeps norms in float32",
 )

@@ -17,7 +17,7 @@ from tests.support.factories import make_facts
 from tests.support.samples import sample_config
 
 SURE = TrainerMemory({"sd1": 1.5}, {}, {}, "counted")
-DOUBTED = TrainerMemory({"sd1": 1.5}, {}, {"sd1": 2 * GIB}, "counted")
+DOUBTED = TrainerMemory({"sd1": 1.5}, {}, {"sd1": GIB}, "counted")
 
 
 def planned(run: Path, **facts: Any) -> TrainingConfig:
@@ -59,7 +59,7 @@ def test_a_doubt_that_would_break_the_card_makes_the_batch_smaller_and_keeps_wha
 
 
 def test_checkpointing_follows_the_batch_and_doubt_alone_costs_no_resolution(tmp_path: Path) -> None:
-    worst = TrainerMemory({"sd1": 1.5}, {}, {"sd1": 15 * GIB // 4}, "counted")
+    worst = TrainerMemory({"sd1": 1.5}, {}, {"sd1": 10 * GIB // 3}, "counted")
 
     found = fit(tmp_path / "run", worst, vram_gib=8)
 

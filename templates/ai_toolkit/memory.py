@@ -1,4 +1,4 @@
-"""ai-toolkit's memory: docs/decisions/0027-the-other-trainers-memory.md."""
+"""ai-toolkit's memory: docs/decisions/0031-the-other-trainers-memory.md."""
 
 from __future__ import annotations
 

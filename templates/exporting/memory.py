@@ -1,6 +1,6 @@
 """What a training step takes of a card in another trainer, and the settings with which it fits there.
 
-Why these figures and this order: docs/decisions/0027-the-other-trainers-memory.md.
+Why these figures and this order: docs/decisions/0031-the-other-trainers-memory.md.
 """
 
 from __future__ import annotations

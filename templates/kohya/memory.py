@@ -1,4 +1,4 @@
-"""sd-scripts' memory, which is that of kohya's GUI too: docs/decisions/0027-the-other-trainers-memory.md."""
+"""sd-scripts' memory, which is that of kohya's GUI too: docs/decisions/0031-the-other-trainers-memory.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OneTrainer's memory: docs/decisions/0027-the-other-trainers-memory.md."""
+"""OneTrainer's memory: docs/decisions/0031-the-other-trainers-memory.md."""
 
 from __future__ import annotations
 

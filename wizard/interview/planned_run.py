@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from advisor.machine.hardware import Gpu, Hardware
 from advisor.planning.compare import with_settings
 from advisor.planning.limits import FOUND_NOT_CHOSEN
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.config import flat_settings
+from advisor.run_folder.plan_record import PlanRecord
+from advisor.settings.config import flat_settings, setting_field
+from advisor.settings.earlier import ADDED_SETTINGS
 from wizard.interview.request import PlanRequest
 
 
@@ -76,11 +79,19 @@ def choices_of(run: Path, *, images: str | None = None) -> dict[str, Any]:
     folder = RunFolder.given(run)
     now = dict(flat_settings(folder.read_config()))
     plan = folder.known_plan()
-    found = frozenset[str]() if plan is None else plan.chosen_paths(now) | plan.imported_paths()
+    found = _meant_before(now, plan)
+    found |= frozenset() if plan is None else plan.chosen_paths(now) | plan.imported_paths()
     kept = found - set(ANSWER_OF_SETTING) - set(FOUND_NOT_CHOSEN)
     if images is not None and now["dataset.only_folders"]:
         kept -= {"dataset.folders", "dataset.only_folders"}
     return {path: value for path, value in now.items() if path in kept}
+
+
+def _meant_before(now: Mapping[str, Any], plan: PlanRecord | None) -> frozenset[str]:
+    """Settings that the run's plan did not know yet and whose absence means something else than their default."""
+    decided = frozenset[str]() if plan is None else {decision.path for decision in plan.fields.decisions}
+    added = (path for path in ADDED_SETTINGS if path not in decided)
+    return frozenset(path for path in added if now[path] != setting_field(path).default)
 
 
 def with_choices(facts: Facts, choices: dict[str, Any]) -> Facts:

@@ -178,6 +178,11 @@ def _limits_of_the_base(config: TrainingConfig, facts: Facts) -> Iterator[Limit]
         block_rates(config.optimizer.block_learning_rates, family(config.model.family).num_blocks(structure_of(facts)))
     except ConfigError as error:
         yield ("optimizer.block_learning_rates",), error
+    yield from start_limits(config, facts)
+
+
+def start_limits(config: TrainingConfig, facts: Facts) -> Iterator[Limit]:
+    """Why one cannot go on with these settings from the LoRA that the facts have."""
     if facts.start is not None:
         for fault in start_of(facts.start, config, structure_of(facts)).faults:
             yield (fault.path, "network.start_from"), fault

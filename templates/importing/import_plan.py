@@ -12,7 +12,7 @@ from advisor.errors import LoraError
 from advisor.facts import Facts
 from advisor.plan import Decision, Estimate, Plan, PlanWarning, Source
 from advisor.planning.estimate import estimate
-from advisor.planning.limits import broken_limits
+from advisor.planning.limits import broken_limits, start_limits
 from advisor.planning.planner import make_plan
 from advisor.planning.warnings import plan_warnings
 from advisor.rules.sources import THE_USER
@@ -64,7 +64,7 @@ def plan_import(imported: Imported, facts: Facts | None, own: Mapping[str, Any])
     Raises:
         ConfigErrors: the user's own settings are wrong.
     """
-    advised, problem = _advised(facts)
+    advised, problem = _advised(None if facts is None else replace(facts, start=None))
     if advised is None:
         facts = None
     imported = _corrected(imported, facts)
@@ -76,6 +76,7 @@ def plan_import(imported: Imported, facts: Facts | None, own: Mapping[str, Any])
         warnings.append(PlanWarning("no_advice", problem))
     if facts is not None:
         outlook = estimate(facts, config)
+        warnings += [PlanWarning("limit_passed", str(error)) for _, error in start_limits(config, facts)]
         warnings += plan_warnings(facts, config, outlook)
     plan = Plan(config, decisions, tuple(warnings), outlook)
     advice = () if advised is None else tuple(_disagreements(imported, config, advised))

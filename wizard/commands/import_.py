@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from advisor.adapters.start_file import StartFile, read_start
 from advisor.answers import Answers
 from advisor.checkpoints.identify import identify
 from advisor.dataset.scan import scan
 from advisor.errors import LoraError, Mistakes, RunError
-from advisor.facts import Facts
+from advisor.facts import START_FROM, Facts
 from advisor.machine.probe import probe_hardware
 from advisor.planning.document import plain_value, plan_document
 from advisor.run_folder.write_over import kept_sentence
@@ -152,9 +153,17 @@ def _facts(found: Imported, own: Mapping[str, Any], out: Path) -> Facts | None:
             return None
         hardware = probe_hardware(out)
         answers = _answers(found, own, use_cpu=hardware.main_gpu is None)
-        return Facts(hardware, scan(images), identify(model), answers)
+        return Facts(hardware, scan(images), identify(model), answers, start=_start(settings))
     except (LoraError, OSError):
         return None
+
+
+def _start(settings: Mapping[str, Any]) -> StartFile | None:
+    """The LoRA to go on from, where it is on this machine."""
+    given = str(settings.get(START_FROM) or "")
+    if not given or given.startswith(("\\\\", "//")) or not Path(given).is_file():
+        return None
+    return read_start(Path(given))
 
 
 def _answers(found: Imported, own: Mapping[str, Any], *, use_cpu: bool = False) -> Answers:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from advisor.adapters.start_file import read_start
 from templates.importing.import_plan import ImportPlan, described, is_absolute, plan_import
 from templates.kohya.import_gui import import_gui
 from tests.support.factories import make_facts
 from tests.support.given_files import GivenFiles
+from tests.support.headers import write_model
 
 BASE = {"LoRA_type": "Standard", "network_dim": 8, "network_alpha": 128, "max_train_steps": 0, "epoch": 10, "seed": 3,
         "pretrained_model_name_or_path": "D:\\models\\a.safetensors", "train_data_dir": "D:\\img"}  # fmt: skip
@@ -20,6 +24,18 @@ def test_limits_of_the_tutorial_only_warn() -> None:
 
     assert made.plan.config.network.alpha == 128
     assert any("alpha may not exceed the rank, which is 8" in warning.message for warning in made.plan.warnings)
+
+
+def test_a_lora_to_go_on_from_that_does_not_fit_is_warned_of_with_the_setting_that_would(tmp_path: Path) -> None:
+    name = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+    shapes = {f"{name}.lora_down.weight": (16, 768), f"{name}.lora_up.weight": (320, 16)}
+    start = read_start(write_model(tmp_path / "a.safetensors", shapes))
+
+    made = planned(replace(make_facts(), start=start), network_weights=start.path, network_alpha=4)
+
+    (limit,) = [warning.message for warning in made.plan.warnings if warning.code == "limit_passed"]
+    assert "has rank 16: set network.rank to 16" in limit
+    assert made.advice
 
 
 def test_model_and_images_need_not_be_here() -> None:

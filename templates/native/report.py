@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 from advisor.files import open_regular, read_file
-from advisor.run_folder.events import AnyEvent, Finished, LoraMoved, LoraSaved, RungTaken, StepDone, WarningGiven
+from advisor.run_folder.events import AnyEvent, Finished, LoraMoved, LoraSaved, RungTaken, WarningGiven
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.loss_curve import smoothed
 from advisor.run_folder.paths import EVENTS_NAME, MODEL
 from advisor.run_folder.plan_record import RecordedDecision
 from advisor.run_folder.write_over import NewFile, kept_sentence, write_over
 from advisor.run_folder.written import WrittenFiles
-from advisor.units import gib, shown
+from advisor.units import gib, mib, shown
+from templates.native.report_curve import loss_chart, loss_curve, loss_sentence
+from templates.native.report_samples import ImageRow, Picture, sample_rows, thinned
 from templates.render import render
 
 REPORT_HEAD, REPORT_TITLE = b"<!doctype html>\n", b" - Loracle</title>"
 """What every report begins with, and what its title ends with."""
 MOST_TITLE_BYTES = 4096
 
-MOST_CHART_POINTS = 400
-"""A curve on the page is thinned to this many points."""
-MOST_IMAGES = 48
 MOST_IMAGE_BYTES = 64 * 1024**2
 """A sample is a few MB."""
 
@@ -40,24 +38,6 @@ class Score:
     after: float
     meaning: str
     """One sentence: what 0 and 1 would mean."""
-
-
-@dataclass(frozen=True)
-class ImageRow:
-    """Images that are shown side by side."""
-
-    title: str
-    paths: tuple[Path, ...]
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A curve, ready to be drawn in a box of 600 x 160."""
-
-    points: str
-    lowest: float
-    highest: float
-    last_step: int
 
 
 @dataclass(frozen=True)
@@ -81,6 +61,44 @@ class DecisionRow:
     planned: str | None
     """The plan's value where the memory ladder put another in its place; None: it did not."""
     reason: str
+
+
+@dataclass(frozen=True)
+class LoraLink:
+    """A LoRA that the run saved."""
+
+    name: str
+    """Within the folder of the LoRAs."""
+    href: str
+    """Relative to the page; empty where the file is no longer there."""
+    detail: str
+    """When it was saved, and its size."""
+
+
+def lora_links(run: RunFolder, events: Sequence[AnyEvent]) -> list[LoraLink]:
+    """The LoRAs that a run saved, oldest first."""
+    saved = {event.path: event for event in events if isinstance(event, LoraSaved)}
+    moved = {event.after: event.before for event in events if isinstance(event, LoraMoved)}
+    links = list[LoraLink]()
+    for name in lora_names(events):
+        path = f"{MODEL}/{name}"
+        event = saved.get(moved.get(path, path))
+        size = _size_within(run.model, name)
+        when = [f"epoch {event.epoch}", f"step {event.step:,}"] if event is not None and path not in moved else []
+        detail = ", ".join([*when, "no longer there" if size is None else mib(size)])
+        links.append(LoraLink(name, "" if size is None else quote(path), detail))
+    return links
+
+
+def _size_within(folder: Path, name: str) -> int | None:
+    """Bytes of a file by its path in this folder; None where it is not there, or not in the folder."""
+    if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
+        return None
+    try:
+        path = folder / name
+        return path.stat().st_size if path.is_file() else None
+    except (OSError, ValueError):
+        return None
 
 
 def lora_names(events: Iterable[AnyEvent]) -> list[str]:
@@ -115,46 +133,6 @@ def _ladder_row(event: RungTaken) -> LadderRow:
     )
 
 
-def loss_chart(events: Iterable[AnyEvent]) -> Chart | None:
-    """The smoothed loss over the steps; None where nothing was trained.
-
-    Steps that a resumed training makes again take the place of those before, and the curve goes on from the last step
-    that stays.
-    """
-    steps: list[int] = []
-    losses: list[float] = []
-    for event in events:
-        if not isinstance(event, StepDone) or event.loss is None:
-            continue
-        if steps and event.step <= steps[-1]:
-            keep = bisect_left(steps, event.step)
-            del steps[keep:], losses[keep:]
-        steps.append(event.step)
-        losses.append(smoothed(losses[-1] if losses else None, event.loss))
-    if len(steps) < 2:
-        return None
-    every = max(1, len(steps) // MOST_CHART_POINTS)
-    lowest, highest = min(losses), max(losses)
-    height = (highest - lowest) or 1.0
-    points = " ".join(
-        f"{600 * (step - steps[0]) / (steps[-1] - steps[0]):.1f},{155 - 150 * (loss - lowest) / height:.1f}"
-        for step, loss in list(zip(steps, losses, strict=True))[::every]
-    )
-    return Chart(points, lowest, highest, steps[-1])
-
-
-def sample_rows(run: RunFolder) -> tuple[ImageRow, ...]:
-    """The sample images, a row for each folder of them, those of no folder first."""
-    samples = run.samples
-    folders = [samples, *sorted(path for path in samples.glob("*") if path.is_dir())] if samples.is_dir() else []
-    rows = []
-    for folder in folders:
-        paths = tuple(sorted(path for path in folder.glob("*.png") if path.is_file()))[:MOST_IMAGES]
-        if paths:
-            rows.append(ImageRow("" if folder == samples else folder.name.replace("_", " "), paths))
-    return tuple(rows)
-
-
 def write_report(
     run: RunFolder,
     *,
@@ -178,21 +156,22 @@ def write_report(
     """
     run.refuse_links_out()
     plan, log = run.read_plan().fields, run.read_events()
-    shown_rows = sample_rows(run) if rows is None else rows
+    curve, shown_rows = loss_curve(log.events), thinned(sample_rows(run, log.events) if rows is None else rows)
     page = render(
         "native/files/report.html.j2",
         name=plan.config.saving.name,
         trigger=plan.config.run.trigger,
         note=note,
         scores=scores,
-        rows=[(row.title, [(path.stem, _embedded(path)) for path in row.paths]) for row in shown_rows],
-        chart=loss_chart(log.events),
+        rows=[(row.title, [_shown_picture(run, one) for one in row.pictures]) for row in shown_rows],
+        chart=loss_chart(curve),
+        loss_sentence=loss_sentence(curve),
         ladder=ladder_rows(log.events),
         finished=next((event for event in reversed(log.events) if isinstance(event, Finished)), None),
         damaged_lines=log.damaged_lines,
         events_file=EVENTS_NAME,
         warnings=[event.message for event in log.events if isinstance(event, WarningGiven)],
-        loras=lora_names(log.events),
+        loras=lora_links(run, log.events),
         decisions=[_row(decision) for decision in plan.decisions],
         plan_warnings=plan.warnings,
     )
@@ -225,6 +204,11 @@ def _row(decision: RecordedDecision) -> DecisionRow:
 def _shown(value: Any) -> str:
     """A value of plan.json as the plan shows it: `off`, `none`, `1e-4`."""
     return shown(tuple(value) if isinstance(value, list) else value)
+
+
+def _shown_picture(run: RunFolder, picture: Picture) -> tuple[str, str, str]:
+    """(caption, the image as a URL of its own, where its file is)."""
+    return picture.caption, _embedded(picture.path), quote(run.within(picture.path))
 
 
 def _embedded(path: Path) -> str:

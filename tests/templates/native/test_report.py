@@ -11,14 +11,16 @@ from PIL import Image
 from advisor.errors import RunError
 from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
-from advisor.run_folder.events import RungTaken, StepDone
+from advisor.run_folder.events import LoraSaved, RungTaken
 from advisor.run_folder.layout import RunFolder
-from templates.native.report import ImageRow, Score, ladder_rows, loss_chart, sample_rows, write_report
+from templates.native.report import Score, ladder_rows, lora_links, write_report
+from templates.native.report_samples import ImageRow
 from templates.render import render
 from tests.support.factories import make_facts
 
 EMPTY: dict[str, Any] = {
-    "name": "mira", "trigger": "", "note": "", "scores": [], "rows": [], "chart": None, "ladder": [], "finished": None,
+    "name": "mira", "trigger": "", "note": "", "scores": [], "rows": [], "chart": None, "loss_sentence": "",
+    "ladder": [], "finished": None,
     "warnings": [], "loras": [], "decisions": [], "plan_warnings": [], "damaged_lines": 0,
     "events_file": "log/events.jsonl",
 }  # fmt: skip
@@ -72,26 +74,6 @@ def test_what_users_wrote_is_escaped(tmp_path: Path) -> None:
     assert "two pictures &lt;are&gt; missing" in page
 
 
-def test_after_a_resume_the_curve_goes_on_from_the_step_that_was_taken_up() -> None:
-    events = [StepDone(step=step, loss=1.0) for step in (1, 2, 3, 4, 3, 4, 5)]
-
-    chart = loss_chart(events)
-
-    assert chart is not None
-    assert chart.last_step == 5
-    assert len(chart.points.split()) == 5
-
-
-def test_a_resumed_curve_forgets_the_steps_that_were_made_again() -> None:
-    before = [StepDone(step=1, loss=1.0), StepDone(step=2, loss=1.0), StepDone(step=3, loss=99.0)]
-    resumed = [StepDone(step=3, loss=1.0), StepDone(step=4, loss=0.0)]
-
-    chart = loss_chart([*before, *resumed])
-
-    assert chart is not None
-    assert (chart.lowest, chart.highest) == (0.95, 1.0)
-
-
 def test_damaged_lines_of_the_events_are_counted_on_the_page(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     assert "damaged" not in write_report(RunFolder(run)).read_text("utf-8")
@@ -110,22 +92,6 @@ def test_a_plan_that_is_damaged_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(RunError, match=r"plan\.json is damaged \(decisions: .*: plan the run again"):
         write_report(RunFolder(run))
-
-
-def test_nothing_trained_draws_no_curve() -> None:
-    assert loss_chart([StepDone(step=1, loss=None)]) is None
-
-
-def test_pictures_stand_in_rows_by_their_folder(tmp_path: Path) -> None:
-    for name in ("b/2.png", "b/1.png", "a/1.png"):
-        path = tmp_path / "samples" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (4, 4)).save(path)
-
-    assert [(row.title, [path.name for path in row.paths]) for row in sample_rows(RunFolder(tmp_path))] == [
-        ("a", ["1.png"]),
-        ("b", ["1.png", "2.png"]),
-    ]
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
@@ -170,12 +136,75 @@ def test_where_memory_never_ran_out_no_ladder_is_spoken_of(tmp_path: Path) -> No
     assert "Where memory ran out" not in write_report(RunFolder(make_run(tmp_path))).read_text("utf-8")
 
 
+def links(run: Path, *saved: str) -> list[tuple[str, str]]:
+    """Name and link of each LoRA on the page, where the events tell of these files."""
+    events = [LoraSaved(path=path, step=20, epoch=1) for path in saved]
+    return [(link.name, link.href) for link in lora_links(RunFolder(run), events)]
+
+
+def test_each_lora_is_a_link_to_its_file_with_when_it_was_saved_and_how_big_it_is(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    (run / "model").mkdir()
+    (run / "model" / "mira-000001.safetensors").write_bytes(b"x" * 3 * 2**20)
+
+    page = write_report(RunFolder(run)).read_text("utf-8")
+
+    assert '<a href="model/mira-000001.safetensors"><code>mira-000001.safetensors</code></a>' in page
+    assert "epoch 1, step 20, 3.0 MiB" in page
+
+
+def test_a_name_with_all_that_names_can_have_is_still_a_link(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mi ra#?ü.safetensors").write_bytes(b"")
+
+    (found,) = links(tmp_path, "model/mi ra#?ü.safetensors")
+    assert found[1] == "model/mi%20ra%23%3F%C3%BC.safetensors"
+
+
+@pytest.mark.parametrize(
+    "path", ["../secret", "model/../../secret", "/etc/passwd", "javascript:alert(1)", "http://x/y", "a\0b", "x" * 5000]
+)
+def test_what_is_not_in_the_folder_of_loras_is_no_link(tmp_path: Path, path: str) -> None:
+    (tmp_path / "run" / "model").mkdir(parents=True)
+    (tmp_path / "secret").write_text("")
+
+    (found,) = links(tmp_path / "run", path)
+    assert found[1] == ""
+
+
+def test_samples_stand_below_their_prompt_with_their_epoch(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    (run / "samples").mkdir()
+    Image.new("RGB", (8, 8), "red").save(run / "samples" / "mira-000003-00.png")
+    with (run / "log" / "events.jsonl").open("a", encoding="utf-8") as file:
+        event = {"event": "sample", "path": "samples/mira-000003-00.png", "prompt": "mira, <smile>", "epoch": 3}
+        file.write(json.dumps(event) + "\n")
+
+    page = write_report(RunFolder(run)).read_text("utf-8")
+
+    assert "<h3>mira, &lt;smile&gt;</h3>" in page
+    assert "<figcaption>epoch 3</figcaption>" in page
+    assert '<a href="samples/mira-000003-00.png"><img' in page
+
+
+def test_the_curve_has_axes_epochs_and_an_honest_sentence(tmp_path: Path) -> None:
+    page = write_report(RunFolder(make_run(tmp_path))).read_text("utf-8")
+
+    assert page.count('<span style="top: ') >= 2
+    assert page.count('<span style="left: ') >= 2
+    assert "over the first 2 steps" in page
+    assert "down to" not in page
+
+
 SCRIPT = "<script>alert(1)</script>"
 
 
 def strings_replaced(found: Any) -> Any:
     if isinstance(found, dict):
-        return {key: value if key in ("event", "origin") else strings_replaced(value) for key, value in found.items()}
+        return {
+            key: value if key in ("event", "origin", "vendor") else strings_replaced(value)
+            for key, value in found.items()
+        }
     if isinstance(found, list):
         return [strings_replaced(value) for value in found]
     return SCRIPT if isinstance(found, str) else found
@@ -227,6 +256,7 @@ def test_the_page_allows_itself_styles_and_pictures_and_nothing_else(tmp_path: P
     }  # fmt: skip
     assert page.sources
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert page.links == ["samples/01.png"]
     assert page.tags.isdisjoint({"script", "link", "iframe", "object", "embed", "form", "base", "audio", "video"})
     assert page.first == "meta"
 
@@ -238,6 +268,7 @@ class _Page(HTMLParser):
         super().__init__()
         self.policies: list[str] = []
         self.sources: list[str] = []
+        self.links: list[str] = []
         self.tags: set[str] = set()
         self.first = ""
 
@@ -248,5 +279,6 @@ class _Page(HTMLParser):
         if found.get("http-equiv") == "Content-Security-Policy":
             assert self.tags == {"html", "meta"}, "it counts for what comes after it"
             self.policies.append(str(found["content"]))
-        self.sources += [str(found[name]) for name in ("src", "href", "srcset") if name in found]
+        self.sources += [str(found[name]) for name in ("src", "srcset") if name in found]
+        self.links += [str(found["href"])] if "href" in found else []
         assert not [name for name in found if name.startswith("on")]

@@ -34,10 +34,15 @@ def load_base_model(
         known = ", ".join(TRAINER_FAMILIES)
         raise ModelError(f"model.family is {model.family!r}, which cannot be trained here: known are {known}")
     identity = identify(Path(model.path))
+    if identity.kind == "checkpoint" and not identity.trainable:
+        raise ModelError(f"{model.path} cannot be trained on: {identity.why_not}")
     if identity.kind != "checkpoint" or identity.structure is None:
         raise ModelError(f"{model.path} is no base model but: {identity.kind}; choose a checkpoint or diffusers folder")
     if identity.family != model.family:
         raise ModelError(f"{model.path} is of the family {identity.family}, not {model.family}: mend model.family")
+    if "vae" not in identity.parts and model.vae_path is None:
+        mend = "set model.vae_path to a VAE's file or folder, or choose a base model that has one"
+        raise ModelError(f"{model.path} has no VAE, which pictures are encoded with: {mend}")
     return TRAINER_FAMILIES[model.family].load(
         model, identity, dtype=dtype, vae_dtype=vae_dtype, device=device, quantised=quantised
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from advisor.checkpoints.identify import identify
 from advisor.errors import ModelError
 from advisor.settings.config import ModelConfig
 from tests.support.tiny import TINY_FOLDER, TINY_SD1, tiny_sd1, tiny_sd1_checkpoint, tiny_sd1_folder
@@ -209,6 +211,33 @@ def test_a_file_without_a_vae_in_its_place_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="holds no VAE"):
         load(tiny_sd1_checkpoint(tmp_path), vae_path=str(tmp_path / "a.safetensors"))
+
+
+def without_vae(state: dict[str, Tensor]) -> None:
+    for name in [name for name in state if name.startswith(VAE)]:
+        del state[name]
+
+
+def test_a_base_model_without_a_vae_names_the_setting_that_mends_it(tmp_path: Path) -> None:
+    checkpoint = changed(tiny_sd1_checkpoint(tmp_path), without_vae)
+
+    with pytest.raises(ModelError, match=r"has no VAE.*: set model\.vae_path to a VAE's file or folder"):
+        load(checkpoint)
+
+
+@pytest.mark.parametrize("lost", [UNET + "input_blocks.1.0.in_layers.2.weight", TEXT])
+def test_of_a_damaged_checkpoint_training_says_what_identify_says(tmp_path: Path, lost: str) -> None:
+    def damage(state: dict[str, Tensor]) -> None:
+        for name in [name for name in state if name.startswith(lost)]:
+            del state[name]
+
+    checkpoint = changed(tiny_sd1_checkpoint(tmp_path), damage)
+    identity = identify(checkpoint)
+
+    assert not identity.trainable
+    assert identity.why_not
+    with pytest.raises(ModelError, match=re.escape(identity.why_not)):
+        load(checkpoint)
 
 
 def test_a_missing_vae_is_refused(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ proportions, is scaled until it covers that size, and what stands over is croppe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from math import ceil, floor, sqrt
 from pathlib import PurePosixPath
 
@@ -30,6 +31,11 @@ class Placement:
     scaled: Size
     """The size it is scaled to first; nowhere smaller than the bucket."""
 
+    @property
+    def cropped_share(self) -> float:
+        """The share of the scaled picture that stands over the bucket and is cropped."""
+        return 1 - self.bucket[0] * self.bucket[1] / (self.scaled[0] * self.scaled[1])
+
 
 @dataclass(frozen=True)
 class Bucketing:
@@ -40,6 +46,8 @@ class Bucketing:
     min_px: int
     max_px: int
     upscale: bool
+    tolerance: float = 0.0
+    """As the setting `dataset.upscale_tolerance`."""
 
     @classmethod
     def of(cls, dataset: DatasetConfig) -> Bucketing:
@@ -50,6 +58,7 @@ class Bucketing:
             min_px=dataset.min_bucket_px,
             max_px=dataset.max_bucket_px,
             upscale=dataset.bucket_upscale,
+            tolerance=dataset.upscale_tolerance,
         )
 
     def sizes(self) -> tuple[Size, ...]:
@@ -67,7 +76,19 @@ class Bucketing:
         """The bucket for a picture of this size."""
         if self.upscale:
             return self._place_in_fixed(width_px, height_px)
-        return self._place_without_enlarging(width_px, height_px)
+        usual = self._place_without_enlarging(width_px, height_px)
+        if not self.tolerance or width_px * height_px > self.resolution_px**2:
+            return usual
+        return min([usual, *self._larger(width_px, height_px)], key=lambda one: one.cropped_share)
+
+    def _larger(self, width: int, height: int) -> Iterator[Placement]:
+        """Placements in buckets of the next larger sides, as far as the tolerance goes, the least enlarged first."""
+        step = self.step_px
+        widths, heights = ((side // step * step, ceil(side / step) * step) for side in (width, height))
+        for bucket in sorted(product(widths, heights), key=lambda size: size[0] * size[1]):
+            needed = max(bucket[0] / width, bucket[1] / height)
+            if 1 < needed <= 1 + self.tolerance and 0 < bucket[0] * bucket[1] <= self.resolution_px**2:
+                yield Placement(bucket, cover((width, height), bucket))
 
     def _place_in_fixed(self, width: int, height: int) -> Placement:
         sizes, ratio = self.sizes(), width / height

@@ -1,15 +1,18 @@
-"""How large a picture is, from the first bytes of its file: no pixel is decoded."""
+"""How large a picture is, and whether it has an alpha channel or several frames, from the first bytes of its file: no
+pixel is decoded.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from advisor.dataset.picture_file import TooManyPixels, identified, refuse_too_many
+from advisor.dataset.picture_file import TooManyPixels, identified, refuse_too_many, tells_transparency
 from advisor.files import open_regular
 
 IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".avif")
@@ -34,17 +37,28 @@ class UnusablePicture(Exception):
         super().__init__(message)
 
 
-def picture_size(path: Path) -> tuple[int, int]:
-    """Width and height in pixels as the picture is shown, with a camera's orientation mark taken into account.
+@dataclass(frozen=True, slots=True)
+class PictureHead:
+    """What a picture's file says before its pixels."""
+
+    width_px: int
+    height_px: int
+    """As the picture is shown: a camera's orientation mark is taken into account."""
+    has_alpha: bool = False
+    is_animated: bool = False
+
+
+def picture_head(path: Path) -> PictureHead:
+    """Size, alpha channel and frames of a picture.
 
     Raises:
         UnusablePicture: the file cannot be read or is no picture.
     """
     try:
         with open_regular(path) as file:
-            size = _webp_size(file) or _size_by_pillow(file)
-        refuse_too_many(size)
-        return size
+            head = _webp_head(file) or _head_by_pillow(file)
+        refuse_too_many((head.width_px, head.height_px))
+        return head
     except UnusablePicture:
         raise
     except TooManyPixels as error:
@@ -55,16 +69,18 @@ def picture_size(path: Path) -> tuple[int, int]:
         raise UnusablePicture("unreadable_picture", _broken(str(error))) from error
 
 
-def _size_by_pillow(file: BinaryIO) -> tuple[int, int]:
+def _head_by_pillow(file: BinaryIO) -> PictureHead:
     with identified(file) as picture:
         width, height = picture.size
         # Not picture.getexif(): for a PNG that decodes the pixels first.
         orientation = Image.Image.getexif(picture).get(ORIENTATION, 1)
         if orientation == 1 and picture.format == "PNG":
             orientation = _orientation_after_the_pixels(file)
+        has_alpha, is_animated = tells_transparency(picture), bool(getattr(picture, "is_animated", False))
     if width < 1 or height < 1:
         raise UnusablePicture("unreadable_picture", _broken(f"its size is {width} x {height}"))
-    return (height, width) if orientation in (5, 6, 7, 8) else (width, height)
+    width, height = (height, width) if orientation in (5, 6, 7, 8) else (width, height)
+    return PictureHead(width, height, has_alpha, is_animated)
 
 
 def _orientation_after_the_pixels(file: BinaryIO) -> int:
@@ -82,8 +98,8 @@ def _orientation_after_the_pixels(file: BinaryIO) -> int:
     return orientation if isinstance(orientation, int) else 1
 
 
-def _webp_size(file: BinaryIO) -> tuple[int, int] | None:
-    """The size of a WebP file without metadata; None for all others.
+def _webp_head(file: BinaryIO) -> PictureHead | None:
+    """Of a WebP file without metadata; None for all others.
 
     Pillow reads a WebP file to its end and makes its canvas, which takes a minute too long for 100,000 of them.
     The three kinds of header: developers.google.com/speed/webp/docs/riff_container.
@@ -94,13 +110,15 @@ def _webp_size(file: BinaryIO) -> tuple[int, int] | None:
         return None
     kind = head[12:16]
     if kind == b"VP8 " and head[23:26] == b"\x9d\x01\x2a":
-        return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
+        width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+        return PictureHead(width, height)
     if kind == b"VP8L" and head[20] == 0x2F:
         bits = int.from_bytes(head[21:25], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        return PictureHead((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, has_alpha=bool(bits >> 28 & 1))
     has_exif_or_xmp = head[20] & 0x0C
     if kind == b"VP8X" and not has_exif_or_xmp:
-        return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
+        width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
+        return PictureHead(width, height, has_alpha=bool(head[20] & 0x10), is_animated=bool(head[20] & 0x02))
     return None
 
 

@@ -64,6 +64,11 @@ def identified(file: BinaryIO) -> Iterator[Image.Image]:
         yield image
 
 
+def tells_transparency(image: Image.Image) -> bool:
+    """Whether the picture says how transparent each place is."""
+    return "A" in image.getbands() or "transparency" in image.info or image.mode == "PA"
+
+
 def refuse_too_many(size: tuple[int, int]) -> None:
     """Raise TooManyPixels if a picture of that width and height is not opened."""
     if size[0] * size[1] > MOST_PIXELS:

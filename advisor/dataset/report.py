@@ -27,6 +27,10 @@ class ImageFile:
     """Index into `DatasetReport.folders`."""
     caption: str | None = None
     """The caption file's text without surrounding blanks; None where there is no file."""
+    transparent: bool = False
+    """It is transparent in places, as far as `advisor.dataset.transparency` looked."""
+    animated: bool = False
+    """Its file holds several frames."""
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from advisor.dataset.folders import (
     find_named_files,
     natural_key,
 )
-from advisor.dataset.image_size import IMAGE_EXTENSIONS, UnusablePicture, picture_size
+from advisor.dataset.image_size import IMAGE_EXTENSIONS, UnusablePicture, picture_head
 from advisor.dataset.report import CAPTION_EXTENSIONS, DatasetReport, Folder, ImageFile, Problem
+from advisor.dataset.transparency import TransparencyCheck
 from advisor.errors import DatasetError
 from advisor.settings.config import NamedFolder
 
@@ -89,6 +90,7 @@ class _Reading:
     images: list[ImageFile] = field(default_factory=list)
     folders: list[Folder] = field(default_factory=list)
     done: int = 0
+    seen_through: TransparencyCheck = field(default_factory=TransparencyCheck)
 
     def add(self, place: FoundFolder) -> Iterator[int]:
         """Read one folder's pictures, yielding after each how many have been read in all."""
@@ -119,7 +121,8 @@ class _Reading:
 
     def _add_image(self, place: FoundFolder, name: str, stem: str) -> None:
         try:
-            width, height = picture_size(place.path / name)
+            head = picture_head(place.path / name)
+            width, height = head.width_px, head.height_px
             if min(width, height) < LEAST_SIDE_PX:
                 mend = "take a larger copy or leave it out"
                 raise UnusablePicture("too_small", f"the picture is {width} x {height} pixels, as an icon: {mend}")
@@ -128,7 +131,10 @@ class _Reading:
             return
         caption = self._caption(place, name, stem)
         path = _below(place, name)
-        self.images.append(ImageFile(path, width, height, len(self.folders), caption))
+        transparent = head.has_alpha and self.seen_through.look(place.path / name, width * height)
+        self.images.append(
+            ImageFile(path, width, height, len(self.folders), caption, transparent, animated=head.is_animated)
+        )
 
     def _caption(self, place: FoundFolder, name: str, stem: str) -> str | None:
         there = [extension for extension in CAPTION_EXTENSIONS if (stem, extension) in place.captions]

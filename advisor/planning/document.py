@@ -71,6 +71,7 @@ def _dataset(facts: Facts, config: TrainingConfig) -> Any:
     return {
         "root": dataset.root,
         "num_images": dataset.num_images,
+        "images": [image.path for image in dataset.image_files],
         "num_captioned": dataset.num_captioned,
         "num_with_trigger": dataset.num_with_trigger(config.run.trigger, lines),
         "captions_are_tags": dataset.captions_are_tags,

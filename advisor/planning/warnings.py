@@ -10,15 +10,13 @@ from advisor.facts import Facts
 from advisor.plan import Estimate, PlanWarning
 from advisor.planning.bucket_warnings import bucket_warnings
 from advisor.planning.caption_warnings import caption_warnings
+from advisor.planning.image_warnings import image_warnings
 from advisor.rules.card_class import structure_of
 from advisor.rules.defaults_table import defaults_for
 from advisor.rules.fitting import Choice, Fit, fit
 from advisor.rules.schedule import epoch_counts
 from advisor.settings.config import TrainingConfig
-from advisor.units import GIB, counted, gib
-
-TOO_FEW_IMAGES = 10
-"""Under so many, poses and backgrounds are learned along with the character."""
+from advisor.units import GIB, gib
 
 MANY_STEPS, FEW_STEPS = 6000, 500
 """Outside of these a character is rarely learned well."""
@@ -158,23 +156,7 @@ def _base_model(facts: Facts, config: TrainingConfig) -> Findings:
 
 
 def _images(facts: Facts, config: TrainingConfig) -> Findings:
-    dataset, number, side = facts.dataset, facts.dataset.num_images, config.dataset.resolution_px
-    if number < TOO_FEW_IMAGES:
-        yield PlanWarning(
-            "few_pictures",
-            f"only {counted(number, 'picture')}: poses and backgrounds may be learned too; 20 to 50 are better",
-        )
-    small = sum(1 for image in dataset.image_files if image.width_px * image.height_px < side * side)
-    if small:
-        are = "is" if small == 1 else "are"
-        mend = "they are trained at their own size; larger originals are better"
-        yield PlanWarning("small_pictures", f"{counted(small, 'picture')} {are} smaller than {side} px square: {mend}")
-    if dataset.problems:
-        first = dataset.problems[0]
-        finding = (
-            f"{counted(len(dataset.problems), 'thing')} to mend in the folder; first {first.path}: {first.message}"
-        )
-        yield PlanWarning("dataset_problems", finding)
+    yield from image_warnings(facts.dataset, config)
 
 
 def _captions(facts: Facts, config: TrainingConfig) -> Findings:

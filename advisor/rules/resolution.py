@@ -64,5 +64,20 @@ def max_bucket_px(facts: Facts, config: TrainingConfig) -> Advice:
     return Advice(value, f"banners longer than {value} px are cropped: the base never drew such")
 
 
-BUCKETS = (bucket_step_px, min_bucket_px, max_bucket_px)
+@rule(sets="dataset.upscale_tolerance", source=OURS)
+def upscale_tolerance(facts: Facts, config: TrainingConfig) -> Advice:
+    """0.1 where pictures a little smaller than a training size would lose more than a tenth of themselves; else 0."""
+    if config.dataset.bucket_upscale:
+        return Advice(0.0, "all small pictures are enlarged to the resolution anyhow", origin="default")
+    gain = bucket_sizes.largest_gain(facts, config)
+    if gain is None:
+        return Advice(0.0, "no picture is so little smaller than a training size that much of it would be cropped")
+    lost = f"of {gain.size[0]} x {gain.size[1]} {gain.cropped:.0%} would be cropped away"
+    reason = (
+        f"some pictures are a little smaller than a training size: {lost}, enlarged a little {gain.then_cropped:.0%}"
+    )
+    return Advice(bucket_sizes.UPSCALE_TOLERANCE, reason)
+
+
+BUCKETS = (bucket_step_px, min_bucket_px, max_bucket_px, upscale_tolerance)
 """These follow the resolution."""

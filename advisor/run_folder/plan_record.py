@@ -118,6 +118,14 @@ class RecordedHardware(Record):
     gpu: RecordedGpu | None = None
 
 
+class RecordedDataset(Record):
+    """The pictures that the run was planned for."""
+
+    root: Text = ""
+    images: tuple[Text, ...] = ()
+    """Relative to the root."""
+
+
 class PlanFields(Record):
     """The document as far as it is read."""
 
@@ -126,6 +134,7 @@ class PlanFields(Record):
     warnings: tuple[RecordedWarning, ...] = ()
     estimate: RecordedEstimate | None = None
     hardware: RecordedHardware | None = None
+    dataset: RecordedDataset | None = None
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,9 @@ class DatasetConfig(Settings):
     """No side of a training size is longer."""
     bucket_upscale: bool = False
     """Enlarge small pictures to the resolution."""
+    upscale_tolerance: Share = 0.0
+    """By so much of its sides a small picture may be enlarged to fill a larger training size, where it would be cropped
+    to the one below; 0: never. Without effect where all small pictures are enlarged."""
     caption_extension: Literal[".txt", ".caption", ".cap"] = ".txt"
     """What caption files end in."""
     caption_lines: CaptionLines = "first"
@@ -525,24 +528,15 @@ def with_values(config: TrainingConfig, values: Mapping[str, object]) -> Trainin
 
 
 def parse_config(tree: object) -> TrainingConfig:
-    """The configuration in a tree of plain values; a later setting that it lacks is as trainings were before it.
+    """The configuration in a tree of plain values.
 
     Raises:
         ConfigErrors: all that is wrong, each with its path.
     """
     try:
-        return TrainingConfig.model_validate(_with_lines_drawn(tree))
+        return TrainingConfig.model_validate(tree)
     except ValidationError as error:
         raise ConfigErrors([_config_error(item) for item in error.errors()]) from None
-
-
-def _with_lines_drawn(tree: object) -> object:
-    """Without `caption_lines` one of a caption's lines is drawn where there are wildcards, as kohya has it."""
-    if not isinstance(tree, dict) or not isinstance(dataset := tree.get("dataset"), dict):
-        return tree
-    if dataset.get("wildcards") is not True or "caption_lines" in dataset:
-        return tree
-    return {**tree, "dataset": {**dataset, "caption_lines": "random"}}
 
 
 def flat_settings(config: TrainingConfig) -> Iterator[tuple[str, Any]]:

@@ -15,6 +15,7 @@ ADDED_SETTINGS = (
     "dataset.regularization_folders",
     "dataset.caption_lines",
     "dataset.prepend_trigger",
+    "dataset.upscale_tolerance",
     "network.dora_axis",
     "network.resize_start",
 )
@@ -31,7 +32,9 @@ def completed(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _meant_before(tree: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    network = tree.get("network")
+    dataset, network = tree.get("dataset"), tree.get("network")
+    if isinstance(dataset, dict) and dataset.get("wildcards") is True and "caption_lines" not in dataset:
+        yield "dataset", {"caption_lines": "random"}
     if isinstance(network, dict) and network.get("kind") == "dora" and "dora_axis" not in network:
         yield "network", {"dora_axis": "output"}
 

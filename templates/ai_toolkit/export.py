@@ -37,6 +37,7 @@ DROPS: Mapping[str, str] = {
     "model.clip_skip": "ai-toolkit trains with the text encoder's last layer",
     "dataset.min_bucket_px": OWN_BUCKETS,
     "dataset.max_bucket_px": OWN_BUCKETS,
+    "dataset.upscale_tolerance": "ai-toolkit chooses the sizes of its buckets itself",
     "dataset.bucket_upscale": OWN_BUCKETS,
     "dataset.caption_lines": "ai-toolkit trains all lines of a caption as one",
     "dataset.keep_tokens_separator": "ai-toolkit counts the tags that stay: dataset.keep_tokens",
@@ -78,7 +79,7 @@ NOTED_ELSEWHERE = (
     "network.dora_axis", "dataset.caption_lines",
     "dataset.mask_source", "loss.multires_discount", "loss.huber_c", "loss.huber_schedule", "schedule.power",
     "optimizer.learning_rate", "machine.cpu_threads", "saving.state_every_minutes", "validation.every_epochs",
-    "dataset.bucket_upscale", "dataset.min_bucket_px", "dataset.max_bucket_px",
+    "dataset.bucket_upscale", "dataset.upscale_tolerance", "dataset.min_bucket_px", "dataset.max_bucket_px",
 )  # fmt: skip
 """Nothing is lost with these, or another note covers them."""
 

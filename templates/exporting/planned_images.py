@@ -13,7 +13,7 @@ from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import scan
 from advisor.errors import DatasetError
 from advisor.run_folder.written import WrittenFiles
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import TrainingConfig, changed
 from templates.exporting.derived import Length
 from templates.exporting.image_folders import PlacedFolder, folder_name, placed_folders
 from templates.exporting.image_links import LinkFolder
@@ -69,11 +69,12 @@ def planned_regularization(config: TrainingConfig, run: Path, root: Path) -> Pla
 def planned_length(
     config: TrainingConfig, images: PlannedImages, regularization: PlannedImages | None
 ) -> Length | None:
-    """How long the training is; None where images are not on this machine."""
+    """How long kohya's training is, which knows no tolerance; None where images are not on this machine."""
     if images.report is None or (regularization is not None and regularization.report is None):
         return None
     report = None if regularization is None else regularization.report
-    return Length.of(config, epoch_sizes(images.report, config, report))
+    there = changed(config, "dataset.upscale_tolerance", 0.0)
+    return Length.of(config, epoch_sizes(images.report, there, report))
 
 
 def filled(

@@ -31,6 +31,9 @@ NEVER_ADVISED = ("model.path", "model.vae_path", "model.family", "dataset.images
 FROM_THE_BASE_MODEL = ("model.family", "model.prediction")
 """The base model's own file knows these better than a configuration."""
 
+OURS_ALONE: Mapping[str, Any] = {"dataset.upscale_tolerance": 0.0}
+"""What no other program does: whatever our rules advise, an import is without."""
+
 
 @dataclass(frozen=True)
 class Disagreement:
@@ -67,7 +70,7 @@ def plan_import(imported: Imported, facts: Facts | None, own: Mapping[str, Any])
     advised, problem = _advised(None if facts is None else replace(facts, start=None))
     if advised is None:
         facts = None
-    imported = _corrected(imported, facts)
+    imported = _corrected(replace(imported, defaults={**OURS_ALONE, **imported.defaults}), facts)
     config = parse_config(_tree(imported, advised, own))
     decisions = tuple(_decision(config, path, imported, advised, own) for path in setting_paths())
     outlook = UNKNOWN

@@ -17,6 +17,7 @@ from templates.kohya.words import BLOCKS, SAMPLERS, SETTING_WORDS
 DROPS: Mapping[str, str] = {
     "model.lineage": OUR_RULES,
     "network.resize_start": "kohya goes on from a LoRA of the same rank only",
+    "dataset.upscale_tolerance": "kohya crops pictures to the training size below, unless all small ones are enlarged",
     "loss.ema": "kohya saves the weights as they are, without a moving average",
     "loss.ema_decay": "kohya keeps no moving average",
     "memory.preset": OUR_RULES,

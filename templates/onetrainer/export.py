@@ -33,6 +33,7 @@ DROPS: Mapping[str, str] = {
     "dataset.bucket_step_px": "OneTrainer takes the steps that suit the model (8 for SD1.x, 64 for SDXL)",
     "dataset.min_bucket_px": "OneTrainer chooses the sizes of its buckets itself",
     "dataset.max_bucket_px": "OneTrainer chooses the sizes of its buckets itself",
+    "dataset.upscale_tolerance": "OneTrainer scales every picture to the resolution",
     "dataset.bucket_upscale": "OneTrainer always scales to the resolution",
     "dataset.caption_extension": "OneTrainer reads captions from .txt files only: rename them",
     "dataset.caption_lines": "OneTrainer draws one of a caption's lines each time",

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from advisor.dataset.buckets import Placement
-from advisor.dataset.picture_file import TooManyPixels, opened_picture
+from advisor.dataset.picture_file import TooManyPixels, opened_picture, tells_transparency
 from advisor.errors import DatasetError
 from advisor.shown_text import visible_line
 from trainer.data.tensor_cache import KeyText, file_digest
@@ -109,7 +109,7 @@ def tells_alpha(path: Path) -> bool:
         DatasetError: the file cannot be read as an image.
     """
     with _opened(path) as file:
-        return _has_alpha(file)
+        return tells_transparency(file)
 
 
 def as_grey(image: Image.Image) -> Image.Image:
@@ -147,17 +147,13 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise DatasetError(f"{path} cannot be read as a picture ({reason}): replace it or move it away") from error
 
 
-def _has_alpha(image: Image.Image) -> bool:
-    return "A" in image.getbands() or "transparency" in image.info or image.mode == "PA"
-
-
 def _in_rgb(image: Image.Image) -> Image.Image:
     """In RGB, what is transparent lying on white."""
-    if image.mode == "RGB" and not _has_alpha(image):
+    if image.mode == "RGB" and not tells_transparency(image):
         return image
     if _is_deep(image):
         return _from_deep_grey(image).convert("RGB")
-    if not _has_alpha(image):
+    if not tells_transparency(image):
         return image.convert("RGB")
     layered = image.convert("RGBA")
     ground = Image.new("RGBA", layered.size, (*BACKGROUND, 255))

@@ -11,6 +11,7 @@ from advisor.dataset.scan import scan
 from advisor.errors import BrokenImages
 from advisor.planning.bucket_warnings import bucket_warnings
 from advisor.planning.caption_warnings import lost_lines
+from advisor.planning.image_warnings import altered_images, gone_images
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.left_out import LeftOut
 from advisor.settings.config import NamedFolder, TrainingConfig
@@ -48,6 +49,7 @@ def gather_images(
     if dataset.regularization_images is not None:
         of_class = dataset.regularization_folders or None
         regularization = _scanned(dataset.regularization_images, of_class, config, events)
+    _warn_of_gone(report, run, events)
     reports = [one for one in (report, regularization) if one is not None]
     left_out = _left_out(reports, config, run, events, progress=progress, on_broken=broken)
     report = report.without(left_out.paths)
@@ -93,9 +95,17 @@ def _scanned(folder: str, only: Sequence[NamedFolder] | None, config: TrainingCo
     more = len(report.problems) - MAX_PROBLEM_WARNINGS
     if more > 0:
         events.warning("more_problems", f"{more} more files have problems: `loracle check` lists them")
-    for warning in lost_lines(report, config):
+    for warning in (*altered_images(report, config), *lost_lines(report, config)):
         events.warning(warning.code, warning.message)
     return report
+
+
+def _warn_of_gone(report: DatasetReport, run: Path, events: Events) -> None:
+    record = RunFolder(run).known_plan()
+    planned = None if record is None else record.fields.dataset
+    if planned is not None and planned.root == report.root:
+        for warning in gone_images(report, planned.images):
+            events.warning(warning.code, warning.message)
 
 
 def _left_out(

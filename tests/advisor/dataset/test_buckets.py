@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.dataset.buckets import Bucketing, batches_per_epoch, bucket_counts
+from advisor.dataset.buckets import Bucketing, Size, batches_per_epoch, bucket_counts
 from advisor.settings.config import DatasetConfig
 from tests.support.paths import KOHYA_VECTORS
 
@@ -56,6 +57,46 @@ def test_small_pictures_are_not_enlarged() -> None:
     placement = Bucketing(512, 64, 256, 1024, upscale=False).place(300, 400)
 
     assert (placement.bucket, placement.scaled) == ((256, 384), (300, 400))
+
+
+TOLERANT = Bucketing(512, 64, 256, 1024, upscale=False, tolerance=0.1)
+
+
+@pytest.mark.parametrize(
+    ("picture", "bucket", "scaled"),
+    [
+        ((511, 511), (512, 512), (512, 512)),
+        ((466, 466), (512, 512), (512, 512)),
+        ((465, 465), (448, 448), (465, 465)),
+        ((511, 300), (512, 320), (545, 320)),
+        ((384, 576), (384, 576), (384, 576)),
+        ((2000, 1990), (448, 448), (450, 448)),  # larger than the resolution: as kohya has it
+    ],
+)
+def test_within_the_tolerance_a_small_picture_fills_the_larger_size(picture: Size, bucket: Size, scaled: Size) -> None:
+    placement = TOLERANT.place(*picture)
+
+    assert (placement.bucket, placement.scaled) == (bucket, scaled)
+
+
+def test_without_a_tolerance_buckets_are_kohyas() -> None:
+    placement = Bucketing(512, 64, 256, 1024, upscale=False).place(511, 511)
+
+    assert placement.bucket == (448, 448)
+    assert round(placement.cropped_share, 2) == 0.23
+
+
+@given(st.integers(32, 3000), st.integers(32, 3000), st.sampled_from([0.05, 0.1, 0.5]), st.sampled_from([512, 1024]))
+def test_a_tolerance_crops_never_more_and_enlarges_no_more_than_it_says(
+    width: int, height: int, tolerance: float, resolution: int
+) -> None:
+    exact = Bucketing(resolution, 64, 256, 2 * resolution, upscale=False)
+
+    placement, usual = replace(exact, tolerance=tolerance).place(width, height), exact.place(width, height)
+
+    assert placement.cropped_share <= usual.cropped_share
+    assert placement == usual or max(placement.bucket[0] / width, placement.bucket[1] / height) <= 1 + tolerance
+    assert placement == usual or placement.bucket[0] * placement.bucket[1] <= resolution**2
 
 
 def test_counts_take_each_folders_repeats() -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from advisor.dataset.captions import CaptionReader, has_word, lines_of
 from advisor.settings.config import CaptionLines, blank_config, parse_config
+from advisor.settings.earlier import completed
 from tests.support.factories import make_plan_config
 
 TAG_LINES = "mia\n1girl\n\nblue hair,\nsmile\r\n"
@@ -102,4 +103,4 @@ def test_blank_lines_are_no_captions() -> None:
 def test_a_configuration_from_before_the_setting_trains_as_it_did(dataset: dict[str, object], lines: str) -> None:
     tree = blank_config().model_dump(exclude={"dataset"}) | {"dataset": {"images": "/p", **dataset}}
 
-    assert parse_config(tree).dataset.caption_lines == lines
+    assert parse_config(completed(tree)).dataset.caption_lines == lines

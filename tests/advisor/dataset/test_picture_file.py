@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, UnidentifiedImageError
 
 import advisor
-from advisor.dataset.image_size import UnusablePicture, picture_size
+from advisor.dataset.image_size import UnusablePicture, picture_head
 from advisor.dataset.picture_file import FORMATS, TooManyPixels, opened_picture
 from advisor.files import UnfitFile
 from tests.support.special_files import KINDS, on_posix, special_file
@@ -54,7 +54,7 @@ def test_no_other_format_is_opened_under_a_name_of_ours(
     ):
         pytest.fail("it was opened")
     with pytest.raises(UnusablePicture):
-        picture_size(tmp_path / "a.png")
+        picture_head(tmp_path / "a.png")
 
 
 def webp_of(width: int, height: int) -> bytes:
@@ -75,7 +75,7 @@ def test_its_size_is_a_problem_and_no_size(tmp_path: Path, content: bytes) -> No
     (tmp_path / "a.png").write_bytes(content)
 
     with pytest.raises(UnusablePicture, match="too large to be opened safely") as error:
-        picture_size(tmp_path / "a.png")
+        picture_head(tmp_path / "a.png")
     assert error.value.code == "huge_picture"
 
 
@@ -95,7 +95,7 @@ def test_only_regular_files_are_opened(tmp_path: Path, kind: str) -> None:
         with pytest.raises(UnfitFile, match="no regular file"), opened_picture(path):
             pytest.fail("it was opened")
         with pytest.raises(UnusablePicture, match="no regular file"):
-            picture_size(path)
+            picture_head(path)
 
 
 def test_pillow_opens_pictures_in_one_place_only() -> None:

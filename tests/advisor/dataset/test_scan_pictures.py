@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from advisor.dataset.scan import scan
+from advisor.dataset.transparency import TransparencyCheck
 from tests.support.pictures import draw_picture, make_pictures
 from tests.support.scans import codes
 
@@ -128,3 +129,46 @@ def test_two_pictures_of_one_name_share_a_caption_and_are_told(tmp_path: Path) -
 
     assert [one.caption for one in report.image_files] == ["tok", "tok"]
     assert codes(report) == {"a.png": "duplicate_name"}
+
+
+def see_through(size: tuple[int, int], corner: int) -> Image.Image:
+    """A picture with an alpha channel, opaque but for its first pixel."""
+    picture = Image.new("RGBA", size, (90, 90, 90, 255))
+    picture.putpixel((0, 0), (0, 0, 0, corner))
+    return picture
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.webp", "a.avif"])
+@pytest.mark.parametrize("corner", [0, 255])
+def test_a_picture_is_transparent_where_it_is_and_not_because_it_could_be(
+    tmp_path: Path, name: str, corner: int
+) -> None:
+    options = {} if name == "a.png" else {"lossless": True} if name == "a.webp" else {"quality": 100}
+    see_through((64, 64), corner).save(tmp_path / name, **options)
+
+    assert scan(tmp_path).image_files[0].transparent is (corner == 0)
+
+
+def test_a_palette_may_be_transparent(tmp_path: Path) -> None:
+    Image.new("P", (64, 64), 0).save(tmp_path / "a.png", transparency=0)
+
+    assert scan(tmp_path).image_files[0].transparent
+
+
+def test_only_so_many_pixels_are_looked_through(tmp_path: Path) -> None:
+    see_through((64, 64), 0).save(tmp_path / "a.png")
+    check = TransparencyCheck(left=64 * 64)
+
+    assert check.look(tmp_path / "a.png", 64 * 64)
+    assert not check.look(tmp_path / "a.png", 64 * 64)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.webp"])
+def test_several_frames_are_told(tmp_path: Path, name: str) -> None:
+    frames = [Image.new("RGB", (64, 64), shade) for shade in ("red", "blue")]
+    frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / f"still-{name}")
+
+    found = {image.path: image.animated for image in scan(tmp_path).image_files}
+
+    assert found == {name: True, f"still-{name}": False}

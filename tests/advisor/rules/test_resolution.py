@@ -76,3 +76,29 @@ def test_a_resolution_that_had_to_fall_says_what_was_free() -> None:
 
     assert plan.config.dataset.resolution_px < 512
     assert "512 px would need 1.7 GiB of the 1.6 GiB free" in plan.by_path["dataset.resolution_px"].reason
+
+
+@pytest.mark.parametrize(
+    ("fields", "value", "reason"),
+    [
+        (
+            {"sizes": ((511, 511), (800, 600))},
+            0.1,
+            "of 511 x 511 23% would be cropped away, enlarged by at most a tenth 0%",
+        ),
+        ({}, 0.0, "no picture is so little smaller"),
+        ({"sizes": ((280, 280),)}, 0.0, "no picture is so little smaller"),
+        (
+            {"sizes": ((511, 511),), "settings": {"dataset.bucket_upscale": True}},
+            0.0,
+            "enlarged to the resolution anyhow",
+        ),
+    ],
+)
+def test_pictures_a_little_under_a_training_size_are_enlarged_a_little(
+    fields: dict[str, Any], value: float, reason: str
+) -> None:
+    plan = make_plan_for(**fields)
+
+    assert plan.config.dataset.upscale_tolerance == value
+    assert reason in plan.by_path["dataset.upscale_tolerance"].reason

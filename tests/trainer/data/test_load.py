@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from advisor.settings.config import parse_config
 from tests.support.pictures import make_pictures
+from tests.support.runs import events_of
 from trainer.data.load import gather_images
 from trainer.data.training_set import TrainingSet
 from trainer.runtime.events import Events
@@ -38,6 +40,27 @@ def test_only_named_folders_are_trained_with_their_repeats_and_captions(tmp_path
     )
 
     assert [(item.folder, item.repeats, item.caption) for item in found.items] == [("girl", 7, "mira girl")] * 3
+
+
+def test_pictures_that_the_plan_knew_and_that_are_gone_are_told(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "images", 3)
+    run = tmp_path / "run"
+    run.mkdir()
+    plan = {"dataset": {"root": str(tmp_path / "images"), "images": ["picture-001.png", "b.png", "c.png"]}}
+    (run / "plan.json").write_text(json.dumps(plan), "utf-8")
+    config = parse_config(
+        {
+            "model": {"path": "/m", "family": "sd1"},
+            "dataset": {"images": str(tmp_path / "images")},
+            "saving": {"name": "mira"},
+        }
+    )
+
+    with Events(run) as events:
+        gather_images(config, run, events, progress=lambda *_: None)
+
+    told = {event["code"]: event["message"] for event in events_of(run, "warning")}
+    assert "2 pictures of the plan gone since (b.png, c.png)" in told["pictures_gone"]
 
 
 def test_class_pictures_come_from_the_folders_named_for_them(tmp_path: Path) -> None:

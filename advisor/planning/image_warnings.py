@@ -1,0 +1,128 @@
+"""Warnings about pictures: too few, too small, cropped, enlarged, transparent, animated, or gone since the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from advisor.dataset.buckets import Bucketing, Placement
+from advisor.dataset.report import DatasetReport, ImageFile
+from advisor.plan import PlanWarning
+from advisor.settings.config import DatasetConfig, TrainingConfig
+from advisor.units import counted, named
+
+TOO_FEW_IMAGES = 10
+"""Under so many, poses and backgrounds are learned along with the character."""
+MUCH_CROPPED = 0.15
+"""Of a picture's area. Of usual pictures, bucketing with steps of 64 px at 512 crops a seventh at most."""
+MUCH_ENLARGED = 1.5
+"""Times a picture's sides; blur is then plain to see."""
+
+Findings = Iterator[PlanWarning]
+
+
+def image_warnings(report: DatasetReport, config: TrainingConfig) -> Findings:
+    """What the user should hear of the pictures before a training."""
+    number = report.num_images
+    if number < TOO_FEW_IMAGES:
+        yield PlanWarning(
+            "few_pictures",
+            f"only {counted(number, 'picture')}: poses and backgrounds may be learned too; 20 to 50 are better",
+        )
+    yield from _small(report, config.dataset)
+    yield from altered_images(report, config)
+    if report.problems:
+        first = report.problems[0]
+        finding = f"{counted(len(report.problems), 'thing')} to mend in the folder; first {first.path}: {first.message}"
+        yield PlanWarning("dataset_problems", finding)
+
+
+def altered_images(report: DatasetReport, config: TrainingConfig) -> Findings:
+    """Pictures that are trained otherwise than they look."""
+    placed = _placed(report, config.dataset)
+    yield from _cropped(placed, config.dataset)
+    yield from _enlarged(placed, config.dataset)
+    yield from _transparent(report, config.dataset)
+    animated = [image.path for image in report.image_files if image.animated]
+    if animated:
+        which = f"{counted(len(animated), 'picture')} animated ({named(animated)})"
+        mend = "save the frame that you want as .png, or leave it out"
+        yield PlanWarning("animated_pictures", f"{which}, of which only the first frame is trained: {mend}")
+
+
+def gone_images(report: DatasetReport, planned: Collection[str]) -> Findings:
+    """Pictures that were there when the run was planned and are not there now.
+
+    Args:
+        planned: paths relative to the report's root.
+    """
+    here = {image.path for image in report.image_files} | {problem.path for problem in report.problems}
+    gone = [path for path in planned if path not in here]
+    if gone:
+        which = f"{counted(len(gone), 'picture')} of the plan gone since ({named(gone)})"
+        yield PlanWarning(
+            "pictures_gone", f"{which}: put them back, or plan anew, since repeats and steps were chosen for all"
+        )
+
+
+@dataclass(frozen=True)
+class _Placed:
+    image: ImageFile
+    placement: Placement
+
+    @property
+    def enlarged(self) -> float:
+        """Times its sides."""
+        scaled = self.placement.scaled
+        return max(scaled[0] / self.image.width_px, scaled[1] / self.image.height_px)
+
+    @property
+    def text(self) -> str:
+        return f"{self.image.path} {self.image.width_px} x {self.image.height_px}"
+
+
+def _placed(report: DatasetReport, dataset: DatasetConfig) -> list[_Placed]:
+    bucketing, known = Bucketing.of(dataset), dict[tuple[int, int], Placement]()
+    for width, height, _ in report.sizes:
+        known[width, height] = known.get((width, height)) or bucketing.place(width, height)
+    return [_Placed(image, known[image.width_px, image.height_px]) for image in report.image_files]
+
+
+def _small(report: DatasetReport, dataset: DatasetConfig) -> Findings:
+    side = dataset.resolution_px
+    least = (side / (1 + dataset.upscale_tolerance)) ** 2
+    small = sum(1 for image in report.image_files if image.width_px * image.height_px < least)
+    if small:
+        are = "is" if small == 1 else "are"
+        how = "enlarged to it" if dataset.bucket_upscale else "trained at about their own size"
+        mend = f"they are {how}; larger originals are better"
+        yield PlanWarning("small_pictures", f"{counted(small, 'picture')} {are} smaller than {side} px square: {mend}")
+
+
+def _cropped(placed: list[_Placed], dataset: DatasetConfig) -> Findings:
+    cropped = [one for one in placed if one.placement.cropped_share > MUCH_CROPPED]
+    cropped.sort(key=lambda one: -one.placement.cropped_share)
+    if not cropped:
+        return
+    shown = named(f"{one.text}: {one.placement.cropped_share:.0%}" for one in cropped)
+    which = f"{counted(len(cropped), 'picture')} cropped by more than {MUCH_CROPPED:.0%} of their area ({shown})"
+    step = f"crop them yourself, to sides that are multiples of {dataset.bucket_step_px}"
+    yield PlanWarning("much_cropped", f"{which}, to fit a training size: {step}, or give larger ones")
+
+
+def _enlarged(placed: list[_Placed], dataset: DatasetConfig) -> Findings:
+    enlarged = sorted((one for one in placed if one.enlarged > MUCH_ENLARGED), key=lambda one: -one.enlarged)
+    if enlarged:
+        shown = named(f"{one.text}: {one.enlarged:.1f} times" for one in enlarged)
+        mend = "give larger ones, leave them out" + ", or set bucket_upscale to false" * dataset.bucket_upscale
+        yield PlanWarning(
+            "much_enlarged", f"{counted(len(enlarged), 'picture')} enlarged ({shown}), whose blur is learned: {mend}"
+        )
+
+
+def _transparent(report: DatasetReport, dataset: DatasetConfig) -> Findings:
+    transparent = [image.path for image in report.image_files if image.transparent]
+    if transparent and not (dataset.masks and dataset.mask_source == "alpha"):
+        which = f"{counted(len(transparent), 'picture')} transparent in places ({named(transparent)})"
+        mend = "put a background behind them, or set dataset.masks, which leaves these places out"
+        yield PlanWarning("transparent_pictures", f"{which}, which are trained as white: {mend}")

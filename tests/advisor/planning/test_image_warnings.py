@@ -1,0 +1,56 @@
+"""Pictures that are trained otherwise than they look, and pictures that are gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from advisor.planning.image_warnings import gone_images
+from tests.support.factories import make_dataset, make_plan_for
+
+
+def message(code: str, **fields: Any) -> str:
+    """What the plan says under this code; empty: nothing."""
+    return next((one.message for one in make_plan_for(**fields).warnings if one.code == code), "")
+
+
+def test_pictures_that_lose_much_at_their_edges_are_told() -> None:
+    told = message("much_cropped", sizes=((511, 511), (800, 800)), settings={"dataset.upscale_tolerance": 0})
+
+    assert "15 pictures cropped by more than 15% of their area (00000.png 511 x 511: 23%, " in told
+    assert "multiples of 64" in told
+    assert message("much_cropped", sizes=((511, 511), (800, 800))) == ""
+
+
+def test_a_sliver_that_is_enlarged_many_times_is_told_with_the_number() -> None:
+    told = message("much_enlarged", sizes=((40, 1600), (800, 800)), settings={"dataset.bucket_upscale": True})
+
+    assert "15 pictures enlarged (00000.png 40 x 1600: 6.4 times, " in told
+    assert "set bucket_upscale to false" in told
+
+
+def test_pictures_a_little_under_the_resolution_are_not_called_small() -> None:
+    assert message("small_pictures", sizes=((511, 511),)) == ""
+    assert "30 pictures are smaller than 512 px square" in message("small_pictures", sizes=((400, 400),))
+    assert "enlarged to it" in message("small_pictures", sizes=((400, 400),), settings={"dataset.bucket_upscale": True})
+
+
+def test_transparent_and_animated_pictures_are_named() -> None:
+    dataset = make_dataset(12)
+    first, second, *others = dataset.image_files
+    dataset = replace(dataset, image_files=(replace(first, transparent=True), replace(second, animated=True), *others))
+
+    told = message("transparent_pictures", dataset=dataset)
+    assert "1 picture transparent in places (00000.png), which are trained as white" in told
+    assert "(00001.png), of which only the first frame is trained" in message("animated_pictures", dataset=dataset)
+    assert message("transparent_pictures", dataset=dataset, settings={"dataset.masks": True}) == ""
+
+
+def test_pictures_of_the_plan_that_are_gone_are_named() -> None:
+    report = make_dataset(3)
+
+    (warning,) = gone_images(report, ("00000.png", "b.png", "c.png", "00002.png"))
+
+    assert warning.code == "pictures_gone"
+    assert "2 pictures of the plan gone since (b.png, c.png)" in warning.message
+    assert list(gone_images(report, ())) == []

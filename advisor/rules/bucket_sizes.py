@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-
 from dataclasses import dataclass
 
 from advisor.dataset.buckets import Bucketing, Size
@@ -77,7 +76,8 @@ def largest_gain(facts: Facts, config: TrainingConfig) -> Gain | None:
     exact, tolerant = (
         Bucketing.of(changed(config, "dataset.upscale_tolerance", share).dataset) for share in (0.0, UPSCALE_TOLERANCE)
     )
-    sizes = {(width, height) for width, height, _ in facts.dataset.sizes}
+    area = config.dataset.resolution_px**2
+    sizes = {(width, height) for width, height, _ in facts.dataset.sizes if width * height <= area}
     gains = (Gain(size, exact.place(*size).cropped_share, tolerant.place(*size).cropped_share) for size in sizes)
     real = [gain for gain in gains if gain.cropped > MUCH_CROPPED and gain.then_cropped < gain.cropped]
     return max(real, key=lambda gain: (gain.cropped - gain.then_cropped, gain.size), default=None)

@@ -84,7 +84,7 @@ def test_a_resolution_that_had_to_fall_says_what_was_free() -> None:
         (
             {"sizes": ((511, 511), (800, 600))},
             0.1,
-            "of 511 x 511 23% would be cropped away, enlarged by at most a tenth 0%",
+            "of 511 x 511 23% would be cropped away, enlarged a little 0%",
         ),
         ({}, 0.0, "no picture is so little smaller"),
         ({"sizes": ((280, 280),)}, 0.0, "no picture is so little smaller"),

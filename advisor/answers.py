@@ -24,6 +24,8 @@ class Answers(BaseModel):
     """The word that calls it up; empty: the name."""
     subject: Literal["character", "style"] = "character"
     """What is learned."""
+    goal: Literal["exact", "flexible"] = "exact"
+    """What matters more: likeness to the pictures, or that other outfits, poses and scenes can be asked for."""
     advice: Literal["tutorial", "current"] = "tutorial"
     """Whose rules of thumb are followed."""
     use_cpu: bool = False

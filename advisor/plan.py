@@ -18,6 +18,8 @@ class Source:
 
     title: str
     url: str
+    says: str = ""
+    """What it says of the settings that it is named for, in our words."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class PlanWarning:
     """What the user should hear before it is too late."""
 
     code: str
-    """E.g. `rank_not_power_of_two`, `cpu_training`."""
+    """E.g. `alpha_not_power_of_two`, `cpu_training`."""
     message: str
 
 

@@ -29,7 +29,7 @@ def complete_settings(incomplete: str) -> list[str]:
     return [f"{path}=" for path in setting_paths() if path.startswith(incomplete)]
 
 
-SUBJECTS, ADVICES = "character|style", "tutorial|current"
+SUBJECTS, ADVICES = "character|flexible|style", "tutorial|current"
 
 Images = Annotated[str | None, typer.Option(metavar="DIR", help="The folder with the pictures; it is only read.")]
 Model = Annotated[str | None, typer.Option(metavar="FILE", help="The base model: .safetensors, or a diffusers folder.")]
@@ -38,7 +38,9 @@ Trigger = Annotated[str | None, typer.Option(metavar="WORD", help="The word that
 Subject = Annotated[
     str | None,
     typer.Option(
-        metavar=SUBJECTS, help="What is learned.  [default: character]", autocompletion=complete_words(SUBJECTS)
+        metavar=SUBJECTS,
+        help="A character, one that stays flexible, or a style.",
+        autocompletion=complete_words(SUBJECTS),
     ),
 ]
 Advice = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from math import log2
 
 from advisor.adapters.start import start_of
 from advisor.facts import Facts
@@ -14,11 +15,12 @@ from advisor.planning.image_warnings import image_warnings
 from advisor.rules.card_class import structure_of
 from advisor.rules.defaults_table import defaults_for
 from advisor.rules.fitting import Choice, Fit, fit
-from advisor.rules.schedule import epoch_counts
+from advisor.rules.optimizers import optimizer_defaults
+from advisor.rules.schedule import MOST_STEPS, epoch_counts
 from advisor.settings.config import TrainingConfig
-from advisor.units import GIB, gib
+from advisor.units import GIB, gib, rate
 
-MANY_STEPS, FEW_STEPS = 6000, 500
+MANY_STEPS, FEW_STEPS = MOST_STEPS, 500
 """Outside of these a character is rarely learned well."""
 
 PHASES = {
@@ -94,9 +96,7 @@ def _spared(now: Choice, then: Choice) -> str:
         return f"pictures are only {now.resolution_px} px instead of {then.resolution_px}"
     if now.base_dtype and not then.base_dtype:
         return f"the base model has to be in {now.base_dtype}"
-    if then.batch_size > now.batch_size:
-        return f"the batch is only {now.batch_size} instead of {then.batch_size}"
-    return "checkpointing has to be on" if now.checkpointing and not then.checkpointing else ""
+    return ""
 
 
 def _ram(facts: Facts, outlook: Estimate) -> Findings:
@@ -164,9 +164,10 @@ def _captions(facts: Facts, config: TrainingConfig) -> Findings:
 
 
 def _settings(_: Facts, config: TrainingConfig) -> Findings:
-    rank, side, rates = config.network.rank, config.dataset.resolution_px, config.optimizer
-    if rank & (rank - 1):
-        yield PlanWarning("rank_not_power_of_two", f"rank {rank} is no power of two; 8, 16, 32, 64 and 128 are usual")
+    alpha, side, rates = config.network.alpha, config.dataset.resolution_px, config.optimizer
+    if alpha > 0 and log2(alpha) % 1:
+        finding = f"alpha {alpha:g} is no power of two; the tutorial stays with 8, 16, 32, 64 and 128"
+        yield PlanWarning("alpha_not_power_of_two", finding)
     highest = defaults_for(config).highest_px
     if highest is not None and side > highest:
         finding = f"{side} px: above {highest} it takes a lot of memory, and may give odd pictures"
@@ -177,6 +178,7 @@ def _settings(_: Facts, config: TrainingConfig) -> Findings:
             "DoRA with lengths by output is drawn wrongly by A1111 and InvokeAI (even where it learned nothing) and a "
             "little too strongly by ComfyUI and Forge; network.dora_axis=input is right in all of them and in SD.Next",
         )
+    yield from _rate_of_another_optimizer(config)
     if rates.unet_learning_rate == 0 and rates.text_encoder_learning_rate == 0:
         yield PlanWarning("nothing_trained", "all learning rates are 0: the training runs and nothing changes")
 
@@ -186,6 +188,18 @@ def _start(facts: Facts, config: TrainingConfig) -> Findings:
     if facts.start is not None:
         for note in start_of(facts.start, config, structure_of(facts)).notes():
             yield PlanWarning("start_from", note)
+
+
+def _rate_of_another_optimizer(config: TrainingConfig) -> Findings:
+    own, value = optimizer_defaults(config), config.optimizer.unet_learning_rate
+    least, most = own.rates
+    if value and not least <= value <= most:
+        usual = (
+            f"{own.title} takes {own.rate:g}"
+            if own.rate
+            else f"with {own.title} {rate(least)} to {rate(most)} makes sense"
+        )
+        yield PlanWarning("rate_of_another_optimizer", f"the rate {rate(value)} belongs to another optimizer: {usual}")
 
 
 def _buckets(facts: Facts, config: TrainingConfig) -> Findings:

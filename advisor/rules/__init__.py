@@ -9,6 +9,7 @@ from advisor.rules import (
     given,
     learning_rate,
     network,
+    optimizers,
     precision,
     resolution,
     schedule,
@@ -44,6 +45,7 @@ AFTER_FIT: tuple[Rule, ...] = (
     *fixed.OPTIMIZER,
     *schedule.RULES,
     *fixed.SCHEDULE,
+    *optimizers.RULES,
     *fixed.SAVING,
     *threads.RULES,
 )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from advisor.estimate.tradeoffs import BASE, OPTIMIZER_8BIT, SPLIT, checkpointing
+from advisor.estimate.tradeoffs import BASE, OPTIMIZER_8BIT, checkpointing
 from advisor.facts import Facts
-from advisor.rules.defaults_table import defaults_for
-from advisor.rules.fitting import Fit, captions_vary, fit_without, saved_bytes, tried
+from advisor.rules.defaults_table import EFFECTIVE_BATCH
+from advisor.rules.fitting import Fit, captions_vary, fit_without, least_bytes, saved_bytes, tried
 from advisor.rules.rule import Advice, fitted_rule, rule
 from advisor.rules.sources import ADAMW, CHECKPOINTING_STUDY, OURS, SD_SCRIPTS, TUTORIAL
 from advisor.settings.config import TrainingConfig
-from advisor.units import gib, size
+from advisor.units import counted, gib, size
 
 
 @fitted_rule(sets="optimizer.name", source=ADAMW)
@@ -32,35 +32,34 @@ def optimizer_name(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
 
 @fitted_rule(sets="schedule.batch_size", source=TUTORIAL)
 def batch_size(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
-    """As large as fits, within the preset's range; of a batch that the user chose, what it would have been."""
+    """As many at once as is fastest and fits, up to 4; of a batch that the user chose, what it would have been."""
     facts, fitted = fit_without(facts, config, fitted, "schedule.batch_size")
-    preset = config.memory.preset
-    least, most = defaults_for(config).batches[preset]
-    value, needed = fitted.choice.batch_size, gib(fitted.needed_bytes)
+    value, room = fitted.choice.batch_size, f"needs about {gib(fitted.needed_bytes)} of {gib(fitted.free_bytes)} free"
     if facts.gpu is None:
         return Advice(value, f"a processor is no faster with more pictures at once; {_room(fitted)}", OURS)
-    if value < least:
-        larger = gib(fitted.needed_bytes + saved_bytes(facts, config, fitted, batch_size=least, accumulation=1))
-        return Advice(value, f"{least} at once would need {larger}, and {gib(fitted.free_bytes)} are free", OURS)
-    span = f"{least}" if least == most else f"{least} to {most}"
-    return Advice(value, f"{preset} cards take {span}: {value} needs about {needed} of {gib(fitted.free_bytes)} free")
+    if value == EFFECTIVE_BATCH:
+        return Advice(value, f"{value} at once, from which on the tutorial does not worry about it: {room}")
+    whole = tried(facts, config, replace(fitted.choice, batch_size=EFFECTIVE_BATCH, accumulation=1))
+    if not whole.fits:
+        return Advice(value, f"{EFFECTIVE_BATCH} at once would need {gib(whole.needed_bytes)}: {value} {room}", OURS)
+    return Advice(value, f"{value} at once is faster than {EFFECTIVE_BATCH} on this card: {value} {room}", OURS)
 
 
-@fitted_rule(sets="schedule.gradient_accumulation", source=SD_SCRIPTS)
-def gradient_accumulation(_: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
-    """More than 1 only where the batch had to fall below the preset's range."""
-    value = fitted.choice.accumulation
+@fitted_rule(sets="schedule.gradient_accumulation", source=OURS)
+def gradient_accumulation(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
+    """As many batches a step as make 4 pictures; 1 on a processor, and where the user chose the batch."""
+    value, batch = fitted.choice.accumulation, config.schedule.batch_size
     if value > 1:
-        reason = f"{value} pictures one after the other make one step, as a batch of {value} would: {SPLIT.summary}"
-        return Advice(value, reason, OURS)
-    one = config.schedule.batch_size == 1
-    held = "one picture at a time fits" if one else f"{config.schedule.batch_size} pictures fit at once"
-    return Advice(1, f"{held}, so each batch is a step of its own")
+        made = f"{value} batches of {batch} make one step of {value * batch}"
+        return Advice(value, f"{made}, so that it learns as on a card that takes {EFFECTIVE_BATCH} at once")
+    if facts.gpu is None:
+        return Advice(1, "each picture is a step: on a processor more a step would only take longer")
+    return Advice(1, f"{counted(batch, 'picture')} at once fit, so each batch is a step of its own")
 
 
 @fitted_rule(sets="memory.gradient_checkpointing", source=CHECKPOINTING_STUDY)
 def gradient_checkpointing(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
-    """Off, unless the plan does not fit without; on SDXL the other way round."""
+    """Whatever is faster for a step of 4 pictures and fits: off with fewer at once, or on with more."""
     facts, fitted = fit_without(facts, config, fitted, "memory.gradient_checkpointing")
     cost = checkpointing(config.model.family)
     if fitted.choice.checkpointing:
@@ -82,9 +81,8 @@ def base_dtype(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     reason = f"{chosen} base: saves {size(saved)}, {BASE[chosen].summary}"
     if fitted.drawing_bytes:
         return Advice(chosen, f"{reason}; drawing samples would need {gib(fitted.drawing_bytes)} else")
-    return Advice(
-        chosen, f"{reason}; {value} would need {gib(fitted.needed_bytes + saved)} of {gib(fitted.free_bytes)} free"
-    )
+    needed = gib(least_bytes(facts, config, fitted, base_dtype=None))
+    return Advice(chosen, f"{reason}; {value} would need {needed} of {gib(fitted.free_bytes)} free")
 
 
 @rule(sets="memory.cache_latents", source=SD_SCRIPTS)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from advisor.dataset.captions import CaptionReader, lines_of
 from advisor.dataset.long_captions import long_captions
 from advisor.facts import Facts
+from advisor.rules.card_class import text_rate
 from advisor.rules.defaults_table import defaults_for
 from advisor.rules.rule import Advice, rule
-from advisor.rules.sources import CIVITAI, OURS, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_IMAGES, TUTORIAL
+from advisor.rules.sources import COLAB, OURS, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_IMAGES
 from advisor.settings.config import CHUNK_TOKENS, TOKEN_LIMITS, TrainingConfig
 from advisor.units import counted
 
@@ -47,19 +48,19 @@ def prepend_trigger(facts: Facts, config: TrainingConfig) -> Advice:
     return Advice(False, f"no caption lacks {trigger!r}", origin="default")
 
 
-@rule(sets="dataset.shuffle_captions", source=CIVITAI)
+@rule(sets="dataset.shuffle_captions", source=COLAB)
 def shuffle_captions(facts: Facts, config: TrainingConfig) -> Advice:
     """Where the table says so and captions are tags, whose order means nothing."""
     if not defaults_for(config).shuffles:
-        if defaults_for(config).checkpoints_first:
+        if text_rate(config) == 0:
             return Advice(False, "the text is encoded once and kept, which needs captions that stay", SD_SCRIPTS_SDXL)
-        return Advice(False, "the tutorial leaves captions in their order, trigger first", TUTORIAL)
+        return Advice(False, "captions stay in their order, trigger first; the tutorial does not speak of it", OURS)
     if facts.dataset.captions_are_tags:
         return Advice(True, "your captions are tags: another order each time, so that none is learned by its place")
     return Advice(False, "your captions are not lists of tags: sentences must stay whole")
 
 
-@rule(sets="dataset.keep_tokens", source=CIVITAI)
+@rule(sets="dataset.keep_tokens", source=COLAB)
 def keep_tokens(_: Facts, config: TrainingConfig) -> Advice:
     """The trigger stays in front where tags are shuffled."""
     if config.dataset.shuffle_captions:

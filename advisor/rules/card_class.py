@@ -60,9 +60,13 @@ def start_resolution(facts: Facts, config: TrainingConfig, preset: Preset) -> in
 def text_rate(config: TrainingConfig) -> float:
     """The text encoder's rate: half the learning rate, less where the table says so, 0 where it is not trained.
 
+    For a style it is not.
+
     Prodigy has one rate for all, so there it is that one or 0.
     """
     half, most = config.optimizer.learning_rate / 2, defaults_for(config).text_rate
+    if config.run.subject == "style":
+        return 0.0
     if config.optimizer.name == "prodigy":
         return 0.0 if most == 0 else config.optimizer.learning_rate
     return half if most is None else min(half, most)

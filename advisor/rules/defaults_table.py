@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from advisor.errors import ModelError
 from advisor.plan import Source
-from advisor.rules.sources import CIVITAI, COLAB, NOOBAI, OURS, SD_SCRIPTS_SDXL, TUTORIAL
+from advisor.rules.sources import COLAB, COLAB_XL, OURS, SD_SCRIPTS_ADVANCED, TUTORIAL
 from advisor.settings.config import Preset, TrainingConfig
 
 RANKS_BY_IMAGES = ((100, 128), (50, 64), (0, 32))
@@ -15,6 +15,10 @@ RANKS_BY_IMAGES = ((100, 128), (50, 64), (0, 32))
 
 ANYLORA_LIKE = frozenset({"anylora"})
 """Bases that burn up faster than others."""
+
+EFFECTIVE_BATCH = 4
+"""Pictures in a step on every card: the least of the tutorial's 4 to 6. A smaller batch is accumulated to it, so that
+rate, steps and exposures mean the same whatever the card (docs/decisions/0033-one-effective-batch.md)."""
 
 NAI_LIKE = frozenset({"nai", "anylora", "anime"})
 """SD1.x bases whose text is read from the last layer but one, since NovelAI's was."""
@@ -29,7 +33,7 @@ class BaseModelDefaults:
 
     title: str
     source: Source
-    """Where most of it comes from."""
+    """Where its rates come from."""
     rate: float
     """The U-Net's learning rate."""
     anylora_rate: float
@@ -43,10 +47,8 @@ class BaseModelDefaults:
     """Where they differ from the native size."""
     buckets: tuple[int, int]
     """Shortest and longest side."""
-    batches: Mapping[Preset, tuple[int, int]]
-    """Least and most pictures in a batch."""
-    checkpoints_first: bool
-    """Checkpointing is on unless the largest batch fits without it."""
+    checkpoints_on_cpu: bool
+    """A processor shares its memory with all else that runs, so that a large base is checkpointed there anyway."""
     min_snr_gamma: float
     noise_offset: float
     exposures: int
@@ -55,12 +57,11 @@ class BaseModelDefaults:
     """Tags are shuffled, behind the trigger."""
     highest_px: int | None = None
     """Above this resolution the tutorial warns."""
+    notebook: Source = COLAB
+    """Of hollowstrawberry's notebooks the one for the family, which has values for styles too."""
     fixed_clip_skip: int | None = None
     """Where the family reads its text from one layer, whatever is set."""
 
-
-_BATCHES: Mapping[Preset, tuple[int, int]] = {"cpu": (1, 1), "low": (1, 2), "medium": (2, 4), "high": (4, 6)}
-_XL_BATCHES: Mapping[Preset, tuple[int, int]] = {"cpu": (1, 1), "low": (1, 1), "medium": (1, 2), "high": (2, 4)}
 
 SD1_TUTORIAL = BaseModelDefaults(
     title="SD1.x",
@@ -72,8 +73,7 @@ SD1_TUTORIAL = BaseModelDefaults(
     native_px=512,
     resolutions={"high": 576},
     buckets=(256, 1024),
-    batches=_BATCHES,
-    checkpoints_first=False,
+    checkpoints_on_cpu=False,
     min_snr_gamma=5.0,
     noise_offset=0.0,
     exposures=600,
@@ -82,7 +82,7 @@ SD1_TUTORIAL = BaseModelDefaults(
 )
 SD1_CURRENT = replace(
     SD1_TUTORIAL,
-    source=CIVITAI,
+    source=COLAB,
     rate=5e-4,
     anylora_rate=2e-4,
     text_rate=1e-4,
@@ -105,23 +105,22 @@ SD2_V = replace(SD2, title="SD2.x with v-prediction", native_px=768)
 SDXL = replace(
     SD1_TUTORIAL,
     title="SDXL",
-    source=SD_SCRIPTS_SDXL,
+    source=SD_SCRIPTS_ADVANCED,
+    notebook=COLAB_XL,
     rate=1e-4,
     anylora_rate=1e-4,
     text_rate=0.0,
-    ranks=((100, 64), (50, 32), (0, 16)),
+    ranks=((50, 32), (0, 16)),
     native_px=1024,
-    resolutions={"cpu": 512, "low": 768},
+    resolutions={"cpu": 512},
     buckets=(512, 2048),
-    batches=_XL_BATCHES,
-    checkpoints_first=True,
+    checkpoints_on_cpu=True,
     highest_px=None,
     fixed_clip_skip=2,
 )
 SDXL_ANIME = replace(
-    SDXL, title="SDXL anime", source=COLAB, rate=3e-4, anylora_rate=3e-4, noise_offset=0.03, exposures=300
+    SDXL, title="SDXL anime", source=COLAB_XL, rate=3e-4, anylora_rate=3e-4, noise_offset=0.03, exposures=300
 )
-SDXL_NOOBAI = replace(SDXL_ANIME, title="SDXL anime, NoobAI", source=NOOBAI)
 SDXL_PONY = replace(SDXL_ANIME, title="SDXL anime, Pony", min_snr_gamma=0.0)
 
 
@@ -152,10 +151,13 @@ def _sdxl(config: TrainingConfig) -> BaseModelDefaults:
     lineage = config.model.lineage
     if lineage not in ANIME_XL:
         return SDXL
-    return {"pony": SDXL_PONY, "noobai": SDXL_NOOBAI}.get(lineage, SDXL_ANIME)
+    return SDXL_PONY if lineage == "pony" else SDXL_ANIME
 
 
 _BY_FAMILY: Mapping[str, Callable[[TrainingConfig], BaseModelDefaults]] = {"sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl}
+
+WITHOUT_TUTORIAL = frozenset({"sd2", "sdxl"})
+"""Families that the tutorial has no numbers for: their values are the same by either advice."""
 
 FAMILIES_WITH_RULES = frozenset(_BY_FAMILY)
 """Families that a plan can be made for."""

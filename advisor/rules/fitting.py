@@ -1,7 +1,8 @@
-"""Making it fit: the first of a row of choices, from the least harm to the most, whose memory the machine has free.
+"""Making it fit: of the choices that harm the result least, the fastest whose memory the machine has free.
 
-The row only ever goes down in batch size and resolution, and a high card's row passes through the medium one's before
-it leaves them: so more memory never means a smaller batch or a lower resolution.
+How many pictures make a step is the same for all: fewer at once are accumulated. The groups of choices only ever go
+down in precision and resolution, and a high card's pass through the medium one's before they leave both: so more
+memory never means a lower resolution or, at the same resolution, slower steps.
 """
 
 from __future__ import annotations
@@ -11,15 +12,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from advisor.estimate.calibration import corrections, machine_key
+from advisor.estimate.timing import step_seconds
 from advisor.estimate.tradeoffs import BASE, LEAST_RESOLUTION_SHARE
 from advisor.estimate.vram import corrected_parts, phase_bytes, vram_parts
 from advisor.facts import Facts
+from advisor.machine.cards import card_named
 from advisor.rules.bucket_sizes import largest_bucket, with_bucket_limits
 from advisor.rules.card_class import start_resolution, structure_of, text_rate
-from advisor.rules.defaults_table import defaults_for
+from advisor.rules.defaults_table import EFFECTIVE_BATCH, defaults_for
 from advisor.settings.config import RESOLUTION_STEP_PX, Preset, TrainingConfig, with_values
 
 TEXT_RATE_PATH = "optimizer.text_encoder_learning_rate"
+
+SPARE_SHARE = 0.05
+"""Of the free memory, left for what no count knows: other programs that grow, memory in pieces, libraries' buffers."""
+
+USUAL_CARD = card_named("RTX 3060 12GB").as_gpu()
+"""Whose speed stands for that of cards that tell none."""
 
 
 @dataclass(frozen=True)
@@ -47,24 +56,47 @@ class Fit:
     needed_bytes: int
     """Peak bytes of a training step."""
     free_bytes: int
+    caching_bytes: int
+    """Peak bytes of encoding the pictures."""
     drawing_bytes: int = 0
     """Peak bytes of sampling with the base in the compute dtype, where only sampling made the base int8; else 0."""
 
     @property
+    def peak_bytes(self) -> int:
+        """Of encoding and of steps, whichever needs more."""
+        return max(self.needed_bytes, self.caching_bytes)
+
+    @property
     def fits(self) -> bool:
         """Whether anything fitted; otherwise the choice is the smallest there is."""
-        return self.needed_bytes <= self.free_bytes
+        return self.peak_bytes <= (1 - SPARE_SHARE) * self.free_bytes
 
 
 def fit(facts: Facts, config: TrainingConfig) -> Fit:
-    """The best choice that fits; it looks at what the rules so far settled and leaves alone what the user chose."""
-    best: Fit | None = None
-    for choice in choices(facts, config):
-        best = tried(facts, config, choice)
-        if best.fits:
-            break
-    assert best is not None
-    return _with_room_to_draw(facts, config, best)
+    """The fastest of the least harmful choices that fit, where none does the smallest of all.
+
+    It looks at what the rules so far settled and leaves alone what the user chose.
+    """
+    smallest: Fit | None = None
+    for group in choices(facts, config):
+        smallest = tried(facts, config, group[-1])
+        if smallest.fits:
+            others = (tried(facts, config, choice) for choice in group[:-1])
+            fitting = [*(one for one in others if one.fits), smallest]
+            return _with_room_to_draw(facts, config, min(fitting, key=lambda one: _seconds(facts, one.config)))
+    assert smallest is not None
+    return smallest
+
+
+def _seconds(facts: Facts, config: TrainingConfig) -> float:
+    """Seconds of a step, to compare choices with; where nothing is known of the card's speed, as on a usual card."""
+    structure = structure_of(facts)
+    seconds = step_seconds(config, structure, facts.hardware, facts.gpu)
+    if seconds is None and facts.gpu is not None:
+        capability = facts.gpu.compute_capability or USUAL_CARD.compute_capability
+        usual = replace(USUAL_CARD, compute_capability=capability)
+        seconds = step_seconds(config, structure, facts.hardware, usual)
+    return seconds or 0.0
 
 
 def fit_without(facts: Facts, config: TrainingConfig, fitted: Fit, path: str) -> tuple[Facts, Fit]:
@@ -86,12 +118,19 @@ def tried(facts: Facts, config: TrainingConfig, choice: Choice) -> Fit:
     seen = corrections(facts.receipts, machine_key(facts.hardware, facts.gpu), config)
     size = largest_bucket(facts, config)
     needed = corrected_parts(vram_parts(config, structure_of(facts), size=size), seen.memory)
-    return Fit(config, choice, sum(needed.values()), facts.free_bytes)
+    caching = phase_bytes("caching", config, structure_of(facts), size=size)
+    return Fit(config, choice, sum(needed.values()), facts.free_bytes, caching)
 
 
 def saved_bytes(facts: Facts, config: TrainingConfig, fitted: Fit, **back: Any) -> int:
     """Bytes of a step that the fitted choice saves over one with the fields in `back`."""
     return tried(facts, config, replace(fitted.choice, **back)).needed_bytes - fitted.needed_bytes
+
+
+def least_bytes(facts: Facts, config: TrainingConfig, fitted: Fit, **back: Any) -> int:
+    """Peak bytes with the fields in `back`, in the way to make a step that needs the least memory."""
+    whole = fitted.choice.batch_size * fitted.choice.accumulation
+    return tried(facts, config, _batches(facts, replace(fitted.choice, batch_size=whole, **back))[-1]).peak_bytes
 
 
 def _with_room_to_draw(facts: Facts, config: TrainingConfig, fitted: Fit) -> Fit:
@@ -114,55 +153,50 @@ def drawing_bytes(facts: Facts, config: TrainingConfig) -> int:
     return phase_bytes("sampling", config, structure_of(facts))
 
 
-def choices(facts: Facts, config: TrainingConfig) -> Iterator[Choice]:
-    """All ways to run, from the least harm to the most."""
+def choices(facts: Facts, config: TrainingConfig) -> Iterator[tuple[Choice, ...]]:
+    """All ways to run, in groups from the least harm to the most; those of a group teach the same in another time."""
     preset = config.memory.preset
     if facts.gpu is None or preset == "cpu":
-        start = Choice(1, start_resolution(facts, config, preset), checkpointing=defaults_for(config).checkpoints_first)
-        yield start
-        yield replace(start, checkpointing=True)
+        start = Choice(1, start_resolution(facts, config, preset))
+        yield (
+            (replace(start, checkpointing=True),) if defaults_for(config).checkpoints_on_cpu else _batches(facts, start)
+        )
         return
-    passed: tuple[Preset, ...] = ("high", "medium") if preset == "high" else (preset,)
-    last = None
-    for name in passed:
-        for last in _in_range(facts, config, name):
-            yield last
-    assert last is not None
-    yield from _under_the_range(facts, config, last)
-
-
-def _in_range(facts: Facts, config: TrainingConfig, preset: Preset) -> Iterator[Choice]:
-    least, most = defaults_for(config).batches[preset]
     has_8bit = facts.hardware.has_bitsandbytes and facts.gpu is not None and facts.gpu.is_tested
-    start = Choice(most, start_resolution(facts, config, preset))
-    if preset == "low" and has_8bit:
-        start = replace(start, optimizer="adamw8bit")
-    if defaults_for(config).checkpoints_first:
-        yield start
-        start = replace(start, checkpointing=True)
-    for batch_size in range(most, least - 1, -1):
-        yield replace(start, batch_size=batch_size)
-    last = replace(start, batch_size=least, checkpointing=True)
-    yield last
-    if has_8bit:
-        yield replace(last, optimizer="adamw8bit")
+    passed: tuple[Preset, ...] = ("high", "medium") if preset == "high" else (preset,)
+    for name in passed:
+        start = Choice(EFFECTIVE_BATCH, start_resolution(facts, config, name))
+        if preset != "low" or not has_8bit:
+            yield _batches(facts, start)
+        if has_8bit:
+            start = replace(start, optimizer="adamw8bit")
+            yield _batches(facts, start)
+    yield from _smaller(facts, config, start)
 
 
-def _under_the_range(facts: Facts, config: TrainingConfig, last: Choice) -> Iterator[Choice]:
-    is_chosen = "schedule.batch_size" in facts.chosen_paths
-    effective = 1 if is_chosen else defaults_for(config).batches[config.memory.preset][0]
-    smallest = replace(last, batch_size=1, accumulation=effective)
-    yield smallest
+def _smaller(facts: Facts, config: TrainingConfig, start: Choice) -> Iterator[tuple[Choice, ...]]:
+    """Ways to run that harm the result: fewer bits of the base, then fewer pixels, then no text encoder."""
     for base_dtype in BASE:
-        smallest = replace(smallest, base_dtype=base_dtype)
-        yield smallest
+        start = replace(start, base_dtype=base_dtype)
+        yield _batches(facts, start)
     step = RESOLUTION_STEP_PX
-    lowest = max(step, int(smallest.resolution_px * LEAST_RESOLUTION_SHARE))
-    for resolution_px in range(smallest.resolution_px - step, lowest - 1, -step):
-        smallest = replace(smallest, resolution_px=resolution_px)
-        yield smallest
+    lowest = max(step, int(start.resolution_px * LEAST_RESOLUTION_SHARE))
+    for resolution_px in range(start.resolution_px - step, lowest - 1, -step):
+        start = replace(start, resolution_px=resolution_px)
+        yield _batches(facts, start)
     if config.memory.preset == "low":
-        yield replace(smallest, text_encoder=False)
+        yield _batches(facts, replace(start, text_encoder=False))
+
+
+def _batches(facts: Facts, start: Choice) -> tuple[Choice, ...]:
+    """The ways to make a step of `start.batch_size` pictures; the last needs the least memory.
+
+    Where the user chose the batch, that is a step.
+    """
+    whole = start.batch_size
+    sizes = (1,) if "schedule.batch_size" in facts.chosen_paths else (n for n in range(1, whole + 1) if whole % n == 0)
+    each = [replace(start, batch_size=whole // parts, accumulation=parts) for parts in sizes]
+    return (*each, *(replace(choice, checkpointing=True) for choice in each))
 
 
 def _with_choice(facts: Facts, config: TrainingConfig, choice: Choice) -> TrainingConfig:

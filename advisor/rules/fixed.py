@@ -8,7 +8,7 @@ from advisor.facts import Facts
 from advisor.plan import Source
 from advisor.rules.rule import Advice, Rule
 from advisor.rules.sources import (
-    ADAMW,
+    CIVITAI,
     KOHYA_GUI,
     LYCORIS,
     MIN_SNR,
@@ -48,9 +48,9 @@ DATASET = (
     plain("dataset.weighted_captions", False, "captions are taken as they are; (tag:1.2) in them means nothing"),
     plain("dataset.caption_dropout", 0.0, "every picture keeps its caption, so that {trigger} is always there"),
     plain("dataset.tag_dropout", 0.0, "every tag stays, so that what is tagged can be changed by tags later"),
-    plain("dataset.flip", False, "a parting or a patch on one side would be learned on both", TUTORIAL),
+    plain("dataset.flip", False, "a parting or a patch on one side would be learned on both", CIVITAI),
     plain("dataset.random_crop", False, "the middle is kept, so that faces stay in and each picture is encoded once"),
-    plain("dataset.regularization_images", None, "they would double the time; {images} pictures do without", TUTORIAL),
+    plain("dataset.regularization_images", None, "they would double the time; {images} pictures do without", OURS),
     plain("dataset.regularization_folders", (), "only read where there are regularisation pictures", OURS),
     plain("dataset.masks", False, "the whole picture counts, as captions describe the whole picture"),
     plain("dataset.mask_source", "alpha", "without effect while masks are off"),
@@ -58,23 +58,20 @@ DATASET = (
 """Pictures and captions."""
 
 NETWORK = (
-    plain("network.kind", "lora", "the plain kind, which every program loads", TUTORIAL),
     plain("network.dropout", 0.0, "nothing is left out: {images} pictures are learned faster so", LYCORIS),
     plain("network.rank_dropout", 0.0, "all of rank {rank} learns in every step", LYCORIS),
     plain("network.module_dropout", 0.0, "all layers learn in every step", LYCORIS),
     plain("network.max_norm", 0.0, "no limit: half the rank as alpha already dampens", KOHYA_GUI),
     plain("network.block_ranks", (), "rank {rank} in every block; which needs more cannot be known before", KOHYA_GUI),
     plain("network.factor", -1, "only LoKr reads it: as large as can be", LYCORIS),
-    plain("network.start_from", None, "starts from nothing, so that only your {images} pictures are in it", TUTORIAL),
+    plain("network.start_from", None, "starts from nothing, so that only your {images} pictures are in it", OURS),
     plain("network.resize_start", False, "only read where a LoRA is gone on from: it keeps its own rank", OURS),
 )  # fmt: skip
 """The adapter."""
 
 OPTIMIZER = (
     plain("optimizer.block_learning_rates", (), "one rate for all blocks of the U-Net", KOHYA_GUI),
-    plain("optimizer.weight_decay", 0.01, "keeps {optimizer}'s weights from growing without need", ADAMW),
     plain("optimizer.max_grad_norm", 1.0, "one odd picture cannot tear the weights: gradients are cut to length 1"),
-    plain("optimizer.arguments", (), "nothing beyond what stands above"),
 )  # fmt: skip
 """How weights move."""
 
@@ -105,8 +102,8 @@ LOSS = (
 
 SAVING = (
     plain("saving.every_epochs", 1, "each of {epochs} epochs is kept: the more, the finer your choice", TUTORIAL),
-    plain("saving.every_steps", 0, "epochs are saved; steps between them would only fill the disk", TUTORIAL),
-    plain("saving.keep_last", 0, "all are kept, since the best is often not the last", TUTORIAL),
+    plain("saving.every_steps", 0, "epochs are saved; steps between them would only fill the disk", OURS),
+    plain("saving.keep_last", 0, "all are kept, since the best is often not the last", OURS),
     plain("saving.diffusers_copy", False, "kohya's names are read by every user interface, and by diffusers too", OURS),
     plain("saving.state_every_minutes", 0, "each epoch's end is soon enough to go on from", OURS),
     plain("sampling.prompts", (), "nothing is drawn during training, so that drawing cannot stop it", OURS),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from advisor.dataset.captions import CaptionReader
 from advisor.facts import Facts
 from advisor.rules.card_class import preset_of
-from advisor.rules.defaults_table import NAI_LIKE, defaults_for
+from advisor.rules.defaults_table import NAI_LIKE, WITHOUT_TUTORIAL, defaults_for
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import (
-    COLAB,
+    CIVITAI,
     KOHYA_GUI,
+    OURS,
     SD_SCRIPTS,
     THE_IMAGES,
     THE_MODEL,
@@ -32,6 +33,17 @@ def subject(facts: Facts, _: TrainingConfig) -> Advice:
     return Advice(facts.answers.subject, meaning[facts.answers.subject], origin="answer")
 
 
+@rule(sets="run.goal", source=THE_USER)
+def goal(facts: Facts, _: TrainingConfig) -> Advice:
+    """What the user said matters more."""
+    if facts.answers.goal == "flexible":
+        wanted = f"you want to put the {facts.answers.subject} into other outfits and scenes: a step less of rank"
+        return Advice("flexible", wanted, TUTORIAL, origin="answer")
+    return Advice(
+        "exact", f"as close to your {counted(facts.dataset.num_images, 'picture')} as can be", origin="default"
+    )
+
+
 @rule(sets="run.trigger", source=THE_USER)
 def trigger(facts: Facts, config: TrainingConfig) -> Advice:
     """The word that calls the LoRA up."""
@@ -47,6 +59,9 @@ def trigger(facts: Facts, config: TrainingConfig) -> Advice:
 def advice(facts: Facts, _: TrainingConfig) -> Advice:
     """Whose rules of thumb are followed."""
     chosen = facts.answers.advice
+    if facts.model.family in WITHOUT_TUTORIAL:
+        same = f"the tutorial has no numbers for {facts.model.family}: either advice is what most train with today"
+        return Advice(chosen, same, OURS, origin="answer" if chosen == "current" else "default")
     if chosen == "current":
         return Advice(chosen, "you asked for what most train with today: higher rates, lower ranks", origin="answer")
     meaning = "the beginners' tutorial: slow rates that forgive mistakes, ranks by pictures"
@@ -85,7 +100,7 @@ def lineage(facts: Facts, _: TrainingConfig) -> Advice:
     return Advice(found, where if "model.lineage" in facts.answers.settings else f"{where}; say so if that is wrong")
 
 
-@rule(sets="model.clip_skip", source=COLAB)
+@rule(sets="model.clip_skip", source=CIVITAI)
 def clip_skip(_: Facts, config: TrainingConfig) -> Advice:
     """2 where the base learned its text so, as NovelAI's model did."""
     fixed = defaults_for(config).fixed_clip_skip
@@ -151,7 +166,7 @@ def preset(facts: Facts, _: TrainingConfig) -> Advice:
 
 
 RULES = (
-    subject, trigger, advice, model_path, model_family, prediction, lineage, clip_skip, vae_path, zero_terminal_snr,
-    images, folders, saving_name, preset,
+    subject, goal, trigger, advice, model_path, model_family, prediction, lineage, clip_skip, vae_path,
+    zero_terminal_snr, images, folders, saving_name, preset,
 )  # fmt: skip
 """In this order: the column of the tables depends on the first ones."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from advisor.estimate.tradeoffs import TEXT_ENCODER
 from advisor.facts import Facts
 from advisor.rules.card_class import text_rate
 from advisor.rules.defaults_table import ANYLORA_LIKE, SD1_CURRENT, SD1_TUTORIAL, defaults_for
 from advisor.rules.fitting import TEXT_RATE_PATH, Fit, saved_bytes
+from advisor.rules.optimizers import optimizer_defaults
 from advisor.rules.rule import Advice, fitted_rule, rule
-from advisor.rules.sources import OURS, TUTORIAL
+from advisor.rules.sources import OURS, PRODIGY, SD_SCRIPTS_SDXL, TUTORIAL
 from advisor.settings.config import TrainingConfig
 from advisor.units import gib, rate, size
 
@@ -17,24 +20,33 @@ UNET_PATH = "optimizer.unet_learning_rate"
 
 @rule(sets="optimizer.learning_rate", source=TUTORIAL)
 def learning_rate(facts: Facts, config: TrainingConfig) -> Advice:
-    """The table's, dampened for a character on an AnyLoRA-like base."""
-    table = defaults_for(config)
-    if config.optimizer.name == "prodigy":
-        return Advice(1.0, "Prodigy finds the rate itself; 1 lets it")
+    """The table's, dampened for a character on an AnyLoRA-like base; Prodigy 1, Lion a fifth."""
+    table, own = defaults_for(config), optimizer_defaults(config)
+    if own.rate is not None:
+        return Advice(own.rate, f"{own.title} finds the rate itself; {own.rate:g} lets it", own.source)
     if UNET_PATH in facts.chosen_paths:
         value = config.optimizer.unet_learning_rate
-        return Advice(value, "the U-Net's rate, which you chose; the others are measured by it")
-    dampened = config.run.subject == "character" and config.model.lineage in ANYLORA_LIKE
-    if dampened and table.anylora_rate != table.rate:
-        return Advice(table.anylora_rate, _dampened(table.anylora_rate, table.rate), table.source)
-    if config.model.lineage in ANYLORA_LIKE and config.run.subject == "style":
-        return Advice(
-            table.rate, f"a style: AnyLoRA takes {rate(table.rate)} for it, unlike for a character", table.source
-        )
+        return Advice(value, "the U-Net's rate, which you chose; the others are measured by it", OURS)
+    advised = _for_adamw(config)
+    if own.rate_share != 1:
+        share = f"1/{1 / own.rate_share:g} of the {rate(advised.value)} that AdamW would have here"
+        reason = f"{share}: every step of {own.title} is as long as its rate, however small the gradient"
+        return Advice(advised.value * own.rate_share, reason, own.source)
+    return replace(advised, source=advised.source or table.source)
+
+
+def _for_adamw(config: TrainingConfig) -> Advice:
+    """The rate for AdamW and all that are run at its rates."""
+    table = defaults_for(config)
+    if config.model.lineage in ANYLORA_LIKE and table.anylora_rate != table.rate:
+        source = TUTORIAL if table is SD1_TUTORIAL else OURS
+        if config.run.subject == "character":
+            return Advice(table.anylora_rate, _dampened(table.anylora_rate, table.rate), source)
+        return Advice(table.rate, f"a style: AnyLoRA takes {rate(table.rate)} for it, unlike for a character", source)
     if table is SD1_TUTORIAL:
         return Advice(table.rate, "slow pace, few errors: the tutorial starts here; most today take 5e-4")
     tutorials = "five times the tutorial's 1e-4" if table is SD1_CURRENT else "the tutorial's 1e-4 is for SD1.x"
-    return Advice(table.rate, f"what most train {table.title} bases with; {tutorials}", table.source)
+    return Advice(table.rate, f"what most train {table.title} bases with; {tutorials}")
 
 
 def _dampened(value: float, usual: float) -> str:
@@ -52,18 +64,21 @@ def unet_learning_rate(_: Facts, config: TrainingConfig) -> Advice:
 def text_encoder_learning_rate(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """Half the learning rate; 0 where it is not trained, or where only that makes the plan fit."""
     value, table, half = text_rate(config), defaults_for(config), config.optimizer.learning_rate / 2
+    if value == 0 and config.run.subject == "style":
+        reason = "a style is in the pictures, not in a word: U-Net only, as the notebooks offer for styles"
+        return Advice(0.0, reason, table.notebook)
     if value == 0:
         reason = f"{table.title}: U-Net only, as advised; where the text encoder is trained the tutorial's half holds"
-        return Advice(0.0, reason, table.source)
+        return Advice(0.0, reason, SD_SCRIPTS_SDXL)
     if not fitted.choice.text_encoder:
         saved = size(saved_bytes(facts, config, fitted, text_encoder=True))
         reason = f"not trained: saves {saved}, and else it does not fit {gib(fitted.free_bytes)}; {TEXT_ENCODER.result}"
         return Advice(0.0, reason, OURS)
+    if config.optimizer.name == "prodigy":
+        return Advice(value, "Prodigy adapts one rate for all; equal to the U-Net's", PRODIGY)
     if value < half:
         share = config.optimizer.learning_rate / value
         return Advice(value, f"1/{share:.2g} of the learning rate, as most do; the tutorial takes half", table.source)
-    if config.optimizer.name == "prodigy":
-        return Advice(value, "Prodigy adapts one rate for all; equal to the U-Net's")
     return Advice(value, f"half of {rate(config.optimizer.learning_rate)}, and never above it: words are learned fast")
 
 

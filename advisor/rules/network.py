@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from advisor.facts import Facts
 from advisor.rules.defaults_table import defaults_for
+from advisor.rules.optimizers import optimizer_defaults
 from advisor.rules.rule import Advice, rule
-from advisor.rules.sources import DORA, LYCORIS, OURS, TUTORIAL
+from advisor.rules.sources import DORA, LYCORIS, NOOBAI, OURS, TUTORIAL
 from advisor.settings.config import TrainingConfig
 from advisor.units import counted
 
@@ -13,12 +14,29 @@ LADDER = (16, 32, 64, 128)
 """The ranks that rules choose from."""
 
 WHAT_A_RANK_HOLDS = {
-    16: "a face and a costume, and stays flexible",
-    32: "a face and a costume",
-    64: "several outfits and angles",
-    128: "all the detail of a large set",
+    "character": {
+        16: "a face and a costume, and stays flexible",
+        32: "a face and a costume",
+        64: "several outfits and angles",
+        128: "all the detail of a large set",
+    },
+    "style": {
+        16: "lines and colours, and stays flexible",
+        32: "lines, colours and shading",
+        64: "a manner with its usual subjects and backgrounds",
+        128: "all the detail of a large set",
+    },
 }
-"""For the sentence to the user."""
+"""By subject, for the sentence to the user."""
+
+
+@rule(sets="network.kind", source=TUTORIAL)
+def kind(_: Facts, config: TrainingConfig) -> Advice:
+    """LoRA for a character, LoCon for a style."""
+    if config.run.subject == "style":
+        reason = "a style lives in textures too, which the convolutions draw: LoCon adapts these"
+        return Advice("locon", reason, defaults_for(config).notebook)
+    return Advice("lora", "the plain kind, which the tutorial trains and every program loads", origin="default")
 
 
 @rule(sets="network.rank", source=TUTORIAL)
@@ -26,7 +44,10 @@ def rank(facts: Facts, config: TrainingConfig) -> Advice:
     """By the number of pictures where the table says so."""
     table, number = defaults_for(config), facts.dataset.num_images
     value = next(value for least, value in table.ranks if number >= least)
-    holds = f"{counted(number, 'picture')}: {value} holds {WHAT_A_RANK_HOLDS[value]}"
+    if config.run.goal == "flexible" and value > LADDER[0]:
+        value = LADDER[LADDER.index(value) - 1]
+        return Advice(value, f"a step below what {counted(number, 'picture')} would get: details go, and it bends more")
+    holds = f"{counted(number, 'picture')}: {value} holds {WHAT_A_RANK_HOLDS[config.run.subject][value]}"
     if len(table.ranks) == 1:
         return Advice(value, f"{holds}; the tutorial goes by pictures, most today stay at {value}", table.source)
     if (table.ranks[-1][1]) < LADDER[1]:
@@ -36,7 +57,10 @@ def rank(facts: Facts, config: TrainingConfig) -> Advice:
 
 @rule(sets="network.alpha", source=TUTORIAL)
 def alpha(_: Facts, config: TrainingConfig) -> Advice:
-    """Half the rank."""
+    """Half the rank; the rank itself with Prodigy."""
+    own = optimizer_defaults(config)
+    if own.alpha_is_rank:
+        return Advice(float(config.network.rank), f"equal to the rank: {own.title} finds how strong to step", NOOBAI)
     value = config.network.rank / 2
     return Advice(value, f"half of rank {config.network.rank}: what is learned counts half, which dampens the rate")
 
@@ -74,5 +98,5 @@ def dora_axis(facts: Facts, config: TrainingConfig) -> Advice:
     return Advice("input", "as the paper has the lengths of a DoRA, and as every program reads them alike")
 
 
-RULES = (rank, alpha, conv_rank, conv_alpha, dora_axis)
+RULES = (kind, rank, alpha, conv_rank, conv_alpha, dora_axis)
 """Alpha follows the rank."""

@@ -8,8 +8,9 @@ from math import floor
 from advisor.dataset.buckets import Size, batches_per_epoch, bucket_counts, num_held_out, repeats_of_folders
 from advisor.facts import Facts
 from advisor.rules.defaults_table import defaults_for
+from advisor.rules.optimizers import optimizer_defaults
 from advisor.rules.rule import Advice, rule
-from advisor.rules.sources import CIVITAI, MIN_SNR, NOISE_OFFSET, OURS, TUTORIAL
+from advisor.rules.sources import CIVITAI, COLAB, MIN_SNR, NOISE_OFFSET, OURS, SD_SCRIPTS, ZERO_SNR
 from advisor.settings.config import TrainingConfig
 from advisor.units import counted
 
@@ -22,11 +23,12 @@ MOST_REPEATS = 30
 REPEATED_FOR_BATCH = 100
 """Up to here repeats are raised to the batch, so that every bucket fills one."""
 
-EPOCHS, MOST_EPOCHS, WANTED_STEPS = 10, 20, 1000
-"""Ten epochs, more up to twenty where they give fewer steps than a character needs."""
+EPOCHS = 10
+"""The usual number, to choose one of them."""
 
-WARMUP_SHARE = 0.05
-"""Of all steps; the rate rises over them."""
+LEAST_STEPS, MOST_STEPS = 1500, 3000
+"""Optimizer steps in which most characters are learned (docs/decisions/0002-rules-of-our-own.md): where ten epochs give
+fewer or more, there are more or fewer epochs."""
 
 
 @rule(sets="dataset.repeats", source=OURS)
@@ -34,13 +36,11 @@ def repeats(facts: Facts, config: TrainingConfig) -> Advice:
     """So many that an epoch has the table's exposures, and each bucket fills a batch."""
     number, wanted = max(1, facts.dataset.num_images), _exposures(facts, config)
     value = min(MOST_REPEATS, max(1, floor(wanted / number + 0.5)))
-    batch = config.schedule.batch_size
+    batch = config.schedule.batch_size * config.schedule.gradient_accumulation
     if facts.dataset.folders and all(folder.repeats is not None for folder in facts.dataset.folders):
         return Advice(value, "every folder's own name tells its repeats; this is for pictures that may join them")
     if number <= REPEATED_FOR_BATCH and value < batch:
-        return Advice(
-            batch, f"{counted(number, 'picture')}: {batch} times each, so that every bucket fills a batch", TUTORIAL
-        )
+        return Advice(batch, f"{counted(number, 'picture')}: {batch} times each, so that every bucket fills a step")
     product = f"{counted(number, 'picture')} x {value} = {counted(number * value, 'exposure')} an epoch"
     if value == MOST_REPEATS and number * value < wanted:
         return Advice(value, f"{product}; more repeats of so few would only make epochs coarse")
@@ -55,14 +55,26 @@ def _exposures(facts: Facts, config: TrainingConfig) -> int:
 
 @rule(sets="schedule.epochs", source=OURS)
 def epochs(facts: Facts, config: TrainingConfig) -> Advice:
-    """Ten; more, to twenty, where these give under a thousand steps on a card."""
-    each = steps_per_epoch(facts, config)
-    if facts.gpu is None or each * EPOCHS >= WANTED_STEPS:
-        reason = f"{EPOCHS} x {each:,} = {each * EPOCHS:,} steps, each epoch kept: the more, the finer you can choose"
-        return Advice(EPOCHS, reason)
-    value = min(MOST_EPOCHS, -(-WANTED_STEPS // each))
-    reason = f"{value} x {each:,} = {value * each:,} steps; ten epochs would give {each * EPOCHS:,}, too few to learn"
-    return Advice(value, reason)
+    """Ten; more where these give under 1,500 steps on a card, fewer where they give over 3,000."""
+    each, (fewest, most) = steps_per_epoch(facts, config), _steps_however_split(facts, config)
+    if most * EPOCHS > MOST_STEPS:
+        value = max(1, MOST_STEPS // most)
+        why = f"ten epochs would give {each * EPOCHS:,}, and most characters burn before"
+    elif fewest * EPOCHS < LEAST_STEPS and facts.gpu is not None:
+        value = max(1, min(-(-LEAST_STEPS // fewest), MOST_STEPS // most))
+        why = f"ten epochs would give {each * EPOCHS:,}, too few to learn"
+    else:
+        value, why = EPOCHS, "each epoch is kept: the more, the finer you can choose"
+    return Advice(value, f"{value} x {each:,} = {value * each:,} steps; {why}")
+
+
+def _steps_however_split(facts: Facts, config: TrainingConfig) -> tuple[int, int]:
+    """Fewest and most optimizer steps of an epoch over all ways to split a step into batches.
+
+    Single pictures fill every step; whole batches leave each bucket's last one short.
+    """
+    counts, together = epoch_counts(facts, config), config.schedule.batch_size * config.schedule.gradient_accumulation
+    return max(1, -(-sum(counts.values()) // together)), max(1, batches_per_epoch(counts, together))
 
 
 @rule(sets="schedule.max_steps", source=OURS)
@@ -74,29 +86,36 @@ def max_steps(facts: Facts, config: TrainingConfig) -> Advice:
     )
 
 
-@rule(sets="schedule.name", source=CIVITAI)
+@rule(sets="schedule.name", source=OURS)
 def schedule_name(_: Facts, config: TrainingConfig) -> Advice:
     """cosine; constant for optimizers that schedule themselves."""
-    if config.optimizer.name == "schedule_free_adamw":
-        return Advice("constant", "this optimizer averages its own steps; a falling rate would undo that")
-    if config.optimizer.name == "prodigy":
-        return Advice("constant", "Prodigy finds its rate from a steady one")
+    own = optimizer_defaults(config)
+    if own.why_schedule:
+        return Advice(own.schedule, own.why_schedule, own.source)
+    gentle = "falls gently to 0, so that the last epochs polish instead of burning"
+    if config.model.lineage == "pony":
+        return Advice(own.schedule, f"{gentle}; what civitai trains Pony with", CIVITAI)
+    return Advice(own.schedule, f"{gentle}; ours, not the tutorial's")
+
+
+@rule(sets="schedule.warmup_share", source=COLAB)
+def warmup_share(facts: Facts, config: TrainingConfig) -> Advice:
+    """0.05 of all steps; 0 where the rate is constant, or the optimizer finds its own."""
+    own = optimizer_defaults(config)
+    if config.schedule.name == "constant":
+        return Advice(0.0, "a constant rate has no warm-up; kohya's trainer calls it an error", SD_SCRIPTS)
+    if config.schedule.name == "adafactor":
+        return Advice(0.0, "Adafactor's own schedule warms up by itself", SD_SCRIPTS)
+    if not own.warmup_share:
+        return Advice(0.0, f"{own.title} starts small by itself", own.source)
+    total = total_steps(facts, config)
+    warm = int(total * own.warmup_share)
     return Advice(
-        "cosine", "falls gently to 0, so that the last epochs polish instead of burning; ours, not the tutorial's"
+        own.warmup_share, f"the first {warm:,} of {total:,} steps go easy, while the optimizer finds its footing"
     )
 
 
-@rule(sets="schedule.warmup_share", source=CIVITAI)
-def warmup_share(facts: Facts, config: TrainingConfig) -> Advice:
-    """0.05 of all steps; 0 where the rate is constant."""
-    if config.schedule.name == "constant":
-        return Advice(0.0, "a constant rate has no warm-up; kohya's trainer calls it an error")
-    total = total_steps(facts, config)
-    warm = int(total * WARMUP_SHARE)
-    return Advice(WARMUP_SHARE, f"the first {warm:,} of {total:,} steps go easy, while the optimizer finds its footing")
-
-
-@rule(sets="schedule.warmup_steps", source=CIVITAI)
+@rule(sets="schedule.warmup_steps", source=COLAB)
 def warmup_steps(_: Facts, config: TrainingConfig) -> Advice:
     """0: `schedule.warmup_share` says it."""
     percent = config.schedule.warmup_share * 100
@@ -108,7 +127,7 @@ def min_snr_gamma(_: Facts, config: TrainingConfig) -> Advice:
     """5, but for Pony."""
     value = defaults_for(config).min_snr_gamma
     if value == 0:
-        return Advice(0.0, f"off: {defaults_for(config).title} bases are trained without it")
+        return Advice(0.0, f"off: civitai trains {defaults_for(config).title} without it", CIVITAI)
     return Advice(
         value, "nearly clean pictures count less, so that shapes are learned before grain; ours, not the tutorial's"
     )
@@ -116,11 +135,14 @@ def min_snr_gamma(_: Facts, config: TrainingConfig) -> Advice:
 
 @rule(sets="loss.noise_offset", source=NOISE_OFFSET)
 def noise_offset(_: Facts, config: TrainingConfig) -> Advice:
-    """The table's; 0 leaves brightness as the base has it."""
+    """The table's; 0 leaves brightness as the base has it, and where the schedule ends in pure noise."""
     value, title = defaults_for(config).noise_offset, defaults_for(config).title
+    if config.loss.zero_terminal_snr:
+        return Advice(0.0, "none: a schedule that ends in pure noise learns dark and light pictures already", ZERO_SNR)
     if value == 0:
-        return Advice(0.0, f"none for {title}: brightness stays as the base has it")
-    return Advice(value, f"a touch: without it {title} bases learn neither very dark nor very light pictures")
+        return Advice(0.0, f"none for {title}: brightness stays as the base has it", OURS)
+    touch = f"a touch: without it {title} bases learn neither very dark nor very light pictures"
+    return Advice(value, touch, CIVITAI if config.model.lineage == "pony" else NOISE_OFFSET)
 
 
 def steps_per_epoch(facts: Facts, config: TrainingConfig) -> int:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import Field, ValidationError
 
@@ -99,7 +99,7 @@ class RecordedGpu(Record):
     total_bytes: int = Field(default=0, ge=0, le=MOST_GPU_BYTES)
     free_bytes: int = Field(default=0, ge=0, le=MOST_GPU_BYTES)
     compute_capability: tuple[int, int] | None = None
-    vendor: Vendor = "nvidia"
+    vendor: Text = "nvidia"
     uuid: Text = ""
     cuda_cores: int | None = None
     max_clock_mhz: int | None = None
@@ -108,8 +108,9 @@ class RecordedGpu(Record):
     is_kind_assumed: bool = False
 
     def as_gpu(self) -> Gpu:
-        """The card, as it was found or imagined then."""
-        return Gpu(**self.model_dump())
+        """The card, as it was found or imagined then; of a vendor that nobody knows it is taken for NVIDIA's."""
+        vendor = next((known for known in get_args(Vendor) if known == self.vendor), "nvidia")
+        return Gpu(**{**self.model_dump(), "vendor": vendor})
 
 
 class RecordedHardware(Record):

@@ -426,6 +426,8 @@ class RunConfig(Settings):
     """Start of all randomness."""
     subject: Literal["character", "style"] = "character"
     """What is learned."""
+    goal: Literal["exact", "flexible"] = "exact"
+    """What matters more: likeness to the pictures, or that other outfits, poses and scenes can be asked for."""
     trigger: str = ""
     """The word that calls it up."""
     advice: Literal["tutorial", "current"] = "tutorial"

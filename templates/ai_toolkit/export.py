@@ -69,6 +69,7 @@ DROPS: Mapping[str, str] = {
     "validation.share": "ai-toolkit measures on single pictures that are named",
     "validation.every_epochs": "ai-toolkit measures on single pictures that are named",
     "run.subject": OUR_RULES,
+    "run.goal": OUR_RULES,
     "run.advice": OUR_RULES,
 }
 """Settings without a place in ai-toolkit, and what that means."""

@@ -10,7 +10,7 @@ from templates.vocabulary import Vocabulary
 
 OUR_RULES = "it only guides our rules, whose outcome is in the other settings"
 
-SILENT_DROPS = ("model.lineage", "memory.preset", "run.subject", "run.advice")
+SILENT_DROPS = ("model.lineage", "memory.preset", "run.subject", "run.goal", "run.advice")
 """Nothing is lost with these, so no export mentions them."""
 
 

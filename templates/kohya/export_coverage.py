@@ -26,6 +26,7 @@ DROPS: Mapping[str, str] = {
     "saving.diffusers_copy": "kohya writes its own names only; diffusers reads those too, but DoRA not as a whole",
     "saving.state_every_minutes": "kohya saves no state; tick `Save training state` in the GUI to be able to resume",
     "run.subject": OUR_RULES,
+    "run.goal": OUR_RULES,
     "run.advice": OUR_RULES,
 }
 """Settings without a place in kohya's GUI, and what that means."""

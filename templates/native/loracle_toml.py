@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from advisor.plan import Decision, Origin, Plan
+from advisor.plan import Decision, Origin, Plan, Source
 from advisor.settings.config import NamedFolder, Settings, TrainingConfig, setting_paths
 from templates.render import Value, render
 
@@ -107,5 +107,10 @@ def _reason(decision: Decision | None) -> str:
 def _sources(plan: Plan) -> tuple[str, ...]:
     """Every source once, in the order of the settings."""
     decisions = (plan.by_path[path] for path in setting_paths() if path in plan.by_path)
-    lines = (f"{d.source.title}: {d.source.url}" if d.source.url else d.source.title for d in decisions)
+    lines = (_source_line(decision.source) for decision in decisions)
     return tuple(dict.fromkeys(lines))
+
+
+def _source_line(source: Source) -> str:
+    says = f" ({source.says})" if source.says else ""
+    return f"{source.title}: {source.url}{says}" if source.url else f"{source.title}{says}"

@@ -66,6 +66,7 @@ DROPS: Mapping[str, str] = {
     "validation.every_epochs": "OneTrainer measures on concepts of their own",
     "run.seed": "OneTrainer draws its own",
     "run.subject": OUR_RULES,
+    "run.goal": OUR_RULES,
     "run.advice": OUR_RULES,
     "run.wandb_project": "OneTrainer has TensorBoard only",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from advisor.adapters.start_file import StartFile, read_start
 from advisor.answers import Answers
@@ -22,11 +23,12 @@ from wizard.interview.machine_options import MachineOptions
 from wizard.interview.names import checked_name
 from wizard.interview.paths import absolute_path, given_path
 from wizard.interview.preset_questions import RULES_ALONE, counted_preset, interviewed_preset
+from wizard.interview.questions import FLEXIBLE
 from wizard.interview.request import PlanRequest
 from wizard.interview.steps import checked_trigger
 from wizard.processes.receipt_store import known_receipts
 
-SUBJECTS, ADVICES = ("character", "style"), ("tutorial", "current")
+SUBJECTS, ADVICES = ("character", FLEXIBLE, "style"), ("tutorial", "current")
 
 
 def facts_of_state(state: InterviewState, probes: Probes, options: MachineOptions) -> Facts:
@@ -49,7 +51,7 @@ def facts_of_state(state: InterviewState, probes: Probes, options: MachineOption
     given = Answers(
         name=answers["name"],
         trigger=answers["trigger"],
-        subject=answers["subject"],  # type: ignore[arg-type]
+        **_subject(answers["subject"]),
         advice=answers.get("advice", "tutorial"),  # type: ignore[arg-type]
         use_cpu=answers.get("machine") == "cpu" or hardware.main_gpu is None,
         settings=parse_settings({**chosen, **state.settings}),
@@ -162,11 +164,18 @@ def _answers(
     return Answers(
         name=name or "lora",
         trigger=trigger or "",
-        subject=subject or SUBJECTS[0],  # type: ignore[arg-type]
+        **_subject(subject or SUBJECTS[0]),
         advice=advice or ADVICES[0],  # type: ignore[arg-type]
         use_cpu=uses_cpu,
         settings=dict(settings),
     )
+
+
+def _subject(answer: str) -> dict[str, Any]:
+    """The fields of `Answers` that the question of what is learned decides."""
+    if answer == FLEXIBLE:
+        return {"subject": "character", "goal": "flexible"}
+    return {"subject": answer, "goal": "exact"}
 
 
 def _one_of(option: str, value: str, values: tuple[str, ...]) -> str:

@@ -16,6 +16,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.plan_record import PlanRecord
 from advisor.settings.config import flat_settings, setting_field
 from advisor.settings.earlier import ADDED_SETTINGS
+from wizard.interview.questions import FLEXIBLE
 from wizard.interview.request import PlanRequest
 
 
@@ -26,13 +27,14 @@ def request_of(run: Path, request: PlanRequest) -> PlanRequest:
         LoraError: there is no run, or it cannot be read.
     """
     config = RunFolder.given(run).read_config()
+    is_flexible = config.run.subject == "character" and config.run.goal == "flexible"
     return replace(
         request,
         images=request.images or config.dataset.images,
         model=request.model or config.model.path,
         name=request.name or config.saving.name,
         trigger=request.trigger or config.run.trigger,
-        subject=request.subject or config.run.subject,
+        subject=request.subject or (FLEXIBLE if is_flexible else config.run.subject),
         advice=request.advice or config.run.advice,
     )
 

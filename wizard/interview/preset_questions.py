@@ -27,7 +27,7 @@ WANDB_KEY, YES = "wandb", "yes"
 DECIDED = {
     "name": ("saving.name",),
     "trigger": ("run.trigger",),
-    "subject": ("run.subject",),
+    "subject": ("run.subject", "run.goal"),
     "advice": ("run.advice",),
     "machine": ("machine.gpu_uuid",),
     "cpu_threads": ("machine.cpu_threads",),

@@ -84,10 +84,14 @@ def replace_question(name: str) -> Question:
     return choice("replace", f"{name} is there already. Replace it?", ("no", "No"), ("yes", "Yes"), back=False)
 
 
+FLEXIBLE = "flexible"
+"""The answer to SUBJECT that means a character and says what matters."""
+
 SUBJECT = choice(
     "subject",
     "What shall the LoRA learn?",
-    ("character", "A character: one person or figure, in any picture"),
+    ("character", "A character, as exactly as it can be"),
+    (FLEXIBLE, "A character that stays flexible: new outfits and scenes come before exactness"),
     ("style", "A style: how pictures look, whatever they show"),
     back=False,
 )

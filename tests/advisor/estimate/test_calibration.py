@@ -84,7 +84,7 @@ def test_a_step_of_another_order_of_size_says_nothing_of_time() -> None:
 def test_a_plan_uses_them_and_says_so() -> None:
     facts = make_facts(settings={"schedule.batch_size": 2})
     before = make_plan(facts).estimate
-    after = make_plan(replace(facts, receipts=tuple([receipt(memory=1.2, time=1.5)] * 3))).estimate
+    after = make_plan(replace(facts, receipts=tuple([receipt(memory=1.05, time=1.5)] * 3))).estimate
 
     assert before.seconds_per_step is not None
     assert after.seconds_per_step == pytest.approx(1.5 * before.seconds_per_step)

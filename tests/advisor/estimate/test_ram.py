@@ -25,7 +25,7 @@ def test_loading_takes_the_networks_once_and_the_process(case: dict[str, Any]) -
 def test_sdxl_waits_in_the_machines_memory_whole() -> None:
     structure = family("sdxl").standard
     assert structure is not None
-    config = make_plan_config(family="sdxl")
+    config = make_plan_config(family="sdxl", vram_gib=12)
 
     found = ram_bytes(config, structure, num_images=30, on_gpu=True)
     networks = 2 * (2_567_463_684 + 817_000_000) + 4 * 83_653_863

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,20 +56,37 @@ def test_more_than_is_free_does_not_fit_even_where_nothing_ran_out() -> None:
     assert adjustments(trial(9.0))
 
 
-def test_where_much_is_left_a_larger_batch_is_offered() -> None:
-    (step,) = adjustments(trial(2.0, free_gib=11, case=batch_of(2)))
+def accumulated(**fields: Any) -> Situation:
+    batch = {"schedule.batch_size": 1, "schedule.gradient_accumulation": 4}
+    return situation(make_plan_config(vram_gib=8, settings=batch), **fields)
+
+
+def test_where_much_is_left_more_pictures_at_once_make_the_same_steps() -> None:
+    (step,) = adjustments(trial(2.0, free_gib=11, case=accumulated()))
 
     assert (step.rung, step.before, step.after) == (
-        "larger_batch", {"schedule.batch_size": 2}, {"schedule.batch_size": 4},
-    )  # fmt: skip
+        "larger_batch",
+        {"schedule.batch_size": 1, "schedule.gradient_accumulation": 4},
+        {"schedule.batch_size": 4, "schedule.gradient_accumulation": 1},
+    )
     assert "of 11.0 GiB free" in step.message
     assert step.saved_bytes < 0
+    assert step.slowdown is not None
+    assert step.slowdown < 1
 
 
-def test_a_chosen_batch_is_not_enlarged_nor_one_that_is_made_up_of_smaller_ones_nor_a_processors() -> None:
-    assert adjustments(trial(2.0, free_gib=11, case=batch_of(2, chosen=frozenset({"schedule.batch_size"})))) == ()
-    assert adjustments(trial(2.0, free_gib=11, case=batch_of(2, batch_parts=2))) == ()
-    assert adjustments(trial(2.0, free_gib=11, case=batch_of(2), on_cpu=True)) == ()
+def test_a_step_is_not_made_larger() -> None:
+    assert adjustments(trial(2.0, free_gib=11, case=batch_of(2))) == ()
+
+
+@pytest.mark.parametrize("path", ["schedule.batch_size", "schedule.gradient_accumulation"])
+def test_a_chosen_batch_is_not_enlarged(path: str) -> None:
+    assert adjustments(trial(2.0, free_gib=11, case=accumulated(chosen=frozenset({path})))) == ()
+
+
+def test_a_batch_made_up_of_smaller_ones_is_not_enlarged_nor_a_processors() -> None:
+    assert adjustments(trial(2.0, free_gib=11, case=accumulated(batch_parts=2))) == ()
+    assert adjustments(trial(2.0, free_gib=11, case=accumulated(), on_cpu=True)) == ()
 
 
 def test_where_only_choices_are_left_they_are_named() -> None:

@@ -1,33 +1,35 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+from advisor.plan import Plan
 from advisor.units import shown
 from tests.support.factories import make_plan_config, make_plan_for
 
 
 @pytest.mark.parametrize(
-    ("fields", "by_preset"),
-    [
-        ({}, (1, 2, 4, 6)),
-        ({"advice": "current"}, (1, 2, 4, 6)),
-        ({"family": "sdxl"}, (1, 1, 2, 4)),
-    ],
+    "fields", [{}, {"advice": "current"}, {"family": "sd2"}, {"family": "sdxl"}, {"subject": "style"}]
 )
-def test_the_range_of_each_preset_with_much_free(fields: dict[str, Any], by_preset: tuple[int, ...]) -> None:
-    cards = ((None, None), (7.4, 7.4), (11.4, 11.4), (48, 48))
-    found = tuple(
-        make_plan_config(vram_gib=total, free_gib=free, **fields).schedule.batch_size for total, free in cards
-    )
+@pytest.mark.parametrize("vram_gib", [3, 4, 6, 8, 11, 12, 16, 24, 80])
+def test_a_step_has_four_pictures_on_every_card(fields: dict[str, Any], vram_gib: float) -> None:
+    schedule = make_plan_config(vram_gib=vram_gib, **fields).schedule
 
-    assert found == by_preset
+    assert schedule.batch_size * schedule.gradient_accumulation == 4
 
 
-def test_sdxl_checkpoints_unless_its_largest_batch_fits_without() -> None:
-    assert make_plan_config(family="sdxl", vram_gib=12).memory.gradient_checkpointing is True
-    assert make_plan_config(family="sdxl", vram_gib=48).memory.gradient_checkpointing is False
+def test_on_a_processor_each_picture_is_a_step() -> None:
+    schedule = make_plan_config(vram_gib=None).schedule
+
+    assert (schedule.batch_size, schedule.gradient_accumulation) == (1, 1)
+
+
+def test_a_card_with_much_memory_takes_all_at_once_without_checkpointing() -> None:
+    config = make_plan_config(vram_gib=24)
+
+    assert (config.schedule.batch_size, config.memory.gradient_checkpointing) == (4, False)
 
 
 def test_on_a_processor_only_sdxl_checkpoints() -> None:
@@ -35,28 +37,17 @@ def test_on_a_processor_only_sdxl_checkpoints() -> None:
     assert make_plan_config(vram_gib=None, family="sdxl").memory.gradient_checkpointing is True
 
 
-@pytest.mark.parametrize(
-    ("free_gib", "batch_size", "checkpointing", "accumulation", "base_dtype"),
-    [
-        (7.5, 4, False, 1, "bfloat16"),
-        (6.0, 3, False, 1, "bfloat16"),
-        (5.0, 2, False, 1, "bfloat16"),
-        (3.5, 2, True, 1, "bfloat16"),
-        (3.2, 1, True, 2, "bfloat16"),
-        (2.2, 1, True, 2, "int8"),
-        (1.8, 1, True, 2, "nf4"),
-    ],
-)
-def test_a_medium_card_steps_down_from_the_least_harm_to_the_most(
-    free_gib: float, batch_size: int, checkpointing: bool, accumulation: int, base_dtype: str
-) -> None:
-    config = make_plan_config(vram_gib=8, free_gib=free_gib)
+def test_a_medium_card_steps_down_from_the_least_harm_to_the_most() -> None:
+    row = [make_plan_config(vram_gib=8, free_gib=free / 10) for free in range(75, 8, -1)]
+    bases = ("bfloat16", "int8", "nf4")
+    harms = [(bases.index(config.memory.base_dtype), -config.dataset.resolution_px) for config in row]
 
-    assert config.schedule.batch_size == batch_size
-    assert config.memory.gradient_checkpointing is checkpointing
-    assert config.schedule.gradient_accumulation == accumulation
-    assert config.memory.base_dtype == base_dtype
-    assert config.dataset.resolution_px == 512
+    assert harms == sorted(harms)
+    assert {config.memory.base_dtype for config in row} == set(bases)
+    assert {config.memory.gradient_checkpointing for config in row if config.memory.base_dtype == "bfloat16"} == {
+        False, True,
+    }  # fmt: skip
+    assert all(config.memory.gradient_checkpointing for config in row if config.dataset.resolution_px < 512)
 
 
 def test_a_low_card_uses_the_8_bit_optimizer_where_bitsandbytes_works() -> None:
@@ -92,9 +83,20 @@ def test_text_is_cached_only_where_it_stays_the_same(fields: dict[str, Any], cac
 
 
 def test_the_reason_for_a_batch_names_what_it_needs_and_what_is_free() -> None:
-    assert make_plan_for().by_path["schedule.batch_size"].reason == (
-        "medium cards take 2 to 4: 4 needs about 6.8 GiB of 7.5 GiB free"
+    whole, split = (
+        make_plan_for(vram_gib=12),
+        make_plan_for(vram_gib=8, free_gib=5.2, settings={"memory.gradient_checkpointing": False}),
     )
+
+    assert re.search(r"^4 at once, .* needs about [\d.]+ GiB of 11.5 GiB free$", reason_of_batch(whole))
+    assert re.search(
+        r"^4 at once would need [\d.]+ GiB: [12] needs about [\d.]+ GiB of 5.2 GiB free", reason_of_batch(split)
+    )
+    assert "make one step of 4" in split.by_path["schedule.gradient_accumulation"].reason
+
+
+def reason_of_batch(plan: Plan) -> str:
+    return plan.by_path["schedule.batch_size"].reason
 
 
 def test_a_base_that_stays_unquantised_is_paid_for_by_the_resolution() -> None:

@@ -68,8 +68,8 @@ def test_the_preset_goes_by_the_cards_total(vram_gib: float | None, preset: str)
     assert make_plan_config(vram_gib=vram_gib).memory.preset == preset
 
 
-def test_a_chosen_preset_stands_and_its_range_follows() -> None:
-    config = make_plan_config(vram_gib=24, settings={"memory.preset": "low"})
+def test_a_chosen_preset_stands_and_what_it_starts_from_follows() -> None:
+    low, high = (make_plan_config(vram_gib=24, settings=one) for one in ({"memory.preset": "low"}, {}))
 
-    assert config.memory.preset == "low"
-    assert config.schedule.batch_size == 2
+    assert (low.memory.preset, high.memory.preset) == ("low", "high")
+    assert (low.dataset.resolution_px, high.dataset.resolution_px) == (512, 576)

@@ -13,10 +13,10 @@ from tests.support.factories import make_plan_config, make_plan_for
         ({}, 1e-4, 5e-5),
         ({"lineage": "nai"}, 1e-4, 5e-5),
         ({"lineage": "anylora"}, 7e-5, 3.5e-5),
-        ({"lineage": "anylora", "subject": "style"}, 1e-4, 5e-5),
+        ({"lineage": "anylora", "subject": "style"}, 1e-4, 0.0),
         ({"advice": "current"}, 5e-4, 1e-4),
         ({"advice": "current", "lineage": "anylora"}, 2e-4, 1e-4),
-        ({"advice": "current", "lineage": "anylora", "subject": "style"}, 5e-4, 1e-4),
+        ({"advice": "current", "lineage": "anylora", "subject": "style"}, 5e-4, 0.0),
         ({"family": "sd2"}, 1e-4, 5e-5),
         ({"family": "sdxl"}, 1e-4, 0.0),
         ({"family": "sdxl", "lineage": "none"}, 1e-4, 0.0),
@@ -46,11 +46,12 @@ def test_a_text_encoder_that_is_trained_on_sdxl_is_the_users_choice() -> None:
     assert "U-Net only" in plan.by_path["optimizer.text_encoder_learning_rate"].reason
 
 
-def test_prodigy_gets_rates_of_one_and_a_steady_schedule() -> None:
-    config = make_plan_config(settings={"optimizer.name": "prodigy"})
+def test_a_rate_of_sdxl_has_the_source_that_tells_it() -> None:
+    plain, anime = (make_plan_for(family="sdxl", lineage=one).by_path for one in ("none", "noobai"))
 
-    assert config.optimizer.learning_rate == config.optimizer.text_encoder_learning_rate == 1.0
-    assert (config.schedule.name, config.schedule.warmup_share) == ("constant", 0.0)
+    assert "4e-5 to 1e-4" in plain["optimizer.learning_rate"].source.says
+    assert "U-Net 3e-4" in anime["optimizer.learning_rate"].source.says
+    assert "U-Net alone" in anime["optimizer.text_encoder_learning_rate"].source.says
 
 
 def test_a_tiny_card_trains_no_text_encoder_if_only_that_fits() -> None:

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from advisor.plan import Source
 from advisor.rules import RULES, sources
 from advisor.rules import fixed as plain
+from advisor.rules.defaults_table import WITHOUT_TUTORIAL
 from advisor.settings.config import TrainingConfig, setting, setting_paths
-from tests.support.factories import make_plan_config
+from tests.support.factories import make_plan_config, make_plan_for
 
 
 def test_every_setting_has_exactly_one_rule() -> None:
@@ -18,6 +21,35 @@ def test_every_source_has_a_title_and_an_address() -> None:
 
     assert len(found) == len({source.title for source in found})
     assert all(source.title and source.url for source in found)
+
+
+def test_every_source_says_in_our_words_what_it_is_cited_for() -> None:
+    found = [value for value in vars(sources).values() if isinstance(value, Source)]
+
+    for source in found:
+        assert len(source.says) > 15, source.title
+        assert not set('"\u201c\u201d') & set(source.says), source.title
+        assert source.url.startswith("https://") or source.url in ("answers.toml", source.url.removeprefix("./"))
+
+
+WORDS_THAT_THE_TUTORIAL_DOES_NOT_HAVE = ("flip", "regular", "bucket", "shuffle", "caption", "keep_")
+
+
+def test_the_tutorial_is_not_cited_for_what_it_does_not_speak_of() -> None:
+    for case in ({}, {"advice": "current"}, {"family": "sdxl"}, {"subject": "style"}, {"vram_gib": 6}):
+        for decision in make_plan_for(**case).decisions:
+            if any(word in decision.path for word in WORDS_THAT_THE_TUTORIAL_DOES_NOT_HAVE):
+                assert decision.source != sources.TUTORIAL, decision.path
+
+
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
+def test_either_advice_is_the_same_exactly_where_it_is_said(family: str) -> None:
+    tutorial, current = (
+        make_plan_config(family=family, advice=one).model_dump(exclude={"run"}) for one in ("tutorial", "current")
+    )
+
+    assert (tutorial == current) == (family in WITHOUT_TUTORIAL)
+    assert ("no numbers for" in make_plan_for(family=family).by_path["run.advice"].reason) == (tutorial == current)
 
 
 def test_what_is_left_alone_is_what_the_configuration_starts_with() -> None:

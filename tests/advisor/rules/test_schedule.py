@@ -3,6 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from advisor.dataset.buckets import repeats_of_folders
 from advisor.dataset.report import Folder
@@ -23,7 +25,7 @@ SQUARE = ((1024, 1024),)
         ({"num_images": 1200}, 1),
         ({"num_images": 30, "advice": "current"}, 10),
         ({"num_images": 100, "advice": "current"}, 4),
-        ({"num_images": 100, "advice": "current", "vram_gib": 24}, 6),
+        ({"num_images": 100, "advice": "current", "vram_gib": 24}, 4),
         ({"num_images": 101, "advice": "current", "vram_gib": 24}, 3),
         ({"num_images": 30, "vram_gib": None}, 3),
         ({"num_images": 40, "vram_gib": None}, 3),
@@ -53,14 +55,39 @@ def test_every_bucket_has_a_short_batch_of_its_own() -> None:
     ("fields", "epochs"),
     [
         ({"num_images": 30}, 10),
-        ({"num_images": 10}, 14),
-        ({"num_images": 5}, 20),
+        ({"num_images": 10}, 20),
+        ({"num_images": 5}, 40),
+        ({"num_images": 1000}, 10),
+        ({"num_images": 2000}, 6),
+        ({"num_images": 20_000}, 1),
         ({"num_images": 30, "advice": "current", "vram_gib": 24}, 20),
         ({"num_images": 30, "vram_gib": None}, 10),
     ],
 )
-def test_epochs_rise_until_a_thousand_steps_on_a_card(fields: dict[str, Any], epochs: int) -> None:
+def test_epochs_are_as_many_as_give_1500_to_3000_steps(fields: dict[str, Any], epochs: int) -> None:
     assert make_plan_config(sizes=SQUARE, **fields).schedule.epochs == epochs
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.integers(8, 2000), st.sampled_from(("character", "style")), st.sampled_from(("sd1", "sd2", "sdxl")),
+    st.sampled_from(("tutorial", "current")), st.sampled_from((None, "pony", "nai")),
+)  # fmt: skip
+def test_every_card_learns_the_same(
+    num_images: int, subject: str, family: str, advice: str, lineage: str | None
+) -> None:
+    case: dict[str, Any] = {"subject": subject, "family": family, "advice": advice, "lineage": lineage}
+    plans = [make_plan_for(num_images=num_images, vram_gib=card, **case) for card in (4, 6, 8, 10, 12, 16, 24, 32, 80)]
+    configs = [plan.config for plan in plans]
+    fewest, most = (choose(plan.estimate.steps for plan in plans) for choose in (min, max))
+
+    assert len({config.optimizer.learning_rate for config in configs}) == 1
+    assert len({config.dataset.repeats for config in configs}) == 1
+    assert len({config.network.rank for config in configs}) == 1
+    assert fewest >= 0.9 * most
+    assert fewest >= 1500
+    assert most <= 3000
+    assert {config.schedule.batch_size * config.schedule.gradient_accumulation for config in configs} == {4}
 
 
 def test_a_folders_own_repeats_stand() -> None:
@@ -92,6 +119,7 @@ def test_accumulated_batches_are_one_step() -> None:
         ({"family": "sdxl"}, 5.0, 0.0),
         ({"family": "sdxl", "lineage": "illustrious"}, 5.0, 0.03),
         ({"family": "sdxl", "lineage": "pony"}, 0.0, 0.03),
+        ({"family": "sdxl", "lineage": "noobai", "prediction": "v_prediction"}, 5.0, 0.0),
     ],
 )
 def test_loss_weight_and_noise_offset(fields: dict[str, Any], gamma: float, offset: float) -> None:

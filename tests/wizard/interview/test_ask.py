@@ -36,7 +36,7 @@ def answer(keys: Any, question: Question, text: str) -> str:
 
 
 def test_the_marked_option_is_taken(keys: Any) -> None:
-    assert answer(keys, SUBJECT, DOWN + ENTER) == "style"
+    assert answer(keys, SUBJECT, DOWN + DOWN + ENTER) == "style"
 
 
 def test_the_default_option_is_marked_first(keys: Any) -> None:
@@ -48,11 +48,11 @@ def test_the_default_option_is_marked_first(keys: Any) -> None:
 def test_the_last_option_goes_back(keys: Any) -> None:
     question = Question("x", "?", "choice", options=SUBJECT.options)
 
-    assert answer(keys, question, DOWN + DOWN + ENTER) == BACK
+    assert answer(keys, question, DOWN + DOWN + DOWN + ENTER) == BACK
 
 
 def test_the_first_question_has_no_way_back(keys: Any) -> None:
-    assert answer(keys, SUBJECT, DOWN + DOWN + ENTER) == "character"
+    assert answer(keys, SUBJECT, DOWN + DOWN + DOWN + ENTER) == "character"
 
 
 def test_a_line_is_what_was_typed(keys: Any) -> None:

@@ -40,7 +40,7 @@ def test_each_side_has_its_value_reason_and_source() -> None:
     assert lines[at + 1].split()[:2] == ["tutorial", "32"]
     assert "[SD Character LoRA Training Tutorial, part 2]" in lines[at + 1]
     assert lines[at + 2].split()[:2] == ["current", "16"]
-    assert "civitai" in lines[at + 2]
+    assert "notebook" in lines[at + 2]
 
 
 def test_profiles_that_agree_say_so() -> None:
@@ -56,11 +56,11 @@ def test_a_choice_shows_what_follows_and_that_it_still_fits() -> None:
 
 
 def test_the_verdict_names_the_memory_of_the_table() -> None:
-    text = what_if({"sampling.prompts": ("mira",)}, family="sdxl", vram_gib=24)
+    text = what_if({"sampling.prompts": ("mira",)}, family="sdxl", vram_gib=12)
 
     words = next(line for line in text.splitlines() if line.startswith("memory")).split()
     assert words[3:6] == ["9.0", "GiB", "(10.1"]
-    assert "It still fits: about 9.0 GiB (10.1 GiB while drawing samples) of 23.5 GiB free." in " ".join(text.split())
+    assert "It still fits: about 9.0 GiB (10.1 GiB while drawing samples) of 11.5 GiB free." in " ".join(text.split())
 
 
 def test_what_no_longer_fits_says_by_how_much() -> None:

@@ -78,7 +78,7 @@ def test_what_the_user_chose_is_shown_and_marked() -> None:
     assert "*noise_offset 0.05" in text
     assert "*rank 48" in text
     assert "* is chosen by you" in text
-    assert "! rank 48 is no power of two" in text
+    assert "! alpha 24 is no power of two" in text
 
 
 def test_everything_shows_every_setting() -> None:

@@ -32,7 +32,7 @@ def plan_document(facts: Facts, plan: Plan) -> dict[str, object]:
                 "value": _value_at(tree, decision.path),
                 "reason": decision.reason,
                 "origin": decision.origin,
-                "source": {"title": decision.source.title, "url": decision.source.url},
+                "source": asdict(decision.source),
             }
             for decision in plan.decisions
         ],

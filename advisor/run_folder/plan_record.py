@@ -35,6 +35,7 @@ class RecordedSource(Record):
 
     title: Text = ""
     url: Text = ""
+    says: Text = ""
 
 
 class RecordedDecision(Record):

@@ -18,6 +18,7 @@ ADDED_SETTINGS = (
     "dataset.upscale_tolerance",
     "network.dora_axis",
     "network.resize_start",
+    "run.goal",
 )
 """Settings that the first configurations lack; the hashes in the first states know nothing of them."""
 

@@ -51,7 +51,8 @@ def decision_of(recorded: RecordedDecision, config: TrainingConfig) -> Decision 
     plain = list(value) if isinstance(value, tuple) else value
     if origin is None or (isinstance(plain, bool | int | float | str) and plain != recorded.value):
         return None
-    return Decision(recorded.path, value, recorded.reason, origin, Source(recorded.source.title, recorded.source.url))
+    source = Source(recorded.source.title, recorded.source.url, recorded.source.says)
+    return Decision(recorded.path, value, recorded.reason, origin, source)
 
 
 def _without_schema(content: bytes) -> bytes:

@@ -19,7 +19,7 @@ def planned_before(run: Path, kind: str) -> Path:
     write_run(run, facts, make_plan(facts))
     text = (run / "loracle.toml").read_text("utf-8")
     shorter = re.sub(r"(?:# [^\n]*\n)+dora_axis = [^\n]*\n\n?", "", text)
-    shorter = re.sub(r"[^\n]*arxiv.org/abs/2402.09353\n", "", shorter)  # the source of that setting's rule
+    shorter = re.sub(r"# Liu et al\. 2024, DoRA: [^)]*\)\n", "", shorter)  # the source of that setting's rule
     assert shorter.count("\n") < text.count("\n") - 2
     (run / "loracle.toml").write_text(shorter, "utf-8")
     document = json.loads((run / "plan.json").read_text("utf-8"))

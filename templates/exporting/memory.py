@@ -15,8 +15,13 @@ from advisor.families import family
 from advisor.families.structure import Structure
 from advisor.machine.hardware import Gpu
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.plan_record import PlanRecord
 from advisor.settings.config import RESOLUTION_STEP_PX, TrainingConfig, flat_settings, setting, with_values
 from advisor.units import gib
+
+BATCH = ("schedule.batch_size", "schedule.gradient_accumulation")
+CHECKPOINTING, RESOLUTION = "memory.gradient_checkpointing", "dataset.resolution_px"
+"""Settings that an export may change so that a step fits."""
 
 AUTOCAST = {"sd1": 1.44, "sd2": 1.44, "sdxl": 1.3}
 """By family: activations under CUDA's autocast over ours, counted on sd-scripts' step. Norms and what they keep are
@@ -81,7 +86,7 @@ def fitted(config: TrainingConfig, run: Path, memory: TrainerMemory, title: str)
     the resolution is lowered only where the counted figure does not fit. What the user chose stays.
     """
     record, structure = RunFolder(run).known_plan(), family(config.model.family).standard
-    gpu = _planned_card(run)
+    gpu = _planned_card(record)
     if record is None or gpu is None or structure is None or config.memory.preset == "cpu":
         return Fitted(config)
     chosen = record.chosen_paths(dict(flat_settings(config)))
@@ -93,12 +98,10 @@ def fitted(config: TrainingConfig, run: Path, memory: TrainerMemory, title: str)
     return Fitted(found, tuple(_notes(config, found, memory, structure, gpu=gpu, title=title)))
 
 
-def _planned_card(run: Path) -> Gpu | None:
+def _planned_card(record: PlanRecord | None) -> Gpu | None:
     """The card that a run was planned for; None: it has no plan, or none for a card."""
-    record = RunFolder(run).known_plan()
-    if record is None or record.fields.hardware is None or record.fields.hardware.gpu is None:
-        return None
-    return record.fields.hardware.gpu.as_gpu()
+    hardware = None if record is None else record.fields.hardware
+    return None if hardware is None or hardware.gpu is None else hardware.gpu.as_gpu()
 
 
 def _choices(config: TrainingConfig, chosen: frozenset[str]) -> Iterator[tuple[TrainingConfig, bool]]:
@@ -116,10 +119,6 @@ def _choices(config: TrainingConfig, chosen: frozenset[str]) -> Iterator[tuple[T
     least = max(RESOLUTION_STEP_PX, config.dataset.min_bucket_px, int(planned * LEAST_RESOLUTION_SHARE))
     for resolution_px in range(planned - RESOLUTION_STEP_PX, least - 1, -RESOLUTION_STEP_PX):
         yield with_values(smallest, {RESOLUTION: resolution_px}), False
-
-
-BATCH = ("schedule.batch_size", "schedule.gradient_accumulation")
-CHECKPOINTING, RESOLUTION = "memory.gradient_checkpointing", "dataset.resolution_px"
 
 
 def _smaller_batches(config: TrainingConfig) -> Iterator[TrainingConfig]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from textwrap import wrap
 from typing import Any
 
 import questionary
@@ -83,19 +84,19 @@ class TerminalAsk:
 
     def _select(self, question: Question) -> questionary.Question:
         options = (*question.options, BACK_OPTION) if question.back else question.options
-        choices = [questionary.Choice(option.title, value=option.value) for option in options]
+        choices = [questionary.Choice(fitting(option.title, columns()), value=option.value) for option in options]
         return questionary.select(
-            question.text, choices, default=question.default or None, qmark="?", pointer=">", style=STYLE,
-            instruction=" ", **self._session,
+            fitting(question.text, columns()), choices, default=question.default or None, qmark="?", pointer=">",
+            style=STYLE, instruction=" ", **self._session,
         )  # fmt: skip
 
     def _line(self, question: Question, *, take_first: bool = False, **more: Any) -> questionary.Question:
         bindings = _bindings(take_first=take_first)
         if question.default and question.kind in ("folder", "file"):
             _let_a_drop_replace(bindings, question.default)
-        hint = f"({question.hint})\n >" if question.hint else "\n >"
+        text, hint = text_and_hint(question, columns())
         return questionary.text(
-            question.text, default=question.default, qmark="?", style=STYLE, key_bindings=bindings, instruction=hint,
+            text, default=question.default, qmark="?", style=STYLE, key_bindings=bindings, instruction=f"{hint}\n >",
             **more, **self._session,
         )  # fmt: skip
 
@@ -113,6 +114,18 @@ def discard_typed_ahead(given: Input | None = None) -> None:
             msvcrt.getwch()
     elif os.isatty(found.fileno()):
         termios.tcflush(found.fileno(), termios.TCIFLUSH)
+
+
+def fitting(text: str, width: int) -> str:
+    """A question's text in lines of at most this width, behind the mark before it; prompts cut or break it anywhere."""
+    return "\n   ".join(wrap(text, width - 4, break_long_words=False)) or text
+
+
+def text_and_hint(question: Question, width: int) -> tuple[str, str]:
+    """Both in lines of this width; the hint begins its own where it does not fit behind the text."""
+    text, hint = fitting(question.text, width), f"({question.hint})" * bool(question.hint)
+    last = text.rpartition("\n")[2]
+    return text, hint if len(last) + len(hint) + 5 <= width else f"\n   {fitting(hint, width)}"
 
 
 def indented(text: str, width: int) -> str:

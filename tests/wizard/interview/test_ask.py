@@ -13,8 +13,8 @@ import pytest
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from wizard.interview.ask import TerminalAsk, discard_typed_ahead, indented
-from wizard.interview.questions import BACK, IMAGES, NAME, SUBJECT, Candidate, Question
+from wizard.interview.ask import TerminalAsk, discard_typed_ahead, indented, text_and_hint
+from wizard.interview.questions import BACK, IMAGES, MODEL, NAME, SUBJECT, Candidate, Question
 
 if sys.platform != "win32":
     import tty
@@ -140,3 +140,14 @@ def test_long_lines_are_broken_between_words_and_paths_and_commands_never() -> N
     text = indented(f"one two three four {path}\n  sh '/my run/{path}'", 12)
 
     assert text.splitlines() == ["  one two", "  three four", f"  {path}", f"    sh '/my run/{path}'"]
+
+
+@pytest.mark.parametrize(("width", "lines"), [(80, 1), (60, 2), (40, 2)])
+def test_a_question_is_whole_at_any_width(width: int, lines: int) -> None:
+    """A prompt of several lines is cut at the window's edge, as the hint of the base model was at 60 columns."""
+    text, hint = text_and_hint(MODEL, width)
+
+    shown = f"? {text}  {hint}".splitlines()
+    assert len(shown) == lines
+    assert max(map(len, shown)) <= width
+    assert " ".join(" ".join(shown).split()) == f"? {MODEL.text} ({MODEL.hint})"

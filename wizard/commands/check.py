@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
-from advisor.dataset.report import DatasetReport
+from advisor.dataset.captions import lines_of
+from advisor.dataset.report import DatasetReport, ImageFile
 from advisor.dataset.scan import scan
 from advisor.units import counted
 from wizard.interview.paths import given_path
@@ -38,14 +40,34 @@ def report_document(report: DatasetReport) -> dict[str, object]:
         "extensions": report.extensions,
         "folders": [asdict(folder) for folder in report.folders],
         "sizes": [{"width_px": w, "height_px": h, "num_images": n} for (w, h), n in sorted(sizes.items())],
+        "without_caption": _paths(report, lambda image: image.caption is None),
+        "empty_captions": _paths(report, lambda image: image.caption == ""),
+        "several_lines": _paths(report, lambda image: len(lines_of(image.caption or "")) > 1),
+        "transparent": _paths(report, lambda image: image.transparent),
+        "animated": _paths(report, lambda image: image.animated),
         "problems": [asdict(problem) for problem in report.problems],
     }
+
+
+def _noted(report: DatasetReport) -> Iterator[tuple[str, list[str]]]:
+    """What is told of pictures that can be used, and of which."""
+    if report.num_captioned:
+        yield "without one", _paths(report, lambda image: image.caption is None)
+    yield "empty", _paths(report, lambda image: image.caption == "")
+    yield "of several lines", _paths(report, lambda image: len(lines_of(image.caption or "")) > 1)
+    yield "transparent in places, trained as white", _paths(report, lambda image: image.transparent)
+    yield "animated, trained by the first frame", _paths(report, lambda image: image.animated)
+
+
+def _paths(report: DatasetReport, wanted: Callable[[ImageFile], bool]) -> list[str]:
+    return [image.path for image in report.image_files if wanted(image)]
 
 
 def report_lines(report: DatasetReport) -> str:
     """Counts, sizes, captions and folders, then each problem, a line each."""
     lines = [f"{report.root}: {counted(report.num_images, 'picture')}", f"sizes     {sizes_text(report)}"]
     lines.append(f"captions  {captions_text(report)}")
+    lines += [f"  {title}: {', '.join(paths)}" for title, paths in _noted(report) if paths]
     for folder in report.folders:
         repeats = "" if folder.repeats is None else f", each {folder.repeats} times in an epoch"
         lines.append(f"folder    {folder.path}: {counted(folder.num_images, 'picture')}{repeats}")

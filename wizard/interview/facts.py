@@ -23,7 +23,7 @@ from wizard.interview.machine_options import MachineOptions
 from wizard.interview.names import checked_name
 from wizard.interview.paths import absolute_path, given_path
 from wizard.interview.preset_questions import RULES_ALONE, counted_preset, interviewed_preset
-from wizard.interview.questions import FLEXIBLE
+from wizard.interview.questions import FLEXIBLE, PREPEND_TRIGGER
 from wizard.interview.request import PlanRequest
 from wizard.interview.steps import checked_trigger
 from wizard.processes.receipt_store import known_receipts
@@ -48,6 +48,8 @@ def facts_of_state(state: InterviewState, probes: Probes, options: MachineOption
     chosen = {f"model.{key}": answers[key] for key in ("prediction", "lineage") if key in answers}
     if chosen.get("model.lineage") == "none" and state.identity.lineage is None:
         del chosen["model.lineage"]  # nothing was guessed, and nothing is known: no choice was made
+    if answers.get(PREPEND_TRIGGER.key) == "yes":
+        chosen["dataset.prepend_trigger"] = "true"
     given = Answers(
         name=answers["name"],
         trigger=answers["trigger"],

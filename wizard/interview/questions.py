@@ -111,6 +111,14 @@ NAME = Question("name", "What is the LoRA called?", "line", hint="becomes its fi
 
 TRIGGER = Question("trigger", "Which word calls it up in a prompt?", "line", hint="a rare word works best")
 
+PREPEND_TRIGGER = choice(
+    "prepend_trigger",
+    "Put it in front of them while training? Your files stay as they are.",
+    ("yes", "Yes, so that the LoRA answers to it"),
+    ("no", "No, captions are trained as they are"),
+    default="yes",
+)
+
 PREDICTION_DOUBTFUL = frozenset({"sd2", "sdxl"})
 """Families with base models of both predictions; of other families a file without metadata predicts epsilon."""
 

@@ -94,9 +94,15 @@ def _ask_trigger(state: InterviewState, probes: Probes) -> Question:  # noqa: AR
 
 
 def _apply_trigger(state: InterviewState, probes: Probes, answer: str) -> tuple[InterviewState, str]:  # noqa: ARG001
-    word = checked_trigger(answer) or state.answers["name"]
-    message = trigger_text(state.report, word) if state.report else ""
-    return state.with_answer("trigger", word), message
+    return state.with_answer("trigger", checked_trigger(answer) or state.answers["name"]), ""
+
+
+def _ask_prepend_trigger(state: InterviewState, probes: Probes) -> Question | None:  # noqa: ARG001
+    """Offers to put a character's trigger in front of captions that lack it."""
+    if state.report is None or state.answers.get("subject") == "style" or "dataset.prepend_trigger" in state.settings:
+        return None
+    lacking = trigger_text(state.report, state.answers["trigger"])
+    return replace(q.PREPEND_TRIGGER, intro=lacking) if lacking else None
 
 
 def checked_trigger(text: str) -> str:
@@ -199,6 +205,7 @@ STEPS: tuple[Step, ...] = (
     Step("lineage", _ask_lineage, _storing("lineage")),
     Step("name", _ask_name, _apply_name),
     Step("trigger", _ask_trigger, _apply_trigger),
+    Step(q.PREPEND_TRIGGER.key, _ask_prepend_trigger, _storing(q.PREPEND_TRIGGER.key)),
     Step("machine", _ask_machine, _storing("machine")),
     Step("card", _ask_card, _apply_card),
     Step("vram", _ask_vram, _apply_vram),

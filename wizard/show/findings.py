@@ -32,7 +32,10 @@ def dataset_text(report: DatasetReport) -> str:
         examples = ", ".join(f"{folder.path} ({folder.num_images} x {folder.repeats})" for folder in repeated[:4])
         lines.append(f"Folders with repeats in their names keep them: {examples}{', ...' if len(repeated) > 4 else ''}")
     if report.num_captioned == 0:
-        lines.append("Without captions everything in the pictures is learned together with the trigger word.")
+        lines.append(
+            "Each is trained on the trigger word alone, so that clothes, poses and backgrounds become part of it: "
+            "captions name what shall stay changeable."
+        )
     if report.problems:
         lines.append(f"{counted(len(report.problems), 'thing')} to look at:")
         lines += [f"  {problem.path}: {problem.message}" for problem in report.problems[:PROBLEMS_SHOWN]]
@@ -61,13 +64,13 @@ def captions_text(report: DatasetReport) -> str:
 
 
 def trigger_text(report: DatasetReport, trigger: str) -> str:
-    """A warning about captions without the trigger word; empty where all have it or there are no captions."""
+    """How many captions lack the trigger word; empty where all have it or there are no captions."""
     found = report.num_with_trigger(trigger)
     if report.num_captioned in (0, found):
         return ""
     missing = report.num_captioned - found
     has = "captions has" if missing == 1 else "captions have"
-    return f'{missing} of {report.num_captioned} {has} no "{trigger}": put it first in each, so that it is learned.'
+    return f'{missing} of {report.num_captioned} {has} no "{trigger}", the word that calls the LoRA up.'
 
 
 def identity_text(identity: Identity) -> str:

@@ -78,7 +78,7 @@ def test_quitting_unsaved_keeps_the_answers(tmp_path: Path) -> None:
 
 def test_back_from_the_plan_changes_an_answer_and_keeps_settings(tmp_path: Path) -> None:
     _, done = run_new(
-        tmp_path, *HAPPY, "change", "network.rank", "64", "yes", BACK, BACK, "fox", "gpu:0", "save", "quit"
+        tmp_path, *HAPPY, "change", "network.rank", "64", "yes", BACK, BACK, "fox", "no", "gpu:0", "save", "quit"
     )  # fmt: skip
 
     config = done.saved[0][1].config

@@ -79,7 +79,7 @@ def test_an_sd1_model_that_does_not_tell_its_prediction_raises_no_question() -> 
 
 def test_a_name_is_proposed_by_the_folder() -> None:
     report = make_dataset(root="/home/me/lora/Mira Fox/images", captions="1girl, smile")
-    ask = ScriptedAsk("character", "/pictures", *HAPPY[2:4], default, default, "gpu:0")
+    ask = ScriptedAsk("character", "/pictures", *HAPPY[2:4], default, default, "no", "gpu:0")
 
     state = run_interview(ask, probes=make_probes(reports={"/pictures": report}))
 
@@ -87,12 +87,24 @@ def test_a_name_is_proposed_by_the_folder() -> None:
     assert state.answers["trigger"] == "Mira_Fox"
 
 
-def test_captions_without_the_trigger_are_told() -> None:
-    ask = ScriptedAsk(*HAPPY[:4], "kira", "kira", "gpu:0")
+@pytest.mark.parametrize(("answer", "settings"), [("yes", {"dataset.prepend_trigger": True}), ("no", {})])
+def test_the_trigger_in_front_is_offered_where_captions_lack_it(answer: str, settings: dict[str, object]) -> None:
+    ask = ScriptedAsk(*HAPPY[:4], "kira", "kira", answer, "gpu:0")
+
+    state = run_interview(ask)
+
+    offer = next(question for question in ask.asked if question.key == "prepend_trigger")
+    assert '30 of 30 captions have no "kira"' in offer.intro
+    chosen = facts_of_state(state, make_probes(), MachineOptions()).answers.settings
+    assert chosen.get("dataset.prepend_trigger") == settings.get("dataset.prepend_trigger")
+
+
+def test_a_style_is_not_offered_a_trigger_in_front() -> None:
+    ask = ScriptedAsk("style", *HAPPY[1:4], "kira", "kira", "gpu:0")
 
     run_interview(ask)
 
-    assert '30 of 30 captions have no "kira"' in ask.heard
+    assert "prepend_trigger" not in ask.keys
 
 
 def test_an_empty_trigger_is_the_name() -> None:
@@ -114,7 +126,7 @@ def test_an_empty_trigger_is_the_name() -> None:
 )
 def test_the_trigger_that_captions_begin_with_is_proposed(captions: Any, proposed: str) -> None:
     probes = make_probes(reports={"/pictures": make_dataset(captions=captions)})
-    ask = ScriptedAsk(*HAPPY[:4], "Mira_Fox", "x", "gpu:0")
+    ask = ScriptedAsk(*HAPPY[:4], "Mira_Fox", "x", *(["no"] if captions else []), "gpu:0")
 
     run_interview(ask, probes=probes)
 

@@ -21,7 +21,7 @@ def test_missing_captions_and_what_they_mean_are_told() -> None:
     text = dataset_text(make_dataset(captions=None))
 
     assert "none has a caption" in text
-    assert "together with the trigger word" in text
+    assert "Each is trained on the trigger word alone" in text
 
 
 def test_many_problems_are_counted_and_the_command_for_all_is_named() -> None:

@@ -31,9 +31,10 @@ def image_warnings(report: DatasetReport, config: TrainingConfig) -> Findings:
         )
     yield from _small(report, config.dataset)
     yield from altered_images(report, config)
-    if report.problems:
-        first = report.problems[0]
-        finding = f"{counted(len(report.problems), 'thing')} to mend in the folder; first {first.path}: {first.message}"
+    problems = [problem for problem in report.problems if problem.code != "empty_caption"]  # a warning of its own
+    if problems:
+        first = problems[0]
+        finding = f"{counted(len(problems), 'thing')} to mend in the folder; first {first.path}: {first.message}"
         yield PlanWarning("dataset_problems", finding)
 
 
@@ -124,5 +125,5 @@ def _transparent(report: DatasetReport, dataset: DatasetConfig) -> Findings:
     transparent = [image.path for image in report.image_files if image.transparent]
     if transparent and not (dataset.masks and dataset.mask_source == "alpha"):
         which = f"{counted(len(transparent), 'picture')} transparent in places ({named(transparent)})"
-        mend = "put a background behind them, or set dataset.masks, which leaves these places out"
-        yield PlanWarning("transparent_pictures", f"{which}, which are trained as white: {mend}")
+        mend = "put a background behind it, or set dataset.masks, which leaves it out"
+        yield PlanWarning("transparent_pictures", f"{which}: what is transparent is trained as white; {mend}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from advisor.dataset.captions import lines_of
 from advisor.errors import LoraError
 from advisor.facts import Facts
 from advisor.plan import Decision, Estimate, Plan, PlanWarning, Source
@@ -70,7 +71,8 @@ def plan_import(imported: Imported, facts: Facts | None, own: Mapping[str, Any])
     advised, problem = _advised(None if facts is None else replace(facts, start=None))
     if advised is None:
         facts = None
-    imported = _corrected(replace(imported, defaults={**OURS_ALONE, **imported.defaults}), facts)
+    defaults = {**OURS_ALONE, **imported.defaults, **_lines_as_they_are(imported, facts)}
+    imported = _corrected(replace(imported, defaults=defaults), facts)
     config = parse_config(_tree(imported, advised, own))
     decisions = tuple(_decision(config, path, imported, advised, own) for path in setting_paths())
     outlook = UNKNOWN
@@ -84,6 +86,15 @@ def plan_import(imported: Imported, facts: Facts | None, own: Mapping[str, Any])
     plan = Plan(config, decisions, tuple(warnings), outlook)
     advice = () if advised is None else tuple(_disagreements(imported, config, advised))
     return ImportPlan(imported, plan, advice, facts)
+
+
+def _lines_as_they_are(imported: Imported, facts: Facts | None) -> dict[str, Any]:
+    """Where no caption has several lines none is drawn, so that captions stay the same and can be encoded once."""
+    draws = imported.effective.get("dataset.caption_lines") == "random"
+    if facts is None or not draws or imported.effective.get("dataset.wildcards"):
+        return {}
+    several = any(len(lines_of(image.caption or "")) > 1 for image in facts.dataset.image_files)
+    return {} if several else {"dataset.caption_lines": "joined"}
 
 
 def _advised(facts: Facts | None) -> tuple[Plan | None, str]:

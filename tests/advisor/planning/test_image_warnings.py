@@ -41,7 +41,7 @@ def test_transparent_and_animated_pictures_are_named() -> None:
     dataset = replace(dataset, image_files=(replace(first, transparent=True), replace(second, animated=True), *others))
 
     told = message("transparent_pictures", dataset=dataset)
-    assert "1 picture transparent in places (00000.png), which are trained as white" in told
+    assert "1 picture transparent in places (00000.png): what is transparent is trained as white" in told
     assert "(00001.png), of which only the first frame is trained" in message("animated_pictures", dataset=dataset)
     assert message("transparent_pictures", dataset=dataset, settings={"dataset.masks": True}) == ""
 

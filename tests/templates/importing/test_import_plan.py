@@ -4,8 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from advisor.adapters.start_file import read_start
 from templates.importing.import_plan import ImportPlan, described, is_absolute, plan_import
+from templates.importing.imported import Imported
 from templates.kohya.import_gui import import_gui
 from tests.support.factories import make_facts
 from tests.support.given_files import GivenFiles
@@ -86,3 +89,16 @@ def test_paths_of_every_system_are_absolute() -> None:
     assert is_absolute("/a/b")
     assert is_absolute("D:\\a")
     assert not is_absolute("a/b")
+
+
+@pytest.mark.parametrize(
+    ("captions", "wildcards", "lines"),
+    [("mira, smile", False, "joined"), ("mira\nsmile", False, "random"), ("mira, {hat|bow}", True, "random")],
+)
+def test_lines_are_drawn_only_where_captions_have_several(captions: str, wildcards: bool, lines: str) -> None:
+    defaults = {"dataset.caption_lines": "random", "dataset.wildcards": wildcards}
+    imported = Imported("onetrainer", "OneTrainer", "/f/config.json", {}, (), defaults)
+
+    made = plan_import(imported, make_facts(family="sdxl", captions=captions), {})
+
+    assert made.plan.config.dataset.caption_lines == lines

@@ -138,6 +138,11 @@ def rows() -> list[Row]:
     return [Row(one, sum(found[one.name]["step"].values()), error(one, found[one.name])) for one in own]
 
 
+def write_page() -> None:
+    """Write docs/memory.md."""
+    write_atomically(PAGE, page(rows()))
+
+
 def main() -> None:
     """Count what is missing."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -146,7 +151,7 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="write docs/memory.md")
     given = parser.parse_args()
     if given.page:
-        write_atomically(PAGE, page(rows()))
+        write_page()
     if given.fit:
         print("\n".join(footprint(name, results()) for name in ("sd1", "sd2", "sdxl")))
     if given.fit or given.page:

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.memory_entries import Entry
+from benchmarks.public_page import memory_part
 
 PAGE = Path(__file__).parents[1] / "docs" / "memory.md"
 NUM_LARGEST = 8
@@ -31,6 +32,7 @@ with `--slow`.
 |---|---|---|
 {explained}
 
+{published}
 ## All of them
 
 | counted | predicted | error | configuration |
@@ -81,6 +83,7 @@ def page(rows: Sequence[Row]) -> str:
         number=len(rows),
         median=median(abs(row.error) for row in rows),
         largest=largest[0].error,
+        published=memory_part(),
         explained="\n".join(f"| {row.error:+.2%} | {row.entry.name} | {_why(row.entry)} |" for row in largest),
         table="\n".join(row.line() for row in rows),
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from advisor.estimate.step_work import StepWork
 from advisor.machine.hardware import Gpu, Hardware
 from advisor.settings.config import TrainingConfig
 
-FULL_RATE_WORDS = frozenset(
-    ("A2", "A10", "A10G", "A16", "A40", "L4", "L40", "L40S", "Ada", "PRO", "T4", "Tesla", "Quadro")
-)
+FULL_RATE_WORDS = frozenset(("A2", "A10", "A16", "A40", "L4", "L40S", "Ada", "PRO", "T4", "Tesla", "Quadro"))
 """Words in the names of workstation and server cards (besides `RTX A...`): their tensor cores accumulate in float32 at
-the full rate, those of GeForce cards with the same chips at half of it."""
+the full rate, those of GeForce cards with the same chips at half of it. By their sheets A10G (70e12) and L40 (181e12)
+have the half rate too."""
 
 TENSOR_FLOPS = (
     ((7, 0), 64, 1024, 1024),
@@ -28,22 +28,24 @@ with float32 accumulation; the same of GeForce cards). From NVIDIA's architectur
 at 1.53 GHz make 125e12, 108 of an A100 at 1.41 GHz 312e12, 82 of an RTX 3090 at 1.695 GHz 71e12, 132 of an H100 at
 1.83 GHz 989e12."""
 
-TENSOR_SHARE = 0.25
-"""Share of that peak that a step reaches: RTX 3090 and 3060 on SDXL as users tell (kohya_ss issue 1288) within 30 %."""
+TENSOR_SHARES = (((0, 0), 0.15), ((8, 0), 0.35), ((8, 9), 0.3))
+"""(from this compute capability on; the share of that peak that a step reaches), fitted to published times of steps
+that compute more than they launch: `python -m benchmarks.public_figures --fit`. Before Ampere there is no
+FlashAttention, and the T4 that was measured is held to 70 W."""
+
 PLAIN_SHARE = 0.3
 """Share of the float32 peak that a step reaches without tensor cores."""
 
-ACTIVATION_TRAFFIC = 8
-"""Reads and writes per saved activation byte and step. Unmeasured."""
-
-LAUNCH_SECONDS = 0.1
-"""Overhead of launching a step's kernels, however fast the card is: SD1.5 on an H100 takes 0.18 s (SimpleTuner)."""
+CALL_SECONDS = 23e-6
+"""Seconds that a processor takes to start one operation, however fast the card is: SimpleTuner's steps take the same on
+an H100 and an L40S, which compute one twice as fast as the other. From the same fit."""
 
 CPU_FLOPS_PER_CORE = 35e9
 """FLOPs per second of a core in float32: SD1.5 at 256 px took 6.3 s a step on two threads (benchmarks/step_time.py)."""
 
-GPU_UNCERTAINTY, CPU_UNCERTAINTY = 2.0, 2.5
-"""Factors: the real time is rarely more than so many times longer, or shorter."""
+GPU_UNCERTAINTY, QUANTISED_UNCERTAINTY, CPU_UNCERTAINTY = 2.0, 2.7, 2.5
+"""Factors: the real time is rarely more than so many times longer, or shorter. All published times of usual cards lie
+within the first; within the second those of another trainer's int8, which unpacks in more operations (docs/time.md)."""
 
 
 @dataclass(frozen=True)
@@ -54,20 +56,17 @@ class Speed:
     """Reached, not the peak."""
     bytes_per_second: float | None
     """Of the card's memory; None: not known, or it does not limit."""
-    launch_seconds: float
+    call_seconds: float
+    """To start one operation; 0 where the processor computes it itself."""
     uncertainty: float
     """A factor, either way."""
     source: str
     """Where it is from, for the user."""
 
-    def seconds(self, flops: float, activation_bytes: float = 0.0) -> float:
-        """Seconds of a step.
-
-        Args:
-            activation_bytes: activations saved for the backward pass.
-        """
-        traffic = ACTIVATION_TRAFFIC * activation_bytes / self.bytes_per_second if self.bytes_per_second else 0.0
-        return flops / self.flops_per_second + traffic + self.launch_seconds
+    def seconds(self, work: StepWork) -> float:
+        """Seconds of a step: the card computes while the processor starts what comes next, so the slower one counts."""
+        moving = work.moved_bytes / self.bytes_per_second if self.bytes_per_second else 0.0
+        return max(work.calls * self.call_seconds, work.flops / self.flops_per_second + moving)
 
 
 def speed_of(config: TrainingConfig, hardware: Hardware, gpu: Gpu | None) -> Speed | None:
@@ -79,11 +78,17 @@ def speed_of(config: TrainingConfig, hardware: Hardware, gpu: Gpu | None) -> Spe
         return None
     clock = gpu.max_clock_mhz * 1e6
     tensor = _tensor_flops(gpu) if config.memory.compute_dtype != "float32" else None
-    reached = PLAIN_SHARE * 2.0 * gpu.cuda_cores * clock if tensor is None else TENSOR_SHARE * tensor * clock
+    reached = PLAIN_SHARE * 2.0 * gpu.cuda_cores * clock if tensor is None else _share(gpu) * tensor * clock
+    uncertainty = GPU_UNCERTAINTY if config.memory.quantised is None else QUANTISED_UNCERTAINTY
     figures = "cores, clocks and memory bandwidth" if gpu.memory_bytes_per_second else "cores and clock"
     return Speed(
-        reached, gpu.memory_bytes_per_second, LAUNCH_SECONDS, GPU_UNCERTAINTY, f"the card's {figures}"
+        reached, gpu.memory_bytes_per_second, CALL_SECONDS, uncertainty, f"the card's {figures}"
     )  # fmt: skip
+
+
+def _share(gpu: Gpu) -> float:
+    """The share of its tensor cores' peak that a step reaches."""
+    return next(share for since, share in reversed(TENSOR_SHARES) if since <= (gpu.compute_capability or (0, 0)))
 
 
 def _tensor_flops(gpu: Gpu) -> float | None:

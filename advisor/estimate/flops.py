@@ -6,10 +6,11 @@ from functools import lru_cache
 from math import sqrt
 
 from advisor.dataset.buckets import Size
-from advisor.estimate.parameter_counts import text_parameters, unet_parameters_by_level
+from advisor.estimate.parameter_counts import text_parameters, unet_parameters_by_level, vae_parameters
 from advisor.families import family
 from advisor.families.coefficients import FlopCoefficients
 from advisor.families.sd1 import SD1
+from advisor.families.sd1 import STANDARD as SD1_STRUCTURE
 from advisor.families.structure import Structure, UNetStructure
 from advisor.settings.config import TrainingConfig
 
@@ -39,7 +40,15 @@ def step_flops(config: TrainingConfig, structure: Structure, *, size: Size | Non
         image += chunks * (counted.text * larger + rank * counted.text_rank * sqrt(larger))
     elif not config.memory.cache_text:
         image += chunks * known.text_forward * larger
+    if not config.memory.cache_latents:
+        image += encode_flops(structure, width * height)
     return image * config.schedule.batch_size * config.schedule.gradient_accumulation
+
+
+def encode_flops(structure: Structure, pixels: float) -> float:
+    """FLOPs of the VAE's encoder for an image of so many pixels."""
+    share = vae_parameters(structure.vae) / vae_parameters(SD1_STRUCTURE.vae)
+    return ENCODE_FLOPS_PER_PIXEL * pixels * share
 
 
 def _rank(config: TrainingConfig) -> float:

@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from advisor.dataset.buckets import Size
 from advisor.estimate.device_speed import Speed, speed_of
 from advisor.estimate.disk import num_samples
-from advisor.estimate.flops import ENCODE_FLOPS_PER_PIXEL, step_flops
-from advisor.estimate.parameter_counts import unet_parameters, vae_parameters
-from advisor.estimate.vram import vram_parts
+from advisor.estimate.flops import encode_flops
+from advisor.estimate.parameter_counts import unet_parameters
+from advisor.estimate.step_work import step_work
 from advisor.families.sd1 import STANDARD
 from advisor.families.structure import Structure
 from advisor.machine.hardware import Gpu, Hardware
 from advisor.settings.config import TrainingConfig
-
-CHECKPOINTING_SLOWDOWN = {"sd1": 1.69, "sd2": 1.69, "sdxl": 1.78}
-"""A step's time with checkpointing over the time without, measured by SimpleTuner on an H100; the
-memory ladder names it. FLOPs alone grow by a third (advisor.families)."""
 
 START_SECONDS, SAVE_SECONDS = 20.0, 1.0
 """Seconds of loading SD1.5, and of writing one LoRA."""
@@ -60,13 +56,7 @@ def step_seconds(
         size: of the pictures in pixels; None: the resolution's square.
     """
     speed = speed_of(config, hardware, gpu)
-    return None if speed is None else _step(speed, config, structure, size)
-
-
-def _step(speed: Speed, config: TrainingConfig, structure: Structure, size: Size | None) -> float:
-    batches = config.schedule.gradient_accumulation
-    kept = vram_parts(config, structure, size=size)["activations"]
-    return batches * speed.seconds(step_flops(config, structure, size=size) / batches, kept)
+    return None if speed is None else speed.seconds(step_work(config, structure, size=size))
 
 
 def run_times(
@@ -89,9 +79,8 @@ def run_times(
     speed = speed_of(config, hardware, gpu)
     if speed is None:
         return None
-    step = _step(speed, config, structure, None) * correction
-    share = vae_parameters(structure.vae) / vae_parameters(STANDARD.vae)
-    encode = ENCODE_FLOPS_PER_PIXEL * config.dataset.resolution_px**2 * share / speed.flops_per_second
+    step = speed.seconds(step_work(config, structure)) * correction
+    encode = encode_flops(structure, config.dataset.resolution_px**2) / speed.flops_per_second
     images = num_images * config.dataset.views if config.memory.cache_latents else 0
     every = config.saving.every_epochs
     saves = config.schedule.epochs // every if every else 1
@@ -99,7 +88,7 @@ def run_times(
     return Times(
         step=step,
         caching=images * encode * correction,
-        sampling=_sampling(config, step),
+        sampling=_sampling(speed, config, structure) * correction,
         start_and_saving=start + saves * SAVE_SECONDS,
         steps=steps,
         uncertainty=uncertainty or speed.uncertainty,
@@ -107,7 +96,7 @@ def run_times(
     )
 
 
-def _sampling(config: TrainingConfig, step: float) -> float:
-    sampling, schedule = config.sampling, config.schedule
-    one = step / (schedule.batch_size * schedule.gradient_accumulation)
-    return num_samples(config) * sampling.steps * one * SAMPLE_STEP_SHARE
+def _sampling(speed: Speed, config: TrainingConfig, structure: Structure) -> float:
+    single = config.schedule.model_copy(update={"batch_size": 1, "gradient_accumulation": 1})
+    one = speed.seconds(step_work(config.model_copy(update={"schedule": single}), structure))
+    return num_samples(config) * config.sampling.steps * one * SAMPLE_STEP_SHARE

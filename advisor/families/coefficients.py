@@ -80,3 +80,29 @@ class FlopCoefficients:
     checkpointed: StepFlops
     text_forward: float
     """Of text encoders that are not trained but evaluated in each step, per chunk of text."""
+
+
+@dataclass(frozen=True)
+class StepCalls:
+    """Operations that torch dispatches in a step from one batch to its gradients, whatever its size.
+
+    The first is a LoRA's on the denoiser with cached text; the others come on top of it.
+    """
+
+    denoiser: int
+    text_forward: int
+    """Text encoders evaluated in each step."""
+    text_trained: int
+    """Text encoders trained."""
+    int8: int
+    nf4: int
+
+
+@dataclass(frozen=True)
+class CallCoefficients:
+    """A family's counts, of its published model; another model has them in proportion to its layers."""
+
+    command: str
+    """The command that counted them."""
+    plain: StepCalls
+    checkpointed: StepCalls

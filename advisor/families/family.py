@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from advisor.errors import ModelError
-from advisor.families.coefficients import FlopCoefficients, MemoryCoefficients
+from advisor.families.coefficients import CallCoefficients, FlopCoefficients, MemoryCoefficients
 from advisor.families.lora_targets import num_blocks
 from advisor.families.signature import Signature, Tensors
 from advisor.families.structure import LoraTarget, Prediction, Structure
@@ -44,6 +44,8 @@ class Family:
     """How much the published model keeps while it works."""
     flop_coefficients: FlopCoefficients | None = None
     """How much the published model computes in a step."""
+    call_coefficients: CallCoefficients | None = None
+    """How many operations torch dispatches in a step of the published model."""
     version: str | None = None
     """`ss_base_model_version` in kohya's metadata."""
     lora_architecture: str | None = None

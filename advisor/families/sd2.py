@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from advisor.families.coefficients import FlopCoefficients, MemoryCoefficients, Moment, StepFlops, StepMemory
+from advisor.families.coefficients import (
+    CallCoefficients,
+    FlopCoefficients,
+    MemoryCoefficients,
+    Moment,
+    StepCalls,
+    StepFlops,
+    StepMemory,
+)
 from advisor.families.family import Family
 from advisor.families.ldm import VIDEO, TextPlace, heads_of_64, ldm_structure, unet_variant
 from advisor.families.lora_targets import clip_targets, diffusers_targets
@@ -71,6 +79,13 @@ FLOPS = FlopCoefficients(
 )
 """Of the published model, too."""
 
+CALLS = CallCoefficients(
+    command="python -P -m benchmarks.step_calls",
+    plain=StepCalls(denoiser=9680, text_forward=905, text_trained=6289, int8=1122, nf4=7570),
+    checkpointed=StepCalls(denoiser=14150, text_forward=905, text_trained=9703, int8=1502, nf4=10902),
+)
+"""Of the published model, as well."""
+
 
 def _targets(structure: Structure, conv: bool) -> tuple[LoraTarget, ...]:
     return clip_targets(structure.text[0], "lora_te") + diffusers_targets(structure.unet, conv=conv)
@@ -110,6 +125,7 @@ SD2 = Family(
     standard=STANDARD,
     memory_coefficients=MEMORY,
     flop_coefficients=FLOPS,
+    call_coefficients=CALLS,
     version="sd_v2",
     v_version="sd_v2_v",
     lora_architecture="stable-diffusion-v2-512/lora",

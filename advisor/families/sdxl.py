@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import re
 
-from advisor.families.coefficients import FlopCoefficients, MemoryCoefficients, Moment, StepFlops, StepMemory
+from advisor.families.coefficients import (
+    CallCoefficients,
+    FlopCoefficients,
+    MemoryCoefficients,
+    Moment,
+    StepCalls,
+    StepFlops,
+    StepMemory,
+)
 from advisor.families.family import Family
 from advisor.families.ldm import VIDEO, TextPlace, heads_of_64, ldm_structure, unet_variant
 from advisor.families.lora_targets import clip_targets, ldm_targets
@@ -82,6 +90,13 @@ FLOPS = FlopCoefficients(
 )
 """Of the published model, too."""
 
+CALLS = CallCoefficients(
+    command="python -P -m benchmarks.step_calls",
+    plain=StepCalls(denoiser=33210, text_forward=1724, text_trained=12367, int8=2902, nf4=20178),
+    checkpointed=StepCalls(denoiser=50899, text_forward=1724, text_trained=19051, int8=4341, nf4=30753),
+)
+"""Of the published model, as well."""
+
 
 def _targets(structure: Structure, conv: bool) -> tuple[LoraTarget, ...]:
     first, second = structure.text
@@ -119,6 +134,7 @@ SDXL = Family(
     standard=STANDARD,
     memory_coefficients=MEMORY,
     flop_coefficients=FLOPS,
+    call_coefficients=CALLS,
     version="sdxl_base_v1-0",
     lora_architecture="stable-diffusion-xl-v1-base/lora",
     middle_blocks=3,

@@ -1,0 +1,85 @@
+"""The work of a training step: arithmetic, the card's memory traffic, and the operations that a processor starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from advisor.dataset.buckets import Size
+from advisor.estimate.flops import step_flops
+from advisor.estimate.quantised_base import packed_layers
+from advisor.estimate.vram import vram_parts
+from advisor.families import family
+from advisor.families.sd1 import SD1
+from advisor.families.structure import Structure
+from advisor.settings.config import QuantisedDtype, TrainingConfig
+
+ACTIVATION_TRAFFIC = 8
+"""Reads and writes per saved activation byte and step. Unmeasured."""
+
+UNPACKED_BYTES: dict[QuantisedDtype, float] = {"int8": 3.0, "nf4": 11.0}
+"""Bytes read and written to unpack a weight once: int8 is read and written as 16 bits; nf4 goes through an index of 32
+bits and a table, and is multiplied by its scale where it lies (`trainer.layers.quantise`)."""
+
+KIND_CALLS = {"lora": 1.0, "locon": 1.21, "dora": 3.42, "loha": 1.49, "lokr": 1.23}
+"""How many times the operations of a LoRA's step another kind has, by `python -P -m benchmarks.step_calls`."""
+
+
+@dataclass(frozen=True)
+class StepWork:
+    """What one optimizer step asks of a card and of the processor that feeds it."""
+
+    flops: float
+    moved_bytes: float
+    """Read and written in the card's memory beside the arithmetic: activations, weights that are unpacked."""
+    calls: float
+    """Operations that torch dispatches, each of which takes the processor some time."""
+
+
+def step_work(
+    config: TrainingConfig, structure: Structure, *, size: Size | None = None, batch_parts: int = 1
+) -> StepWork:
+    """The work of one optimizer step, all its batches together.
+
+    Args:
+        size: of the pictures in pixels; None: the resolution's square.
+        batch_parts: into how many parts each batch is split.
+    """
+    passes = config.schedule.gradient_accumulation * max(1, min(batch_parts, config.schedule.batch_size))
+    # With checkpointing activations are kept for a while only, but written and read as without.
+    plain = config.memory.model_copy(update={"gradient_checkpointing": False})
+    kept = vram_parts(config.model_copy(update={"memory": plain}), structure, size=size, batch_parts=batch_parts)
+    moved = ACTIVATION_TRAFFIC * kept["activations"] + _unpacked(config, structure)
+    return StepWork(step_flops(config, structure, size=size), passes * moved, passes * _calls(config, structure))
+
+
+def _unpacked(config: TrainingConfig, structure: Structure) -> float:
+    """Bytes moved to unpack the base's weights in one pass: for the forward pass, again if it is repeated, and for the
+    gradient of each layer's input."""
+    memory = config.memory
+    if memory.quantised is None:
+        return 0.0
+    times = 3 if memory.gradient_checkpointing else 2
+    return times * UNPACKED_BYTES[memory.quantised] * packed_layers(config.model.family, structure).weights
+
+
+def _calls(config: TrainingConfig, structure: Structure) -> float:
+    """Operations that torch dispatches from one batch to its gradients."""
+    known = family(config.model.family)
+    source = known if known.call_coefficients is not None else SD1
+    assert source.call_coefficients is not None
+    assert source.standard is not None
+    memory = config.memory
+    counted = source.call_coefficients.checkpointed if memory.gradient_checkpointing else source.call_coefficients.plain
+    denoiser = counted.denoiser * KIND_CALLS[config.network.kind]
+    denoiser += {None: 0, "int8": counted.int8, "nf4": counted.nf4}[memory.quantised]
+    text = 0 if memory.cache_text else counted.text_forward
+    text = counted.text_trained if config.optimizer.trains_text_encoder else text
+    share = _layers(source.name, structure) / _layers(source.name, source.standard)
+    return denoiser * share + text
+
+
+@lru_cache(maxsize=64)
+def _layers(family_name: str, structure: Structure) -> int:
+    """Layers of the denoiser that a LoRA adapts."""
+    return sum(1 for target in family(family_name).lora_targets(structure) if target.part == "unet")

@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from tempfile import mkstemp
 from typing import BinaryIO
@@ -18,8 +19,10 @@ from advisor.errors import LoraError, RunError
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 """The disk is full, or the user's share of it."""
 PIECE_BYTES = 1024**2
-_OPENING = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY", "O_NONBLOCK"))
+_CAREFULLY = sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY", "O_NONBLOCK"))
 """Without waiting for a pipe's other end, and without making a terminal this process's own."""
+_OPENING = os.O_RDONLY | _CAREFULLY
+_APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _CAREFULLY
 _SPECIAL = (
     (stat.S_ISDIR, "it is a folder"),
     (stat.S_ISFIFO, "it is a pipe"),
@@ -49,6 +52,29 @@ def open_regular(path: Path) -> BinaryIO:
         # Once more: the name may have come to stand for another file.
         _refuse_special(path, os.fstat(handle).st_mode)
         return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def open_to_append(path: Path) -> FileIO:
+    """The file at `path` (or where its links lead), made where there is none, open for unbuffered writes at its end.
+
+    The caller closes it.
+
+    Raises:
+        UnfitFile: as `open_regular`.
+        OSError: it may not be written, or its folder is not there.
+    """
+    try:
+        with suppress(FileNotFoundError):
+            _refuse_special(path, path.stat().st_mode)
+        handle = os.open(path, _APPENDING, 0o666)
+    except ValueError as error:
+        raise UnfitFile(errno.EINVAL, f"it is no path that this system can open ({error})", str(path)) from None
+    try:
+        _refuse_special(path, os.fstat(handle).st_mode)
+        return FileIO(handle, "ab")
     except BaseException:
         os.close(handle)
         raise

@@ -32,7 +32,13 @@ class TooDeep(Malformed):
         super().__init__("it is nested too deeply")
 
 
-def parse_json(raw: bytes | str, *, told_twice: Callable[[str], None] | None = None, finite: bool = True) -> Any:
+def parse_json(
+    raw: bytes | str,
+    *,
+    told_twice: Callable[[str], None] | None = None,
+    finite: bool = True,
+    half_characters: bool = False,
+) -> Any:
     """The value that `raw` (UTF-8, with or without a byte order mark) stands for.
 
     Args:
@@ -40,13 +46,15 @@ def parse_json(raw: bytes | str, *, told_twice: Callable[[str], None] | None = N
             table is refused, since two readers may take two values.
         finite: NaN, Infinity and numbers beyond a float's range are refused; without it they are floats, as Python's
             own reader and writer have them.
+        half_characters: halves of characters, as names of files in an old encoding have them, are let through.
 
     Raises:
         Malformed: it is no JSON (whose `__cause__` is a JSONDecodeError), names something twice, is nested more than
             `MOST_DEPTH` deep, or holds NaN, a number of more than `MOST_DIGITS` letters or beyond a float's range, or
             half a character.
     """
-    text = _decoded(raw) if isinstance(raw, bytes) else raw.removeprefix("\ufeff")
+    errors = "surrogatepass" if half_characters else "strict"
+    text = _decoded(raw, errors) if isinstance(raw, bytes) else raw.removeprefix("\ufeff")
     tell = _refuse_twice if told_twice is None else told_twice
 
     def table(pairs: Pairs) -> dict[str, Any]:
@@ -67,13 +75,13 @@ def parse_json(raw: bytes | str, *, told_twice: Callable[[str], None] | None = N
         raise Malformed(f"it is not JSON: {error.msg} at character {error.pos:,}") from error
     except RecursionError:
         raise TooDeep from None
-    check_tree(found)
+    check_tree(found, half_characters=half_characters)
     return found
 
 
-def _decoded(raw: bytes) -> str:
+def _decoded(raw: bytes, errors: str) -> str:
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
         raise Malformed(f"byte {error.start:,} of it is not UTF-8") from None
 
@@ -116,12 +124,13 @@ def _check_digits(text: str) -> None:
         raise Malformed(f"it holds a number of {len(text):,} digits")
 
 
-def check_tree(tree: Any) -> None:
+def check_tree(tree: Any, *, half_characters: bool = False) -> None:
     """Refuse tables and lists that are nested too deeply, and what in them cannot be written again.
 
     Raises:
         Malformed: it has more than `MOST_DEPTH` levels, half a character or a number of more than `MOST_DIGITS` digits.
     """
+    check_text = _let_through if half_characters else _check_text
     # Level by level, so that no depth of the tree is a depth of calls.
     level = [tree]
     for _ in range(MOST_DEPTH + 1):
@@ -129,18 +138,22 @@ def check_tree(tree: Any) -> None:
         for node in level:
             if isinstance(node, dict):
                 for name in node:
-                    _check_text(name)
+                    check_text(name)
                 inner += node.values()
             elif isinstance(node, list):
                 inner += node
             elif isinstance(node, str):
-                _check_text(node)
+                check_text(node)
             elif isinstance(node, int) and not -_TOO_LARGE < node < _TOO_LARGE:
                 raise Malformed(f"it holds a number of more than {MOST_DIGITS} digits")
         if not inner:
             return
         level = inner
     raise TooDeep
+
+
+def _let_through(_: str) -> None:
+    """Halves of characters are taken as they are."""
 
 
 def _check_text(text: str) -> None:

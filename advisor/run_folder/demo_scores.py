@@ -6,10 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
 from advisor.errors import RunError
-from advisor.files import read_bounded, write_atomically
+from advisor.files import write_atomically
+from advisor.run_folder.record import read_record
 
 MOST_SCORES_BYTES = 1024 * 1024
 """No honest file of scores is larger."""
@@ -35,11 +34,11 @@ def read_demo_scores(path: Path) -> DemoScores:
     Raises:
         RunError: there is no such file, or it is damaged.
     """
+    mend = "delete it to have a report without scores"
     try:
-        return TypeAdapter(DemoScores).validate_python(json.loads(read_bounded(path, MOST_SCORES_BYTES)))
-    except (OSError, ValueError, RecursionError) as error:
-        mend = "delete it to have a report without scores"
-        raise RunError(f"{path} cannot be read ({_told(error)}): {mend}") from None
+        return read_record(path, DemoScores, most_bytes=MOST_SCORES_BYTES, mend=mend)
+    except FileNotFoundError:
+        raise RunError(f"{path} is not there: a demo that ran to its end has it") from None
 
 
 def write_demo_scores(path: Path, scores: DemoScores) -> None:
@@ -49,10 +48,3 @@ def write_demo_scores(path: Path, scores: DemoScores) -> None:
         RunError: it cannot be written.
     """
     write_atomically(path, json.dumps(asdict(scores), indent=1) + "\n")
-
-
-def _told(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return str(error)

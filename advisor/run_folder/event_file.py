@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from os import SEEK_END
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, BinaryIO, Self, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from advisor.errors import RunError
-from advisor.files import DISK_FULL, open_regular
+from advisor.files import DISK_FULL, open_regular, open_to_append
+from advisor.json_text import Malformed, parse_json
 from advisor.run_folder.events import AnyEvent, Event
 
 PARSER: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="event")])
 UNKNOWN_KIND = "union_tag_invalid"
 """pydantic's name for an event that none of the models is for."""
+
+MOST_EVENTS_BYTES = 1024**3
+"""No honest file is larger: some million steps."""
+MOST_LINE_BYTES = 1024**2
+"""No honest line is longer."""
+MOST_NEW_BYTES = 16 * 1024**2
+"""Of what was added to a file, so much is read at once; the rest waits for the next call."""
 
 E = TypeVar("E", bound=Event)
 
@@ -37,17 +46,27 @@ def read_events(path: Path) -> EventLog:
     """The events of a file; none where there is no file.
 
     Raises:
-        RunError: the file is there and cannot be read.
+        RunError: the file is there and cannot be read, or is larger than any honest one.
     """
     parser = LineParser()
     try:
         with open_regular(path) as file:
-            events = tuple(parser.events(file.read().split(b"\n")))
+            if os.fstat(file.fileno()).st_size > MOST_EVENTS_BYTES:
+                raise RunError(f"{path} has more than {MOST_EVENTS_BYTES:,} bytes, as no training's has: delete it")
+            events = tuple(parser.events(_lines(file)))
     except FileNotFoundError:
         return EventLog()
     except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}: check its rights") from None
+        raise RunError(f"{path} cannot be read: {error.strerror or error}: check what it is, and its rights") from None
     return EventLog(events, parser.damaged_lines)
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; of one that is too long, a first part of `MOST_LINE_BYTES`, which is no event."""
+    while line := file.readline(MOST_LINE_BYTES):
+        yield line
+        while len(line) == MOST_LINE_BYTES and not line.endswith(b"\n"):
+            line = file.readline(MOST_LINE_BYTES)
 
 
 class LineParser:
@@ -63,12 +82,12 @@ class LineParser:
             if not line.strip():
                 continue
             try:
-                yield PARSER.validate_python(json.loads(line))
+                yield PARSER.validate_python(parse_json(line, finite=False, half_characters=True))
             except ValidationError as error:
                 (first, *_) = error.errors(include_url=False)
                 is_newer = first["type"] == UNKNOWN_KIND and isinstance(first["input"].get("event"), str)
                 self.damaged_lines += not is_newer
-            except (ValueError, RecursionError):
+            except Malformed:
                 self.damaged_lines += 1
 
 
@@ -85,11 +104,12 @@ class LineTail:
         try:
             with open_regular(self._path) as file:
                 file.seek(self._position)
-                data = file.read()
+                data = file.read(MOST_NEW_BYTES)
         except OSError:
             return []
         self._position += len(data)
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        *lines, rest = (self._rest + data).split(b"\n")
+        self._rest = rest[: MOST_LINE_BYTES + 1]  # more of it makes no line that anybody reads
         return lines
 
 
@@ -118,8 +138,9 @@ class EventWriter:
         """Called before each further try where the disk is full; None: a full disk is an error."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._path = path
             self._end_of_line = b"\n" if _is_cut_off(path) else b""
-            self._file = path.open("ab", buffering=0)
+            self._file = open_to_append(path)
         except OSError as error:
             mend = "choose a run folder that you may write to"
             raise RunError(f"{path} cannot be written: {error.strerror or error}: {mend}") from error
@@ -152,7 +173,7 @@ class EventWriter:
             except OSError as error:
                 if self.when_full is None or error.errno not in DISK_FULL:
                     raise RunError(
-                        f"{self._file.name} cannot be written: {error.strerror}: free some space on that disk"
+                        f"{self._path} cannot be written: {error.strerror}: free some space on that disk"
                     ) from error
                 self.when_full()
 

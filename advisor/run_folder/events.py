@@ -12,13 +12,16 @@ from pydantic import Field, field_serializer
 
 from advisor.errors import MemoryFacts
 from advisor.run_folder.ladder_file import Taken
-from advisor.run_folder.record import Number, Record, Text
+from advisor.run_folder.record import Count, Difference, Number, Record, Text
+
+MOST_UNIX_SECONDS = 1e11
+"""No clock says more."""
 
 
 class Event(Record):
     """One line: the time it was written at, its kind, and that kind's fields."""
 
-    unix_seconds: float = Field(0.0, alias="t")
+    unix_seconds: float = Field(0.0, alias="t", ge=0, le=MOST_UNIX_SECONDS)
     """The writer's clock; 0: not written yet, or by a writer without one."""
     event: str
 
@@ -37,9 +40,9 @@ class Started(Event):
 
     event: Literal["started"] = "started"
     config_hash: Text = ""
-    resumed_from: int | None = None
+    resumed_from: Count | None = None
     """The step of the state that it goes on from; None: from the beginning."""
-    memory_cap_bytes: int | None = None
+    memory_cap_bytes: Count | None = None
     """What torch may take of the GPU's memory; None: all."""
 
 
@@ -48,9 +51,9 @@ class PhaseBegun(Event):
 
     event: Literal["phase"] = "phase"
     name: Text
-    total: int = 0
+    total: Count = 0
     """Pieces of work in it."""
-    epochs: int = 0
+    epochs: Count = 0
     """Of `train`: how many epochs the whole training has, the last of them perhaps in part; 0: not known."""
 
 
@@ -59,17 +62,17 @@ class PhaseProgress(Event):
 
     event: Literal["progress"] = "progress"
     phase: Text = ""
-    done: int = 0
-    total: int = 0
+    done: Count = 0
+    total: Count = 0
 
 
 class StepDone(Event):
     """An optimizer step."""
 
     event: Literal["step"] = "step"
-    step: int
+    step: Count
     """Counted from 1 over the whole training."""
-    epoch: int = 0
+    epoch: Count = 0
     """Counted from 1."""
     loss: Number = None
     unet_learning_rate: Number = None
@@ -78,7 +81,7 @@ class StepDone(Event):
     gradient_norm: Number = None
     """Before clipping."""
     seconds: Number = None
-    memory_bytes: int = 0
+    memory_bytes: Count = 0
     """The GPU's as torch has it; on a CPU the process's."""
 
 
@@ -86,8 +89,8 @@ class Validated(Event):
     """The loss on the images that are held out."""
 
     event: Literal["validation"] = "validation"
-    step: int
-    epoch: int = 0
+    step: Count
+    epoch: Count = 0
     loss: Number = None
 
 
@@ -95,7 +98,7 @@ class EpochDone(Event):
     """The end of an epoch."""
 
     event: Literal["epoch"] = "epoch"
-    epoch: int
+    epoch: Count
     """Epochs done."""
 
 
@@ -105,8 +108,8 @@ class LoraSaved(Event):
     event: Literal["saved"] = "saved"
     path: Text
     """Within the run folder."""
-    step: int = 0
-    epoch: int = 0
+    step: Count = 0
+    epoch: Count = 0
 
 
 class LoraMoved(Event):
@@ -125,8 +128,8 @@ class SampleDrawn(Event):
     path: Text
     """Within the run folder."""
     prompt: Text = ""
-    seed: int = 0
-    epoch: int = 0
+    seed: Count = 0
+    epoch: Count = 0
 
 
 class WarningGiven(Event):
@@ -146,9 +149,9 @@ class RungTaken(Event):
     """What it changed, by setting path, as it was."""
     after: dict[str, Any] = Field({}, alias="to")
     message: Text = ""
-    step: int = 0
-    saved_bytes: int = 0
-    slowdown: float = 1.0
+    step: Count = 0
+    saved_bytes: Difference = 0
+    slowdown: float = Field(1.0, allow_inf_nan=False)
     price: Text = ""
     cause: Text = ""
 
@@ -168,8 +171,8 @@ class Paused(Event):
 
     event: Literal["paused"] = "paused"
     folder: Text = ""
-    needed_bytes: int = 0
-    free_bytes: int | None = None
+    needed_bytes: Count = 0
+    free_bytes: Count | None = None
     """None: not known."""
 
 
@@ -183,8 +186,8 @@ class Resumed(Event):
 class ReloadFigures(Record):
     """What reading the saved LoRA back showed (`trainer.lora_files.reload_check.ReloadCheck`)."""
 
-    missing: int = 0
-    unexpected: int = 0
+    missing: Count = 0
+    unexpected: Count = 0
     unet_change: Number = None
     text_change: Number = None
     zero_change: Number = None
@@ -204,24 +207,24 @@ class Finished(Event):
     event: Literal["finished"] = "finished"
     device: Text = ""
     """The probe's: torch's name of the device's type."""
-    size: tuple[int, int] | None = None
+    size: tuple[Count, Count] | None = None
     """The probe's: width and height of the images, in pixels."""
-    steps: int = 0
+    steps: Count = 0
     """Of the whole training; of the probe those that were timed."""
     seconds: Number = None
     """Of the whole training, resumed parts included."""
-    epochs: int = 0
+    epochs: Count = 0
     loras: tuple[Text, ...] = ()
     """Within the run folder, oldest first."""
     seconds_per_step: Number = None
     """The median."""
-    peak_memory_bytes: int = 0
+    peak_memory_bytes: Count = 0
     """What torch had allocated; on a CPU of the process."""
-    peak_reserved_bytes: int = 0
+    peak_reserved_bytes: Count = 0
     """What torch's allocator held of the GPU for it; 0: it does not tell."""
     ladder: tuple[Taken, ...] = ()
     reload_check: ReloadFigures | None = None
-    batch_parts: int = 1
+    batch_parts: Count = 1
     """The probe's: micro-batches that each batch was split into."""
 
 

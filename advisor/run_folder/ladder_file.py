@@ -5,15 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from advisor.errors import RunError
-from advisor.files import read_bounded, write_atomically
-from advisor.run_folder.record import Record
-from advisor.settings.config import TrainingConfig, changed
+from advisor.errors import ConfigErrors
+from advisor.files import write_atomically
+from advisor.run_folder.record import Count, Difference, Record, read_record
+from advisor.settings.config import TrainingConfig, blank_config, changed, with_values
 
 MOST_LADDER_BYTES = 1024 * 1024
 """No honest ladder is larger."""
+MOST_BATCH_PARTS = 256
+"""As many as a batch has pictures."""
+SETTINGS_OF_RUNGS = (
+    "memory.gradient_checkpointing", "optimizer.name", "memory.base_dtype", "dataset.resolution_px"
+)  # fmt: skip
+"""Those that a rung changes (`advisor.memory_ladder.rungs`), and no other: whoever writes this file could have a run
+read, send or overwrite something else."""
 
 
 class Taken(Record):
@@ -25,11 +32,11 @@ class Taken(Record):
     after: dict[str, Any]
     message: str
     """What it does, saves and costs."""
-    step: int = 0
+    step: Count = 0
     """Steps done when memory ran out."""
-    saved_bytes: int = 0
+    saved_bytes: Difference = 0
     """What it saves by the prediction."""
-    slowdown: float = 1.0
+    slowdown: float = Field(1.0, allow_inf_nan=False)
     """A step's time after it over the time before, as expected."""
     price: str = ""
     """What it costs, in words."""
@@ -42,12 +49,23 @@ class Ladder(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    batch_parts: int = Field(1, ge=1)
+    batch_parts: int = Field(1, ge=1, le=MOST_BATCH_PARTS)
     """Into how many parts each batch is split, one after the other."""
     settings: dict[str, Any] = {}
     """Values by path, instead of loracle.toml's."""
     taken: tuple[Taken, ...] = ()
     """The rungs in their order."""
+
+    @field_validator("settings")
+    @classmethod
+    def _are_of_rungs(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        if other := sorted(set(settings) - set(SETTINGS_OF_RUNGS)):
+            raise ValueError(f"the ladder changes {', '.join(SETTINGS_OF_RUNGS)}, and never {', '.join(other)}")
+        try:
+            with_values(blank_config(), settings)
+        except ConfigErrors as errors:
+            raise ValueError("; ".join(map(str, errors.errors))) from None
+        return settings
 
     def applied(self, config: TrainingConfig) -> TrainingConfig:
         """The configuration with what the ladder changed.
@@ -67,12 +85,9 @@ def read_ladder(path: Path) -> Ladder:
         RunError: the file is damaged.
     """
     try:
-        return Ladder.model_validate_json(read_bounded(path, MOST_LADDER_BYTES))
+        return read_record(path, Ladder, most_bytes=MOST_LADDER_BYTES, mend="delete it to train as loracle.toml says")
     except FileNotFoundError:
         return Ladder()
-    except (ValidationError, ValueError, OSError) as error:
-        mend = "delete it to train as loracle.toml says"
-        raise RunError(f"{path} cannot be read ({str(error).splitlines()[0]}): {mend}") from error
 
 
 def write_ladder(path: Path, ladder: Ladder) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from advisor.errors import RunError
-from advisor.files import read_bounded, write_atomically
+from advisor.files import write_atomically
+from advisor.run_folder.record import Text, read_record
 
 MOST_LEFT_OUT_BYTES = 64 * 1024**2
 """No honest list is larger."""
@@ -18,9 +19,9 @@ class LeftOutImage(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: str
+    path: Text
     """Absolute."""
-    why: str
+    why: Text
     """What is wrong with it, or with its mask."""
 
 
@@ -48,12 +49,11 @@ def read_left_out(path: Path) -> LeftOut:
         RunError: the file is damaged.
     """
     try:
-        return LeftOut.model_validate_json(read_bounded(path, MOST_LEFT_OUT_BYTES))
+        return read_record(
+            path, LeftOut, most_bytes=MOST_LEFT_OUT_BYTES, mend="delete it to look at all pictures again"
+        )
     except FileNotFoundError:
         return LeftOut()
-    except (ValidationError, OSError) as error:
-        mend = "delete it to look at all pictures again"
-        raise RunError(f"{path} cannot be read ({str(error).splitlines()[0]}): {mend}") from error
 
 
 def write_left_out(path: Path, left_out: LeftOut) -> None:
@@ -62,4 +62,4 @@ def write_left_out(path: Path, left_out: LeftOut) -> None:
     Raises:
         RunError: it cannot be written.
     """
-    write_atomically(path, left_out.model_dump_json(indent=1) + "\n")
+    write_atomically(path, json.dumps(left_out.model_dump(), indent=1) + "\n")

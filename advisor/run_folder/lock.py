@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.errors import RunError
+from advisor.json_text import parse_json
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.os_lock import Held, NoLocks, OsLock, read_text
 from advisor.shown_text import short_text
@@ -49,8 +50,8 @@ class Holder:
     @classmethod
     def read(cls, path: Path) -> Holder | None:
         """Who says so in a lock's file; None where nobody does, as in the moment before it is written."""
-        with suppress(ValueError, RecursionError, KeyError, TypeError, AttributeError):
-            found = json.loads(read_text(path).splitlines()[0]) if read_text(path) else {}
+        with suppress(ValueError, KeyError, TypeError, IndexError, OverflowError, OSError):
+            found = parse_json(read_text(path).splitlines()[0])
             holder = cls(int(found["pid"]), str(found["host"]), float(found["since"]), str(found["what"]))
             time.localtime(holder.since)
             return holder

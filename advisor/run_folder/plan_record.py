@@ -17,10 +17,11 @@ from pydantic import Field, ValidationError
 
 from advisor.errors import RunError
 from advisor.files import read_bounded
+from advisor.json_text import Malformed, parse_json
 from advisor.machine.hardware import Gpu, Vendor
 from advisor.plan import CHOSEN_ORIGINS
 from advisor.run_folder.ladder_file import Taken
-from advisor.run_folder.record import Number, Record, Text
+from advisor.run_folder.record import Count, Number, Record, Text, places_told
 from advisor.settings.config import PATH_SETTINGS, TrainingConfig
 from advisor.units import GIB, MIB
 
@@ -71,7 +72,7 @@ class RecordedWarning(Record):
 class RecordedEstimate(Record):
     """What the plan expected the run to need."""
 
-    disk_bytes: int | None = None
+    disk_bytes: Count | None = None
 
 
 class RecordedSaving(Record):
@@ -99,11 +100,11 @@ class RecordedGpu(Record):
     name: Text = ""
     total_bytes: int = Field(default=0, ge=0, le=MOST_GPU_BYTES)
     free_bytes: int = Field(default=0, ge=0, le=MOST_GPU_BYTES)
-    compute_capability: tuple[int, int] | None = None
+    compute_capability: tuple[Count, Count] | None = None
     vendor: Text = "nvidia"
     uuid: Text = ""
-    cuda_cores: int | None = None
-    max_clock_mhz: int | None = None
+    cuda_cores: Count | None = None
+    max_clock_mhz: Count | None = None
     memory_bytes_per_second: Number = None
     power_limit_watts: Number = None
     is_kind_assumed: bool = False
@@ -135,6 +136,8 @@ class PlanFields(Record):
     decisions: tuple[RecordedDecision, ...] = ()
     warnings: tuple[RecordedWarning, ...] = ()
     estimate: RecordedEstimate | None = None
+    ladder: tuple[dict[str, Any], ...] = ()
+    """The rungs that were taken since."""
     hardware: RecordedHardware | None = None
     dataset: RecordedDataset | None = None
 
@@ -180,9 +183,9 @@ class PlanRecord:
         """
         decisions = [
             _changed(entry, decision, taken, why) if decision.path in taken.after else entry
-            for entry, decision in zip(self.document.get("decisions") or (), self.fields.decisions, strict=True)
+            for entry, decision in zip(self.document.get("decisions", ()), self.fields.decisions, strict=True)
         ]
-        ladder = [*(self.document.get("ladder") or ()), taken.model_dump()]
+        ladder = [*self.fields.ladder, taken.model_dump()]
         return PlanRecord.of({**self.document, "decisions": decisions, "ladder": ladder})
 
     def with_config(self, config: TrainingConfig) -> PlanRecord:
@@ -197,18 +200,19 @@ def read_plan(path: Path) -> PlanRecord:
         RunError: there is none, or it is damaged; the place in the file is named.
     """
     try:
-        return PlanRecord.of(json.loads(read_bounded(path, MOST_PLAN_BYTES).decode("utf-8")))
+        return PlanRecord.of(_document(read_bounded(path, MOST_PLAN_BYTES)))
     except OSError as error:
         raise RunError(
             f"{path.parent} has no {path.name} to read ({error.strerror or error}): is it a run folder?"
         ) from None
     except ValidationError as error:
-        places = "; ".join(
-            f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['msg']}" for one in error.errors(include_url=False)
-        )
-        raise RunError(f"{path} is damaged ({places}): plan the run again") from None
-    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} is damaged ({places_told(error)}): plan the run again") from None
+    except Malformed as error:
         raise RunError(f"{path} is damaged ({error}): plan the run again") from None
+
+
+def _document(content: bytes) -> Any:
+    return parse_json(content, half_characters=True)
 
 
 def was_written(content: bytes) -> bool:
@@ -217,14 +221,14 @@ def was_written(content: bytes) -> bool:
     It is for runs without digests; an edit that keeps to both is not seen.
     """
     try:
-        document = json.loads(content)
+        document = _document(content)
         record = PlanRecord.of(document)
         config = document["config"]
         return plan_text(document).encode("utf-8") == content and all(
             _plain(config, decision.path) in (decision.value, decision.first_value)
             for decision in record.fields.decisions
         )
-    except (ValueError, RecursionError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return False
 
 

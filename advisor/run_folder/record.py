@@ -1,11 +1,24 @@
-"""What the records of a run have in common: frozen, and read from files of older and newer versions alike."""
+"""What the records of a run have in common: frozen, bounded, and read from files of older and newer versions alike."""
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, TypeAdapter, ValidationError
+
+from advisor.errors import RunError
+from advisor.files import read_bounded
+from advisor.json_text import Malformed, parse_json
+from advisor.shown_text import short_text
+
+MOST_COUNT = 2**53
+"""No steps, epochs or bytes of a run are more; floats, and other programs' numbers, are exact up to it."""
+MOST_PLACES_TOLD = 3
+"""Of all that is wrong with a record, so many places are told."""
+
+R = TypeVar("R")
 
 
 class Record(BaseModel):
@@ -22,3 +35,51 @@ Number = Annotated[float | None, BeforeValidator(_finite)]
 """JSON has no number that is not finite: NaN and infinity become null."""
 Text = InstanceOf[str]
 """Also with halves of characters, as names of files in an old encoding have them; pydantic may refuse these."""
+Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
+"""How many or how much, e.g. steps or bytes."""
+Difference = Annotated[int, Field(ge=-MOST_COUNT, le=MOST_COUNT)]
+"""How many or how much more; below 0: less."""
+
+
+def read_record(path: Path, kind: type[R], *, most_bytes: int, mend: str) -> R:
+    """The record in a JSON file.
+
+    Args:
+        kind: a model, or a dataclass that pydantic can validate.
+        most_bytes: no honest one is larger.
+        mend: the end of the error's sentence, what to do.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        RunError: it cannot be read, is no JSON or no such record; the file, and the place in it, are named.
+    """
+    try:
+        return parse_record(read_bounded(path, most_bytes), kind)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        why = error.strerror or str(error)
+    except Malformed as error:
+        why = str(error)
+    except ValidationError as error:
+        why = places_told(error)
+    raise RunError(f"{path} cannot be read ({why}): {mend}")
+
+
+def parse_record(content: bytes, kind: type[R]) -> R:
+    """The record that the bytes of a JSON file hold.
+
+    Raises:
+        Malformed: they are no JSON.
+        ValidationError: they are no such record.
+    """
+    return TypeAdapter(kind).validate_python(parse_json(content, half_characters=True))
+
+
+def places_told(error: ValidationError) -> str:
+    """What is wrong with a record, with its places."""
+    found = error.errors(include_url=False)
+    told = [
+        f"{short_text('.'.join(map(str, one['loc']))) or 'the whole'}: {one['msg']}" for one in found[:MOST_PLACES_TOLD]
+    ]
+    return "; ".join(told) + (f"; and {len(found) - len(told)} more" if len(found) > len(told) else "")

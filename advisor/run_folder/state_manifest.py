@@ -1,45 +1,82 @@
-"""How far a run's newest state is, read from its manifest alone; `trainer.training.state` reads and writes the rest."""
+"""A state's `manifest.json`: how far a training is, and which files belong to it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from advisor.files import read_bounded
-from advisor.run_folder.record import Record
+from advisor.json_text import Malformed
+from advisor.run_folder.record import Count, Record, Text, parse_record
 
 STATE_MANIFEST_NAME = "manifest.json"
+WEIGHTS_NAME, OPTIMIZER_NAME = "weights.safetensors", "optimizer.pt"
 MOST_STATE_MANIFEST_BYTES = 1024**2
+MOST_SECONDS = 1e12
 
 
-class StatePosition(Record):
+@dataclass(frozen=True)
+class Position:
     """How far a training is."""
 
-    step: int = Field(0, ge=0)
-    epoch: int = Field(0, ge=0)
+    step: Count
+    """Optimizer steps done."""
+    epoch: Count
     """Epochs done."""
+    step_in_epoch: Count
+    """Steps done of the epoch at hand."""
 
 
-class _Manifest(Record):
-    position: StatePosition
+BEGINNING = Position(0, 0, 0)
 
 
-def read_position(state: Path) -> StatePosition | None:
-    """The position of the state in this folder; None where it is damaged."""
-    with suppress(OSError, ValidationError):
-        text = read_bounded(state / STATE_MANIFEST_NAME, MOST_STATE_MANIFEST_BYTES)
-        return _Manifest.model_validate_json(text).position
-    return None
+class FileEntry(Record):
+    """By what a file of a state is known."""
+
+    num_bytes: Count = Field(alias="bytes")
+    sha256: Text
 
 
-def newest_position(states: Sequence[Path]) -> StatePosition | None:
+class StateFiles(Record):
+    """The files beside the manifest; no others are read."""
+
+    weights: FileEntry = Field(alias=WEIGHTS_NAME)
+    optimizer: FileEntry = Field(alias=OPTIMIZER_NAME)
+
+
+class StateManifest(Record):
+    """What a state says of itself."""
+
+    version: Literal[1] = 1
+    """States of another version are not read."""
+    position: Position
+    config_hash: Text
+    seconds: float = Field(ge=0, le=MOST_SECONDS)
+    """How long it had trained."""
+    optimizer_kind: Text | None = None
+    """The optimizer's class; None: not known, or there was none."""
+    epochs: Count | None = None
+    """How many the training was to have; None: not known."""
+    files: StateFiles
+
+
+def read_manifest(state: Path) -> StateManifest | None:
+    """The manifest of the state in this folder; None where it is damaged."""
+    try:
+        return parse_record(read_bounded(state / STATE_MANIFEST_NAME, MOST_STATE_MANIFEST_BYTES), StateManifest)
+    except (OSError, Malformed, ValidationError):
+        return None
+
+
+def newest_position(states: Sequence[Path]) -> Position | None:
     """The position of the newest state that can be read; None where there is none.
 
     Args:
         states: their folders, oldest first.
     """
-    positions = (read_position(state) for state in reversed(states))
-    return next((position for position in positions if position is not None), None)
+    manifests = (read_manifest(state) for state in reversed(states))
+    return next((manifest.position for manifest in manifests if manifest is not None), None)

@@ -17,9 +17,10 @@ from pydantic import Field, ValidationError
 from advisor.data_folder import data_folder
 from advisor.errors import RunError
 from advisor.files import open_regular, read_bounded, write_atomically
+from advisor.json_text import Malformed
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import WRITTEN_NAME
-from advisor.run_folder.record import Record, Text
+from advisor.run_folder.record import Record, Text, parse_record
 from advisor.units import MIB
 
 Kind = Literal["run", "report", "preset", "kohya-gui", "sd-scripts", "onetrainer", "ai-toolkit", "images"]
@@ -121,8 +122,8 @@ class _Store:
     def read(self) -> dict[str, Written]:
         """The notes; none where there is no file or a damaged one."""
         try:
-            return _Document.model_validate(json.loads(read_bounded(self.file, MOST_RECORD_BYTES))).files
-        except (OSError, ValueError, RecursionError, ValidationError):
+            return parse_record(read_bounded(self.file, MOST_RECORD_BYTES), _Document).files
+        except (OSError, Malformed, ValidationError):
             return {}
 
     def change(self, new: Mapping[str, Written], gone: Collection[str]) -> None:

@@ -80,6 +80,15 @@ POLYNOMIAL_END = 1e-7
 """The rate at which the schedule polynomial ends in diffusers; a rate, not a factor."""
 DECAY_SHARE = 0.2
 """The last part of the steps, over which warmup_stable_decay falls; MiniCPM has 10-20 % (arxiv.org/abs/2404.06395)."""
+MOST_REPEATS = 100_000
+"""Showings of a picture in an epoch."""
+MOST_BUCKET_PX = 65_536
+MOST_EPOCHS = 1_000_000
+MOST_THREADS = 1024
+MOST_KEPT = 99_999
+"""LoRAs; 0 keeps all."""
+MOST_OF_ANYTHING = 10**9
+"""Of steps, epochs, files, tags or minutes: no number that says something is larger."""
 PATH_SETTINGS = (
     "model.path",
     "model.vae_path",
@@ -120,7 +129,7 @@ class NamedFolder(Settings):
 
     path: str
     """Relative to the folder of the pictures, which is `.` itself; with `only_folders` also absolute."""
-    repeats: int = Field(ge=1)
+    repeats: int = Field(ge=1, le=MOST_REPEATS)
     """How often each of its pictures is shown in one epoch."""
     subfolders: bool = True
     """Whether it speaks for the folders below it too."""
@@ -146,15 +155,15 @@ class DatasetConfig(Settings):
     """Folders with repeats of their own (kohya's `N_name`)."""
     only_folders: bool = False
     """Train the pictures in `folders` and no others: not those beside them below `images`."""
-    repeats: int = Field(1, ge=1)
+    repeats: int = Field(1, ge=1, le=MOST_REPEATS)
     """How often each other picture is shown in one epoch."""
     resolution_px: int = Field(512, ge=RESOLUTION_STEP_PX, le=4096)
     """Pictures are scaled to the area of a square of this side; a multiple of 64."""
-    bucket_step_px: int = Field(64, ge=8)
+    bucket_step_px: int = Field(64, ge=8, le=MOST_BUCKET_PX)
     """Sides of the training sizes are multiples of this."""
-    min_bucket_px: int = Field(256, ge=32)
+    min_bucket_px: int = Field(256, ge=32, le=MOST_BUCKET_PX)
     """No side of a training size is shorter."""
-    max_bucket_px: int = Field(1024, ge=64)
+    max_bucket_px: int = Field(1024, ge=64, le=MOST_BUCKET_PX)
     """No side of a training size is longer."""
     bucket_upscale: bool = False
     """Enlarge small pictures to the resolution."""
@@ -170,7 +179,7 @@ class DatasetConfig(Settings):
     """Put the trigger word in front of captions that lack it, while training; the files stay as they are."""
     shuffle_captions: bool = False
     """Put the tags in another order each time."""
-    keep_tokens: int = Field(0, ge=0)
+    keep_tokens: int = Field(0, ge=0, le=MOST_OF_ANYTHING)
     """So many tags at the front stay where they are."""
     keep_tokens_separator: str = ""
     """A mark in the captions before which tags stay where they are; empty: none."""
@@ -234,9 +243,9 @@ class NetworkConfig(Settings):
     """Share of adapters left out each step."""
     max_norm: float = Field(0.0, ge=0)
     """Each adapter's weight is kept under this norm; 0: no limit."""
-    block_ranks: tuple[int, ...] = ()
+    block_ranks: tuple[Annotated[int, Field(le=MOST_RANK)], ...] = ()
     """A rank for each block of the U-Net; empty: the same for all."""
-    factor: int = Field(-1, ge=-1)
+    factor: int = Field(-1, ge=-1, le=MOST_OF_ANYTHING)
     """LoKr's factor; -1: as large as can be."""
     dora_axis: DoraAxis = "input"
     """DoRA's lengths: one for each input of a layer, which every program reads alike, or one for each output."""
@@ -277,23 +286,23 @@ class ScheduleConfig(Settings):
 
     name: ScheduleName = "cosine"
     """How the learning rate moves over the steps."""
-    warmup_steps: int = Field(0, ge=0)
+    warmup_steps: int = Field(0, ge=0, le=MOST_OF_ANYTHING)
     """Steps over which the rate rises from 0; above 0 it beats the share."""
     warmup_share: Share = 0.0
     """The same as a share of all steps."""
-    cycles: int = Field(1, ge=1)
+    cycles: int = Field(1, ge=1, le=MOST_EPOCHS)
     """Restarts of cosine_with_restarts."""
     power: float = Field(1.0, gt=0)
     """The exponent of polynomial."""
     min_rate: Share = 0.0
     """The lowest rate, as a share of the full one, where the schedule has one."""
-    epochs: int = Field(10, ge=1)
+    epochs: int = Field(10, ge=1, le=MOST_EPOCHS)
     """How often all pictures with their repeats are gone through."""
     batch_size: int = Field(1, ge=1, le=256)
     """Pictures in one forward pass."""
-    gradient_accumulation: int = Field(1, ge=1)
+    gradient_accumulation: int = Field(1, ge=1, le=MOST_EPOCHS)
     """Batches that make one step."""
-    max_steps: int = Field(0, ge=0)
+    max_steps: int = Field(0, ge=0, le=MOST_OF_ANYTHING)
     """Training ends after so many steps, if the epochs do not end it before; 0: no limit."""
 
 
@@ -359,9 +368,9 @@ class MemoryConfig(Settings):
 class MachineConfig(Settings):
     """What it runs on."""
 
-    cpu_threads: int = Field(1, ge=1)
+    cpu_threads: int = Field(1, ge=1, le=MOST_THREADS)
     """Threads for reading and decoding; kohya's `num_cpu_threads_per_process`."""
-    data_workers: int = Field(0, ge=0)
+    data_workers: int = Field(0, ge=0, le=MOST_THREADS)
     """Processes that prepare pictures; 0: the training process itself."""
     gpu_uuid: str = ""
     """The card, by NVML's identifier; empty: the first one or none."""
@@ -372,17 +381,17 @@ class SavingConfig(Settings):
 
     name: FileName
     """The LoRA's file name, without an ending."""
-    every_epochs: int = Field(1, ge=0)
+    every_epochs: int = Field(1, ge=0, le=MOST_OF_ANYTHING)
     """Save a LoRA after so many epochs; 0: only the last."""
-    every_steps: int = Field(0, ge=0)
+    every_steps: int = Field(0, ge=0, le=MOST_OF_ANYTHING)
     """Save a LoRA after so many steps; 0: never."""
-    keep_last: int = Field(0, ge=0)
+    keep_last: int = Field(0, ge=0, le=MOST_KEPT)
     """Keep only so many of those; 0: all."""
     dtype: Dtype = "float16"
     """What a LoRA file's weights are saved in."""
     diffusers_copy: bool = False
     """Write each LoRA also as NAME-diffusers.safetensors, in the names of diffusers and peft; lora, locon and dora."""
-    state_every_minutes: int = Field(0, ge=0)
+    state_every_minutes: int = Field(0, ge=0, le=MOST_OF_ANYTHING)
     """Save what is needed to resume after so many minutes; 0: only at the end of an epoch."""
 
 
@@ -393,7 +402,7 @@ class SamplingConfig(Settings):
     """What is drawn; empty: nothing. (tag:1.2) counts more, [tag] less."""
     negative: str = ""
     """What is not to be drawn."""
-    every_epochs: int = Field(1, ge=0)
+    every_epochs: int = Field(1, ge=0, le=MOST_OF_ANYTHING)
     """Draw after so many epochs; 0: never."""
     steps: int = Field(20, ge=1, le=200)
     """Denoising steps."""
@@ -415,7 +424,7 @@ class ValidationConfig(Settings):
 
     share: Share = 0.0
     """Share of pictures held out to measure on; 0: nothing is measured; 1: all are trained on and measured on."""
-    every_epochs: int = Field(1, ge=0)
+    every_epochs: int = Field(1, ge=0, le=MOST_OF_ANYTHING)
     """Measure after so many epochs; 0: never."""
 
 

@@ -59,7 +59,7 @@ class TensorCache:
 
     def _read(self, key: str) -> Tensors | None:
         try:
-            with safe_open(self._path(key), framework="pt") as file:
+            with open_regular(self._path(key)), safe_open(self._path(key), framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 checksum = (file.metadata() or {}).get("checksum")
         except (OSError, SafetensorError, ValueError):

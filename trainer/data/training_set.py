@@ -28,6 +28,8 @@ from advisor.settings.config import TrainingConfig
 from trainer.data.image_files import content_digest
 from trainer.seeds import generator
 
+MOST_SAMPLES = 20_000_000
+"""Showings in an epoch, each of which is an entry in a list."""
 Digest = Callable[[Path], str]
 """The hash of a file's content."""
 Use = Literal["training", "regularization", "validation"]
@@ -96,7 +98,7 @@ class TrainingSet:
             digest: the hash of a file; called only where images are held out.
 
         Raises:
-            DatasetError: there are none, or some are in both reports.
+            DatasetError: there are none, some are in both reports, or they are shown more often than can be listed.
             ConfigError: none can be held out.
         """
         if not report.image_files:
@@ -111,7 +113,13 @@ class TrainingSet:
             items += _of_class(
                 regularization, config, num_samples=sum(item.repeats for item in items), start=len(items)
             )
-        return cls(items, measured)
+        found = cls(items, measured)
+        if found.num_samples > MOST_SAMPLES:
+            raise DatasetError(
+                f"{report.root}: an epoch would show {found.num_samples:,} pictures, more than {MOST_SAMPLES:,} fit "
+                "in no memory: lower dataset.repeats, or the folders' own, and raise schedule.epochs"
+            )
+        return found
 
     def used_for(self, use: Use) -> tuple[Item, ...]:
         """The images of one use."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from advisor.errors import ModelError, RunError
 from advisor.files import PIECE_BYTES, open_regular
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.record import MOST_COUNT
 from advisor.tensor_files.header import Header, read_header
 from trainer.lora_files.diffusers_copy import copy_name
 
@@ -116,7 +117,7 @@ def _saved_at(path: Path) -> _SavedAt | None:
         found = read_header(path).metadata
         step, epoch = int(found["ss_steps"]), int(found["ss_epoch"])
         batches, together = int(found["ss_num_batches_per_epoch"]), int(found["ss_gradient_accumulation_steps"])
-        if step > 0 and epoch > 0 and batches > 0 and together > 0:
+        if all(0 < one <= MOST_COUNT for one in (step, epoch, batches, together)):
             return _SavedAt(step, epoch, step == epoch * ceil(batches / together))
     return None
 

@@ -19,6 +19,7 @@ from threading import Thread
 from typing import Any
 
 from advisor.files import read_bounded, write_atomically
+from advisor.json_text import parse_json
 from advisor.run_folder.events import AnyEvent, Finished, SampleDrawn, Started
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import PATH_SETTINGS, TrainingConfig, flat_settings
@@ -167,7 +168,7 @@ def _run_id(run: RunFolder, *, resumed: bool) -> str:
 
 def _known_id(path: Path) -> str | None:
     try:
-        found = json.loads(read_bounded(path, MOST_ID_BYTES))["id"]
+        found = parse_json(read_bounded(path, MOST_ID_BYTES))["id"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if isinstance(found, str) and re.fullmatch(r"[a-z0-9]{8}", found) else None

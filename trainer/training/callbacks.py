@@ -10,13 +10,14 @@ from pathlib import Path
 from advisor.files import replacing
 from advisor.run_folder.events import LoraSaved, SampleDrawn, Validated
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.state_manifest import Position
 from trainer.device.choose import COMPUTE_DTYPES, free_memory
 from trainer.diffusion.sampling import Request, draw
 from trainer.lora_files.metadata import SavedAt, Session, lora_metadata
 from trainer.lora_files.write import LoraFiles
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt, Interrupted
-from trainer.training.state import Position, State, States
+from trainer.training.state import State, States
 from trainer.training.stepper import Stepper
 from trainer.training.validation import validation_loss
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from advisor.dataset.buckets import batches_per_epoch
 from advisor.errors import LoraError
 from advisor.run_folder.events import EpochDone, PhaseBegun, StepDone
+from advisor.run_folder.state_manifest import Position
 from advisor.settings.config import TrainingConfig
 from trainer.data.training_set import BatchRefs, TrainingSet
 from trainer.device.choose import memory_bytes
@@ -20,7 +21,6 @@ from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.training.failures import Spilled, is_out_of_memory, not_finite, spilled_message
 from trainer.training.spill_watch import SpillWatch, timed
-from trainer.training.state import Position
 from trainer.training.stepper import Stepper, StepResult
 
 

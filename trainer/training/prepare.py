@@ -18,6 +18,7 @@ from advisor.planning.limits import limits_of_training
 from advisor.run_folder.events import Started
 from advisor.run_folder.ladder_file import Ladder
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.state_manifest import Position
 from advisor.settings.config import TrainingConfig
 from trainer.adapters.network import Network
 from trainer.data.load import OnBroken, gather_images
@@ -40,7 +41,7 @@ from trainer.training.loop import Length
 from trainer.training.reporter import Reporter
 from trainer.training.resuming import Resuming, config_hash, restore_weights
 from trainer.training.spill_watch import spills_here
-from trainer.training.state import Position, State, States
+from trainer.training.state import State, States
 from trainer.training.stepper import Stepper
 
 VAE_DTYPE = torch.float32

@@ -18,6 +18,7 @@ from trainer.adapters.network import Network
 from trainer.optim.ema import EMA_PREFIX
 from trainer.optim.schedule import Schedule, going_on
 from trainer.runtime.events import Events
+from trainer.training.failures import is_out_of_memory
 from trainer.training.state import State, States
 from trainer.training.stepper import Stepper
 
@@ -92,7 +93,9 @@ class Resuming:
         """
         try:
             stepper.load_state(self._memory_of_optimizer(stepper, state), state.scaler, state.weights)
-        except (ValueError, KeyError, RuntimeError) as error:
+        except Exception as error:  # what comes of a state that torch did not write can be any
+            if is_out_of_memory(error):
+                raise
             raise RunError(
                 f"The state in {self.run} was made by another optimizer ({error}): undo the change in "
                 "loracle.toml, or begin anew in another run"

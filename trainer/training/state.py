@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
+import math
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
@@ -28,29 +27,24 @@ from advisor.errors import RunError
 from advisor.estimate.disk import STATES_KEPT
 from advisor.files import read_bounded, write_atomically
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.state_manifest import MOST_STATE_MANIFEST_BYTES, STATE_MANIFEST_NAME
+from advisor.run_folder.state_manifest import (
+    OPTIMIZER_NAME,
+    STATE_MANIFEST_NAME,
+    WEIGHTS_NAME,
+    FileEntry,
+    Position,
+    StateFiles,
+    StateManifest,
+    read_manifest,
+)
 from trainer.runtime.disk_space import write_with_room
 
-STATE_VERSION = 1
-WEIGHTS, OPTIMIZER, MANIFEST = "weights.safetensors", "optimizer.pt", STATE_MANIFEST_NAME
 MOST_STATE_BYTES = 64 * 1024**3
 """No adapters' weights and optimizer state are larger."""
 HEADERS_BYTES = 1024 * 1024
 """Room for what a state holds beside its tensors."""
 UNFINISHED = ".unfinished-"
 """What the name of a folder begins with until it is complete."""
-
-
-@dataclass(frozen=True)
-class Position:
-    """How far a training is."""
-
-    step: int = 0
-    """Optimizer steps done."""
-    epoch: int = 0
-    """Epochs done."""
-    step_in_epoch: int = 0
-    """Steps done of the epoch at hand."""
 
 
 @dataclass(frozen=True)
@@ -137,45 +131,70 @@ class States:
             shutil.rmtree(path, ignore_errors=True)
 
     def _read(self, folder: Path) -> State | None:
-        try:
-            manifest = json.loads(read_bounded(folder / MANIFEST, MOST_STATE_MANIFEST_BYTES))
-            contents = {name: read_bounded(folder / name, MOST_STATE_BYTES) for name in manifest["files"]}
-            if manifest["version"] != STATE_VERSION:
-                return None
-            if any(_entry(content) != manifest["files"][name] for name, content in contents.items()):
-                return None
-            others = torch.load(io.BytesIO(contents[OPTIMIZER]), map_location="cpu", weights_only=True)
-            return State(
-                position=Position(**manifest["position"]),
-                weights=load(contents[WEIGHTS]),
-                optimizer=others["optimizer"],
-                scaler=others["scaler"],
-                config_hash=manifest["config_hash"],
-                seconds=manifest["seconds"],
-                optimizer_kind=manifest.get("optimizer_kind"),
-                epochs=manifest.get("epochs"),
-            )
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError, pickle.UnpicklingError, RuntimeError):
+        manifest = read_manifest(folder)
+        if manifest is None:
             return None
+        try:
+            weights = _content(folder / WEIGHTS_NAME, manifest.files.weights)
+            others = _content(folder / OPTIMIZER_NAME, manifest.files.optimizer)
+            optimizer, scaler = _optimizer_and_scaler(others)
+            return State(
+                position=manifest.position,
+                weights=load(weights),
+                optimizer=optimizer,
+                scaler=scaler,
+                config_hash=manifest.config_hash,
+                seconds=manifest.seconds,
+                optimizer_kind=manifest.optimizer_kind,
+                epochs=manifest.epochs,
+            )
+        except Exception:  # what comes of bytes that torch did not write can be any
+            return None
+
+
+def _content(path: Path, entry: FileEntry) -> bytes:
+    """What is in a file of a state.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is another file than the manifest says.
+    """
+    content = read_bounded(path, MOST_STATE_BYTES)
+    if _entry(content) != entry:
+        raise ValueError(f"{path} has another checksum")
+    return content
+
+
+def _optimizer_and_scaler(content: bytes) -> tuple[dict[str, Any] | None, dict[str, float] | None]:
+    """What optimizer and gradient scaler remembered; no code in the file is run.
+
+    Raises:
+        Exception: of any kind; it holds something else.
+    """
+    found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    optimizer, scaler = found["optimizer"], found["scaler"]
+    if not isinstance(optimizer, dict | None) or not isinstance(scaler, dict | None):
+        raise TypeError("no dict where optimizer or scaler should be")
+    if scaler is not None and not all(type(one) in (int, float) and math.isfinite(one) for one in scaler.values()):
+        raise TypeError("a scaler holds numbers")
+    return optimizer, scaler
 
 
 def _write_into(folder: Path, state: State) -> None:
     others = io.BytesIO()
     torch.save({"optimizer": state.optimizer, "scaler": state.scaler}, others)
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in state.weights.items()}
-    contents = {WEIGHTS: save(weights), OPTIMIZER: others.getvalue()}
-    for name, content in contents.items():
+    weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in state.weights.items()})
+    for name, content in ((WEIGHTS_NAME, weights), (OPTIMIZER_NAME, others.getvalue())):
         write_atomically(folder / name, content)
-    manifest = {
-        "version": STATE_VERSION,
-        "position": asdict(state.position),
-        "config_hash": state.config_hash,
-        "seconds": state.seconds,
-        "optimizer_kind": state.optimizer_kind,
-        "epochs": state.epochs,
-        "files": {name: _entry(content) for name, content in contents.items()},
-    }
-    write_atomically(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+    manifest = StateManifest(
+        position=state.position,
+        config_hash=state.config_hash,
+        seconds=state.seconds,
+        optimizer_kind=state.optimizer_kind,
+        epochs=state.epochs,
+        files=StateFiles(weights=_entry(weights), optimizer=_entry(others.getvalue())),
+    )
+    write_atomically(folder / STATE_MANIFEST_NAME, json.dumps(manifest.model_dump(by_alias=True), indent=1) + "\n")
 
 
 def _bytes_of(state: State) -> int:
@@ -184,12 +203,12 @@ def _bytes_of(state: State) -> int:
     return sum(tensor.nbytes for tensor in tensors) + HEADERS_BYTES
 
 
-def _entry(content: bytes) -> dict[str, Any]:
-    return {"bytes": len(content), "sha256": sha256(content).hexdigest()}
+def _entry(content: bytes) -> FileEntry:
+    return FileEntry(num_bytes=len(content), sha256=sha256(content).hexdigest())
 
 
 def _remove(folder: Path) -> None:
     """Remove a state; its manifest first, so that a half removed one does not look whole."""
     with suppress(OSError):
-        (folder / MANIFEST).unlink(missing_ok=True)
+        (folder / STATE_MANIFEST_NAME).unlink(missing_ok=True)
         shutil.rmtree(folder)

@@ -11,14 +11,18 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
+from advisor.errors import RunError
+from advisor.run_folder.state_manifest import OPTIMIZER_NAME
 from trainer.data.training_set import BatchRefs
 from trainer.device.choose import free_memory
 from trainer.diffusion.noise import draw_noise, noise_schedule
 from trainer.optim.ema import Ema
+from trainer.optim.memory_form import check_memory, memory_forms
 from trainer.optim.optimizer import Group, TrainedPart, weights_for_use
 from trainer.optim.schedule import Schedule
 from trainer.seeds import generator, seed_of
 from trainer.training.context import TrainingContext
+from trainer.training.failures import is_out_of_memory
 from trainer.training.micro_batches import micro_batch, micro_batch_slices
 from trainer.training.step import Batch, training_loss
 
@@ -67,6 +71,8 @@ class Stepper:
         self.scaler = torch.amp.GradScaler(context.device.type, enabled=is_half and optimizer is not None)
         self._skips = self._bad_losses = 0
         self._is_updating = False
+        self._is_restored = False
+        """The optimizer has what a state says that it remembered, and has made no step with it yet."""
         self._ema: Ema | None = None
         if context.config.loss.ema and optimizer is not None:
             trained = {name: one for name, one in context.network.named_parameters() if one.requires_grad}
@@ -137,10 +143,27 @@ class Stepper:
             clip_grads_with_norm_(self._parameters, most, norm)
         if is_finite or self.scaler.is_enabled():
             self._is_updating = True
-            self.scaler.step(self.optimizer)
-            self.scaler.update()
+            self._update_weights(self.optimizer)
         self.optimizer.zero_grad(set_to_none=True)
         return loss_value, norm_value
+
+    def _update_weights(self, optimizer: torch.optim.Optimizer) -> None:
+        """Step the optimizer.
+
+        Raises:
+            RunError: what a state says that it remembered is of a form that it cannot go on with.
+        """
+        try:
+            self.scaler.step(optimizer)
+            self.scaler.update()
+        except Exception as error:  # each optimizer finds out in its own way, and torch checks no shapes when loading
+            if not self._is_restored or is_out_of_memory(error):
+                raise
+            raise RunError(
+                f"{OPTIMIZER_NAME} in the run's newest state does not fit this training "
+                f"({type(error).__name__}: {error}): delete that state, or begin anew in another run"
+            ) from error
+        self._is_restored = False
 
     def _after_update(self, step: int) -> None:
         """Cap the adapters' norms (`network.max_norm`) and update the EMA."""
@@ -213,7 +236,11 @@ class Stepper:
     def load_state(self, optimizer: Any, scaler: Any, weights: Mapping[str, Tensor]) -> None:
         """Restore what `state` and `weights` gave, but for the network's own weights."""
         if self.optimizer is not None and optimizer is not None:
+            forms = memory_forms(self.optimizer)
             self.optimizer.load_state_dict(optimizer)
+            if forms is not None:
+                check_memory(self.optimizer, forms)
+            self._is_restored = True
         if self.scaler.is_enabled() and scaler:
             self.scaler.load_state_dict(scaler)
         if self._ema is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from advisor.errors import ConfigError, LoraError
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.state_manifest import StatePosition, newest_position
+from advisor.run_folder.state_manifest import Position, newest_position
 from advisor.settings.config import TrainingConfig
 from advisor.units import counted
 from wizard.interview.questions import BACK, Ask, Question, choice
@@ -48,11 +48,11 @@ def asked_to_go_on(run: RunFolder, config: TrainingConfig, ask: Ask) -> GoingOn:
     return GoingOn(resume=True, epochs=int(answer))
 
 
-def _unfinished(reached: StatePosition, epochs: int) -> Question:
+def _unfinished(reached: Position, epochs: int) -> Question:
     text = f"This training was begun: {reached.epoch} of {counted(epochs, 'epoch')}, step {reached.step:,}. Go on?"
     return choice("go_on", text, ("yes", "Yes, from there"), ("no", "No, leave it as it is"), default="yes", back=False)
 
 
-def _finished(reached: StatePosition) -> Question:
+def _finished(reached: Position) -> Question:
     text = f"This training is finished: {counted(reached.epoch, 'epoch')}. Train it to how many in all?"
     return Question("epochs", text, "line", default=str(reached.epoch + MORE_EPOCHS), hint="< leaves it as it is")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import wizard
+from advisor.files import open_to_append
 from trainer.runtime.launcher import LAUNCHER_VARIABLE
 
 INSTALL_FOLDERS = ("site-packages", "dist-packages")
@@ -86,7 +87,7 @@ def start_apart(
     given = subprocess.PIPE if is_followed else subprocess.DEVNULL
     environment = {**environment, LAUNCHER_VARIABLE: str(os.getpid())} if is_followed else environment
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    with open_to_append(log) as output:
         if sys.platform == "win32":
             return subprocess.Popen(
                 command, env=dict(environment), cwd=own_home(), stdin=given, stdout=output, stderr=output,

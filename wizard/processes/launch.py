@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from advisor.errors import BrokenImages, LoraError, MemoryFacts, OutOfMemory, RunError, TrainingStopped
+from advisor.files import open_regular
 from advisor.run_folder.event_file import EventTail
 from advisor.run_folder.events import AnyEvent, LoraMoved, LoraSaved, Resumed, WarningGiven
 from advisor.run_folder.paths import TRAINER_LOG_NAME
@@ -221,7 +222,7 @@ def _log_part(log: str) -> str:
 def log_tail(log: Path, began: int) -> str:
     """The last LOG_LINES lines of a log, from byte `began` on."""
     try:
-        with log.open("rb") as file:
+        with open_regular(log) as file:
             file.seek(max(began, file.seek(0, os.SEEK_END) - 100_000))
             text = file.read().decode("utf-8", "replace")
     except OSError:

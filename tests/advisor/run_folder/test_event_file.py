@@ -9,6 +9,7 @@ from advisor.errors import RunError
 from advisor.run_folder.event_file import EventTail, EventWriter
 from advisor.run_folder.events import EpochDone, LoraSaved, Started, StepDone, WarningGiven
 from advisor.run_folder.layout import RunFolder
+from tests.support.special_files import KINDS, on_posix, special_file
 
 
 def run_with(folder: Path, content: bytes) -> RunFolder:
@@ -111,3 +112,45 @@ def test_what_was_there_before_is_no_new_event(tmp_path: Path) -> None:
     run = run_with(tmp_path, b'{"event": "epoch", "epoch": 1}\n')
 
     assert list(run.new_events().new()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event": "step", "step": -5}', '{"event": "step", "step": 1e30}', '{"event": "step", "step": NaN}',
+        '{"event": "epoch", "epoch": 9007199254740993}', '{"t": "x", "event": "started"}',
+        '{"t": 1e30, "event": "started"}', '{"event": "progress", "done": {}}',
+        '{"event": "started", "event": "epoch"}', '{"event": "ladder", "slowdown": NaN}',
+    ],
+)  # fmt: skip
+def test_a_line_of_numbers_that_no_training_has_is_damaged(tmp_path: Path, line: str) -> None:
+    log = run_with(tmp_path, line.encode() + b"\n").read_events()
+
+    assert (log.events, log.damaged_lines) == ((), 1)
+
+
+def test_a_line_without_end_is_damaged_and_what_follows_is_read(tmp_path: Path) -> None:
+    content = b'{"event": "warning", "message": "' + b"a" * 3_000_000 + b'"}\n{"event": "epoch", "epoch": 1}\n'
+
+    log = run_with(tmp_path, content).read_events()
+
+    assert (log.events, log.damaged_lines) == ((EpochDone(epoch=1),), 1)
+
+
+def test_an_event_file_larger_than_any_trainings_is_refused(tmp_path: Path) -> None:
+    run = run_with(tmp_path, b"")
+    with run.events.open("r+b") as file:
+        file.truncate(2 * 1024**3)
+
+    with pytest.raises(RunError, match=r"events\.jsonl has more than 1,073,741,824 bytes"):
+        run.read_events()
+
+
+@on_posix
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_event_is_appended_to_what_is_no_file(tmp_path: Path, kind: str) -> None:
+    with (
+        special_file(tmp_path / "events.jsonl", kind) as path,
+        pytest.raises(RunError, match=f"{path} cannot be written: it is a"),
+    ):
+        EventWriter(path)

@@ -45,3 +45,34 @@ def test_a_damaged_ladder_or_one_that_changes_what_is_not_known_is_refused(tmp_p
 
     with pytest.raises(RunError, match=r"ladder\.json cannot be read .*delete it to train as loracle\.toml says"):
         run.read_ladder()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"run.wandb_project": "theirs"}, {"saving.name": "../x"}, {"dataset.images": "/home"},
+        {"network.start_from": "x"}, {"optimizer.name": "adamw", "model.path": "x"}, {"dataset.resolution_px": "x"},
+        {"dataset.resolution_px": 10**30},
+        {"optimizer.name": ["adamw"]}, {"memory.gradient_checkpointing": {}}, [], 5,
+    ],
+)  # fmt: skip
+def test_a_ladder_changes_what_rungs_change_and_nothing_else(tmp_path: Path, settings: object) -> None:
+    run = RunFolder(tmp_path)
+    run.state.mkdir()
+    run.ladder.write_text(json.dumps({"settings": settings}), "utf-8")
+
+    with pytest.raises(RunError, match=r"ladder\.json cannot be read \(settings: .*: delete it to train as"):
+        run.read_ladder()
+
+
+@pytest.mark.parametrize(
+    "entry", [{"batch_parts": 10**30}, {"batch_parts": 2.5}, {"taken": 5}, {"taken": [{"rung": "x", "before": {},
+              "after": {}, "message": "m", "step": -5}]}, {"batch_parts": float("nan")}],
+)  # fmt: skip
+def test_a_ladder_of_numbers_that_no_run_has_is_refused(tmp_path: Path, entry: dict[str, object]) -> None:
+    run = RunFolder(tmp_path)
+    run.state.mkdir()
+    run.ladder.write_text(json.dumps(entry), "utf-8")
+
+    with pytest.raises(RunError, match=r"ladder\.json cannot be read"):
+        run.read_ladder()

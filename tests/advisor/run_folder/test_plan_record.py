@@ -124,9 +124,14 @@ def test_a_second_rung_keeps_the_value_that_was_planned_first() -> None:
     [
         ('{"decisions": [{"path": "a.b"}, {"value": 1}]}', r"decisions\.1\.path"),
         ('{"config": {"saving": {"name": 5}}}', r"config\.saving\.name"),
-        ('{"decisions": ', "line 1 column 15"),
+        ('{"decisions": ', "not JSON: .* at character 14"),
         ("[]", "the whole"),
-        ("[" * 100_000, "depth"),
+        ('{"ladder": 5}', "ladder"),
+        ('{"ladder": [5]}', r"ladder\.0"),
+        ('{"estimate": {"disk_bytes": 1e30}}', r"estimate\.disk_bytes"),
+        ('{"warnings": NaN}', "NaN"),
+        ('{"config": {}, "config": {}}', "names 'config' twice"),
+        ("[" * 100_000, "nested too deeply"),
     ],
 )
 def test_a_damaged_plan_is_named_with_the_place_and_the_mend(tmp_path: Path, content: str, place: str) -> None:

@@ -53,3 +53,19 @@ def test_a_changed_setting_leaves_the_others_as_they_are() -> None:
 
     assert after.network.rank == 8
     assert after.dataset is config.dataset
+
+
+@pytest.mark.parametrize("value", [2**63 - 1, 10**30])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "dataset.repeats", "dataset.bucket_step_px", "dataset.min_bucket_px", "dataset.max_bucket_px",
+        "dataset.keep_tokens", "network.factor", "schedule.warmup_steps", "schedule.cycles", "schedule.epochs",
+        "schedule.gradient_accumulation", "schedule.max_steps", "machine.cpu_threads", "machine.data_workers",
+        "saving.every_epochs", "saving.every_steps", "saving.keep_last", "saving.state_every_minutes",
+        "sampling.every_epochs", "validation.every_epochs",
+    ],
+)  # fmt: skip
+def test_no_number_is_larger_than_any_training_needs(path: str, value: int) -> None:
+    with pytest.raises(ConfigErrors, match=rf"{path} .*less than or equal to"):
+        changed(make_plan_config(), path, value)

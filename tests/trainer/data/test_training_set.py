@@ -231,3 +231,10 @@ def test_a_share_of_one_measures_on_all_that_is_trained() -> None:
     pictures = TrainingSet.of(make_report(3), validating(1.0))
 
     assert pictures.measured == pictures.items == pictures.used_for("training")
+
+
+def test_more_showings_in_an_epoch_than_can_be_listed_are_refused() -> None:
+    assert TrainingSet.of(make_report(200), make_config(repeats=100_000)).num_samples == 20_000_000
+
+    with pytest.raises(DatasetError, match=r"20,100,000 pictures, .* lower dataset\.repeats"):
+        TrainingSet.of(make_report(201), make_config(repeats=100_000))

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import io
+import json
+from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from advisor.errors import RunError
-from trainer.training.state import Position, State, States
+from advisor.run_folder.state_manifest import Position
+from trainer.training.state import State, States
 
 
 def make_state(step: int) -> State:
@@ -87,3 +93,60 @@ def test_the_same_step_can_be_written_again(tmp_path: Path) -> None:
         States(tmp_path).write(make_state(1))
 
     assert States(tmp_path).newest() is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("step", -5), ("step", 10**30), ("step", "x"), ("step", float("nan")), ("step", None), ("epoch", 2**63 - 1),
+        ("epoch", [1]), ("step_in_epoch", 1.5),
+    ],
+)  # fmt: skip
+def test_a_position_that_no_training_has_is_a_damaged_state(tmp_path: Path, name: str, value: object) -> None:
+    assert not is_whole(tmp_path, lambda manifest: manifest["position"].update({name: value}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seconds", "x"), ("seconds", -1.0), ("seconds", float("nan")), ("epochs", 2**63 - 1), ("epochs", {}),
+        ("config_hash", 5), ("version", 2), ("position", []), ("files", []), ("files", {"../../secret": {}}),
+    ],
+)  # fmt: skip
+def test_a_manifest_that_no_training_writes_is_a_damaged_state(tmp_path: Path, name: str, value: object) -> None:
+    assert not is_whole(tmp_path, lambda manifest: manifest.update({name: value}))
+
+
+def test_a_manifest_of_before_says_nothing_of_epochs_and_optimizer(tmp_path: Path) -> None:
+    assert is_whole(tmp_path, lambda manifest: [manifest.pop(name) for name in ("epochs", "optimizer_kind")])
+
+
+def is_whole(run: Path, change: Callable[[dict[str, Any]], object]) -> bool:
+    """Whether a state is read whose manifest was changed."""
+    States(run).write(make_state(1))
+    manifest = run / "state" / "step-00000001" / "manifest.json"
+    tree = json.loads(manifest.read_text("utf-8"))
+    change(tree)
+    manifest.write_text(json.dumps(tree), "utf-8")
+    states = States(run)
+    try:
+        return states.newest() is not None
+    except RunError:
+        assert states.damaged == ["step-00000001"]
+        return False
+
+
+@pytest.mark.parametrize(
+    "others", [5, [], {}, {"optimizer": 5, "scaler": None}, {"optimizer": None, "scaler": {"scale": "x"}}]
+)
+def test_an_optimizers_memory_of_another_form_is_a_damaged_state(tmp_path: Path, others: object) -> None:
+    content = io.BytesIO()
+    torch.save(others, content)
+    state = tmp_path / "state" / "step-00000001"
+    entry = {"bytes": len(content.getvalue()), "sha256": sha256(content.getvalue()).hexdigest()}
+    assert not is_whole(
+        tmp_path,
+        lambda manifest: (
+            (state / "optimizer.pt").write_bytes(content.getvalue()), manifest["files"].update({"optimizer.pt": entry})
+        ),
+    )  # fmt: skip

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from advisor.errors import ConfigError, LoraError
 from advisor.run_folder.layout import RunFolder
 from tests.support.fake_trainer import run_folder
 from tests.support.scripted import Answer, ScriptedAsk, default
+from tests.support.states import write_state_manifest
 from wizard.interview.go_on import GoingOn, asked_to_go_on
 from wizard.interview.questions import BACK
 
@@ -16,9 +16,7 @@ from wizard.interview.questions import BACK
 def begun(tmp_path: Path, *, epoch: int, has_lora: bool = False, max_steps: int = 0) -> RunFolder:
     """A run of two epochs that has a state after so many."""
     run = RunFolder(run_folder(tmp_path, schedule__max_steps=max_steps))
-    state = run.state_of_step(4 * epoch)
-    state.mkdir(parents=True)
-    (state / "manifest.json").write_text(json.dumps({"position": {"step": 4 * epoch, "epoch": epoch}}))
+    write_state_manifest(run.state_of_step(4 * epoch), step=4 * epoch, epoch=epoch)
     if has_lora:
         run.model.mkdir()
         run.lora("tok").write_bytes(b"")

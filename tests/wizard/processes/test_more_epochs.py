@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from advisor.errors import ConfigError, ConfigErrors
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import blank_config, changed
 from tests.support.runs import write_toml
+from tests.support.states import write_state_manifest
 from wizard.processes.more_epochs import set_epochs
 
 
@@ -16,9 +16,7 @@ def planned(tmp_path: Path, *, done: int | None = None, max_steps: int = 0) -> R
     config = changed(changed(blank_config(), "schedule.epochs", 4), "schedule.max_steps", max_steps)
     write_toml(tmp_path / "loracle.toml", config)
     if done is not None:
-        (tmp_path / "state/step-00000008").mkdir(parents=True)
-        manifest = {"position": {"step": 8, "epoch": done, "step_in_epoch": 0}}
-        (tmp_path / "state/step-00000008/manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        write_state_manifest(tmp_path / "state/step-00000008", step=8, epoch=done)
     return RunFolder(tmp_path)
 
 

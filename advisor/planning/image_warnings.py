@@ -107,8 +107,10 @@ def _cropped(placed: list[_Placed], dataset: DatasetConfig) -> Findings:
         return
     shown = named(f"{one.text}: {one.placement.cropped_share:.0%}" for one in cropped)
     which = f"{counted(len(cropped), 'picture')} cropped by more than {MUCH_CROPPED:.0%} of their area ({shown})"
-    step = f"crop them yourself, to sides that are multiples of {dataset.bucket_step_px}"
-    yield PlanWarning("much_cropped", f"{which}, to fit a training size: {step}, or give larger ones")
+    mend = f"crop them yourself, to sides that are multiples of {dataset.bucket_step_px}, or give larger ones"
+    if not dataset.upscale_tolerance and not dataset.bucket_upscale:
+        mend += "; dataset.upscale_tolerance=0.1 enlarges those that are a little too small"
+    yield PlanWarning("much_cropped", f"{which}, to fit a training size: {mend}")
 
 
 def _enlarged(placed: list[_Placed], dataset: DatasetConfig) -> Findings:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.dataset.buckets import repeats_of_folders
+from advisor.dataset.captions import lines_of
 from advisor.dataset.epoch import epoch_sizes
 from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import scan
@@ -72,6 +73,10 @@ def image_notes(config: TrainingConfig, images: ImagesThere | None) -> Iterator[
             f"schedule.batch_size ({theirs.batch_size}): OneTrainer never trains the pictures at "
             f"{named_sizes(theirs.never_trained)}, since they do not fill a batch: lower it, or raise repeats."
         )
+    several = sum(1 for image in images.report.image_files if len(lines_of(image.caption or "")) > 1)
+    if several and config.dataset.caption_lines != "random":
+        which = f"{several} of the captions have several lines"
+        yield f"dataset.caption_lines: OneTrainer draws one of a caption's lines each time, and {which}."
     yield from size_notes("OneTrainer", theirs.shown, ours)
     if theirs.num_enlarged and not config.dataset.bucket_upscale:
         yield f"dataset.bucket_upscale: OneTrainer enlarges {theirs.num_enlarged} pictures that are smaller than that."

@@ -104,6 +104,15 @@ def test_what_has_no_place_or_another_form_is_reported(tmp_path: Path) -> None:
         assert part in notes
 
 
+@pytest.mark.parametrize(("lines", "told"), [("joined", True), ("random", False)])
+def test_lines_of_captions_that_it_draws_are_told(tmp_path: Path, lines: str, told: bool) -> None:
+    make_pictures(tmp_path / "pictures", 2, captions="mira\nsmile")
+
+    notes = " ".join(export(tmp_path, dataset={"caption_lines": lines}).notes)
+
+    assert ("draws one of a caption's lines each time, and 2 of the captions" in notes) == told
+
+
 def test_images_may_be_elsewhere(tmp_path: Path) -> None:
     config = sample_config("/not here", dataset={"folders": [{"path": "a", "repeats": 2}]})
 

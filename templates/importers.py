@@ -31,6 +31,9 @@ OTHER_FILES = {
 }  # fmt: skip
 """Files beside a main one, which is read instead."""
 
+TEXT_ENCODERS = ("lora_te", "text_encoder", "text_model", "base_model.model.text_model")
+"""Beginnings of the names of adapters of a text encoder."""
+
 SAFETENSORS = ".safetensors"
 PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 
@@ -81,13 +84,13 @@ def _by_contents(tree: Any, local: LocalFiles, file: Path) -> Imported:
         if is_onetrainer(tree):
             return _onetrainer(tree, local, source)
         if LORA_KEYS & tree.keys() and "LoRA_type" in tree:
-            return import_gui(tree, local, source=source)
+            return import_gui(tree, local, source=source, dataset=_dataset_of(tree, local))
         if is_dataset(tree):
             return import_scripts({}, local, source=source, dataset=tree)
         if is_scripts(tree) and file.suffix.lower() != ".json":
             return _scripts(tree, local, file)
         if LORA_KEYS & tree.keys() or other_tab(tree):
-            return import_gui(tree, local, source=source)
+            return import_gui(tree, local, source=source, dataset=_dataset_of(tree, local))
         if {"network", "schedule", "saving"} <= tree.keys():
             raise RunError(f"{file} is a configuration of ours already: `loracle train {file}` trains it")
     raise RunError(
@@ -98,17 +101,20 @@ def _by_contents(tree: Any, local: LocalFiles, file: Path) -> Imported:
 
 def _scripts(tree: Mapping[str, Any], local: LocalFiles, file: Path) -> Imported:
     """`config.toml` with what it names: the data set's file, here or where it was written; and the launch line."""
+    launch = local.text("train.sh") or ""
+    return import_scripts(tree, local, source=str(file), dataset=_dataset_of(tree, local), launch=launch)
+
+
+def _dataset_of(tree: Mapping[str, Any], local: LocalFiles) -> Any:
+    """What the `dataset.toml` that a configuration names holds; None where it is not here."""
     named = str(tree.get("dataset_config") or _in_tables(tree, "dataset_config") or "")
-    dataset: Any = None
     for place in (named, Path(named.replace("\\", "/")).name):
         if place and (text := local.text(place)) is not None:
             try:
-                dataset = parse_toml(text).tree
+                return parse_toml(text).tree
             except (ValueError, RecursionError):
-                dataset = {}
-            break
-    launch = local.text("train.sh") or ""
-    return import_scripts(tree, local, source=str(file), dataset=dataset, launch=launch)
+                return {}
+    return None
 
 
 def _in_tables(tree: Mapping[str, Any], key: str) -> Any:
@@ -141,7 +147,9 @@ def _lora(file: Path) -> Imported:
         raise RunError(
             f"{file} is no LoRA but of the kind {identity.kind.replace('_', ' ')}: name a LoRA, or a configuration"
         )
-    return import_lora(read_header(file).metadata, identity, source=str(file))
+    header = read_header(file)
+    has_text_encoder = any(name.startswith(TEXT_ENCODERS) for name in header.tensors)
+    return import_lora(header.metadata, identity, source=str(file), has_text_encoder=has_text_encoder)
 
 
 def _with_oddities(found: Imported, document: Document) -> Imported:

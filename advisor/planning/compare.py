@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from advisor.facts import Facts
@@ -70,6 +70,19 @@ def profiles(facts: Facts, made: Plan | None = None) -> Difference:
     return Difference(found.before, found.after, found.free_bytes, settings)
 
 
+def beside_rules(facts: Facts, imported: Iterable[str]) -> Difference:
+    """The plan of another trainer's file, and the one that the rules make where the file says nothing.
+
+    Args:
+        imported: the settings that came from the file.
+
+    Raises:
+        LoraError: a plan cannot be made.
+    """
+    own = {path: value for path, value in facts.answers.settings.items() if path not in imported}
+    return difference(facts, make_plan(facts), make_plan(with_settings(facts, own)))
+
+
 def with_settings(facts: Facts, kept: Mapping[str, SettingValue | WrongValue]) -> Facts:
     """The same facts with `kept`, and nothing else, as chosen settings."""
     return replace(facts, answers=facts.answers.model_copy(update={"settings": dict(kept)}))
@@ -77,6 +90,14 @@ def with_settings(facts: Facts, kept: Mapping[str, SettingValue | WrongValue]) -
 
 def _by(facts: Facts, advice: str) -> Facts:
     return replace(facts, answers=facts.answers.model_copy(update={"advice": advice}))
+
+
+def beside_rules_document(facts: Facts, found: Difference) -> dict[str, object]:
+    """Both plans in full, and what differs."""
+    return {
+        "imported": plan_document(facts, found.before), "rules": plan_document(facts, found.after),
+        "differences": _rows(found, "imported", "rules"),
+    }  # fmt: skip
 
 
 def profiles_document(facts: Facts, found: Difference) -> dict[str, object]:

@@ -127,6 +127,17 @@ def _contradictions(config: TrainingConfig) -> Iterator[Limit]:
         yield ("memory.cache_text",), ConfigError("memory.cache_text", True, mend)
 
 
+def missing_inputs(config: TrainingConfig) -> Iterator[ConfigError]:
+    """What a plan made from another trainer's file may lack: its base model, its pictures."""
+    for path, given, what, option in (
+        ("model.path", config.model.path, "base model", "--model FILE"),
+        ("dataset.images", config.dataset.images, "folder of pictures", "--images DIR"),
+    ):
+        if not given.strip():
+            mend = f"no {what} is named: write it into loracle.toml, or import the file again with {option}"
+            yield ConfigError(path, given, mend)
+
+
 def limits_of_training(config: TrainingConfig) -> Iterator[Limit]:
     """What our trainer cannot do, whoever wrote the configuration; it refuses these itself."""
     network, loss = config.network, config.loss

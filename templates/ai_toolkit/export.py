@@ -20,7 +20,7 @@ from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
 from templates.exporting.derived import Length
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
 from templates.exporting.memory import fitted
-from templates.exporting.paths import absolute, located_model, located_posix
+from templates.exporting.paths import absolute, located_model, located_posix, named_images
 from templates.exporting.planned_images import PlannedImages, planned_images, planned_length, planned_regularization
 from templates.exporting.size_notes import size_notes
 from templates.exporting.write_files import write_files
@@ -223,5 +223,5 @@ def _notes_on_files(config: TrainingConfig, layout: ExportLayout) -> Iterator[st
     if not Path(layout.model).exists():
         yield f"The base model is not on this machine ({layout.model}): set name_or_path in {FILE_NAME}."
     if layout.folders is None:
-        yield f"The pictures are not on this machine ({config.dataset.images}): set folder_path in {FILE_NAME}."
+        yield f"The pictures are not on this machine ({named_images(config)}): set folder_path in {FILE_NAME}."
     yield f"ai-toolkit will train {total_steps(config, layout.length)} steps."

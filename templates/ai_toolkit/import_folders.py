@@ -2,86 +2,111 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath, PureWindowsPath
-
+from templates.ai_toolkit.defaults import DEFAULTS
 from templates.ai_toolkit.import_keys import DATASET_KEYS
 from templates.importing.ledger import Ledger
-from templates.importing.local_files import NUMBERED_FOLDER, LocalFiles
+from templates.importing.local_files import LocalFiles
+from templates.importing.named_folders import ForeignFolder, settle_class_images, settle_images
 from templates.importing.readers import flag, numbers, text, whole
-
-SAME = "we have one for all pictures; data sets differ, and the first counts"
 
 
 def settle_datasets(ledger: Ledger, local: LocalFiles) -> int | None:
     """Folders and captions; images times repeats, None where nobody knows."""
     places = [f"datasets[{number}]" for number in range(100) if ledger.all_keys(f"datasets[{number}].")]
-    own = [place for place in places if not ledger.read(f"{place}.is_reg", flag, False)]
-    regular = [place for place in places if place not in own]
+    regular = [place for place in places if ledger.read(f"{place}.is_reg", flag, False)]
+    own = [place for place in places if place not in regular]
+    _settle_caching(ledger, places)
     for name, meaning in DATASET_KEYS.items():
-        ledger.settle_alike([f"{place}.{name}" for place in own], meaning.path, meaning.read, SAME)
-    for place in own:
-        if sides := ledger.read(f"{place}.resolution", numbers):
-            note = "the first of several" if len(sides) > 1 else ""
-            ledger.settle(f"{place}.resolution", "dataset.resolution_px", int(sides[0]), note)
-        if ledger.read(f"{place}.alpha_mask", flag, False):
-            ledger.settle(f"{place}.alpha_mask", "dataset.masks", True)
-    if regular and (path := ledger.read(f"{regular[0]}.folder_path", text)):
-        folder = _place(path)
-        folder = folder.parent if NUMBERED_FOLDER.match(folder.name) else folder
-        ledger.settle(f"{regular[0]}.folder_path", "dataset.regularization_images", str(folder), "is_reg")
-    exposures = _settle_folders(ledger, own, local)
+        absent = DEFAULTS.get(meaning.path, ledger.settings.get(meaning.path))
+        ledger.settle_alike([f"{place}.{name}" for place in own], meaning.path, meaning.read, absent)
+    _settle_crops(ledger, own)
+    ledger.settle_alike([f"{place}.alpha_mask" for place in own], "dataset.masks", flag, False)
+    resolutions = _settle_resolution(ledger, own)
+    folders = _folders(ledger, own)
+    settle_images(ledger, folders)
+    settle_class_images(ledger, _folders(ledger, regular))
+    _settle_trigger(ledger, own)
     for key in ledger.all_keys("datasets["):
         if ledger.is_pending(key) and key.partition(".")[0] in regular:
             ledger.idle(key, "the same for all pictures with us")
-    return exposures and exposures * (2 if regular else 1)
+    counts = [local.num_images(folder.path, subfolders=True) for folder in folders]
+    exposures = sum((count or 0) * folder.repeats for count, folder in zip(counts, folders, strict=True))
+    return None if None in counts else exposures * resolutions * (2 if regular else 1) or None
 
 
-def _place(path: str) -> PurePosixPath:
-    is_windows = PureWindowsPath(path).drive or "\\" in path
-    return PurePosixPath(PureWindowsPath(path).as_posix() if is_windows else path)
+def _settle_caching(ledger: Ledger, places: list[str]) -> None:
+    """Latents are cached in memory, on disk or both; one way is enough."""
+    keys = [f"{place}.{name}" for place in places for name in ("cache_latents_to_disk", "cache_latents")]
+    said = [key for key in keys if ledger.has(key)]
+    cached = [key for key in said if ledger.read(key, flag, False)]
+    for key in (cached or said)[:1]:
+        ledger.settle(key, "memory.cache_latents", bool(cached))
+    for key in said:
+        if ledger.is_pending(key):
+            ledger.idle(key, "one way of caching is enough")
 
 
-def _settle_folders(ledger: Ledger, own: list[str], local: LocalFiles) -> int | None:
-    found = {}
-    for place in own:
+def _settle_crops(ledger: Ledger, own: list[str]) -> None:
+    """Crops are drawn before latents are cached: then each picture has one for good."""
+    keys = [f"{place}.random_crop" for place in own]
+    if not ledger.settings.get("memory.cache_latents"):
+        ledger.settle_alike(keys, "dataset.random_crop", flag, False)
+        return
+    for key in keys:
+        if ledger.read(key, flag, False):
+            ledger.translate(key, "cached latents are cropped once, somewhere; ours in the middle")
+        else:
+            ledger.idle(key)
+
+
+def _settle_resolution(ledger: Ledger, own: list[str]) -> int:
+    """The first; how many the first data set has, at each of which its pictures are shown."""
+    usual = (DEFAULTS["dataset.resolution_px"],)
+    found = {key: ledger.read(key, numbers, usual) for key in (f"{place}.resolution" for place in own)}
+    first = next(iter(found.values()), usual)
+    for number, (key, sides) in enumerate(found.items()):
+        if not ledger.has(key):
+            continue
+        if not number:
+            several = len(sides) > 1
+            note = "the first of several, at each of which ai-toolkit shows every picture" if several else ""
+            ledger.settle(key, "dataset.resolution_px", int(sides[0]), note)
+        elif sides == first:
+            ledger.idle(key, "the same for all folders")
+        else:
+            ledger.contradict(key, "the data sets differ, and we have one for all: the first counts")
+    side = int(first[0])
+    ledger.imply("dataset.min_bucket_px", min(256, side))
+    ledger.imply("dataset.max_bucket_px", max(1024, side * 2))
+    return max((len(sides) for sides in found.values()), default=1)
+
+
+def _folders(ledger: Ledger, places: list[str]) -> list[ForeignFolder]:
+    found = []
+    for place in places:
         key = f"{place}.folder_path" if ledger.has(f"{place}.folder_path") else f"{place}.dataset_path"
+        caption = ledger.read(f"{place}.default_caption", text, "")
+        repeats = max(1, ledger.read(f"{place}.num_repeats", whole, 1))
+        for name in ("num_repeats", "default_caption", "is_reg"):
+            if ledger.has(f"{place}.{name}"):
+                ledger.translate(f"{place}.{name}", "with its folder")
         if path := ledger.read(key, text):
-            found[key] = (_place(path), max(1, ledger.read(f"{place}.num_repeats", whole, 1)), path)
-        ledger.idle(f"{place}.num_repeats", "with its folder") if ledger.has(f"{place}.num_repeats") else None
-    if not found:
-        return None
-    key, (first, repeats, path) = next(iter(found.items()))
-    is_kohya = all((m := NUMBERED_FOLDER.match(f.name)) and int(m[1]) == n for f, n, _ in found.values())
-    if len(found) == 1 and not is_kohya:
-        ledger.settle(key, "dataset.images", path)
-        ledger.settle(key, "dataset.repeats", repeats, "its num_repeats")
-        _settle_trigger(ledger, own)
-        return None
-    if len({folder.parent for folder, _, _ in found.values()}) > 1:
-        ledger.contradict(key, "we take pictures from one folder: move them together")
-    ledger.settle(key, "dataset.images", str(first.parent), "the folder that they are in")
-    for other in list(found)[1:]:
-        ledger.translate(other, "below the same folder")
-    counts = {number for _, number, _ in found.values()}
-    if len(counts) == 1:
-        ledger.settle(key, "dataset.repeats", counts.pop(), "its num_repeats")
-    else:
-        listed = [{"path": folder.name, "repeats": number} for folder, number, _ in found.values()]
-        ledger.settle(key, "dataset.folders", listed, "each folder has its own")
-    _settle_trigger(ledger, own)
-    seen = local.numbered_folders(str(first.parent)) or {}
-    return sum(seen.get(folder.name, 0) * number for folder, number, _ in found.values()) or None
+            found.append(ForeignFolder(key, path, repeats, caption, subfolders=True))
+    return found
 
 
 def _settle_trigger(ledger: Ledger, own: list[str]) -> None:
-    if (word := ledger.read("trigger_word", text)) is not None:
+    keys = [key for key in ("trigger_word", *(f"{place}.trigger_word" for place in own)) if ledger.has(key)]
+    for key in keys[:1]:
         note = "put in front of captions that lack it, as ai-toolkit does, with a comma behind it"
-        ledger.settle("trigger_word", "run.trigger", word, note)
+        ledger.settle(key, "run.trigger", ledger.read(key, text), note)
         ledger.imply("dataset.prepend_trigger", True)
-        return
-    keys = [f"{place}.default_caption" for place in own if ledger.has(f"{place}.default_caption")]
-    words = {ledger.read(key, text) for key in keys}
-    if len(words) == 1:
-        ledger.settle(keys[0], "run.trigger", words.pop(), "what pictures without captions show")
-        for key in keys[1:]:
-            ledger.idle(key, "the same as the first's")
+    for key in keys[1:]:
+        if ledger.read(key, text) == ledger.settings.get("run.trigger"):
+            ledger.idle(key, "the same for all folders")
+        else:
+            ledger.contradict(key, "we have one trigger: that of the job counts")
+    words = {ledger.read(f"{place}.default_caption", text, "") for place in own}
+    if not keys and len(words) == 1 and len((word := words.pop()).split()) == 1:
+        key = f"{own[0]}.default_caption"
+        ledger.settle(key, "run.trigger", word, "what pictures without captions show")

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
+from templates.ai_toolkit.defaults import DEFAULTS, WEIGHT_DECAYS
 from templates.ai_toolkit.import_folders import settle_datasets
 from templates.ai_toolkit.import_keys import HARMLESS_MEANINGS, HARMLESS_VALUES, SETTING_KEYS, UNMAPPED_KEYS
+from templates.ai_toolkit.import_length import settle_length
 from templates.ai_toolkit.words import (
     FAMILIES,
-    KEEP_ALL,
     KINDS,
-    LAST_TIMESTEP,
     OPTIMIZERS,
     PROCESS_TYPES,
-    SAMPLERS,
-    SCHEDULES,
 )
 from templates.importing.imported import Imported
 from templates.importing.ledger import Key, Ledger, flat
@@ -25,20 +22,6 @@ from templates.importing.readers import flag, number, text, whole
 
 TITLE = "ai-toolkit"
 
-DEFAULTS: Mapping[str, Any] = {
-    "network.rank": 4, "network.alpha": 1.0, "schedule.name": "constant", "schedule.epochs": 1000,
-    "schedule.max_steps": 1000, "optimizer.name": "adamw", "memory.compute_dtype": "float32",
-    "saving.every_epochs": 0, "saving.every_steps": 1000, "saving.keep_last": 5, "memory.gradient_checkpointing": True,
-    "dataset.caption_lines": "joined",
-    "memory.cache_latents": False, "machine.data_workers": 2, "optimizer.weight_decay": 0.01,
-    "optimizer.learning_rate": 1e-6, "optimizer.unet_learning_rate": 1e-6, "optimizer.text_encoder_learning_rate": 0.0,
-}  # fmt: skip
-"""What ai-toolkit does where nothing is said, where ours differs."""
-
-SAMPLE_KEYS = (
-    ("neg", "negative", text), ("seed", "seed", whole), ("guidance_scale", "guidance", number),
-    ("sample_steps", "steps", whole),
-)  # fmt: skip
 RATES = ("optimizer.learning_rate", "optimizer.unet_learning_rate", "optimizer.text_encoder_learning_rate")
 
 
@@ -62,17 +45,26 @@ def import_job(tree: Mapping[str, Any], local: LocalFiles, *, source: str = "") 
     _settle_network(ledger)
     _settle_optimizer(ledger)
     exposures = settle_datasets(ledger, local)
-    _settle_length(ledger, exposures)
-    _settle_samples(ledger, exposures)
+    settle_length(ledger, exposures)
     _settle_tracking(ledger)
     lines = ledger.finish(UNMAPPED_KEYS, HARMLESS_VALUES, HARMLESS_MEANINGS)
     settings = ledger.settings
-    defaults = {} if meant_for else {path: value for path, value in DEFAULTS.items() if path not in settings}
-    if "schedule.epochs" in settings:
-        defaults.pop("schedule.max_steps", None)
-    if "saving.every_epochs" in settings:
-        defaults.pop("saving.every_steps", None)
+    defaults = _defaults(settings)
+    if meant_for:
+        defaults = {path: value for path, value in defaults.items() if path.startswith("dataset.")}
     return Imported("ai-toolkit", TITLE, source, settings, lines, defaults, meant_for=meant_for)
+
+
+def _defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
+    found = {path: value for path, value in DEFAULTS.items() if path not in settings}
+    if "optimizer.weight_decay" in found:
+        name = settings.get("optimizer.name", DEFAULTS["optimizer.name"])
+        found["optimizer.weight_decay"] = WEIGHT_DECAYS.get(name, 0.0)
+    if "schedule.epochs" in settings and "schedule.max_steps" in found:
+        found["schedule.max_steps"] = 0
+    if "saving.every_epochs" in settings and "saving.every_steps" in found:
+        found["saving.every_steps"] = 0
+    return found
 
 
 def _settle_tracking(ledger: Ledger) -> None:
@@ -194,98 +186,3 @@ def _settle_arguments(ledger: Ledger) -> None:
         else:
             ledger.contradict(key, "no argument that an optimizer can take")
     ledger.imply("optimizer.arguments", found)
-
-
-def _steps_of_epoch(ledger: Ledger, exposures: int | None) -> float | None:
-    batch = int(ledger.settings.get("schedule.batch_size", 1))
-    accumulation = int(ledger.settings.get("schedule.gradient_accumulation", 1))
-    return exposures / batch / accumulation if exposures else None
-
-
-def _settle_length(ledger: Ledger, exposures: int | None) -> None:
-    """Steps; as epochs where they are just so many."""
-    steps, epoch = ledger.read("train.steps", whole, 0), _steps_of_epoch(ledger, exposures)
-    if steps > 0:
-        epochs = _epochs(steps, epoch)
-        if epoch and math.ceil(epoch * epochs) == steps:
-            ledger.settle("train.steps", "schedule.epochs", epochs, f"{steps} steps are so many epochs")
-            ledger.imply("schedule.max_steps", 0)
-        else:
-            ledger.settle("train.steps", "schedule.max_steps", steps)
-            ledger.imply("schedule.epochs", epochs)
-    _settle_schedule(ledger)
-    every = ledger.read("save.save_every", whole, 0)
-    if every > 0 and every >= steps > 0:
-        ledger.idle("save.save_every", "only the last is saved")
-        ledger.imply("saving.every_epochs", 0)
-    elif every > 0 and epoch and every % math.ceil(epoch) == 0:
-        ledger.settle("save.save_every", "saving.every_epochs", every // math.ceil(epoch), "so many epochs")
-    elif every > 0:
-        ledger.settle("save.save_every", "saving.every_steps", every)
-        ledger.imply("saving.every_epochs", 0)
-    if (kept := ledger.read("save.max_step_saves_to_keep", whole)) is not None:
-        ledger.settle("save.max_step_saves_to_keep", "saving.keep_last", 0 if kept >= KEEP_ALL else kept,
-                      "all" if kept >= KEEP_ALL else "")  # fmt: skip
-    for key, path in (("max", "loss.min_timestep"), ("min", "loss.max_timestep")):
-        name = f"train.{key}_denoising_steps"
-        if (count := ledger.read(name, whole)) is not None:
-            value = LAST_TIMESTEP - count if key == "max" else LAST_TIMESTEP + 1 - count
-            ledger.settle(name, path, value, "they count from the noisiest down")
-
-
-def _epochs(steps: int, epoch: float | None) -> int:
-    if not epoch:
-        return max(1, steps)
-    below = max(1, math.floor(steps / epoch))
-    return below if math.ceil(below * epoch) >= steps else below + 1
-
-
-def _settle_schedule(ledger: Ledger) -> None:
-    given = ledger.read("train.lr_scheduler", text)
-    if given is not None:
-        known = SCHEDULES.ours(given)
-        name = known or SCHEDULES.nearest(given)
-        least = ledger.read("train.lr_scheduler_params.eta_min", number, 0.0)
-        rate = ledger.settings.get("optimizer.learning_rate", 0.0)
-        if name == "cosine" and least and rate:
-            name = "cosine_with_min_lr"
-            ledger.settle(
-                "train.lr_scheduler_params.eta_min", "schedule.min_rate", float(f"{least / rate:.12g}"), "a share"
-            )
-        note = "" if known else "it is the nearest"
-        ledger.settle("train.lr_scheduler", "schedule.name", name, note)
-        if name == "linear" and ledger.read("train.lr_scheduler_params.end_factor", number, 1.0) != 0:
-            ledger.contradict("train.lr_scheduler", "ai-toolkit's linear rises unless told to fall; ours falls")
-    key = "train.lr_scheduler_params.num_warmup_steps"
-    if (warmup := ledger.read(key, whole)) is not None:
-        ledger.settle(key, "schedule.warmup_steps", warmup)
-    for name in ("start_factor", "end_factor"):
-        ledger.idle(f"train.lr_scheduler_params.{name}", "our linear falls to 0")
-
-
-def _settle_samples(ledger: Ledger, exposures: int | None) -> None:
-    prompts = ledger.raw("sample.prompts")
-    if not isinstance(prompts, list):
-        prompts = [ledger.raw(key) for key in ledger.all_keys("sample.samples[") if key.endswith("].prompt")]
-    texts = [prompt for prompt in prompts if isinstance(prompt, str) and prompt.strip()][:200]
-    if not texts or ledger.read("train.disable_sampling", flag, False):
-        for key in (*ledger.all_keys("sample."), "train.disable_sampling"):
-            ledger.idle(key, "no samples are drawn")
-        return
-    key = "sample.prompts" if ledger.has("sample.prompts") else ledger.all_keys("sample.samples[")[0]
-    ledger.settle(key, "sampling.prompts", texts, "" if key == "sample.prompts" else "in one list")
-    for name, path, reader in SAMPLE_KEYS:
-        value = ledger.read(f"sample.{name}", reader)
-        if value is not None:
-            ledger.settle(f"sample.{name}", f"sampling.{path}", value)
-    epoch, every = _steps_of_epoch(ledger, exposures), ledger.read("sample.sample_every", whole, 0)
-    if every > 0:
-        epochs = max(1, round(every / math.ceil(epoch))) if epoch else 1
-        ledger.settle("sample.sample_every", "sampling.every_epochs", epochs, "it counts steps, we count epochs")
-    if (given := ledger.read("sample.sampler", text)) is not None:
-        known = SAMPLERS.ours(given)
-        sampler = known or SAMPLERS.nearest(given)
-        ledger.settle("sample.sampler", "sampling.sampler", sampler, "" if known else "the nearest")
-    for key in ledger.all_keys("sample."):
-        if ledger.is_pending(key):
-            ledger.idle(key, "samples are drawn alike with us")

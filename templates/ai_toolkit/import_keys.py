@@ -18,7 +18,6 @@ SETTING_KEYS: Mapping[str, Key] = {
     "network.pretrained_lora_path": Key("network.start_from", text),
     "save.dtype": Key("saving.dtype", choice(SAVE_DTYPES.spellings)),
     "train.batch_size": Key("schedule.batch_size", whole),
-    "train.gradient_accumulation_steps": Key("schedule.gradient_accumulation", lambda raw: max(1, whole(raw))),
     "train.gradient_accumulation": Key("schedule.gradient_accumulation", lambda raw: max(1, whole(raw))),
     "train.max_grad_norm": Key("optimizer.max_grad_norm", number),
     "train.noise_offset": Key("loss.noise_offset", number),
@@ -48,10 +47,7 @@ DATASET_KEYS: Mapping[str, Key] = {
     "shuffle_tokens": Key("dataset.shuffle_captions", flag),
     "keep_tokens": Key("dataset.keep_tokens", whole),
     "flip_x": Key("dataset.flip", flag),
-    "random_crop": Key("dataset.random_crop", flag),
     "bucket_tolerance": Key("dataset.bucket_step_px", whole),
-    "cache_latents": Key("memory.cache_latents", flag),
-    "cache_latents_to_disk": Key("memory.cache_latents", flag),
     "cache_text_embeddings": Key("memory.cache_text", flag),
     "num_workers": Key("machine.data_workers", whole),
 }

@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path, PureWindowsPath
 
+from advisor.settings.config import TrainingConfig
+
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 """`owner/name` on Hugging Face, as all these trainers take it."""
 
@@ -27,6 +29,13 @@ def located_posix(path: str | None, run: Path) -> str:
 
 
 def located_model(path: str, run: Path) -> str:
-    """The base model likewise; a name on Hugging Face, which is no path, stays as it is."""
+    """The base model likewise; a name on Hugging Face, which is no path, and an empty one stay as they are."""
+    if not path:
+        return ""
     found = located(path, run)
     return path if HUB_NAME.fullmatch(path) and not found.exists() else str(found)
+
+
+def named_images(config: TrainingConfig) -> str:
+    """The folder of the images for a sentence, be it that there is none."""
+    return config.dataset.images or "no folder is named"

@@ -39,7 +39,7 @@ def planned_images(config: TrainingConfig, run: Path, root: Path) -> PlannedImag
     """
     links = LinkFolder(root)
     folder = located(config.dataset.images, run)
-    if not folder.is_dir():
+    if not (config.dataset.images and folder.is_dir()):
         return PlannedImages(links, None)
     dataset = config.dataset
     report = _outside(scan(folder, only=dataset.named_folders, caption_extension=dataset.caption_extension), run)

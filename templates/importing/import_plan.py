@@ -125,7 +125,7 @@ def _corrected(imported: Imported, facts: Facts | None) -> Imported:
 
 
 def _tree(imported: Imported, advised: Plan | None, own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What the user gave, then the file, then its trainer's defaults, then the rules, then ours."""
+    """What the user gave, then the file, then its trainer's defaults; the rules only of what no trainer has."""
     base = advised.config.model_dump() if advised else _blank().model_dump()
     if advised is None:
         base["saving"]["name"] = file_name(Path(imported.source).stem)
@@ -182,6 +182,8 @@ def _disagreements(imported: Imported, config: TrainingConfig, advised: Plan) ->
     for path, value in flat_settings(config):
         decision = advised.by_path[path]
         if path not in imported.effective or decision.origin != "rule" or path.startswith(NEVER_ADVISED):
+            continue
+        if path == "dataset.repeats" and config.dataset.only_folders:  # nobody's: each folder has its own
             continue
         if not _is_near(value, decision.value):
             yield Disagreement(path, value, decision.value, decision.reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
@@ -19,8 +20,8 @@ MOST_SHOWN = 80
 MOST_ITEMS = 8
 """Of a list that a line repeats."""
 MOST_DEPTH = 24
-SECRETS = ("token", "api_key", "secret", "password")
-"""Keys whose values are not repeated, unless they are plain numbers or yes/no."""
+SECRET_WORDS = frozenset({"password", "secret", "secrets", "apikey"})
+"""Words of keys whose values are not repeated; `..._token` and `..._api_key` are such keys too."""
 
 _BLANK = {"model": {"path": "", "family": ""}, "dataset": {"images": ""}, "saving": {"name": "lora"}}
 
@@ -112,22 +113,33 @@ class Ledger:
         """The key says what that trainer itself would refuse; this is taken instead."""
         self._put(key, path, value, "contradictory", note)
 
-    def settle_alike(self, keys: Sequence[str], path: str, reader: Reader, otherwise: str) -> None:
-        """Keys of several parts that mean one setting of ours: the first settles it, the others are compared.
+    def settle_alike(self, keys: Sequence[str], path: str, reader: Reader, absent: Any) -> None:
+        """What each of several folders says of a setting that we have one of: it is kept where all say the same.
+
+        Where they differ, the setting is as it is where nobody says anything, and each that says otherwise is told.
 
         Args:
-            otherwise: what to say of one that differs.
+            keys: one for each folder, be it there or not; one that stands for several folders comes several times.
+            absent: what a folder without the key has.
         """
-        for place, key in enumerate(keys):
-            value = self.read(key, reader)
-            if value is None:
-                continue
-            if place and path in self.settings and self.settings[path] != value:
-                self.contradict(key, otherwise)
-            elif place:
-                self.idle(key, "the same as the first's")
+        values = {key: fitted(path, self.read(key, reader, absent)) for key in dict.fromkeys(keys)}
+        said = [key for key in values if self.has(key) and key in self._pending]
+        if len({str(value) for value in values.values()}) == 1:
+            for key in said[:1]:
+                self.settle(key, path, self.read(key, reader))
+            for key in said[1:]:
+                self.idle(key, "the same for all folders")
+            return
+        self.imply(path, absent)
+        for key in said:
+            count = sum(str(values[other]) == str(values[key]) for other in keys)
+            if values[key] == fitted(path, absent):
+                self.idle(key, "as it is for all folders with us")
             else:
-                self.settle(key, path, value)
+                note = (
+                    f"{count} of {len(keys)} folders have it so; ours is one for all pictures, and is {shown(absent)}"
+                )
+                self.contradict(key, note)
 
     def imply(self, path: str, value: Any) -> None:
         """A setting that follows from several keys, each of which has its line."""
@@ -199,9 +211,13 @@ class Ledger:
 
     def _shown(self, key: str) -> str:
         raw = self._tree.get(key)
-        if isinstance(raw, str) and raw and any(word in key.lower() for word in SECRETS) and not raw.isdecimal():
-            return "(not shown)"
-        return shortened(raw)
+        return "(not shown)" if isinstance(raw, str) and raw and _is_secret(key) else shortened(raw)
+
+
+def _is_secret(key: str) -> bool:
+    """Whether a key holds what opens an account; tokens of captions are none."""
+    words = re.split(r"[^a-z0-9]+", key.lower())
+    return bool(SECRET_WORDS & set(words)) or words[-1] == "token" or words[-2:] == ["api", "key"]
 
 
 def fitted(path: str, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Mapping
@@ -12,8 +13,8 @@ from typing import Protocol
 from advisor.errors import RunError
 from templates.importing.document import read_text
 
-NUMBERED_FOLDER = re.compile(r"^(\d{1,6})_(.*)$", re.DOTALL)
-"""kohya's `N_name`."""
+NUMBERED_FOLDER = re.compile(r"^(\d{1,6})(?:_(.*))?$", re.DOTALL)
+"""kohya's `N_name`: repeats, and what pictures without a caption show."""
 
 IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 MOST_FOLDERS = 1000
@@ -25,6 +26,9 @@ class LocalFiles(Protocol):
 
     def numbered_folders(self, folder: str) -> Mapping[str, int] | None:
         """Images in each `N_name` folder of `folder`; None where it is not on this machine."""
+
+    def num_images(self, folder: str, *, subfolders: bool) -> int | None:
+        """Images in a folder, and in those below it; None where it is not on this machine."""
 
     def text(self, file: str) -> str | None:
         """A small text file; None where there is none."""
@@ -52,6 +56,17 @@ class DiskFiles:
             return None
         numbered = [name for name in names if NUMBERED_FOLDER.match(name)][:MOST_FOLDERS]
         return {name: _num_images(root / name) for name in numbered if (root / name).is_dir()}
+
+    def num_images(self, folder: str, *, subfolders: bool) -> int | None:
+        """Images in a folder, and in those below it; None where it is not on this machine."""
+        root = self._local(folder)
+        try:
+            if root is None or not root.is_dir():
+                return None
+        except (OSError, ValueError):
+            return None
+        places = (Path(place) for place, _, _ in os.walk(root)) if subfolders else iter([root])
+        return sum(map(_num_images, itertools.islice(places, MOST_FOLDERS)))
 
     def text(self, file: str) -> str | None:
         """A small text file; None where there is none, or where it may not be read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ LONGEST_TEXT = 20_000
 """Characters; no honest setting is longer."""
 LARGEST = 10**15
 """No honest setting is larger, and below it whole numbers stay exact."""
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+"""A number as it is written in much of Europe; two whole numbers with a comma look the same, and are refused too."""
 LONGEST_NUMBER = 40
 """Characters of a number written as text."""
 
@@ -27,14 +30,16 @@ def says_nothing(raw: Any) -> bool:
 
 
 def number(raw: Any) -> float:
-    """A finite number, also one written as text or with a decimal comma."""
+    """A finite number, also one written as text; with a decimal comma no trainer takes it."""
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
         raise ValueError("no number")
     if isinstance(raw, str):
         text = raw.strip()
         if len(text) > LONGEST_NUMBER:
             raise ValueError("no number")
-        raw = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+        if DECIMAL_COMMA.fullmatch(text):
+            raise ValueError(f"no number with its comma (write {text.replace(',', '.')})")
+        raw = text
     try:
         found = float(raw)
     except (ValueError, OverflowError):
@@ -92,9 +97,11 @@ def choice(names: Mapping[str, Any]) -> Reader:
 
 
 def numbers(raw: Any) -> tuple[float, ...]:
-    """Numbers in a list, or in a text with commas."""
+    """Numbers in a list, or in a text with commas, be it in brackets; a number with a decimal comma is none."""
     if isinstance(raw, str):
-        raw = [part for part in raw.split(",") if part.strip()]
+        if DECIMAL_COMMA.fullmatch(raw.strip()):
+            return (number(raw),)
+        raw = [part for part in raw.strip().strip("[]()").split(",") if part.strip()]
     if not isinstance(raw, list | tuple):
         raw = [raw]
     if len(raw) > 1000:

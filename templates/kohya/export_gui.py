@@ -11,7 +11,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
 from templates.exporting.memory import fitted
-from templates.exporting.paths import absolute
+from templates.exporting.paths import absolute, named_images
 from templates.exporting.planned_images import PlannedImages, planned_images, planned_length, planned_regularization
 from templates.exporting.write_files import write_files
 from templates.kohya.export_check import check_gui
@@ -86,7 +86,7 @@ def _notes_on_files(config: TrainingConfig, layout: ExportLayout, images: Planne
         yield f"The LoRA to go on from is not on this machine ({layout.weights}): set `Network weights` in the GUI."
     if images.folders is None:
         yield (
-            f"The pictures are not on this machine ({config.dataset.images}): put them into folders named `N_name` "
+            f"The pictures are not on this machine ({named_images(config)}): put them into folders named `N_name` "
             f"(N: how often each is shown) under {layout.images}."
         )
     if (length := layout.length) is not None:

@@ -13,7 +13,7 @@ from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import powershell_quoted, powershell_word, quoted
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
 from templates.exporting.memory import fitted
-from templates.exporting.paths import absolute
+from templates.exporting.paths import absolute, named_images
 from templates.exporting.planned_images import PlannedImages, planned_images, planned_length, planned_regularization
 from templates.exporting.write_files import write_files
 from templates.kohya.export_check import check_scripts
@@ -75,7 +75,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     if not Path(layout.model).exists():
         notes.append(f"The base model is not on this machine ({layout.model}): set its path in config.toml.")
     if images.folders is None:
-        notes.append(f"The pictures are not on this machine ({config.dataset.images}): fill in dataset.toml.")
+        notes.append(f"The pictures are not on this machine ({named_images(config)}): fill in dataset.toml.")
     texts = {home / name: text for name, text in _texts(config, layout, home, _subsets(images, regularization)).items()}
     notes += fit.notes
     notes += write_files(

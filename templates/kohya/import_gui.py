@@ -9,7 +9,9 @@ from typing import Any
 from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Ledger
 from templates.importing.local_files import LocalFiles
-from templates.importing.readers import flag, text, whole
+from templates.importing.readers import flag, number, text, whole
+from templates.kohya.defaults import GUI_DEFAULTS, defaults_beside
+from templates.kohya.import_dataset_toml import ImportedImages, import_dataset
 from templates.kohya.import_keys import HARMLESS_MEANINGS, HARMLESS_VALUES, OTHER_FAMILIES, SETTING_KEYS, UNMAPPED_KEYS
 from templates.kohya.import_network import (
     UNMAPPED_ARGUMENTS,
@@ -18,8 +20,9 @@ from templates.kohya.import_network import (
     settle_gui_kind,
 )
 from templates.kohya.import_optimizer import settle_learning_rates, settle_optimizer
+from templates.kohya.import_parameters import command_line
 from templates.kohya.import_shared import (
-    caption_lines,
+    Buckets,
     epochs_needed,
     mark_samples_idle,
     settle_folders,
@@ -29,7 +32,7 @@ from templates.kohya.import_shared import (
     settle_text_cache,
 )
 from templates.kohya.prompt_lines import settle_prompts, settle_sampler
-from templates.kohya.words import BLOCK_RATES, BLOCKS, FAMILY_TICKS, MULTIRES_NOISE, WEIGHT_DECAYS
+from templates.kohya.words import BLOCK_RATES, BLOCKS, FAMILY_TICKS, MULTIRES_NOISE
 
 TITLE = "kohya_ss GUI (LoRA tab)"
 
@@ -55,6 +58,8 @@ OTHER_FAMILY_PARTS = (
 """Parts of keys that only other families of models have."""
 
 OTHER_FAMILY_KEYS = frozenset({"ae", "model_type"})
+EMPTY_EXTENSION = ""
+"""The GUI hands an empty field on as nothing; an absent key leaves `.txt` in it."""
 UNMAPPED_GUI_KEYS = {"additional_parameters": "each of its parameters has its own line"}
 
 WHOLE_MODEL = ("optimizer.", "network.", "schedule.name", "schedule.epochs", "schedule.max_steps", "schedule.warmup",
@@ -64,14 +69,9 @@ WHOLE_MODEL = ("optimizer.", "network.", "schedule.name", "schedule.epochs", "sc
 WHOLE_MODEL_KEYS = ("learning_rate_te", "train_text_encoder", "full_path", "use_latent_files", "create_caption")
 """Beginnings of keys that only those tabs have."""
 
-DEFAULTS: Mapping[str, Any] = {
-    "network.rank": 8, "network.alpha": 1.0, "dataset.max_bucket_px": 2048, "memory.compute_dtype": "float16",
-    "schedule.epochs": 1, "schedule.warmup_share": 0.1, "dataset.bucket_upscale": False,
-}  # fmt: skip
-"""What the GUI shows at its start, where ours differs: an absent key keeps that."""
-
 GUI_STEPS = 1600
-"""The GUI's own `max_train_steps`, which a file without the key gets."""
+"""The GUI's own `max_train_steps`, which a file without the key gets; and what sd-scripts train where it is 0 and a
+file describes the data set."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,8 @@ class _Length:
     exposures: int | None
     batch: int
     accumulation: int
+    by_steps: bool = False
+    """Only steps count, since the GUI cannot count the images."""
 
 
 def other_tab(tree: Mapping[str, Any]) -> str:
@@ -90,29 +92,42 @@ def other_tab(tree: Mapping[str, Any]) -> str:
     return next((tab for tab, keys in OTHER_TABS.items() if keys & tree.keys()), "")
 
 
-def import_gui(tree: Mapping[str, Any], local: LocalFiles, *, source: str = "") -> Imported:
-    """The GUI's file in our settings."""
+def import_gui(tree: Mapping[str, Any], local: LocalFiles, *, source: str = "", dataset: Any = None) -> Imported:
+    """The GUI's file in our settings.
+
+    Args:
+        tree: the file.
+        local: what else is on this machine.
+        source: its path.
+        dataset: what the `dataset.toml` that it names holds; None where there is none here.
+    """
     tab = other_tab(tree)
-    ledger = Ledger({**tree, **_command_line(tree)})
+    ledger = Ledger({**tree, **command_line(tree)})
     family = _family(ledger)
     kind, is_lycoris = settle_gui_kind(ledger)
-    settle_model_and_sizes(ledger, family, "max_resolution")
+    settle_model_and_sizes(ledger, family, "max_resolution", Buckets(in_other_file=dataset is not None))
     multires = str(ledger.raw("noise_offset_type")).lower() == MULTIRES_NOISE.lower()
     is_forced = any(name.startswith("--multires") for name in ledger.all_keys("--"))
     settle_noise(ledger, multires=multires or is_forced, offset=not multires)
     ledger.translate("noise_offset_type", "which of the two is looked at") if ledger.has("noise_offset_type") else None
     _settle_optimizer(ledger)
     _take_setting_keys(ledger)
+    _correct_zeros(ledger)
+    if ledger.raw("caption_extension") == EMPTY_EXTENSION:
+        ledger.settle("caption_extension", "dataset.caption_extension", ".caption", "empty: sd-scripts' own")
     _settle_network(ledger, kind or "lora", is_lycoris=is_lycoris, family=family)
     settle_saves(ledger)
-    _settle_length(ledger, _settle_images(ledger, local))
+    images = _settle_images(ledger, local, dataset, family)
+    _settle_length(ledger, _length(ledger, images, by_steps=ledger.has("dataset_config")))
     _settle_samples(ledger)
     settle_text_cache(ledger, "sdxl_cache_text_encoder_outputs", family)
     _mark_other_families(ledger, family)
     lines = ledger.finish(
         {**UNMAPPED_KEYS, **UNMAPPED_ARGUMENTS, **UNMAPPED_GUI_KEYS}, HARMLESS_VALUES, HARMLESS_MEANINGS
     )
-    found = Imported("kohya-gui", TITLE, source, ledger.settings, lines, _defaults(ledger))
+    settings = {**ledger.settings, **images.settings}
+    defaults = defaults_beside(settings, GUI_DEFAULTS)
+    found = Imported("kohya-gui", TITLE, source, settings, (*lines, *images.lines), defaults)
     return _for_a_lora(found, tab) if tab else found
 
 
@@ -126,6 +141,18 @@ def _family(ledger: Ledger) -> str:
         ledger.settle(ticks[0], "model.family", family, "the tick names the family")
     ledger.imply("model.family", family)
     return family
+
+
+LEAVES_OUT_ZERO = ("max_grad_norm", "prior_loss_weight", "network_alpha", "lr_scheduler_power")
+"""Keys of which the GUI hands on no 0, so that sd-scripts take their own value."""
+
+
+def _correct_zeros(ledger: Ledger) -> None:
+    for key in LEAVES_OUT_ZERO:
+        path = SETTING_KEYS[key].path
+        if ledger.effective_key(key) == key and ledger.has(key) and ledger.read(key, number, 1.0) == 0:
+            usual = GUI_DEFAULTS[path]
+            ledger.correct(key, path, usual, f"the GUI hands on no 0: sd-scripts' own {usual:g} counts")
 
 
 def _take_setting_keys(ledger: Ledger) -> None:
@@ -146,13 +173,11 @@ def _settle_optimizer(ledger: Ledger) -> None:
     schedule = str(ledger.raw(ledger.effective_key("lr_scheduler")) or "cosine").lower()
     if ledger.has("optimizer"):
         ledger.idle("use_8bit_adam", "an old key; the optimizer counts")
-    else:
-        eight_bit = ledger.read("use_8bit_adam", flag, False)
+    elif (eight_bit := ledger.read("use_8bit_adam", flag)) is not None:
         ledger.imply("optimizer.name", "adamw8bit" if eight_bit else "adamw")
-        if ledger.has("use_8bit_adam"):
-            ledger.translate("use_8bit_adam", "the old key: optimizer.name says it")
+        ledger.translate("use_8bit_adam", "the old key: optimizer.name says it")
     settle_optimizer(ledger, "optimizer", "optimizer_args", schedule=schedule)
-    settle_learning_rates(ledger, otherwise=1e-4, is_gui=True)
+    settle_learning_rates(ledger, GUI_DEFAULTS, is_gui=True)
 
 
 def _settle_network(ledger: Ledger, kind: str, *, is_lycoris: bool, family: str) -> None:
@@ -176,16 +201,23 @@ def _settle_network(ledger: Ledger, kind: str, *, is_lycoris: bool, family: str)
     settle_arguments(ledger, kind, found, is_lycoris=is_lycoris, family=family)
 
 
-def _settle_images(ledger: Ledger, local: LocalFiles) -> _Length:
-    batch = int(ledger.settings.get("schedule.batch_size", 1))
+def _settle_images(ledger: Ledger, local: LocalFiles, dataset: Any, family: str) -> ImportedImages:
+    if not ledger.has("dataset_config"):
+        return ImportedImages({}, (), settle_folders(ledger, local))
+    for key in ("train_data_dir", "reg_data_dir"):
+        ledger.idle(key, "dataset_config counts")
+    if dataset is None:
+        ledger.drop("dataset_config", "that file is not on this machine, so nothing is known of the pictures")
+        return ImportedImages({}, ())
+    ledger.translate("dataset_config", "its keys follow")
+    has_buckets = ledger.read(ledger.effective_key("enable_bucket"), flag, True)
+    return import_dataset(dataset, family, {**GUI_DEFAULTS, **ledger.settings}, has_buckets=has_buckets)
+
+
+def _length(ledger: Ledger, images: ImportedImages, *, by_steps: bool) -> _Length:
+    batch = images.settings.get("schedule.batch_size", ledger.settings.get("schedule.batch_size", 1))
     accumulation = int(ledger.settings.get("schedule.gradient_accumulation", 1))
-    exposures = None
-    if folder := ledger.read("train_data_dir", text):
-        exposures = settle_folders(ledger, "train_data_dir", folder, local.numbered_folders(folder))
-    if regularization := ledger.read("reg_data_dir", text):
-        ledger.settle("reg_data_dir", "dataset.regularization_images", regularization)
-        exposures = exposures and exposures * 2
-    return _Length(exposures, batch, accumulation)
+    return _Length(images.exposures, int(batch), accumulation, by_steps)
 
 
 def _settle_length(ledger: Ledger, length: _Length) -> None:
@@ -193,6 +225,10 @@ def _settle_length(ledger: Ledger, length: _Length) -> None:
     epochs = max(1, ledger.read("epoch", whole, 1))
     steps_key, most_key = ledger.effective_key("max_train_steps"), ledger.effective_key("max_train_epochs")
     steps, most_epochs = ledger.read(steps_key, whole, 0), ledger.read(most_key, whole, 0)
+    if length.by_steps and not steps and not most_epochs:
+        steps, note = GUI_STEPS, f"with a file for the data set the GUI leaves it to sd-scripts: {GUI_STEPS} steps"
+        ledger.idle("epoch", note)
+        ledger.imply("schedule.max_steps", steps)
     if most_epochs > 0:
         ledger.settle(most_key, "schedule.epochs", most_epochs)
         for key in ("epoch", steps_key):
@@ -200,12 +236,16 @@ def _settle_length(ledger: Ledger, length: _Length) -> None:
         steps = 0
     elif steps > 0:
         needed = epochs_needed(steps, length.exposures, batch=length.batch, accumulation=length.accumulation)
-        ledger.settle(steps_key, "schedule.max_steps", steps)
+        if ledger.has(steps_key):
+            ledger.settle(steps_key, "schedule.max_steps", steps)
         note = "" if needed <= epochs else f"kohya looks at the {steps} steps only; so many epochs hold them"
-        ledger.settle("epoch", "schedule.epochs", max(epochs, needed), note)
+        if ledger.is_pending("epoch"):
+            ledger.settle("epoch", "schedule.epochs", max(epochs, needed), note)
+        else:
+            ledger.imply("schedule.epochs", max(epochs, needed))
     elif ledger.has("epoch"):
         ledger.settle("epoch", "schedule.epochs", epochs)
-    if steps_key == "max_train_steps" and ledger.raw(steps_key) is None and not most_epochs:
+    if steps_key == "max_train_steps" and ledger.raw(steps_key) is None and not steps and not most_epochs:
         note = f"absent: today's GUI would train {GUI_STEPS} steps; the epochs are taken, as the file means them"
         ledger.contradict(steps_key, note)
     _settle_warmup(ledger)
@@ -243,20 +283,6 @@ def _settle_samples(ledger: Ledger) -> None:
     settle_sampler(ledger, "sample_sampler")
 
 
-def _command_line(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands in the field of additional parameters, as keys of its own with two dashes."""
-    given = tree.get("additional_parameters")
-    found: dict[str, Any] = {}
-    name = ""
-    for word in given.replace('"', "").replace("'", "").split()[:200] if isinstance(given, str) else ():
-        if word.startswith("--") and len(word) > 2:
-            name, sign, value = word.partition("=")
-            found[name] = value if sign else True
-        elif name:
-            found[name] = word if found[name] is True else f"{found[name]} {word}"
-    return found
-
-
 def _mark_other_families(ledger: Ledger, family: str) -> None:
     """Keys that only other families have: for a Stable Diffusion model they change nothing."""
     for key in ledger.all_keys():
@@ -265,23 +291,13 @@ def _mark_other_families(ledger: Ledger, family: str) -> None:
             say(key, OTHER_FAMILIES)
 
 
-def _defaults(ledger: Ledger) -> dict[str, Any]:
-    settings = ledger.settings
-    compute = settings.get("memory.compute_dtype", DEFAULTS["memory.compute_dtype"])
-    found = {**DEFAULTS, "memory.base_dtype": compute}
-    found["dataset.caption_lines"] = caption_lines(settings)
-    found["optimizer.weight_decay"] = WEIGHT_DECAYS.get(settings.get("optimizer.name", "adamw"), 0.0)
-    if "schedule.warmup_steps" in settings:
-        found["schedule.warmup_share"] = 0.0
-    return {path: value for path, value in found.items() if path not in settings}
-
-
 def _for_a_lora(found: Imported, tab: str) -> Imported:
     """Images, base model and captions of another tab's file; rates and lengths were meant for a whole model."""
     lines = tuple(_without(line, tab) if _is_for_whole_models(line) else line for line in found.lines)
     settings = {path: value for path, value in found.settings.items() if not path.startswith(WHOLE_MODEL)}
     title = f"kohya_ss GUI ({tab} tab)"
-    return Imported("kohya-gui", title, found.source, settings, lines, meant_for=tab)
+    defaults = {path: value for path, value in found.defaults.items() if path.startswith("dataset.")}
+    return Imported("kohya-gui", title, found.source, settings, lines, defaults, meant_for=tab)
 
 
 def _is_for_whole_models(line: Line) -> bool:

@@ -31,7 +31,7 @@ SETTING_KEYS: Mapping[str, Key] = {
     "scale_weight_norms": Key("network.max_norm", number),
     "network_weights": Key("network.start_from", text),
     "max_grad_norm": Key("optimizer.max_grad_norm", number),
-    "lr_scheduler": Key("schedule.name", choice(SCHEDULES.spellings)),
+    "lr_scheduler": Key("schedule.name", lambda raw: choice(SCHEDULES.spellings)(text(raw).partition(":")[0])),
     "lr_scheduler_num_cycles": Key("schedule.cycles", lambda raw: max(1, whole(raw))),
     "lr_scheduler_power": Key("schedule.power", number),
     "lr_scheduler_min_lr_ratio": Key("schedule.min_rate", number),

@@ -10,12 +10,15 @@ from typing import Any
 from advisor.checkpoints.identity import Identity
 from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Key, Ledger
+from templates.importing.local_files import NUMBERED_FOLDER
+from templates.importing.named_folders import first_word
 from templates.importing.readers import flag, number, says_nothing, text, whole
+from templates.kohya.defaults import BUCKETS, METADATA_DEFAULTS, WEIGHT_DECAYS, defaults_beside
 from templates.kohya.import_keys import SETTING_KEYS
 from templates.kohya.import_network import NetworkArguments, settle_arguments
 from templates.kohya.import_optimizer import rate_of, settle_optimizer
-from templates.kohya.import_shared import settle_buckets, settle_noise, settle_resolution
-from templates.kohya.words import ALGORITHMS, BASE_MODEL_VERSIONS, LYCORIS_MODULE, NETWORK_MODULES, WEIGHT_DECAYS
+from templates.kohya.import_shared import Buckets, settle_buckets, settle_noise, settle_resolution
+from templates.kohya.words import ALGORITHMS, BASE_MODEL_VERSIONS, LYCORIS_MODULE, NETWORK_MODULES
 
 TITLE = "a LoRA's own metadata"
 
@@ -29,6 +32,11 @@ RENAMED: Mapping[str, Key] = {
 
 NOT_THERE = ("pretrained_model_name_or_path", "vae", "bucket_reso_steps", "caption_extension", "network_weights")
 """Arguments that metadata do not hold, or hold otherwise."""
+
+RECORDED = frozenset({"learning_rate", "optimizer", "network_module"})
+"""sd-scripts write all of their arguments beside these; other trainers' files have a few `ss_` keys without them."""
+
+DIFFERS = "its folders differ in it; ours is one for all pictures, and is as it is where nothing is said"
 
 RECORDS = "a record of that training, which says nothing of how to train"
 UNMAPPED_KEYS: Mapping[str, str] = dict.fromkeys(
@@ -45,17 +53,26 @@ UNMAPPED_KEYS: Mapping[str, str] = dict.fromkeys(
 OTHER_RECORDS = re.compile(r"^(modelspec\.|sshs_|format$|software|version|training_info|name$|ot_)")
 
 
-def import_lora(metadata: Mapping[str, str], identity: Identity, *, source: str = "") -> Imported:
-    """What the metadata and the weights themselves tell."""
+def import_lora(
+    metadata: Mapping[str, str], identity: Identity, *, source: str = "", has_text_encoder: bool = True
+) -> Imported:
+    """What the metadata and the weights themselves tell.
+
+    Args:
+        has_text_encoder: whether there are adapters of a text encoder among the weights.
+    """
     tree = {name.removeprefix("ss_"): value for name, value in metadata.items() if name.startswith("ss_")}
     others = {name: value for name, value in metadata.items() if not name.startswith("ss_")}
-    ledger = Ledger({**tree, **_first_dataset(tree), **others}, texts_are_usual=True)
+    in_datasets, differing = _in_datasets(tree)
+    ledger = Ledger({**tree, **in_datasets, **others}, texts_are_usual=True)
     family = _family(ledger, identity)
     _settle_prediction(ledger, identity)
     settle_resolution(ledger, "resolution")
-    settle_buckets(ledger, default_upscale=None)
+    is_recorded = bool(RECORDED & tree.keys())
+    if is_recorded:
+        settle_buckets(ledger, Buckets(BUCKETS, enabled=False))
     settle_noise(ledger, multires=True, offset=True)
-    _settle_optimizer(ledger)
+    _settle_optimizer(ledger, has_text_encoder=has_text_encoder)
     for key, meaning in {**SETTING_KEYS, **RENAMED}.items():
         if key not in NOT_THERE and ledger.has(key):
             ledger.take(key, meaning)
@@ -68,24 +85,26 @@ def import_lora(metadata: Mapping[str, str], identity: Identity, *, source: str 
     lines = ledger.finish(known, {}, frozenset({RECORDS}))
     notes = () if tree else ("it tells nothing of its training, so only what the weights show was taken over",)
     lines += _compare_with_weights(ledger, identity)
-    return Imported("lora", TITLE, source, ledger.settings, lines, notes=notes)
+    lines += tuple(Line(f"datasets {name}", "", "contradictory", note=DIFFERS) for name in differing)
+    defaults = defaults_beside(ledger.settings, METADATA_DEFAULTS) if is_recorded else {}
+    return Imported("lora", TITLE, source, ledger.settings, lines, defaults, notes=notes)
 
 
-def _first_dataset(tree: Mapping[str, str]) -> dict[str, Any]:
-    """Keys of the first data set and its first subset, where there were several."""
+def _in_datasets(tree: Mapping[str, str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Keys of the first data set, and those of subsets that say the same in all; the names of those that differ."""
     try:
-        datasets = json.loads(tree.get("datasets", "[]"))
-        first = datasets[0]
-        subset = first["subsets"][0]
+        datasets = [one for one in json.loads(tree.get("datasets", "[]")) if isinstance(one, dict)]
+        subsets = [one for found in datasets for one in found["subsets"] if isinstance(one, dict)]
     except (ValueError, RecursionError, LookupError, TypeError):
-        return {}
-    if not isinstance(first, dict) or not isinstance(subset, dict):
-        return {}
-    plain = {**first, **subset}
-    return {
+        return {}, ()
+    names = dict.fromkeys(name for subset in subsets for name in subset if name not in tree)
+    alike = [name for name in names if all(one.get(name) == subsets[0].get(name) for one in subsets)]
+    plain = {**(datasets[0] if datasets else {}), **{name: subsets[0][name] for name in alike}}
+    found = {
         name: value for name, value in plain.items()
         if name not in tree and name != "subsets" and isinstance(value, str | int | float | bool | list)
     }  # fmt: skip
+    return found, tuple(name for name in names if name not in alike and name in SETTING_KEYS)
 
 
 def _family(ledger: Ledger, identity: Identity) -> str:
@@ -113,7 +132,7 @@ def _settle_prediction(ledger: Ledger, identity: Identity) -> None:
         ledger.imply("model.prediction", identity.prediction)
 
 
-def _settle_optimizer(ledger: Ledger) -> None:
+def _settle_optimizer(ledger: Ledger, *, has_text_encoder: bool) -> None:
     """`package.Name(argument=value,...)`."""
     given = ledger.read("optimizer", text, "")
     found = re.match(r"^([\w.]+)\s*(?:\((.*)\))?", given, re.DOTALL)
@@ -131,9 +150,14 @@ def _settle_optimizer(ledger: Ledger) -> None:
         if name and "optimizer.weight_decay" not in side.settings:
             ledger.imply("optimizer.weight_decay", WEIGHT_DECAYS.get(name, 0.0))
     rate = rate_of(ledger, "learning_rate", "optimizer.learning_rate")
-    for key, path in (("unet_lr", "unet_learning_rate"), ("text_encoder_lr", "text_encoder_learning_rate")):
-        if rate_of(ledger, key, f"optimizer.{path}") is None and rate is not None:
-            ledger.imply(f"optimizer.{path}", rate)
+    if rate_of(ledger, "unet_lr", "optimizer.unet_learning_rate") is None and rate is not None:
+        ledger.imply("optimizer.unet_learning_rate", rate)
+    if not has_text_encoder:
+        ledger.imply("optimizer.text_encoder_learning_rate", 0.0)
+        note = "no adapter of a text encoder is in the file: none was trained, and its rate is 0"
+        ledger.translate("text_encoder_lr", note) if "text_encoder_lr" in ledger.all_keys() else None
+    elif rate_of(ledger, "text_encoder_lr", "optimizer.text_encoder_learning_rate") is None and rate is not None:
+        ledger.imply("optimizer.text_encoder_learning_rate", rate)
 
 
 def _settle_network(ledger: Ledger, identity: Identity, family: str) -> None:
@@ -195,12 +219,20 @@ def _settle_folders(ledger: Ledger) -> None:
         if (repeats := ledger.read("num_repeats", whole)) is not None:
             ledger.settle("num_repeats", "dataset.repeats", repeats)
         return
-    counts = {entry["n_repeats"] for entry in folders.values() if _is_count(entry)}
-    if len(counts) == 1:
-        ledger.settle("dataset_dirs", "dataset.repeats", counts.pop(), "the same for all its folders")
-    concepts = {found[1].strip() for name in folders if (found := re.match(r"^\d{1,6}_(.+)$", name, re.DOTALL))}
-    if len(concepts) == 1:
-        ledger.settle("dataset_dirs", "run.trigger", concepts.pop(), "from the names of its folders")
+    repeats = {str(name): entry["n_repeats"] for name, entry in folders.items() if _is_count(entry)}
+    named = {name: found for name in repeats if (found := NUMBERED_FOLDER.match(name))}
+    captions = {name: (found[2] or "").strip() for name, found in named.items()}
+    if len(set(repeats.values())) == 1:
+        ledger.settle("dataset_dirs", "dataset.repeats", next(iter(repeats.values())), "the same for all its folders")
+    elif repeats:
+        listed = [
+            {"path": name, "repeats": count, "subfolders": False, "caption": captions.get(name, "")}
+            for name, count in repeats.items()
+        ]
+        ledger.settle("dataset_dirs", "dataset.folders", listed, "these folders and no others, each with its own")
+        ledger.imply("dataset.only_folders", True)
+    if captions and (word := first_word(list(captions.values()))):
+        ledger.settle("dataset_dirs", "run.trigger", word, "from the names of its folders")
 
 
 def _is_count(entry: Any) -> bool:

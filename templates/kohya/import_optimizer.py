@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from templates.importing.ledger import Ledger
@@ -60,18 +60,25 @@ def argument_items(raw: Any) -> tuple[str, ...]:
     return tuple(re.sub(r"\s*=\s*", "=", part) for part in cleaned if part)
 
 
-def settle_learning_rates(ledger: Ledger, *, otherwise: float, is_gui: bool) -> None:
+def settle_learning_rates(ledger: Ledger, usual: Mapping[str, Any], *, is_gui: bool) -> None:
     """The three rates, each of which may follow from another.
 
     Args:
-        otherwise: the learning rate where none is given.
-        is_gui: the file stands for the GUI's whole form, so that rates that it leaves out are settled too.
+        usual: settings by path where a file says nothing.
+        is_gui: the file stands for the GUI's whole form: a rate that it leaves out is that of the form, and 0 is none.
     """
     rate = rate_of(ledger, "learning_rate", "optimizer.learning_rate")
-    unet = rate_of(ledger, "unet_lr", "optimizer.unet_learning_rate")
-    text_encoder = rate_of(ledger, "text_encoder_lr", "optimizer.text_encoder_learning_rate")
-    if is_gui or rate is not None or unet is not None or text_encoder is not None:
-        _settle_rates(ledger, otherwise if rate is None else rate, unet, text_encoder, is_gui=is_gui)
+    rate = usual["optimizer.learning_rate"] if rate is None else rate
+    found = []
+    for key, path in (
+        ("unet_lr", "optimizer.unet_learning_rate"),
+        ("text_encoder_lr", "optimizer.text_encoder_learning_rate"),
+    ):
+        own = rate_of(ledger, key, path)
+        if own is None and is_gui:
+            own = usual[path] if ledger.raw(ledger.effective_key(key)) is None else 0.0
+        found.append(own)
+    _settle_rates(ledger, rate, *found, is_gui=is_gui)
 
 
 def _settle_rates(ledger: Ledger, rate: float, unet: float | None, text_encoder: float | None, *, is_gui: bool) -> None:

@@ -11,12 +11,13 @@ from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Ledger
 from templates.importing.local_files import LocalFiles
 from templates.importing.readers import flag, number, text, whole
+from templates.kohya.defaults import BUCKETS, SCRIPTS_DEFAULTS, defaults_beside
 from templates.kohya.import_dataset_toml import ImportedImages, import_dataset
 from templates.kohya.import_keys import HARMLESS_MEANINGS, HARMLESS_VALUES, SETTING_KEYS, UNMAPPED_KEYS
 from templates.kohya.import_network import UNMAPPED_ARGUMENTS, NetworkArguments, settle_arguments
 from templates.kohya.import_optimizer import argument_items, settle_learning_rates, settle_optimizer
 from templates.kohya.import_shared import (
-    caption_lines,
+    Buckets,
     epochs_needed,
     mark_samples_idle,
     settle_folders,
@@ -34,7 +35,6 @@ from templates.kohya.words import (
     NETWORK_MODULES,
     SCRIPTS,
     VISIBLE_DEVICES,
-    WEIGHT_DECAYS,
 )
 
 TITLE = "sd-scripts (config.toml)"
@@ -44,14 +44,6 @@ SCRIPT_KEYS = frozenset({
     "train_data_dir", "network_args", "output_name", "max_train_epochs",
 })  # fmt: skip
 """A file with two of these is sd-scripts'."""
-
-DEFAULTS: Mapping[str, Any] = {
-    "network.rank": 4, "network.alpha": 1.0, "schedule.name": "constant", "schedule.max_steps": 1600,
-    "schedule.epochs": 1600, "dataset.caption_extension": ".caption", "dataset.bucket_upscale": True,
-    "memory.compute_dtype": "float32", "memory.cache_latents": False, "saving.every_epochs": 0,
-    "saving.dtype": "float32", "machine.data_workers": 8, "network.kind": "lora", "optimizer.name": "adamw",
-}  # fmt: skip
-"""What sd-scripts does where nothing is said, where ours differs."""
 
 
 def flattened(tree: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -82,7 +74,8 @@ def import_scripts(
     started = launched(launch)
     ledger = Ledger({**flat, **started.keys})
     family = _family(ledger, started.script, launch)
-    settle_model_and_sizes(ledger, family, "resolution")
+    buckets = Buckets(BUCKETS, enabled=False, in_other_file=dataset is not None)
+    settle_model_and_sizes(ledger, family, "resolution", buckets)
     settle_noise(ledger, multires=True, offset=True)
     _settle_optimizer(ledger)
     _take_setting_keys(ledger)
@@ -159,7 +152,8 @@ def _settle_optimizer(ledger: Ledger) -> None:
             ledger.settle(key, "optimizer.name", name, "the old key")
     schedule = str(ledger.raw("lr_scheduler") or "constant").lower()
     settle_optimizer(ledger, "optimizer_type", "optimizer_args", schedule=schedule)
-    settle_learning_rates(ledger, otherwise=2e-6, is_gui=False)
+    if ledger.all_keys():
+        settle_learning_rates(ledger, SCRIPTS_DEFAULTS, is_gui=False)
 
 
 def _settle_network(ledger: Ledger, family: str) -> None:
@@ -200,16 +194,11 @@ SETTLED_ARGUMENTS = frozenset({
 def _settle_images(ledger: Ledger, local: LocalFiles, dataset: Any, family: str) -> ImportedImages:
     if dataset is not None:
         ledger.translate("dataset_config", "its keys follow") if ledger.has("dataset_config") else None
-        return import_dataset(dataset, family)
+        has_buckets = ledger.read("enable_bucket", flag, False)
+        return import_dataset(dataset, family, {**SCRIPTS_DEFAULTS, **ledger.settings}, has_buckets=has_buckets)
     if ledger.has("dataset_config"):
         ledger.drop("dataset_config", "that file is not on this machine, so nothing is known of the pictures")
-    exposures = None
-    if folder := ledger.read("train_data_dir", text):
-        exposures = settle_folders(ledger, "train_data_dir", folder, local.numbered_folders(folder))
-    if (folder := ledger.read("reg_data_dir", text)) is not None:
-        ledger.settle("reg_data_dir", "dataset.regularization_images", folder)
-        exposures = exposures and exposures * 2
-    return ImportedImages({}, (), exposures)
+    return ImportedImages({}, (), settle_folders(ledger, local))
 
 
 def _settle_length(ledger: Ledger, exposures: int | None) -> None:
@@ -249,19 +238,9 @@ def _settle_samples(ledger: Ledger, local: LocalFiles) -> None:
 
 
 def _defaults(settings: Mapping[str, Any], *, has_config: bool) -> dict[str, Any]:
-    """Of captions alone where only `dataset.toml` was given."""
-    lines = {"dataset.caption_lines": caption_lines(settings)}
-    if not has_config:
-        return lines
-    found = lines | {path: value for path, value in DEFAULTS.items() if path not in settings}
-    if "schedule.epochs" in settings:
-        found.pop("schedule.max_steps", None)
-    found["memory.base_dtype"] = settings.get("memory.compute_dtype", "float32")
-    if "optimizer.weight_decay" not in settings:
-        found["optimizer.weight_decay"] = WEIGHT_DECAYS.get(settings.get("optimizer.name", "adamw"), 0.0)
-    rates = ("learning_rate", "unet_learning_rate", "text_encoder_learning_rate")
-    found |= {f"optimizer.{name}": 2e-6 for name in rates if f"optimizer.{name}" not in settings}
-    return found
+    """Of the images alone, where only `dataset.toml` was given."""
+    found = defaults_beside(settings, SCRIPTS_DEFAULTS)
+    return found if has_config else {path: value for path, value in found.items() if path.startswith("dataset.")}
 
 
 def is_scripts(tree: Mapping[str, Any]) -> bool:

@@ -5,24 +5,33 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from templates.importing.ledger import Key, Ledger
-from templates.importing.local_files import NUMBERED_FOLDER
+from templates.importing.local_files import NUMBERED_FOLDER, LocalFiles
+from templates.importing.named_folders import (
+    ForeignFolder,
+    first_word,
+    place_of,
+    settle_class_images,
+    settle_images,
+)
 from templates.importing.readers import flag, number, says_nothing, text, whole
 
 SCRIPTS_PROJECT = "network_train"
 """Where sd-scripts' LoRA training sends curves when no project is named."""
 
+NO_UPSCALE = "turned round: kohya's key says no"
 FROM_NAMES = "from the names of its folders"
 SAMPLE_KEYS = ("sample_prompts", "sample_every_n_epochs", "sample_sampler")
 
 
-def settle_model_and_sizes(ledger: Ledger, family: str, resolution_key: str) -> None:
+def settle_model_and_sizes(ledger: Ledger, family: str, resolution_key: str, buckets: Buckets) -> None:
     """What the model predicts, the images' sizes, the seed and masks."""
     _settle_prediction(ledger, family)
     settle_resolution(ledger, resolution_key)
-    settle_buckets(ledger, default_upscale=None)
+    settle_buckets(ledger, buckets)
     settle_bucket_step(ledger, ledger.effective_key("bucket_reso_steps"), family)
     _settle_seed(ledger)
     _settle_masks(ledger)
@@ -62,26 +71,46 @@ def _sides(raw: Any) -> tuple[int, ...]:
     return found
 
 
-def settle_buckets(ledger: Ledger, *, default_upscale: bool | None) -> None:
-    """Buckets; without them only the square."""
-    enabled = ledger.read(name := ledger.effective_key("enable_bucket"), flag, True)
-    least, most = ledger.effective_key("min_bucket_reso"), ledger.effective_key("max_bucket_reso")
+@dataclass(frozen=True)
+class Buckets:
+    """What a file means that says nothing of buckets."""
+
+    usual: Mapping[str, Any] = field(default_factory=dict)
+    """Their sides and whether they enlarge; empty: the trainer's defaults say it."""
+    enabled: bool = True
+    in_other_file: bool = False
+    """Whether a data set's own file says if there are any: then their sides count in any case."""
+
+
+def settle_buckets(ledger: Ledger, buckets: Buckets) -> None:
+    """Buckets; without them only the square, which small pictures are enlarged to."""
+    enabled = ledger.read(name := ledger.effective_key("enable_bucket"), flag, buckets.enabled)
+    keys = {
+        "dataset.min_bucket_px": ledger.effective_key("min_bucket_reso"),
+        "dataset.max_bucket_px": ledger.effective_key("max_bucket_reso"),
+        "dataset.bucket_upscale": ledger.effective_key("bucket_no_upscale"),
+    }
     if ledger.has(name):
         ledger.translate(name, "" if enabled else "no buckets: the square is the only size")
-    if enabled:
-        for key, path in ((least, "dataset.min_bucket_px"), (most, "dataset.max_bucket_px")):
-            if (value := ledger.read(key, whole)) is not None:
-                ledger.settle(key, path, value)
-    else:
-        side = ledger.settings.get("dataset.resolution_px", 512)
-        for key, path in ((least, "dataset.min_bucket_px"), (most, "dataset.max_bucket_px")):
-            ledger.imply(path, side)
+    if not (enabled or buckets.in_other_file):
+        without_buckets(ledger, ledger.settings.get("dataset.resolution_px", 512))
+        for key in keys.values():
             ledger.idle(key, "there are no buckets")
-    name = ledger.effective_key("bucket_no_upscale")
-    if (fixed := ledger.read(name, flag)) is not None:
-        ledger.settle(name, "dataset.bucket_upscale", not fixed, "turned round: kohya's key says no")
-    elif default_upscale is not None:
-        ledger.imply("dataset.bucket_upscale", default_upscale)
+        return
+    for path, key in keys.items():
+        is_size = path != "dataset.bucket_upscale"
+        value = ledger.read(key, whole if is_size else flag)
+        if value is None and path in buckets.usual:
+            ledger.imply(path, buckets.usual[path])
+        elif value is not None:
+            ledger.settle(key, path, value if is_size else not value, "" if is_size else NO_UPSCALE)
+
+
+def without_buckets(ledger: Ledger, side_px: int) -> None:
+    """The square alone; whatever is smaller is enlarged to it."""
+    for path in ("dataset.min_bucket_px", "dataset.max_bucket_px"):
+        ledger.imply(path, side_px)
+    ledger.imply("dataset.bucket_upscale", True)
 
 
 def settle_bucket_step(ledger: Ledger, key: str, family: str) -> None:
@@ -138,23 +167,49 @@ def settle_noise(ledger: Ledger, *, multires: bool, offset: bool) -> None:
             ledger.settle(name, path, value)
 
 
-def settle_folders(ledger: Ledger, key: str, folder: str, folders: Mapping[str, int] | None) -> int | None:
-    """The images, and what their folders' names say; how many exposures an epoch has, None where nobody knows."""
-    ledger.settle(key, "dataset.images", folder)
-    named = {name: (int(found[1]), found[2]) for name in folders or () if (found := NUMBERED_FOLDER.match(name))}
-    used = {name: (repeats, concept) for name, (repeats, concept) in named.items() if repeats}
-    if folders is None or not used:
-        return None
-    repeats = {repeats for repeats, _ in used.values()}
-    if len(repeats) == 1:
-        ledger.settle(key, "dataset.repeats", repeats.pop(), FROM_NAMES)
-    else:
-        listed = [{"path": name, "repeats": number} for name, (number, _) in used.items()]
-        ledger.settle(key, "dataset.folders", listed, FROM_NAMES)
-    concepts = {concept for _, concept in used.values()}
-    if len(concepts) == 1 and (concept := concepts.pop().strip()):
-        ledger.settle(key, "run.trigger", concept, FROM_NAMES)
-    return sum(folders[name] * number for name, (number, _) in used.items()) or None
+def settle_folders(ledger: Ledger, local: LocalFiles) -> int | None:
+    """The images and those of the class: `N_name` folders, which alone count for kohya.
+
+    Returns:
+        How many exposures an epoch has, those of the class too; None where nobody knows.
+    """
+    exposures = None
+    key = ledger.effective_key("train_data_dir")
+    if folder := ledger.read(key, text):
+        found = local.numbered_folders(folder)
+        named = _numbered(key, folder, found)
+        if named:
+            settle_images(ledger, named, root=place_of(folder))
+        else:
+            ledger.settle(key, "dataset.images", folder, _why_whole(found))
+        if word := first_word([one.caption for one in named]):
+            ledger.settle(key, "run.trigger", word, FROM_NAMES)
+        exposures = sum((found or {})[one.place.name] * one.repeats for one in named) or None
+    key = ledger.effective_key("reg_data_dir")
+    if folder := ledger.read(key, text):
+        found = local.numbered_folders(folder)
+        named = _numbered(key, folder, found)
+        if named:
+            settle_class_images(ledger, named, root=place_of(folder))
+        else:
+            ledger.settle(key, "dataset.regularization_images", folder, _why_whole(found))
+        return exposures and exposures * 2
+    return exposures
+
+
+def _numbered(key: str, folder: str, names: Mapping[str, int] | None) -> list[ForeignFolder]:
+    matched = [(name, found) for name in names or () if (found := NUMBERED_FOLDER.match(name)) and int(found[1])]
+    inside = "\\" if "\\" in folder else "/"
+    return [
+        ForeignFolder(key, f"{folder.rstrip(inside)}{inside}{name}", int(found[1]), (found[2] or "").strip())
+        for name, found in matched
+    ]
+
+
+def _why_whole(names: Mapping[str, int] | None) -> str:
+    if names is None:
+        return "not on this machine: import it where it is, for kohya takes folders and repeats from their names"
+    return "kohya takes folders named N_name alone, and there is none: all pictures in it are taken"
 
 
 def epochs_needed(steps: int, exposures: int | None, *, batch: int, accumulation: int) -> int:
@@ -204,11 +259,6 @@ def mark_samples_idle(ledger: Ledger) -> None:
     """The keys of samples, where none are drawn."""
     for key in SAMPLE_KEYS:
         ledger.idle(key, "no samples are drawn")
-
-
-def caption_lines(settings: Mapping[str, Any]) -> str:
-    """Which of a caption's lines kohya trains: the first, but one at random where it reads {a|b}."""
-    return "random" if settings.get("dataset.wildcards") else "first"
 
 
 def settle_text_cache(ledger: Ledger, key: str, family: str) -> None:

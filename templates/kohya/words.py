@@ -30,9 +30,6 @@ OPTIMIZERS = Vocabulary(
 FIXED_ADAFACTOR = ("scale_parameter=False", "relative_step=False", "warmup_init=False")
 """Without these sd-scripts lets Adafactor choose the learning rate, whatever was given; ours always keeps to it."""
 
-WEIGHT_DECAYS: Mapping[str, float] = {"adamw": 0.01, "adamw8bit": 0.01}
-"""Weight decay of each optimizer of ours where a file gives none; 0 for the others."""
-
 SCHEDULES = Vocabulary.same_as_ours(get_args(ScheduleName))
 LOSSES = Vocabulary.same_as_ours(get_args(LossKind))
 HUBER_SCHEDULES = Vocabulary.same_as_ours(get_args(HuberSchedule))

@@ -17,7 +17,7 @@ from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
 from templates.exporting.derived import conv_alpha
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
 from templates.exporting.memory import fitted
-from templates.exporting.paths import absolute, located, located_model, located_posix
+from templates.exporting.paths import absolute, located, located_model, located_posix, named_images
 from templates.exporting.write_files import write_files
 from templates.onetrainer.export_concepts import concept_trees, sample_trees
 from templates.onetrainer.export_config import ConceptFolder, ExportLayout, config_tree, known_arguments
@@ -215,6 +215,6 @@ def _notes_on_files(config: TrainingConfig, layout: ExportLayout, *, is_here: bo
     if not Path(layout.model).exists():
         yield f"The base model is not on this machine ({layout.model}): set its path in config.json."
     if not is_here:
-        yield f"The pictures are not on this machine ({config.dataset.images}): set their folders in concepts.json."
+        yield f"The pictures are not on this machine ({named_images(config)}): set their folders in concepts.json."
     if layout.regularization:
         yield "OneTrainer shows each regularisation picture once an epoch, however many pictures of your own there are."

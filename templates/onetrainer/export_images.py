@@ -36,7 +36,7 @@ class ImagesThere:
             DatasetError: their folder holds none.
         """
         dataset, ending = config.dataset, config.dataset.caption_extension
-        if not (root := located(dataset.images, run)).is_dir():
+        if not (dataset.images and (root := located(dataset.images, run)).is_dir()):
             return None
         report, regularization = scan(root, only=dataset.named_folders, caption_extension=ending), None
         images = [(report, repeats_of_folders(report.folders, dataset))]

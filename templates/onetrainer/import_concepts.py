@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath, PureWindowsPath
 
 from templates.importing.ledger import Ledger
+from templates.importing.named_folders import ForeignFolder, settle_class_images, settle_images
 from templates.importing.readers import flag, number, text
+from templates.onetrainer.defaults import DEFAULTS
 from templates.onetrainer.words import EPOCH, NEVER, REGULARIZATION, SAMPLERS
 
-SAME = "we have one for all pictures; concepts differ, and the first counts"
-
 CONCEPT_KEYS = {
-    "image.enable_crop_jitter": ("dataset.random_crop", flag),
     "image.enable_random_flip": ("dataset.flip", flag),
     "text.enable_tag_shuffling": ("dataset.shuffle_captions", flag),
     "text.keep_tags_count": ("dataset.keep_tokens", lambda raw: int(number(raw))),
@@ -32,11 +30,11 @@ class _Concept:
     name: str
     repeats: int
     weight: float
+    subfolders: bool
 
     @property
-    def place(self) -> PurePosixPath:
-        is_windows = PureWindowsPath(self.path).drive or "\\" in self.path
-        return PurePosixPath(PureWindowsPath(self.path).as_posix() if is_windows else self.path)
+    def folder(self) -> ForeignFolder:
+        return ForeignFolder(f"{self.key}.path", self.path, self.repeats, subfolders=self.subfolders)
 
 
 def settle_concepts(ledger: Ledger) -> None:
@@ -45,19 +43,21 @@ def settle_concepts(ledger: Ledger) -> None:
     regular = [concept for concept in found if concept.name == REGULARIZATION]
     own = [concept for concept in found if concept not in regular]
     if regular:
+        settle_class_images(ledger, [concept.folder for concept in regular])
         note = "the concept of that name"
-        ledger.settle(f"{regular[0].key}.path", "dataset.regularization_images", regular[0].path, note)
         ledger.settle(f"{regular[0].key}.loss_weight", "loss.prior_weight", regular[0].weight, note)
     for name, (path, reader) in CONCEPT_KEYS.items():
-        ledger.settle_alike([f"{concept.key}.{name}" for concept in own], path, reader, SAME)
+        ledger.settle_alike([f"{concept.key}.{name}" for concept in own], path, reader, DEFAULTS[path])
+    _settle_crops(ledger, own)
     _settle_tag_dropout(ledger, own)
     _settle_folders(ledger, own)
+    trained = tuple(f"{concept.key}." for concept in own)
     for key in ledger.all_keys("concepts["):
-        if ledger.is_pending(key) and (
-            key.rpartition(".")[2] in RECORDED or any(key.startswith(f"{r.key}.") for r in regular)
-        ):
+        if not ledger.is_pending(key):
+            continue
+        if key.rpartition(".")[2] in RECORDED or not key.startswith(trained):
             ledger.idle(key)
-        elif ledger.is_pending(key) and ledger.has(key) and ledger.raw(key) not in (False, 0, 0.0, 1.0):
+        elif ledger.has(key) and ledger.raw(key) not in (False, 0, 0.0, 1.0, {}):
             ledger.drop(key, "we change pictures and captions in no such way")
 
 
@@ -115,66 +115,65 @@ def _concept(ledger: Ledger, key: str) -> _Concept | None:
         ledger.contradict(f"{key}.balancing", "it counts pictures, ours are repeats: 1 is taken")
         repeats = 1
     name = ledger.read(f"{key}.name", text, "")
-    return _Concept(key, path, name, repeats, ledger.read(f"{key}.loss_weight", number, 1.0))
+    weight = ledger.read(f"{key}.loss_weight", number, 1.0)
+    subfolders = ledger.read(f"{key}.include_subdirectories", flag, False)
+    return _Concept(key, path, name, repeats, weight, subfolders)
+
+
+def _settle_crops(ledger: Ledger, concepts: list[_Concept]) -> None:
+    """Jittered crops are cached as they fall, once; only without a cache is each another."""
+    key = "image.enable_crop_jitter"
+    caches = ledger.settings.get("memory.cache_latents", DEFAULTS["memory.cache_latents"])
+    if not caches:
+        ledger.settle_alike([f"{concept.key}.{key}" for concept in concepts], "dataset.random_crop", flag, True)
+        if "dataset.random_crop" not in ledger.settings:
+            ledger.imply("dataset.random_crop", True)
+        return
+    for concept in concepts:
+        if ledger.read(f"{concept.key}.{key}", flag, False):
+            ledger.translate(f"{concept.key}.{key}", "cached latents are cropped once, somewhere; ours in the middle")
+        else:
+            ledger.idle(f"{concept.key}.{key}")
 
 
 def _settle_tag_dropout(ledger: Ledger, concepts: list[_Concept]) -> None:
-    for place, concept in enumerate(concepts):
+    shares = {concept: _tag_dropout(ledger, concept) for concept in concepts}
+    alike = len(set(shares.values())) == 1
+    for place, (concept, share) in enumerate(shares.items()):
         key = f"{concept.key}.text.tag_dropout_"
-        share = ledger.read(f"{key}probability", number, 0.0)
-        is_on = ledger.read(f"{key}enable", flag, False)
-        if not is_on or not share or place:
-            for name in ("enable", "probability", "mode"):
-                ledger.idle(key + name, "" if not place else "the first concept's counts")
-            continue
-        ledger.settle(f"{key}probability", "dataset.tag_dropout", share)
-        ledger.translate(f"{key}enable", "dataset.tag_dropout says it")
-        if str(ledger.raw(f"{key}mode")).upper() == "FULL":
+        if alike and share and not place:
+            ledger.settle(f"{key}probability", "dataset.tag_dropout", share)
+            ledger.translate(f"{key}enable", "dataset.tag_dropout says it")
+        elif alike or not share:
+            for name in ("enable", "probability"):
+                ledger.idle(key + name, "the same for all folders" if share else "")
+        else:
+            ledger.contradict(
+                f"{key}probability", "only some folders drop tags; ours is one for all pictures, and is 0"
+            )
+            ledger.idle(f"{key}enable")
+        if alike and share and str(ledger.raw(f"{key}mode")).upper() == "FULL":
             ledger.contradict(f"{key}mode", "all tags at once there; ours go one by one")
         else:
             ledger.idle(f"{key}mode")
 
 
+def _tag_dropout(ledger: Ledger, concept: _Concept) -> float:
+    key = f"{concept.key}.text.tag_dropout_"
+    share = ledger.read(f"{key}probability", number, 0.0)
+    return float(share) if ledger.read(f"{key}enable", flag, False) else 0.0
+
+
 def _settle_folders(ledger: Ledger, concepts: list[_Concept]) -> None:
     if not concepts:
         return
-    first, root = concepts[0], _root(concepts)
-    if root is None:
-        for other in concepts[1:]:
-            ledger.contradict(f"{other.key}.path", "we take pictures from one folder: move them together")
-        concepts, root = [first], first.place
-    ledger.settle(f"{first.key}.path", "dataset.images", first.path if root == first.place else str(root),
-                  "" if root == first.place else "the folder that they are all in")  # fmt: skip
-    for other in concepts[1:]:
-        ledger.translate(f"{other.key}.path", "below the same folder")
-    repeats = {concept.repeats for concept in concepts}
-    if len(repeats) == 1:
-        ledger.settle(_repeats_key(ledger, first), "dataset.repeats", repeats.pop(), "")
-    else:
-        base = next((concept for concept in concepts if concept.place == root), None)
-        listed = [{"path": concept.place.relative_to(root).as_posix(), "repeats": concept.repeats}
-                  for concept in concepts if concept is not base]  # fmt: skip
-        ledger.settle(_repeats_key(ledger, first), "dataset.folders", listed, "each folder has its own")
-        if base is not None:
-            ledger.imply("dataset.repeats", base.repeats)
-    names = {concept.name for concept in concepts if concept.name}
-    if len(names) == 1:
-        ledger.settle(f"{first.key}.name", "run.trigger", names.pop(), "the concept's name")
+    settle_images(ledger, [concept.folder for concept in concepts])
+    names = {concept.name for concept in concepts}
+    if len(names) == 1 and (name := names.pop()):
+        ledger.settle(f"{concepts[0].key}.name", "run.trigger", name, "the concept's name")
     for concept in concepts:
-        for name in ("name", "balancing", "repeats", "loss_weight"):
+        if concept.weight != 1:
+            ledger.contradict(f"{concept.key}.loss_weight", "all pictures count alike with us")
+        for name in ("name", "balancing", "repeats", "loss_weight", "include_subdirectories"):
             if ledger.is_pending(f"{concept.key}.{name}"):
                 ledger.idle(f"{concept.key}.{name}", "with its folder")
-
-
-def _repeats_key(ledger: Ledger, concept: _Concept) -> str:
-    return next((f"{concept.key}.{name}" for name in ("balancing", "repeats") if ledger.has(f"{concept.key}.{name}")),
-                f"{concept.key}.path")  # fmt: skip
-
-
-def _root(concepts: list[_Concept]) -> PurePosixPath | None:
-    """One of the concepts' folders, or one around such, that all are in; None: there is none but the root of all."""
-    places = [concept.place for concept in concepts]
-    candidates = {*places, *(place.parent for place in places)}
-    fitting = [folder for folder in candidates
-               if folder.name and all(place.is_relative_to(folder) for place in places)]  # fmt: skip
-    return max(fitting, key=lambda folder: len(folder.parts), default=None)

@@ -8,6 +8,7 @@ from typing import Any
 from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Key, Ledger, flat
 from templates.importing.readers import flag, number, text, whole
+from templates.onetrainer.defaults import DEFAULTS, WEIGHT_DECAYS
 from templates.onetrainer.import_concepts import settle_concepts, settle_samples
 from templates.onetrainer.import_keys import (
     HARMLESS_MEANINGS,
@@ -38,20 +39,13 @@ from templates.onetrainer.words import (
 
 TITLE = "OneTrainer"
 
+OF_ANY_TRAINING = ("model.", "dataset.", "run.")
+"""Beginnings of settings that make sense for a LoRA too, where a file trains something else."""
+
 OWN_KEYS = frozenset(
     {"training_method", "base_model_name", "model_type", "lora_rank", "concept_file_name", "workspace_dir"}
 )
 """A file with two of these is OneTrainer's."""
-
-DEFAULTS: Mapping[str, Any] = {
-    "network.rank": 16, "network.alpha": 1.0, "schedule.name": "constant", "schedule.epochs": 100,
-    "schedule.warmup_steps": 200, "optimizer.name": "adamw", "memory.compute_dtype": "float16",
-    "saving.every_epochs": 0, "saving.dtype": "float32", "memory.gradient_checkpointing": True,
-    "dataset.caption_lines": "random",
-    "dataset.keep_tokens": 1, "dataset.random_crop": True, "machine.cpu_threads": 2, "optimizer.weight_decay": 0.01,
-    "optimizer.learning_rate": 3e-6, "optimizer.unet_learning_rate": 3e-6, "optimizer.text_encoder_learning_rate": 3e-6,
-}  # fmt: skip
-"""What OneTrainer does where nothing is said, where ours differs."""
 
 
 def is_onetrainer(tree: Mapping[str, Any]) -> bool:
@@ -79,7 +73,7 @@ def import_onetrainer(
     for key, meaning in SETTING_KEYS.items():
         if ledger.has(key):
             ledger.take(key, meaning)
-    settle_optimizer(ledger)
+    settle_optimizer(ledger, family)
     settle_schedule(ledger)
     _settle_network(ledger)
     _settle_loss(ledger)
@@ -90,11 +84,22 @@ def import_onetrainer(
     _mark_other_parts(ledger)
     lines = ledger.finish(UNMAPPED_KEYS, HARMLESS_VALUES, HARMLESS_MEANINGS)
     settings = ledger.settings
+    defaults = _defaults(settings)
     if meant_for:
-        settings = {path: value for path, value in settings.items() if path.startswith(("model.", "dataset.", "run."))}
+        settings = {path: value for path, value in settings.items() if path.startswith(OF_ANY_TRAINING)}
         lines = tuple(_without(line, meant_for) if line.path not in ("", *settings) else line for line in lines)
-    defaults = {path: value for path, value in DEFAULTS.items() if path not in settings and not meant_for}
+        defaults = {path: value for path, value in defaults.items() if path.startswith("dataset.")}
     return Imported("onetrainer", TITLE, source, settings, lines, defaults, meant_for=meant_for)
+
+
+def _defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
+    found = {path: value for path, value in DEFAULTS.items() if path not in settings}
+    if "optimizer.weight_decay" in found:
+        found["optimizer.weight_decay"] = WEIGHT_DECAYS[settings.get("optimizer.name", "adamw")]
+    if "schedule.warmup_share" in settings:
+        found.pop("schedule.warmup_steps", None)
+        found |= {} if "schedule.warmup_steps" in settings else {"schedule.warmup_steps": 0}
+    return found
 
 
 def _without(line: Line, meant_for: str) -> Line:
@@ -133,6 +138,18 @@ def _settle_model(ledger: Ledger, family: str) -> None:
     if (side := ledger.read("resolution", _side)) is not None:
         odd = str(ledger.raw("resolution")).strip() != str(side)
         ledger.settle("resolution", "dataset.resolution_px", side, "the first of several" if odd else "kept as text")
+    _settle_buckets(ledger)
+
+
+def _settle_buckets(ledger: Ledger) -> None:
+    """OneTrainer's buckets reach to four times as long as wide; without them the square is the only size."""
+    side = int(ledger.settings.get("dataset.resolution_px", DEFAULTS["dataset.resolution_px"]))
+    has_buckets = ledger.read("aspect_ratio_bucketing", flag, True)
+    least, most = (side // 2, side * 2) if has_buckets else (side, side)
+    ledger.imply("dataset.min_bucket_px", least)
+    ledger.imply("dataset.max_bucket_px", most)
+    if ledger.has("aspect_ratio_bucketing"):
+        ledger.translate("aspect_ratio_bucketing", "" if has_buckets else "no buckets: the square is the only size")
 
 
 def _side(raw: Any) -> int:

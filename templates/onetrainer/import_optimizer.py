@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from templates.importing.ledger import Key, Ledger
 from templates.importing.readers import flag, number, text
+from templates.onetrainer.defaults import DEFAULTS
 from templates.onetrainer.words import (
     BETAS,
     FIXED_ADAFACTOR,
@@ -14,7 +15,7 @@ from templates.onetrainer.words import (
 )
 
 
-def settle_optimizer(ledger: Ledger) -> None:
+def settle_optimizer(ledger: Ledger, family: str) -> None:
     """The optimizer, and the rate of each part; one that is not trained has a rate of 0."""
     name_key = "optimizer.optimizer" if ledger.has("optimizer.optimizer") else "optimizer"
     given = ledger.read(name_key, text)
@@ -42,10 +43,25 @@ def settle_optimizer(ledger: Ledger) -> None:
         if ledger.has(f"{part}.train"):
             ledger.translate(f"{part}.train", "trained" if trains else "not trained: its rate is 0")
         ledger.imply(path, 0.0 if not trains else rate if own is None else own)
+    if family == "sdxl":
+        _settle_second_encoder(ledger)
     clip = "clip_grad_norm"
     if clip in ledger.all_keys(clip) and not ledger.has(clip):
         ledger.imply("optimizer.max_grad_norm", 0.0)
         ledger.translate(clip, "nothing: gradients are not shortened")
+
+
+def _settle_second_encoder(ledger: Ledger) -> None:
+    """Both text encoders have one rate with us: that of the first."""
+    key = "text_encoder_2.train"
+    first = ledger.read("text_encoder.train", flag, True)
+    if ledger.read(key, flag, True) == first:
+        return
+    note = "both text encoders are trained alike with us: as the first"
+    if ledger.has(key):
+        ledger.contradict(key, note)
+    else:
+        ledger.contradict("text_encoder.train", "the second one, of which nothing is said, is trained there; " + note)
 
 
 def _settle_arguments(ledger: Ledger) -> None:
@@ -75,7 +91,11 @@ def settle_schedule(ledger: Ledger) -> None:
     given = ledger.read("learning_rate_scheduler", text)
     warmup = ledger.read("learning_rate_warmup_steps", number)
     least = ledger.read("learning_rate_min_factor", number, 0.0)
-    if given is not None:
+    if given is None and (warmup is None or warmup > 0):
+        ledger.imply("schedule.name", "constant_with_warmup")
+    elif given is None:
+        ledger.imply("schedule.name", "constant")
+    else:
         known = SCHEDULES.ours(given)
         name = known or SCHEDULES.nearest(given)
         if name == "constant" and (warmup is None or warmup > 0):
@@ -87,9 +107,10 @@ def settle_schedule(ledger: Ledger) -> None:
         ledger.settle("learning_rate_min_factor", "schedule.min_rate", least)
     elif least:
         ledger.drop("learning_rate_min_factor", "our schedule of that name goes down to 0")
-    if warmup is None:
-        return
     accumulation = int(ledger.settings.get("schedule.gradient_accumulation", 1))
+    if warmup is None:
+        ledger.imply("schedule.warmup_steps", DEFAULTS["schedule.warmup_steps"] // accumulation)
+        return
     if warmup > 1:
         note = "it counts batches, we count steps" if accumulation > 1 else ""
         ledger.settle("learning_rate_warmup_steps", "schedule.warmup_steps", int(warmup / accumulation), note)

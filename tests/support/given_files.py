@@ -17,6 +17,11 @@ class GivenFiles:
         """Those that were given."""
         return self.folders.get(folder)
 
+    def num_images(self, folder: str, *, subfolders: bool) -> int | None:  # noqa: ARG002
+        """Those of a folder below a given one."""
+        around, _, name = folder.rpartition("/")
+        return self.folders.get(around, {}).get(name)
+
     def text(self, file: str) -> str | None:
         """That which was given."""
         return self.texts.get(file)

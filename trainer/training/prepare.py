@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from advisor.adapters.layout import block_rates
 from advisor.errors import ConfigErrors
 from advisor.families import family
-from advisor.planning.limits import limits_of_training
+from advisor.planning.limits import limits_of_training, missing_inputs
 from advisor.run_folder.events import Started
 from advisor.run_folder.ladder_file import Ladder
 from advisor.run_folder.layout import RunFolder
@@ -153,7 +153,7 @@ def check_supported(config: TrainingConfig) -> None:
     Raises:
         ConfigErrors: all settings that this trainer has no code for.
     """
-    errors = [error for _, error in limits_of_training(config)]
+    errors = [*missing_inputs(config), *(error for _, error in limits_of_training(config))]
     if errors:
         raise ConfigErrors(errors)
 

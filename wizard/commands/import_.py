@@ -22,6 +22,7 @@ from templates.importing.import_plan import ImportPlan, file_name, is_absolute, 
 from templates.importing.imported import Imported
 from templates.native.run_folder import write_records
 from wizard.interview.ask import TerminalAsk
+from wizard.interview.facts import named_folders_of
 from wizard.interview.names import checked_name
 from wizard.interview.paths import absolute_path
 from wizard.interview.preset_questions import WANDB_PROJECT, sends_to
@@ -68,6 +69,7 @@ def import_(
     may_ask = is_terminal() and not as_json
     _agree(found, yes=yes, may_ask=may_ask)
     found = _with_agreed_project(found, yes=wandb, may_ask=may_ask)
+    own |= _folders_elsewhere(found, own)
     found = _located(found, Path(found.source).parent)
     made = plan_import(found, _facts(found, own, out), own)
     for kept in _write(out, made, overwrite=overwrite):
@@ -118,12 +120,21 @@ def _with_agreed_project(found: Imported, *, yes: bool, may_ask: bool) -> Import
 def _own(images: str | None, model: str | None, name: str | None) -> dict[str, Any]:
     own: dict[str, Any] = {}
     if images is not None:
-        own |= {"dataset.images": str(absolute_path(images)), "dataset.folders": ()}
+        own["dataset.images"] = str(absolute_path(images))
     if model is not None:
         own["model.path"] = str(absolute_path(model))
     if name is not None:
         own["saving.name"] = checked_name(name)
     return own
+
+
+def _folders_elsewhere(found: Imported, own: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the file's folders, where the user gave other pictures that do not have them."""
+    images = own.get("dataset.images")
+    named = [Path(one.path) for one in found.settings.get("dataset.folders", ())]
+    if images is None or all(not path.is_absolute() and (Path(images) / path).is_dir() for path in named):
+        return {}
+    return {"dataset.folders": (), "dataset.only_folders": False}
 
 
 def _located(found: Imported, home: Path) -> Imported:
@@ -153,7 +164,8 @@ def _facts(found: Imported, own: Mapping[str, Any], out: Path) -> Facts | None:
             return None
         hardware = probe_hardware(out)
         answers = _answers(found, own, use_cpu=hardware.main_gpu is None)
-        return Facts(hardware, scan(images), identify(model), answers, start=_start(settings))
+        report = scan(images, only=named_folders_of(settings))
+        return Facts(hardware, report, identify(model), answers, start=_start(settings))
     except (LoraError, OSError):
         return None
 

@@ -17,6 +17,8 @@ from advisor.errors import LoraError, Mistakes, RunError
 from advisor.facts import START_FROM
 from advisor.machine.probe import probe_hardware
 from advisor.planning.compare import (
+    beside_rules,
+    beside_rules_document,
     difference,
     difference_document,
     profiles,
@@ -27,7 +29,7 @@ from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
 from advisor.settings.parse_value import parse_settings
 from wizard.interview.facts import facts_of_request, named_folders_of, split_settings, start_path, with_start
-from wizard.interview.planned_run import choices_of, machine_of, request_of, with_choices
+from wizard.interview.planned_run import choices_of, imported_advice, machine_of, request_of, with_choices
 from wizard.interview.preset_questions import may_replace, preset_text, saved_text
 from wizard.interview.request import PlanRequest
 from wizard.output import is_terminal, print_json, say, show
@@ -70,7 +72,7 @@ def plan(
         replaces = bool(mistakes.attempt(lambda: _may_write(save_preset, may_ask=may_ask)))
     facts, before = _facts(request, run, out or Path.cwd(), mistakes)
     if compare:
-        _print_profiles(facts, as_json=as_json)
+        _print_compared(facts, frozenset() if run is None else imported_advice(run), as_json=as_json)
         return
     if facts.preset is not None:
         say(preset_text(facts.preset))
@@ -120,6 +122,14 @@ def _refuse_with_compare(out: Path | None, save_preset: Path | None) -> None:
         )
 
 
+def _print_compared(facts: Facts, imported: frozenset[str], *, as_json: bool) -> None:
+    """Of a run that was imported the file beside the rules, else both advices."""
+    if imported:
+        _print_beside_rules(facts, imported, as_json=as_json)
+    else:
+        _print_profiles(facts, as_json=as_json)
+
+
 def _print_profiles(facts: Facts, *, as_json: bool) -> None:
     found = profiles(facts)
     if as_json:
@@ -128,6 +138,16 @@ def _print_profiles(facts: Facts, *, as_json: bool) -> None:
     from wizard.show.difference_view import profiles_view
 
     show(profiles_view(found))
+
+
+def _print_beside_rules(facts: Facts, imported: frozenset[str], *, as_json: bool) -> None:
+    found = beside_rules(facts, imported)
+    if as_json:
+        print_json(beside_rules_document(facts, found))
+        return
+    from wizard.show.difference_view import beside_rules_view
+
+    show(beside_rules_view(found))
 
 
 def _write_run(out: Path, facts: Facts, made: Plan, *, overwrite: bool) -> None:

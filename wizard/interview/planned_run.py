@@ -16,6 +16,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.plan_record import PlanRecord
 from advisor.settings.config import flat_settings, setting_field
 from advisor.settings.earlier import ADDED_SETTINGS
+from templates.importing.import_plan import NEVER_ADVISED
 from wizard.interview.questions import FLEXIBLE
 from wizard.interview.request import PlanRequest
 
@@ -30,8 +31,8 @@ def request_of(run: Path, request: PlanRequest) -> PlanRequest:
     is_flexible = config.run.subject == "character" and config.run.goal == "flexible"
     return replace(
         request,
-        images=request.images or config.dataset.images,
-        model=request.model or config.model.path,
+        images=request.images or config.dataset.images or None,
+        model=request.model or config.model.path or None,
         name=request.name or config.saving.name,
         trigger=request.trigger or config.run.trigger,
         subject=request.subject or (FLEXIBLE if is_flexible else config.run.subject),
@@ -94,6 +95,17 @@ def _meant_before(now: Mapping[str, Any], plan: PlanRecord | None) -> frozenset[
     decided = frozenset[str]() if plan is None else {decision.path for decision in plan.fields.decisions}
     added = (path for path in ADDED_SETTINGS if path not in decided)
     return frozenset(path for path in added if now[path] != setting_field(path).default)
+
+
+def imported_advice(run: Path) -> frozenset[str]:
+    """The settings that came from another trainer's file and that the rules would settle too.
+
+    Raises:
+        LoraError: there is no run, or it cannot be read.
+    """
+    plan = RunFolder.given(run).known_plan()
+    found = frozenset[str]() if plan is None else plan.imported_paths()
+    return frozenset(path for path in found if not path.startswith(NEVER_ADVISED))
 
 
 def with_choices(facts: Facts, choices: dict[str, Any]) -> Facts:

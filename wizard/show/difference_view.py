@@ -19,14 +19,25 @@ LABEL_WIDTH, FIGURE_WIDTH = 16, 26
 """Columns of the table of estimates."""
 
 TITLE_OF_PROFILES = "The tutorial's plan beside the one that most would make today"
+TITLE_OF_IMPORTED = "The imported file's plan beside the one that the rules would make"
+SAME_IMPORTED = "The rules would settle all of it as the file does."
 SAME_PROFILES = "Both advise the same here."
 
 
 def profiles_view(found: Difference) -> Group:
     """The plans of both advices: for each setting that differs both values, reasons and sources."""
-    parts: list[object] = [Text(""), Text(TITLE_OF_PROFILES, style="bold")]
-    parts += [_both_sides(one) for one in found.settings] or [Text(SAME_PROFILES)]
-    return Group(*parts, Text(""), estimates_table(found, "tutorial", "current"), Text(""))  # type: ignore[arg-type]
+    return _beside(found, TITLE_OF_PROFILES, SAME_PROFILES, ("tutorial", "current"))
+
+
+def beside_rules_view(found: Difference) -> Group:
+    """The same of an imported file and the rules."""
+    return _beside(found, TITLE_OF_IMPORTED, SAME_IMPORTED, ("imported", "rules"))
+
+
+def _beside(found: Difference, title: str, same: str, names: tuple[str, str]) -> Group:
+    parts: list[object] = [Text(""), Text(title, style="bold")]
+    parts += [_both_sides(one, names) for one in found.settings] or [Text(same)]
+    return Group(*parts, Text(""), estimates_table(found, *names), Text(""))  # type: ignore[arg-type]
 
 
 def what_if_view(found: Difference) -> Group:
@@ -56,12 +67,12 @@ def _followed(found: Difference) -> list[Changed]:
     return [one for one in found.settings if not one.is_chosen]
 
 
-def _both_sides(one: Changed) -> Group:
+def _both_sides(one: Changed, names: tuple[str, str]) -> Group:
     table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=False)
     table.add_column("whose", width=10)
     table.add_column("value", width=12, overflow="fold", style="bold")
     table.add_column("why", ratio=1, overflow="fold")
-    for whose, decision in (("tutorial", one.before), ("current", one.after)):
+    for whose, decision in zip(names, (one.before, one.after), strict=True):
         table.add_row(f"  {whose}", shown(decision.value), _reason(decision))
     return Group(Text(one.path, style="cyan"), table)
 

@@ -7,12 +7,18 @@ from typing import Any
 import pytest
 
 from advisor.adapters.start_file import read_start
+from advisor.settings.config import flat_settings
+from templates.ai_toolkit.import_job import import_job
 from templates.importing.import_plan import ImportPlan, described, is_absolute, plan_import
 from templates.importing.imported import Imported
 from templates.kohya.import_gui import import_gui
+from templates.kohya.import_lora import import_lora
+from templates.kohya.import_scripts import import_scripts
+from templates.onetrainer.import_config import import_onetrainer
 from tests.support.factories import make_facts
 from tests.support.given_files import GivenFiles
 from tests.support.headers import write_model
+from tests.templates.kohya.test_import_lora import KOHYA, LORA
 
 BASE = {"LoRA_type": "Standard", "network_dim": 8, "network_alpha": 128, "max_train_steps": 0, "epoch": 10, "seed": 3,
         "pretrained_model_name_or_path": "D:\\models\\a.safetensors", "train_data_dir": "D:\\img"}  # fmt: skip
@@ -102,3 +108,39 @@ def test_lines_are_drawn_only_where_captions_have_several(captions: str, wildcar
     made = plan_import(imported, make_facts(family="sdxl", captions=captions), {})
 
     assert made.plan.config.dataset.caption_lines == lines
+
+
+SHORT_FILES = {
+    "kohya-gui": import_gui({"LoRA_type": "Standard"}, GivenFiles()),
+    "sd-scripts": import_scripts({"network_module": "networks.lora", "unet_lr": 1e-4}, GivenFiles()),
+    "onetrainer": import_onetrainer({"training_method": "LORA", "model_type": "STABLE_DIFFUSION_15"}),
+    "ai-toolkit": import_job(
+        {"job": "extension", "config": {"process": [{"network": {"type": "lora"}}]}}, GivenFiles()
+    ),
+    "lora": import_lora(KOHYA, LORA),
+}
+OF_THE_CASE = (
+    "model.path", "model.family", "model.prediction", "model.lineage", "dataset.images", "dataset.folders",
+    "dataset.only_folders", "dataset.regularization_", "machine.", "memory.preset", "sampling.", "saving.name",
+    "saving.state_every_minutes", "run.", "dataset.caption_lines",
+)  # fmt: skip
+"""Settings that no trainer has by itself, or that follow from the captions there are."""
+NEVER_RECORDED = (
+    "dataset.caption_extension", "dataset.bucket_step_px", "dataset.weighted_captions", "memory.base_dtype",
+    "memory.cache_text", "network.start_from", "network.resize_start", "loss.ema", "saving.", "validation.",
+)  # fmt: skip
+"""What a LoRA's metadata cannot tell, so that the rules may."""
+
+
+@pytest.mark.parametrize("name", SHORT_FILES)
+def test_what_a_file_leaves_out_its_own_trainer_settles_whatever_is_on_this_machine(name: str) -> None:
+    found: Imported = SHORT_FILES[name]
+    not_compared = OF_THE_CASE + (NEVER_RECORDED if name == "lora" else ())
+
+    made = plan_import(found, make_facts(num_images=40), {})
+    here = dict(flat_settings(made.plan.config))
+    elsewhere = dict(flat_settings(plan_import(found, None, {}).plan.config))
+
+    settings = [path for path in here if not path.startswith(not_compared)]
+    assert {path for path in settings if path not in made.imported.effective} == set()
+    assert {path: here[path] for path in settings} == {path: elsewhere[path] for path in settings}

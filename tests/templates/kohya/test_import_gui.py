@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from advisor.settings.config import NamedFolder
 from templates.importing.imported import Imported
 from templates.kohya.gui_keys import GuiKey, GuiValue, gui_keys
 from templates.kohya.import_gui import import_gui, other_tab
@@ -106,6 +105,40 @@ def test_the_project_at_weights_and_biases_is_taken_and_its_key_is_not(
     assert "abc123" not in str(found)
 
 
+def test_a_zero_that_the_gui_hands_on_to_nobody_is_sd_scripts_own_value() -> None:
+    found = imported(max_grad_norm=0, prior_loss_weight=0)
+
+    assert found.settings["optimizer.max_grad_norm"] == 1
+    assert found.settings["loss.prior_weight"] == 1
+    assert {line.key for line in found.of("contradictory")} >= {"max_grad_norm", "prior_loss_weight"}
+
+
+def test_only_secrets_are_not_shown() -> None:
+    found = imported(huggingface_token="hf_abc", keep_tokens_separator="|||", max_token_length="150", token_string="x")
+
+    shown = {line.key: line.found for line in found.lines}
+    assert shown["huggingface_token"] == "(not shown)"
+    assert (shown["keep_tokens_separator"], shown["max_token_length"], shown["token_string"]) == ("|||", "150", "x")
+
+
+def test_a_key_that_is_absent_leaves_the_form_and_an_empty_field_is_nothing() -> None:
+    absent, empty = imported().effective, imported(caption_extension="", unet_lr="").effective
+
+    assert (absent["dataset.caption_extension"], empty["dataset.caption_extension"]) == (".txt", ".caption")
+    assert (absent["optimizer.name"], absent["optimizer.unet_learning_rate"]) == ("adamw8bit", 1e-4)
+    assert empty["optimizer.unet_learning_rate"] == 0
+
+
+def test_a_data_set_in_a_file_of_its_own_counts_before_the_folders() -> None:
+    dataset = {"datasets": [{"subsets": [{"image_dir": "/p/girl", "num_repeats": 4}]}]}
+    keys = {"LoRA_type": "Standard", "dataset_config": "d.toml", "train_data_dir": "/img", "max_train_steps": 0}
+
+    found = import_gui(keys, GivenFiles(), dataset=dataset)
+
+    assert found.settings["dataset.images"] == "/p/girl"
+    assert found.settings["schedule.max_steps"] == 1600
+
+
 @pytest.mark.parametrize(
     ("key", "value"), [("network_dim", "many"), ("network_dim", [1]), ("epoch", 1.5), ("flip_aug", "maybe"),
                        ("lr_scheduler", "wavy"), ("optimizer", "Sophia"), ("learning_rate", float("inf"))]
@@ -138,24 +171,6 @@ def test_an_absent_key_of_steps_means_the_epochs_of_its_time() -> None:
     assert found.settings["schedule.epochs"] == 10
     assert "schedule.max_steps" not in found.settings
     assert "1600" in next(line.note for line in found.of("contradictory") if line.key == "max_train_steps")
-
-
-def test_folders_tell_repeats_and_trigger() -> None:
-    found = imported(GivenFiles({"/img": {"20_foxgirl": 30}}), train_data_dir="/img")
-
-    assert found.settings["dataset.images"] == "/img"
-    assert found.settings["dataset.repeats"] == 20
-    assert found.settings["run.trigger"] == "foxgirl"
-
-
-def test_folders_with_their_own_repeats_keep_them() -> None:
-    found = imported(GivenFiles({"/img": {"20_fox": 30, "5_fox": 8, "0_out": 3}}), train_data_dir="/img")
-
-    assert found.settings["dataset.folders"] == (_folder("20_fox", 20), _folder("5_fox", 5))
-
-
-def _folder(path: str, repeats: int) -> object:
-    return NamedFolder(path=path, repeats=repeats)
 
 
 def test_additional_parameters_count_before_keys() -> None:

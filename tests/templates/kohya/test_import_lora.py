@@ -25,8 +25,8 @@ KOHYA = {
 }  # fmt: skip
 
 
-def imported(metadata: dict[str, str], **identity: Any) -> Imported:
-    return import_lora(metadata, replace(LORA, **identity))
+def imported(metadata: dict[str, str], *, has_text_encoder: bool = True, **identity: Any) -> Imported:
+    return import_lora(metadata, replace(LORA, **identity), has_text_encoder=has_text_encoder)
 
 
 def test_one_like_this_is_what_the_metadata_tell() -> None:
@@ -104,3 +104,46 @@ def test_several_data_sets_say_what_the_first_does() -> None:
     assert found.settings["schedule.batch_size"] == 4
     assert found.settings["dataset.flip"] is True
     assert found.settings["dataset.repeats"] == 3
+
+
+RATES = {"ss_learning_rate": "0.0001", "ss_unet_lr": "0.0001", "ss_network_dim": "16"}
+
+
+def test_one_rate_for_each_text_encoder_is_read() -> None:
+    found = imported({**RATES, "ss_text_encoder_lr": "[5e-05, 5e-05]"})
+
+    assert found.settings["optimizer.text_encoder_learning_rate"] == 5e-5
+    assert found.of("contradictory") == ()
+
+
+def test_a_text_encoder_without_adapters_was_not_trained() -> None:
+    found = imported({**RATES, "ss_text_encoder_lr": "None"}, has_text_encoder=False)
+
+    assert found.settings["optimizer.text_encoder_learning_rate"] == 0
+    assert imported({**RATES, "ss_text_encoder_lr": "None"}).settings["optimizer.text_encoder_learning_rate"] == 1e-4
+
+
+def test_folders_of_different_repeats_are_named() -> None:
+    folders = {"10_zephyrine girl": {"n_repeats": 10, "img_count": 3}, "2_zephyrine": {"n_repeats": 2, "img_count": 9}}
+
+    found = imported({**RATES, "ss_dataset_dirs": json.dumps(folders)})
+
+    named = [(one.path, one.repeats, one.caption) for one in found.settings["dataset.folders"]]
+    assert named == [("10_zephyrine girl", 10, "zephyrine girl"), ("2_zephyrine", 2, "zephyrine")]
+    assert found.settings["dataset.only_folders"] is True
+    assert found.settings["run.trigger"] == "zephyrine"
+
+
+def test_what_the_metadata_leave_out_is_as_sd_scripts_has_it_where_they_record_a_training() -> None:
+    assert imported(RATES).effective["loss.min_snr_gamma"] == 0
+    assert imported(RATES).effective["schedule.name"] == "constant"
+    assert imported({"ss_network_dim": "8"}).defaults == {}
+
+
+def test_what_only_some_subsets_did_is_told_and_not_spread() -> None:
+    subsets = [{"num_repeats": 3, "flip_aug": True}, {"num_repeats": 3, "flip_aug": False}]
+
+    found = imported({**RATES, "ss_datasets": json.dumps([{"subsets": subsets}])})
+
+    assert found.effective["dataset.flip"] is False
+    assert [line.key for line in found.of("contradictory")] == ["datasets flip_aug"]

@@ -95,14 +95,115 @@ def test_one_folder_stays_as_it_is() -> None:
     assert found.settings["dataset.keep_tokens"] == 1
 
 
-def test_what_differs_between_subsets_is_reported() -> None:
+@pytest.mark.parametrize("other", [{}, {"flip_aug": False}])
+def test_what_only_some_subsets_say_is_never_spread_to_all_and_is_told(other: dict[str, object]) -> None:
     dataset = {"datasets": [{"subsets": [{"image_dir": "/d/1_a", "num_repeats": 1, "flip_aug": True},
-                                         {"image_dir": "/d/1_b", "num_repeats": 1, "flip_aug": False}]}]}  # fmt: skip
+                                         {"image_dir": "/d/1_b", "num_repeats": 1, **other}]}]}  # fmt: skip
 
     found = imported(dataset=dataset)
 
-    assert found.settings["dataset.flip"] is True
-    assert any(line.key.endswith("subsets[1].flip_aug") for line in found.of("contradictory"))
+    assert found.settings["dataset.flip"] is False
+    (line,) = found.of("contradictory")
+    assert line.key.endswith("subsets[0].flip_aug")
+    assert line.note == "1 of 2 folders have it so; ours is one for all pictures, and is off"
+
+
+def test_pictures_held_out_of_one_data_set_only_are_not_held_out_of_all() -> None:
+    subset = {"image_dir": "/d/a", "num_repeats": 1}
+    dataset = {"datasets": [{"validation_split": 0.2, "subsets": [subset]},
+                            {"subsets": [{**subset, "image_dir": "/d/b"}]}]}  # fmt: skip
+
+    found = imported(dataset=dataset)
+
+    assert found.settings["validation.share"] == 0
+    assert [line.key for line in found.of("contradictory")] == ["dataset.toml datasets[0].validation_split"]
+
+
+def test_what_a_subset_leaves_out_its_data_set_general_and_the_configuration_say() -> None:
+    dataset = {
+        "general": {"shuffle_caption": True, "num_repeats": 3, "keep_tokens": 2},
+        "datasets": [{"keep_tokens": 1, "subsets": [{"image_dir": "/d/a"}, {"image_dir": "/d/b", "flip_aug": True}]}],
+    }
+
+    found = imported(dataset=dataset, flip_aug=True)
+
+    assert found.effective["dataset.shuffle_captions"] is True
+    assert found.effective["dataset.keep_tokens"] == 1
+    assert found.effective["dataset.flip"] is True
+    assert [one.repeats for one in found.settings["dataset.folders"]] == [3, 3]
+    assert found.of("contradictory") == ()
+
+
+def test_folders_on_other_disks_are_named_whole_and_a_disks_root_is_never_taken() -> None:
+    subsets = [{"image_dir": "C:\\hoge", "keep_tokens": 2}, {"image_dir": "C:\\piyo", "num_repeats": 10},
+               {"image_dir": "D:\\x\\fuga"}]  # fmt: skip
+
+    found = imported(dataset={"datasets": [{"subsets": subsets}]})
+
+    assert found.settings["dataset.images"] == "C:\\hoge"
+    named = [(one.path, one.repeats, one.subfolders) for one in found.settings["dataset.folders"]]
+    assert named == [(".", 1, False), ("C:/piyo", 10, False), ("D:/x/fuga", 1, False)]
+    assert found.settings["dataset.only_folders"] is True
+
+
+def test_the_class_is_not_trained_as_the_character() -> None:
+    subsets = [{"image_dir": "/p/girl", "num_repeats": 4, "class_tokens": "zephyrine girl"},
+               {"image_dir": "/p/reg", "is_reg": True, "class_tokens": "girl"}]  # fmt: skip
+
+    found = imported(dataset={"datasets": [{"subsets": subsets}]})
+
+    assert found.settings["dataset.images"] == "/p/girl"
+    assert [one.model_dump() for one in found.settings["dataset.folders"]] == [
+        {"path": ".", "repeats": 4, "subfolders": False, "caption": "zephyrine girl"}
+    ]
+    assert found.settings["dataset.regularization_images"] == "/p/reg"
+    assert found.settings["run.trigger"] == "zephyrine"
+
+
+def test_a_folder_that_two_data_sets_name_is_shown_as_often_as_in_both() -> None:
+    subset = {"image_dir": "/p/girl", "num_repeats": 4}
+    dataset = {"datasets": [{"resolution": 512, "subsets": [subset]}, {"resolution": 768, "subsets": [subset]}]}
+
+    found = imported(dataset=dataset)
+
+    assert [one.repeats for one in found.settings["dataset.folders"]] == [8]
+    assert found.settings["dataset.resolution_px"] == 512
+    assert [line.key for line in found.of("contradictory")] == ["dataset.toml datasets[1].resolution"]
+
+
+def test_without_enable_bucket_the_square_is_the_only_size() -> None:
+    found = imported(resolution=768)
+
+    sizes = ("dataset.min_bucket_px", "dataset.max_bucket_px", "dataset.bucket_upscale")
+    assert [found.effective[path] for path in sizes] == [768, 768, True]
+    assert [imported(enable_bucket=True).effective[path] for path in sizes] == [256, 1024, True]
+
+
+def test_the_schedule_of_adafactor_may_bear_a_rate() -> None:
+    found = imported(lr_scheduler="adafactor:0.0001", optimizer_type="Adafactor")
+
+    assert found.settings["schedule.name"] == "adafactor"
+    assert found.of("contradictory") == ()
+
+
+def test_empty_texts_and_nothing_are_absent() -> None:
+    found = imported(caption_extension="", max_grad_norm=None, unet_lr="")
+
+    assert found.effective["dataset.caption_extension"] == ".caption"
+    assert found.effective["optimizer.max_grad_norm"] == 1
+    assert found.effective["optimizer.unet_learning_rate"] == 2e-6
+
+
+@pytest.mark.parametrize(
+    ("key", "given"), [("learning_rate", "0,0001"), ("network_alpha", "0,5"), ("unet_lr", "1,5e-4")]
+)
+def test_a_decimal_comma_is_refused_with_the_number_meant(key: str, given: str) -> None:
+    keys: dict[str, Any] = {key: given}
+    found = imported(**keys)
+
+    (line,) = found.of("contradictory")
+    assert line.key == key
+    assert given.replace(",", ".") in line.note
 
 
 def test_the_launch_line_tells_family_threads_and_card() -> None:
@@ -140,3 +241,12 @@ def test_folders_with_their_own_repeats_are_no_contradiction() -> None:
 
     assert shown(found.settings["dataset.folders"]) == "3_mira x3, 5_mira x5"
     assert found.of("contradictory") == ()
+
+
+def test_sizes_of_buckets_count_whichever_file_turns_buckets_on() -> None:
+    dataset = {"datasets": [{"enable_bucket": True, "subsets": [{"image_dir": "/d/a"}]}]}
+
+    found = imported(dataset=dataset, min_bucket_reso=320, bucket_no_upscale=True).effective
+
+    sizes = ("dataset.min_bucket_px", "dataset.max_bucket_px", "dataset.bucket_upscale")
+    assert [found[path] for path in sizes] == [320, 1024, False]

@@ -6,10 +6,17 @@ from typing import Any
 
 import pytest
 
-from advisor.errors import RunError
+from advisor.errors import ConfigErrors, LoraError, RunError
 from advisor.run_folder.config_file import read_config
+from templates.exporters import EXPORTERS
+from tests.support import ldm_layout
+from tests.support.headers import write_model
 from tests.support.pictures import make_pictures
+from trainer.training.prepare import check_supported
 from wizard.commands.import_ import import_
+from wizard.commands.plan import plan
+from wizard.interview.machine_options import MachineOptions
+from wizard.interview.request import PlanRequest
 
 GUI = {"LoRA_type": "Standard", "network_dim": 8, "network_alpha": 128, "max_train_steps": 0, "epoch": 7, "mystery": 1,
        "output_name": "fox", "unet_lr": "1e-4"}  # fmt: skip
@@ -145,3 +152,82 @@ def test_a_name_that_is_no_files_is_not_taken_over(tmp_path: Path, name: str) ->
     import_(str(gui_file(tmp_path, output_name=name)), out=tmp_path / "run")
 
     assert read_config(tmp_path / "run").saving.name == "old one"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A full-size SD1.5 file that is a hole."""
+    return write_model(tmp_path_factory.mktemp("base") / "base.safetensors", ldm_layout.sd1())
+
+
+def test_only_the_folders_that_the_file_names_are_looked_at(
+    tmp_path: Path, base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_pictures(tmp_path / "d" / "girl", 3)
+    make_pictures(tmp_path / "d" / "class", 15)
+    (tmp_path / "dataset.toml").write_text(
+        '[[datasets]]\n[[datasets.subsets]]\nimage_dir = "d/girl"\nnum_repeats = 4\n'
+        '[[datasets.subsets]]\nimage_dir = "d/class"\nis_reg = true\n'
+    )
+    (tmp_path / "config.toml").write_text(f'pretrained_model_name_or_path = "{base}"\ndataset_config = "dataset.toml"\n'
+                                          'network_module = "networks.lora"\nmax_train_epochs = 2\n')  # fmt: skip
+
+    import_(str(tmp_path), out=tmp_path / "run", as_json=True)
+
+    found = json.loads(capsys.readouterr().out)
+    assert found["dataset"]["num_images"] == 3
+    assert found["estimate"]["steps"] == 2 * 2 * 3 * 4
+    config = read_config(tmp_path / "run").dataset
+    assert (config.images, config.regularization_images) == (str(tmp_path / "d/girl"), str(tmp_path / "d/class"))
+
+
+def test_other_pictures_keep_the_files_folders_where_they_have_them_too(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "img" / "20_foxgirl", 2)
+    make_pictures(tmp_path / "moved" / "20_foxgirl", 2)
+    make_pictures(tmp_path / "others", 2)
+    file = str(gui_file(tmp_path, train_data_dir="img"))
+
+    import_(file, out=tmp_path / "run", images=str(tmp_path / "moved"))
+    import_(file, out=tmp_path / "other run", images=str(tmp_path / "others"))
+
+    assert [one.path for one in read_config(tmp_path / "run").dataset.folders] == ["20_foxgirl"]
+    assert read_config(tmp_path / "other run").dataset.named_folders is None
+
+
+def test_a_preset_without_model_and_pictures_stays_so_and_says_what_to_give(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import_(str(gui_file(tmp_path, pretrained_model_name_or_path="", train_data_dir="")), out=tmp_path / "run")
+
+    config = read_config(tmp_path / "run")
+    assert (config.model.path, config.dataset.images) == ("", "")
+    assert "give --model" in capsys.readouterr().out
+    with pytest.raises(ConfigErrors) as told:
+        check_supported(config)
+    assert [error.path for error in told.value.errors] == ["model.path", "dataset.images"]
+    assert "import the file again with --images DIR" in str(told.value)
+    with pytest.raises(LoraError, match="give --images and --model"):
+        plan(PlanRequest(), run=tmp_path / "run")
+    notes = EXPORTERS["sd-scripts"].write(config, run=tmp_path / "run", out=None).notes
+    assert "The pictures are not on this machine (no folder is named): fill in dataset.toml." in notes
+
+
+def test_an_imported_run_is_compared_with_the_rules(
+    tmp_path: Path, base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_pictures(tmp_path / "img" / "20_foxgirl", 12)
+    import_(
+        str(gui_file(tmp_path, train_data_dir="img", pretrained_model_name_or_path=str(base))), out=tmp_path / "run",
+        as_json=True,
+    )  # fmt: skip
+    capsys.readouterr()
+
+    request = PlanRequest(settings=("network.alpha=8",), machine=MachineOptions(vram="8GiB"))
+    plan(request, run=tmp_path / "run", compare=True, as_json=True)
+
+    found = json.loads(capsys.readouterr().out)
+    rows = {row["path"]: row for row in found["differences"]}
+    assert found.keys() == {"imported", "rules", "differences"}
+    assert rows["network.rank"]["imported"]["value"] == 8
+    assert rows["network.rank"]["rules"]["value"] > 8
+    assert found["rules"]["config"]["dataset"]["folders"] == found["imported"]["config"]["dataset"]["folders"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from advisor.estimate.tradeoffs import BASE, OPTIMIZER_8BIT, checkpointing
 from advisor.facts import Facts
 from advisor.rules.defaults_table import EFFECTIVE_BATCH
-from advisor.rules.fitting import Fit, captions_vary, fit_without, least_bytes, saved_bytes, tried
+from advisor.rules.fitting import Fit, beside_free, captions_vary, fit_without, least_bytes, saved_bytes, tried
 from advisor.rules.rule import Advice, fitted_rule, rule
 from advisor.rules.sources import ADAMW, CHECKPOINTING_STUDY, OURS, SD_SCRIPTS, TUTORIAL
 from advisor.settings.config import TrainingConfig
@@ -34,14 +34,18 @@ def optimizer_name(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
 def batch_size(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """As many at once as is fastest and fits, up to 4; of a batch that the user chose, what it would have been."""
     facts, fitted = fit_without(facts, config, fitted, "schedule.batch_size")
-    value, room = fitted.choice.batch_size, f"needs about {gib(fitted.needed_bytes)} of {gib(fitted.free_bytes)} free"
+    value, room = (
+        fitted.choice.batch_size,
+        f"needs about {gib(fitted.needed_bytes)} of the {gib(fitted.free_bytes)} free",
+    )
     if facts.gpu is None:
         return Advice(value, f"a processor is no faster with more pictures at once; {_room(fitted)}", OURS)
     if value == EFFECTIVE_BATCH:
         return Advice(value, f"{value} at once, from which on the tutorial does not worry about it: {room}")
     whole = tried(facts, config, replace(fitted.choice, batch_size=EFFECTIVE_BATCH, accumulation=1))
     if not whole.fits:
-        return Advice(value, f"{EFFECTIVE_BATCH} at once would need {gib(whole.needed_bytes)}: {value} {room}", OURS)
+        needed = beside_free(whole.needed_bytes, fitted.free_bytes)
+        return Advice(value, f"{EFFECTIVE_BATCH} at once would need {needed}: {value} {room}", OURS)
     return Advice(value, f"{value} at once is faster than {EFFECTIVE_BATCH} on this card: {value} {room}", OURS)
 
 
@@ -81,8 +85,8 @@ def base_dtype(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     reason = f"{chosen} base: saves {size(saved)}, {BASE[chosen].summary}"
     if fitted.drawing_bytes:
         return Advice(chosen, f"{reason}; drawing samples would need {gib(fitted.drawing_bytes)} else")
-    needed = gib(least_bytes(facts, config, fitted, base_dtype=None))
-    return Advice(chosen, f"{reason}; {value} would need {needed} of {gib(fitted.free_bytes)} free")
+    needed = least_bytes(facts, config, fitted, base_dtype=None)
+    return Advice(chosen, f"{reason}; {value} would need {beside_free(needed, fitted.free_bytes)}")
 
 
 @rule(sets="memory.cache_latents", source=SD_SCRIPTS)

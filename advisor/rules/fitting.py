@@ -21,6 +21,7 @@ from advisor.rules.bucket_sizes import largest_bucket, with_bucket_limits
 from advisor.rules.card_class import start_resolution, structure_of, text_rate
 from advisor.rules.defaults_table import EFFECTIVE_BATCH, defaults_for
 from advisor.settings.config import RESOLUTION_STEP_PX, Preset, TrainingConfig, with_values
+from advisor.units import gib
 
 TEXT_RATE_PATH = "optimizer.text_encoder_learning_rate"
 
@@ -144,6 +145,12 @@ def _with_room_to_draw(facts: Facts, config: TrainingConfig, fitted: Fit) -> Fit
     smaller = tried(facts, config, replace(fitted.choice, base_dtype="int8"))
     helps = smaller.fits and drawing_bytes(facts, smaller.config) <= smaller.free_bytes
     return replace(smaller, drawing_bytes=needed) if helps else fitted
+
+
+def beside_free(needed_bytes: int, free_bytes: int) -> str:
+    """What is needed beside what is free, for the sentence of why it is not taken."""
+    spared = f", {SPARE_SHARE:.0%} of which stay so" if needed_bytes <= free_bytes else ""
+    return f"{gib(needed_bytes)} of the {gib(free_bytes)} free{spared}"
 
 
 def drawing_bytes(facts: Facts, config: TrainingConfig) -> int:

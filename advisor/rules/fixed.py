@@ -61,7 +61,7 @@ NETWORK = (
     plain("network.dropout", 0.0, "nothing is left out: {images} pictures are learned faster so", LYCORIS),
     plain("network.rank_dropout", 0.0, "all of rank {rank} learns in every step", LYCORIS),
     plain("network.module_dropout", 0.0, "all layers learn in every step", LYCORIS),
-    plain("network.max_norm", 0.0, "no limit: half the rank as alpha already dampens", KOHYA_GUI),
+    plain("network.max_norm", 0.0, "no limit: rate, alpha and decay keep weights in bounds already", KOHYA_GUI),
     plain("network.block_ranks", (), "rank {rank} in every block; which needs more cannot be known before", KOHYA_GUI),
     plain("network.factor", -1, "only LoKr reads it: as large as can be", LYCORIS),
     plain("network.start_from", None, "starts from nothing, so that only your {images} pictures are in it", OURS),

@@ -39,9 +39,7 @@ def goal(facts: Facts, _: TrainingConfig) -> Advice:
     if facts.answers.goal == "flexible":
         wanted = f"you want to put the {facts.answers.subject} into other outfits and scenes: a step less of rank"
         return Advice("flexible", wanted, TUTORIAL, origin="answer")
-    return Advice(
-        "exact", f"as close to your {counted(facts.dataset.num_images, 'picture')} as can be", origin="default"
-    )
+    return Advice("exact", "as close to your pictures as it can be", origin="default")
 
 
 @rule(sets="run.trigger", source=THE_USER)
@@ -56,11 +54,13 @@ def trigger(facts: Facts, config: TrainingConfig) -> Advice:
 
 
 @rule(sets="run.advice", source=THE_USER)
-def advice(facts: Facts, _: TrainingConfig) -> Advice:
+def advice(facts: Facts, config: TrainingConfig) -> Advice:
     """Whose rules of thumb are followed."""
     chosen = facts.answers.advice
     if facts.model.family in WITHOUT_TUTORIAL:
-        same = f"the tutorial has no numbers for {facts.model.family}: either advice is what most train with today"
+        same = (
+            f"the tutorial has no numbers for {defaults_for(config).title}: either advice is what most train with today"
+        )
         return Advice(chosen, same, OURS, origin="answer" if chosen == "current" else "default")
     if chosen == "current":
         return Advice(chosen, "you asked for what most train with today: higher rates, lower ranks", origin="answer")

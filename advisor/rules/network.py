@@ -14,20 +14,15 @@ LADDER = (16, 32, 64, 128)
 """The ranks that rules choose from."""
 
 WHAT_A_RANK_HOLDS = {
-    "character": {
-        16: "a face and a costume, and stays flexible",
-        32: "a face and a costume",
-        64: "several outfits and angles",
-        128: "all the detail of a large set",
-    },
-    "style": {
-        16: "lines and colours, and stays flexible",
-        32: "lines, colours and shading",
-        64: "a manner with its usual subjects and backgrounds",
-        128: "all the detail of a large set",
-    },
+    16: "a face and a costume, and stays flexible",
+    32: "a face and a costume",
+    64: "several outfits and angles",
+    128: "all the detail of a large set",
 }
-"""By subject, for the sentence to the user."""
+"""For the sentence to the user."""
+
+STYLE_RANK = 16
+"""What the notebooks take for a style, whatever the number of pictures."""
 
 
 @rule(sets="network.kind", source=TUTORIAL)
@@ -41,17 +36,23 @@ def kind(_: Facts, config: TrainingConfig) -> Advice:
 
 @rule(sets="network.rank", source=TUTORIAL)
 def rank(facts: Facts, config: TrainingConfig) -> Advice:
-    """By the number of pictures where the table says so."""
+    """By the number of pictures where the table says so; 16 for a style."""
     table, number = defaults_for(config), facts.dataset.num_images
+    if config.run.subject == "style":
+        reason = f"{STYLE_RANK} holds lines, colours and shading; more would learn what the pictures show as well"
+        return Advice(STYLE_RANK, reason, table.notebook)
     value = next(value for least, value in table.ranks if number >= least)
     if config.run.goal == "flexible" and value > LADDER[0]:
         value = LADDER[LADDER.index(value) - 1]
         return Advice(value, f"a step below what {counted(number, 'picture')} would get: details go, and it bends more")
-    holds = f"{counted(number, 'picture')}: {value} holds {WHAT_A_RANK_HOLDS[config.run.subject][value]}"
+    holds = f"{counted(number, 'picture')}: {value} holds {WHAT_A_RANK_HOLDS[value]}"
     if len(table.ranks) == 1:
         return Advice(value, f"{holds}; the tutorial goes by pictures, most today stay at {value}", table.source)
-    if (table.ranks[-1][1]) < LADDER[1]:
-        return Advice(value, f"{holds}; half of the tutorial's, since {table.title} has more layers", OURS)
+    most = table.ranks[0][1]
+    if most < LADDER[-1]:
+        return Advice(
+            value, f"{holds}; {table.title} has more layers than SD1.x, so {most} is the most unless you ask", OURS
+        )
     return Advice(value, holds)
 
 

@@ -7,11 +7,10 @@ from advisor.facts import Facts
 from advisor.rules import bucket_sizes
 from advisor.rules.card_class import own_native_px, start_resolution, structure_of
 from advisor.rules.defaults_table import SD1_TUTORIAL, defaults_for
-from advisor.rules.fitting import Fit, least_bytes
+from advisor.rules.fitting import Fit, beside_free, least_bytes
 from advisor.rules.rule import Advice, fitted_rule, rule
 from advisor.rules.sources import OURS, SD_SCRIPTS, THE_MODEL, TUTORIAL
 from advisor.settings.config import TrainingConfig
-from advisor.units import gib
 
 
 @fitted_rule(sets="dataset.resolution_px", source=TUTORIAL)
@@ -20,8 +19,8 @@ def resolution_px(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     table, preset = defaults_for(config), config.memory.preset
     value, wanted = fitted.choice.resolution_px, start_resolution(facts, config, preset)
     if value < wanted:
-        needed = gib(least_bytes(facts, config, fitted, resolution_px=wanted, text_encoder=True))
-        shortage = f"{wanted} px would need {needed} of the {gib(fitted.free_bytes)} free"
+        needed = least_bytes(facts, config, fitted, resolution_px=wanted, text_encoder=True)
+        shortage = f"{wanted} px would need {beside_free(needed, fitted.free_bytes)}"
         return Advice(value, f"{shortage}; {smaller_images(wanted, value).summary}", OURS)
     if own_native_px(facts, config) is not None:
         return Advice(value, f"this base draws at {structure_of(facts).native_px} px: its own JSON says so", THE_MODEL)

@@ -88,9 +88,10 @@ def test_the_reason_for_a_batch_names_what_it_needs_and_what_is_free() -> None:
         make_plan_for(vram_gib=8, free_gib=5.2, settings={"memory.gradient_checkpointing": False}),
     )
 
-    assert re.search(r"^4 at once, .* needs about [\d.]+ GiB of 11.5 GiB free$", reason_of_batch(whole))
+    assert re.search(r"^4 at once, .* needs about [\d.]+ GiB of the 11.5 GiB free$", reason_of_batch(whole))
     assert re.search(
-        r"^4 at once would need [\d.]+ GiB: [12] needs about [\d.]+ GiB of 5.2 GiB free", reason_of_batch(split)
+        r"^4 at once would need [\d.]+ GiB of the 5.2 GiB free.*: [12] needs about [\d.]+ GiB of the 5.2 GiB free",
+        reason_of_batch(split),
     )
     assert "make one step of 4" in split.by_path["schedule.gradient_accumulation"].reason
 

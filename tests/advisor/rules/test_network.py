@@ -44,12 +44,13 @@ def test_a_character_that_stays_flexible_gets_a_step_less_of_rank(family: str, r
 
 
 def test_a_style_gets_convolutions_and_words_of_its_own() -> None:
-    plan = make_plan_for(subject="style", num_images=60)
+    plan = make_plan_for(subject="style", num_images=200)
+    network = plan.config.network
 
-    assert (plan.config.network.kind, plan.config.network.conv_rank) == ("locon", 32)
+    assert (network.kind, network.rank, network.alpha, network.conv_rank) == ("locon", 16, 8, 8)
     assert "LoCon" in plan.by_path["network.kind"].source.says
     assert "costume" not in plan.by_path["network.rank"].reason
-    assert "a manner with its usual subjects" in plan.by_path["network.rank"].reason
+    assert "lines, colours and shading" in plan.by_path["network.rank"].reason
 
 
 def test_a_chosen_locon_gets_a_convolution_rank() -> None:

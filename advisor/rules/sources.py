@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from advisor.plan import Source
 from advisor.run_folder.paths import ANSWERS_NAME
 
@@ -206,3 +208,13 @@ THE_MODEL = Source(
     "your base model's own header", "https://github.com/huggingface/safetensors#format", "what the file says of itself"
 )
 """Read from the checkpoint."""
+
+BY_TITLE: Mapping[str, Source] = {
+    source.title: source
+    for source in (
+        TUTORIAL, CIVITAI, COLAB, COLAB_XL, NOOBAI, SD_SCRIPTS_SDXL, SD_SCRIPTS_ADVANCED, SD_SCRIPTS, KOHYA_GUI,
+        ONETRAINER, V_PREDICTION, CHECKPOINTING_STUDY, NVIDIA, GTX16_NAN, MIN_SNR, ZERO_SNR, NOISE_OFFSET, ADAMW,
+        PRODIGY, LION, CAME, SCHEDULE_FREE, DORA, LYCORIS, OURS, THE_USER, THE_MACHINE, THE_IMAGES, THE_MODEL,
+    )
+}  # fmt: skip
+"""All of them: what a plan from elsewhere names as its source is one of these, or is shown without a link."""

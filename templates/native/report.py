@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from advisor.files import open_regular, read_file
+from advisor.plan import Source
+from advisor.rules.sources import BY_TITLE
 from advisor.run_folder.events import AnyEvent, Finished, LoraMoved, LoraSaved, RungTaken, WarningGiven
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import EVENTS_NAME, MODEL
@@ -61,6 +63,8 @@ class DecisionRow:
     planned: str | None
     """The plan's value where the memory ladder put another in its place; None: it did not."""
     reason: str
+    source: str
+    """Title of where the reason is from."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +177,7 @@ def write_report(
         warnings=[event.message for event in log.events if isinstance(event, WarningGiven)],
         loras=lora_links(run, log.events),
         decisions=[_row(decision) for decision in plan.decisions],
+        sources=sources_of(plan.decisions),
         plan_warnings=plan.warnings,
     )
     written, new = WrittenFiles(run.path), NewFile(run.report, page.encode("utf-8"), "report")
@@ -197,8 +202,15 @@ def _is_older_report(path: Path, written: WrittenFiles) -> bool:
 def _row(decision: RecordedDecision) -> DecisionRow:
     was_changed = decision.origin == "ladder"
     return DecisionRow(
-        decision.path, _shown(decision.value), _shown(decision.planned) if was_changed else None, decision.reason
-    )
+        decision.path, _shown(decision.value), _shown(decision.planned) if was_changed else None, decision.reason,
+        decision.source.title,
+    )  # fmt: skip
+
+
+def sources_of(decisions: Iterable[RecordedDecision]) -> list[Source]:
+    """The known sources that are named, each once; a plan from elsewhere cannot bring an address of its own."""
+    titles = dict.fromkeys(decision.source.title for decision in decisions)
+    return [BY_TITLE[title] for title in titles if title in BY_TITLE]
 
 
 def _shown(value: Any) -> str:

@@ -55,7 +55,14 @@ def plan_view(
 
 def _full(facts: Facts, plan: Plan) -> list[RenderableType]:
     estimates = label_table(estimate_rows(plan.estimate, facts), NAME_WIDTH + 1)
-    return [settings_table(plan.decisions), Text(""), estimates]
+    return [settings_table(plan.decisions), Text(""), estimates, Text(""), *source_lines(plan.decisions)]
+
+
+def source_lines(decisions: Iterable[Decision]) -> list[RenderableType]:
+    """Where the reasons come from: each source once, its address, and what it says."""
+    sources = dict.fromkeys(decision.source for decision in decisions)
+    lines = (f"{source.title}: {source.url}{f' ({source.says})' if source.says else ''}" for source in sources)
+    return [Text("where the reasons come from", style="cyan"), *(hanging("-", line) for line in lines)]
 
 
 def _short(facts: Facts, plan: Plan, hint: str) -> list[RenderableType]:

@@ -19,7 +19,7 @@ def test_every_setting_has_exactly_one_rule() -> None:
 def test_every_source_has_a_title_and_an_address() -> None:
     found = [value for value in vars(sources).values() if isinstance(value, Source)]
 
-    assert len(found) == len({source.title for source in found})
+    assert len(found) == len({source.title for source in found}) == len(sources.BY_TITLE)
     assert all(source.title and source.url for source in found)
 
 

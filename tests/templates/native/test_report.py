@@ -11,6 +11,7 @@ from PIL import Image
 from advisor.errors import RunError
 from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
+from advisor.rules.sources import BY_TITLE
 from advisor.run_folder.events import LoraSaved, RungTaken
 from advisor.run_folder.layout import RunFolder
 from templates.native.report import Score, ladder_rows, lora_links, write_report
@@ -21,7 +22,7 @@ from tests.support.factories import make_facts
 EMPTY: dict[str, Any] = {
     "name": "mira", "trigger": "", "note": "", "scores": [], "rows": [], "chart": None, "loss_sentence": "",
     "ladder": [], "finished": None,
-    "warnings": [], "loras": [], "decisions": [], "plan_warnings": [], "damaged_lines": 0,
+    "warnings": [], "loras": [], "decisions": [], "sources": [], "plan_warnings": [], "damaged_lines": 0,
     "events_file": "log/events.jsonl",
 }  # fmt: skip
 """What the page is made from, of a run that nothing is known of."""
@@ -256,7 +257,9 @@ def test_the_page_allows_itself_styles_and_pictures_and_nothing_else(tmp_path: P
     }  # fmt: skip
     assert page.sources
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
-    assert page.links == ["samples/01.png"]
+    first, *others = page.links
+    assert first == "samples/01.png"
+    assert set(others) <= {source.url for source in BY_TITLE.values() if source.url.startswith("https://")}
     assert page.tags.isdisjoint({"script", "link", "iframe", "object", "embed", "form", "base", "audio", "video"})
     assert page.first == "meta"
 
@@ -282,3 +285,21 @@ class _Page(HTMLParser):
         self.sources += [str(found[name]) for name in ("src", "srcset") if name in found]
         self.links += [str(found["href"])] if "href" in found else []
         assert not [name for name in found if name.startswith("on")]
+
+
+def test_reasons_have_their_sources_linked_and_a_strangers_address_is_not(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    plan = json.loads((run / "plan.json").read_text("utf-8"))
+    plan["decisions"][0]["source"] = {"title": "A better guide", "url": "https://example.org/trap", "says": "x"}
+    plan["decisions"][1]["source"]["url"] = "https://example.org/trap"
+    (run / "plan.json").write_text(json.dumps(plan), "utf-8")
+
+    page = write_report(RunFolder(run)).read_text("utf-8")
+
+    assert (
+        '<a rel="noreferrer" href="https://www.patreon.com/posts/90242265">SD Character LoRA Training Tutorial, part 2</a>'
+        in page
+    )
+    assert "rank 32, 64 or 128 by pictures" in page
+    assert "A better guide" in page
+    assert "example.org" not in page

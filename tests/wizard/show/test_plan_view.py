@@ -60,6 +60,14 @@ def test_what_a_choice_changes_stands_before_the_warnings() -> None:
     assert file.getvalue().index("CHANGED") < file.getvalue().index("only 8 pictures")
 
 
+def test_the_full_plan_has_the_addresses_of_its_sources_and_what_they_say() -> None:
+    text = " ".join(rendered(everything=True).split())
+
+    assert "where the reasons come from" in text
+    assert text.count("https://www.patreon.com/posts/90242265") == 1
+    assert "rank 32, 64 or 128 by pictures" in text
+
+
 def test_the_full_plan_has_reasons_and_how_sure_the_figures_are() -> None:
     text = rendered(everything=True)
 

@@ -62,7 +62,7 @@ def _settle_crops(ledger: Ledger, own: list[str]) -> None:
 def _settle_resolution(ledger: Ledger, own: list[str]) -> int:
     """The first; how many the first data set has, at each of which its pictures are shown."""
     usual = (DEFAULTS["dataset.resolution_px"],)
-    found = {key: ledger.read(key, numbers, usual) for key in (f"{place}.resolution" for place in own)}
+    found = {key: ledger.read(key, numbers) or usual for key in (f"{place}.resolution" for place in own)}
     first = next(iter(found.values()), usual)
     for number, (key, sides) in enumerate(found.items()):
         if not ledger.has(key):

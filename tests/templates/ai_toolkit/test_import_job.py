@@ -37,6 +37,10 @@ def test_the_length_that_a_job_leaves_out_is_counted_in_batches_too() -> None:
     assert imported(train={"gradient_accumulation_steps": 4}).effective["schedule.max_steps"] == 250
 
 
+def test_an_empty_resolution_is_none() -> None:
+    assert imported({"folder_path": "/d/a", "resolution": []}).effective["dataset.resolution_px"] == 512
+
+
 def test_a_data_set_without_a_resolution_has_the_usual_one() -> None:
     found = imported({"folder_path": "/d/a"}, {"folder_path": "/d/b", "resolution": 768})
 

@@ -11,7 +11,7 @@ from PIL import Image
 from advisor.errors import RunError
 from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
-from advisor.rules.sources import BY_TITLE
+from advisor.rules.sources import BY_TITLE, TUTORIAL
 from advisor.run_folder.events import LoraSaved, RungTaken
 from advisor.run_folder.layout import RunFolder
 from templates.native.report import Score, ladder_rows, lora_links, write_report
@@ -296,10 +296,7 @@ def test_reasons_have_their_sources_linked_and_a_strangers_address_is_not(tmp_pa
 
     page = write_report(RunFolder(run)).read_text("utf-8")
 
-    assert (
-        '<a rel="noreferrer" href="https://www.patreon.com/posts/90242265">SD Character LoRA Training Tutorial, part 2</a>'
-        in page
-    )
+    assert f'<a rel="noreferrer" href="{TUTORIAL.url}">{TUTORIAL.title}</a>' in page
     assert "rank 32, 64 or 128 by pictures" in page
     assert "A better guide" in page
     assert "example.org" not in page

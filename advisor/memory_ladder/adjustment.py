@@ -7,18 +7,14 @@ The prediction is corrected by what was measured, and the corrected one decides.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from math import log2
+from dataclasses import dataclass, replace
 
-from advisor.estimate.tradeoffs import SPLIT
+from advisor.estimate.slowdown import slowdown
 from advisor.memory_ladder.rungs import BATCH_PARTS, Rung, Situation, after, changes, next_rung, stopped
 from advisor.rules.fitting import SPARE_SHARE
 from advisor.run_folder.ladder_file import Taken
 from advisor.settings.config import setting, with_values
 from advisor.units import gib
-
-FASTER = "the same steps, a little faster"
-"""The price of fewer and larger batches in a step."""
 
 
 @dataclass(frozen=True)
@@ -82,19 +78,19 @@ def _up(trial: Trial) -> Iterator[Taken]:
     whole = schedule.batch_size * schedule.gradient_accumulation
     for size in (size for size in range(whole, schedule.batch_size, -1) if whole % size == 0):
         after = {"schedule.batch_size": size, "schedule.gradient_accumulation": whole // size}
-        larger = Situation(
-            with_values(situation.config, after), situation.structure, situation.planned_px, size=situation.size
-        )
+        larger = replace(situation, config=with_values(situation.config, after))
         needed = trial.corrected_bytes(larger)
         if needed <= trial.free_bytes * (1 - SPARE_SHARE):
+            longer = slowdown(situation.work, larger.work, situation.speed)
+            price = f"the same steps, and one takes {longer.text}"
             yield Taken(
                 rung="larger_batch",
                 before={path: setting(situation.config, path) for path in paths},
                 after=after,
-                message=f"{size} pictures at once: needs about {gib(needed)} of {gib(trial.free_bytes)} free; {FASTER}",
+                message=f"{size} pictures at once: needs about {gib(needed)} of {gib(trial.free_bytes)} free; {price}",
                 saved_bytes=trial.needed_bytes - needed,
-                slowdown=SPLIT.slowdown ** -log2(size / schedule.batch_size),
-                price=FASTER,
+                slowdown=round(longer.likely, 2),
+                price=price,
                 cause=trial.seen,
             )
             return

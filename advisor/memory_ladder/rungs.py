@@ -12,13 +12,16 @@ from types import MappingProxyType
 from typing import Any
 
 from advisor.dataset.buckets import Size
+from advisor.estimate.device_speed import Speed
+from advisor.estimate.slowdown import slowdown
+from advisor.estimate.step_work import StepWork, step_work
 from advisor.estimate.tradeoffs import (
     BASE,
+    CHECKPOINTING,
     LEAST_RESOLUTION_SHARE,
     OPTIMIZER_8BIT,
+    SMALLER_IMAGES,
     SPLIT,
-    checkpointing,
-    smaller_images,
 )
 from advisor.estimate.vram import Phase, phase_bytes, reserved_bytes, vram_parts
 from advisor.families.structure import Structure
@@ -53,6 +56,8 @@ class Situation:
     """Precisions under the compute dtype that the trainer can keep the base model in."""
     has_8bit_optimizer: bool = False
     """AdamW's 8-bit form works here."""
+    speed: Speed | None = None
+    """Of the card or processor that it runs on; None: nothing is known of it."""
 
     @property
     def predicted_bytes(self) -> int:
@@ -70,6 +75,11 @@ class Situation:
         return reserved_bytes(self.config, self._parts)
 
     @property
+    def work(self) -> StepWork:
+        """What a step asks of the card and of the processor that feeds it."""
+        return step_work(self.config, self.structure, size=self.size, batch_parts=self.batch_parts)
+
+    @property
     def _parts(self) -> dict[str, int]:
         return vram_parts(self.config, self.structure, size=self.size, batch_parts=self.batch_parts)
 
@@ -84,7 +94,7 @@ class Rung:
     """0: the result stays the same. The more, the later it is offered."""
     price: str
     """What it costs, for the user."""
-    slowdown: float
+    slowdown: float = 1.0
     """A step's time after it over the time before."""
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """What it changes, by path."""
@@ -119,14 +129,18 @@ def locked_rungs(situation: Situation) -> tuple[Rung, ...]:
 
 def rungs(situation: Situation) -> tuple[Rung, ...]:
     """All that would save memory where it ran out, in the order in which they are tried."""
-    before = situation.predicted_bytes
     found = list[Rung]()
     for offer in OFFERS:
         for rung in offer(situation):
-            saved = before - after(situation, rung).predicted_bytes
+            then = after(situation, rung)
+            saved = situation.predicted_bytes - then.predicted_bytes
             if saved >= LEAST_SAVING_BYTES:
                 locked = tuple(path for path in rung.settings if path in situation.chosen)
-                found.append(replace(rung, saved_bytes=saved, locked=locked))
+                longer = slowdown(situation.work, then.work, situation.speed)
+                price = f"{rung.price}; a step takes {longer.text}"
+                found.append(
+                    replace(rung, saved_bytes=saved, locked=locked, slowdown=round(longer.likely, 2), price=price)
+                )
     return tuple(sorted(found, key=lambda rung: (rung.harm, -rung.saved_bytes)))
 
 
@@ -155,37 +169,35 @@ def stopped(situation: Situation) -> str:
 def _smaller_parts(situation: Situation) -> Iterator[Rung]:
     if situation.batch_parts < situation.config.schedule.batch_size:
         parts = min(2 * situation.batch_parts, situation.config.schedule.batch_size)
-        yield Rung("smaller_parts", SPLIT.harm, SPLIT.summary, SPLIT.slowdown, batch_parts=parts)
+        yield Rung("smaller_parts", SPLIT.harm, SPLIT.result, batch_parts=parts)
 
 
 def _checkpointing(situation: Situation) -> Iterator[Rung]:
     if not situation.config.memory.gradient_checkpointing:
-        cost = checkpointing(situation.config.model.family)
-        yield Rung("checkpointing", cost.harm, cost.summary, cost.slowdown, {"memory.gradient_checkpointing": True})
+        settings = {"memory.gradient_checkpointing": True}
+        yield Rung("checkpointing", CHECKPOINTING.harm, CHECKPOINTING.result, settings=settings)
 
 
 def _optimizer(situation: Situation) -> Iterator[Rung]:
     optimizer = situation.config.optimizer
     if situation.has_8bit_optimizer and optimizer.name == "adamw" and not optimizer.arguments:
         price = "what AdamW remembers of earlier steps is dropped, so the next few dozen are rougher"
-        cost = OPTIMIZER_8BIT
-        yield Rung("optimizer", cost.harm, price, cost.slowdown, {"optimizer.name": "adamw8bit"})
+        yield Rung("optimizer", OPTIMIZER_8BIT.harm, price, settings={"optimizer.name": "adamw8bit"})
 
 
 def _base_dtype(situation: Situation) -> Iterator[Rung]:
     now = situation.config.memory.base_dtype
     for dtype, cost in BASE.items():
         if dtype in situation.base_dtypes and now not in ("nf4", dtype):
-            yield Rung("base_dtype", cost.harm, cost.summary, cost.slowdown, {"memory.base_dtype": dtype})
+            yield Rung("base_dtype", cost.harm, cost.result, settings={"memory.base_dtype": dtype})
 
 
 def _resolution(situation: Situation) -> Iterator[Rung]:
     dataset = situation.config.dataset
     smaller = dataset.resolution_px - RESOLUTION_STEP_PX
     if smaller >= max(LEAST_RESOLUTION_SHARE * situation.planned_px, dataset.min_bucket_px, RESOLUTION_STEP_PX):
-        cost = smaller_images(dataset.resolution_px, smaller)
-        price = f"{cost.summary}; in the epoch at hand some pictures come twice or not at all"
-        yield Rung("resolution", cost.harm, price, cost.slowdown, {"dataset.resolution_px": smaller})
+        price = f"{SMALLER_IMAGES.result}; in the epoch at hand some pictures come twice or not at all"
+        yield Rung("resolution", SMALLER_IMAGES.harm, price, settings={"dataset.resolution_px": smaller})
 
 
 OFFERS: tuple[Callable[[Situation], Iterator[Rung]], ...] = (

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from advisor.estimate.tradeoffs import BASE, OPTIMIZER_8BIT, checkpointing
+from advisor.estimate.tradeoffs import BASE, CHECKPOINTING, OPTIMIZER_8BIT
 from advisor.facts import Facts
 from advisor.rules.defaults_table import EFFECTIVE_BATCH
-from advisor.rules.fitting import Fit, beside_free, captions_vary, fit_without, least_bytes, saved_bytes, tried
+from advisor.rules.fitting import (
+    Fit,
+    beside_free,
+    captions_vary,
+    fit_without,
+    least_bytes,
+    saved_bytes,
+    slowdown_of,
+    tried,
+)
 from advisor.rules.rule import Advice, fitted_rule, rule
 from advisor.rules.sources import ADAMW, CHECKPOINTING_STUDY, OURS, SD_SCRIPTS, TUTORIAL
 from advisor.settings.config import TrainingConfig
@@ -20,7 +29,7 @@ def optimizer_name(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     if fitted.choice.optimizer == "adamw8bit":
         saved = size(saved_bytes(facts, config, fitted, optimizer="adamw"))
         return Advice(
-            "adamw8bit", f"its memory of earlier steps in 8 bits saves {saved}; {OPTIMIZER_8BIT.summary}", OURS
+            "adamw8bit", f"its memory of earlier steps in 8 bits saves {saved}; {OPTIMIZER_8BIT.result}", OURS
         )
     if config.memory.preset == "low" and facts.gpu is not None:
         eight = replace(fitted.choice, optimizer="adamw8bit")
@@ -65,14 +74,14 @@ def gradient_accumulation(facts: Facts, config: TrainingConfig, fitted: Fit) -> 
 def gradient_checkpointing(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """Whatever is faster for a step of 4 pictures and fits: off with fewer at once, or on with more."""
     facts, fitted = fit_without(facts, config, fitted, "memory.gradient_checkpointing")
-    cost = checkpointing(config.model.family)
     if fitted.choice.checkpointing:
         saved = saved_bytes(facts, config, fitted, checkpointing=False)
         without = f"saves {size(saved)}: without it {gib(fitted.needed_bytes + saved)}"
-        return Advice(True, f"{without} would be needed of {gib(fitted.free_bytes)} free; {cost.summary}")
-    return Advice(
-        False, f"{_room(fitted)} without it, and with it a step takes {cost.slowdown * 100 - 100:.0f} % longer"
-    )
+        cost = CHECKPOINTING.summary(slowdown_of(facts, config, fitted, checkpointing=False))
+        return Advice(True, f"{without} would be needed of {gib(fitted.free_bytes)} free; {cost}")
+    with_it = tried(facts, config, replace(fitted.choice, checkpointing=True))
+    longer = slowdown_of(facts, config, with_it, checkpointing=False)
+    return Advice(False, f"{_room(fitted)} without it, and with it a step takes {longer.text}")
 
 
 @fitted_rule(sets="memory.base_dtype", source=OURS)
@@ -82,7 +91,8 @@ def base_dtype(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     if chosen is None:
         return Advice(value, f"the base is not trained: it stays in {value}, as steps compute with it")
     saved = saved_bytes(facts, config, fitted, base_dtype=None)
-    reason = f"{chosen} base: saves {size(saved)}, {BASE[chosen].summary}"
+    cost = BASE[chosen].summary(slowdown_of(facts, config, fitted, base_dtype=None))
+    reason = f"{chosen} base: saves {size(saved)}, {cost}"
     if fitted.drawing_bytes:
         return Advice(chosen, f"{reason}; drawing samples would need {gib(fitted.drawing_bytes)} else")
     needed = least_bytes(facts, config, fitted, base_dtype=None)

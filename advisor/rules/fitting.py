@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from advisor.estimate.calibration import corrections, machine_key
+from advisor.estimate.device_speed import speed_of
+from advisor.estimate.slowdown import Slowdown, slowdown
+from advisor.estimate.step_work import step_work
 from advisor.estimate.timing import step_seconds
 from advisor.estimate.tradeoffs import BASE, LEAST_RESOLUTION_SHARE
 from advisor.estimate.vram import corrected_parts, phase_bytes, vram_parts
@@ -126,6 +129,14 @@ def tried(facts: Facts, config: TrainingConfig, choice: Choice) -> Fit:
 def saved_bytes(facts: Facts, config: TrainingConfig, fitted: Fit, **back: Any) -> int:
     """Bytes of a step that the fitted choice saves over one with the fields in `back`."""
     return tried(facts, config, replace(fitted.choice, **back)).needed_bytes - fitted.needed_bytes
+
+
+def slowdown_of(facts: Facts, config: TrainingConfig, fitted: Fit, **back: Any) -> Slowdown:
+    """How much longer a step of the fitted choice takes than one with the fields in `back`."""
+    other = tried(facts, config, replace(fitted.choice, **back))
+    structure = structure_of(facts)
+    before, after = (step_work(one.config, structure) for one in (other, fitted))
+    return slowdown(before, after, speed_of(fitted.config, facts.hardware, facts.gpu))
 
 
 def least_bytes(facts: Facts, config: TrainingConfig, fitted: Fit, **back: Any) -> int:

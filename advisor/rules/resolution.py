@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from advisor.estimate.tradeoffs import smaller_images
+from advisor.estimate.tradeoffs import SMALLER_IMAGES
 from advisor.facts import Facts
 from advisor.rules import bucket_sizes
 from advisor.rules.card_class import own_native_px, start_resolution, structure_of
 from advisor.rules.defaults_table import SD1_TUTORIAL, defaults_for
-from advisor.rules.fitting import Fit, beside_free, least_bytes
+from advisor.rules.fitting import Fit, beside_free, least_bytes, slowdown_of
 from advisor.rules.rule import Advice, fitted_rule, rule
 from advisor.rules.sources import OURS, SD_SCRIPTS, THE_MODEL, TUTORIAL
 from advisor.settings.config import TrainingConfig
@@ -21,7 +21,7 @@ def resolution_px(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     if value < wanted:
         needed = least_bytes(facts, config, fitted, resolution_px=wanted, text_encoder=True)
         shortage = f"{wanted} px would need {beside_free(needed, fitted.free_bytes)}"
-        return Advice(value, f"{shortage}; {smaller_images(wanted, value).summary}", OURS)
+        return Advice(value, f"{shortage}; {_price(facts, config, fitted, wanted)}", OURS)
     if own_native_px(facts, config) is not None:
         return Advice(value, f"this base draws at {structure_of(facts).native_px} px: its own JSON says so", THE_MODEL)
     if table is SD1_TUTORIAL:
@@ -29,10 +29,15 @@ def resolution_px(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
         more = "an eighth more detail than 512, for which a high card has room" if value > 512 else taught
         return Advice(value, f"{more}; above 576 px it costs a lot of memory and may harm")
     if value < table.native_px:
-        price = smaller_images(table.native_px, value).summary
+        price = _price(facts, config, fitted, table.native_px)
         reason = f"{table.title} draws at {table.native_px} px, too much for a {preset} machine; {value} px: {price}"
         return Advice(value, reason, OURS)
     return Advice(value, f"the size that {table.title} bases draw at", table.source)
+
+
+def _price(facts: Facts, config: TrainingConfig, fitted: Fit, wanted_px: int) -> str:
+    """What smaller pictures than wanted cost and save."""
+    return SMALLER_IMAGES.summary(slowdown_of(facts, config, fitted, resolution_px=wanted_px))
 
 
 @rule(sets="dataset.bucket_step_px", source=SD_SCRIPTS)

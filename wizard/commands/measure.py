@@ -105,7 +105,7 @@ def _probed(job: TrainerJob, *, as_json: bool) -> tuple[Measured, Trial]:
             seen = MemoryFacts(device=took.device, largest=took.size, peak_bytes=took.peak_bytes)
         except OutOfMemory as error:
             seen = error.facts
-    situation = situation_of(job, seen)
+    situation = situation_of(job, seen, hardware=hardware)
     on_cpu = seen.device == "cpu"
     gpu = None if on_cpu else job.gpu(hardware)
     free = hardware.ram_free_bytes if gpu is None else gpu.free_bytes

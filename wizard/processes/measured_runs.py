@@ -88,7 +88,8 @@ def receipt_of(job: TrainerJob, took: RunFigures, kind: RunKind, hardware: Hardw
         LoraError: the configuration or the base model cannot be read any more.
     """
     torch = installed_packages(("torch",)).get("torch")
-    situation = situation_of(job, MemoryFacts(device=took.device, largest=took.size))
+    facts = MemoryFacts(device=took.device, largest=took.size)
+    situation = situation_of(job, facts, hardware=hardware)
     config, structure = situation.config, situation.structure
     on_cpu = took.device == "cpu"
     gpu = None if on_cpu else job.gpu(hardware)

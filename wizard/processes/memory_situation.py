@@ -7,7 +7,10 @@ from pathlib import Path
 from advisor.checkpoints.identify import identify
 from advisor.environment.packages import installed_packages
 from advisor.errors import MemoryFacts, RunError
+from advisor.estimate.device_speed import speed_of
 from advisor.estimate.vram import Phase
+from advisor.machine.hardware import Hardware
+from advisor.machine.probe import probe_hardware
 from advisor.memory_ladder.rungs import Situation
 from advisor.settings.config import QUANTISED, TrainingConfig, flat_settings
 from wizard.processes.trainer_job import TrainerJob
@@ -16,8 +19,11 @@ PHASES: tuple[Phase, ...] = ("loading", "caching", "step")
 """The phases that memory can run out in; any other phase, of a newer trainer, counts as a step."""
 
 
-def situation_of(job: TrainerJob, facts: MemoryFacts) -> Situation:
+def situation_of(job: TrainerJob, facts: MemoryFacts, *, hardware: Hardware | None = None) -> Situation:
     """The situation of a job's run, after the rungs that it has taken.
+
+    Args:
+        hardware: None: this machine is looked at.
 
     Raises:
         LoraError: the configuration or the base model cannot be read any more.
@@ -28,7 +34,7 @@ def situation_of(job: TrainerJob, facts: MemoryFacts) -> Situation:
     structure = identify(Path(config.model.path)).structure
     if structure is None:
         raise RunError(f"{config.model.path} does not tell how it is built, so nothing can be tried in its place")
-    plan = job.run.known_plan()
+    plan, machine = job.run.known_plan(), hardware or probe_hardware(job.run.path)
     return Situation(
         config=config,
         structure=structure,
@@ -38,6 +44,7 @@ def situation_of(job: TrainerJob, facts: MemoryFacts) -> Situation:
         size=facts.largest,
         chosen=frozenset() if plan is None else plan.chosen_paths(dict(flat_settings(planned))),
         base_dtypes=QUANTISED,
+        speed=speed_of(config, machine, None if facts.device == "cpu" else job.gpu(machine)),
         has_8bit_optimizer=facts.device == "cuda" and bool(installed_packages(("bitsandbytes",))),
     )
 

@@ -22,6 +22,12 @@ from templates.importing.readers import flag, number, text, whole
 
 TITLE = "ai-toolkit"
 
+SIZES = (
+    "ai-toolkit trains at sizes in the steps of the base's VAE (8 px), whatever bucket_tolerance says; here sides are "
+    "multiples of the step that it names, so that sizes differ a little"
+)
+"""Told with every import: the key alone would say otherwise."""
+
 RATES = ("optimizer.learning_rate", "optimizer.unet_learning_rate", "optimizer.text_encoder_learning_rate")
 
 
@@ -52,7 +58,7 @@ def import_job(tree: Mapping[str, Any], local: LocalFiles, *, source: str = "") 
     defaults = _defaults(settings)
     if meant_for:
         defaults = {path: value for path, value in defaults.items() if path.startswith("dataset.")}
-    return Imported("ai-toolkit", TITLE, source, settings, lines, defaults, meant_for=meant_for)
+    return Imported("ai-toolkit", TITLE, source, settings, lines, defaults, notes=(SIZES,), meant_for=meant_for)
 
 
 def _defaults(settings: Mapping[str, Any]) -> dict[str, Any]:

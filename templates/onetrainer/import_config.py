@@ -89,7 +89,7 @@ def import_onetrainer(
         settings = {path: value for path, value in settings.items() if path.startswith(OF_ANY_TRAINING)}
         lines = tuple(_without(line, meant_for) if line.path not in ("", *settings) else line for line in lines)
         defaults = {path: value for path, value in defaults.items() if path.startswith("dataset.")}
-    return Imported("onetrainer", TITLE, source, settings, lines, defaults, meant_for=meant_for)
+    return Imported("onetrainer", TITLE, source, settings, lines, defaults, notes=(SIZES,), meant_for=meant_for)
 
 
 def _defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,6 +139,13 @@ def _settle_model(ledger: Ledger, family: str) -> None:
         odd = str(ledger.raw("resolution")).strip() != str(side)
         ledger.settle("resolution", "dataset.resolution_px", side, "the first of several" if odd else "kept as text")
     _settle_buckets(ledger)
+
+
+SIZES = (
+    "OneTrainer takes each picture to the nearest of nine aspect ratios, with sides in steps of 8 px (SDXL: 64); here "
+    "sides are multiples of 64 within the limits of the buckets, so that sizes differ a little"
+)
+"""Told with every import: no key of the file says it."""
 
 
 def _settle_buckets(ledger: Ledger) -> None:

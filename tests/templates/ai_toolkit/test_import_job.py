@@ -93,3 +93,7 @@ def test_pictures_are_counted_where_they_are_here_at_each_of_several_resolutions
     found = imported(dataset, local=local, train={"steps": 800, "batch_size": 1})
 
     assert (found.settings["schedule.epochs"], found.settings["schedule.max_steps"]) == (10, 0)
+
+
+def test_its_sizes_are_told_to_be_others() -> None:
+    assert ["steps of the base's VAE (8 px)" in note for note in imported({"bucket_tolerance": 64}).notes] == [True]

@@ -115,3 +115,7 @@ def test_a_concept_that_is_switched_off_is_told_once() -> None:
 
     dropped = [line.key for line in found.of("dropped") if line.key.startswith("concepts")]
     assert dropped == ["concepts[1].path"]
+
+
+def test_its_sizes_are_told_to_be_others() -> None:
+    assert ["nine aspect ratios" in note for note in imported().notes] == [True]

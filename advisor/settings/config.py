@@ -26,14 +26,15 @@ from advisor.checkpoints.identity import Lineage
 from advisor.errors import ConfigError, ConfigErrors, UnknownSetting
 from advisor.families.structure import Prediction
 from advisor.settings.file_names import MOST_LETTERS, fault
+from advisor.settings.value_faults import KEY_VALUE, PROJECT_NAME, mend_of
 
 Share = Annotated[float, Field(ge=0, le=1)]
 """A part of the whole, 0 to 1."""
 Rate = Annotated[float, Field(ge=0, le=10)]
 """A learning rate; 0 trains nothing. Prodigy's is about 1."""
-KeyValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*=\S+$")]
+KeyValue = Annotated[str, StringConstraints(pattern=KEY_VALUE)]
 """`name=value` without blanks, as kohya's argument lists have it."""
-ProjectName = Annotated[str, StringConstraints(pattern=r"^[^/\\#?%:\r\n]*$", max_length=128)]
+ProjectName = Annotated[str, StringConstraints(pattern=PROJECT_NAME, max_length=128)]
 """Of a project of Weights & Biases, which takes neither slashes nor # ? % : in it."""
 
 
@@ -491,8 +492,9 @@ def setting_field(path: str) -> Any:
         return found
     from difflib import get_close_matches
 
-    paths = setting_paths()
-    near = get_close_matches(path, paths, n=2, cutoff=0.6) or [p for p in paths if p.endswith("." + (name or group))]
+    paths, last = setting_paths(), name or group
+    near = get_close_matches(path, paths, n=2, cutoff=0.6) or [p for p in paths if p.endswith(f".{last}")]
+    near = near or [p for p in paths if get_close_matches(last, [p.partition(".")[2]], cutoff=0.7)][:2]
     mend = f"did you mean {' or '.join(near)}?" if near else "`loracle plan --json` lists all settings"
     raise UnknownSetting(path, mend)
 
@@ -571,5 +573,4 @@ def _config_error(item: Any, *groups: str) -> ConfigError:
             setting_field(path)
         except UnknownSetting as unknown:
             return unknown
-    message = str(item["msg"])
-    return ConfigError(path, item["input"], message[:1].lower() + message[1:])
+    return ConfigError(path, item["input"], mend_of(item))

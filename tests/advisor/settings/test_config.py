@@ -67,5 +67,5 @@ def test_a_changed_setting_leaves_the_others_as_they_are() -> None:
     ],
 )  # fmt: skip
 def test_no_number_is_larger_than_any_training_needs(path: str, value: int) -> None:
-    with pytest.raises(ConfigErrors, match=rf"{path} .*less than or equal to"):
+    with pytest.raises(ConfigErrors, match=rf"{path} .*give \S+ or less"):
         changed(make_plan_config(), path, value)

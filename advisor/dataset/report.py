@@ -101,12 +101,15 @@ class DatasetReport:
         return sum(len(tag.split()) for tag in tags) / len(tags) <= MOST_WORDS_IN_A_TAG
 
     @cached_property
-    def common_first_tag(self) -> str:
-        """The tag that most captions begin with: where people put the trigger word; empty if there is none."""
+    def likely_trigger(self) -> str:
+        """The word that most captions begin with, where people put the trigger; empty if there is none, or where it is
+        one of COMMON_FIRST_TAGS.
+        """
         captions = (READER.read(image.caption) for image in self.image_files if image.caption)
         first = Counter(caption.split(SEPARATOR)[0].strip() for caption in captions)
         tag, count = max(first.items(), key=lambda item: item[1], default=("", 0))
-        return tag if count > SHARE_OF_A_TRIGGER * self.num_images and len(tag.split()) == 1 else ""
+        is_one = count > SHARE_OF_A_TRIGGER * self.num_images and len(tag.split()) == 1
+        return tag if is_one and tag not in COMMON_FIRST_TAGS else ""
 
     def without(self, paths: frozenset[str]) -> DatasetReport:
         """The report without the images of these absolute paths."""
@@ -139,6 +142,9 @@ READER = CaptionReader()
 
 MOST_WORDS_IN_A_TAG = 3.0
 """Booru tags average under two words; parts of sentences between commas four and more."""
+
+COMMON_FIRST_TAGS = ("1girl", "1boy", "1other", "solo", "masterpiece", "girl", "boy", "woman", "man")
+"""Tags that taggers put first in every caption, so no trigger word."""
 
 SHARE_OF_A_TRIGGER = 0.6
 """A tag in front of more captions than this share is taken for the trigger word."""

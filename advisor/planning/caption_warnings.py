@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from advisor.dataset.captions import CaptionReader, lines_of
+from advisor.dataset.captions import CaptionReader, has_word, lines_of
 from advisor.dataset.long_captions import long_captions
 from advisor.dataset.report import DatasetReport, ImageFile
 from advisor.plan import PlanWarning
@@ -16,7 +16,8 @@ Findings = Iterator[PlanWarning]
 
 def caption_warnings(report: DatasetReport, config: TrainingConfig) -> Findings:
     """What the user should hear of captions before a training."""
-    missing = [image for image in report.image_files if image.caption is None]
+    prepended = CaptionReader.of(config).prepended
+    missing = [image for image in report.image_files if image.caption is None or (prepended and not image.caption)]
     if len(missing) == report.num_images:
         yield _no_captions(report, missing, config)
         return
@@ -24,7 +25,7 @@ def caption_warnings(report: DatasetReport, config: TrainingConfig) -> Findings:
         which = f"{counted(len(missing), 'picture')} of {report.num_images:,} without a caption ({_names(missing)})"
         yield PlanWarning("missing_captions", f"{which}: {_stands_in(report, missing, config)}")
     empty = [image for image in report.image_files if image.caption == ""]
-    if empty and not CaptionReader.of(config).prepended:
+    if empty and not prepended:
         which = f"{counted(len(empty), 'caption')} empty ({_names(empty)})"
         mend = "write what the picture shows, or delete the file, and the trigger stands in"
         yield PlanWarning("empty_captions", f"{which}, so trained without a word: {mend}")
@@ -66,6 +67,8 @@ def _missing_trigger(report: DatasetReport, config: TrainingConfig) -> Findings:
     if without and config.run.subject == "character" and not config.dataset.prepend_trigger:
         finding = f"{counted(without, 'caption')} of {report.num_captioned:,} lack the trigger {trigger!r}"
         mend = "dataset.prepend_trigger=true puts it in front of them while training, or write it first in each"
+        if (found := report.likely_trigger) and not has_word(found, trigger):
+            mend = f"most begin with {found!r}: if that is the word, set run.trigger to it; else {mend}"
         yield PlanWarning("missing_trigger", f"{finding}, so the LoRA will hardly answer to it: {mend}")
 
 
@@ -78,7 +81,10 @@ def _no_captions(report: DatasetReport, missing: list[ImageFile], config: Traini
 
 
 def _stands_in(report: DatasetReport, missing: Iterable[ImageFile], config: TrainingConfig) -> str:
-    words = dict.fromkeys(report.folders[image.folder].concept or config.run.trigger for image in missing)
+    trigger = config.run.trigger
+    words = dict.fromkeys(
+        trigger if image.caption == "" else report.folders[image.folder].concept or trigger for image in missing
+    )
     reader = CaptionReader.of(config)
     return f"each is trained on {named(repr(reader.read(word)) for word in words)} alone"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from advisor.dataset.buckets import Bucketing, Placement
 from advisor.dataset.report import DatasetReport, ImageFile
 from advisor.plan import PlanWarning
+from advisor.rules.bucket_sizes import UPSCALE_TOLERANCE
 from advisor.settings.config import DatasetConfig, TrainingConfig
 from advisor.units import counted, named
 
@@ -107,17 +108,27 @@ def _cropped(placed: list[_Placed], dataset: DatasetConfig) -> Findings:
         return
     shown = named(f"{one.text}: {one.placement.cropped_share:.0%}" for one in cropped)
     which = f"{counted(len(cropped), 'picture')} cropped by more than {MUCH_CROPPED:.0%} of their area ({shown})"
-    mend = f"crop them yourself, to sides that are multiples of {dataset.bucket_step_px}, or give larger ones"
-    if not dataset.upscale_tolerance and not dataset.bucket_upscale:
-        mend += "; dataset.upscale_tolerance=0.1 enlarges those that are a little too small"
+    mend = f"crop them yourself, to sides that are multiples of {dataset.bucket_step_px}"
+    if any(one.image.width_px * one.image.height_px < dataset.resolution_px**2 for one in cropped):
+        mend += ", or give larger ones"
+    if not dataset.upscale_tolerance and not dataset.bucket_upscale and _would_gain(cropped, dataset):
+        mend += f"; dataset.upscale_tolerance={UPSCALE_TOLERANCE:g} enlarges those that are a little too small"
     yield PlanWarning("much_cropped", f"{which}, to fit a training size: {mend}")
+
+
+def _would_gain(cropped: list[_Placed], dataset: DatasetConfig) -> bool:
+    """Whether less is lost of some of them where pictures are enlarged a little."""
+    tolerant = Bucketing.of(dataset.model_copy(update={"upscale_tolerance": UPSCALE_TOLERANCE}))
+    sizes = {(one.image.width_px, one.image.height_px): one.placement.cropped_share for one in cropped}
+    return any(tolerant.place(*size).cropped_share < share for size, share in sizes.items())
 
 
 def _enlarged(placed: list[_Placed], dataset: DatasetConfig) -> Findings:
     enlarged = sorted((one for one in placed if one.enlarged > MUCH_ENLARGED), key=lambda one: -one.enlarged)
     if enlarged:
         shown = named(f"{one.text}: {one.enlarged:.1f} times" for one in enlarged)
-        mend = "give larger ones, leave them out" + ", or set bucket_upscale to false" * dataset.bucket_upscale
+        rest = "leave them out, or set dataset.bucket_upscale to false"
+        mend = f"give larger ones, {rest if dataset.bucket_upscale else 'or leave them out'}"
         yield PlanWarning(
             "much_enlarged", f"{counted(len(enlarged), 'picture')} enlarged ({shown}), whose blur is learned: {mend}"
         )

@@ -161,6 +161,7 @@ def write_report(
     run.refuse_links_out()
     plan, log = run.read_plan().fields, run.read_events()
     curve, shown_rows = loss_curve(log.events), thinned(sample_rows(run, log.events) if rows is None else rows)
+    given = (event.message for event in log.events if isinstance(event, WarningGiven))  # again at each start
     page = render(
         "native/files/report.html.j2",
         name=plan.config.saving.name,
@@ -174,11 +175,10 @@ def write_report(
         finished=next((event for event in reversed(log.events) if isinstance(event, Finished)), None),
         damaged_lines=log.damaged_lines,
         events_file=EVENTS_NAME,
-        warnings=[event.message for event in log.events if isinstance(event, WarningGiven)],
+        warnings=list(dict.fromkeys((*given, *(warning.message for warning in plan.warnings)))),
         loras=lora_links(run, log.events),
         decisions=[_row(decision) for decision in plan.decisions],
         sources=sources_of(plan.decisions),
-        plan_warnings=plan.warnings,
     )
     written, new = WrittenFiles(run.path), NewFile(run.report, page.encode("utf-8"), "report")
     # Without a digest an older report cannot be told from an edited one; it is replaced, and kept too.

@@ -118,7 +118,7 @@ def discard_typed_ahead(given: Input | None = None) -> None:
 
 def fitting(text: str, width: int) -> str:
     """A question's text in lines of at most this width, behind the mark before it; prompts cut or break it anywhere."""
-    return "\n   ".join(wrap(text, width - 4, break_long_words=False)) or text
+    return "\n   ".join(wrap(text, width - 4, break_long_words=False, break_on_hyphens=False)) or text
 
 
 def text_and_hint(question: Question, width: int) -> tuple[str, str]:

@@ -27,9 +27,6 @@ from wizard.show.findings import IDENTITY_KINDS, dataset_text, gpu_text, identit
 if TYPE_CHECKING:
     from advisor.checkpoints.identity import Identity
 
-COMMON_FIRST_TAGS = ("1girl", "1boy", "1other", "solo", "masterpiece", "girl", "boy", "woman", "man")
-"""Tags that taggers put first in every caption, so no trigger word."""
-
 
 def _apply_images(state: InterviewState, probes: Probes, answer: str) -> tuple[InterviewState, str]:
     report = probes.scan(answer)
@@ -87,10 +84,9 @@ def _apply_name(state: InterviewState, probes: Probes, answer: str) -> tuple[Int
 
 
 def _ask_trigger(state: InterviewState, probes: Probes) -> Question:  # noqa: ARG001
-    """Proposes the captions' common first tag, unless it is one of COMMON_FIRST_TAGS; else the LoRA's name."""
-    found = state.report.common_first_tag if state.report else ""
-    proposed = "" if found in COMMON_FIRST_TAGS else found
-    return replace(q.TRIGGER, default=proposed or state.answers.get("name", ""))
+    """Proposes the word that most captions begin with; else the LoRA's name."""
+    found = state.report.likely_trigger if state.report else ""
+    return replace(q.TRIGGER, default=found or state.answers.get("name", ""))
 
 
 def _apply_trigger(state: InterviewState, probes: Probes, answer: str) -> tuple[InterviewState, str]:  # noqa: ARG001

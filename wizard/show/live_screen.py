@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from advisor.shown_text import visible
-from wizard.output import WIDEST, console
+from wizard.output import WIDEST, console, wrapped
 from wizard.show.progress import TrainingProgress
 from wizard.show.screen import figures, phase_title
 
@@ -43,7 +43,7 @@ class LiveScreen:
 
     def note(self, text: str) -> None:
         """Print a line above the bar."""
-        self._console.print(text)
+        self._console.print(wrapped(text, self._console.width))
 
     def close(self) -> None:
         """Draw a last time, and stop redrawing."""

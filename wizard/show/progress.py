@@ -89,7 +89,7 @@ class TrainingProgress:
             case LoraSaved() | LoraMoved():
                 return replace(self, loras=_loras_after(self.loras, event))
             case WarningGiven():
-                return replace(self, warnings=(*self.warnings, event.message))
+                return replace(self, warnings=tuple(dict.fromkeys((*self.warnings, event.message))))
             case RungTaken():
                 return replace(self, ladder=(*self.ladder, event.taken))
             case Reloaded():

@@ -64,7 +64,22 @@ def test_an_empty_caption_is_no_missing_one() -> None:
 
     assert message("missing_captions", captions=captions) == ""
     assert "15 captions empty (00001.png, 00003.png" in message("empty_captions", captions=captions)
-    assert message("empty_captions", captions=captions, settings={"dataset.prepend_trigger": True}) == ""
+
+
+def test_an_empty_caption_that_the_trigger_is_put_into_is_told_as_a_missing_one() -> None:
+    captions, settings = ("mira, smile", "", None), {"dataset.prepend_trigger": True}
+
+    assert message("empty_captions", captions=captions, settings=settings) == ""
+    told = message("missing_captions", captions=captions, settings=settings)
+    assert "20 pictures of 30 without a caption" in told
+    assert "each is trained on 'mira' alone" in told
+
+
+def test_the_word_that_most_captions_begin_with_may_be_the_trigger() -> None:
+    told = message("missing_trigger", captions="mirax, smile", trigger="mia")
+
+    assert "most begin with 'mirax': if that is the word, set run.trigger to it; else dataset.prepend_trigger" in told
+    assert "most begin with" not in message("missing_trigger", captions="1girl, smile", trigger="mia")
 
 
 @pytest.mark.parametrize(("captions", "lacking"), [("damian, smile", 30), ("photo of Mia", 0), ("mia_(cute), hat", 0)])

@@ -18,7 +18,7 @@ def test_pictures_that_lose_much_at_their_edges_are_told() -> None:
     told = message("much_cropped", sizes=((511, 511), (800, 800)), settings={"dataset.upscale_tolerance": 0})
 
     assert "15 pictures cropped by more than 15% of their area (00000.png 511 x 511: 23%, " in told
-    assert "multiples of 64" in told
+    assert "multiples of 64, or give larger ones; dataset.upscale_tolerance=0.1 enlarges those" in told
     assert message("much_cropped", sizes=((511, 511), (800, 800))) == ""
 
 
@@ -26,7 +26,19 @@ def test_a_sliver_that_is_enlarged_many_times_is_told_with_the_number() -> None:
     told = message("much_enlarged", sizes=((40, 1600), (800, 800)), settings={"dataset.bucket_upscale": True})
 
     assert "15 pictures enlarged (00000.png 40 x 1600: 6.4 times, " in told
-    assert "set bucket_upscale to false" in told
+    assert told.endswith("give larger ones, leave them out, or set dataset.bucket_upscale to false")
+
+
+def test_only_mends_that_help_are_told_of_cropped_pictures() -> None:
+    told = message("much_cropped", sizes=((1920, 1080),), settings={"dataset.resolution_px": 64})
+
+    assert told.endswith("to fit a training size: crop them yourself, to sides that are multiples of 64")
+
+
+def test_a_small_picture_is_enlarged_by_no_choice_and_the_mend_names_none() -> None:
+    told = message("much_enlarged", sizes=((40, 600), (800, 800)))
+
+    assert told.endswith("whose blur is learned: give larger ones, or leave them out")
 
 
 def test_pictures_a_little_under_the_resolution_are_not_called_small() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tests.support.factories import make_facts
 EMPTY: dict[str, Any] = {
     "name": "mira", "trigger": "", "note": "", "scores": [], "rows": [], "chart": None, "loss_sentence": "",
     "ladder": [], "finished": None,
-    "warnings": [], "loras": [], "decisions": [], "sources": [], "plan_warnings": [], "damaged_lines": 0,
+    "warnings": [], "loras": [], "decisions": [], "sources": [], "damaged_lines": 0,
     "events_file": "log/events.jsonl",
 }  # fmt: skip
 """What the page is made from, of a run that nothing is known of."""
@@ -53,6 +54,21 @@ def test_the_page_tells_the_settings_with_their_reasons_and_what_came_out(tmp_pa
     assert "0.10" in page
     assert "0.90" in page
     assert "<polyline" in page
+
+
+def test_a_warning_that_each_start_gives_again_stands_once(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    document = json.loads((run / "plan.json").read_text("utf-8"))
+    document["warnings"] = [{"code": "x", "message": "one picture is cropped"}]
+    (run / "plan.json").write_text(json.dumps(document), "utf-8")
+    texts = ["two pictures <are> missing", "one picture is cropped"]
+    events = [{"event": "warning", "code": "x", "message": text} for text in texts]
+    with (run / "log" / "events.jsonl").open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(event) + "\n" for event in events)
+
+    page = write_report(RunFolder(run)).read_text("utf-8")
+
+    assert all(page.count(escape(text)) == 1 for text in texts)
 
 
 def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from advisor.run_folder.events import (
     PhaseProgress,
     Started,
     StepDone,
+    WarningGiven,
 )
 from wizard.show.progress import TrainingProgress
 
@@ -78,3 +79,11 @@ def test_beginning_anew_forgets_the_training_before() -> None:
     progress = after(Started(), StepDone(step=6, epoch=2, loss=1.0), LoraSaved(path="a"), Finished(steps=6), Started())
 
     assert (progress.step, progress.epoch, progress.loss, progress.loras, progress.finished) == (0, 0, None, (), None)
+
+
+def test_what_each_start_warns_of_again_is_kept_once() -> None:
+    progress = after(
+        WarningGiven(message="no caption"), WarningGiven(message="cropped"), WarningGiven(message="no caption")
+    )
+
+    assert progress.warnings == ("no caption", "cropped")

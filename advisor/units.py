@@ -38,6 +38,11 @@ def named(items: Iterable[str], most: int = 3) -> str:
     return ", ".join(every[:most]) + more
 
 
+def rounded(number: float) -> float:
+    """To six significant digits, so that a share of a rate is no 2.0000000000000003e-06."""
+    return float(f"{number:.6g}")
+
+
 def rate(number: float) -> str:
     """A learning rate, e.g. `7e-5`."""
     if number == 0 or number >= 0.01:

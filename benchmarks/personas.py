@@ -162,7 +162,7 @@ def _saved_by(checkpointing: bool, base: str, compute: str, optimizer: str) -> s
     saved = [
         *(["checkpointing"] if checkpointing else []),
         *([f"{base} base"] if base != compute else []),
-        *([optimizer] if optimizer != "adamw" else []),
+        *([optimizer] if optimizer == "adamw8bit" else []),
     ]
     return f"{compute}: {', '.join(saved) or 'nothing needed'}"
 

@@ -14,6 +14,8 @@ from advisor.units import counted, named
 
 TOO_FEW_IMAGES = 10
 """Under so many, poses and backgrounds are learned along with the character."""
+CLEARLY_SMALLER = 0.9
+"""Of the resolution's square: training sizes of other shapes, like 832 x 1216, have a little less than it."""
 MUCH_CROPPED = 0.15
 """Of a picture's area. Of usual pictures, bucketing with steps of 64 px at 512 crops a seventh at most."""
 MUCH_ENLARGED = 1.5
@@ -92,13 +94,15 @@ def _placed(report: DatasetReport, dataset: DatasetConfig) -> list[_Placed]:
 
 def _small(report: DatasetReport, dataset: DatasetConfig) -> Findings:
     side = dataset.resolution_px
-    least = (side / (1 + dataset.upscale_tolerance)) ** 2
+    least = min(CLEARLY_SMALLER, 1 / (1 + dataset.upscale_tolerance) ** 2) * side**2
     small = sum(1 for image in report.image_files if image.width_px * image.height_px < least)
     if small:
-        are = "is" if small == 1 else "are"
+        have = "has" if small == 1 else "have"
         how = "enlarged to it" if dataset.bucket_upscale else "trained at about their own size"
         mend = f"they are {how}; larger originals are better"
-        yield PlanWarning("small_pictures", f"{counted(small, 'picture')} {are} smaller than {side} px square: {mend}")
+        yield PlanWarning(
+            "small_pictures", f"{counted(small, 'picture')} {have} fewer pixels than {side} x {side}: {mend}"
+        )
 
 
 def _cropped(placed: list[_Placed], dataset: DatasetConfig) -> Findings:

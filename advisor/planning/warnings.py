@@ -23,6 +23,9 @@ from advisor.units import GIB, gib, rate
 MANY_STEPS, FEW_STEPS = MOST_STEPS, 500
 """Outside of these a character is rarely learned well."""
 
+MANY_HOURS = 12
+"""More than a night."""
+
 PHASES = {
     "caching": ("encoding the pictures", "close other programs, or choose a lower resolution"),
     "sampling": (
@@ -210,6 +213,10 @@ def _steps(facts: Facts, outlook: Estimate) -> Findings:
     if outlook.steps > MANY_STEPS:
         finding = f"{outlook.steps:,} steps: most characters are learned after 1,500 to 3,000, and burn in time"
         yield PlanWarning("many_steps", f"{finding}; an earlier epoch will be the better one")
+    if facts.gpu is not None and (outlook.seconds or 0) > MANY_HOURS * 3600:
+        hours = f"about {(outlook.seconds or 0) / 3600:.0f} hours on {facts.gpu.name}"
+        mend = "a smaller base (SD1.x), fewer epochs or a rented card take less"
+        yield PlanWarning("long_training", f"{hours}: {mend}; Ctrl-C saves, and --resume goes on")
     if outlook.steps < FEW_STEPS and facts.gpu is not None:
         yield PlanWarning(
             "few_steps", f"{outlook.steps:,} steps may be too few to learn from: more repeats or epochs help"

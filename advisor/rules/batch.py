@@ -29,14 +29,16 @@ def optimizer_name(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     if fitted.choice.optimizer == "adamw8bit":
         saved = size(saved_bytes(facts, config, fitted, optimizer="adamw"))
         return Advice(
-            "adamw8bit", f"its memory of earlier steps in 8 bits saves {saved}; {OPTIMIZER_8BIT.result}", OURS
+            "adamw8bit",
+            f"8-bit AdamW: what it keeps of earlier steps takes {saved} less; {OPTIMIZER_8BIT.result}",
+            OURS,
         )
     if config.memory.preset == "low" and facts.gpu is not None:
         eight = replace(fitted.choice, optimizer="adamw8bit")
         more = size(fitted.needed_bytes - tried(facts, config, eight).needed_bytes)
         missing = "bitsandbytes is not installed" if facts.gpu.is_tested else f"{facts.gpu.name} is no NVIDIA card"
-        return Advice("adamw", f"{missing}, so not its 8-bit form, which would save {more}; {_room(fitted)}")
-    return Advice("adamw", f"{_room(fitted)}, so its 8-bit form would buy nothing")
+        return Advice("adamw", f"{missing}, so not 8-bit AdamW, which would save {more}; {_room(fitted)}")
+    return Advice("adamw", f"{_room(fitted)}, so 8-bit AdamW would gain nothing")
 
 
 @fitted_rule(sets="schedule.batch_size", source=TUTORIAL)
@@ -50,7 +52,7 @@ def batch_size(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     if facts.gpu is None:
         return Advice(value, f"a processor is no faster with more pictures at once; {_room(fitted)}", OURS)
     if value == EFFECTIVE_BATCH:
-        return Advice(value, f"{value} at once, from which on the tutorial does not worry about it: {room}")
+        return Advice(value, f"{value} at once, where the tutorial's usual 4 to 6 begin: {room}")
     whole = tried(facts, config, replace(fitted.choice, batch_size=EFFECTIVE_BATCH, accumulation=1))
     if not whole.fits:
         needed = beside_free(whole.needed_bytes, fitted.free_bytes)
@@ -78,7 +80,11 @@ def gradient_checkpointing(facts: Facts, config: TrainingConfig, fitted: Fit) ->
         saved = saved_bytes(facts, config, fitted, checkpointing=False)
         without = f"saves {size(saved)}: without it {gib(fitted.needed_bytes + saved)}"
         cost = CHECKPOINTING.summary(slowdown_of(facts, config, fitted, checkpointing=False))
-        return Advice(True, f"{without} would be needed of {gib(fitted.free_bytes)} free; {cost}")
+        fewer = tried(
+            facts, config, replace(fitted.choice, batch_size=1, accumulation=EFFECTIVE_BATCH, checkpointing=False)
+        )
+        slower = ", and fewer at once without it would take longer still" if fewer.fits else ""
+        return Advice(True, f"{without} would be needed of {gib(fitted.free_bytes)} free; {cost}{slower}")
     with_it = tried(facts, config, replace(fitted.choice, checkpointing=True))
     longer = slowdown_of(facts, config, with_it, checkpointing=False)
     return Advice(False, f"{_room(fitted)} without it, and with it a step takes {longer.text}")

@@ -7,8 +7,9 @@ from advisor.dataset.long_captions import long_captions
 from advisor.facts import Facts
 from advisor.rules.card_class import text_rate
 from advisor.rules.defaults_table import defaults_for
+from advisor.rules.fitting import TEXT_RATE_PATH
 from advisor.rules.rule import Advice, rule
-from advisor.rules.sources import COLAB, OURS, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_IMAGES
+from advisor.rules.sources import COLAB, COLAB_XL, OURS, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_IMAGES
 from advisor.settings.config import CHUNK_TOKENS, TOKEN_LIMITS, TrainingConfig
 from advisor.units import counted
 
@@ -32,7 +33,7 @@ def caption_lines(facts: Facts, config: TrainingConfig) -> Advice:
         return Advice("random", reason, SD_SCRIPTS)
     if several:
         return Advice("joined", f"{have}: all of them are trained, as one caption")
-    return Advice("joined", "every caption has one line; of more none would be lost", origin="default")
+    return Advice("joined", "of several lines in a caption none is lost", origin="default")
 
 
 @rule(sets="dataset.prepend_trigger", source=OURS)
@@ -44,17 +45,21 @@ def prepend_trigger(facts: Facts, config: TrainingConfig) -> Advice:
         return Advice(False, "a style is learned from all captions alike and needs no word in each", origin="default")
     if lacking:
         lack = f"{counted(lacking, 'caption')} {'lacks' if lacking == 1 else 'lack'} {trigger!r}"
-        return Advice(False, f"captions are trained as they are; {lack}, which true puts in front of them")
-    return Advice(False, f"no caption lacks {trigger!r}", origin="default")
+        return Advice(
+            False, f"captions are trained as they are; {lack}, dataset.prepend_trigger=true writes it in front"
+        )
+    have = f"no caption lacks {trigger!r}" if dataset.num_captioned else f"{trigger!r} stands in for captions already"
+    return Advice(False, have, origin="default")
 
 
 @rule(sets="dataset.shuffle_captions", source=COLAB)
 def shuffle_captions(facts: Facts, config: TrainingConfig) -> Advice:
     """Where the table says so and captions are tags, whose order means nothing."""
-    if not defaults_for(config).shuffles:
-        if text_rate(config) == 0:
+    trains_words = TEXT_RATE_PATH in facts.chosen_paths and config.optimizer.trains_text_encoder
+    if not defaults_for(config).shuffles and not (trains_words and defaults_for(config).notebook is COLAB_XL):
+        if text_rate(config) == 0 and not trains_words:
             return Advice(False, "the text is encoded once and kept, which needs captions that stay", SD_SCRIPTS_SDXL)
-        return Advice(False, "captions stay in their order, trigger first; the tutorial does not speak of it", OURS)
+        return Advice(False, "captions stay in their order; the tutorial does not speak of it", OURS)
     if facts.dataset.captions_are_tags:
         return Advice(True, "your captions are tags: another order each time, so that none is learned by its place")
     return Advice(False, "your captions are not lists of tags: sentences must stay whole")

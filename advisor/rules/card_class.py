@@ -9,7 +9,7 @@ from advisor.families.structure import Structure
 from advisor.machine.hardware import Gpu
 from advisor.rules.defaults_table import defaults_for
 from advisor.settings.config import RESOLUTION_STEP_PX, Preset, TrainingConfig
-from advisor.units import GIB
+from advisor.units import GIB, rounded
 
 MEDIUM_FROM_BYTES = int(7.5 * GIB)
 """A card sold as 8 GB reports a little less than 8 GiB."""
@@ -58,15 +58,11 @@ def start_resolution(facts: Facts, config: TrainingConfig, preset: Preset) -> in
 
 
 def text_rate(config: TrainingConfig) -> float:
-    """The text encoder's rate: half the learning rate, less where the table says so, 0 where it is not trained.
-
-    For a style it is not.
+    """The text encoder's rate: the table's share of the learning rate; 0 where it is not trained, as for a style.
 
     Prodigy has one rate for all, so there it is that one or 0.
     """
-    half, most = config.optimizer.learning_rate / 2, defaults_for(config).text_rate
-    if config.run.subject == "style":
-        return 0.0
-    if config.optimizer.name == "prodigy":
-        return 0.0 if most == 0 else config.optimizer.learning_rate
-    return half if most is None else min(half, most)
+    share = 0.0 if config.run.subject == "style" else defaults_for(config).text_share
+    if share and config.optimizer.name == "prodigy":
+        return config.optimizer.learning_rate
+    return rounded(share * config.optimizer.learning_rate)

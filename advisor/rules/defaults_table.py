@@ -38,8 +38,10 @@ class BaseModelDefaults:
     """The U-Net's learning rate."""
     anylora_rate: float
     """The same for an AnyLoRA-like base and a character."""
-    text_rate: float | None
-    """The most that the text encoder's rate may be beside half of the learning rate; None: half; 0: not trained."""
+    text_share: float
+    """The text encoder's rate over the learning rate; 0: not trained."""
+    why_rate: str
+    """Where the U-Net's rate stands among others', for the sentence to the user."""
     ranks: tuple[tuple[int, int], ...]
     """(pictures, rank): from so many pictures on; the largest first."""
     native_px: int
@@ -59,6 +61,8 @@ class BaseModelDefaults:
     """Above this resolution the tutorial warns."""
     notebook: Source = COLAB
     """Of hollowstrawberry's notebooks the one for the family, which has values for styles too."""
+    text_if_trained: str = ""
+    """Where the text encoder is not trained: the rates that it is trained at by those who do."""
     fixed_clip_skip: int | None = None
     """Where the family reads its text from one layer, whatever is set."""
 
@@ -68,7 +72,8 @@ SD1_TUTORIAL = BaseModelDefaults(
     source=TUTORIAL,
     rate=1e-4,
     anylora_rate=7e-5,
-    text_rate=None,
+    text_share=0.5,
+    why_rate="slow pace, few errors: the tutorial starts here; most today take 5e-4",
     ranks=RANKS_BY_IMAGES,
     native_px=512,
     resolutions={"high": 576},
@@ -85,7 +90,8 @@ SD1_CURRENT = replace(
     source=COLAB,
     rate=5e-4,
     anylora_rate=2e-4,
-    text_rate=1e-4,
+    text_share=0.2,
+    why_rate="the notebook's rate and civitai's, five times the tutorial's 1e-4",
     ranks=((0, 16),),
     resolutions={},
     noise_offset=0.05,
@@ -95,6 +101,7 @@ SD1_CURRENT = replace(
 SD2 = replace(
     SD1_TUTORIAL,
     title="SD2.x",
+    why_rate="no source has numbers for SD2.x: the tutorial's for SD1.x",
     source=OURS,
     anylora_rate=1e-4,
     resolutions={},
@@ -107,9 +114,11 @@ SDXL = replace(
     title="SDXL",
     source=SD_SCRIPTS_ADVANCED,
     notebook=COLAB_XL,
+    text_if_trained="1e-5 to 2e-5",
     rate=1e-4,
     anylora_rate=1e-4,
-    text_rate=0.0,
+    text_share=0.0,
+    why_rate="where kohya's documents start, 4e-5 to 1e-4; civitai takes 5e-4",
     ranks=((50, 32), (0, 16)),
     native_px=1024,
     resolutions={"cpu": 512},
@@ -119,9 +128,17 @@ SDXL = replace(
     fixed_clip_skip=2,
 )
 SDXL_ANIME = replace(
-    SDXL, title="SDXL anime", source=COLAB_XL, rate=3e-4, anylora_rate=3e-4, noise_offset=0.03, exposures=300
+    SDXL,
+    title="SDXL anime",
+    source=COLAB_XL,
+    why_rate="the notebook's rate; civitai takes 5e-4",
+    text_if_trained="at most 6e-5",
+    rate=3e-4,
+    anylora_rate=3e-4,
+    noise_offset=0.03,
+    exposures=300,
 )
-SDXL_PONY = replace(SDXL_ANIME, title="SDXL anime, Pony", min_snr_gamma=0.0)
+SDXL_PONY = replace(SDXL_ANIME, title="Pony", min_snr_gamma=0.0)
 
 
 def defaults_for(config: TrainingConfig) -> BaseModelDefaults:

@@ -160,7 +160,7 @@ def _with_room_to_draw(facts: Facts, config: TrainingConfig, fitted: Fit) -> Fit
 
 def beside_free(needed_bytes: int, free_bytes: int) -> str:
     """What is needed beside what is free, for the sentence of why it is not taken."""
-    spared = f", {100 * SPARE_SHARE:.0f} % of which stay so" if needed_bytes <= free_bytes else ""
+    spared = f", {100 * SPARE_SHARE:.0f} % of which must stay free" if needed_bytes <= free_bytes else ""
     return f"{gib(needed_bytes)} of the {gib(free_bytes)} free{spared}"
 
 

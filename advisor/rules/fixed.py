@@ -11,8 +11,6 @@ from advisor.rules.sources import (
     CIVITAI,
     KOHYA_GUI,
     LYCORIS,
-    MIN_SNR,
-    NOISE_OFFSET,
     ONETRAINER,
     OURS,
     SD_SCRIPTS,
@@ -43,10 +41,10 @@ def plain(path: str, value: Any, reason: str, source: Source = SD_SCRIPTS) -> Ru
 DATASET = (
     plain("dataset.only_folders", False, "all {images} pictures below your folder are trained", OURS),
     plain("dataset.bucket_upscale", False, "small pictures are not enlarged: blur would be learned as the {subject}"),
-    plain("dataset.keep_tokens_separator", "", "no mark in the captions: tags in front are counted instead"),
+    plain("dataset.keep_tokens_separator", "", "no mark in the captions says what stays in front"),
     plain("dataset.wildcards", False, "captions are taken as they are; braces in them mean nothing"),
     plain("dataset.weighted_captions", False, "captions are taken as they are; (tag:1.2) in them means nothing"),
-    plain("dataset.caption_dropout", 0.0, "every picture keeps its caption, so that {trigger} is always there"),
+    plain("dataset.caption_dropout", 0.0, "every picture is always learned with its caption"),
     plain("dataset.tag_dropout", 0.0, "every tag stays, so that what is tagged can be changed by tags later"),
     plain("dataset.flip", False, "a parting or a patch on one side would be learned on both", CIVITAI),
     plain("dataset.random_crop", False, "the middle is kept, so that faces stay in and each picture is encoded once"),
@@ -63,7 +61,7 @@ NETWORK = (
     plain("network.module_dropout", 0.0, "all layers learn in every step", LYCORIS),
     plain("network.max_norm", 0.0, "no limit: rate, alpha and decay keep weights in bounds already", KOHYA_GUI),
     plain("network.block_ranks", (), "rank {rank} in every block; which needs more cannot be known before", KOHYA_GUI),
-    plain("network.factor", -1, "only LoKr reads it: as large as can be", LYCORIS),
+    plain("network.factor", -1, "only LoKr reads it: -1 gives its smallest file", LYCORIS),
     plain("network.start_from", None, "starts from nothing, so that only your {images} pictures are in it", OURS),
     plain("network.resize_start", False, "only read where a LoRA is gone on from: it keeps its own rank", OURS),
 )  # fmt: skip
@@ -78,7 +76,7 @@ OPTIMIZER = (
 SCHEDULE = (
     plain("schedule.cycles", 1, "only cosine_with_restarts reads it; one fall, no restart"),
     plain("schedule.power", 1.0, "only polynomial reads it; 1 is a straight line"),
-    plain("schedule.min_rate", 0.0, "the rate ends at 0, so that the last steps are the calmest"),
+    plain("schedule.min_rate", 0.0, "a rate that falls ends at 0, so that the last steps are the calmest"),
 )  # fmt: skip
 """How the rate moves."""
 
@@ -86,9 +84,9 @@ LOSS = (
     plain("loss.kind", "l2", "the plain square that the base itself was trained with"),
     plain("loss.huber_c", 0.1, "only huber and smooth_l1 read it"),
     plain("loss.huber_schedule", "snr", "only huber and smooth_l1 read it"),
-    plain("loss.debiased", False, "min-SNR weighs the timesteps already; both at once would weigh them twice", MIN_SNR),
-    plain("loss.adaptive_noise_scale", 0.0, "the noise offset is the same for every picture", NOISE_OFFSET),
-    plain("loss.multires_iterations", 0, "plain noise; coarser levels and an offset would fight each other", KOHYA_GUI),
+    plain("loss.debiased", False, "another weighting of the timesteps, to be taken instead of min-SNR", SD_SCRIPTS),
+    plain("loss.adaptive_noise_scale", 0.0, "where there is a noise offset, every picture has the same", SD_SCRIPTS),
+    plain("loss.multires_iterations", 0, "one level of noise; coarser ones fight with an offset", KOHYA_GUI),
     plain("loss.multires_discount", 0.3, "only read where there are coarser levels of noise", KOHYA_GUI),
     plain("loss.input_perturbation", 0.0, "the noisy picture is shown as it will be when drawing"),
     plain("loss.min_timestep", 0, "from step 0 of the noise on: the faintest teaches fine detail"),

@@ -37,9 +37,9 @@ def subject(facts: Facts, _: TrainingConfig) -> Advice:
 def goal(facts: Facts, _: TrainingConfig) -> Advice:
     """What the user said matters more."""
     if facts.answers.goal == "flexible":
-        wanted = f"you want to put the {facts.answers.subject} into other outfits and scenes: a step less of rank"
+        wanted = "new outfits and scenes come before likeness: a step less of rank, where there is one"
         return Advice("flexible", wanted, TUTORIAL, origin="answer")
-    return Advice("exact", "as close to your pictures as it can be", origin="default")
+    return Advice("exact", "as close to your pictures as it can be", OURS, origin="default")
 
 
 @rule(sets="run.trigger", source=THE_USER)
@@ -54,13 +54,13 @@ def trigger(facts: Facts, config: TrainingConfig) -> Advice:
 
 
 @rule(sets="run.advice", source=THE_USER)
-def advice(facts: Facts, config: TrainingConfig) -> Advice:
+def advice(facts: Facts, _: TrainingConfig) -> Advice:
     """Whose rules of thumb are followed."""
     chosen = facts.answers.advice
     if facts.model.family in WITHOUT_TUTORIAL:
-        same = (
-            f"the tutorial has no numbers for {defaults_for(config).title}: either advice is what most train with today"
-        )
+        same = "the tutorial has no numbers for SDXL: by either advice you get what kohya and the notebooks take"
+        if facts.model.family == "sd2":
+            same = "no source has numbers for SD2.x: by either advice you get the tutorial's for SD1.x"
         return Advice(chosen, same, OURS, origin="answer" if chosen == "current" else "default")
     if chosen == "current":
         return Advice(chosen, "you asked for what most train with today: higher rates, lower ranks", origin="answer")
@@ -96,7 +96,7 @@ def lineage(facts: Facts, _: TrainingConfig) -> Advice:
     found = facts.model.lineage
     if found is None:
         return Advice(None, "neither metadata nor name tell a lineage: ruled as a general base")
-    where = facts.model.lineage_reason or "its metadata and name speak of it"
+    where = facts.model.lineage_reason or f"its name or metadata say {found}"
     return Advice(found, where if "model.lineage" in facts.answers.settings else f"{where}; say so if that is wrong")
 
 
@@ -160,9 +160,10 @@ def preset(facts: Facts, _: TrainingConfig) -> Advice:
     """The class of card, by its total memory."""
     gpu, value = facts.gpu, preset_of(facts.gpu)
     if gpu is None:
-        return Advice(value, f"no card is used: {facts.hardware.cpu_cores} cores of the processor train, slowly")
+        return Advice(value, f"no card is used: {facts.hardware.cpu_cores} cores of the processor train, slowly", OURS)
     bounds = {"low": "under 7.5 GiB", "medium": "8 GB and more", "high": "12 GB and more"}
-    return Advice(value, f"{gib(gpu.total_bytes)} of memory in all: {bounds.get(value, value)} means {value}")
+    source = OURS if value == "low" else TUTORIAL
+    return Advice(value, f"{gib(gpu.total_bytes)} of memory in all: {bounds.get(value, value)} means {value}", source)
 
 
 RULES = (

@@ -13,7 +13,7 @@ from advisor.rules.optimizers import optimizer_defaults
 from advisor.rules.rule import Advice, fitted_rule, rule
 from advisor.rules.sources import OURS, PRODIGY, SD_SCRIPTS_SDXL, TUTORIAL
 from advisor.settings.config import TrainingConfig
-from advisor.units import gib, rate, size
+from advisor.units import gib, rate, rounded, size
 
 UNET_PATH = "optimizer.unet_learning_rate"
 
@@ -31,7 +31,7 @@ def learning_rate(facts: Facts, config: TrainingConfig) -> Advice:
     if own.rate_share != 1:
         share = f"1/{1 / own.rate_share:g} of the {rate(advised.value)} that AdamW would have here"
         reason = f"{share}: every step of {own.title} is as long as its rate, however small the gradient"
-        return Advice(advised.value * own.rate_share, reason, own.source)
+        return Advice(rounded(advised.value * own.rate_share), reason, own.source)
     return replace(advised, source=advised.source or table.source)
 
 
@@ -42,11 +42,12 @@ def _for_adamw(config: TrainingConfig) -> Advice:
         source = TUTORIAL if table is SD1_TUTORIAL else OURS
         if config.run.subject == "character":
             return Advice(table.anylora_rate, _dampened(table.anylora_rate, table.rate), source)
-        return Advice(table.rate, f"a style: AnyLoRA takes {rate(table.rate)} for it, unlike for a character", source)
-    if table is SD1_TUTORIAL:
-        return Advice(table.rate, "slow pace, few errors: the tutorial starts here; most today take 5e-4")
-    tutorials = "five times the tutorial's 1e-4" if table is SD1_CURRENT else "the tutorial's 1e-4 is for SD1.x"
-    return Advice(table.rate, f"what most train {table.title} bases with; {tutorials}")
+        pale = "" if table is SD1_CURRENT else "; with a style's rank the notebook takes 5e-4: go there if it is pale"
+        unlike = f"a style: AnyLoRA takes {rate(table.rate)} for it, unlike for a character{pale}"
+        return Advice(table.rate, unlike, source)
+    if table is SD1_TUTORIAL and config.run.subject == "style":
+        return Advice(table.rate, f"{table.why_rate}, as the notebook does with a style's rank: go there if it is pale")
+    return Advice(table.rate, table.why_rate)
 
 
 def _dampened(value: float, usual: float) -> str:
@@ -63,22 +64,22 @@ def unet_learning_rate(_: Facts, config: TrainingConfig) -> Advice:
 @fitted_rule(sets=TEXT_RATE_PATH, source=TUTORIAL)
 def text_encoder_learning_rate(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """Half the learning rate; 0 where it is not trained, or where only that makes the plan fit."""
-    value, table, half = text_rate(config), defaults_for(config), config.optimizer.learning_rate / 2
+    value, table, own = text_rate(config), defaults_for(config), optimizer_defaults(config)
     if value == 0 and config.run.subject == "style":
         reason = "a style is in the pictures, not in a word: U-Net only, as the notebooks offer for styles"
         return Advice(0.0, reason, table.notebook)
     if value == 0:
-        reason = f"{table.title}: U-Net only, as advised; where the text encoder is trained the tutorial's half holds"
-        return Advice(0.0, reason, SD_SCRIPTS_SDXL)
+        if_trained = "" if own.rate is not None else f"; who trains words too takes {table.text_if_trained}"
+        return Advice(0.0, f"kohya advises to train the U-Net of SDXL alone{if_trained}", SD_SCRIPTS_SDXL)
     if not fitted.choice.text_encoder:
         saved = size(saved_bytes(facts, config, fitted, text_encoder=True))
         reason = f"not trained: saves {saved}, and else it does not fit {gib(fitted.free_bytes)}; {TEXT_ENCODER.result}"
         return Advice(0.0, reason, OURS)
     if config.optimizer.name == "prodigy":
         return Advice(value, "Prodigy adapts one rate for all; equal to the U-Net's", PRODIGY)
-    if value < half:
-        share = config.optimizer.learning_rate / value
-        return Advice(value, f"1/{share:.2g} of the learning rate, as most do; the tutorial takes half", table.source)
+    if table.text_share < SD1_TUTORIAL.text_share:
+        share = f"1/{1 / table.text_share:g} of the learning rate, as the notebook does; the tutorial takes half"
+        return Advice(value, share, table.source)
     return Advice(value, f"half of {rate(config.optimizer.learning_rate)}, and never above it: words are learned fast")
 
 

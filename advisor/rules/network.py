@@ -6,7 +6,7 @@ from advisor.facts import Facts
 from advisor.rules.defaults_table import defaults_for
 from advisor.rules.optimizers import optimizer_defaults
 from advisor.rules.rule import Advice, rule
-from advisor.rules.sources import DORA, LYCORIS, NOOBAI, OURS, TUTORIAL
+from advisor.rules.sources import COLAB_XL, DORA, LYCORIS, NOOBAI, OURS, TUTORIAL
 from advisor.settings.config import TrainingConfig
 from advisor.units import counted
 
@@ -44,10 +44,14 @@ def rank(facts: Facts, config: TrainingConfig) -> Advice:
     value = next(value for least, value in table.ranks if number >= least)
     if config.run.goal == "flexible" and value > LADDER[0]:
         value = LADDER[LADDER.index(value) - 1]
-        return Advice(value, f"a step below what {counted(number, 'picture')} would get: details go, and it bends more")
+        return Advice(
+            value, f"a step below what {counted(number, 'picture')} would get: fewer details, easier to restyle"
+        )
+    if config.run.goal == "flexible":
+        return Advice(value, f"{value} is the flexible rank already: nothing is lowered", OURS)
     holds = f"{counted(number, 'picture')}: {value} holds {WHAT_A_RANK_HOLDS[value]}"
     if len(table.ranks) == 1:
-        return Advice(value, f"{holds}; the tutorial goes by pictures, most today stay at {value}", table.source)
+        return Advice(value, f"{holds}; the tutorial goes by pictures, the notebook stays at {value}", table.source)
     most = table.ranks[0][1]
     if most < LADDER[-1]:
         return Advice(
@@ -69,10 +73,13 @@ def alpha(_: Facts, config: TrainingConfig) -> Advice:
 @rule(sets="network.conv_rank", source=LYCORIS)
 def conv_rank(_: Facts, config: TrainingConfig) -> Advice:
     """Half the rank for the kinds that are meant to have it."""
-    kind = config.network.kind
+    kind, notebook = config.network.kind, defaults_for(config).notebook
+    if config.run.subject == "style" and kind == "locon" and notebook is COLAB_XL:
+        return Advice(config.network.rank, "as many as elsewhere, as the notebook has it for a style", notebook)
     if kind in ("locon", "loha", "lokr"):
         value = max(1, config.network.rank // 2)
-        return Advice(value, f"{kind} reaches the 3x3 convolutions too; half of rank {config.network.rank} does there")
+        half = f"{kind} reaches the 3x3 convolutions too; half of rank {config.network.rank} does there"
+        return Advice(value, half, notebook if config.run.subject == "style" else OURS)
     return Advice(0, f"a plain {kind} leaves the 3x3 convolutions alone, which keeps the file small")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from advisor.facts import Facts
 from advisor.plan import Source
 from advisor.rules.rule import Advice, rule
-from advisor.rules.sources import ADAMW, CAME, CIVITAI, LION, OURS, PRODIGY, SCHEDULE_FREE
+from advisor.rules.sources import ADAMW, CAME, LION, OURS, PRODIGY, SCHEDULE_FREE, SD_SCRIPTS_SDXL
 from advisor.settings.config import TrainingConfig
 
 WARMUP_SHARE = 0.05
@@ -32,8 +32,12 @@ class OptimizerDefaults:
     """Why it has another than cosine."""
     warmup_share: float = WARMUP_SHARE
     weight_decay: float = 0.01
+    tells_decay: bool = True
+    """Whether its source has this decay; else it is taken from AdamW."""
     arguments: tuple[str, ...] = ()
     why_arguments: str = ""
+    has_own_warmup: bool = False
+    """It warms up by an argument of its own, in steps."""
     alpha_is_rank: bool = False
     """Alpha is the rank itself and not half of it."""
 
@@ -42,11 +46,11 @@ _ADAM_RATES = (1e-6, 3e-3)
 
 OPTIMIZERS: Mapping[str, OptimizerDefaults] = {
     "adamw": OptimizerDefaults("AdamW", ADAMW, _ADAM_RATES),
-    "adamw8bit": OptimizerDefaults("AdamW with 8-bit state", ADAMW, _ADAM_RATES),
+    "adamw8bit": OptimizerDefaults("8-bit AdamW", ADAMW, _ADAM_RATES),
     "adafactor": OptimizerDefaults(
-        "Adafactor", CIVITAI, _ADAM_RATES,
-        schedule="constant", why_schedule="Adafactor at a given rate holds it: it scales each step by itself",
-        warmup_share=0.0,
+        "Adafactor", SD_SCRIPTS_SDXL, _ADAM_RATES,
+        schedule="constant_with_warmup", why_schedule="a fixed rate with a warm-up, as kohya's document has Adafactor",
+        tells_decay=False,
     ),
     "prodigy": OptimizerDefaults(
         "Prodigy", PRODIGY, (0.1, 10.0), rate=1.0, warmup_share=0.0,
@@ -59,7 +63,7 @@ OPTIMIZERS: Mapping[str, OptimizerDefaults] = {
     "schedule_free_adamw": OptimizerDefaults(
         "schedule-free AdamW", SCHEDULE_FREE, (1e-6, 1e-2),
         schedule="constant", why_schedule="this optimizer averages its own steps, which replaces a falling rate",
-        warmup_share=0.0,
+        warmup_share=0.0, has_own_warmup=True, tells_decay=False,
     ),
 }  # fmt: skip
 """By the value of `optimizer.name`. Of the third to tenth of AdamW's rate that Lion's authors name it has a fifth, and
@@ -78,19 +82,9 @@ def weight_decay(_: Facts, config: TrainingConfig) -> Advice:
     if own.weight_decay > OPTIMIZERS["adamw"].weight_decay:
         reason = f"{own.title}'s lower rate would make less of it: so much more keeps weights as small as AdamW does"
         return Advice(own.weight_decay, reason, own.source)
-    return Advice(
-        own.weight_decay, f"keeps {own.title}'s weights from growing without need", own.source, origin="default"
-    )
+    keeps = f"keeps the weights from growing without need, with {own.title}"
+    return Advice(own.weight_decay, keeps, own.source if own.tells_decay else OURS, origin="default")
 
 
-@rule(sets="optimizer.arguments", source=OURS)
-def arguments(_: Facts, config: TrainingConfig) -> Advice:
-    """Prodigy's as its authors advise; of other optimizers none."""
-    own = optimizer_defaults(config)
-    if own.arguments:
-        return Advice(own.arguments, own.why_arguments, own.source)
-    return Advice((), "nothing beyond what stands above", origin="default")
-
-
-RULES = (weight_decay, arguments)
-"""What only the optimizer decides."""
+RULES = (weight_decay,)
+"""What only the optimizer decides; its arguments follow from the steps (`advisor.rules.schedule`)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from advisor.facts import Facts
 from advisor.rules.rule import Advice, rule
-from advisor.rules.sources import GTX16_NAN, NVIDIA, SD_SCRIPTS
+from advisor.rules.sources import GTX16_NAN, NVIDIA, OURS, SD_SCRIPTS
 from advisor.settings.config import TrainingConfig
 
 
@@ -13,7 +13,7 @@ def compute_dtype(facts: Facts, _: TrainingConfig) -> Advice:
     """bfloat16 from Ampere on, float16 before it, float32 where neither serves."""
     gpu = facts.gpu
     if gpu is None:
-        return Advice("float32", "a processor trains in float32; half precision is far slower there")
+        return Advice("float32", "a processor trains in float32 here: half precision is slow on most of them", OURS)
     if gpu.has_bf16:
         assert gpu.compute_capability is not None
         major, minor = gpu.compute_capability

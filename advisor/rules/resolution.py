@@ -9,7 +9,7 @@ from advisor.rules.card_class import own_native_px, start_resolution, structure_
 from advisor.rules.defaults_table import SD1_TUTORIAL, defaults_for
 from advisor.rules.fitting import Fit, beside_free, least_bytes, slowdown_of
 from advisor.rules.rule import Advice, fitted_rule, rule
-from advisor.rules.sources import OURS, SD_SCRIPTS, THE_MODEL, TUTORIAL
+from advisor.rules.sources import OURS, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_MODEL, TUTORIAL
 from advisor.settings.config import TrainingConfig
 
 
@@ -30,9 +30,10 @@ def resolution_px(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
         return Advice(value, f"{more}; above 576 px it costs a lot of memory and may harm")
     if value < table.native_px:
         price = _price(facts, config, fitted, table.native_px)
-        reason = f"{table.title} draws at {table.native_px} px, too much for a {preset} machine; {value} px: {price}"
-        return Advice(value, reason, OURS)
-    return Advice(value, f"the size that {table.title} bases draw at", table.source)
+        poor = f"{table.title} draws at {table.native_px} px, too much for a processor: expect a poor LoRA"
+        return Advice(value, f"{poor}; {value} px: {price}", OURS)
+    source = SD_SCRIPTS_SDXL if config.model.family == "sdxl" else OURS
+    return Advice(value, f"the size that {table.title} bases draw at", source)
 
 
 def _price(facts: Facts, config: TrainingConfig, fitted: Fit, wanted_px: int) -> str:

@@ -8,9 +8,9 @@ from math import floor
 from advisor.dataset.buckets import Size, batches_per_epoch, bucket_counts, num_held_out, repeats_of_folders
 from advisor.facts import Facts
 from advisor.rules.defaults_table import defaults_for
-from advisor.rules.optimizers import optimizer_defaults
+from advisor.rules.optimizers import WARMUP_SHARE, optimizer_defaults
 from advisor.rules.rule import Advice, rule
-from advisor.rules.sources import CIVITAI, COLAB, MIN_SNR, NOISE_OFFSET, OURS, SD_SCRIPTS, ZERO_SNR
+from advisor.rules.sources import CIVITAI, COLAB, MIN_SNR, OURS, SD_SCRIPTS, ZERO_SNR
 from advisor.settings.config import TrainingConfig
 from advisor.units import counted
 
@@ -23,8 +23,8 @@ MOST_REPEATS = 30
 REPEATED_FOR_BATCH = 100
 """Up to here repeats are raised to the batch, so that every bucket fills one."""
 
-EPOCHS = 10
-"""The usual number, to choose one of them."""
+EPOCHS, MOST_EPOCHS = 10, 40
+"""The usual number, to choose one of them; more than forty of very few pictures would only show these again."""
 
 LEAST_STEPS, MOST_STEPS = 1500, 3000
 """Optimizer steps in which most characters are learned (docs/decisions/0002-rules-of-our-own.md): where ten epochs give
@@ -59,10 +59,14 @@ def epochs(facts: Facts, config: TrainingConfig) -> Advice:
     each, (fewest, most) = steps_per_epoch(facts, config), _steps_however_split(facts, config)
     if most * EPOCHS > MOST_STEPS:
         value = max(1, MOST_STEPS // most)
-        why = f"ten epochs would give {each * EPOCHS:,}, and most characters burn before"
+        why = f"ten epochs would give {each * EPOCHS:,}, and most burn before"
     elif fewest * EPOCHS < LEAST_STEPS and facts.gpu is not None:
-        value = max(1, min(-(-LEAST_STEPS // fewest), MOST_STEPS // most))
-        why = f"ten epochs would give {each * EPOCHS:,}, too few to learn"
+        value = max(1, min(-(-LEAST_STEPS // fewest), MOST_STEPS // most, MOST_EPOCHS))
+        why = f"ten epochs would give {each * EPOCHS:,}, and most take {LEAST_STEPS:,} to {MOST_STEPS:,}"
+        if value == MOST_EPOCHS:
+            why = "so few pictures burn before the usual steps: look at the early epochs too"
+    elif facts.gpu is None:
+        value, why = EPOCHS, "kept short for a processor: expect a weak LoRA; twice the epochs take twice as long"
     else:
         value, why = EPOCHS, "each epoch is kept: the more, the finer you can choose"
     return Advice(value, f"{value} x {each:,} = {value * each:,} steps; {why}")
@@ -110,9 +114,8 @@ def warmup_share(facts: Facts, config: TrainingConfig) -> Advice:
         return Advice(0.0, f"{own.title} starts small by itself", own.source)
     total = total_steps(facts, config)
     warm = int(total * own.warmup_share)
-    return Advice(
-        own.warmup_share, f"the first {warm:,} of {total:,} steps go easy, while the optimizer finds its footing"
-    )
+    easy = f"the first {warm:,} of {total:,} steps go easy, while the optimizer finds its footing"
+    return Advice(own.warmup_share, easy, defaults_for(config).notebook)
 
 
 @rule(sets="schedule.warmup_steps", source=COLAB)
@@ -127,22 +130,42 @@ def min_snr_gamma(_: Facts, config: TrainingConfig) -> Advice:
     """5, but for Pony."""
     value = defaults_for(config).min_snr_gamma
     if value == 0:
-        return Advice(0.0, f"off: civitai trains {defaults_for(config).title} without it", CIVITAI)
-    return Advice(
-        value, "nearly clean pictures count less, so that shapes are learned before grain; ours, not the tutorial's"
-    )
+        return Advice(0.0, "off: civitai trains Pony without it", CIVITAI)
+    counts = "nearly clean pictures count less, so that shapes are learned before grain"
+    if config.model.prediction == "v_prediction":
+        counts = "the middle of the noise counts most, very clean and very noisy pictures less"
+    return Advice(value, f"{counts}; ours, not the tutorial's")
 
 
-@rule(sets="loss.noise_offset", source=NOISE_OFFSET)
+@rule(sets="loss.noise_offset", source=OURS)
 def noise_offset(_: Facts, config: TrainingConfig) -> Advice:
     """The table's; 0 leaves brightness as the base has it, and where the schedule ends in pure noise."""
     value, title = defaults_for(config).noise_offset, defaults_for(config).title
     if config.loss.zero_terminal_snr:
-        return Advice(0.0, "none: a schedule that ends in pure noise learns dark and light pictures already", ZERO_SNR)
+        return Advice(
+            0.0, "none: this base draws dark and light pictures, as its schedule ends in pure noise", ZERO_SNR
+        )
     if value == 0:
         return Advice(0.0, f"none for {title}: brightness stays as the base has it", OURS)
-    touch = f"a touch: without it {title} bases learn neither very dark nor very light pictures"
-    return Advice(value, touch, CIVITAI if config.model.lineage == "pony" else NOISE_OFFSET)
+    if config.model.lineage == "pony":
+        return Advice(
+            value, "a touch, as civitai trains Pony: without it hardly anything very dark is learned", CIVITAI
+        )
+    return Advice(
+        value, f"a touch: without it {title} bases hardly learn very dark or light pictures; civitai takes 0.1", OURS
+    )
+
+
+@rule(sets="optimizer.arguments", source=OURS)
+def optimizer_arguments(facts: Facts, config: TrainingConfig) -> Advice:
+    """Prodigy's as its authors advise; a warm-up of schedule-free's own; of other optimizers none."""
+    own = optimizer_defaults(config)
+    if own.has_own_warmup:
+        warm = int(total_steps(facts, config) * WARMUP_SHARE)
+        return Advice((f"warmup_steps={warm}",), "its page recommends a warm-up, which it makes by itself", own.source)
+    if own.arguments:
+        return Advice(own.arguments, own.why_arguments, own.source)
+    return Advice((), "nothing beyond what stands above", origin="default")
 
 
 def steps_per_epoch(facts: Facts, config: TrainingConfig) -> int:
@@ -178,6 +201,7 @@ def total_steps(facts: Facts, config: TrainingConfig) -> int:
 
 
 RULES = (
-    repeats, epochs, max_steps, schedule_name, warmup_share, warmup_steps, min_snr_gamma, noise_offset,
+    repeats, epochs, max_steps, schedule_name, warmup_share, warmup_steps, optimizer_arguments, min_snr_gamma,
+    noise_offset,
 )  # fmt: skip
 """Repeats need the batch, epochs the repeats."""

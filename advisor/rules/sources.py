@@ -22,23 +22,25 @@ CIVITAI = Source(
     "https://github.com/civitai/civitai/blob/main/src/components/Training/Form/TrainingParams.tsx",
     "U-Net 5e-4; text encoder 5e-5, anime 1e-4; rank 32 with alpha 16, anime 16 with 8, Pony 32 with 32; min-SNR 5,"
     " Pony 0; noise offset 0.1, Pony 0.03; clip skip 2 for anime, else 1; no flip, no shuffling; cosine with three "
-    "restarts, Pony cosine; AdamW8bit, SDXL Adafactor at a given rate, Pony Prodigy; ten epochs",
+    "restarts, Pony cosine; AdamW8bit with weight decay 0.1, SDXL Adafactor at a given rate, Pony Prodigy; ten epochs",
 )
 """What most LoRAs of the largest host are trained with."""
 
 COLAB = Source(
     "hollowstrawberry's kohya notebook for SD1.5",
     "https://github.com/hollowstrawberry/kohya-colab/blob/main/Lora_Trainer.ipynb",
-    "U-Net 5e-4, text encoder 1e-4, off for a style if wished; rank 16 with alpha 8; 512 px; 200 to 400 pictures "
-    "times repeats; tags shuffled with one kept in front; 5 % warm-up; LoCon is said to be great with art styles",
+    "U-Net 5e-4, text encoder 1e-4, off for a style if wished; rank 16 with alpha 8, convolutions of a LoCon 8 with"
+    " 1; 512 px; 200 to 400 pictures times repeats; tags shuffled with one kept in front; flipped; cosine with "
+    "three restarts, 5 % warm-up; LoCon is said to be great with art styles",
 )
 """The most used notebook for SD1.5 LoRAs."""
 
 COLAB_XL = Source(
     "hollowstrawberry's kohya notebook for SDXL",
     "https://github.com/hollowstrawberry/kohya-colab/blob/main/Lora_Trainer_XL.ipynb",
-    "U-Net 3e-4, text encoder 6e-5, off for a style if wished; rank 8 with alpha 4, a style as LoCon 16 with 8; "
-    "batch 4; 5 % warm-up; ten epochs or 2,000 steps",
+    "U-Net 3e-4, text encoder 6e-5, off for a style if wished; rank 8 with alpha 4, a style as LoCon 16 with 8, "
+    "convolutions too; about 100 pictures times repeats; batch 4; tags shuffled with one kept in front; cosine with"
+    " three restarts, 5 % warm-up; min-SNR 8; ten epochs or 2,000 steps",
 )
 """The most used notebook for SDXL anime LoRAs."""
 
@@ -52,8 +54,9 @@ NOOBAI = Source(
 SD_SCRIPTS_SDXL = Source(
     "sd-scripts on SDXL",
     "https://github.com/kohya-ss/sd-scripts/blob/main/docs/train_SDXL-en.md",
-    "training the U-Net alone is highly recommended, since with two text encoders results surprise; 8 GB are enough"
-    " for a LoRA, 10 better; text encoder outputs can be kept where captions stay",
+    "1024 px; training the U-Net alone is highly recommended, since with two text encoders results surprise; "
+    "Adafactor with a fixed rate and a warm-up to a constant; 8 GB are enough for a LoRA of rank 4 to 8, 10 better;"
+    " text encoder outputs can be kept where captions stay",
 )
 """kohya's own advice for SDXL."""
 
@@ -173,7 +176,8 @@ CAME = Source(
 SCHEDULE_FREE = Source(
     "schedule-free's own page",
     "https://github.com/facebookresearch/schedule_free",
-    "no learning rate schedule is needed; rates of one to ten times AdamW's work",
+    "no learning rate schedule is needed; rates of one to ten times AdamW's work; a warm-up is recommended, by its "
+    "own argument",
 )
 """How its authors run it."""
 

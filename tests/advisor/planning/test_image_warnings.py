@@ -43,7 +43,7 @@ def test_a_small_picture_is_enlarged_by_no_choice_and_the_mend_names_none() -> N
 
 def test_pictures_a_little_under_the_resolution_are_not_called_small() -> None:
     assert message("small_pictures", sizes=((511, 511),)) == ""
-    assert "30 pictures are smaller than 512 px square" in message("small_pictures", sizes=((400, 400),))
+    assert "30 pictures have fewer pixels than 512 x 512" in message("small_pictures", sizes=((400, 400),))
     assert "enlarged to it" in message("small_pictures", sizes=((400, 400),), settings={"dataset.bucket_upscale": True})
 
 
@@ -66,3 +66,8 @@ def test_pictures_of_the_plan_that_are_gone_are_named() -> None:
     assert warning.code == "pictures_gone"
     assert "2 pictures of the plan gone since (b.png, c.png)" in warning.message
     assert list(gone_images(report, ())) == []
+
+
+def test_a_training_size_of_another_shape_is_not_small() -> None:
+    assert message("small_pictures", family="sdxl", sizes=((832, 1216), (1024, 960))) == ""
+    assert "30 pictures" in message("small_pictures", family="sdxl", sizes=((768, 1024),))

@@ -38,6 +38,7 @@ def test_a_usual_case_has_nothing_to_warn_of() -> None:
         ),
         ({"settings": {"schedule.epochs": 40}}, "many_steps"),
         ({"settings": {"schedule.epochs": 1}}, "few_steps"),
+        ({"family": "sdxl", "vram_gib": 6, "settings": {"schedule.epochs": 60}}, "long_training"),
         ({"settings": {"network.kind": "dora", "network.dora_axis": "output"}}, "dora_axis_output"),
         ({"settings": {"optimizer.learning_rate": 0}}, "nothing_trained"),
         ({"settings": {"model.prediction": "v_prediction"}}, "prediction_mismatch"),

@@ -37,7 +37,7 @@ def test_the_ending_of_most_captions_is_taken() -> None:
 @pytest.mark.parametrize(
     ("fields", "lines", "reason"),
     [
-        ({}, "joined", "every caption has one line"),
+        ({}, "joined", "none is lost"),
         ({"captions": "mira\nsmile"}, "joined", "30 captions have several lines: all of them"),
         ({"captions": "mira\nsmile", "settings": {"dataset.wildcards": True}}, "random", "one is drawn each time"),
     ],
@@ -52,7 +52,10 @@ def test_no_line_of_a_caption_is_lost(fields: dict[str, Any], lines: str, reason
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"captions": ("admiral, smile", "mira, smile")}, "15 captions lack 'mira', which true puts in front"),
+        (
+            {"captions": ("admiral, smile", "mira, smile")},
+            "15 captions lack 'mira', dataset.prepend_trigger=true writes it in front",
+        ),
         ({}, "no caption lacks 'mira'"),
         ({"subject": "style", "captions": "smile"}, "a style is learned from all captions alike"),
     ],

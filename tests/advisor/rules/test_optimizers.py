@@ -18,7 +18,7 @@ def test_every_optimizer_has_a_column_of_its_own() -> None:
     [
         ("adamw", 1e-4, "cosine", 0.05, 0.01, 16),
         ("adamw8bit", 1e-4, "cosine", 0.05, 0.01, 16),
-        ("adafactor", 1e-4, "constant", 0.0, 0.01, 16),
+        ("adafactor", 1e-4, "constant_with_warmup", 0.05, 0.01, 16),
         ("prodigy", 1.0, "cosine", 0.0, 0.01, 32),
         ("lion", 2e-5, "cosine", 0.05, 0.05, 16),
         ("came", 1e-4, "cosine", 0.05, 0.01, 16),
@@ -44,6 +44,12 @@ def test_prodigy_is_run_as_its_authors_run_it() -> None:
     assert plan.config.optimizer.text_encoder_learning_rate == 1.0
     for path in ("optimizer.learning_rate", "optimizer.arguments"):
         assert plan.by_path[path].source.url == "https://github.com/konstmish/prodigy"
+
+
+def test_schedule_free_warms_up_by_its_own_argument() -> None:
+    assert make_plan_config(settings={"optimizer.name": "schedule_free_adamw"}).optimizer.arguments == (
+        "warmup_steps=75",
+    )
 
 
 def test_lion_on_a_base_that_burns_fast_takes_a_fifth_of_that_bases_rate() -> None:

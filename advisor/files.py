@@ -94,6 +94,23 @@ def kernel_number(path: Path) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
+def is_file(path: Path) -> bool:
+    """Whether a regular file is there, or a link to one. What cannot be looked at (a name that is too long, a folder
+    without rights) is none; `Path.is_file` raises there before Python 3.14, as `is_dir` and `exists` do.
+    """
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """The same of a folder."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_there(path: Path) -> bool:
+    """The same of anything."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
 def read_bounded(path: Path, most_bytes: int) -> bytes:
     """What is in a regular file of at most so many bytes.
 

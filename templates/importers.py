@@ -9,6 +9,7 @@ from typing import Any
 
 from advisor.checkpoints.identify import identify
 from advisor.errors import RunError
+from advisor.files import is_file, is_folder
 from advisor.run_folder.layout import RunFolder
 from advisor.shown_text import short
 from advisor.tensor_files.header import read_header
@@ -49,7 +50,7 @@ def import_config(path: Path, *, outside: bool = False) -> Imported:
         RunError: it cannot be read, or is no trainer's file.
         ModelError: it is a LoRA that cannot be read.
     """
-    file = _main_file(path) if path.is_dir() else path
+    file = _main_file(path) if is_folder(path) else path
     if file.suffix.lower() == SAFETENSORS:
         return _lora(file)
     if file.suffix.lower() in PICKLES:
@@ -67,10 +68,10 @@ def import_config(path: Path, *, outside: bool = False) -> Imported:
 
 
 def _main_file(folder: Path) -> Path:
-    if RunFolder(folder).config.is_file():
+    if is_file(RunFolder(folder).config):
         raise RunError(f"{folder} is a run of ours already: `loracle train {folder}` trains it")
     for name in MAIN_FILES:
-        if (folder / name).is_file():
+        if is_file(folder / name):
             return folder / name
     names = ", ".join(MAIN_FILES[:5])
     raise RunError(f"{folder} holds no trainer's file: looked for {names}; name the file itself")

@@ -15,6 +15,7 @@ from advisor.families import KNOWN_FAMILIES, why_not_trainable
 from advisor.families.family import Family
 from advisor.families.ldm import VARIANT_OF_INPUTS
 from advisor.families.structure import Prediction, Structure
+from advisor.files import is_file, is_folder
 from advisor.shown_text import short, short_text
 from advisor.tensor_files.dtypes import num_parameters, quantised, weight_dtype
 from advisor.tensor_files.header import Header, read_header
@@ -42,7 +43,7 @@ def identify_folder(folder: Path) -> Identity:
         ModelError: it is no diffusers folder, or a file in it cannot be read.
     """
     index = read_model_json(folder / "model_index.json")
-    denoiser = next((name for name in DENOISERS if (folder / name / "config.json").is_file()), None)
+    denoiser = next((name for name in DENOISERS if is_file(folder / name / "config.json")), None)
     if index is None and denoiser is None:
         raise ModelError(_no_model(folder))
     if denoiser is None:
@@ -149,11 +150,11 @@ def _structure(
 
 def _weights(folder: Path) -> _Weights:
     """The headers of one part's weights: the plain file, its shards, or another precision of it."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         return _Weights(())
     for stem in ("diffusion_pytorch_model", "model"):
         whole = folder / f"{stem}.safetensors"
-        if whole.is_file():
+        if is_file(whole):
             return _Weights((read_header(whole),))
         shards = sorted(folder.glob(f"{stem}-*-of-*.safetensors"))
         if shards:

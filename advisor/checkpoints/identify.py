@@ -18,6 +18,7 @@ from advisor.families.family import Family
 from advisor.families.sd2 import PREDICTION_TENSOR
 from advisor.families.signature import Tensors
 from advisor.families.structure import Structure
+from advisor.files import is_folder
 from advisor.shown_text import short_text
 from advisor.tensor_files.dtypes import num_parameters, quantised, weight_dtype
 from advisor.tensor_files.header import Header, TensorInfo, read_floats, read_header
@@ -34,7 +35,7 @@ def identify(path: Path) -> Identity:
     Raises:
         ModelError: it cannot be read, is damaged, is a pickle, or is no model at all.
     """
-    if _is_folder(path):
+    if is_folder(path):
         return identify_folder(path)
     header = read_header(path)
     identity = _identify(path, header)
@@ -45,13 +46,6 @@ def identify(path: Path) -> Identity:
         file_bytes=header.file_bytes,
         metadata_title=header.metadata.get("modelspec.title"),
     )
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
 
 
 def _identify(path: Path, header: Header) -> Identity:

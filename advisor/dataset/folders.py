@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from advisor.dataset.image_size import IMAGE_EXTENSIONS
 from advisor.dataset.mask_files import MASK_FOLDER, are_masks, without_masks
 from advisor.dataset.report import CAPTION_EXTENSIONS, Problem
+from advisor.files import is_folder
 from advisor.run_folder.paths import CONFIG_NAME
 from advisor.settings.config import NamedFolder
 
@@ -96,7 +97,7 @@ def find_named_files(root: Path, folders: Iterable[NamedFolder]) -> FoundFiles:
     for folder in folders:
         key = named_path(folder.path)
         place = _Place(root / key, key, folder.repeats, folder.caption, is_named=True, subfolders=folder.subfolders)
-        if place.path.is_dir():
+        if is_folder(place.path):
             places.append(place)
         else:
             message = "the folder is not there: its pictures are missing here"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from advisor.files import is_file
+
 MASK_SUFFIX = "-masklabel"
 """Stands behind the picture's name, before the extension."""
 MASK_FOLDER = "masks"
@@ -20,7 +22,7 @@ def mask_file_of(image: Path) -> Path | None:
     """The mask file of a picture; None where there is none."""
     beside = image.with_name(f"{image.stem}{MASK_SUFFIX}{MASK_EXTENSION}")
     below = image.parent / MASK_FOLDER / f"{image.stem}{MASK_EXTENSION}"
-    return next((path for path in (beside, below) if path.is_file()), None)
+    return next((path for path in (beside, below) if is_file(path)), None)
 
 
 def without_masks(images: Iterable[str]) -> list[str]:

@@ -23,6 +23,7 @@ from advisor.dataset.image_size import IMAGE_EXTENSIONS, UnusablePicture, pictur
 from advisor.dataset.report import CAPTION_EXTENSIONS, DatasetReport, Folder, ImageFile, Problem
 from advisor.dataset.transparency import TransparencyCheck
 from advisor.errors import DatasetError
+from advisor.files import is_folder
 from advisor.settings.config import NamedFolder
 
 LEAST_SIDE_PX = 32
@@ -206,7 +207,7 @@ def _find(root: Path, folder: Path) -> FoundFiles:
 
 def _likely_meant(root: Path) -> str:
     try:
-        names = sorted(path.name for path in root.parent.iterdir() if path.is_dir())
+        names = sorted(path.name for path in root.parent.iterdir() if is_folder(path))
     except OSError:
         return "check the path"
     close = get_close_matches(root.name, names, n=1)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from advisor.files import is_there
 from advisor.machine.cgroups import Limits, container_limits
 from advisor.machine.hardware import Gpu, Hardware
 from advisor.machine.nvml import NvidiaGpus, ask_driver
@@ -139,7 +140,7 @@ def _disk_free(folder: Path, notes: list[str]) -> int:
     """Free bytes on the disk of `folder`, or of the nearest folder around it that exists."""
     try:
         path = Path(os.path.abspath(folder))  # noqa: PTH100  (resolve() can fail where a link is broken)
-        while not path.exists() and path != path.parent:
+        while not is_there(path) and path != path.parent:
             path = path.parent
         return int(psutil.disk_usage(str(path)).free)
     except Exception as error:

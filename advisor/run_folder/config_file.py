@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from advisor.errors import ConfigErrors, RunError
+from advisor.files import is_file, is_folder
 from advisor.run_folder.paths import CONFIG_NAME
 from advisor.settings.config import TrainingConfig, parse_config
 from advisor.settings.earlier import completed
@@ -20,10 +21,10 @@ def config_file(run: Path) -> Path:
     Raises:
         RunError: there is none.
     """
-    path = run / CONFIG_NAME if run.is_dir() else run
-    if path.is_file():
+    path = run / CONFIG_NAME if is_folder(run) else run
+    if is_file(path):
         return path
-    if run.is_dir():
+    if is_folder(run):
         raise RunError(f"{run} holds no {CONFIG_NAME}: `loracle plan --out {run}` writes one, or name another folder")
     raise RunError(f"{run} does not exist: give a run folder, or its {CONFIG_NAME}")
 

@@ -15,7 +15,7 @@ from typing import Annotated, BinaryIO, Self, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from advisor.errors import RunError
-from advisor.files import DISK_FULL, open_regular, open_to_append
+from advisor.files import DISK_FULL, is_there, open_regular, open_to_append
 from advisor.json_text import Malformed, parse_json
 from advisor.run_folder.events import AnyEvent, Event
 
@@ -97,7 +97,7 @@ class LineTail:
     def __init__(self, path: Path) -> None:
         """Begin at the file's present end; it need not exist yet."""
         self._path, self._rest = path, b""
-        self._position = path.stat().st_size if path.exists() else 0
+        self._position = path.stat().st_size if is_there(path) else 0
 
     def new(self) -> list[bytes]:
         """The lines written since the last call; one that is not finished yet waits for the next."""
@@ -180,7 +180,7 @@ class EventWriter:
 
 def _is_cut_off(path: Path) -> bool:
     """Whether the last line lacks its end, so that it would swallow the next event."""
-    if not path.exists() or not path.stat().st_size:
+    if not is_there(path) or not path.stat().st_size:
         return False
     with open_regular(path) as file:
         file.seek(-1, SEEK_END)

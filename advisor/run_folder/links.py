@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from advisor.errors import RunError
+from advisor.files import is_folder
 from advisor.shell import quoted
 from advisor.shown_text import visible_line
 
@@ -92,7 +93,7 @@ def _refuse_outside(run: Path, link: Path) -> None:
     allowed = [folder for folder in map(Path, given) if folder.is_absolute()]
     if any(_is_within(target, folder) for folder in (run, *allowed)):
         return
-    folder = target if target.is_dir() else target.parent
+    folder = target if is_folder(target) else target.parent
     raise RunError(
         f"{visible_line(str(link))} is a link that leads out of the run, to {visible_line(str(target))}: nothing is "
         "read or written there. Delete the link if it is not yours; if you made it, allow it by the environment "

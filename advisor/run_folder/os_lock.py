@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.errors import RunError
-from advisor.files import DISK_FULL
+from advisor.files import DISK_FULL, is_folder
 
 if sys.platform == "win32":
     import msvcrt
@@ -136,7 +136,7 @@ def _opened(path: Path, *, create: bool = True) -> int:
             raise RunError(_not_ours(path, "a link"))
         handle = os.open(path, flags, 0o666)
     except OSError as error:
-        if path.is_dir():
+        if is_folder(path):
             raise RunError(_not_ours(path, "a folder")) from None
         mend = (
             "free some space on that disk" if error.errno in DISK_FULL else "choose a run folder that you may write to"

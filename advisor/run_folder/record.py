@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -15,6 +14,8 @@ from advisor.shown_text import short_text
 
 MOST_COUNT = 2**53
 """No steps, epochs or bytes of a run are more; floats, and other programs' numbers, are exact up to it."""
+MOST_NUMBER = 1e100
+"""No measured figure is larger; squares and sums of such are still finite."""
 MOST_PLACES_TOLD = 3
 """Of all that is wrong with a record, so many places are told."""
 
@@ -28,11 +29,11 @@ class Record(BaseModel):
 
 
 def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return None if isinstance(value, float | int) and not abs(value) <= MOST_NUMBER else value
 
 
 Number = Annotated[float | None, BeforeValidator(_finite)]
-"""JSON has no number that is not finite: NaN and infinity become null."""
+"""JSON has no number that is not finite: NaN and infinity become null, and so do numbers beyond `MOST_NUMBER`."""
 Text = InstanceOf[str]
 """Also with halves of characters, as names of files in an old encoding have them; pydantic may refuse these."""
 Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]

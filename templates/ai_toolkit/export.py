@@ -8,6 +8,7 @@ from typing import Any
 
 from advisor.dataset.epoch import epoch_sizes
 from advisor.errors import ConfigError, ConfigErrors, RunError
+from advisor.files import is_file, is_there
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, changed, setting_paths
 from advisor.shell import quoted
@@ -103,7 +104,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
         RunError: something cannot be written.
     """
     home = RunFolder(absolute(run)).exports / FOLDER_NAME if out is None else absolute(out)
-    if home.is_file():
+    if is_file(home):
         raise RunError(f"{home} is a file: name a folder for ai-toolkit's files")
     fit = fitted(config, run, MEMORY, "ai-toolkit")
     config = fit.config
@@ -220,7 +221,7 @@ def _notes(config: TrainingConfig) -> Iterator[str]:
 
 
 def _notes_on_files(config: TrainingConfig, layout: ExportLayout) -> Iterator[str]:
-    if not Path(layout.model).exists():
+    if not is_there(Path(layout.model)):
         yield f"The base model is not on this machine ({layout.model}): set name_or_path in {FILE_NAME}."
     if layout.folders is None:
         yield f"The pictures are not on this machine ({named_images(config)}): set folder_path in {FILE_NAME}."

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from advisor.errors import RunError
-from advisor.files import read_bounded
+from advisor.files import is_file, read_bounded
 from advisor.run_folder.write_over import NewFile, put, users_files
 from advisor.run_folder.written import Written, WrittenFiles
 from templates.exporting.image_folders import PlacedFolder
@@ -171,7 +171,7 @@ def _is_users(
         return False
     if isinstance(new, bytes):
         return path.stat().st_size != len(new) or read_bounded(path, len(new)) != new
-    return new is None or not new.is_file() or not filecmp.cmp(path, new, shallow=False)
+    return new is None or not is_file(new) or not filecmp.cmp(path, new, shallow=False)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path, PureWindowsPath
 
+from advisor.files import is_there
 from advisor.settings.config import TrainingConfig
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -33,7 +34,7 @@ def located_model(path: str, run: Path) -> str:
     if not path:
         return ""
     found = located(path, run)
-    return path if HUB_NAME.fullmatch(path) and not found.exists() else str(found)
+    return path if HUB_NAME.fullmatch(path) and not is_there(found) else str(found)
 
 
 def named_images(config: TrainingConfig) -> str:

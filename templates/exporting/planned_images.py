@@ -12,6 +12,7 @@ from advisor.dataset.epoch import epoch_sizes
 from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import scan
 from advisor.errors import DatasetError
+from advisor.files import is_folder
 from advisor.run_folder.written import WrittenFiles
 from advisor.settings.config import TrainingConfig, changed
 from templates.exporting.derived import Length
@@ -39,7 +40,7 @@ def planned_images(config: TrainingConfig, run: Path, root: Path) -> PlannedImag
     """
     links = LinkFolder(root)
     folder = located(config.dataset.images, run)
-    if not (config.dataset.images and folder.is_dir()):
+    if not (config.dataset.images and is_folder(folder)):
         return PlannedImages(links, None)
     dataset = config.dataset
     report = _outside(scan(folder, only=dataset.named_folders, caption_extension=dataset.caption_extension), run)
@@ -56,7 +57,7 @@ def planned_regularization(config: TrainingConfig, run: Path, root: Path) -> Pla
         return None
     links = LinkFolder(root)
     folder = located(given, run)
-    if not folder.is_dir():
+    if not is_folder(folder):
         return PlannedImages(links, None)
     only = config.dataset.regularization_folders or None
     report = scan(folder, only=only, caption_extension=config.dataset.caption_extension)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from advisor.errors import RunError
+from advisor.files import is_file, is_folder
 from templates.importing.document import read_text
 
 NUMBERED_FOLDER = re.compile(r"^(\d{1,6})(?:_(.*))?$", re.DOTALL)
@@ -55,13 +56,13 @@ class DiskFiles:
         except (OSError, ValueError):
             return None
         numbered = [name for name in names if NUMBERED_FOLDER.match(name)][:MOST_FOLDERS]
-        return {name: _num_images(root / name) for name in numbered if (root / name).is_dir()}
+        return {name: _num_images(root / name) for name in numbered if is_folder(root / name)}
 
     def num_images(self, folder: str, *, subfolders: bool) -> int | None:
         """Images in a folder, and in those below it; None where it is not on this machine."""
         root = self._local(folder)
         try:
-            if root is None or not root.is_dir():
+            if root is None or not is_folder(root):
                 return None
         except (OSError, ValueError):
             return None
@@ -72,7 +73,7 @@ class DiskFiles:
         """A small text file; None where there is none, or where it may not be read."""
         path = self._local(file)
         try:
-            if path is None or not path.is_file():
+            if path is None or not is_file(path):
                 return None
             if not (self.outside or path.resolve().is_relative_to(self.home.resolve())):
                 self.left.append(file)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from advisor.errors import ConfigErrors
+from advisor.files import is_folder, is_there
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
@@ -76,13 +77,13 @@ def _target(out: Path | None, usual: Path) -> Path:
     """`out` as a file; within it, where it is a folder."""
     if out is None:
         return usual
-    return out / FILE_NAME if out.is_dir() else out
+    return out / FILE_NAME if is_folder(out) else out
 
 
 def _notes_on_files(config: TrainingConfig, layout: ExportLayout, images: PlannedImages) -> Iterator[str]:
-    if not Path(layout.model).exists():
+    if not is_there(Path(layout.model)):
         yield f"The base model is not on this machine ({layout.model}): set its path in the GUI."
-    if layout.weights and not Path(layout.weights).exists():
+    if layout.weights and not is_there(Path(layout.weights)):
         yield f"The LoRA to go on from is not on this machine ({layout.weights}): set `Network weights` in the GUI."
     if images.folders is None:
         yield (

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import ConfigErrors, RunError
+from advisor.files import is_file, is_there
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import powershell_quoted, powershell_word, quoted
@@ -72,7 +73,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
 
     notes = [f"{f.key}: {f.message}" for f in found if f.level == "warning"]
     notes += shared_notes(config, length, DROPS, "sd-scripts")
-    if not Path(layout.model).exists():
+    if not is_there(Path(layout.model)):
         notes.append(f"The base model is not on this machine ({layout.model}): set its path in config.toml.")
     if images.folders is None:
         notes.append(f"The pictures are not on this machine ({named_images(config)}): fill in dataset.toml.")
@@ -121,7 +122,7 @@ def _homes(run: Path, out: Path | None) -> tuple[Path, Path]:
     """Where the files go, and where kohya's links are."""
     exports = RunFolder(absolute(run)).exports
     home = exports / FOLDER_NAME if out is None else absolute(out)
-    if home.is_file():
+    if is_file(home):
         raise RunError(f"{home} is a file: sd-scripts gets several, so name a folder")
     return home, exports / "kohya"
 

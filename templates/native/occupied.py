@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from advisor.errors import RunError
+from advisor.files import is_file
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import RUN_NAMES
 from advisor.run_folder.plan_record import PlanRecord
@@ -49,7 +50,7 @@ def refuse_strangers(run: RunFolder, config: TrainingConfig, *, overwrite: bool)
     except OSError as error:
         raise RunError(f"{run.path} cannot be read: {error.strerror or error}: choose another folder") from None
     others = [name for name in found if name not in RUN_NAMES]
-    if not others or run.config.is_file() or run.plan.is_file():
+    if not others or is_file(run.config) or is_file(run.plan):
         return
     if _same(run.path, run.path / config.dataset.images):
         raise RunError(f"{run.path} is the folder of the pictures: name another for the run, e.g. one beside it")

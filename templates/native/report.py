@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from advisor.files import open_regular, read_file
+from advisor.files import is_file, open_regular, read_file
 from advisor.plan import Source
 from advisor.rules.sources import BY_TITLE
 from advisor.run_folder.events import AnyEvent, Finished, LoraMoved, LoraSaved, RungTaken, WarningGiven
@@ -100,7 +100,7 @@ def _size_within(folder: Path, name: str) -> int | None:
         return None
     try:
         path = folder / name
-        return path.stat().st_size if path.is_file() else None
+        return path.stat().st_size if is_file(path) else None
     except (OSError, ValueError):
         return None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from advisor.files import is_file, is_folder
 from advisor.run_folder.events import AnyEvent, SampleDrawn
 from advisor.run_folder.layout import RunFolder
 
@@ -76,7 +77,7 @@ def _by_folder(samples: Path, paths: Iterable[Path]) -> list[ImageRow]:
 
 def _files(samples: Path) -> list[Path]:
     """Images in the folder, then those in each folder in it, by name."""
-    if not samples.is_dir():
+    if not is_folder(samples):
         return []
-    folders = [samples, *sorted(path for path in samples.glob("*") if path.is_dir())]
-    return [path for folder in folders for path in sorted(folder.glob("*.png")) if path.is_file()]
+    folders = [samples, *sorted(path for path in samples.glob("*") if is_folder(path))]
+    return [path for folder in folders for path in sorted(folder.glob("*.png")) if is_file(path)]

@@ -11,6 +11,7 @@ from pathlib import Path
 from advisor.answers import Answers
 from advisor.errors import LoraError, RunError
 from advisor.facts import Facts
+from advisor.files import is_folder, is_there
 from advisor.plan import Plan
 from advisor.planning.document import plan_document
 from advisor.run_folder.layout import RunFolder
@@ -86,7 +87,7 @@ def write_records(
     if other and not overwrite:
         raise Occupied(other, f"{OVERWRITE}, which first keeps its files beside as NAME.bak")
     with writing(folder, "saving a plan", lambda _: None):
-        kept = tuple(keep_beside(file.path) for file in files if file.path in found or (other and file.path.exists()))
+        kept = tuple(keep_beside(file.path) for file in files if file.path in found or (other and is_there(file.path)))
         put(files, written)
     return kept
 
@@ -126,7 +127,7 @@ def next_free_run(name: str, parent: Path) -> Path:
 
 
 def _refuse_trained(run: RunFolder) -> None:
-    if os.path.lexists(run.path) and not run.path.is_dir():
+    if os.path.lexists(run.path) and not is_folder(run.path):
         raise RunError(f"{run.path} is a file: name a folder for the run")
     if run.has_trained():
         raise RunError(f"{run.path} has trained already (it holds LoRAs or a state): choose another folder")

@@ -10,6 +10,7 @@ from typing import Any
 from advisor.dataset.buckets import repeats_of_folders
 from advisor.dataset.folders import named_path
 from advisor.errors import ConfigError, ConfigErrors, RunError
+from advisor.files import is_file, is_there
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import NamedFolder, TrainingConfig, setting_paths
 from advisor.shell import quoted
@@ -100,7 +101,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     if errors := (*_errors(config), *image_errors(images)):
         raise ConfigErrors(errors, where="OneTrainer would not train this as it is meant")
     home = RunFolder(absolute(run)).exports / FOLDER_NAME if out is None else absolute(out)
-    if home.is_file():
+    if is_file(home):
         raise RunError(f"{home} is a file: OneTrainer gets several, so name a folder")
     folders = _folders(config, run, images)
     layout = _layout(config, run, home, folders)
@@ -212,7 +213,7 @@ def _warmup_of(config: TrainingConfig) -> bool:
 
 
 def _notes_on_files(config: TrainingConfig, layout: ExportLayout, *, is_here: bool) -> Iterator[str]:
-    if not Path(layout.model).exists():
+    if not is_there(Path(layout.model)):
         yield f"The base model is not on this machine ({layout.model}): set its path in config.json."
     if not is_here:
         yield f"The pictures are not on this machine ({named_images(config)}): set their folders in concepts.json."

@@ -12,6 +12,7 @@ from advisor.dataset.epoch import epoch_sizes
 from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import scan
 from advisor.errors import ConfigError
+from advisor.files import is_folder
 from advisor.settings.config import TrainingConfig
 from templates.exporting.derived import Length
 from templates.exporting.paths import located
@@ -36,11 +37,11 @@ class ImagesThere:
             DatasetError: their folder holds none.
         """
         dataset, ending = config.dataset, config.dataset.caption_extension
-        if not (dataset.images and (root := located(dataset.images, run)).is_dir()):
+        if not (dataset.images and is_folder(root := located(dataset.images, run))):
             return None
         report, regularization = scan(root, only=dataset.named_folders, caption_extension=ending), None
         images = [(report, repeats_of_folders(report.folders, dataset))]
-        if dataset.regularization_images and (root := located(dataset.regularization_images, run)).is_dir():
+        if dataset.regularization_images and is_folder(root := located(dataset.regularization_images, run)):
             only = dataset.regularization_folders or None
             regularization = scan(root, only=only, caption_extension=ending)
             images.append((regularization, (1,) * len(regularization.folders)))

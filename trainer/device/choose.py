@@ -11,6 +11,7 @@ import psutil
 import torch
 
 from advisor.errors import HardwareError
+from advisor.files import is_there
 from advisor.settings.config import TrainingConfig, changed
 from trainer.layers.frozen_weight import FrozenWeight
 
@@ -126,7 +127,7 @@ def memory_bytes(device: torch.device) -> int:
 def peak_process_bytes() -> int:
     """The most memory that this process had in use since it started."""
     status = Path("/proc/self/status")
-    if status.exists():
+    if is_there(status):
         # getrusage would count what the process that started us had in use.
         for line in status.read_text(encoding="ascii", errors="replace").splitlines():
             if line.startswith("VmHWM:"):

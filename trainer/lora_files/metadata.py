@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.families import family
-from advisor.files import open_regular
+from advisor.files import is_file, open_regular
 from advisor.settings.config import TrainingConfig
 from trainer.data.captions import tags_of
 from trainer.data.training_set import Item, TrainingSet, Use
@@ -73,7 +73,7 @@ class SavedAt:
 
 def file_hashes(path: Path) -> FileHashes:
     """Both hashes of a model file; of a folder only its name."""
-    if not path.is_file():
+    if not is_file(path):
         return FileHashes(path.name)
     full = sha256()
     with open_regular(path) as file:

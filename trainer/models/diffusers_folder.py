@@ -12,6 +12,7 @@ from torch import nn
 
 from advisor.checkpoints.diffusers_json import read_model_json
 from advisor.errors import ModelError
+from advisor.files import is_file
 from advisor.settings.config import QuantisedDtype
 from advisor.shown_text import short
 from advisor.tensor_files.other_formats import convert_command
@@ -107,10 +108,10 @@ def weight_files(folder: Path) -> list[Path]:
     for variant in VARIANTS:
         for stem in STEMS:
             whole = folder / f"{stem}{variant}.safetensors"
-            if whole.is_file():
+            if is_file(whole):
                 return [whole]
             index = folder / f"{stem}.safetensors.index{variant}.json"
-            if index.is_file():
+            if is_file(index):
                 return _shards(index)
     pickles = sorted(folder.glob("*.bin"))
     hint = f"`{convert_command(pickles[0])}` makes one" if pickles else "copy the folder anew"

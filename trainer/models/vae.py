@@ -9,6 +9,7 @@ from torch import nn
 
 from advisor.errors import ModelError
 from advisor.families.structure import VaeStructure
+from advisor.files import is_file, is_folder
 from trainer.models.diffusers_folder import load_network
 from trainer.models.single_file import LEFTOVERS, vae_names
 from trainer.models.weight_files import fill, open_weights, refuse_unexpected, same_names
@@ -23,10 +24,10 @@ def load_vae(vae: nn.Module, path: Path, structure: VaeStructure, *, dtype: torc
     Raises:
         ModelError: there is no VAE at `path`, or it does not fit.
     """
-    if path.is_dir():
-        load_network(vae, path / "vae" if (path / "vae").is_dir() else path, dtype=dtype, device=device)
+    if is_folder(path):
+        load_network(vae, path / "vae" if is_folder(path / "vae") else path, dtype=dtype, device=device)
         return
-    if not path.is_file():
+    if not is_file(path):
         raise ModelError(f"model.vae_path names {path}, where there is nothing: mend the path or leave it out")
     with open_weights([path], path) as weights:
         prefix = next((p for p in PREFIXES if f"{p}decoder.conv_in.weight" in weights.names), None)

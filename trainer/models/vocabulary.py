@@ -9,7 +9,7 @@ from pathlib import Path
 
 from advisor.checkpoints.diffusers_json import MAX_JSON_BYTES, read_model_json
 from advisor.errors import ModelError
-from advisor.files import read_file
+from advisor.files import is_file, read_file
 from advisor.shown_text import short
 
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -30,7 +30,7 @@ def read_vocabulary(folder: Path, vocab_size: int | None) -> tuple[Vocabulary, M
     Raises:
         ModelError: a file is missing or cannot be read, or an entry is none that a tokenizer can have.
     """
-    if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
+    if is_file(folder / "vocab.json") and is_file(folder / "merges.txt"):
         path = folder / "vocab.json"
         entries: object = _table(path, folder)
         merges: object = list(_lines(folder / "merges.txt"))

@@ -25,7 +25,7 @@ from torch.utils._pytree import tree_leaves
 
 from advisor.errors import RunError
 from advisor.estimate.disk import STATES_KEPT
-from advisor.files import read_bounded, write_atomically
+from advisor.files import is_there, read_bounded, write_atomically
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.state_manifest import (
     OPTIMIZER_NAME,
@@ -115,7 +115,7 @@ class States:
             made = Path(mkdtemp(dir=self._run.state, prefix=UNFINISHED))
             try:
                 _write_into(made, state)
-                if target.exists():
+                if is_there(target):
                     _remove(target)
                 made.replace(target)
             finally:

@@ -11,6 +11,7 @@ from typing import Any
 
 from advisor.checkpoints.identify import identify
 from advisor.errors import LoraError, ModelError
+from advisor.files import is_folder, is_there
 from advisor.run_folder.write_over import keep_beside, kept_sentence
 from advisor.tensor_files.header import read_header
 from advisor.tensor_files.other_formats import convert_command, is_pickle
@@ -90,7 +91,7 @@ def refuse_other_files(path: Path) -> None:
     Raises:
         ModelError: it is something else; for a folder, the message names the pickles in it.
     """
-    if path.is_dir():
+    if is_folder(path):
         pickles = sorted(path.glob("*/*.bin")) + sorted(path.glob("*.bin"))
         commands = "".join(f"\n  {convert_command(pickle)}" for pickle in pickles)
         raise ModelError(
@@ -128,12 +129,12 @@ def _target(source: Path, name: str, out: str | None) -> Path:
     target = source.with_name(name)
     if out is not None:
         given = absolute_path(out)
-        target = given / target.name if given.is_dir() else given
+        target = given / target.name if is_folder(given) else given
     if target.suffix.lower() != SUFFIX:
         raise LoraError(f"--out is {target}: it must end in {SUFFIX}, since other programs go by that")
-    if target == source or (target.exists() and target.samefile(source)):
+    if target == source or (is_there(target) and target.samefile(source)):
         raise LoraError(f"--out is {target}, the file itself: name another one, so that the old one stays")
-    if target.is_dir():
+    if is_folder(target):
         raise LoraError(f"--out is {target}, a folder: name a file in it")
     return target
 
@@ -164,7 +165,7 @@ def agree_to_replace(target: Path, ask: Ask | None) -> None:
     Raises:
         LoraError: the user did not agree, or there is no terminal to ask in.
     """
-    if not target.exists():
+    if not is_there(target):
         return
     mend = "name another with --out, or add --overwrite, which first keeps it beside as NAME.bak"
     if ask is None:

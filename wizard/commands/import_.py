@@ -13,6 +13,7 @@ from advisor.checkpoints.identify import identify
 from advisor.dataset.scan import scan
 from advisor.errors import LoraError, Mistakes, RunError
 from advisor.facts import START_FROM, Facts
+from advisor.files import is_file, is_folder, is_there
 from advisor.machine.probe import probe_hardware
 from advisor.planning.document import plain_value, plan_document
 from advisor.run_folder.write_over import kept_sentence
@@ -132,7 +133,7 @@ def _folders_elsewhere(found: Imported, own: Mapping[str, Any]) -> dict[str, Any
     """Without the file's folders, where the user gave other pictures that do not have them."""
     images = own.get("dataset.images")
     named = [Path(one.path) for one in found.settings.get("dataset.folders", ())]
-    if images is None or all(not path.is_absolute() and (Path(images) / path).is_dir() for path in named):
+    if images is None or all(not path.is_absolute() and is_folder(Path(images) / path) for path in named):
         return {}
     return {"dataset.folders": (), "dataset.only_folders": False}
 
@@ -148,7 +149,7 @@ def _located(found: Imported, home: Path) -> Imported:
         "network.start_from",
     ):
         given = settings.get(path)
-        if isinstance(given, str) and given and not is_absolute(given) and (home / given).exists():
+        if isinstance(given, str) and given and not is_absolute(given) and is_there(home / given):
             settings[path] = str((home / given).absolute())
     return replace(found, settings=settings)
 
@@ -160,7 +161,7 @@ def _facts(found: Imported, own: Mapping[str, Any], out: Path) -> Facts | None:
     if str(model).startswith(("\\\\", "//")) or not (model.is_absolute() and images.is_absolute()):
         return None
     try:
-        if not model.exists() or not images.is_dir():
+        if not is_there(model) or not is_folder(images):
             return None
         hardware = probe_hardware(out)
         answers = _answers(found, own, use_cpu=hardware.main_gpu is None)
@@ -173,7 +174,7 @@ def _facts(found: Imported, own: Mapping[str, Any], out: Path) -> Facts | None:
 def _start(settings: Mapping[str, Any]) -> StartFile | None:
     """The LoRA to go on from, where it is on this machine."""
     given = str(settings.get(START_FROM) or "")
-    if not given or given.startswith(("\\\\", "//")) or not Path(given).is_file():
+    if not given or given.startswith(("\\\\", "//")) or not is_file(Path(given)):
         return None
     return read_start(Path(given))
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from advisor.errors import RunError
+from advisor.files import is_folder
 from wizard.output import print_json, show
 from wizard.own_command import own_command
 from wizard.processes.run_status import runs_below, statuses
@@ -23,7 +24,7 @@ def runs(folder: Path | None = None, *, as_json: bool = False) -> None:
     Raises:
         RunError: the folder is none.
     """
-    if folder is not None and not folder.is_dir():
+    if folder is not None and not is_folder(folder):
         raise RunError(f"{folder} is no folder: name one that holds runs, or leave it out")
     here = Path.cwd()
     places = runs_below((folder or here).absolute())

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from advisor.errors import BrokenImages, LoraError
-from advisor.files import replacing
+from advisor.files import is_file, replacing
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.settings.config import TrainingConfig
@@ -142,7 +142,7 @@ def _print_result(job: TrainerJob, config: TrainingConfig, progress: TrainingPro
     show(f"Trained{steps}: {lora}")
     for rung in progress.ladder:
         show(f"{rung.cause or 'Memory ran out on the way.'} It went on with {rung.message}.")
-    if job.run.report.is_file():
+    if is_file(job.run.report):
         show(f"Report: {job.run.report}")
     copied_to = None
     if is_terminal():

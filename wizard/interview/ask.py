@@ -15,6 +15,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.shortcuts import CompleteStyle
 
+from advisor.files import is_there
 from wizard.interview.completion import NameCompleter, PathCompleter
 from wizard.interview.paths import given_path, is_whole_path, without_refused
 from wizard.interview.questions import BACK, Option, Question
@@ -58,7 +59,7 @@ class TerminalAsk:
         except EOFError:
             raise KeyboardInterrupt from None
         if question.kind in ("folder", "file"):
-            answer = without_refused(answer, question.default, lambda path: given_path(path).exists())
+            answer = without_refused(answer, question.default, lambda path: is_there(given_path(path)))
         return BACK if is_back(str(answer)) else str(answer)
 
     def tell(self, view: object) -> None:

@@ -10,6 +10,7 @@ from prompt_toolkit.completion import Completer, Completion
 from prompt_toolkit.document import Document
 from questionary.prompts.path import GreatUXPathCompleter
 
+from advisor.files import is_folder
 from wizard.interview.questions import Candidate
 
 MODEL_SUFFIXES = (".safetensors", ".ckpt", ".pt", ".bin")
@@ -48,7 +49,7 @@ class PathCompleter(Completer):
 
 def is_folder_or_model(name: str) -> bool:
     """Whether a path is offered when a model is asked for."""
-    return name.lower().endswith(MODEL_SUFFIXES) or Path(name).is_dir()
+    return name.lower().endswith(MODEL_SUFFIXES) or is_folder(Path(name))
 
 
 def matches(text: str, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:

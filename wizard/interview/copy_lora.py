@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from advisor.errors import LoraError
+from advisor.files import is_folder, is_there
 from wizard.interview.lora_folders import Program, program_of
 from wizard.interview.paths import given_path
 from wizard.interview.questions import BACK, Ask, Option, Question, replace_question
@@ -73,11 +74,11 @@ def offer_copy(
             if answer == BACK or not answer.strip():
                 continue
         folder = given_path(answer)
-        if not folder.is_dir():
+        if not is_folder(folder):
             ask.tell(f"{folder} is no folder that exists: choose another, or make it first.")
             continue
         target = folder / lora.name
-        if target.exists() and ask(replace_question(target.name)) != "yes":
+        if is_there(target) and ask(replace_question(target.name)) != "yes":
             continue
         try:
             copy(lora, target)

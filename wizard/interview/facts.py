@@ -14,6 +14,7 @@ from advisor.dataset.report import DatasetReport
 from advisor.errors import ConfigError, ConfigErrors, LoraError, Mistakes
 from advisor.estimate.calibration import Receipt
 from advisor.facts import Facts
+from advisor.files import is_there
 from advisor.machine.hardware import Hardware
 from advisor.settings.config import NamedFolder
 from advisor.settings.parse_value import SettingValue, WrongValue, parse_settings
@@ -79,7 +80,7 @@ def with_start(facts: Facts, home: Path | None = None, *, read: Callable[[Path],
 def start_path(given: str, home: Path | None = None) -> Path:
     """Where the LoRA to go on from lies: from the current folder, else from `home`."""
     path = absolute_path(given)
-    return path if home is None or path.exists() else absolute_path(str(home / given))
+    return path if home is None or is_there(path) else absolute_path(str(home / given))
 
 
 def machine_options_of(state: InterviewState, options: MachineOptions) -> MachineOptions:

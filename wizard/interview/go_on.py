@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from advisor.errors import ConfigError, LoraError
+from advisor.files import is_file
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.state_manifest import Position, newest_position
 from advisor.settings.config import TrainingConfig
@@ -36,7 +37,7 @@ def asked_to_go_on(run: RunFolder, config: TrainingConfig, ask: Ask) -> GoingOn:
     schedule = config.schedule
     if schedule.max_steps and reached.step >= schedule.max_steps:
         return GoingOn()
-    if reached.epoch < schedule.epochs or not run.lora(config.saving.name).is_file():
+    if reached.epoch < schedule.epochs or not is_file(run.lora(config.saving.name)):
         if ask(_unfinished(reached, schedule.epochs)) != "yes":
             raise LoraError("Nothing was trained.")
         return GoingOn(resume=True)

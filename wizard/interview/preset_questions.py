@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor.files import is_there
 from advisor.shell import quoted
 from advisor.shown_text import short_text
 from advisor.units import counted, shown
@@ -114,7 +115,7 @@ def keep_as_preset(plan: Plan, ask: Ask, presets: PresetStore) -> Path | None:
         if answer.strip() in (BACK, ""):
             return None
         file = presets.file(answer)
-        exists = file.exists()
+        exists = is_there(file)
         if not exists or may_replace(file, ask):
             break
     paths = presets.save(file, plan, overwrite=exists)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.data_folder import data_folder
+from advisor.files import is_file
 from wizard.interview.names import checked_name
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class PresetStore:
     def files(self) -> tuple[Path, ...]:
         """All preset files, sorted by name without regard to case."""
         try:
-            found = [path for path in self._folder.iterdir() if path.suffix.lower() == SUFFIX and path.is_file()]
+            found = [path for path in self._folder.iterdir() if path.suffix.lower() == SUFFIX and is_file(path)]
         except OSError:
             return ()
         return tuple(sorted(found, key=lambda path: path.stem.casefold()))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import wizard
-from advisor.files import open_to_append
+from advisor.files import is_folder, open_to_append
 from trainer.runtime.launcher import LAUNCHER_VARIABLE
 
 INSTALL_FOLDERS = ("site-packages", "dist-packages")
@@ -60,7 +60,7 @@ def child_environment(
     environment.pop("PYTHONPATH", None)
     if paths:
         environment["PYTHONPATH"] = os.pathsep.join(paths)
-    if nvidia_driver.is_dir() and not any(name in base for name in ALLOCATOR_VARIABLES):
+    if is_folder(nvidia_driver) and not any(name in base for name in ALLOCATOR_VARIABLES):
         environment[ALLOCATOR_VARIABLES[0]] = GROWING_SEGMENTS
     if gpu_uuid:
         environment["CUDA_VISIBLE_DEVICES"] = gpu_uuid

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from advisor.errors import BrokenImages, LoraError, MemoryFacts, OutOfMemory, RunError, TrainingStopped
-from advisor.files import open_regular
+from advisor.files import is_there, open_regular
 from advisor.run_folder.event_file import EventTail
 from advisor.run_folder.events import AnyEvent, LoraMoved, LoraSaved, Resumed, WarningGiven
 from advisor.run_folder.paths import TRAINER_LOG_NAME
@@ -91,7 +91,7 @@ def run_trainer(
     tail = job.run.new_events()
     with count.listening():
         try:
-            began = log.stat().st_size if log.exists() else 0
+            began = log.stat().st_size if is_there(log) else 0
             child = start_apart(command(job), environment, log, is_followed=True)
         except OSError as error:
             raise RunError(f"the trainer cannot be started in {job.run.path}: {error.strerror or error}") from error

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from advisor.errors import LoraError
+from advisor.files import is_file, is_folder
 from advisor.run_folder.events import AnyEvent
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import CONFIG_NAME
@@ -40,7 +41,7 @@ def progress_of(events: Iterable[AnyEvent], before: TrainingProgress) -> Trainin
 def statuses(folders: Iterable[Path]) -> Iterator[RunStatus | UnreadableRun]:
     """How the runs in these folders stand; those that are none, or gone, are passed over."""
     for folder in folders:
-        if not (folder / CONFIG_NAME).is_file():
+        if not is_file(folder / CONFIG_NAME):
             continue
         run = RunFolder(folder)
         try:
@@ -54,5 +55,5 @@ def runs_below(folder: Path) -> list[Path]:
     """The folder itself, and the folders directly in it, by name."""
     inside = list[Path]()
     with suppress(OSError):
-        inside = sorted(path for path in folder.iterdir() if path.is_dir())
+        inside = sorted(path for path in folder.iterdir() if is_folder(path))
     return [folder, *inside]

@@ -50,6 +50,7 @@ class RunStore:
 def _path_in(file: Path) -> Path | None:
     with suppress(OSError, ValueError, RecursionError):
         tree = json.loads(read_bounded(file, MOST_BYTES))
-        if isinstance(tree, dict) and isinstance(tree.get("path"), str):
-            return Path(tree["path"])
+        path = tree.get("path") if isinstance(tree, dict) else None
+        if isinstance(path, str) and b"\0" not in os.fsencode(path):  # raises where no file system takes the letters
+            return Path(path)
     return None

@@ -8,10 +8,14 @@ from advisor.units import counted
 
 MINUTE = 60
 """Seconds."""
+LONGEST = 100 * 365 * 24 * 60 * MINUTE
+"""Seconds of a century; what is said to take longer, as by an event that nobody measured, is not told exactly."""
 
 
 def duration(seconds: float) -> str:
     """E.g. `40 seconds`, `25 minutes`, `3 hours 10 minutes`, `2 days 4 hours`."""
+    if seconds > LONGEST:
+        return "more than 100 years"
     if seconds < 1.5 * MINUTE:
         return counted(max(1, round(seconds)), "second")
     minutes = round(seconds / MINUTE)
@@ -25,11 +29,15 @@ def duration(seconds: float) -> str:
 
 
 def clock_time(now: float, seconds: float) -> str:
-    """When it is `seconds` later: `14:05` today, `Tue 14:05` this week, else the date.
+    """When it is `seconds` later: `14:05` today, `Tue 14:05` this week, else the date, or `in more than 100 years`.
 
     Args:
         now: unix seconds.
+        seconds: below 0: none.
     """
+    if seconds > LONGEST:
+        return "in more than 100 years"
+    seconds = max(0.0, seconds)
     start, end = datetime.fromtimestamp(now), datetime.fromtimestamp(now + seconds)
     days = (end.date() - start.date()).days
     if days == 0:

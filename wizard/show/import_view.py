@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from advisor.shown_text import visible
 from advisor.units import shown
 from templates.importing.import_plan import ImportPlan, described
 from templates.importing.imported import Line
@@ -45,7 +46,7 @@ def hanging(mark: str, text: str, *, style: str = "") -> Table:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(width=2, justify="right")
     grid.add_column(ratio=1, overflow="fold")
-    grid.add_row(Text(mark, style=style), Text(text, style=style))
+    grid.add_row(Text(mark, style=style), Text(visible(text), style=style))
     return grid
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from advisor.errors import LoraError
+from advisor.files import is_file
 from advisor.run_folder.demo_scores import DemoScores
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.write_over import UsersFiles
@@ -25,7 +26,7 @@ def write_run_report(run: RunFolder, *, overwrite: bool = False) -> Path:
         RunError: the run has no plan.json, its scores are damaged, or the page cannot be written.
     """
     run.refuse_links_out()
-    if not run.demo_scores.is_file():
+    if not is_file(run.demo_scores):
         return write_report(run, overwrite=overwrite, tell=say)
     scores = _scores(run.read_demo_scores())
     rows = [row for row in sample_rows(run, ()) if row.title]  # the sheet shows the same pictures once more
@@ -40,7 +41,7 @@ def try_run_report(run: RunFolder) -> Path | None:
         Its path; None where none was written.
     """
     try:
-        return write_run_report(run) if run.plan.is_file() else None
+        return write_run_report(run) if is_file(run.plan) else None
     except UsersFiles as error:
         command = own_command("report", run.path)
         say(f"No report was written: {error.told}. {command} --overwrite writes it, and keeps that one beside")

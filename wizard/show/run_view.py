@@ -14,6 +14,7 @@ from rich.text import Text
 
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.run_state import RunActivity, RunState
+from advisor.shown_text import visible_line
 from advisor.units import counted
 from wizard.own_command import own_command
 from wizard.show.durations import MINUTE, duration
@@ -73,7 +74,7 @@ def runs_view(found: Iterable[RunStatus | UnreadableRun], *, here: Path, now: fl
     table.add_column("run", ratio=2, overflow="fold", style="cyan")
     table.add_column("how far", ratio=3, overflow="fold")
     for one in found:
-        place = Text(short_path(one.run.path, here))
+        place = Text(visible_line(short_path(one.run.path, here)))
         if isinstance(one, UnreadableRun):
             table.add_row("unreadable", place, Text(one.message))
         else:
@@ -110,7 +111,7 @@ def _rows(one: RunStatus, now: float) -> Iterator[tuple[str, str]]:
         yield "why", state.message
     if state.holder is not None:
         yield "by", str(state.holder)
-    yield "run", str(one.run.path)
+    yield "run", visible_line(str(one.run.path))
     if far := (*_how_far(one), *figures(progress)[:2] * (state.activity == "training")):
         yield "progress", ", ".join(far)
     if state.activity == "training" and progress.phase not in ("", "train"):
@@ -119,7 +120,7 @@ def _rows(one: RunStatus, now: float) -> Iterator[tuple[str, str]]:
         yield "end", f"about {duration(progress.seconds_left)} left"
     yield "heard of", f"{ago(now - one.updated)} ({time.strftime('%Y-%m-%d %H:%M', time.localtime(one.updated))})"
     if progress.loras:
-        yield "LoRAs", f"{len(progress.loras)} saved, the last {progress.loras[-1]}"
+        yield "LoRAs", f"{len(progress.loras)} saved, the last {visible_line(progress.loras[-1])}"
     if command := _next_command(one):
         yield "next", command
 

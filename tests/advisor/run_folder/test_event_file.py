@@ -154,3 +154,9 @@ def test_no_event_is_appended_to_what_is_no_file(tmp_path: Path, kind: str) -> N
         pytest.raises(RunError, match=f"{path} cannot be written: it is a"),
     ):
         EventWriter(path)
+
+
+def test_numbers_beyond_all_measure_are_none(tmp_path: Path) -> None:
+    run = run_with(tmp_path, b'{"event": "step", "step": 1, "loss": -1e101, "seconds": 1e308, "gradient_norm": 1e99}')
+
+    assert run.read_events().events == (StepDone(step=1, gradient_norm=1e99),)

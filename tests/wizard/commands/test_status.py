@@ -141,3 +141,28 @@ def test_a_file_is_no_folder_of_runs(tmp_path: Path) -> None:
 
     with pytest.raises(RunError, match="is no folder"):
         runs(tmp_path / "file")
+
+
+def test_no_figure_of_a_stranger_s_events_makes_the_list_unreadable(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = with_events(tmp_path, Started())
+    with run.events.open("a") as file:
+        for loss in ("1e308", "-1.7e308"):
+            file.write(f'{{"event": "step", "step": 1, "loss": {loss}, "seconds": 1.7e308}}\n')
+    with writing(run, "loracle train", print):
+        runs(tmp_path, as_json=True)
+        (found,) = json.loads(capsys.readouterr().out)["runs"]
+        status(run.path, once=True)
+
+    assert (found["loss"], found["seconds_per_step"]) == (None, None)
+
+
+def test_a_figure_that_nobody_measured_is_shown_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = with_events(tmp_path, PhaseBegun(name="train", total=2**53), StepDone(step=1, seconds=1e99))
+    with writing(run, "loracle train", print):
+        status(run.path, once=True)
+
+    assert "more than 100 years left" in " ".join(capsys.readouterr().out.split())

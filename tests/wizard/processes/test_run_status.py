@@ -53,7 +53,7 @@ def test_folders_that_are_no_runs_are_passed_over_and_damaged_ones_named(tmp_pat
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "loracle.toml").write_text("x = [")
 
-    found = list(statuses([*runs_below(tmp_path), tmp_path / "gone"]))
+    found = list(statuses([*runs_below(tmp_path), tmp_path / "gone", tmp_path / ("b" * 300)]))
 
     assert [type(one) for one in found] == [UnreadableRun, RunStatus]
     assert [one.run.path.name for one in found] == ["broken", "run"]

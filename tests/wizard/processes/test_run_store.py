@@ -25,7 +25,20 @@ def test_a_relative_path_is_kept_whole(tmp_path: Path, monkeypatch: pytest.Monke
     assert RunStore(tmp_path).paths() == (tmp_path / "mira",)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"null", b'{"path": 3}', b"\xff", b"[" * 9999, b"x" * 100_000])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b'{"path": 3}',
+        b"\xff",
+        b"[" * 9999,
+        b"x" * 100_000,
+        rb'{"path": "/a\u0000b"}',
+        rb'{"path": "/\ud800"}',
+    ],
+)
 def test_a_damaged_file_is_passed_over(tmp_path: Path, content: bytes) -> None:
     store = RunStore(tmp_path)
     store.remember(tmp_path / "mira")

@@ -97,3 +97,9 @@ def test_the_documents_are_plain_json() -> None:
 
 def test_times_are_told_as_people_tell_them() -> None:
     assert [ago(5), ago(7200)] == ["just now", "2 hours ago"]
+
+
+def test_a_folder_s_name_makes_no_line_of_its_own() -> None:
+    one = UnreadableRun(RunFolder(Path("/runs/mira\nfinished")), "no TOML")
+
+    assert "mira\\nfinished" in drawn(runs_view([one], here=Path("/"), now=NOW))

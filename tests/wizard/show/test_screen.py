@@ -42,6 +42,7 @@ def test_the_number_of_epochs_is_told_once_it_is_known() -> None:
     [
         (0.2, "1 second"), (40, "40 seconds"), (90, "2 minutes"), (1500, "25 minutes"), (7200, "2 hours"),
         (11400, "3 hours 10 minutes"), (187200, "2 days 4 hours"), (86400, "1 day"),
+        (1e100, "more than 100 years"), (float("inf"), "more than 100 years"),
     ],
 )  # fmt: skip
 def test_durations_are_told_as_people_tell_them(seconds: float, text: str) -> None:
@@ -54,3 +55,5 @@ def test_the_end_is_told_by_the_clock() -> None:
     assert clock_time(noon, 3600) == "13:00"
     assert clock_time(noon, 86400) == "Tue 12:00"
     assert clock_time(noon, 30 * 86400) == "2026-04-01"
+    assert clock_time(noon, -1e100) == "12:00"
+    assert clock_time(noon, 1e100) == "in more than 100 years"

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from advisor.errors import LoraError, OutOfMemory
 from wizard.output import say
@@ -27,7 +28,8 @@ class TrainerBroke(Exception):  # no LoraError: its message is for a bug report
 
 @contextmanager
 def exit_on_error() -> Iterator[None]:
-    """Print a LoraError and exit with its code; of any other exception print the traceback and exit with DEFECT.
+    """Print a LoraError and exit with its code; of any other exception print the traceback and exit with DEFECT, unless
+    the current folder is gone, which is told as wrong input.
 
     Ctrl-C exits with INTERRUPTED; a closed stdout (`loracle ... | head`) with 0 and no message.
     """
@@ -48,9 +50,21 @@ def exit_on_error() -> Iterator[None]:
         say(OUR_MISTAKE)
         sys.exit(DEFECT)
     except Exception:
+        if not _is_somewhere():
+            say("The folder that this terminal is in is gone: change into another one, e.g. with cd")
+            sys.exit(LoraError.exit_code)
         say(traceback.format_exc())
         say(OUR_MISTAKE)
         sys.exit(DEFECT)
+
+
+def _is_somewhere() -> bool:
+    """Whether the current folder is there, without which no relative path means anything."""
+    try:
+        Path.cwd()
+    except OSError:
+        return False
+    return True
 
 
 def exit_code(error: LoraError) -> int:

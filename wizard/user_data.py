@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from advisor.data_folder import data_folder
-from advisor.files import write_atomically
+from advisor.files import read_bounded, write_atomically
 
 SESSION_NAME = "session.json"
 PLACES_NAME = "places.json"
@@ -75,9 +75,7 @@ def remember(key: str, value: str, folder: Path | None = None) -> None:
 
 def _read(path: Path) -> dict[str, object]:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            return {}
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = json.loads(read_bounded(path, MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
     return tree if isinstance(tree, dict) else {}

@@ -17,6 +17,7 @@ from tests.support.fake_trainer import SCRIPT_HEAD
 from tests.support.headers import write_model
 from tests.support.paths import REPOSITORY
 from tests.support.pictures import make_pictures
+from tests.support.special_files import on_posix
 from wizard.cli import main
 
 HEAVY = ("torch", "diffusers", "transformers", "accelerate", "typer", "rich", "pydantic", "questionary", "PIL")
@@ -493,3 +494,25 @@ def test_the_shell_is_told_how_a_line_goes_on_and_nothing_is_asked(line: str, of
 
     assert done.returncode == 0, done.stderr
     assert offered in done.stdout.splitlines()
+
+
+@on_posix
+@pytest.mark.parametrize("command", ["runs", "doctor"])
+def test_a_current_folder_that_is_gone_is_named(
+    loracle: Loracle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    code, _, err = loracle(command)
+    monkeypatch.chdir(tmp_path)
+    assert (code, "mistake" in err) == (2, False)
+    assert "is gone" in err
+
+
+@pytest.mark.parametrize("command", ["train", "status", "report", "runs", "measure"])
+def test_a_name_that_no_file_system_takes_is_wrong_input(loracle: Loracle, command: str) -> None:
+    code, _, err = loracle(command, "b" * 300)
+
+    assert (code, "mistake" in err) == (2, False)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from advisor.data_folder import data_folder
 from advisor.estimate.calibration import RECEIPT_VERSION, Receipt
-from advisor.files import write_atomically
+from advisor.files import read_bounded, write_atomically
 from wizard.output import say
 
 FOLDER_NAME = "receipts"
 MOST_RECEIPTS = 200
 """Of these the newest are kept."""
+OUR_NAME = re.compile(r"\d{15}-\d+-[0-9a-f]{4}\.json")
+"""Files of other names are not ours to delete."""
 MOST_BYTES = 16 * 1024
 """Larger files are not read: Loracle writes none."""
 
@@ -48,7 +51,8 @@ class ReceiptStore:
         """
         name = f"{int(receipt.unix_seconds * 1000):015d}-{os.getpid()}-{os.urandom(2).hex()}.json"
         write_atomically(self._folder / name, json.dumps(asdict(receipt), ensure_ascii=False) + "\n")
-        for path in self._paths()[:-MOST_RECEIPTS]:
+        ours = [path for path in self._paths() if OUR_NAME.fullmatch(path.name)]
+        for path in ours[:-MOST_RECEIPTS]:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
 
@@ -69,9 +73,7 @@ def known_receipts() -> tuple[Receipt, ...]:
 
 def _read(path: Path) -> Receipt | None:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            return None
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = json.loads(read_bounded(path, MOST_BYTES))
         known = {field.name for field in fields(Receipt)}
         receipt = Receipt(**{key: value for key, value in tree.items() if key in known})
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):

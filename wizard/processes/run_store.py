@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,7 @@ from advisor.files import read_bounded, write_atomically
 FOLDER_NAME = "runs"
 MOST_RUNS = 200
 """Of these those used last are kept."""
+OUR_NAME = re.compile(r"[0-9a-f]{16}\.json")
 MOST_BYTES = 64 * 1024
 """Larger files are not read: Loracle writes none."""
 
@@ -40,11 +42,13 @@ class RunStore:
         return tuple(path for file in self._files() if (path := _path_in(file)) is not None)
 
     def _files(self) -> list[Path]:
-        """The newest first."""
+        """The newest first; files that are not named as `remember` names them are nobody's here."""
+        found = list[tuple[float, Path]]()
         with suppress(OSError):
-            found = [(path.stat().st_mtime, path) for path in self._folder.iterdir() if path.suffix == ".json"]
-            return [path for _, path in sorted(found, reverse=True)]
-        return []
+            for path in self._folder.iterdir():
+                if OUR_NAME.fullmatch(path.name):
+                    found.append((path.lstat().st_mtime, path))
+        return [path for _, path in sorted(found, reverse=True)]
 
 
 def _path_in(file: Path) -> Path | None:

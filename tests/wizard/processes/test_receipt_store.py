@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from advisor.estimate.calibration import Receipt
+from tests.support.special_files import on_posix
 from wizard.processes.receipt_store import MOST_RECEIPTS, ReceiptStore
 
 RECEIPT = Receipt(
@@ -65,3 +67,20 @@ def test_two_runs_that_end_at_once_both_leave_theirs(tmp_path: Path) -> None:
         thread.join()
 
     assert sorted(one.steps for one in ReceiptStore(tmp_path).load()[0]) == list(range(8))
+
+
+def test_files_of_others_are_not_deleted(tmp_path: Path) -> None:
+    (tmp_path / "receipts").mkdir()
+    for number in range(MOST_RECEIPTS):
+        (tmp_path / "receipts" / f"0{number}-mine.json").write_text("{}")
+    ReceiptStore(tmp_path).save(RECEIPT)
+
+    assert len(list((tmp_path / "receipts").iterdir())) == MOST_RECEIPTS + 1
+
+
+@on_posix
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "receipts").mkdir()
+    os.mkfifo(tmp_path / "receipts" / "0.json")
+
+    assert ReceiptStore(tmp_path).load()[0] == ()

@@ -42,7 +42,7 @@ def test_a_relative_path_is_kept_whole(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_damaged_file_is_passed_over(tmp_path: Path, content: bytes) -> None:
     store = RunStore(tmp_path)
     store.remember(tmp_path / "mira")
-    (tmp_path / "runs" / "0.json").write_bytes(content)
+    (tmp_path / "runs" / f"{0:016x}.json").write_bytes(content)
 
     assert store.paths() == (tmp_path / "mira",)
 
@@ -60,3 +60,14 @@ def test_no_more_than_so_many_are_kept(tmp_path: Path) -> None:
         store.remember(tmp_path / str(number))
 
     assert len(store.paths()) == MOST_RUNS
+
+
+def test_files_of_others_are_neither_read_nor_deleted(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    for number in range(MOST_RUNS):
+        (tmp_path / "runs" / f"result-{number}.json").write_text('{"path": "/elsewhere"}')
+    (tmp_path / "runs" / "gone.json").symlink_to(tmp_path / "nowhere")
+    RunStore(tmp_path).remember(tmp_path / "mira")
+
+    assert len(list((tmp_path / "runs").iterdir())) == MOST_RUNS + 2
+    assert RunStore(tmp_path).paths() == (tmp_path / "mira",)

@@ -17,6 +17,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, NoReturn, Optional, Tuple
 
@@ -230,7 +231,8 @@ def progress_line(line: str) -> str:
     if found:
         return "downloading {} {} ({})".format(*found.groups())
     if line.startswith("Installing collected packages:"):
-        return "installing {} packages".format(line.count(",") + 1)
+        number = line.count(",") + 1
+        return "installing {} package{}".format(number, "" if number == 1 else "s")
     return ""
 
 
@@ -416,22 +418,39 @@ def run_and_exit(command: List[str], environment: Dict[str, str], folder: Option
             continue
 
 
+def say(text: str) -> None:
+    """Print a message on stderr, wrapped between words if that is a terminal."""
+    if sys.stderr.isatty():
+        text = wrapped(text, shutil.get_terminal_size().columns)
+    print(text, file=sys.stderr, flush=True)
+
+
+def wrapped(text: str, width: int) -> str:
+    """The text in lines of at most this width; addresses and paths are never broken."""
+    lines = []  # type: List[str]
+    for line in text.splitlines():
+        begin = line[: len(line) - len(line.lstrip())]
+        parts = textwrap.wrap(line, width, subsequent_indent=begin, break_long_words=False, break_on_hyphens=False)
+        lines += parts or [""]
+    return "\n".join(lines)
+
+
 def main(arguments: List[str]) -> NoReturn:
     """Set up what is missing, then run Loracle or the tests."""
     testing = arguments[:1] == ["test"]
     try:
         check_python(sys.version_info[:3], struct.calcsize("P") * 8)
         with OneAtATime():
-            setup = Setup(lambda text: print(text, file=sys.stderr, flush=True))
+            setup = Setup(say)
             setup.run(development=testing)
     except Problem as problem:
-        print(str(problem), file=sys.stderr)
+        say(str(problem))
         sys.exit(2)
     except KeyboardInterrupt:
         print("\nStopped; the next start goes on from here.", file=sys.stderr)
         sys.exit(130)
     except OSError as error:
-        print("{}: {}".format(error.filename or ROOT, explain_pip(str(error))), file=sys.stderr)
+        say("{}: {}".format(error.filename or ROOT, explain_pip(str(error))))
         sys.exit(2)
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     if not testing:

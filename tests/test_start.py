@@ -238,9 +238,20 @@ def test_start_can_be_read_by_old_pythons() -> None:
     assert not any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body)
 
 
+def test_long_messages_are_broken_between_words_and_paths_never() -> None:
+    text = start.wrapped(
+        "no NVIDIA driver found, see https://example.org/a-very/long-address\n  installing 3 packages", 14
+    )
+
+    assert text.splitlines() == [
+        "no NVIDIA", "driver found,", "see", "https://example.org/a-very/long-address", "  installing 3", "  packages",
+    ]  # fmt: skip
+
+
 def test_pips_output_is_shown_in_short() -> None:
     line = "  Downloading https://example.org/torch-2.13.0%2Bcu130-cp311-cp311-linux_x86_64.whl (1.2 GB)"
 
     assert start.progress_line(line) == "downloading torch 2.13.0%2Bcu130 (1.2 GB)"
     assert start.progress_line("Installing collected packages: a, b, c") == "installing 3 packages"
+    assert start.progress_line("Installing collected packages: a") == "installing 1 package"
     assert start.progress_line("Collecting rich") == ""

@@ -183,11 +183,16 @@ _REPORTED_SHARE = 15 / 16
 """Of the memory as it is sold; the rest holds the codes of error-correcting memory (24 GB: 22.5 GiB)."""
 
 
-def card_named(text: str, *, total_bytes: int | None = None) -> Card:
+BY_MEMORY = "give its memory with --vram 8GiB"
+"""What to do on the command line with a card that is not known here."""
+
+
+def card_named(text: str, *, total_bytes: int | None = None, else_do: str = BY_MEMORY) -> Card:
     """The card that is meant by `RTX 4060 Ti 16GB`, `4060 ti (16 GB)`, `3060 laptop` or a driver's own name of it.
 
     Args:
         total_bytes: of the cards of that name the one nearest to this size is meant, also where its memory was changed.
+        else_do: what the user can do who has another card, for the messages.
 
     Raises:
         HardwareError: no card is called so, or none of that memory, or several and none is named; the message lists
@@ -204,11 +209,11 @@ def card_named(text: str, *, total_bytes: int | None = None) -> Card:
     if fitting:
         raise HardwareError(f"{text!r} was sold with more and less memory: write {_listed(fitting)}")
     if named:
-        raise HardwareError(f"{text!r} is not known here, but {_listed(named)} is; of other memory with --vram, too")
+        raise HardwareError(f"{text!r} is not known here, but {_listed(named)} is; else {else_do}")
     keys = {one: card for card in CARDS for one in _keys(card)}
     near = dict.fromkeys(keys[one] for one in difflib.get_close_matches(key, keys, n=4))
     mend = f"did you mean {_listed(tuple(near))}? Else" if near else "write it as RTX 3060 12GB, or"
-    raise HardwareError(f"{text!r} is no card that is known here: {mend} give its memory with --vram 8GiB")
+    raise HardwareError(f"{text!r} is no card that is known here: {mend} {else_do}")
 
 
 def _has_memory(card: Card, sold_gb: float) -> bool:

@@ -9,6 +9,7 @@ from advisor.files import is_file, is_folder
 from advisor.run_folder.paths import CONFIG_NAME
 from advisor.settings.config import TrainingConfig, parse_config
 from advisor.settings.earlier import completed
+from advisor.shell import quoted
 from advisor.toml_file import read_toml, with_lines
 
 MOST_CONFIG_BYTES = 4 * 1024 * 1024
@@ -25,7 +26,9 @@ def config_file(run: Path) -> Path:
     if is_file(path):
         return path
     if is_folder(run):
-        raise RunError(f"{run} holds no {CONFIG_NAME}: `loracle plan --out {run}` writes one, or name another folder")
+        raise RunError(
+            f"{run} holds no {CONFIG_NAME}: `loracle plan --out {quoted(str(run))}` writes one, or name another"
+        )
     raise RunError(f"{run} does not exist: give a run folder, or its {CONFIG_NAME}")
 
 

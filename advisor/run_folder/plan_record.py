@@ -16,7 +16,7 @@ from typing import Any, get_args
 from pydantic import Field, ValidationError
 
 from advisor.errors import RunError
-from advisor.files import read_bounded
+from advisor.files import is_there, read_bounded
 from advisor.json_text import Malformed, parse_json
 from advisor.machine.hardware import Gpu, Vendor
 from advisor.plan import CHOSEN_ORIGINS
@@ -202,6 +202,8 @@ def read_plan(path: Path) -> PlanRecord:
     try:
         return PlanRecord.of(_document(read_bounded(path, MOST_PLAN_BYTES)))
     except OSError as error:
+        if not is_there(path.parent):
+            raise RunError(f"{path.parent} does not exist: give a run folder") from None
         raise RunError(
             f"{path.parent} has no {path.name} to read ({error.strerror or error}): is it a run folder?"
         ) from None

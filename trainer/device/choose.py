@@ -66,8 +66,9 @@ def choose_place(config: TrainingConfig, asked: str | None, usable: str | None) 
         return Place(torch.device("cpu"), config)
     if usable is None:
         raise HardwareError(
-            "This plan is for a graphics card, but torch finds none that it can use: see `loracle doctor`, or train "
-            "on the processor with --device cpu (slow, in float32)"
+            "This plan is for a graphics card, but torch finds none here that it can use: train it on the machine that "
+            "has the card; if that is this one, see `loracle doctor`; or train on the processor with `loracle train "
+            "RUN --device cpu` (slow, in float32)"
         )
     return Place(torch.device(usable), config)
 

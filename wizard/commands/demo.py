@@ -35,6 +35,9 @@ from wizard.show.screen import make_screen
 NAME = "loracle-demo"
 """The default run folder."""
 
+MEANT = frozenset({"cpu_training", "rate_of_another_optimizer"})
+"""Warnings of what the demo does on purpose: its small base model learns on a processor, and at a high rate."""
+
 HELLO = (
     "The demo teaches a small base model, which comes with Loracle, a character that it has never seen: {pictures} "
     "pictures of {trigger}, a green-skinned fox. It plans by the same rules as for your own pictures, trains on the "
@@ -60,6 +63,7 @@ def demo(out: Path | None = None, *, overwrite: bool = False, as_json: bool = Fa
     announce = say if as_json else show
     announce(HELLO.format(pictures=facts.dataset.num_images, trigger=TRIGGER, run=run))
     plan = make_plan(facts)
+    plan = replace(plan, warnings=tuple(found for found in plan.warnings if found.code not in MEANT))
     for kept in write_run(run, facts, plan, overwrite=overwrite):
         say(kept_sentence(kept))
     if not as_json:

@@ -150,6 +150,9 @@ GENERATIONS: tuple[Option, ...] = (
 
 CARD = Question("card", "Which card is it?", "line", hint="e.g. RTX 3060 12GB; just Enter if you do not know")
 
+BY_MEMORY = "leave the line empty, press Enter and give its memory"
+"""What to do with a card that CARD does not know."""
+
 VRAM = Question("vram", "How much memory does that card have?", "line", default="8 GiB", hint="as it is sold")
 
 GENERATION = Question("generation", "Which kind of card is it?", "choice", options=GENERATIONS, default="8.6")

@@ -135,7 +135,7 @@ def _ask_card(state: InterviewState, probes: Probes) -> Question | None:  # noqa
 
 def _apply_card(state: InterviewState, probes: Probes, answer: str) -> tuple[InterviewState, str]:  # noqa: ARG001
     name = answer.strip()
-    return state.with_answer("card", name), card_named(name).short_name if name else ""
+    return state.with_answer("card", name), card_named(name, else_do=q.BY_MEMORY).short_name if name else ""
 
 
 def _is_unnamed_card(state: InterviewState) -> bool:

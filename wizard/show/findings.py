@@ -38,10 +38,10 @@ def dataset_text(report: DatasetReport) -> str:
         )
     if report.problems:
         lines.append(f"{counted(len(report.problems), 'thing')} to look at:")
-        lines += [f"  {problem.path}: {problem.message}" for problem in report.problems[:PROBLEMS_SHOWN]]
+        lines += [f"- {problem.path}: {problem.message}" for problem in report.problems[:PROBLEMS_SHOWN]]
     if len(report.problems) > PROBLEMS_SHOWN:
         rest = len(report.problems) - PROBLEMS_SHOWN
-        lines.append(f'  and {rest} more: loracle check "{report.root}"')
+        lines.append(f'and {rest} more: loracle check "{report.root}"')
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from textwrap import fill
 from advisor.checkpoints.identity import Identity
 from advisor.families import KNOWN_FAMILIES
 from advisor.planning.document import plain_value
+from advisor.units import shown
 from wizard.output import columns
 from wizard.show.findings import IDENTITY_KINDS, PREDICTIONS, size_text
 
@@ -40,7 +41,7 @@ def identity_lines(identity: Identity) -> str:
         "parts": ", ".join(part.replace("_", " ") for part in identity.parts),
         "adapter": identity.adapter if axis is None else f"{identity.adapter}, with lengths by {axis}",
         "rank": identity.rank,
-        "alpha": identity.alpha,
+        "alpha": None if identity.alpha is None else shown(identity.alpha),
         "written by": identity.trainer,
         "parameters": f"{identity.num_parameters:,}" if identity.num_parameters else "",
         "size": size_text(size) if size else "",

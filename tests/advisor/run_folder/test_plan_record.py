@@ -147,6 +147,8 @@ def test_a_folder_without_a_plan_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"has no plan\.json to read .*is it a run folder"):
         RunFolder(tmp_path).read_plan()
     assert RunFolder(tmp_path).known_plan() is None
+    with pytest.raises(RunError, match="no run does not exist: give a run folder"):
+        RunFolder(tmp_path / "no run").read_plan()
 
 
 def test_names_of_files_in_an_old_encoding_come_through(tmp_path: Path) -> None:

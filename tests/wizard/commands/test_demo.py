@@ -61,3 +61,17 @@ def test_a_report_that_cannot_be_written_fails_none_either(
     assert "No report was written: NotADirectoryError" in said.err
     assert "LoRA:" in said.out
     assert "Report:" not in said.out
+
+
+def test_what_the_demo_does_on_purpose_is_warned_of_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trains_then(LoraError("no pictures"), monkeypatch)
+
+    demo(tmp_path / "run")
+
+    said = capsys.readouterr().out
+    assert "zuvi: a character" in said
+    assert "belongs to another optimizer" not in said
+    assert "no card is used" not in said
+    assert json.loads((tmp_path / "run/plan.json").read_text("utf-8"))["warnings"] == []

@@ -6,6 +6,7 @@ import os
 import select
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,12 @@ def test_long_lines_are_broken_between_words_and_paths_and_commands_never() -> N
     text = indented(f"one two three four {path}\n  sh '/my run/{path}'", 12)
 
     assert text.splitlines() == ["  one two", "  three four", f"  {path}", f"    sh '/my run/{path}'"]
+
+
+def test_a_name_with_hyphens_in_a_question_stays_whole() -> None:
+    question = replace(MODEL, text="Which of these does the model come from? (A guess: the name anylora-tiny says so.)")
+
+    assert "anylora-tiny" in text_and_hint(question, 74)[0]
 
 
 @pytest.mark.parametrize(("width", "lines"), [(80, 1), (60, 2), (40, 2)])

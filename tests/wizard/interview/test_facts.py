@@ -44,6 +44,8 @@ def test_another_machine_is_asked_for_its_memory_and_generation() -> None:
     gpu = facts_of_state(state, probes, MachineOptions()).gpu
 
     assert "'RTX 9000' is no card that is known here" in ask.heard
+    assert "leave the line empty, press Enter and give its memory" in ask.heard
+    assert "--vram" not in ask.heard
     assert "'a lot' is no memory of a card" in ask.heard
     assert gpu is not None
     assert gpu.total_bytes == 6 * 1024**3

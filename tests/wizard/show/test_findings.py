@@ -30,6 +30,7 @@ def test_many_problems_are_counted_and_the_command_for_all_is_named() -> None:
     text = dataset_text(make_dataset(problems=problems))
 
     assert "8 things to look at" in text
+    assert text.count("- 0.png: it is empty") == 1  # which is wrapped with a hanging indent
     assert text.count("it is empty") == 5
     assert 'and 3 more: loracle check "/pictures"' in text
 

@@ -24,6 +24,17 @@ def drawn(progress: TrainingProgress, width: int) -> str:
     return file.getvalue().rstrip("\n")
 
 
+def test_a_warning_of_several_lines_hangs_behind_its_mark() -> None:
+    file = io.StringIO()
+    screen = LiveScreen(file)
+    screen.note("! " + "a picture is cropped " * 10)
+    screen.close()
+
+    first, second = plain(file.getvalue()).splitlines()[:2]
+    assert first.startswith("! a picture is cropped")
+    assert second.startswith("  cropped a picture is")
+
+
 def test_the_bar_fits_80_columns_with_all_figures() -> None:
     file = io.StringIO()
     screen = LiveScreen(file)

@@ -7,6 +7,7 @@ import torch
 
 from advisor.run_folder.ladder_file import Ladder
 from advisor.run_folder.layout import RunFolder
+from advisor.tensor_files.header import read_header
 from tests.support.runs import events_of, make_config, run_training
 from trainer.models.families.family import Conditioning
 from trainer.training.micro_batches import micro_batch, micro_batch_slices
@@ -59,12 +60,14 @@ def test_a_run_in_parts_trains_as_one_in_whole_batches(tmp_path: Path) -> None:
 
 
 def test_what_the_ladder_changed_is_laid_over_the_configuration(tmp_path: Path) -> None:
-    config = make_config(tmp_path, schedule__epochs=3)
+    config = make_config(tmp_path, schedule__epochs=1)
     run = tmp_path / "run"
-    RunFolder(run).write_ladder(Ladder(settings={"schedule.epochs": 1}))
+    RunFolder(run).write_ladder(Ladder(settings={"memory.gradient_checkpointing": True}))
 
     run_training(run, config)
 
+    (lora,) = (run / "model").glob("*.safetensors")
+    assert not config.memory.gradient_checkpointing
+    assert read_header(lora).metadata["ss_gradient_checkpointing"] == "True"
     (finished,) = events_of(run, "finished")
-    assert finished["epochs"] == 1
     assert finished["ladder"] == []

@@ -28,6 +28,12 @@ NAMES = (
 """What may lie in a folder of a run, as a file or a folder, though nobody put it there."""
 
 
+OFTEN = {"state": 8, "log": 4, "model": 2, "samples": 1, "cache": 1, "exports": 1}
+"""How often a kind of file in a folder of the run is bent; those at its top, and others, 4."""
+NEWEST_SHARE = 0.7
+"""Of files of one kind the last by name is bent so often: a training reads the newest state."""
+
+
 def malform(run: Path, outside: Outside, rng: random.Random) -> list[str]:
     """Bend a run folder in one to three places; says how, a sentence each."""
     return [_one(run, outside, rng) for _ in range(rng.choice((1, 1, 1, 1, 2, 3)))]
@@ -38,8 +44,9 @@ def _one(run: Path, outside: Outside, rng: random.Random) -> str:
     groups = sorted({_group(run, path) for path in files})
     if not groups:
         return "nothing is left to bend"
-    group = rng.choice(groups)
-    path = rng.choice([path for path in files if _group(run, path) == group])
+    (group,) = rng.choices(groups, [OFTEN.get(group.partition("/")[0], 4) for group in groups])
+    of_group = [path for path in files if _group(run, path) == group]
+    path = of_group[-1] if rng.random() < NEWEST_SHARE else rng.choice(of_group)
     bends, weights = zip(*_bends(path), strict=True)
     (bend,) = rng.choices(bends, weights)
     told = f"{path.relative_to(run)}, {bend.__name__}"
@@ -50,7 +57,7 @@ def _one(run: Path, outside: Outside, rng: random.Random) -> str:
 
 
 def _group(run: Path, path: Path) -> str:
-    """Files that are read alike; each group is bent as often as any other."""
+    """The folder at the top, and what files are that are read alike."""
     where = path.parent.relative_to(run).parts
     by_name = path.suffix in (".json", ".jsonl", ".toml", ".pt") or not where
     return f"{where[0] if where else ''}/{path.name if by_name else path.suffix}"

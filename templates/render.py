@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from textwrap import wrap
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_eval_context
+from jinja2.nodes import EvalContext
+from markupsafe import Markup
 
 from advisor.errors import LoraError, RunError
+from advisor.shown_text import visible
 
 Value = str | bool | int | float | Sequence["Value"]
 """What a template may write as a value."""
@@ -49,6 +52,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=_is_page,
+        finalize=_shown,
     )
     made.filters["value"] = value
     made.filters["comment"] = comment
@@ -58,6 +62,15 @@ def environment() -> Environment:
 def _is_page(template: str | None) -> bool:
     """HTML: every value is escaped in it."""
     return template is not None and template.endswith(".html.j2")
+
+
+@pass_eval_context
+def _shown(context: EvalContext, item: object) -> object:
+    """In pages, texts without letters that hide or reorder others; elsewhere, and all else, as it is."""
+    if not context.autoescape or not isinstance(item, str):
+        return item
+    text = visible(str(item))
+    return Markup(text) if isinstance(item, Markup) else text
 
 
 def value(item: object) -> str:
@@ -85,7 +98,7 @@ def value(item: object) -> str:
 
 def comment(text: str, columns: int = COMMENT_COLUMNS) -> str:
     """`text` as lines that begin with `# `; runs of blanks become one, and what no file may hold is replaced."""
-    clean = _NOT_IN_COMMENTS.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
+    clean = visible(_NOT_IN_COMMENTS.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split())))
     lines = wrap(clean, columns - 2, break_long_words=False, break_on_hyphens=False)
     return "\n".join(f"# {line}" for line in lines) or "#"
 

@@ -68,5 +68,9 @@ def test_a_comment_never_breaks_a_file(text: str) -> None:
     assert all(line.startswith("#") for line in written.splitlines())
 
 
+def test_what_hides_or_reorders_text_is_escaped_in_comments() -> None:
+    assert comment("16\u202e23 \u200b") == r"# 16\u202e23 \u200b"
+
+
 def test_a_comment_is_wrapped() -> None:
     assert max(len(line) for line in comment("word " * 100).splitlines()) <= COMMENT_COLUMNS

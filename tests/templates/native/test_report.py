@@ -316,3 +316,11 @@ def test_reasons_have_their_sources_linked_and_a_strangers_address_is_not(tmp_pa
     assert "rank 32, 64 or 128 by pictures" in page
     assert "A better guide" in page
     assert "example.org" not in page
+
+
+def test_letters_that_hide_or_reorder_others_are_escaped_in_the_page() -> None:
+    page = render("native/files/report.html.j2", **{**EMPTY, "name": "mi\u202era", "warnings": ["<b>\u200b\x1b"]})
+
+    assert not set(page) & set("\u202e\u200b\x1b")
+    assert r"mi\u202era" in page
+    assert r"&lt;b&gt;\u200b\x1b" in page

@@ -205,7 +205,7 @@ class _Fitting:
             ranks = Counter(
                 layer.rank
                 for layer in layers.values()
-                if layer.is_resized and (layer.plan.target.kernel == 3) == is_wide
+                if layer.is_resized and layer.rank > 0 and (layer.plan.target.kernel == 3) == is_wide
             )
             if ranks:
                 rank = ranks.most_common(1)[0][0]

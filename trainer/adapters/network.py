@@ -177,6 +177,8 @@ class Network(nn.Module):
         with open_weights([path], path) as weights:
             for name, layer in start.layers.items():
                 _take_over(self.layers[name], layer, weights)
+                if not all(bool(one.isfinite().all()) for one in self.layers[name].tensors.values()):
+                    raise ModelError(f"{path} is damaged: {name} holds NaN or infinity; go on from another LoRA")
 
     def _in_our_shapes(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Linear layers as matrices: sd-scripts takes some of SD2's for 1x1 convolutions, which are the same."""

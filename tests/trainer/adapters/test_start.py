@@ -252,6 +252,32 @@ def test_a_file_that_is_not_whole_or_not_for_this_model_is_refused_by_name(
         gone_on(base, tmp_path, state, config_of())
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_file_with_numbers_that_are_none_is_refused_with_the_layer(
+    base: BaseModel, tmp_path: Path, number: float
+) -> None:
+    config = config_of()
+    state, _ = trained(base, config)
+    state[f"{ATTENTION}.lora_up.weight"][0, 0] = number
+
+    with pytest.raises(ModelError, match=f"{ATTENTION} holds NaN or infinity"):
+        gone_on(base, tmp_path, state, config)
+
+
+def test_a_file_of_no_rank_is_damaged_and_no_rank_to_take(base: BaseModel, tmp_path: Path) -> None:
+    config = config_of()
+    state, _ = trained(base, config)
+    for key in [key for key in state if key.startswith(ATTENTION) and "lora_" in key.removeprefix(ATTENTION)]:
+        axis = 0 if "lora_down" in key else 1
+        state[key] = state[key].narrow(axis, 0, 0).contiguous()
+
+    with pytest.raises(ConfigErrors) as caught:
+        gone_on(base, tmp_path, state, config)
+
+    assert "it is damaged" in str(caught.value)
+    assert "set network.rank to 0" not in str(caught.value)
+
+
 def test_a_lora_of_another_family_is_refused(base: BaseModel, tmp_path: Path) -> None:
     name = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k"
     state = {f"{name}.lora_down.weight": torch.ones(4, 2048), f"{name}.lora_up.weight": torch.ones(640, 4)}

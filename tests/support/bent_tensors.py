@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from hashlib import sha256
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -56,12 +58,19 @@ def bend_header(path: Path, _: Outside, rng: random.Random) -> str:
     return f"{act} of {name:.40}"
 
 
+BROKEN_BEFORE = (OSError, ValueError, LookupError, TypeError, RuntimeError, EOFError, UnpicklingError, SafetensorError)
+"""What reading a file of a state raises whose bytes an earlier bend of the same run has changed."""
+
+
 def bend_state(path: Path, _: Outside, rng: random.Random) -> str:
     """Another state behind right checksums: weights, the optimizer's memory, or what the manifest says of them."""
     folder = path.parent
     act = rng.choice((_bend_weights, _bend_optimizer, _bend_position))
-    what = act(folder, rng)
-    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    try:
+        what = act(folder, rng)
+        manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    except BROKEN_BEFORE as error:
+        return f"left as an earlier bend made it ({type(error).__name__})"
     for name in ("weights.safetensors", "optimizer.pt"):
         content = (folder / name).read_bytes()
         manifest["files"][name] = {"bytes": len(content), "sha256": sha256(content).hexdigest()}

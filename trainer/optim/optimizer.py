@@ -150,8 +150,12 @@ def _check_rates(config: OptimizerConfig, groups: Sequence[Group]) -> None:
 
 
 def _adamw(groups: Groups, arguments: dict[str, Any], device: torch.device) -> torch.optim.Optimizer:
-    arguments.setdefault("fused", device.type in ("cuda", "cpu", "xpu", "mps"))
-    return torch.optim.AdamW(groups, **arguments)
+    excludes_fused = any(arguments.get(name) for name in ("foreach", "differentiable"))
+    arguments.setdefault("fused", not excludes_fused and device.type in ("cuda", "cpu", "xpu", "mps"))
+    try:
+        return torch.optim.AdamW(groups, **arguments)
+    except RuntimeError as error:  # it allocates nothing: arguments that exclude one another
+        raise ValueError(error) from error
 
 
 def _adamw8bit(groups: Groups, arguments: dict[str, Any], device: torch.device, warn: Warn) -> torch.optim.Optimizer:

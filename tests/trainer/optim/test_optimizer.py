@@ -66,6 +66,17 @@ def test_arguments_reach_the_optimizer_and_beat_the_settings() -> None:
     assert optimizer.defaults["weight_decay"] == 0.5
 
 
+def test_foreach_takes_the_place_of_fused() -> None:
+    optimizer = made(OptimizerConfig(arguments=("foreach=True",)))
+
+    assert (optimizer.defaults["foreach"], optimizer.defaults["fused"]) == (True, False)
+
+
+def test_arguments_that_exclude_one_another_are_the_users_error() -> None:
+    with pytest.raises(ConfigError, match="cannot be `True` together"):
+        made(OptimizerConfig(arguments=("foreach=True", "fused=True")))
+
+
 @pytest.mark.parametrize("name", ["adamw", "adafactor", "lion"])
 def test_an_argument_that_the_optimizer_does_not_know_is_the_users_error(name: str) -> None:
     with pytest.raises(ConfigError, match="unexpected keyword"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -174,27 +174,34 @@ def settle_folders(ledger: Ledger, local: LocalFiles) -> int | None:
         How many exposures an epoch has, those of the class too; None where nobody knows.
     """
     exposures = None
-    key = ledger.effective_key("train_data_dir")
-    if folder := ledger.read(key, text):
-        found = local.numbered_folders(folder)
-        named = _numbered(key, folder, found)
-        if named:
-            settle_images(ledger, named, root=place_of(folder))
-        else:
-            ledger.settle(key, "dataset.images", folder, _why_whole(found))
+    if trained := _settle_data_dir(ledger, local, "train_data_dir", "dataset.images", settle_images):
+        named, counts = trained
         if word := first_word([one.caption for one in named]):
-            ledger.settle(key, "run.trigger", word, FROM_NAMES)
-        exposures = sum((found or {})[one.place.name] * one.repeats for one in named) or None
-    key = ledger.effective_key("reg_data_dir")
-    if folder := ledger.read(key, text):
-        found = local.numbered_folders(folder)
-        named = _numbered(key, folder, found)
-        if named:
-            settle_class_images(ledger, named, root=place_of(folder))
-        else:
-            ledger.settle(key, "dataset.regularization_images", folder, _why_whole(found))
+            ledger.settle(ledger.effective_key("train_data_dir"), "run.trigger", word, FROM_NAMES)
+        exposures = sum(counts[one.place.name] * one.repeats for one in named) or None
+    if _settle_data_dir(ledger, local, "reg_data_dir", "dataset.regularization_images", settle_class_images):
         return exposures and exposures * 2
     return exposures
+
+
+def _settle_data_dir(
+    ledger: Ledger, local: LocalFiles, name: str, path: str, settle: Callable[..., None]
+) -> tuple[list[ForeignFolder], Mapping[str, int]] | None:
+    """The `N_name` folders in the folder of a key, which `settle` takes, else the folder itself at `path`.
+
+    Returns:
+        The folders, and how many images each folder in it has; None where the file names none.
+    """
+    key = ledger.effective_key(name)
+    if not (folder := ledger.read(key, text)):
+        return None
+    counts = local.numbered_folders(folder)
+    named = _numbered(key, folder, counts)
+    if named:
+        settle(ledger, named, root=place_of(folder))
+    else:
+        ledger.settle(key, path, folder, _why_whole(counts))
+    return named, counts or {}
 
 
 def _numbered(key: str, folder: str, names: Mapping[str, int] | None) -> list[ForeignFolder]:

@@ -125,7 +125,7 @@ def zero_terminal_snr(facts: Facts, config: TrainingConfig) -> Advice:
     if config.model.prediction != "v_prediction":
         return Advice(False, f"it needs v-prediction, and this base predicts {config.model.prediction}")
     if config.model.lineage == "noobai":
-        return Advice(True, "NoobAI's v-prediction base was trained on a schedule that ends in pure noise")
+        return Advice(True, "NoobAI's v-prediction base was trained on a schedule that ends in pure noise", OURS)
     if facts.model.zero_terminal_snr:
         return Advice(True, "the file carries the mark ztsnr: its schedule ends in pure noise")
     return Advice(False, "no mark ztsnr: this base's schedule keeps a trace of the picture at its end, as 2.1's does")

@@ -1,4 +1,8 @@
-"""Where the rules of thumb come from, and what stands there; each was opened in November 2026."""
+"""Where the rules of thumb come from, and what stands there.
+
+The pages of programs, notebooks and optimizers were opened in November 2026; of the papers it is what their abstracts
+and those who apply them say.
+"""
 
 from __future__ import annotations
 

@@ -11,6 +11,9 @@ import shutil
 import socket
 from contextlib import chdir
 from pathlib import Path
+from pickle import UnpicklingError
+
+from safetensors import SafetensorError
 
 from tests.support.bent_tensors import bend_header, bend_state
 from tests.support.bent_trees import Bend, bend_json, bend_lines, bend_setting, bend_toml
@@ -34,6 +37,13 @@ NEWEST_SHARE = 0.7
 """Of files of one kind the last by name is bent so often: a training reads the newest state."""
 
 
+UNREADABLE = (
+    OSError, ValueError, RecursionError, LookupError, TypeError, RuntimeError, EOFError, UnpicklingError,
+    SafetensorError,
+)  # fmt: skip
+"""What reading a file to bend it raises where an earlier bend of the same run left nothing that can be read."""
+
+
 def malform(run: Path, outside: Outside, rng: random.Random) -> list[str]:
     """Bend a run folder in one to three places; says how, a sentence each."""
     return [_one(run, outside, rng) for _ in range(rng.choice((1, 1, 1, 1, 2, 3)))]
@@ -52,8 +62,8 @@ def _one(run: Path, outside: Outside, rng: random.Random) -> str:
     told = f"{path.relative_to(run)}, {bend.__name__}"
     try:
         return f"{told}: {bend(path, outside, rng)}"
-    except (OSError, ValueError, RecursionError, KeyError, IndexError, TypeError, RuntimeError) as error:
-        return f"{told}: not possible ({type(error).__name__})"  # an earlier bend left nothing that can be read
+    except UNREADABLE as error:
+        return f"{told}: not possible ({type(error).__name__})"
 
 
 def _group(run: Path, path: Path) -> str:

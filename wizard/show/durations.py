@@ -8,6 +8,8 @@ from advisor.units import counted
 
 MINUTE = 60
 """Seconds."""
+UNMISTAKABLE = 12 * 60 * MINUTE
+"""Seconds until a time of day that needs no day beside it, past midnight too."""
 LONGEST = 100 * 365 * 24 * 60 * MINUTE
 """Seconds of a century; what is said to take longer, as by an event that nobody measured, is not told exactly."""
 
@@ -29,7 +31,9 @@ def duration(seconds: float) -> str:
 
 
 def clock_time(now: float, seconds: float) -> str:
-    """When it is `seconds` later: `14:05` today, `Tue 14:05` this week, else the date, or `in more than 100 years`.
+    """When it is `seconds` later: `14:05` today or within 12 hours, `Tue 14:05` this week, else the date.
+
+    Where nobody can tell: `in more than 100 years`.
 
     Args:
         now: unix seconds.
@@ -40,6 +44,6 @@ def clock_time(now: float, seconds: float) -> str:
     seconds = max(0.0, seconds)
     start, end = datetime.fromtimestamp(now), datetime.fromtimestamp(now + seconds)
     days = (end.date() - start.date()).days
-    if days == 0:
+    if days == 0 or seconds < UNMISTAKABLE:
         return end.strftime("%H:%M")
     return end.strftime("%a %H:%M") if days < 7 else end.strftime("%Y-%m-%d")

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import datetime
 
 import pytest
 from rich.console import Console
 
+from wizard.show.durations import clock_time
 from wizard.show.live_screen import LiveScreen, bar_row
 from wizard.show.progress import TrainingProgress
 
@@ -35,7 +37,10 @@ def test_a_warning_of_several_lines_hangs_behind_its_mark() -> None:
     assert second.startswith("  cropped a picture is")
 
 
-def test_the_bar_fits_80_columns_with_all_figures() -> None:
+@pytest.mark.parametrize("hour", [12, 23.9])
+def test_the_bar_fits_80_columns_with_all_figures(monkeypatch: pytest.MonkeyPatch, hour: float) -> None:
+    now = datetime(2026, 3, 2).timestamp() + hour * 3600
+    monkeypatch.setattr("wizard.show.screen.clock_time", lambda _, seconds: clock_time(now, seconds))
     file = io.StringIO()
     screen = LiveScreen(file)
     screen.show(TrainingProgress(phase="load"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from rich.console import Console
 from advisor.planning.planner import make_plan
 from advisor.settings.config import setting_paths
 from tests.support.factories import make_facts, make_gpu, make_hardware
+from wizard.show.durations import clock_time
 from wizard.show.plan_view import ESSENTIAL, estimate_rows, plan_view
 
 
@@ -36,7 +38,10 @@ def test_a_plan_takes_about_twenty_lines_of_80_columns(fields: dict[str, Any]) -
     assert rendered(**fields).count("\n") <= 22
 
 
-def test_a_plan_leads_with_what_is_trained_how_long_and_how_big() -> None:
+@pytest.mark.parametrize("hour", [12, 23.9])
+def test_a_plan_leads_with_what_is_trained_how_long_and_how_big(monkeypatch: pytest.MonkeyPatch, hour: float) -> None:
+    now = datetime(2026, 3, 2).timestamp() + hour * 3600
+    monkeypatch.setattr("wizard.show.plan_view.clock_time", lambda _, seconds: clock_time(now, seconds))
     labels = [line.split()[0] for line in rendered().splitlines()[1:9] if line.strip()]
 
     assert labels == ["mira:", "base", "steps", "time", "memory", "files", "Settings"]

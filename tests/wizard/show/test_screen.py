@@ -55,5 +55,7 @@ def test_the_end_is_told_by_the_clock() -> None:
     assert clock_time(noon, 3600) == "13:00"
     assert clock_time(noon, 86400) == "Tue 12:00"
     assert clock_time(noon, 30 * 86400) == "2026-04-01"
+    assert clock_time(noon + 11.9 * 3600, 1800) == "00:24"
+    assert clock_time(noon + 11.9 * 3600, 43200) == "Tue 11:54"
     assert clock_time(noon, -1e100) == "12:00"
     assert clock_time(noon, 1e100) == "in more than 100 years"

@@ -1,0 +1,49 @@
+"""Text of captions as text of prompts: one line, brackets as such, no longer than the text encoder reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from advisor.dataset.clip_tokens import num_tokens
+from advisor.settings.config import CHUNK_TOKENS
+
+MOST_LETTERS = 1200
+"""Of a caption that are looked at; 75 tokens have fewer but for strange words."""
+
+BRACKET = re.compile(r"\\[()\[\]\\]|[()\[\]]")
+"""A bracket, or one that has its backslash already."""
+ESCAPED = re.compile(r"\\([()\[\]\\])")
+WEIGHT = re.compile(r":\s*[+-]?(?:\d+\.?\d*|\.\d+)\s*\)")
+"""The weight at the end of `(tag:1.2)`."""
+WILDCARD = re.compile(r"\{([^{}|]*)(?:\|[^{}]*)?\}")
+"""`{one|other}`, of which one is trained."""
+
+
+def plain_line(caption: str, *, weighted: bool = False, wildcards: bool = False) -> str:
+    """A caption as one line without what steers a terminal; brackets are letters in it.
+
+    Args:
+        weighted: brackets in it mean emphasis (`dataset.weighted_captions`), which is left out.
+        wildcards: of `{one|other}` the first is taken (`dataset.wildcards`).
+    """
+    text = caption[:MOST_LETTERS]
+    if wildcards:
+        text = WILDCARD.sub(r"\1", text)
+    if weighted:
+        text = BRACKET.sub(lambda found: found[0] if len(found[0]) == 2 else "", WEIGHT.sub("", text))
+    text = ESCAPED.sub(r"\1", text)
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def as_prompt(text: str) -> str:
+    """A plain text as a prompt that asks for it: brackets have a backslash, so that none means emphasis."""
+    return re.sub(r"[()\[\]]", r"\\\g<0>", text)
+
+
+def fitting(parts: Sequence[str], between: str) -> str:
+    """As many of the parts as one chunk of the text encoder reads, from the first on; the first always."""
+    kept = list(parts)
+    while len(kept) > 1 and num_tokens(between.join(kept)) > CHUNK_TOKENS:
+        kept.pop()
+    return between.join(kept)

@@ -14,8 +14,8 @@ from advisor.dataset.image_size import IMAGE_EXTENSIONS
 from advisor.dataset.mask_files import MASK_FOLDER, are_masks, without_masks
 from advisor.dataset.report import CAPTION_EXTENSIONS, Problem
 from advisor.files import is_folder
-from advisor.run_folder.paths import CONFIG_NAME
 from advisor.settings.config import NamedFolder
+from advisor.settings.file_names import CONFIG_NAME
 
 OTHER_IMAGES = (".gif", ".tif", ".tiff", ".heic", ".heif", ".jxl", ".jfif", ".psd", ".tga", ".jp2", ".svg")
 """Extensions of pictures that trainers do not read."""

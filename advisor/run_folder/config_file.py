@@ -6,9 +6,9 @@ from pathlib import Path
 
 from advisor.errors import ConfigErrors, RunError
 from advisor.files import is_file, is_folder
-from advisor.run_folder.paths import CONFIG_NAME
 from advisor.settings.config import TrainingConfig, parse_config
 from advisor.settings.earlier import completed
+from advisor.settings.file_names import CONFIG_NAME
 from advisor.shell import quoted
 from advisor.toml_file import read_toml, with_lines
 

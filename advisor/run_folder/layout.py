@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from advisor.answers import Answers
     from advisor.run_folder.demo_scores import DemoScores
     from advisor.run_folder.event_file import EventLog, EventTail, EventWriter
+    from advisor.run_folder.grid_record import GridRecord
     from advisor.run_folder.ladder_file import Ladder
     from advisor.run_folder.left_out import LeftOut
     from advisor.run_folder.plan_record import PlanRecord
@@ -143,6 +144,33 @@ class RunFolder(RunPaths):
         from advisor.run_folder.demo_scores import write_demo_scores
 
         write_demo_scores(self.demo_scores, scores)
+
+    def read_grid(self) -> GridRecord:
+        """What was drawn of the run's LoRAs, measured and chosen.
+
+        Raises:
+            RunError: the file is not there or is damaged.
+        """
+        from advisor.run_folder.grid_record import read_grid
+
+        return read_grid(self.grid.record)
+
+    def known_grid(self) -> GridRecord | None:
+        """The same for those who can do without: None where there is none that can be read."""
+        try:
+            return self.read_grid()
+        except RunError:
+            return None
+
+    def write_grid(self, record: GridRecord) -> None:
+        """Keep what was drawn of the run's LoRAs, measured and chosen.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        from advisor.run_folder.grid_record import write_grid
+
+        write_grid(self.grid.record, record)
 
     def read_events(self) -> EventLog:
         """The events of every start; none where nothing was trained.

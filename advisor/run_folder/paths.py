@@ -9,6 +9,7 @@
     model/                  the LoRAs
     state/                  what resuming needs, and ladder.json
     samples/ exports/ report.html
+    grid/                   pictures of each epoch's LoRA (`advisor.run_folder.grid_paths`)
     .lock .lock-trainer     who works on the run, while somebody does
 
 Importing this module reads nothing but these names: what parses a file is imported when that file is read, so that
@@ -23,9 +24,10 @@ from pathlib import Path
 from typing import Self
 
 from advisor.errors import RunError
+from advisor.run_folder.grid_paths import GridPaths
 from advisor.run_folder.links import refuse_links_out, refuse_way_out
+from advisor.settings.file_names import CONFIG_NAME
 
-CONFIG_NAME = "loracle.toml"
 PLAN_NAME = "plan.json"
 ANSWERS_NAME = "answers.toml"
 REPORT_NAME = "report.html"
@@ -41,17 +43,17 @@ LADDER_NAME = "state/ladder.json"
 BEFORE_AFTER_NAME = "samples/before_after.png"
 LOCK_NAME, TRAINER_LOCK_NAME = ".lock", ".lock-trainer"
 LOG, MODEL, STATE, SAMPLES, CACHE, EXPORTS = "log", "model", "state", "samples", "cache", "exports"
-IMAGES = "images"
+IMAGES, GRID = "images", "grid"
 
 RUN_NAMES = frozenset(
-    {CONFIG_NAME, PLAN_NAME, ANSWERS_NAME, REPORT_NAME, IMAGES, LOG, MODEL, STATE, SAMPLES, CACHE, EXPORTS}
+    {CONFIG_NAME, PLAN_NAME, ANSWERS_NAME, REPORT_NAME, IMAGES, LOG, MODEL, STATE, SAMPLES, CACHE, EXPORTS, GRID}
     | {LOCK_NAME, TRAINER_LOCK_NAME}
 )
 """What Loracle makes at the top of a run folder."""
 
 RECORDS = (PLAN_NAME, ANSWERS_NAME, REPORT_NAME, MANIFEST_NAME)
 """Files beside the configuration that are read or replaced."""
-LOOKED_INTO = {LOG: 0, MODEL: 0, STATE: 1, SAMPLES: 1, CACHE: 2}
+LOOKED_INTO = {LOG: 0, MODEL: 0, STATE: 1, SAMPLES: 1, CACHE: 2, GRID: 1}
 """How many folders deep each folder is looked into for links. Weights & Biases' own in `log/wandb` lead to its logs."""
 
 STATE_PREFIX = "step-"
@@ -189,6 +191,11 @@ class RunPaths:
     def before_after(self) -> Path:
         """The demo's contact sheet: base model and LoRA from the same seeds."""
         return self._at(BEFORE_AFTER_NAME)
+
+    @property
+    def grid(self) -> GridPaths:
+        """The folder of the grid."""
+        return GridPaths(self._at(GRID), self.path)
 
     @property
     def lock(self) -> Path:

@@ -9,6 +9,8 @@ import re
 
 from advisor.shown_text import visible_line
 
+CONFIG_NAME = "loracle.toml"
+"""The settings of a run, in its folder; a folder of pictures in which it lies is a run."""
 MOST_LETTERS = 120
 MOST_BYTES = 200
 """In UTF-8; with `-step00000008-diffusers.safetensors` behind it a name has at most 255, as file systems take."""

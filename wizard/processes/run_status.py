@@ -10,8 +10,8 @@ from advisor.errors import LoraError
 from advisor.files import is_file, is_folder
 from advisor.run_folder.events import AnyEvent
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.paths import CONFIG_NAME
 from advisor.run_folder.run_state import state_of
+from advisor.settings.file_names import CONFIG_NAME
 from wizard.show.progress import TrainingProgress
 from wizard.show.run_view import RunStatus, UnreadableRun
 

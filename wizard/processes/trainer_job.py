@@ -9,8 +9,8 @@ from advisor.errors import ConfigError, Mistakes
 from advisor.machine.hardware import Gpu, Hardware
 from advisor.machine.probe import probe_hardware
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.paths import CONFIG_NAME
 from advisor.settings.config import TrainingConfig
+from advisor.settings.file_names import CONFIG_NAME
 from wizard.output import say
 from wizard.processes.child import child_command
 

@@ -6,8 +6,8 @@ Letters: B images in a batch, C latent channels, H and W latent height and width
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -51,6 +51,11 @@ class Request:
     guidance: float
     sampler: SamplerName = "ddim"
 
+    @property
+    def shape(self) -> Request:
+        """What the images of a batch have in common."""
+        return replace(self, prompt="", negative="", seed=0)
+
     @classmethod
     def all_of(cls, config: TrainingConfig) -> tuple[Request, ...]:
         """The images that a configuration asks for, each prompt with a seed of its own."""
@@ -74,7 +79,6 @@ class Request:
         )
 
 
-@torch.no_grad()
 def draw(
     base: BaseModel, request: Request, config: TrainingConfig, check: Callable[[], None] = lambda: None
 ) -> Image.Image:
@@ -86,60 +90,74 @@ def draw(
     Raises:
         ModelError: it is no image, for numbers grew beyond what the dtype holds.
     """
-    rng = torch.Generator("cpu").manual_seed(request.seed)
-    guided = request.guidance > 1
-    prompts = [request.negative, request.prompt] if guided else [request.prompt]
-    text = _text(base, prompts, config)
-    latents = _first_noise(base, request, rng)
+    return draw_batch(base, (request,), config, check)[0]
+
+
+@torch.no_grad()
+def draw_batch(
+    base: BaseModel, requests: Sequence[Request], config: TrainingConfig, check: Callable[[], None] = lambda: None
+) -> tuple[Image.Image, ...]:
+    """The same of several prompts at once; each image is, but for rounding, what it would be alone.
+
+    Args:
+        requests: at least one; they differ in nothing but prompt, negative prompt and seed.
+        check: called before each denoising step; raises to break off.
+
+    Raises:
+        ModelError: one of them is no image, for numbers grew beyond what the dtype holds.
+    """
+    first = requests[0]
+    assert all(request.shape == first.shape for request in requests)
+    rngs = [torch.Generator("cpu").manual_seed(request.seed) for request in requests]
+    negatives = [request.negative for request in requests] if first.guidance > 1 else []
+    text = _text(base, [*negatives, *(request.prompt for request in requests)], config)
+    latents = torch.cat([_first_noise(base, request, rng) for request, rng in zip(requests, rngs, strict=True)])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # diffusers' samplers convert to numpy in a way that numpy 2 dislikes
-        sampler = _sampler(request.sampler, config)
-        sampler.set_timesteps(request.steps)
+        sampler = _sampler(first.sampler, config)
+        sampler.set_timesteps(first.steps)
         latents = latents * float(sampler.init_noise_sigma)
-        extra = {"generator": rng} if request.sampler in ("ddim", "euler_a") else {}
+        extra = {"generator": rngs} if first.sampler in ("ddim", "euler_a") else {}
         for time in sampler.timesteps:
             check()
-            predicted = _predicted(base, sampler.scale_model_input(latents, time), time, text, request.guidance)
+            predicted = _predicted(base, sampler.scale_model_input(latents, time), time, text, first.guidance)
             latents = sampler.step(predicted, time, latents, **extra).prev_sample
     with moved((base.vae,), base.device):
-        pixels = base.family.decode_latents(base, latents.to(base.device))[0]
-    if not bool(torch.isfinite(pixels).all()):
-        raise ModelError(
-            f"{request.prompt!r} gives no finite numbers, which would be a black picture: memory.compute_dtype float32 "
-            "or another VAE (model.vae_path) may help"
-        )
-    return _as_image(pixels)
+        # One after the other: decoding takes more memory than denoising.
+        decoded = [base.family.decode_latents(base, one[None].to(base.device))[0].cpu() for one in latents]
+    return tuple(_as_image(pixels, request) for pixels, request in zip(decoded, requests, strict=True))
 
 
 def _predicted(base: BaseModel, scaled: Tensor, time: Tensor, text: Conditioning, guidance: float) -> Tensor:
-    """The denoiser's output in float32 on the CPU, with classifier-free guidance if there is a negative prompt."""
-    batch = text.states.shape[0]
-    noisy = scaled.to(base.device, base.dtype).expand(batch, -1, -1, -1)
-    times = time.round().to(base.device, torch.int64).expand(batch)
+    """The denoiser's output in float32 on the CPU, with classifier-free guidance if there are negative prompts."""
+    number, texts = scaled.shape[0], text.states.shape[0]
+    noisy = scaled.to(base.device, base.dtype).repeat(texts // number, 1, 1, 1)
+    times = time.round().to(base.device, torch.int64).expand(texts)
     predicted = base.family.predict(base, noisy, times, text).to("cpu", torch.float32)
-    if batch == 1:
+    if texts == number:
         return predicted
     # Classifier-free guidance, Ho and Salimans 2022, eq. 6: arxiv.org/abs/2207.12598.
     away, towards = predicted.chunk(2)
     return away + guidance * (towards - away)
 
 
-def _text(base: BaseModel, prompts: list[str], config: TrainingConfig) -> Conditioning:
+def _text(base: BaseModel, prompts: Sequence[str], config: TrainingConfig) -> Conditioning:
     """The prompts' text states with (tag:1.2) and [tag] weighed, as user interfaces do whatever the captions were.
 
     One after the other, so that a prompt's do not depend on its neighbours.
     """
     chunks, device = config.dataset.chunks, base.device
+    states = dict[str, Conditioning]()
     with moved(base.text_encoders, device):
-        states = list[Conditioning]()
-        for prompt in prompts:
+        for prompt in dict.fromkeys(prompts):
             ids, weights = weighted_ids(base.tokenizers, [prompt], chunks)
             found = base.family.encode_text(base, [one.to(device) for one in ids], clip_skip=config.model.clip_skip)
-            states.append(found.weighted(weights))
-    return Conditioning.joined(states)
+            states[prompt] = found.weighted(weights)
+    return Conditioning.joined([states[prompt] for prompt in prompts])
 
 
 def _first_noise(base: BaseModel, request: Request, rng: torch.Generator) -> Tensor:
+    """[1, C, H, W]."""
     vae = base.structure.vae
     height, width = request.height_px // vae.factor, request.width_px // vae.factor
     return torch.randn(1, vae.latent_channels, height, width, generator=rng)
@@ -162,7 +180,12 @@ def _sampler(name: SamplerName, config: TrainingConfig) -> Any:
     return SAMPLERS[name](**settings)
 
 
-def _as_image(pixels: Tensor) -> Image.Image:
-    """An image of pixels [3, h, w] in -1..1."""
+def _as_image(pixels: Tensor, request: Request) -> Image.Image:
+    """The image of pixels [3, h, w] in -1..1."""
+    if not bool(torch.isfinite(pixels).all()):
+        raise ModelError(
+            f"{request.prompt!r} gives no finite numbers, which would be a black picture: memory.compute_dtype float32 "
+            "or another VAE (model.vae_path) may help"
+        )
     values = ((pixels.to("cpu", torch.float32) / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
     return Image.fromarray(values.permute(1, 2, 0).numpy())

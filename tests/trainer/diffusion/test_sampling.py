@@ -10,7 +10,7 @@ import torch
 from advisor.settings.config import SamplerName, TrainingConfig
 from tests.support.runs import make_config
 from tests.support.tiny import TINY_SD1, tiny_sd1
-from trainer.diffusion.sampling import Request, draw
+from trainer.diffusion.sampling import Request, draw, draw_batch
 from trainer.models.families.family import BaseModel, Conditioning
 from trainer.runtime.interrupts import Interrupted
 
@@ -95,6 +95,42 @@ def test_a_prompts_states_are_multiplied_by_its_weights(
     plain, weighted = heard
     ratio = (weighted / plain)[0].median(dim=-1).values
     assert ratio[:5].tolist() == pytest.approx([1, 1, 1, 1.5, 1], abs=1e-3)
+
+
+@pytest.mark.parametrize("sampler", get_args(SamplerName))
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+def test_an_image_of_a_batch_is_the_one_that_is_drawn_alone(
+    base: BaseModel, config: TrainingConfig, sampler: str, guidance: float
+) -> None:
+    shared: dict[str, Any] = {"sampler": sampler, "guidance": guidance, "steps": 5}
+    requests = [
+        request(**shared), request(prompt="a house", seed=2, **shared),
+        request(prompt="(tok:1.3), hat", negative="a house", seed=3, **shared),
+    ]  # fmt: skip
+
+    together = draw_batch(base, requests, config)
+    alone = [draw(base, one, config) for one in requests]
+
+    for one, other in zip(together, alone, strict=True):
+        difference = np.asarray(one, dtype=np.int16) - np.asarray(other, dtype=np.int16)
+        assert abs(difference).max() <= 1
+    assert len({image.tobytes() for image in together}) == 3
+
+
+def test_each_prompt_of_a_batch_is_encoded_once(
+    base: BaseModel, config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded = list[object]()
+    encode = type(base.family).encode_text
+
+    def counting(*arguments: Any, **named: Any) -> Conditioning:
+        encoded.append(arguments)
+        return encode(*arguments, **named)
+
+    monkeypatch.setattr(type(base.family), "encode_text", counting)
+    draw_batch(base, [request(seed=seed) for seed in range(3)], config)
+
+    assert len(encoded) == 2
 
 
 def test_what_the_base_model_predicts_is_honoured(config: TrainingConfig, monkeypatch: pytest.MonkeyPatch) -> None:

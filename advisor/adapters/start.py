@@ -15,13 +15,13 @@ from advisor.checkpoints.dora_axis import magnitude_axis
 from advisor.errors import ConfigError
 from advisor.families import family
 from advisor.families.structure import LoraTarget, Structure
-from advisor.settings.config import NetworkConfig, TrainingConfig
+from advisor.settings.config import AdapterKind, NetworkConfig, TrainingConfig
 from advisor.units import counted
 
 DOWN, UP, MID, ALPHA = "lora_down.weight", "lora_up.weight", "lora_mid.weight", "alpha"
 ALIKE = {"locon": "lora"}
 """Kinds with the same tensors: one goes on from the other."""
-TRAINED_KINDS = ("lora", "locon", "dora", "loha", "lokr")
+TRAINED_KINDS: tuple[AdapterKind, ...] = ("lora", "locon", "dora", "loha", "lokr")
 RESIZED_KINDS = ("lora", "locon", "dora")
 """Whose change is a product of two factors, so that its best approximation of another rank is known."""
 
@@ -216,14 +216,18 @@ class _Fitting:
                 )
 
     def _rank(self, found: FileLayer, plan: AdapterPlan) -> int:
-        for suffix, axis in ((DOWN, 0), ("hada_w1_b", 0), ("lokr_w2_b", 0)):
-            if suffix in found.tensors and (shape := self.file.shapes[found.tensors[suffix]]):
-                return shape[axis]
-        return plan.rank
+        rank = file_rank(self.file, found)
+        return plan.rank if rank is None else rank
 
     def _down_rank(self, found: FileLayer) -> int | None:
         key = found.tensors.get(DOWN)
         return None if key is None or not self.file.shapes[key] else self.file.shapes[key][0]
+
+
+def file_rank(file: StartFile, layer: FileLayer) -> int | None:
+    """The inner width of a layer's adapter as the file has it; None where its tensors have none."""
+    keys = (layer.tensors.get(suffix) for suffix in (DOWN, "hada_w1_b", "lokr_w2_b"))
+    return next((file.shapes[key][0] for key in keys if key is not None and file.shapes[key]), None)
 
 
 def _first_of_each(*faults: ConfigError) -> tuple[ConfigError, ...]:
@@ -253,10 +257,11 @@ def _with_rank(shape: Shape, layer: StartLayer, suffix: str) -> Shape:
 def _fits(suffix: str, found: Shape, wanted: Shape) -> bool:
     """Whether a file's tensor is ours but for 1s: linear layers may be written as 1x1 convolutions, or flat."""
     if suffix != MAGNITUDE:
-        return _without_ones(found) == _without_ones(wanted)
+        return without_ones(found) == without_ones(wanted)
     lengths = [side for side in found if side != 1] or [1]
     return lengths == [wanted[1] if magnitude_axis(wanted) == "input" else wanted[0]]
 
 
-def _without_ones(shape: Shape) -> Shape:
+def without_ones(shape: Shape) -> Shape:
+    """A shape without the kernel of a 1x1 convolution, which is a linear layer."""
     return shape[:2] if shape[2:] == (1, 1) else shape

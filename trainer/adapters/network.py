@@ -176,9 +176,7 @@ class Network(nn.Module):
         self.start_notes = tuple(start.notes())
         with open_weights([path], path) as weights:
             for name, layer in start.layers.items():
-                _take_over(self.layers[name], layer, weights)
-                if not all(bool(one.isfinite().all()) for one in self.layers[name].tensors.values()):
-                    raise ModelError(f"{path} is damaged: {name} holds NaN or infinity; go on from another LoRA")
+                take_over(self.layers[name], layer, weights)
 
     def _in_our_shapes(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Linear layers as matrices: sd-scripts takes some of SD2's for 1x1 convolutions, which are the same."""
@@ -212,8 +210,12 @@ class Network(nn.Module):
         return dict(self.adapters.items())  # type: ignore[arg-type]
 
 
-def _take_over(adapter: Adapter, layer: StartLayer, weights: Weights) -> None:
-    """Give an adapter the tensors that a file has for it, in its own shapes and of its own rank."""
+def take_over(adapter: Adapter, layer: StartLayer, weights: Weights) -> None:
+    """Give an adapter the tensors that a file has for it, in its own shapes and of its own rank.
+
+    Raises:
+        ModelError: one of them is damaged.
+    """
     keys = dict(layer.found.tensors)
     alpha_key = keys.get(ALPHA)
     alpha = layer.found.described_alpha if alpha_key is None else float(weights.tensor(alpha_key))
@@ -222,6 +224,9 @@ def _take_over(adapter: Adapter, layer: StartLayer, weights: Weights) -> None:
         tensors[DOWN], tensors[UP] = resized(tensors[DOWN], tensors[UP], adapter.tensors[DOWN].detach().cpu())
     shaped = {suffix: tensors[suffix].reshape(own.shape) for suffix, own in adapter.tensors.items()}
     adapter.load(shaped, None if alpha is None else alpha * adapter.rank / layer.rank)
+    if not all(bool(one.isfinite().all()) for one in adapter.tensors.values()):
+        name = layer.plan.target.name
+        raise ModelError(f"{weights.where} is damaged: {name} holds NaN or infinity; take another LoRA")
 
 
 def _left_out(base: BaseModel, config: NetworkConfig, plans: Mapping[str, AdapterPlan]) -> frozenset[str]:

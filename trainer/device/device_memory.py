@@ -10,6 +10,12 @@ import torch
 from advisor.machine.driver_spill import cap_share
 from advisor.machine.memory_snapshot import Room
 from trainer.device.choose import GPUS_WITH_OWN_MEMORY
+from trainer.runtime.machine_limits import lacks_memory
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the GPU or the machine had no memory left."""
+    return isinstance(error, torch.OutOfMemoryError) or lacks_memory(error)
 
 
 def room_of(device: torch.device) -> Room:

@@ -12,7 +12,6 @@ from advisor.machine.memory_snapshot import Room, taken_by_others
 from advisor.settings.config import TrainingConfig
 from trainer.device.choose import peak_memory_bytes
 from trainer.device.device_memory import room_of
-from trainer.runtime.machine_limits import lacks_memory
 
 TRAINING = "training"
 """What is being done while steps are made; the batch counts only then."""
@@ -21,11 +20,6 @@ ENCODING = "encoding the pictures"
 SAVING = "saving and checking the LoRA"
 PHASES = {TRAINING: "step", ENCODING: "caching"}
 """What the prediction of memory calls what is being done; all else is as large as what was loaded."""
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the GPU or the machine had no memory left."""
-    return isinstance(error, torch.OutOfMemoryError) or lacks_memory(error)
 
 
 class Spilled(Exception):

@@ -16,10 +16,11 @@ from advisor.run_folder.state_manifest import Position
 from advisor.settings.config import TrainingConfig
 from trainer.data.training_set import BatchRefs, TrainingSet
 from trainer.device.choose import memory_bytes
+from trainer.device.device_memory import is_out_of_memory
 from trainer.runtime.disk_space import waiting_for
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt, Interrupted
-from trainer.training.failures import Spilled, is_out_of_memory, not_finite, spilled_message
+from trainer.training.failures import Spilled, not_finite, spilled_message
 from trainer.training.spill_watch import SpillWatch, timed
 from trainer.training.stepper import Stepper, StepResult
 

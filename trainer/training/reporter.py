@@ -13,9 +13,10 @@ from advisor.dataset.buckets import Size
 from advisor.errors import LoraError, MemoryFacts
 from advisor.machine.memory_snapshot import Room
 from advisor.settings.config import TrainingConfig
+from trainer.device.device_memory import is_out_of_memory
 from trainer.runtime.events import Events, ReportProgress
 from trainer.runtime.interrupts import Interrupt
-from trainer.training.failures import Spilled, is_out_of_memory, memory_facts, out_of_memory, spilled
+from trainer.training.failures import Spilled, memory_facts, out_of_memory, spilled
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from advisor.settings.config import TrainingConfig, changed
 from advisor.settings.earlier import unsaid_before
 from advisor.shell import quoted
 from trainer.adapters.network import Network
+from trainer.device.device_memory import is_out_of_memory
 from trainer.optim.ema import EMA_PREFIX
 from trainer.optim.schedule import Schedule, going_on
 from trainer.runtime.events import Events
-from trainer.training.failures import is_out_of_memory
 from trainer.training.state import State, States
 from trainer.training.stepper import Stepper
 

@@ -15,6 +15,7 @@ from advisor.errors import RunError
 from advisor.run_folder.state_manifest import OPTIMIZER_NAME
 from trainer.data.training_set import BatchRefs
 from trainer.device.choose import free_memory
+from trainer.device.device_memory import is_out_of_memory
 from trainer.diffusion.noise import draw_noise, noise_schedule
 from trainer.optim.ema import Ema
 from trainer.optim.memory_form import check_memory, memory_forms
@@ -22,7 +23,6 @@ from trainer.optim.optimizer import Group, TrainedPart, weights_for_use
 from trainer.optim.schedule import Schedule
 from trainer.seeds import generator, seed_of
 from trainer.training.context import TrainingContext
-from trainer.training.failures import is_out_of_memory
 from trainer.training.micro_batches import micro_batch, micro_batch_slices
 from trainer.training.step import Batch, training_loss
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 
 from advisor.machine.driver_spill import CAP_MARGIN_BYTES
 from advisor.machine.memory_snapshot import Room
-from trainer.device.device_memory import cap_memory, room_of
+from trainer.device.device_memory import cap_memory, is_out_of_memory, room_of
 
 GIB = 2**30
 ROOM = Room(free_bytes=6 * GIB, total_bytes=8 * GIB, own_bytes=0)
@@ -65,3 +66,36 @@ def test_a_driver_that_does_not_tell_what_is_free_leaves_what_is_not_ours(
     monkeypatch.setattr(torch.xpu, "get_device_properties", lambda _: SimpleNamespace(total_memory=8 * GIB))
 
     assert room_of(torch.device("xpu")) == Room((5 if tells else 7) * GIB, 8 * GIB, GIB)
+
+
+class WindowsError(OSError):
+    winerror = 1455
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError("could not create a primitive"),
+        RuntimeError("unable to mmap 240652 bytes from file <tok.safetensors>: Cannot allocate memory (12)"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        WindowsError("The paging file is too small for this operation to complete"),
+    ],
+)
+def test_memory_that_ran_out_is_told_from_a_mistake(error: Exception) -> None:
+    assert is_out_of_memory(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("shapes differ"),
+        RuntimeError("could not create a primitive descriptor for a convolution"),
+        OSError(errno.ENOSPC, "full"),
+        ValueError("memory"),
+    ],
+)
+def test_other_errors_are_none_of_it(error: Exception) -> None:
+    assert not is_out_of_memory(error)

@@ -1,0 +1,107 @@
+"""Which pictures a grid has, and by what each is known: all that it is made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from advisor.choosing.cells import BASE_EPOCH, BASE_WEIGHT, Cell
+from advisor.run_folder.grid_paths import GridPaths
+from advisor.settings.config import TrainingConfig
+from trainer.diffusion.sampling import Request
+from trainer.evaluate.digests import lora_digest, model_digest
+
+DRAWING = 1
+"""Counted up where the same settings begin to draw another picture."""
+PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+
+
+@dataclass(frozen=True)
+class EpochLora:
+    """A LoRA to draw with."""
+
+    epoch: int
+    """Counted from 1."""
+    path: Path
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell, and what draws it."""
+
+    cell: Cell
+    lora: Path | None
+    """None: the base model alone."""
+    request: Request
+
+
+def planned_cells(
+    loras: Sequence[EpochLora],
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    weights: Sequence[float],
+    *,
+    config: TrainingConfig,
+) -> tuple[PlannedCell, ...]:
+    """The cells of a grid in the order in which they are drawn: epochs, weights, prompts, seeds; the base model first.
+
+    Args:
+        config: says which base model it is and how pictures are drawn: `model`, `sampling`, the resolution's square.
+
+    Raises:
+        ModelError: a LoRA or the base model cannot be read.
+    """
+    base = _of_base(config)
+    found = list[PlannedCell]()
+    drawers: list[tuple[int, Path | None, tuple[float, ...]]] = [(BASE_EPOCH, None, (BASE_WEIGHT,))]
+    drawers += [(lora.epoch, lora.path, tuple(map(float, weights))) for lora in loras]
+    for epoch, path, own_weights in drawers:
+        lora = "" if path is None else lora_digest(path)
+        for weight in own_weights:
+            for number, prompt in enumerate(prompts):
+                for seed in seeds:
+                    request = Request.of(config.sampling, prompt, seed=seed, side_px=config.dataset.resolution_px)
+                    key = _key(base, lora, weight, request)
+                    found.append(PlannedCell(Cell(epoch, weight, number, seed, f"pictures/{key}.png"), path, request))
+    return tuple(found)
+
+
+def is_drawn(planned: PlannedCell, folder: GridPaths) -> bool:
+    """Whether its picture is there, of the right size."""
+    size = planned.request.width_px.to_bytes(4, "big") + planned.request.height_px.to_bytes(4, "big")
+    try:
+        with picture_of(planned.cell, folder).open("rb") as file:
+            return file.read(len(PNG_START) + len(size)) == PNG_START + size
+    except OSError:
+        return False
+
+
+def picture_of(cell: Cell, folder: GridPaths) -> Path:
+    """Where a cell's picture lies.
+
+    Raises:
+        RunError: a link leads out of the run there.
+    """
+    return folder.picture(Path(cell.path).stem)
+
+
+def _of_base(config: TrainingConfig) -> dict[str, object]:
+    """What of the base model and the settings shows in a picture."""
+    return {
+        "drawing": DRAWING,
+        "model": model_digest(config.model),
+        "prediction": config.model.prediction,
+        "zero_terminal_snr": config.loss.zero_terminal_snr,
+        "clip_skip": config.model.clip_skip,
+        "chunks": config.dataset.chunks,
+        "dtype": config.memory.compute_dtype,
+        "base_dtype": config.memory.base_dtype,
+    }
+
+
+def _key(base: dict[str, object], lora: str, weight: float, request: Request) -> str:
+    made_of = {**base, "lora": lora, "weight": weight, **vars(request)}
+    return sha256(json.dumps(made_of, sort_keys=True).encode("ascii")).hexdigest()

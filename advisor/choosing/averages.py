@@ -1,0 +1,115 @@
+"""The averages of each epoch and weight over its pictures, each with its draws.
+
+An epoch is compared with others only by places (prompt and seed) that all of them have: a picture that failed at one
+epoch is left out at all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from advisor.choosing.cells import BASE_EPOCH, EpochScores, MeasureName, PictureScores
+from advisor.choosing.resampling import Draws, Place, Samples, interval
+
+Key: TypeAlias = tuple[int, float]
+"""An epoch at a weight."""
+Figure = MeasureName | Literal["unasked"]
+"""A measure, or the likeness in pictures whose prompt lacks the trigger."""
+
+LEAST_SHARE = 0.5
+"""An epoch with fewer than this share of the places of the fullest one is not compared: it would cost the others too
+many of theirs."""
+WITHOUT_TRIGGER: frozenset[MeasureName] = frozenset({"leak"})
+"""Measured where the prompt lacks the trigger."""
+EVERYWHERE: frozenset[MeasureName] = frozenset({"damage"})
+"""Measured in all pictures; the other measures where the prompt has the trigger."""
+
+
+@dataclass(frozen=True)
+class Averages:
+    """Averages by figure, epoch and weight."""
+
+    by_figure: Mapping[Figure, Mapping[Key, Samples]]
+    num_pictures: int
+    """Places of the likeness that every epoch has."""
+
+    @classmethod
+    def of(cls, pictures: Sequence[PictureScores], with_trigger: Collection[int]) -> Averages:
+        """The averages of what was measured.
+
+        Args:
+            with_trigger: the numbers of the prompts that ask for the character; where none does, all are taken to.
+        """
+        prompts = {one.prompt for one in pictures}
+        asked = prompts & set(with_trigger) or prompts
+        draws = Draws.of((asked, prompts - asked), {one.seed for one in pictures})
+        by_figure = {
+            figure: {key: draws.means(values) for key, values in comparable(found).items()}
+            for figure, found in _values(pictures, asked).items()
+        }
+        return cls(by_figure, _num_places(_values(pictures, asked).get("likeness", {})))
+
+    def get(self, figure: Figure, key: Key) -> Samples | None:
+        """The average of one epoch at one weight; None: not measured there."""
+        return self.by_figure.get(figure, {}).get(key)
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The epochs and weights whose likeness is known, in order."""
+        return tuple(sorted(key for key in self.by_figure.get("likeness", {}) if key[0] != BASE_EPOCH))
+
+    def epoch_scores(self) -> tuple[EpochScores, ...]:
+        """Each epoch's and weight's measures with their intervals, in order."""
+        keys = sorted({key for found in self.by_figure.values() for key in found})
+        return tuple(
+            EpochScores(
+                *key,
+                {
+                    figure: interval(found[key])
+                    for figure, found in self.by_figure.items()
+                    if figure != "unasked" and key in found
+                },
+            )
+            for key in keys
+        )
+
+
+def comparable(found: Mapping[Key, Mapping[Place, float]]) -> dict[Key, dict[Place, float]]:
+    """Each epoch's values at the places that all have; the base model's, with which none is compared, as they are."""
+    trained = {key: values for key, values in found.items() if key[0] != BASE_EPOCH}
+    most = max(map(len, trained.values()), default=0)
+    kept = {key: values for key, values in trained.items() if len(values) >= LEAST_SHARE * most}
+    common = set.intersection(*(set(values) for values in kept.values())) if kept else set[Place]()
+    base = {key: dict(values) for key, values in found.items() if key[0] == BASE_EPOCH and values}
+    if not common:
+        return base
+    return {**base, **{key: {place: values[place] for place in sorted(common)} for key, values in kept.items()}}
+
+
+def _num_places(found: Mapping[Key, Mapping[Place, float]]) -> int:
+    return max((len(values) for key, values in comparable(found).items() if key[0] != BASE_EPOCH), default=0)
+
+
+def _values(pictures: Sequence[PictureScores], asked: Collection[int]) -> dict[Figure, dict[Key, dict[Place, float]]]:
+    """What was measured where it says something; values that are no numbers are left out."""
+    found: dict[Figure, dict[Key, dict[Place, float]]] = {}
+    for one in pictures:
+        for name, value in one.values.items():
+            figure = _figure(name, one.prompt in asked)
+            if figure is not None and math.isfinite(value):
+                found.setdefault(figure, {}).setdefault((one.epoch, one.weight), {})[one.prompt, one.seed] = value
+    return found
+
+
+def _figure(name: MeasureName, has_trigger: bool) -> Figure | None:
+    """What a measure of a picture counts as; None: it says nothing there."""
+    if name in EVERYWHERE:
+        return name
+    if name in WITHOUT_TRIGGER:
+        return None if has_trigger else name
+    if has_trigger:
+        return name
+    return "unasked" if name == "likeness" else None

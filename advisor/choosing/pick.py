@@ -1,0 +1,63 @@
+"""Which epoch, at which weight: the earliest that is as good as the best.
+
+An earlier epoch that is as good has moved the base model less, and is preferred for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from advisor.choosing.resampling import combined, interval, share
+from advisor.choosing.standing import Standing
+
+MARGIN = 0.05
+"""An epoch that is worth less than the best by no more than this share of it is as good to its user."""
+USUAL_WEIGHT = 1.0
+"""What user interfaces begin with; another weight is advised only where it is better."""
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One of several epochs at one weight."""
+
+    taken: Standing
+    tied: tuple[int, ...]
+    """The epochs that are as good as the best at this weight, the taken one first."""
+    runner_up: int | None
+    confidence: float
+    """In which share of the draws the taken epoch is within MARGIN of the best of all."""
+
+
+def pick(standings: Sequence[Standing]) -> Pick:
+    """The epoch and weight to take of one or several."""
+    best = _best(standings)
+    usual = min({one.weight for one in standings}, key=lambda weight: (abs(weight - USUAL_WEIGHT), weight))
+    of_usual = [one for one in standings if one.weight == usual]
+    weight = usual if as_good(_best(of_usual), best) else best.weight
+    here = [one for one in standings if one.weight == weight]
+    tied = [one for one in here if as_good(one, _best(here))]
+    others = [one for one in here if one.epoch != tied[0].epoch]
+    return Pick(
+        taken=tied[0],
+        tied=tuple(one.epoch for one in tied),
+        runner_up=_best(others).epoch if others else None,
+        confidence=within_margin(tied[0], standings),
+    )
+
+
+def as_good(one: Standing, best: Standing) -> bool:
+    """Whether the epoch cannot be told from the best and is worth no less than MARGIN under it."""
+    difference = interval(combined(lambda other, own: other - own, best.worth, one.worth))
+    return difference.low <= 0 and difference.value <= MARGIN * best.worth[0]
+
+
+def within_margin(one: Standing, standings: Sequence[Standing]) -> float:
+    """In which share of the draws an epoch is worth no less than MARGIN under the best."""
+    most = tuple(map(max, zip(*(other.worth for other in standings), strict=True)))
+    return share(combined(lambda own, best: own - (1 - MARGIN) * best, one.worth, most), lambda gap: gap >= 0)
+
+
+def _best(standings: Sequence[Standing]) -> Standing:
+    """The one of most worth; of several the earliest."""
+    return max(standings, key=lambda one: (one.worth[0], -one.epoch))

@@ -1,0 +1,61 @@
+"""What an epoch at a weight is worth, by what its user wants of it: the character where it is asked for, the rest of
+the prompt obeyed, and everything else as the base model has it.
+
+The three are multiplied: where one is lost altogether, nothing of the others makes up for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from advisor.choosing.averages import Averages, Key
+from advisor.choosing.resampling import Samples, combined
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One epoch at one weight."""
+
+    epoch: int
+    weight: float
+    likeness: Samples
+    """0: as the base model's pictures, 1: as the set's own."""
+    obedience: Samples | None
+    """1: prompts are followed as well as by the base model."""
+    leak: Samples | None
+    """0: pictures without the trigger are the base's own, 1: they are as far from these as another seed's."""
+    unasked: Samples | None
+    """The likeness in pictures without the trigger."""
+    kept: Samples
+    """What is left of what the base model can, 0..1: obedience x (1 - leak), each 1 where it was not measured."""
+    worth: Samples
+    """Likeness x kept, 0..1."""
+
+    @property
+    def key(self) -> Key:
+        """Epoch and weight."""
+        return self.epoch, self.weight
+
+
+def standings(averages: Averages) -> tuple[Standing, ...]:
+    """Of each epoch and weight whose likeness is known, in order."""
+    return tuple(_standing(averages, key) for key in averages.keys)
+
+
+def _standing(averages: Averages, key: Key) -> Standing:
+    likeness = averages.get("likeness", key)
+    assert likeness is not None
+    obedience, leak = averages.get("obedience", key), averages.get("leak", key)
+    nothing = (0.0,) * len(likeness)
+    kept = combined(
+        lambda obeys, leaks: _share(obeys) * _share(1 - leaks),
+        obedience or tuple(1.0 for _ in likeness),
+        leak or nothing,
+    )
+    worth = combined(lambda like, keeps: _share(like) * keeps, likeness, kept)
+    return Standing(*key, likeness, obedience, leak, averages.get("unasked", key), kept, worth)
+
+
+def _share(value: float) -> float:
+    """Cut to 0..1: being nearer to the set than its own pictures are to one another is no gain."""
+    return min(1.0, max(0.0, value))

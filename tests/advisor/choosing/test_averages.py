@@ -1,0 +1,83 @@
+import math
+
+import pytest
+
+from advisor.choosing.averages import Averages
+from advisor.choosing.cells import Interval, MeasureName, PictureScores
+
+
+def picture(epoch: int, prompt: int, seed: int, **values: float) -> PictureScores:
+    return PictureScores(epoch, 1.0, prompt, seed, values)  # type: ignore[arg-type]
+
+
+def value(averages: Averages, measure: MeasureName, epoch: int) -> float:
+    found = averages.get(measure, (epoch, 1.0))
+    assert found is not None
+    return found[0]
+
+
+def test_likeness_counts_with_the_trigger_and_leak_without_it() -> None:
+    averages = Averages.of(
+        [picture(1, 0, 7, likeness=0.8, leak=0.9), picture(1, 1, 7, likeness=0.1, leak=0.2)], with_trigger={0}
+    )
+
+    assert value(averages, "likeness", 1) == 0.8
+    assert value(averages, "leak", 1) == 0.2
+    assert averages.by_figure["unasked"][1, 1.0][0] == 0.1
+
+
+def test_damage_counts_in_all_pictures() -> None:
+    averages = Averages.of([picture(1, 0, 7, damage=0.4), picture(1, 1, 7, damage=0.2)], with_trigger={0})
+
+    assert value(averages, "damage", 1) == pytest.approx(0.3)
+
+
+def test_where_no_prompt_has_the_trigger_all_ask_for_what_was_learned() -> None:
+    averages = Averages.of([picture(1, 0, 7, likeness=0.8), picture(1, 1, 7, likeness=0.6)], with_trigger=())
+
+    assert value(averages, "likeness", 1) == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+def test_a_value_that_is_no_number_is_left_out_at_every_epoch(broken: float) -> None:
+    """Else one epoch would be judged by easier pictures than the other."""
+    averages = Averages.of(
+        [
+            picture(1, 0, 7, likeness=0.2), picture(1, 0, 8, likeness=0.4), picture(1, 0, 9, likeness=0.6),
+            picture(2, 0, 7, likeness=0.2), picture(2, 0, 8, likeness=0.4), picture(2, 0, 9, likeness=broken),
+        ],
+        with_trigger={0},
+    )  # fmt: skip
+
+    assert value(averages, "likeness", 1) == pytest.approx(0.3)
+    assert value(averages, "likeness", 2) == pytest.approx(0.3)
+    assert averages.num_pictures == 2
+
+
+def test_an_epoch_with_few_pictures_is_not_compared_and_costs_the_others_none() -> None:
+    full = [picture(epoch, 0, seed, likeness=0.5) for epoch in (1, 2) for seed in range(8)]
+    averages = Averages.of([*full, picture(3, 0, 0, likeness=0.9)], with_trigger={0})
+
+    assert averages.keys == ((1, 1.0), (2, 1.0))
+    assert averages.num_pictures == 8
+
+
+def test_epochs_without_a_common_place_are_not_compared() -> None:
+    averages = Averages.of([picture(1, 0, 7, likeness=0.5), picture(2, 0, 8, likeness=0.6)], with_trigger={0})
+
+    assert averages.keys == ()
+
+
+def test_the_base_model_s_own_scores_are_kept_and_it_is_no_epoch_to_take() -> None:
+    base = PictureScores(0, 0.0, 0, 7, {"likeness": 0.0, "variety": 0.3})
+    averages = Averages.of([base, picture(1, 0, 7, likeness=0.5)], with_trigger={0})
+
+    assert averages.keys == ((1, 1.0),)
+    assert averages.epoch_scores()[0].scores["variety"] == Interval(0.3, 0.3, 0.3)
+
+
+def test_nothing_measured_gives_no_scores() -> None:
+    averages = Averages.of([], with_trigger={0})
+
+    assert averages.keys == ()
+    assert averages.epoch_scores() == ()

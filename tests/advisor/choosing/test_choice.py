@@ -1,0 +1,157 @@
+import math
+
+import pytest
+
+from advisor.choosing.cells import Choice, PictureScores
+from advisor.choosing.choice import choose
+from advisor.settings.config import TrainingConfig, blank_config, with_values
+from tests.support.score_tables import SEEDS, WITH_TRIGGER, Curves, score_table
+
+GOOD: Curves = {
+    "likeness": [0.20, 0.50, 0.70, 0.80, 0.80, 0.80],
+    "obedience": [1.0, 1.0, 1.0, 1.0, 1.0, 1.0],
+    "leak": [0.02, 0.04, 0.06, 0.08, 0.08, 0.08],
+    "damage": [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+}
+
+
+def chosen(curves: Curves, *, noise: float = 0.01, config: TrainingConfig | None = None, **more: object) -> Choice:
+    return choose(score_table(curves, noise=noise, **more), WITH_TRIGGER, config=config).choice  # type: ignore[arg-type]
+
+
+def trained(epochs: int = 6, **settings: object) -> TrainingConfig:
+    given = {path.replace("__", "."): value for path, value in settings.items()}
+    return with_values(blank_config(), {"schedule.epochs": epochs, "run.trigger": "mia", **given})
+
+
+def test_a_plateau_is_tied_and_its_first_epoch_taken() -> None:
+    found = chosen(GOOD, config=trained())
+
+    assert (found.verdict, found.epoch, found.weight) == ("tied", 4, 1.0)
+    assert found.tied == (4, 5, 6)
+    assert found.changes == {}
+    assert found.burnt_from is None
+
+
+def test_a_top_is_good_and_the_epochs_after_it_burnt() -> None:
+    found = chosen({**GOOD, "obedience": [1.0, 1.0, 1.0, 0.98, 0.6, 0.3], "leak": [0.02, 0.04, 0.06, 0.1, 0.4, 0.6]})
+
+    assert (found.verdict, found.epoch, found.burnt_from) == ("good", 4, 5)
+
+
+def test_epochs_that_all_are_burnt_are_told_as_such_with_a_lower_rate() -> None:
+    curves: Curves = {**GOOD, "likeness": [0.6] * 6, "obedience": [0.4, 0.3, 0.2, 0.2, 0.2, 0.2], "leak": [0.8] * 6}
+    found = chosen(curves, config=trained(optimizer__learning_rate=1e-2))
+
+    assert (found.verdict, found.burnt_from) == ("burnt", 1)
+    assert found.changes["optimizer.learning_rate"] == 2.5e-3
+
+
+def test_little_likeness_at_the_end_is_underfit_and_trained_on() -> None:
+    found = chosen({**GOOD, "likeness": [0.1, 0.18, 0.25, 0.3, 0.33, 0.34]}, config=trained())
+
+    assert found.verdict == "underfit"
+    assert found.changes == {"schedule.epochs": 12}
+
+
+def test_no_likeness_at_all_is_underfit_with_a_higher_rate() -> None:
+    found = chosen({**GOOD, "likeness": [0.0] * 6}, config=trained(optimizer__learning_rate=1e-4))
+
+    assert found.verdict == "underfit"
+    assert found.changes["optimizer.learning_rate"] == 2e-4
+
+
+def unasked(share: float) -> list[PictureScores]:
+    """The scores of a good training, in which pictures without the trigger have this share of the likeness."""
+    return [
+        one
+        if one.prompt in WITH_TRIGGER
+        else PictureScores(
+            one.epoch, one.weight, one.prompt, one.seed,
+            {**one.values, "likeness": share * GOOD["likeness"][one.epoch - 1]},
+        )
+        for one in score_table(GOOD)
+    ]  # fmt: skip
+
+
+def test_a_character_that_comes_without_being_asked_for_has_no_trigger() -> None:
+    found = choose(unasked(0.8), WITH_TRIGGER, config=trained()).choice
+
+    assert found.verdict == "no_trigger"
+    assert found.changes == {"dataset.prepend_trigger": True}
+
+
+def test_a_character_of_whom_a_little_comes_unasked_has_one() -> None:
+    assert choose(unasked(0.2), WITH_TRIGGER, config=trained()).choice.verdict == "tied"
+
+
+def test_noise_that_hides_the_best_epoch_gives_no_recommendation() -> None:
+    found = chosen({"likeness": [0.8] * 10, "obedience": [1.0] * 10, "leak": [0.1] * 10}, noise=0.1)
+
+    assert (found.verdict, found.epoch, found.weight) == ("unsure", None, None)
+    assert found.confidence < 0.5
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+def test_epochs_that_are_all_the_same_are_tied(noise: float) -> None:
+    found = chosen({"likeness": [0.8] * 5, "leak": [0.1] * 5}, noise=noise)
+
+    assert (found.verdict, found.epoch, found.tied) == ("tied", 1, (1, 2, 3, 4, 5))
+
+
+def test_a_single_epoch_is_judged_too() -> None:
+    found = chosen({name: values[3:4] for name, values in GOOD.items()})
+
+    assert (found.verdict, found.epoch, found.runner_up) == ("good", 1, None)
+
+
+def test_a_picture_or_two_an_epoch_give_no_recommendation() -> None:
+    pictures = [one for one in score_table(GOOD) if one.prompt == 0 and one.seed in SEEDS[:2]]
+    found = choose(pictures, WITH_TRIGGER).choice
+
+    assert (found.verdict, found.epoch, found.confidence) == ("unsure", None, 0.0)
+    assert "2 pictures" in found.reason
+
+
+def test_one_prompt_with_several_seeds_is_enough() -> None:
+    pictures = [one for one in score_table(GOOD, seeds=range(6)) if one.prompt in (0, 3)]
+
+    assert choose(pictures, WITH_TRIGGER).choice.epoch == 4
+
+
+def test_one_seed_with_several_prompts_is_enough() -> None:
+    pictures = [
+        PictureScores(one.epoch, 1.0, one.prompt + 5 * (one.seed - SEEDS[0]), 1, one.values)
+        for one in score_table(GOOD)
+    ]
+    asked = {prompt + 5 * more for prompt in WITH_TRIGGER for more in range(len(SEEDS))}
+
+    assert choose(pictures, asked).choice.epoch == 4
+
+
+def test_values_that_are_no_numbers_and_missing_cells_change_little() -> None:
+    pictures = score_table(GOOD, noise=0.01)
+    broken = [
+        PictureScores(one.epoch, 1.0, one.prompt, one.seed, dict.fromkeys(one.values, math.nan))
+        if number % 17 == 3 else one
+        for number, one in enumerate(pictures) if number % 13 != 5
+    ]  # fmt: skip
+
+    assert choose(broken, WITH_TRIGGER).choice.epoch == 4
+
+
+def test_nothing_measured_is_unsure() -> None:
+    found = choose([], WITH_TRIGGER)
+
+    assert found.scores == ()
+    assert (found.choice.verdict, found.choice.epoch) == ("unsure", None)
+
+
+def test_the_same_scores_give_the_same_choice() -> None:
+    assert chosen(GOOD, noise=0.1) == chosen(GOOD, noise=0.1)
+
+
+def test_the_order_of_the_pictures_changes_nothing() -> None:
+    pictures = score_table(GOOD, noise=0.1)
+
+    assert choose(pictures[::-1], WITH_TRIGGER) == choose(pictures, WITH_TRIGGER)

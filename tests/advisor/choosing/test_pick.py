@@ -1,0 +1,102 @@
+import pytest
+
+from advisor.choosing.averages import Averages
+from advisor.choosing.pick import Pick, as_good, pick
+from advisor.choosing.standing import Standing, standings
+from tests.support.score_tables import WITH_TRIGGER, Curves, score_table
+
+
+def of(*likeness: float, noise: float = 0.01, **others: list[float]) -> tuple[Standing, ...]:
+    curves: Curves = {"likeness": likeness, **others}  # type: ignore[dict-item]
+    return standings(Averages.of(score_table(curves, noise=noise), WITH_TRIGGER))
+
+
+def picked(*likeness: float, noise: float = 0.01, **others: list[float]) -> Pick:
+    return pick(of(*likeness, noise=noise, **others))
+
+
+def test_of_epochs_that_cannot_be_told_apart_the_earliest_is_taken() -> None:
+    found = picked(0.3, 0.6, 0.8, 0.8, 0.8)
+
+    assert found.taken.epoch == 3
+    assert found.tied == (3, 4, 5)
+
+
+def test_a_clearly_better_epoch_is_taken_however_late() -> None:
+    found = picked(0.3, 0.5, 0.7, 0.9)
+
+    assert found.taken.epoch == 4
+    assert found.tied == (4,)
+    assert found.runner_up == 3
+    assert found.confidence > 0.95
+
+
+def test_what_falls_again_is_not_taken() -> None:
+    assert picked(0.3, 0.6, 0.85, 0.6, 0.3).tied == (3,)
+
+
+def test_an_epoch_worth_a_tenth_less_is_never_as_good_however_noisy_the_pictures() -> None:
+    """Two epochs that cannot be told apart are not thereby equal."""
+    found = of(0.5, 0.8, noise=0.3)
+    difference = 1 - found[0].worth[0] / found[1].worth[0]
+
+    assert difference > 0.1
+    assert not as_good(found[0], found[1])
+
+
+def test_obedience_counts_as_much_as_likeness() -> None:
+    assert picked(0.6, 0.7, 0.8, obedience=[1.0, 1.0, 0.5]).taken.epoch == 2
+
+
+def test_what_changes_without_the_trigger_counts_as_much_as_likeness() -> None:
+    assert picked(0.6, 0.7, 0.8, leak=[0.1, 0.1, 0.5]).taken.epoch == 2
+
+
+def test_obeying_better_than_the_base_model_makes_up_for_nothing() -> None:
+    assert picked(0.8, 0.7, obedience=[1.0, 1.4]).taken.epoch == 1
+
+
+def test_no_likeness_at_all_is_worth_nothing_and_less_than_none_no_less() -> None:
+    assert [one.worth[0] for one in of(-0.4, -0.2)] == [0.0, 0.0]
+
+
+def test_confidence_falls_with_noise() -> None:
+    sure, unsure = picked(0.5, 0.6, 0.7, 0.75), picked(0.5, 0.6, 0.7, 0.75, noise=0.3)
+
+    assert sure.confidence > 0.9
+    assert unsure.confidence < sure.confidence
+
+
+def test_a_single_epoch_is_taken_and_has_no_runner_up() -> None:
+    found = picked(0.7)
+
+    assert (found.taken.epoch, found.tied, found.runner_up, found.confidence) == (1, (1,), None, 1.0)
+
+
+def weighted(by_weight: dict[float, list[float]], noise: float = 0.01) -> Pick:
+    pictures = [
+        one
+        for weight, likeness in by_weight.items()
+        for one in score_table({"likeness": likeness}, noise=noise, weight=weight)
+    ]
+    return pick(standings(Averages.of(pictures, WITH_TRIGGER)))
+
+
+def test_the_usual_weight_is_taken_where_it_is_as_good() -> None:
+    found = weighted({0.6: [0.4, 0.8], 1.0: [0.5, 0.8]})
+
+    assert (found.taken.epoch, found.taken.weight) == (2, 1.0)
+
+
+def test_another_weight_is_taken_where_it_is_better() -> None:
+    found = weighted({0.6: [0.5, 0.9], 1.0: [0.6, 0.4]})
+
+    assert (found.taken.epoch, found.taken.weight) == (2, 0.6)
+
+
+@pytest.mark.parametrize("weights", [(0.8, 1.2), (0.6, 1.0)])
+def test_ties_are_those_of_one_weight(weights: tuple[float, float]) -> None:
+    found = weighted({weights[0]: [0.8, 0.8], weights[1]: [0.8, 0.8]})
+
+    assert found.tied == (1, 2)
+    assert found.taken.weight in weights

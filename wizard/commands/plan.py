@@ -6,16 +6,10 @@ Start-up is measured: rich, jinja2 and questionary, which few of its uses need, 
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from advisor.adapters.start_file import read_start
-from advisor.checkpoints.identify import identify
-from advisor.dataset.scan import scan
 from advisor.errors import LoraError, Mistakes, RunError
-from advisor.facts import START_FROM
-from advisor.machine.probe import probe_hardware
 from advisor.planning.compare import (
     beside_rules,
     beside_rules_document,
@@ -23,13 +17,11 @@ from advisor.planning.compare import (
     difference_document,
     profiles,
     profiles_document,
-    with_settings,
 )
 from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
-from advisor.settings.parse_value import parse_settings
-from wizard.interview.facts import facts_of_request, named_folders_of, split_settings, start_path, with_start
-from wizard.interview.planned_run import choices_of, imported_advice, machine_of, request_of, with_choices
+from wizard.interview.plan_facts import facts_of_plan
+from wizard.interview.planned_run import imported_advice
 from wizard.interview.preset_questions import may_replace, preset_text, saved_text
 from wizard.interview.request import PlanRequest
 from wizard.output import is_terminal, print_json, say, show
@@ -38,7 +30,6 @@ from wizard.processes.run_store import RunStore
 
 if TYPE_CHECKING:
     from advisor.facts import Facts
-    from advisor.machine.hardware import Hardware
     from advisor.plan import Plan
 
 
@@ -70,7 +61,7 @@ def plan(
     elif save_preset is not None and not overwrite:
         may_ask = is_terminal() and not as_json
         replaces = bool(mistakes.attempt(lambda: _may_write(save_preset, may_ask=may_ask)))
-    facts, before = _facts(request, run, out or Path.cwd(), mistakes)
+    facts, before = facts_of_plan(request, run, out or Path.cwd(), mistakes)
     if compare:
         _print_compared(facts, frozenset() if run is None else imported_advice(run), as_json=as_json)
         return
@@ -82,35 +73,6 @@ def plan(
     if save_preset is not None:
         _write_preset(save_preset, made, overwrite=replaces)
     _print(facts, made, before, full=full, as_json=as_json)
-
-
-def _facts(request: PlanRequest, run: Path | None, place: Path, mistakes: Mistakes) -> tuple[Facts, Facts | None]:
-    """The facts with all chosen settings, and those without the request's; None where the request has none.
-
-    Raises:
-        LoraError: something is wrong with the request; these mistakes are told with it.
-    """
-    choices, asked = dict[str, Any](), request
-    if run is not None:
-        choices = mistakes.attempt(lambda: choices_of(run, images=request.images)) or {}
-        asked = mistakes.attempt(lambda: request_of(run, request)) or request
-
-    def probe() -> Hardware:
-        found = probe_hardware(place)
-        if run is None or request.machine.names_card:
-            return found
-        machine, told = machine_of(run, found)
-        if told:
-            say(told)
-        return machine
-
-    chosen = {**choices, **parse_settings(split_settings(request.settings)[0])}
-    if isinstance(start := chosen.get(START_FROM), str) and start:
-        mistakes.attempt(lambda: read_start(start_path(start, run)))
-    look = partial(scan, only=named_folders_of(chosen))
-    facts = facts_of_request(asked, scan=look, identify=identify, probe=probe, mistakes=mistakes)
-    full = with_start(with_choices(facts, choices), run)
-    return full, with_start(with_settings(full, choices), run) if request.settings else None
 
 
 def _refuse_with_compare(out: Path | None, save_preset: Path | None) -> None:

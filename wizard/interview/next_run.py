@@ -1,0 +1,57 @@
+"""After a training that did not come out well: the plan of the next run, with what is changed in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from advisor.choosing.cells import SettingValue
+from advisor.errors import Mistakes
+from advisor.planning.planner import make_plan
+from advisor.settings.config import TrainingConfig, setting
+from advisor.units import shown
+from templates.native.run_folder import next_free_run, write_run
+from wizard.interview.plan_facts import facts_of_plan
+from wizard.interview.questions import Ask, choice
+from wizard.interview.request import PlanRequest
+
+
+def wants_next_run(ask: Ask, config: TrainingConfig, changes: Mapping[str, SettingValue], place: Path) -> bool:
+    """Ask whether to plan the next run.
+
+    Args:
+        config: of the run that is over.
+        changes: settings by path.
+        place: the run folder that it would be written to.
+    """
+    question = choice(
+        "next_run", f"Plan the next run with {changes_text(config, changes)}?",
+        ("yes", f"Yes, as {place.name}"), ("no", "No"), default="yes", back=False,
+    )  # fmt: skip
+    return ask(question) == "yes"
+
+
+def changes_text(config: TrainingConfig, changes: Mapping[str, SettingValue]) -> str:
+    """`schedule.epochs 20 (was 10)`, one after the other."""
+    return ", ".join(f"{path} {shown(value)} (was {shown(setting(config, path))})" for path, value in changes.items())
+
+
+def next_run_place(run: Path) -> Path:
+    """The folder beside a run that its next one is planned in: `NAME-2`, or a later number where that is taken."""
+    return next_free_run(run.name, run.parent)
+
+
+def write_next_run(run: Path, place: Path, changes: Mapping[str, SettingValue]) -> None:
+    """Write the plan of a run anew with some settings changed; its LoRA is called as its folder.
+
+    Raises:
+        LoraError: it cannot be planned or written.
+    """
+    request = PlanRequest(name=place.name, settings=tuple(f"{path}={_typed(value)}" for path, value in changes.items()))
+    facts, _ = facts_of_plan(request, run, place, Mistakes())
+    write_run(place, facts, make_plan(facts), overwrite=False)
+
+
+def _typed(value: SettingValue) -> str:
+    """As it is typed behind `--set PATH=`."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,57 @@
+"""The facts of a plan without questions: the request's, completed from a run that was planned before."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from advisor.adapters.start_file import read_start
+from advisor.checkpoints.identify import identify
+from advisor.dataset.scan import scan
+from advisor.errors import Mistakes
+from advisor.facts import START_FROM, Facts
+from advisor.machine.hardware import Hardware
+from advisor.machine.probe import probe_hardware
+from advisor.planning.compare import with_settings
+from advisor.settings.parse_value import parse_settings
+from wizard.interview.facts import facts_of_request, named_folders_of, split_settings, start_path, with_start
+from wizard.interview.planned_run import choices_of, machine_of, request_of, with_choices
+from wizard.interview.request import PlanRequest
+from wizard.output import say
+
+
+def facts_of_plan(
+    request: PlanRequest, run: Path | None, place: Path, mistakes: Mistakes
+) -> tuple[Facts, Facts | None]:
+    """The facts with all chosen settings, and those without the request's; None where the request has none.
+
+    Args:
+        run: a planned run, whose settings complete the request.
+        place: where the new run will lie, or the current folder.
+        mistakes: what was found wrong before, told with the request's own.
+
+    Raises:
+        LoraError: something is wrong with the request.
+    """
+    choices, asked = dict[str, Any](), request
+    if run is not None:
+        choices = mistakes.attempt(lambda: choices_of(run, images=request.images)) or {}
+        asked = mistakes.attempt(lambda: request_of(run, request)) or request
+
+    def probe() -> Hardware:
+        found = probe_hardware(place)
+        if run is None or request.machine.names_card:
+            return found
+        machine, told = machine_of(run, found)
+        if told:
+            say(told)
+        return machine
+
+    chosen = {**choices, **parse_settings(split_settings(request.settings)[0])}
+    if isinstance(start := chosen.get(START_FROM), str) and start:
+        mistakes.attempt(lambda: read_start(start_path(start, run)))
+    look = partial(scan, only=named_folders_of(chosen))
+    facts = facts_of_request(asked, scan=look, identify=identify, probe=probe, mistakes=mistakes)
+    full = with_start(with_choices(facts, choices), run)
+    return full, with_start(with_settings(full, choices), run) if request.settings else None

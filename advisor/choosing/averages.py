@@ -16,8 +16,9 @@ from advisor.choosing.resampling import Draws, Place, Samples, interval
 
 Key: TypeAlias = tuple[int, float]
 """An epoch at a weight."""
-Figure = MeasureName | Literal["unasked"]
-"""A measure, or the likeness in pictures whose prompt lacks the trigger."""
+Unasked = Literal["likeness_unasked", "obedience_unasked"]
+"""What a measure says where the prompt lacks the trigger."""
+Figure = MeasureName | Unasked
 
 LEAST_SHARE = 0.5
 """An epoch with fewer than this share of the places of the fullest one is not compared: it would cost the others too
@@ -26,6 +27,8 @@ WITHOUT_TRIGGER: frozenset[MeasureName] = frozenset({"leak"})
 """Measured where the prompt lacks the trigger."""
 EVERYWHERE: frozenset[MeasureName] = frozenset({"damage"})
 """Measured in all pictures; the other measures where the prompt has the trigger."""
+UNASKED: Mapping[MeasureName, Unasked] = {"likeness": "likeness_unasked", "obedience": "obedience_unasked"}
+"""Measures that say something else where the prompt lacks the trigger."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Averages:
                 {
                     figure: interval(found[key])
                     for figure, found in self.by_figure.items()
-                    if figure != "unasked" and key in found
+                    if figure not in UNASKED.values() and key in found
                 },
             )
             for key in keys
@@ -110,6 +113,4 @@ def _figure(name: MeasureName, has_trigger: bool) -> Figure | None:
         return name
     if name in WITHOUT_TRIGGER:
         return None if has_trigger else name
-    if has_trigger:
-        return name
-    return "unasked" if name == "likeness" else None
+    return name if has_trigger else UNASKED.get(name)

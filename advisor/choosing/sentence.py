@@ -11,8 +11,8 @@ from advisor.choosing.resampling import Samples, interval
 from advisor.choosing.standing import Standing
 
 LITTLE, CLEARLY = 0.1, 0.3
-"""A change of pictures without the trigger, as a share of what another seed changes: up to here little, from here on
-clear to see."""
+"""A change of pictures without the trigger, as a share of that to another picture altogether: up to here little, from
+here on clear to see."""
 AS_WELL = 0.95
 """Obedience from here on is told as the base model's."""
 
@@ -92,7 +92,7 @@ def _obedience(value: float) -> str:
 def _leak(value: float) -> str:
     if value <= LITTLE:
         return "little"
-    return f"{'clearly' if value >= CLEARLY else 'somewhat'} ({value:.2f} of what another seed would)"
+    return f"{'clearly' if value >= CLEARLY else 'somewhat'} ({value:.2f} of another picture altogether)"
 
 
 def _no_better(found: Findings) -> str:

@@ -21,9 +21,9 @@ class Standing:
     likeness: Samples
     """0: as the base model's pictures, 1: as the set's own."""
     obedience: Samples | None
-    """1: prompts are followed as well as by the base model."""
+    """1: prompts are followed as well as by the base model; the lower of that with the trigger and that without it."""
     leak: Samples | None
-    """0: pictures without the trigger are the base's own, 1: they are as far from these as another seed's."""
+    """0: pictures without the trigger are the base's own, 1: they are other pictures altogether."""
     unasked: Samples | None
     """The likeness in pictures without the trigger."""
     kept: Samples
@@ -45,15 +45,17 @@ def standings(averages: Averages) -> tuple[Standing, ...]:
 def _standing(averages: Averages, key: Key) -> Standing:
     likeness = averages.get("likeness", key)
     assert likeness is not None
-    obedience, leak = averages.get("obedience", key), averages.get("leak", key)
-    nothing = (0.0,) * len(likeness)
+    obedience = _lower(averages.get("obedience", key), averages.get("obedience_unasked", key))
+    leak, nothing, all_of_it = averages.get("leak", key), (0.0,) * len(likeness), (1.0,) * len(likeness)
     kept = combined(
-        lambda obeys, leaks: _share(obeys) * _share(1 - leaks),
-        obedience or tuple(1.0 for _ in likeness),
-        leak or nothing,
-    )
+        lambda obeys, leaks: _share(obeys) * _share(1 - leaks), obedience or all_of_it, leak or nothing
+    )  # fmt: skip
     worth = combined(lambda like, keeps: _share(like) * keeps, likeness, kept)
-    return Standing(*key, likeness, obedience, leak, averages.get("unasked", key), kept, worth)
+    return Standing(*key, likeness, obedience, leak, averages.get("likeness_unasked", key), kept, worth)
+
+
+def _lower(one: Samples | None, other: Samples | None) -> Samples | None:
+    return combined(min, one, other) if one is not None and other is not None else one or other
 
 
 def _share(value: float) -> float:

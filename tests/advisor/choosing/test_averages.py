@@ -23,7 +23,7 @@ def test_likeness_counts_with_the_trigger_and_leak_without_it() -> None:
 
     assert value(averages, "likeness", 1) == 0.8
     assert value(averages, "leak", 1) == 0.2
-    assert averages.by_figure["unasked"][1, 1.0][0] == 0.1
+    assert averages.by_figure["likeness_unasked"][1, 1.0][0] == 0.1
 
 
 def test_damage_counts_in_all_pictures() -> None:
@@ -81,3 +81,10 @@ def test_nothing_measured_gives_no_scores() -> None:
 
     assert averages.keys == ()
     assert averages.epoch_scores() == ()
+
+
+def test_obedience_without_the_trigger_is_a_figure_of_its_own() -> None:
+    averages = Averages.of([picture(1, 0, 7, obedience=0.9), picture(1, 1, 7, obedience=0.4)], with_trigger={0})
+
+    assert value(averages, "obedience", 1) == 0.9
+    assert averages.by_figure["obedience_unasked"][1, 1.0][0] == 0.4

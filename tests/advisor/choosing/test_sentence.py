@@ -55,7 +55,7 @@ def test_less_than_all_obedience_and_a_clear_leak_are_told_with_their_figures() 
     text = told("good", standing(obedience=0.6, leak=0.4))
 
     assert "follows prompts 0.60 as well as the base model" in text
-    assert "without the trigger clearly (0.40 of what another seed would)" in text
+    assert "without the trigger clearly (0.40 of another picture altogether)" in text
 
 
 def test_another_weight_than_the_usual_is_named() -> None:

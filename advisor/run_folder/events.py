@@ -47,7 +47,8 @@ class Started(Event):
 
 
 class PhaseBegun(Event):
-    """A part of the work begins: load, cache_latents, cache_text, cache_masks, train, sample, validate, save, check."""
+    """A part of the work begins: check_images, compare_images, load, cache_latents and
+    so on (docs/interface.md, "events.jsonl")."""
 
     event: Literal["phase"] = "phase"
     name: Text

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from advisor.run_folder.demo_scores import DemoScores
     from advisor.run_folder.event_file import EventLog, EventTail, EventWriter
     from advisor.run_folder.grid_record import GridRecord
+    from advisor.run_folder.held_out import HeldOut
     from advisor.run_folder.ladder_file import Ladder
     from advisor.run_folder.left_out import LeftOut
     from advisor.run_folder.plan_record import PlanRecord
@@ -124,6 +125,22 @@ class RunFolder(RunPaths):
         from advisor.run_folder.left_out import write_left_out
 
         write_left_out(self.left_out, left_out)
+
+    def read_held_out(self) -> HeldOut | None:
+        """Which images the validation loss is measured on; None where that is not known."""
+        from advisor.run_folder.held_out import read_held_out
+
+        return read_held_out(self.held_out)
+
+    def write_held_out(self, split: HeldOut) -> None:
+        """Keep which images the validation loss is measured on.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        from advisor.run_folder.held_out import write_held_out
+
+        write_held_out(self.held_out, split)
 
     def read_demo_scores(self) -> DemoScores:
         """What the demo measured.

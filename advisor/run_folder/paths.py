@@ -4,6 +4,7 @@
     plan.json answers.toml  records of what was planned and answered
     images/manifest.jsonl   the training images with size, bucket, repeats and caption
     images/left_out.json    images that are left out, because they are broken and the user agreed
+    images/held_out.json    which images the validation loss is measured on
     cache/                  encoded images, captions and masks
     log/                    events.jsonl, trainer.log, written.json, TensorBoard's files
     model/                  the LoRAs
@@ -33,6 +34,7 @@ ANSWERS_NAME = "answers.toml"
 REPORT_NAME = "report.html"
 MANIFEST_NAME = "images/manifest.jsonl"
 LEFT_OUT_NAME = "images/left_out.json"
+HELD_OUT_NAME = "images/held_out.json"
 CHECKED_IMAGES_NAME = "cache/images/checked.txt"
 EVENTS_NAME = "log/events.jsonl"
 TRAINER_LOG_NAME = "log/trainer.log"
@@ -131,6 +133,11 @@ class RunPaths:
     def left_out(self) -> Path:
         """The images that the user agreed to do without."""
         return self._at(LEFT_OUT_NAME)
+
+    @property
+    def held_out(self) -> Path:
+        """Which images the validation loss is measured on."""
+        return self._at(HELD_OUT_NAME)
 
     @property
     def checked_images(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 
 from PIL import Image, ImageDraw
 
@@ -61,3 +62,20 @@ def _caption(captions: bool | str | Sequence[str], index: int) -> str | None:
     if isinstance(captions, str):
         return captions
     return captions[index % len(captions)]
+
+
+def scene(seed: int = 0, size: tuple[int, int] = (384, 320)) -> Image.Image:
+    """A picture of many coloured forms at places drawn by `seed`: no two seeds look alike."""
+    width, height = size
+    rng, picture = Random(seed), Image.new("RGB", size)
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((0, 0, width, height), fill=_colour(rng))
+    for index in range(24):
+        left, top = rng.uniform(-0.1, 0.9) * width, rng.uniform(-0.1, 0.9) * height
+        box = (left, top, left + rng.uniform(0.1, 0.45) * width, top + rng.uniform(0.1, 0.45) * height)
+        (pen.ellipse if index % 2 else pen.rectangle)(box, fill=_colour(rng))
+    return picture
+
+
+def _colour(rng: Random) -> tuple[int, int, int]:
+    return rng.randrange(256), rng.randrange(256), rng.randrange(256)

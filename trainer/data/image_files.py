@@ -18,12 +18,10 @@ from torch import Tensor
 
 from advisor.dataset.buckets import Placement
 from advisor.dataset.picture_file import TooManyPixels, opened_picture, tells_transparency
+from advisor.dataset.pixels import in_rgb
 from advisor.errors import DatasetError
 from advisor.shown_text import visible_line
 from trainer.data.tensor_cache import KeyText, file_digest
-
-BACKGROUND = (255, 255, 255)
-"""What shows through where an image is transparent."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def read_image(path: Path, crop: Crop) -> Tensor:
         DatasetError: the file cannot be read as an image.
     """
     # Averaging over areas when shrinking is what kohya's trainer does; enlarging is Lanczos there too.
-    image = cropped(_in_rgb(upright(path)), crop, enlarging=Image.Resampling.LANCZOS)
+    image = cropped(in_rgb(upright(path)), crop, enlarging=Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
 
@@ -112,11 +110,6 @@ def tells_alpha(path: Path) -> bool:
         return tells_transparency(file)
 
 
-def as_grey(image: Image.Image) -> Image.Image:
-    """One channel of 8 bits."""
-    return _from_deep_grey(image) if _is_deep(image) else image.convert("L")
-
-
 def content_digest(path: Path) -> str:
     """The sha256 of an image file's bytes.
 
@@ -145,27 +138,3 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except Exception as error:  # a broken file can trip Pillow's parsers in any way
         reason = error.strerror if isinstance(error, OSError) and error.strerror else visible_line(str(error))
         raise DatasetError(f"{path} cannot be read as a picture ({reason}): replace it or move it away") from error
-
-
-def _in_rgb(image: Image.Image) -> Image.Image:
-    """In RGB, what is transparent lying on white."""
-    if image.mode == "RGB" and not tells_transparency(image):
-        return image
-    if _is_deep(image):
-        return _from_deep_grey(image).convert("RGB")
-    if not tells_transparency(image):
-        return image.convert("RGB")
-    layered = image.convert("RGBA")
-    ground = Image.new("RGBA", layered.size, (*BACKGROUND, 255))
-    return Image.alpha_composite(ground, layered).convert("RGB")
-
-
-def _is_deep(image: Image.Image) -> bool:
-    return image.mode.startswith("I;16") or image.mode in ("I", "F")
-
-
-def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """16-bit and floating-point greys in 8 bits; Pillow would cut them off at 255."""
-    values = np.asarray(image, dtype=np.float64)
-    top = 65535.0 if image.mode != "F" or values.max(initial=0.0) > 1.0 else 1.0
-    return Image.fromarray(np.clip(values / top * 255.0 + 0.5, 0, 255).astype(np.uint8))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ from advisor.settings.config import NamedFolder, TrainingConfig
 from advisor.shell import quoted
 from advisor.units import counted
 from trainer.data.check_images import broken_images, images_to_check
+from trainer.data.held_out import held_out_images
 from trainer.data.masks import Masks
 from trainer.data.training_set import TrainingSet, write_manifest
 from trainer.runtime.events import Events, ReportProgress
@@ -29,19 +30,24 @@ MAX_PROBLEM_WARNINGS = 10
 
 
 def gather_images(
-    config: TrainingConfig, run: Path, events: Events, *, progress: ReportProgress, broken: OnBroken = "refuse"
+    config: TrainingConfig,
+    run: Path,
+    events: Events,
+    *,
+    progress: Callable[[str], ReportProgress],
+    broken: OnBroken = "refuse",
 ) -> TrainingSet:
     """The images of a training, all decoded once and listed in the run folder; problems become warnings.
 
     Args:
-        progress: of the phase `check_images`; may raise to break off.
+        progress: of the phase with this name; may raise to break off.
         broken: what is done about those that cannot be decoded: they are recorded as left out, or for this start only.
 
     Raises:
         BrokenImages: some cannot be decoded, or their masks cannot; all are named.
         DatasetError: there are none.
         ConfigError: none can be held out.
-        RunError: the list cannot be written.
+        RunError: the list, or the record of what is held out, cannot be written.
     """
     dataset = config.dataset
     report = _scanned(dataset.images, dataset.named_folders, config, events)
@@ -51,10 +57,12 @@ def gather_images(
         regularization = _scanned(dataset.regularization_images, of_class, config, events)
     _warn_of_gone(report, run, events)
     reports = [one for one in (report, regularization) if one is not None]
-    left_out = _left_out(reports, config, run, events, progress=progress, on_broken=broken)
+    left_out = _left_out(reports, config, run, events, progress=progress("check_images"), on_broken=broken)
     report = report.without(left_out.paths)
     regularization = None if regularization is None else regularization.without(left_out.paths)
-    training_set = TrainingSet.of(report, config, regularization=regularization)
+    paths = [Path(report.root) / image.path for image in report.image_files]
+    out = held_out_images(paths, config, run, events, progress=progress)
+    training_set = TrainingSet.of(report, config, regularization=regularization, held_out=out)
     write_manifest(run, training_set.items)
     if regularization is not None:
         _warn_of_unused(training_set, regularization, events)

@@ -21,11 +21,12 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from advisor.dataset.mask_files import mask_file_of
+from advisor.dataset.pixels import as_grey
 from advisor.errors import DatasetError
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.data.crops import Crops
-from trainer.data.image_files import Crop, as_grey, content_digest, cropped, tells_alpha, upright
+from trainer.data.image_files import Crop, content_digest, cropped, tells_alpha, upright
 from trainer.data.tensor_cache import TensorCache, cache_key
 from trainer.data.training_set import Item, SampleRef, TrainingSet
 from trainer.runtime.events import ReportProgress

@@ -9,29 +9,25 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import torch
 
-from advisor.dataset.buckets import Bucketing, Placement, Size, num_held_out, repeats_of_folders
+from advisor.dataset.buckets import Bucketing, Placement, Size, repeats_of_folders
 from advisor.dataset.captions import CaptionReader
 from advisor.dataset.epoch import matched_repeats
 from advisor.dataset.report import DatasetReport, Folder, ImageFile
-from advisor.errors import ConfigError, DatasetError
+from advisor.errors import DatasetError
 from advisor.files import write_atomically
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
-from trainer.data.image_files import content_digest
 from trainer.seeds import generator
 
 MOST_SAMPLES = 20_000_000
 """Showings in an epoch, each of which is an entry in a list."""
-Digest = Callable[[Path], str]
-"""The hash of a file's content."""
 Use = Literal["training", "regularization", "validation"]
 """What an image is used for."""
 
@@ -89,21 +85,20 @@ class TrainingSet:
         config: TrainingConfig,
         *,
         regularization: DatasetReport | None = None,
-        digest: Digest = content_digest,
+        held_out: frozenset[Path] = frozenset(),
     ) -> TrainingSet:
         """The images that a scan found, as the configuration wants them trained.
 
         Args:
             regularization: the images of the class.
-            digest: the hash of a file; called only where images are held out.
+            held_out: those of the report's that are not trained but measured on.
 
         Raises:
             DatasetError: there are none, some are in both reports, or they are shown more often than can be listed.
-            ConfigError: none can be held out.
         """
         if not report.image_files:
             raise DatasetError(f"{report.root} holds no pictures that can be used: put the training pictures there")
-        items = _of_subject(report, config, digest)
+        items = _of_subject(report, config, held_out)
         subject = tuple(item for item in items if item.use == "training")
         measured = tuple(item for item in items if item.use == "validation")
         if config.validation.share == 1:
@@ -159,36 +154,6 @@ class TrainingSet:
         return tuple(_shuffled(batches, rng))
 
 
-def held_out(paths: Sequence[Path], share: float, *, seed: int, digest: Digest) -> frozenset[Path]:
-    """About this share of the images, one at least and never all, which the validation loss is measured on.
-
-    The seed and the files' contents decide, so that names, order and caches change nothing, and two copies of one
-    image are both held out or both trained on.
-
-    Args:
-        share: between 0 and 1; 0 and 1 hold none out.
-
-    Raises:
-        ConfigError: all images are the same.
-    """
-    if share in (0, 1):
-        return frozenset()
-    wanted = num_held_out(len(paths), share)
-    by_content = dict[str, list[Path]]()
-    for path in paths:
-        by_content.setdefault(digest(path), []).append(path)
-    if len(by_content) == 1:
-        mend = "there is only one picture, and it is needed to learn from; 0 measures nothing, 1 measures on it"
-        raise ConfigError("validation.share", share, mend)
-    ranked = sorted(by_content, key=lambda content: sha256(f"{seed}/{content}".encode()).digest())
-    found = list[Path]()
-    for content in ranked[:-1]:
-        if len(found) >= wanted:
-            break
-        found += by_content[content]
-    return frozenset(found)
-
-
 def write_manifest(run: Path, items: Iterable[Item]) -> None:
     """Put the list of images into the run folder, one JSON object a line.
 
@@ -216,23 +181,17 @@ def _shuffled(things: list[T], rng: torch.Generator) -> list[T]:
     return [things[place] for place in torch.randperm(len(things), generator=rng).tolist()]
 
 
-def _of_subject(report: DatasetReport, config: TrainingConfig, digest: Digest) -> tuple[Item, ...]:
+def _of_subject(report: DatasetReport, config: TrainingConfig, held_out: frozenset[Path]) -> tuple[Item, ...]:
     """The images to learn and those held out to measure on."""
     root = Path(report.root)
     repeats = repeats_of_folders(report.folders, config.dataset)
-    out = held_out(
-        [root / image.path for image in report.image_files],
-        config.validation.share,
-        seed=config.run.seed,
-        digest=digest,
-    )
     items, reader = list[Item](), CaptionReader.of(config)
     for index, (image, placement) in enumerate(_placed(report, config)):
         path, folder = root / image.path, report.folders[image.folder]
         caption = reader.read(_caption_of(image, folder, config.run.trigger))
         size = image.width_px, image.height_px
-        use: Use = "validation" if path in out else "training"
-        often = 0 if path in out else repeats[image.folder]
+        use: Use = "validation" if path in held_out else "training"
+        often = 0 if path in held_out else repeats[image.folder]
         items.append(Item(index, path, folder.path, size, placement, often, caption, use))
     return tuple(items)
 

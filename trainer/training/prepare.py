@@ -117,9 +117,7 @@ def prepare(run: Path, config: TrainingConfig, options: Options, *, events: Even
     disk = DiskRoom(events, interrupt)
     with waiting_for(disk):
         with reporter.during(LOADING):
-            training_set = gather_images(
-                config, run, events, progress=reporter.progress("check_images"), broken=options.on_broken
-            )
+            training_set = gather_images(config, run, events, progress=reporter.progress, broken=options.on_broken)
         reporter = replace(reporter, largest=max(training_set.bucket_counts(), key=lambda size: size[0] * size[1]))
         interrupt.check()
         hashes = None if options.is_probe else _hashed_aside(config)

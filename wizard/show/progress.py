@@ -28,7 +28,7 @@ STEPS_TIMED = 50
 
 PHASES = {
     "start": "Starting the trainer",
-    "check_images": "Looking through the pictures",
+    "check_images": "Looking through the pictures", "compare_images": "Comparing the pictures",
     "load": "Loading the base model", "cache_latents": "Encoding the pictures", "cache_text": "Encoding the captions",
     "cache_masks": "Reading the masks", "validate": "Measuring the validation loss",
     "train": "Training", "sample": "Drawing samples", "save": "Saving", "check": "Checking the LoRA",

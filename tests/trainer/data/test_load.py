@@ -25,7 +25,7 @@ def gathered(home: Path, **dataset: Any) -> TrainingSet:
     )
     (home / "run").mkdir()
     with Events(home / "run") as events:
-        return gather_images(config, home / "run", events, progress=lambda *_: None)
+        return gather_images(config, home / "run", events, progress=lambda _: lambda *_: None)
 
 
 def test_only_named_folders_are_trained_with_their_repeats_and_captions(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_pictures_that_the_plan_knew_and_that_are_gone_are_told(tmp_path: Path) 
     )
 
     with Events(run) as events:
-        gather_images(config, run, events, progress=lambda *_: None)
+        gather_images(config, run, events, progress=lambda _: lambda *_: None)
 
     told = {event["code"]: event["message"] for event in events_of(run, "warning")}
     assert "2 pictures of the plan gone since (b.png, c.png)" in told["pictures_gone"]

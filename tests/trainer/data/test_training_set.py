@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.dataset.report import DatasetReport, Folder, ImageFile
-from advisor.errors import ConfigError, DatasetError
+from advisor.errors import DatasetError
 from advisor.settings.config import DatasetConfig, TrainingConfig, parse_config
 from trainer.data.training_set import TrainingSet, write_manifest
 
@@ -175,19 +175,13 @@ def test_a_picture_cannot_be_both_learned_and_regularization() -> None:
         TrainingSet.of(make_report(2), make_config(), regularization=make_report(1))
 
 
-def validating(share: float, seed: int = 42) -> TrainingConfig:
-    config = make_config()
-    return parse_config(config.model_dump() | {"validation": {"share": share}, "run": {"trigger": "tok", "seed": seed}})
-
-
-def names_held_out(report: DatasetReport, config: TrainingConfig, contents: dict[str, str] | None = None) -> set[str]:
-    pictures = TrainingSet.of(report, config, digest=lambda path: (contents or {}).get(path.name, path.name))
-    assert pictures.measured == pictures.used_for("validation")
-    return {item.path.name for item in pictures.measured}
+def validating(share: float) -> TrainingConfig:
+    return parse_config(make_config().model_dump() | {"validation": {"share": share}})
 
 
 def test_pictures_held_out_are_never_trained() -> None:
-    pictures = TrainingSet.of(make_report(10), validating(0.2), digest=str)
+    out = frozenset({Path("/pictures/003.png"), Path("/pictures/007.png")})
+    pictures = TrainingSet.of(make_report(10), validating(0.2), held_out=out)
 
     shown = {
         view.item
@@ -196,35 +190,9 @@ def test_pictures_held_out_are_never_trained() -> None:
         for view in batch
     }
 
-    assert len(pictures.measured) == 2
-    assert shown == {item.index for item in pictures.items} - {item.index for item in pictures.measured}
+    assert {item.path for item in pictures.measured} == {item.path for item in pictures.used_for("validation")} == out
+    assert shown == {item.index for item in pictures.items} - {3, 7}
     assert sum(pictures.bucket_counts().values()) == 8
-
-
-def test_content_and_seed_decide_which_are_held_out_and_names_do_not() -> None:
-    plain = names_held_out(make_report(10), validating(0.3))
-    contents = {f"{index:03}.png": f"{9 - index:03}.png" for index in range(10)}
-
-    renamed = names_held_out(make_report(10), validating(0.3), contents)
-
-    assert {contents[name] for name in renamed} == plain
-    assert plain != names_held_out(make_report(10), validating(0.3, seed=1))
-
-
-def test_copies_of_a_picture_fall_on_one_side() -> None:
-    contents = {f"{index:03}.png": str(index // 2) for index in range(10)}
-
-    found = names_held_out(make_report(10), validating(0.1), contents)
-
-    assert len(found) == 2
-    assert len({contents[name] for name in found}) == 1
-
-
-def test_one_picture_at_least_is_held_out_and_one_is_trained() -> None:
-    assert len(names_held_out(make_report(5), validating(0.01))) == 1
-    assert len(names_held_out(make_report(5), validating(0.99))) == 4
-    with pytest.raises(ConfigError, match=r"validation\.share is 0\.5: there is only one picture"):
-        names_held_out(make_report(1), validating(0.5))
 
 
 def test_a_share_of_one_measures_on_all_that_is_trained() -> None:

@@ -8,6 +8,10 @@ GIB = 1024**3
 """Bytes in a GiB; cards are sold in these."""
 MIB = 1024**2
 """Bytes in a MiB; LoRA files are a few dozen of these."""
+MINUTE = 60
+"""Seconds."""
+LONGEST_SECONDS = 100 * 365 * 24 * 60 * MINUTE
+"""A century; what is said to take longer, as by an event that nobody measured, is not told exactly."""
 
 
 def gib(number_bytes: int) -> str:
@@ -24,6 +28,22 @@ def mib(number_bytes: int) -> str:
 def size(number_bytes: int) -> str:
     """In GiB from half of one on, in MiB below."""
     return gib(number_bytes) if number_bytes >= GIB // 2 else mib(number_bytes)
+
+
+def duration(seconds: float) -> str:
+    """E.g. `40 seconds`, `25 minutes`, `3 hours 10 minutes`, `2 days 4 hours`."""
+    if seconds > LONGEST_SECONDS:
+        return "more than 100 years"
+    if seconds < 1.5 * MINUTE:
+        return counted(max(1, round(seconds)), "second")
+    minutes = round(seconds / MINUTE)
+    if minutes < 90:
+        return counted(minutes, "minute")
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return " ".join([counted(hours, "hour"), *([counted(minutes, "minute")] if minutes else [])])
+    days, hours = divmod(hours, 24)
+    return " ".join([counted(days, "day"), *([counted(hours, "hour")] if hours else [])])
 
 
 def counted(number: int, noun: str) -> str:

@@ -229,7 +229,7 @@ def report_command(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Write RUN/report.html anew: curves, pictures, what memory did, and every setting with its reason."""
+    """Write RUN/report.html anew: pictures, the epoch to use, curves, and every setting with its reason."""
     from wizard.commands.report import report
 
     with exit_on_error():

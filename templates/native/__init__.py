@@ -1,1 +1,1 @@
-"""Our own files: loracle.toml, presets, the report, the JSON Schema."""
+"""Our own files: loracle.toml, presets, the JSON Schema."""

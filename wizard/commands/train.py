@@ -17,6 +17,7 @@ from advisor.files import is_file, replacing
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.settings.config import TrainingConfig
+from advisor.units import duration
 from wizard.interview.copy_lora import offer_copy, usage
 from wizard.interview.go_on import GoingOn, asked_to_go_on
 from wizard.interview.lora_folders import lora_folders, program_of
@@ -28,7 +29,6 @@ from wizard.processes.more_epochs import set_epochs
 from wizard.processes.retry_on_oom import train_with_retries
 from wizard.processes.run_store import RunStore
 from wizard.processes.trainer_job import TrainerJob, planned_job
-from wizard.show.durations import duration
 from wizard.show.notice import announced_end
 from wizard.show.progress import TrainingProgress, training_document
 from wizard.show.screen import make_screen

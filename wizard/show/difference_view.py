@@ -10,8 +10,7 @@ from rich.text import Text
 
 from advisor.plan import Decision, Estimate
 from advisor.planning.compare import Changed, Difference
-from advisor.units import gib, mib, shown
-from wizard.show.durations import duration
+from advisor.units import duration, gib, mib, shown
 from wizard.show.estimate_text import memory_text
 from wizard.show.findings import size_text
 

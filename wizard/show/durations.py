@@ -1,33 +1,13 @@
-"""Durations and points in time as text."""
+"""Points in time as text."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from advisor.units import counted
+from advisor.units import LONGEST_SECONDS, MINUTE
 
-MINUTE = 60
-"""Seconds."""
 UNMISTAKABLE = 12 * 60 * MINUTE
 """Seconds until a time of day that needs no day beside it, past midnight too."""
-LONGEST = 100 * 365 * 24 * 60 * MINUTE
-"""Seconds of a century; what is said to take longer, as by an event that nobody measured, is not told exactly."""
-
-
-def duration(seconds: float) -> str:
-    """E.g. `40 seconds`, `25 minutes`, `3 hours 10 minutes`, `2 days 4 hours`."""
-    if seconds > LONGEST:
-        return "more than 100 years"
-    if seconds < 1.5 * MINUTE:
-        return counted(max(1, round(seconds)), "second")
-    minutes = round(seconds / MINUTE)
-    if minutes < 90:
-        return counted(minutes, "minute")
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return " ".join([counted(hours, "hour"), *([counted(minutes, "minute")] if minutes else [])])
-    days, hours = divmod(hours, 24)
-    return " ".join([counted(days, "day"), *([counted(hours, "hour")] if hours else [])])
 
 
 def clock_time(now: float, seconds: float) -> str:
@@ -39,7 +19,7 @@ def clock_time(now: float, seconds: float) -> str:
         now: unix seconds.
         seconds: below 0: none.
     """
-    if seconds > LONGEST:
+    if seconds > LONGEST_SECONDS:
         return "in more than 100 years"
     seconds = max(0.0, seconds)
     start, end = datetime.fromtimestamp(now), datetime.fromtimestamp(now + seconds)

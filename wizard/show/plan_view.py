@@ -15,8 +15,8 @@ from advisor.estimate.tradeoffs import BASE
 from advisor.facts import Facts
 from advisor.families import KNOWN_FAMILIES
 from advisor.plan import Decision, Estimate, Plan
-from advisor.units import counted, gib, mib, shown
-from wizard.show.durations import clock_time, duration
+from advisor.units import counted, duration, gib, mib, shown
+from wizard.show.durations import clock_time
 from wizard.show.estimate_text import memory_text
 from wizard.show.findings import size_text
 from wizard.show.import_view import hanging

@@ -9,8 +9,7 @@ from advisor.files import is_file
 from advisor.run_folder.demo_scores import DemoScores
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.write_over import UsersFiles
-from templates.native.report import Score, write_report
-from templates.native.report_samples import sample_rows
+from templates.report.page import Score, write_report
 from wizard.output import say
 from wizard.own_command import own_command
 
@@ -29,9 +28,8 @@ def write_run_report(run: RunFolder, *, overwrite: bool = False) -> Path:
     if not is_file(run.demo_scores):
         return write_report(run, overwrite=overwrite, tell=say)
     scores = _scores(run.read_demo_scores())
-    rows = [row for row in sample_rows(run, ()) if row.title]  # the sheet shows the same pictures once more
     note = "The demo, trained on the processor. Rows with the same seeds stand above each other."
-    return write_report(run, scores=scores, rows=rows, note=note, overwrite=overwrite, tell=say)
+    return write_report(run, scores=scores, note=note, overwrite=overwrite, tell=say)
 
 
 def try_run_report(run: RunFolder) -> Path | None:

@@ -15,9 +15,8 @@ from rich.text import Text
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.run_state import RunActivity, RunState
 from advisor.shown_text import visible_line
-from advisor.units import counted
+from advisor.units import MINUTE, counted, duration
 from wizard.own_command import own_command
-from wizard.show.durations import MINUTE, duration
 from wizard.show.import_view import hanging
 from wizard.show.plan_view import LABEL_WIDTH, label_table
 from wizard.show.progress import TrainingProgress

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from advisor.units import duration
 from wizard.output import say, show
-from wizard.show.durations import clock_time, duration
+from wizard.show.durations import clock_time
 from wizard.show.progress import PHASES, TrainingProgress
 
 LINE_SECONDS = 30.0

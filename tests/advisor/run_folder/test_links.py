@@ -11,10 +11,10 @@ from advisor.errors import LoraError, RunError
 from advisor.run_folder.events import WarningGiven
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.links import JUNCTION, _is_link
-from templates.native.report import write_report
 from templates.native.run_folder import write_run
+from templates.report.page import write_report
 from tests.support.factories import make_facts, make_plan_for
-from tests.templates.native.test_report import make_run
+from tests.templates.report.test_page import make_run
 from wizard.commands.export import export
 from wizard.commands.train import train
 

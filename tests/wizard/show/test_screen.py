@@ -5,7 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from wizard.show.durations import clock_time, duration
+from advisor.units import duration
+from wizard.show.durations import clock_time
 from wizard.show.progress import TrainingProgress
 from wizard.show.screen import PlainScreen, progress_line
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
+from hashlib import sha256
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,16 +17,17 @@ from advisor.planning.planner import make_plan
 from advisor.rules.sources import BY_TITLE, TUTORIAL
 from advisor.run_folder.events import LoraSaved, RungTaken
 from advisor.run_folder.layout import RunFolder
-from templates.native.report import Score, ladder_rows, lora_links, write_report
-from templates.native.report_samples import ImageRow
 from templates.render import render
+from templates.report.page import Score, write_report
+from templates.report.results import ladder_rows, lora_links
 from tests.support.factories import make_facts
+from tests.support.report_runs import choice, write_grid, write_trained_run
 
 EMPTY: dict[str, Any] = {
-    "name": "mira", "trigger": "", "note": "", "scores": [], "rows": [], "chart": None, "loss_sentence": "",
-    "ladder": [], "finished": None,
-    "warnings": [], "loras": [], "decisions": [], "sources": [], "damaged_lines": 0,
-    "events_file": "log/events.jsonl",
+    "style": "", "script": "", "policy": "", "name": "mira", "trigger": "", "note": "", "hint": "", "facts": [],
+    "failed": None, "scores": [], "choice": None, "score_view": None, "walls": [], "charts": [], "loss_sentences": [],
+    "resources": [], "ladder": [], "warnings": [], "damaged_lines": 0, "events_file": "log/events.jsonl",
+    "data_set": None, "usage": None, "loras": [], "decisions": [], "main_decisions": [], "sources": [],
 }  # fmt: skip
 """What the page is made from, of a run that nothing is known of."""
 
@@ -78,16 +81,17 @@ def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
 
     page = write_report(RunFolder(run)).read_text("utf-8")
 
-    assert 'src="data:image/png;base64,' in page
+    assert 'src="data:image/webp;base64,' in page
     assert 'src="http' not in page
-    assert "<script" not in page
+    assert "<script src" not in page
     assert "<link" not in page
 
 
 def test_what_users_wrote_is_escaped(tmp_path: Path) -> None:
     page = write_report(RunFolder(make_run(tmp_path, trigger="<script>alert(1)</script>"))).read_text("utf-8")
 
-    assert "<script>" not in page
+    assert page.count("<script") == 1
+    assert "alert(1)" in page
     assert "two pictures &lt;are&gt; missing" in page
 
 
@@ -156,7 +160,7 @@ def test_where_memory_never_ran_out_no_ladder_is_spoken_of(tmp_path: Path) -> No
 def links(run: Path, *saved: str) -> list[tuple[str, str]]:
     """Name and link of each LoRA on the page, where the events tell of these files."""
     events = [LoraSaved(path=path, step=20, epoch=1) for path in saved]
-    return [(link.name, link.href) for link in lora_links(RunFolder(run), events)]
+    return [(link.name, link.href) for link in lora_links(RunFolder(run), events, run / "report.html")]
 
 
 def test_each_lora_is_a_link_to_its_file_with_when_it_was_saved_and_how_big_it_is(tmp_path: Path) -> None:
@@ -189,19 +193,21 @@ def test_what_is_not_in_the_folder_of_loras_is_no_link(tmp_path: Path, path: str
     assert found[1] == ""
 
 
-def test_samples_stand_below_their_prompt_with_their_epoch(tmp_path: Path) -> None:
+def test_samples_stand_below_their_prompt_in_the_column_of_their_epoch(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     (run / "samples").mkdir()
-    Image.new("RGB", (8, 8), "red").save(run / "samples" / "mira-000003-00.png")
     with (run / "log" / "events.jsonl").open("a", encoding="utf-8") as file:
-        event = {"event": "sample", "path": "samples/mira-000003-00.png", "prompt": "mira, <smile>", "epoch": 3}
-        file.write(json.dumps(event) + "\n")
+        for epoch in (0, 3):
+            Image.new("RGB", (8, 8), "red").save(run / "samples" / f"mira-{epoch:06d}-00.png")
+            event = {"event": "sample", "path": f"samples/mira-{epoch:06d}-00.png", "prompt": "mira, <smile>"}
+            file.write(json.dumps({**event, "epoch": epoch}) + "\n")
 
     page = write_report(RunFolder(run)).read_text("utf-8")
 
-    assert "<h3>mira, &lt;smile&gt;</h3>" in page
-    assert "<figcaption>epoch 3</figcaption>" in page
-    assert '<a href="samples/mira-000003-00.png"><img' in page
+    assert "<div>mira, &lt;smile&gt;</div>" in page
+    assert page.index("<span>base model</span>") < page.index("<span>epoch 3</span>")
+    assert 'alt="epoch 3, seed 0: mira, &lt;smile&gt;"' in page
+    assert '<a href="samples/mira-000003-00.png">the file itself</a>' in page
 
 
 def test_the_curve_has_axes_epochs_and_an_honest_sentence(tmp_path: Path) -> None:
@@ -240,26 +246,22 @@ def test_every_value_on_the_page_is_escaped(tmp_path: Path) -> None:
          "price": SCRIPT, "message": SCRIPT},
     ]  # fmt: skip
     (run / "log" / "events.jsonl").write_text("\n".join(map(json.dumps, events)) + "\n", "utf-8")
-    row = ImageRow(SCRIPT, ())
+    write_grid(run, epochs=2, prompts=(SCRIPT,), chosen=choice(epoch=2, reason=SCRIPT, tied=()))
+    line = {"path": SCRIPT, "caption": f"{SCRIPT}, {SCRIPT}"}
+    (run / "images").mkdir()
+    (run / "images" / "manifest.jsonl").write_text(json.dumps(line), "utf-8")
 
-    page = write_report(RunFolder(run), note=SCRIPT, scores=[Score(SCRIPT, 0.1, 0.9, SCRIPT)], rows=[row]).read_text(
-        "utf-8"
-    )
+    page = write_report(
+        RunFolder(run), note=SCRIPT, hint=SCRIPT, scores=[Score(SCRIPT, 0.1, 0.9, SCRIPT)]
+    ).read_text("utf-8")  # fmt: skip
 
-    assert "<script" not in page
-    assert page.count("&lt;script&gt;") > 10
+    assert page.count("<script") == 1
+    assert page.count("&lt;script&gt;") > 20
     assert "a: &lt;script" in page
     assert "<br>b: 1" in page
 
 
-def test_steps_of_text_are_escaped_too(tmp_path: Path) -> None:
-    page = render("native/files/report.html.j2", **EMPTY | {"finished": {"steps": SCRIPT, "seconds": 1.0}})
-
-    assert "<script" not in page
-    assert "&lt;/script&gt; steps in 1 s" in page
-
-
-def test_the_page_allows_itself_styles_and_pictures_and_nothing_else(tmp_path: Path) -> None:
+def test_the_page_allows_itself_its_own_script_styles_and_pictures_and_nothing_else(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     (run / "samples").mkdir(parents=True)
     Image.new("RGB", (8, 8), "red").save(run / "samples" / "01.png")
@@ -267,17 +269,20 @@ def test_the_page_allows_itself_styles_and_pictures_and_nothing_else(tmp_path: P
     page.feed(write_report(RunFolder(run)).read_text("utf-8"))
 
     (policy,) = page.policies
+    (script,) = page.scripts
+    digest = b64encode(sha256(script.encode()).digest()).decode()
     assert dict(rule.split(" ", 1) for rule in policy.split("; ")) == {
-        "default-src": "'none'", "style-src": "'unsafe-inline'", "img-src": "data:", "base-uri": "'none'",
-        "form-action": "'none'",
+        "default-src": "'none'", "script-src": f"'sha256-{digest}'", "style-src": "'unsafe-inline'",
+        "img-src": "data:", "base-uri": "'none'", "form-action": "'none'",
     }  # fmt: skip
     assert page.sources
-    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
-    first, *others = page.links
-    assert first == "samples/01.png"
-    assert set(others) <= {source.url for source in BY_TITLE.values() if source.url.startswith("https://")}
-    assert page.tags.isdisjoint({"script", "link", "iframe", "object", "embed", "form", "base", "audio", "video"})
+    assert all(source.startswith("data:image/webp;base64,") for source in page.sources)
+    outward = {link for link in page.links if not link.startswith("#")}
+    assert "samples/01.png" in outward
+    assert outward - {"samples/01.png"} <= {one.url for one in BY_TITLE.values() if one.url.startswith("https://")}
+    assert page.tags.isdisjoint({"link", "iframe", "object", "embed", "form", "base", "audio", "video"})
     assert page.first == "meta"
+    assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
 
 
 class _Page(HTMLParser):
@@ -289,11 +294,15 @@ class _Page(HTMLParser):
         self.sources: list[str] = []
         self.links: list[str] = []
         self.tags: set[str] = set()
+        self.ids: set[str] = set()
+        self.scripts: list[str] = []
         self.first = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
         self.tags.add(tag)
+        self.ids |= {str(found["id"])} if "id" in found else set()
+        self.scripts += [""] if tag == "script" else []
         self.first = self.first or ("" if tag == "html" else tag)
         if found.get("http-equiv") == "Content-Security-Policy":
             assert self.tags == {"html", "meta"}, "it counts for what comes after it"
@@ -301,6 +310,10 @@ class _Page(HTMLParser):
         self.sources += [str(found[name]) for name in ("src", "srcset") if name in found]
         self.links += [str(found["href"])] if "href" in found else []
         assert not [name for name in found if name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        if self.lasttag == "script" and not data.isspace():
+            self.scripts[-1] += data
 
 
 def test_reasons_have_their_sources_linked_and_a_strangers_address_is_not(tmp_path: Path) -> None:
@@ -319,8 +332,61 @@ def test_reasons_have_their_sources_linked_and_a_strangers_address_is_not(tmp_pa
 
 
 def test_letters_that_hide_or_reorder_others_are_escaped_in_the_page() -> None:
-    page = render("native/files/report.html.j2", **{**EMPTY, "name": "mi\u202era", "warnings": ["<b>\u200b\x1b"]})
+    page = render("report/files/report.html.j2", **{**EMPTY, "name": "mi\u202era", "warnings": ["<b>\u200b\x1b"]})
 
     assert not set(page) & set("\u202e\u200b\x1b")
     assert r"mi\u202era" in page
     assert r"&lt;b&gt;\u200b\x1b" in page
+
+
+def test_all_that_is_known_of_a_run_has_its_place(tmp_path: Path) -> None:
+    run = write_trained_run(tmp_path / "run")
+    write_grid(run, chosen=choice())
+
+    page = write_report(RunFolder(run)).read_text("utf-8")
+
+    places = [page.index(f'<section id="{name}">') for name in (
+        "pictures", "choice", "curves", "resources", "warnings", "use", "files", "data", "settings"
+    )]  # fmt: skip
+    assert places == sorted(places)
+    assert "Epoch 6 has the likeness of the best (0.41 of 0.42) and leaks less." in page
+    assert "epochs 6 and 7" in page
+    assert "&lt;lora:mira-000006:1&gt; mira" in page
+    assert "model/mira-000006.safetensors" in page
+    assert "On held-out pictures it was lowest after epoch 6" in page
+    assert "5.2 GiB" in page
+    assert '<li class="trigger">mira <b>30</b></li>' in page
+    assert page.count("take this") == 2  # above the pictures, and in the table of scores
+
+
+def test_a_run_without_a_choice_tells_how_one_is_made(tmp_path: Path) -> None:
+    page = write_report(RunFolder(write_trained_run(tmp_path)), hint="loracle grid draws them").read_text("utf-8")
+
+    assert "loracle grid draws them" in page
+    assert "&lt;lora:mira:0.8&gt; mira" in page
+
+
+def test_a_training_that_failed_says_so_first(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    with (run / "log" / "events.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"event": "failed", "code": "error", "message": "the loss is no number"}) + "\n")
+
+    page = write_report(RunFolder(run)).read_text("utf-8")
+
+    assert page.index("the loss is no number") < page.index("<main>")
+
+
+def test_a_damaged_grid_spoils_no_page(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    (run / "grid").mkdir()
+    (run / "grid" / "grid.json").write_text("{", "utf-8")
+
+    assert "network.rank" in write_report(RunFolder(run)).read_text("utf-8")
+
+
+def test_a_page_elsewhere_links_the_files_from_there(tmp_path: Path) -> None:
+    run = write_trained_run(tmp_path / "run")
+
+    page = write_report(RunFolder(run), page=tmp_path / "pages" / "one.html").read_text("utf-8")
+
+    assert '<a href="../run/model/mira.safetensors">' in page

@@ -223,17 +223,24 @@ def import_command(
         )  # fmt: skip
 
 
-@app.command("report", short_help="One page of a run, to look at or to send.")
+@app.command("report", short_help="One page of a run, or of several side by side.")
 def report_command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The run folder.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="The run folder; several are compared.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to; without it RUN/report.html, of several comparison.html there."),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Write RUN/report.html anew: pictures, the epoch to use, curves, and every setting with its reason."""
+    """Write RUN/report.html anew: pictures, the epoch to use, curves, and every setting with its reason.
+
+    Of several runs one page: the same prompts' pictures beside each other, what came of each, which settings differ.
+    """
     from wizard.commands.report import report
 
     with exit_on_error():
-        report(run, overwrite=overwrite, as_json=as_json)
+        report(runs, out=out, overwrite=overwrite, as_json=as_json)
 
 
 app.registered_commands += inspection.registered_commands

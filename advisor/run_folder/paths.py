@@ -9,7 +9,7 @@
     log/                    events.jsonl, trainer.log, written.json, TensorBoard's files
     model/                  the LoRAs
     state/                  what resuming needs, and ladder.json
-    samples/ exports/ report.html
+    samples/ exports/ report.html comparison.html
     grid/                   pictures of each epoch's LoRA (`advisor.run_folder.grid_paths`)
     .lock .lock-trainer     who works on the run, while somebody does
 
@@ -31,7 +31,7 @@ from advisor.settings.file_names import CONFIG_NAME
 
 PLAN_NAME = "plan.json"
 ANSWERS_NAME = "answers.toml"
-REPORT_NAME = "report.html"
+REPORT_NAME, COMPARISON_NAME = "report.html", "comparison.html"
 MANIFEST_NAME = "images/manifest.jsonl"
 LEFT_OUT_NAME = "images/left_out.json"
 HELD_OUT_NAME = "images/held_out.json"
@@ -48,12 +48,26 @@ LOG, MODEL, STATE, SAMPLES, CACHE, EXPORTS = "log", "model", "state", "samples",
 IMAGES, GRID = "images", "grid"
 
 RUN_NAMES = frozenset(
-    {CONFIG_NAME, PLAN_NAME, ANSWERS_NAME, REPORT_NAME, IMAGES, LOG, MODEL, STATE, SAMPLES, CACHE, EXPORTS, GRID}
+    {
+        CONFIG_NAME,
+        PLAN_NAME,
+        ANSWERS_NAME,
+        REPORT_NAME,
+        COMPARISON_NAME,
+        IMAGES,
+        LOG,
+        MODEL,
+        STATE,
+        SAMPLES,
+        CACHE,
+        EXPORTS,
+        GRID,
+    }
     | {LOCK_NAME, TRAINER_LOCK_NAME}
 )
 """What Loracle makes at the top of a run folder."""
 
-RECORDS = (PLAN_NAME, ANSWERS_NAME, REPORT_NAME, MANIFEST_NAME)
+RECORDS = (PLAN_NAME, ANSWERS_NAME, REPORT_NAME, COMPARISON_NAME, MANIFEST_NAME)
 """Files beside the configuration that are read or replaced."""
 LOOKED_INTO = {LOG: 0, MODEL: 0, STATE: 1, SAMPLES: 1, CACHE: 2, GRID: 1}
 """How many folders deep each folder is looked into for links. Weights & Biases' own in `log/wandb` lead to its logs."""
@@ -123,6 +137,11 @@ class RunPaths:
     def report(self) -> Path:
         """The page that `loracle report` writes."""
         return self._at(REPORT_NAME)
+
+    @property
+    def comparison(self) -> Path:
+        """The page that `loracle report` writes of several runs, of which this is the first."""
+        return self._at(COMPARISON_NAME)
 
     @property
     def manifest(self) -> Path:

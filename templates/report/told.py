@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.run_folder.events import AnyEvent, Failed, Finished, Started, WarningGiven
+from advisor.run_folder.events import AnyEvent, Failed, Finished, RungTaken, Started, WarningGiven
 from advisor.run_folder.grid_record import GridRecord
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.plan_outline import Outline, outline
@@ -66,6 +66,11 @@ class Told:
         ends = (event for event in reversed(self.events) if isinstance(event, Failed | Finished | Started))
         last = next(ends, None)
         return last if isinstance(last, Failed) else None
+
+    @property
+    def num_rungs(self) -> int:
+        """How often memory ran out."""
+        return sum(isinstance(event, RungTaken) for event in self.events)
 
     @property
     def warnings(self) -> list[str]:

@@ -1,27 +1,36 @@
-"""`loracle report`: writes a run's report as one HTML file."""
+"""`loracle report`: writes the page of a run, or of several side by side, as one HTML file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.write_over import MEND_HERE, UsersFiles
+from templates.report.comparison import write_comparison
 from wizard.interview.paths import given_path
-from wizard.output import print_json, show
+from wizard.output import print_json, say, show
 from wizard.show.run_report import write_run_report
 
 
-def report(run: str, *, overwrite: bool = False, as_json: bool = False) -> None:
-    """Write report.html from the files of the run folder.
+def report(
+    runs: Sequence[str], *, out: Path | None = None, overwrite: bool = False, as_json: bool = False
+) -> None:  # fmt: skip
+    """Write the page of a run from the files of its folder; of several runs one page on which they stand side by side.
 
     Args:
+        out: where to; None: `report.html` in the run folder, or `comparison.html` in that of the first run.
         overwrite: replace a page that the user changed or made, after keeping it beside.
 
     Raises:
-        RunError: it is no run folder, or the page cannot be written.
+        UsersFiles: the page that is there is the user's.
+        RunError: one is no run folder, or the page cannot be written.
     """
-    try:
-        path = write_run_report(RunFolder(given_path(run).absolute()), overwrite=overwrite)
-    except UsersFiles as error:
-        raise UsersFiles(error.files, MEND_HERE) from None
+    folders = [RunFolder(given_path(run).absolute()) for run in runs]
+    page = None if out is None else given_path(str(out)).absolute()
+    if len(folders) == 1:
+        path = write_run_report(folders[0], page=page, overwrite=overwrite)
+    else:
+        path = write_comparison(folders, page=page, overwrite=overwrite, tell=say)
     if as_json:
         print_json({"report": str(path)})
     else:

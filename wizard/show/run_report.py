@@ -13,11 +13,14 @@ from templates.report.page import Score, write_report
 from wizard.output import say
 from wizard.own_command import own_command
 
+HINT = "{command} draws the LoRA of each epoch beside the base model, measures the pictures and says which to take."
 
-def write_run_report(run: RunFolder, *, overwrite: bool = False) -> Path:
-    """Write `report.html` into the run folder; returns its path.
+
+def write_run_report(run: RunFolder, *, page: Path | None = None, overwrite: bool = False) -> Path:
+    """Write the page of a run; returns its path.
 
     Args:
+        page: where to; None: `report.html` in the run folder.
         overwrite: replace a page that the user changed or made, after keeping it beside.
 
     Raises:
@@ -25,11 +28,12 @@ def write_run_report(run: RunFolder, *, overwrite: bool = False) -> Path:
         RunError: the run has no plan.json, its scores are damaged, or the page cannot be written.
     """
     run.refuse_links_out()
+    hint = HINT.format(command=own_command("grid", run.path))
     if not is_file(run.demo_scores):
-        return write_report(run, overwrite=overwrite, tell=say)
+        return write_report(run, hint=hint, page=page, overwrite=overwrite, tell=say)
     scores = _scores(run.read_demo_scores())
     note = "The demo, trained on the processor. Rows with the same seeds stand above each other."
-    return write_report(run, scores=scores, note=note, overwrite=overwrite, tell=say)
+    return write_report(run, scores=scores, note=note, hint=hint, page=page, overwrite=overwrite, tell=say)
 
 
 def try_run_report(run: RunFolder) -> Path | None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from templates.native.report import lora_names
 
 from advisor.run_folder.layout import RunFolder
+from templates.report.results import lora_names
 from tests.support.runs import events_of, make_config, run_training, same, weights
 
 

@@ -67,6 +67,15 @@ def read_image(path: Path, crop: Crop) -> Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
 
+def read_whole(path: Path) -> Tensor:
+    """The image as it is, as [3, h, w] in uint8.
+
+    Raises:
+        DatasetError: the file cannot be read as an image.
+    """
+    return torch.from_numpy(np.array(_in_rgb(upright(path)))).permute(2, 0, 1).contiguous()
+
+
 def cropped(image: Image.Image, crop: Crop, *, enlarging: Image.Resampling) -> Image.Image:
     """The image, or something that lies over it, scaled, cropped and mirrored; shrunk by averaging over areas."""
     scaled = crop.placement.scaled

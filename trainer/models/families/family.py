@@ -140,6 +140,9 @@ class TrainerFamily(Protocol):
     def decode_latents(self, base: BaseModel, latents: Tensor) -> Tensor:
         """Images [B, 3, h, w] in float32, -1..1, of scaled latents [B, C, H, W]."""
 
+    def feature_block(self, base: BaseModel) -> nn.Module:
+        """The block of the denoiser whose output [B, D, H, W] tells best what is where in an image."""
+
     def name_in_lora(self, base: BaseModel, path: str) -> str:
         """What LoRA files call the denoiser's layer at `path`, with points; the network's own way to find it again."""
 

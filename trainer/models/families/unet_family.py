@@ -143,6 +143,12 @@ class UNetFamily:
             images: Tensor = base.vae.decode(unscaled.to(weight.device, weight.dtype), return_dict=False)[0]
             return images.float().clamp(-1, 1)
 
+    def feature_block(self, base: BaseModel) -> nn.Module:
+        """The decoder's second, which DIFT reads too (Tang et al. 2023, section 5: arxiv.org/abs/2306.03881)."""
+        blocks = base.denoiser.up_blocks
+        block: nn.Module = blocks[min(1, len(blocks) - 1)]
+        return block
+
     def name_in_lora(self, base: BaseModel, path: str) -> str:  # noqa: ARG002
         """What LoRA files call the denoiser's layer at `path`: what diffusers calls it."""
         return path

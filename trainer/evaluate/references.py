@@ -1,0 +1,71 @@
+"""The pictures that drawn ones are to be like: a run's own, or those of any folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from advisor.dataset.scan import scan
+from advisor.run_folder.layout import RunFolder
+from advisor.settings.config import TrainingConfig, changed
+from trainer.data.image_files import Crop, read_image
+from trainer.data.training_set import Item, TrainingSet
+
+ENOUGH_HELD_OUT = 4
+"""So many held-out pictures say as much as a whole set: benchmarks/results/scores.md."""
+MOST = 32
+"""So many of a set are looked at, evenly spread over it: more only take time."""
+
+
+@dataclass(frozen=True)
+class References:
+    """Pictures of what a LoRA was trained to show, at the sizes that the base model is trained at."""
+
+    shown: Sequence[Item]
+    """What drawn pictures are to be like: those that were held out, where there are enough of them."""
+    trained: Sequence[Item]
+    """Those that were trained on."""
+
+    @classmethod
+    def of_run(cls, run: Path, config: TrainingConfig) -> References:
+        """A run's own.
+
+        Raises:
+            DatasetError: there are none any more.
+            RunError: the list of those left out cannot be read.
+        """
+        left_out = RunFolder(run).read_left_out()
+        dataset = config.dataset
+        report = scan(
+            Path(dataset.images), only=dataset.named_folders, caption_extension=dataset.caption_extension
+        ).without(left_out.paths)
+        items = TrainingSet.of(report, config).items
+        trained = [item for item in items if item.use == "training"]
+        held_out = [item for item in items if item.use == "validation"]
+        return cls(_some(held_out if len(held_out) >= ENOUGH_HELD_OUT else [*trained, *held_out]), _some(trained))
+
+    @classmethod
+    def of_folder(cls, folder: Path, config: TrainingConfig) -> References:
+        """All of a folder that nothing was trained on.
+
+        Raises:
+            DatasetError: there are none.
+        """
+        items = TrainingSet.of(scan(folder), changed(config, "validation.share", 0.0)).items
+        return cls(_some(items), ())
+
+
+def read_reference(item: Item) -> Tensor:
+    """The picture [3, h, w] in uint8, at the size it is trained at.
+
+    Raises:
+        DatasetError: it cannot be read.
+    """
+    return read_image(item.path, Crop.centred(item.placement))
+
+
+def _some(items: Sequence[Item]) -> Sequence[Item]:
+    return [items[number * len(items) // MOST] for number in range(MOST)] if len(items) > MOST else items

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from advisor.errors import DatasetError
+from tests.support.pictures import make_pictures
+from tests.support.runs import make_config
+from trainer.evaluate.references import ENOUGH_HELD_OUT, MOST, References, read_reference
+
+
+def test_held_out_pictures_are_what_is_compared_with(tmp_path: Path) -> None:
+    config = make_config(tmp_path, pictures=12, validation__share=0.4)
+
+    found = References.of_run(tmp_path / "run", config)
+
+    assert len(found.shown) >= ENOUGH_HELD_OUT
+    assert {item.path for item in found.shown}.isdisjoint(item.path for item in found.trained)
+    assert len(found.shown) + len(found.trained) == 12
+
+
+def test_too_few_held_out_pictures_are_compared_with_beside_the_others(tmp_path: Path) -> None:
+    config = make_config(tmp_path, pictures=8, validation__share=0.15)
+
+    found = References.of_run(tmp_path / "run", config)
+
+    assert len(found.shown) == 8
+    assert len(found.trained) < 8
+
+
+def test_pictures_are_read_at_the_size_that_they_are_trained_at(tmp_path: Path) -> None:
+    found = References.of_run(tmp_path / "run", make_config(tmp_path))
+
+    sizes = [tuple(read_reference(item).shape) for item in found.trained]
+
+    assert sizes == [(3, item.bucket[1], item.bucket[0]) for item in found.trained]
+
+
+def test_of_a_large_set_some_are_looked_at_from_all_of_it(tmp_path: Path) -> None:
+    found = References.of_run(tmp_path / "run", make_config(tmp_path, pictures=2 * MOST + 1))
+
+    assert len(found.shown) == len({item.path for item in found.shown}) == MOST
+    assert found.shown[0].index == 0
+    assert found.shown[-1].index >= 2 * MOST - 2
+
+
+def test_pictures_of_another_folder_are_none_that_were_trained_on(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "real", 3)
+
+    found = References.of_folder(tmp_path / "real", make_config(tmp_path, validation__share=0.4))
+
+    assert {item.path.parent for item in found.shown} == {tmp_path / "real"}
+    assert len(found.shown) == 3
+    assert found.trained == ()
+
+
+def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+
+    with pytest.raises(DatasetError, match="empty"):
+        References.of_folder(tmp_path / "empty", make_config(tmp_path))

@@ -73,7 +73,7 @@ def read_whole(path: Path) -> Tensor:
     Raises:
         DatasetError: the file cannot be read as an image.
     """
-    return torch.from_numpy(np.array(_in_rgb(upright(path)))).permute(2, 0, 1).contiguous()
+    return torch.from_numpy(np.array(in_rgb(upright(path)))).permute(2, 0, 1).contiguous()
 
 
 def cropped(image: Image.Image, crop: Crop, *, enlarging: Image.Resampling) -> Image.Image:

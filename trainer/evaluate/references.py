@@ -10,8 +10,9 @@ from torch import Tensor
 
 from advisor.dataset.scan import scan
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.config import TrainingConfig, changed
-from trainer.data.image_files import Crop, read_image
+from advisor.settings.config import TrainingConfig
+from trainer.data.held_out import by_contents
+from trainer.data.image_files import Crop, content_digest, read_image
 from trainer.data.training_set import Item, TrainingSet
 
 ENOUGH_HELD_OUT = 4
@@ -34,7 +35,8 @@ class References:
         """A run's own.
 
         Raises:
-            DatasetError: there are none any more.
+            DatasetError: there are none any more, or one cannot be read.
+            ConfigError: all show the same.
             RunError: the list of those left out cannot be read.
         """
         left_out = RunFolder(run).read_left_out()
@@ -42,7 +44,8 @@ class References:
         report = scan(
             Path(dataset.images), only=dataset.named_folders, caption_extension=dataset.caption_extension
         ).without(left_out.paths)
-        items = TrainingSet.of(report, config).items
+        paths = [Path(report.root) / image.path for image in report.image_files]
+        items = TrainingSet.of(report, config, held_out=_held_out(paths, run, config)).items
         trained = [item for item in items if item.use == "training"]
         held_out = [item for item in items if item.use == "validation"]
         return cls(_some(held_out if len(held_out) >= ENOUGH_HELD_OUT else [*trained, *held_out]), _some(trained))
@@ -54,7 +57,7 @@ class References:
         Raises:
             DatasetError: there are none.
         """
-        items = TrainingSet.of(scan(folder), changed(config, "validation.share", 0.0)).items
+        items = TrainingSet.of(scan(folder), config).items
         return cls(_some(items), ())
 
 
@@ -65,6 +68,17 @@ def read_reference(item: Item) -> Tensor:
         DatasetError: it cannot be read.
     """
     return read_image(item.path, Crop.centred(item.placement))
+
+
+def _held_out(paths: Sequence[Path], run: Path, config: TrainingConfig) -> frozenset[Path]:
+    """Those of the images that the run held out."""
+    share = config.validation.share
+    if share in (0, 1) or not paths:
+        return frozenset()
+    contents = {path: content_digest(path) for path in paths}
+    record = RunFolder(run).read_held_out()
+    out = by_contents(contents, share, seed=config.run.seed) if record is None else record.held_out
+    return frozenset(path for path in paths if contents[path] in out)
 
 
 def _some(items: Sequence[Item]) -> Sequence[Item]:

@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from advisor.errors import DatasetError
+from advisor.run_folder.held_out import HeldOut
+from advisor.run_folder.layout import RunFolder
 from tests.support.pictures import make_pictures
 from tests.support.runs import make_config
+from trainer.data.image_files import content_digest
 from trainer.evaluate.references import ENOUGH_HELD_OUT, MOST, References, read_reference
 
 
@@ -18,6 +21,20 @@ def test_held_out_pictures_are_what_is_compared_with(tmp_path: Path) -> None:
     assert len(found.shown) >= ENOUGH_HELD_OUT
     assert {item.path for item in found.shown}.isdisjoint(item.path for item in found.trained)
     assert len(found.shown) + len(found.trained) == 12
+
+
+def test_the_split_that_the_run_keeps_is_the_one_that_counts(tmp_path: Path) -> None:
+    config = make_config(tmp_path, pictures=12, validation__share=0.4)
+    contents = {path: content_digest(path) for path in sorted((tmp_path / "pictures").glob("*.png"))}
+    kept = sorted(contents.values())
+    RunFolder(tmp_path / "run").write_held_out(
+        HeldOut(seed=42, share=0.4, held_out=tuple(kept[:5]), trained=tuple(kept[5:]))
+    )
+
+    found = References.of_run(tmp_path / "run", config)
+
+    assert {contents[item.path] for item in found.shown} == set(kept[:5])
+    assert {contents[item.path] for item in found.trained} == set(kept[5:])
 
 
 def test_too_few_held_out_pictures_are_compared_with_beside_the_others(tmp_path: Path) -> None:

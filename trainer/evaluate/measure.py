@@ -57,8 +57,9 @@ def measure(
         watch.report(done, total)
         return seen
 
-    of_set = [see(read_reference(item)) for item in shown], [see(read_reference(item)) for item in trained]
-    seen = [(cell, see(read_whole(drawn.folder / cell.path))) for cell in drawn.cells]
+    with viewer.ready():
+        of_set = [see(read_reference(item)) for item in shown], [see(read_reference(item)) for item in trained]
+        seen = [(cell, see(read_whole(drawn.folder / cell.path))) for cell in drawn.cells]
     base = {(cell.prompt, cell.seed): one for cell, one in seen if cell.epoch == BASE_EPOCH}
     rows = defaultdict[tuple[int, float, int], dict[int, Seen]](dict)
     for cell, one in seen:

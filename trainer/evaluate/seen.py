@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from hashlib import sha256
 
@@ -11,6 +12,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from advisor.settings.config import TrainingConfig
 from trainer.data.tensor_cache import TensorCache, cache_key
+from trainer.device.offload import moved
 from trainer.evaluate.colours import colour_parts, grid_of
 from trainer.evaluate.damage import look_of
 from trainer.evaluate.features import CELLS, TIMESTEP, FeatureReader
@@ -43,7 +45,7 @@ class Viewer:
         self, base: BaseModel, config: TrainingConfig, *, model_key: str, cache: TensorCache | None = None
     ) -> None:
         """`model_key` tells this base model from all others, in the keys of the cache."""
-        self._features, self._cache = FeatureReader(base, config), cache
+        self._base, self._features, self._cache = base, FeatureReader(base, config), cache
         self._made_by = {
             "version": VERSION,
             "model": model_key,
@@ -54,6 +56,10 @@ class Viewer:
             "timestep": TIMESTEP,
             "cells": CELLS,
         }
+
+    def ready(self) -> AbstractContextManager[None]:
+        """Within, the VAE is where the denoiser is, so that it is not moved for each picture."""
+        return moved((self._base.vae,), self._base.device)
 
     def see(self, pixels: Tensor) -> Seen:
         """What is seen in a picture [3, h, w] in uint8.

@@ -35,9 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run, interrupt, warnings = RunFolder.given(given.run), Interrupt(), list[str]()
         is_launched = follow_launcher(interrupt.ask)
         with (
-            training(run, "the trainer", warnings.append, is_launched=is_launched),
+            training(run, "the trainer", warnings.append, is_launched=is_launched) as check,
             Events(run.path) as events,
         ):
+            events.check_first(check)
             for warning in warnings:
                 events.warning("no_locks", warning)
             return _train(run, given, events, interrupt)

@@ -20,6 +20,7 @@ from advisor.errors import RunError
 from advisor.json_text import parse_json
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.os_lock import Held, NoLocks, OsLock, read_text
+from advisor.run_folder.place import RunPlace
 from advisor.shown_text import short_text
 
 PATIENCE_SECONDS = 10.0
@@ -92,8 +93,13 @@ def writing(run: RunFolder, what: str, warn: Callable[[str], None]) -> Iterator[
 
 
 @contextmanager
-def training(run: RunFolder, what: str, warn: Callable[[str], None], *, is_launched: bool) -> Iterator[None]:
+def training(
+    run: RunFolder, what: str, warn: Callable[[str], None], *, is_launched: bool
+) -> Iterator[Callable[[], None]]:
     """Within, this process alone trains the run.
+
+    Gives what is to be called before each write: it raises a RunError where the run folder was moved away, or where its
+    locks were deleted and another process has taken the run since.
 
     Args:
         what, warn: as for `writing`.
@@ -104,15 +110,32 @@ def training(run: RunFolder, what: str, warn: Callable[[str], None], *, is_launc
         RunError: the folder cannot be written to.
     """
     if not is_launched:
-        with writing(run, what, warn), _trainer(run, what, 0.0):
-            yield
+        with writing(run, what, warn), _trainer(run, what, 0.0) as hold:
+            yield hold.check
         return
-    with _trainer(run, what, PATIENCE_SECONDS):
-        yield
+    with _trainer(run, what, PATIENCE_SECONDS) as hold:
+        yield hold.check
+
+
+@dataclass
+class _Hold:
+    """A trainer's lock, looked at again while it trains."""
+
+    run: RunFolder
+    what: str
+    place: RunPlace
+    lock: OsLock | None
+
+    def check(self) -> None:
+        self.place.check()
+        if self.lock is not None and not self.lock.is_at_its_path():
+            self.lock.release()
+            self.lock = None
+            self.lock = _take(self.run.trainer_lock, self.run, self.what, _quiet)
 
 
 @contextmanager
-def _trainer(run: RunFolder, what: str, patience_seconds: float) -> Iterator[None]:
+def _trainer(run: RunFolder, what: str, patience_seconds: float) -> Iterator[_Hold]:
     deadline = time.monotonic() + patience_seconds
     while True:
         try:
@@ -122,11 +145,13 @@ def _trainer(run: RunFolder, what: str, patience_seconds: float) -> Iterator[Non
             if time.monotonic() > deadline:
                 raise
             time.sleep(POLL_SECONDS)
+    hold = _Hold(run, what, RunPlace.of(run.path), lock)
     try:
-        yield
+        yield hold
     finally:
-        if lock is not None:
-            lock.release()
+        hold.place.close()
+        if hold.lock is not None:
+            hold.lock.release()
 
 
 def _take(path: Path, run: RunFolder, what: str, warn: Callable[[str], None]) -> OsLock | None:

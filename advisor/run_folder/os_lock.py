@@ -67,7 +67,7 @@ class OsLock:
             try:
                 _lock(lock._handle)
                 lock._refuse_foreign()
-                if lock._is_at_its_path():
+                if lock.is_at_its_path():
                     lock._write(text)
                     return lock
                 os.close(lock._handle)
@@ -84,11 +84,12 @@ class OsLock:
                 os.close(self._handle)
                 self.path.unlink()
             else:  # while it is locked, so that nobody can have locked what is removed
-                if self._is_at_its_path():
+                if self.is_at_its_path():
                     self.path.unlink()
                 os.close(self._handle)
 
-    def _is_at_its_path(self) -> bool:
+    def is_at_its_path(self) -> bool:
+        """Whether the locked file is still the one at its path; where it is not, another process can lock that one."""
         try:
             return os.path.samestat(os.fstat(self._handle), self.path.stat(follow_symlinks=False))
         except FileNotFoundError:

@@ -183,7 +183,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run, interrupt = parser.parse_args(arguments).run, Interrupt()
     is_launched = follow_launcher(interrupt.ask)
     try:
-        with training(RunFolder(run), "the demo", lambda _: None, is_launched=is_launched), Events(run) as events:
+        with (
+            training(RunFolder(run), "the demo", lambda _: None, is_launched=is_launched) as check,
+            Events(run) as events,
+        ):
+            events.check_first(check)
             return _show(run, events, interrupt)
     except LoraError as error:
         print(error, file=sys.stderr)  # noqa: T201

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from advisor.errors import RunError
-from advisor.run_folder.events import AnyEvent, Event, LoraMoved, PhaseBegun, PhaseProgress, WarningGiven
+from advisor.run_folder.events import AnyEvent, Event, Failed, LoraMoved, PhaseBegun, PhaseProgress, WarningGiven
 from advisor.run_folder.layout import RunFolder
 from advisor.shown_text import visible
 
@@ -38,6 +38,7 @@ class Events:
         self._listeners = list(listeners)
         self._last_progress = (0.0, "")
         self._may_be_lost = self._is_lost = False
+        self._check: Callable[[], None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -56,6 +57,13 @@ class Events:
         self._may_be_lost = True
         self._writer.when_full = None
 
+    def check_first(self, check: Callable[[], None]) -> None:
+        """Call `check` before each further event but a failure's, as long as losses are not tolerated; it may raise.
+
+        Each save is announced by an event, so that what no longer may be written is not.
+        """
+        self._check = check
+
     def listen(self, listener: Listener) -> None:
         """Hand every further event to `listener` too."""
         self._listeners.append(listener)
@@ -64,8 +72,10 @@ class Events:
         """Write one event and hand it to the listeners.
 
         Raises:
-            RunError: the disk is full or gone, and losses are not tolerated.
+            RunError: the disk is full or gone, or the check refuses, and losses are not tolerated.
         """
+        if self._check is not None and not self._may_be_lost and not isinstance(event, Failed):
+            self._check()
         written = self._written(event)
         for listener in tuple(self._listeners):
             try:

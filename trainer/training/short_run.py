@@ -91,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             with interrupt.listening():
                 run = RunFolder.given(given.run)
-                with training(run, "the measuring trainer", warn=_no_locks(events), is_launched=is_launched):
+                with training(run, "the measuring trainer", warn=_no_locks(events), is_launched=is_launched) as check:
+                    events.check_first(check)
                     options = Options(given.device, is_probe=True)
                     probe(prepare(run.path, run.read_config(), options, events=events, interrupt=interrupt))
         except LoraError as error:

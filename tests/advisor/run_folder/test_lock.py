@@ -252,3 +252,28 @@ def test_a_lock_that_was_removed_before_it_was_locked_is_made_anew(
     assert path.read_bytes() == b'{"pid": 1}'
     lock.release()
     assert not path.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no file that is in use")
+def test_a_trainer_whose_lock_was_deleted_takes_it_again(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    with training(run, "the trainer", print, is_launched=True) as check:
+        run.trainer_lock.unlink()
+        check()
+
+        with pytest.raises(RunInUse, match=r"the trainer \(process"), writing(run, "loracle train", print):
+            pass
+    assert not run.trainer_lock.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no file that is in use")
+def test_a_trainer_whose_lock_was_deleted_and_taken_by_another_ends(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    with training(run, "the trainer", print, is_launched=True) as check:
+        run.trainer_lock.unlink()
+        other = holding(tmp_path, "training")
+        try:
+            with pytest.raises(RunInUse):
+                check()
+        finally:
+            end(other)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,6 +112,31 @@ def test_a_trainer_whose_launcher_was_killed_saves_and_ends_within_seconds(tmp_p
     steps = events_of(run, "step")[-1]["step"]
     assert (run / "model" / f"tok-step{steps:08d}.safetensors").exists()
     assert [path.name for path in (run / "state").iterdir()][-1:] != []
+
+
+@pytest.mark.parametrize("another", [False, True], ids=["nothing", "a copy"])
+def test_a_run_that_is_renamed_while_it_trains_gets_no_more_files_at_its_old_place(
+    tmp_path: Path, another: bool
+) -> None:
+    run, moved = planned(tmp_path, "run", schedule__epochs=500, schedule__name="constant"), tmp_path / "moved"
+    with launched(run) as started:
+        wait_for(lambda: has_begun(run, "step"), "a step")
+        run.rename(moved)
+        if another:
+            shutil.copytree(moved, run)
+        before = contents(run)
+        out, _ = started.communicate(timeout=60)
+
+    assert started.returncode == 2
+    assert "it was renamed, moved or deleted" in " ".join(out.split())
+    assert contents(run) == before
+    assert events_of(moved, "failed")[-1]["code"] == "run"
+
+
+def contents(folder: Path) -> dict[str, int]:
+    """Each file in it with its size, but for TensorBoard's, which opens its own anew for each write."""
+    files = [path for path in folder.rglob("*") if path.is_file() and ".tfevents." not in path.name]
+    return {str(path): path.stat().st_size for path in files}
 
 
 def test_of_two_at_the_same_moment_one_trains_and_the_other_ends_with_2(tmp_path: Path) -> None:

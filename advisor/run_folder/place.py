@@ -1,0 +1,66 @@
+"""Whether a run folder is still the one at its path: it may be renamed or deleted while a training writes there."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from advisor.errors import RunError
+from advisor.shown_text import visible_line
+
+GONE = (errno.ENOENT, errno.ENOTDIR)
+"""Other errors, as a network folder has them for a while, tell nothing."""
+
+
+class RunMoved(RunError):
+    """The run folder is no longer at its path."""
+
+    def __init__(self, run: Path) -> None:
+        super().__init__(
+            f"{visible_line(str(run))} is no longer the folder that this training began in: it was renamed, moved or "
+            "deleted, or its disk is gone. Nothing more is written there. What was saved lies in that folder: go on "
+            "from there with `loracle train RUN --resume`, RUN being where it is now"
+        )
+
+
+@dataclass(frozen=True)
+class RunPlace:
+    """A run folder, kept open, so that another one at its path can be told from it.
+
+    Windows renames and deletes no folder in which a file is open, and lets none be kept open either.
+    """
+
+    run: Path
+    _handle: int | None
+
+    @classmethod
+    def of(cls, run: Path) -> RunPlace:
+        """The folder that is at `run` now, or where that link leads; close it after use."""
+        try:
+            return cls(run, os.open(run, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)))
+        except OSError:
+            return cls(run, None)
+
+    def check(self) -> None:
+        """See whether it is still there.
+
+        Raises:
+            RunMoved: it is not, or another is.
+        """
+        if self._handle is None:
+            return
+        try:
+            is_there = os.path.samestat(os.fstat(self._handle), self.run.stat())
+        except OSError as error:
+            is_there = error.errno not in GONE
+        if not is_there:
+            raise RunMoved(self.run)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._handle is not None:
+            with suppress(OSError):
+                os.close(self._handle)

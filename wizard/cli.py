@@ -6,8 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 
+from wizard.output import drop_output, open_missing_streams
+
 COMPLETION_VARIABLE = "_LORACLE_COMPLETE"
 """Set by a shell that asks how a command line goes on; its words are in other variables."""
+UNPRINTED = 2
+"""The exit code where help cannot be printed, as onto a full disk."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -17,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: without the program's name; None: the process's own.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    open_missing_streams()
     _escape_unencodable()
     if given in ([], ["new"]) and COMPLETION_VARIABLE not in os.environ:
         from wizard.commands.new import new
@@ -27,7 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     from wizard.app import app
 
-    app(args=given, prog_name="loracle")
+    try:
+        app(args=given, prog_name="loracle")
+    except OSError:  # of what typer prints itself, --help: each command has handled its own
+        drop_output(sys.stdout)
+        sys.exit(UNPRINTED)
 
 
 def _escape_unencodable() -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from advisor.errors import LoraError, OutOfMemory
-from wizard.output import say
+from wizard.output import drop_output, say
 from wizard.own_command import as_typed
 
 STOPPED = 3
@@ -36,26 +35,31 @@ def exit_on_error() -> Iterator[None]:
     try:
         yield
     except LoraError as error:
-        say(as_typed(str(error)))
+        _say_last(as_typed(str(error)))
         sys.exit(exit_code(error))
     except (KeyboardInterrupt, EOFError) as interrupted:
-        say(str(interrupted) or "Interrupted.")
+        _say_last(str(interrupted) or "Interrupted.")
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output (`head`, a pager) has gone; Python would complain at its own end too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of our output (`head`, a pager) has gone
+        drop_output(sys.stdout)
         sys.exit(0)
     except TrainerBroke as broke:
-        say(str(broke))
-        say(OUR_MISTAKE)
+        _say_last(str(broke))
+        _say_last(OUR_MISTAKE)
         sys.exit(DEFECT)
     except Exception:
         if not _is_somewhere():
-            say("The folder that this terminal is in is gone: change into another one, e.g. with cd")
+            _say_last("The folder that this terminal is in is gone: change into another one, e.g. with cd")
             sys.exit(LoraError.exit_code)
-        say(traceback.format_exc())
-        say(OUR_MISTAKE)
+        _say_last(traceback.format_exc())
+        _say_last(OUR_MISTAKE)
         sys.exit(DEFECT)
+
+
+def _say_last(text: str) -> None:
+    """Say something, if anybody can be told: the exit code counts."""
+    with suppress(OSError):
+        say(text)
 
 
 def _is_somewhere() -> bool:

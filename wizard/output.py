@@ -5,15 +5,18 @@ What is printed holds names and texts out of files, so control characters and th
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from shutil import get_terminal_size
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, TextIO
 
+from advisor.errors import LoraError
+from advisor.files import DISK_FULL
 from advisor.shown_text import visible, visible_line
 
 if TYPE_CHECKING:
@@ -26,17 +29,30 @@ NOTICE_VARIABLE = "LORACLE_NOTICE"
 """`off`: no sign at the end of a training; `bell`: the terminal's bell alone."""
 NARROWEST = 40
 """Columns that the tables need; assumed in narrower terminals."""
+NO_ROOM = (*DISK_FULL, errno.EFBIG)
+"""Output goes to a file whose disk is full, or that may not become larger."""
+
+
+class OutputLost(LoraError):
+    """Stdout goes to a file that takes no more; from now on what is printed there is dropped."""
 
 
 def say(text: str, *, end: str = "\n") -> None:
-    """Print a message on stderr, wrapped between words if that is a terminal."""
+    """Print a message on stderr, wrapped between words if that is a terminal; it is lost where there is no room."""
     text = wrapped(text, columns()) if sys.stderr.isatty() and end == "\n" else visible(text)
-    print(text, file=sys.stderr, flush=True, end=end)  # noqa: T201
+    try:
+        print(text, file=sys.stderr, flush=True, end=end)  # noqa: T201
+    except OSError as error:
+        drop_output(sys.stderr)
+        if error.errno not in NO_ROOM:
+            raise
 
 
 def print_json(document: object) -> None:
     """Print a command's JSON document on stdout, escaped to ASCII."""
-    print(json.dumps(document, indent=2, allow_nan=False), flush=True)  # noqa: T201
+    text = json.dumps(document, indent=2, allow_nan=False)
+    with _losing_none():
+        print(text, flush=True)  # noqa: T201
 
 
 def notify(text: str) -> None:
@@ -56,12 +72,56 @@ def notify(text: str) -> None:
 
 def show(view: object) -> None:
     """Print a text or table on stdout, coloured where the terminal can."""
-    console().print(view)
+    with _losing_none():
+        console().print(view)
 
 
 def show_plain(text: str) -> None:
     """Print a text on stdout as it is, without loading rich."""
-    print(visible(text), flush=True)  # noqa: T201
+    with _losing_none():
+        print(visible(text), flush=True)  # noqa: T201
+
+
+def show_if_possible(text: str) -> None:
+    """The same as `show` for what is told on the way: where there is no room for it, that is said on stderr, once."""
+    try:
+        show(text)
+    except OutputLost as lost:
+        say(f"! {lost}")
+
+
+def open_missing_streams() -> None:
+    """Open stdin, stdout and stderr on nothing, where the process was started without: `loracle ... >&-`.
+
+    Else the next file that is opened gets their number, and what other libraries print goes into it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
+
+
+def drop_output(stream: TextIO) -> None:
+    """Let a stream that takes no more lead nowhere; Python would complain at its own end of what is left in it."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextmanager
+def _losing_none() -> Iterator[None]:
+    """Within, stdout is written to.
+
+    Raises:
+        OutputLost: it goes to a file that takes no more.
+        BrokenPipeError: its reader has gone.
+    """
+    try:
+        yield
+    except OSError as error:
+        drop_output(sys.stdout)
+        if error.errno not in NO_ROOM:
+            raise
+        mend = "free some space on that disk, or let it print elsewhere"
+        raise OutputLost(f"What is printed cannot be written: {error.strerror}: {mend}") from error
 
 
 def console(file: TextIO | None = None) -> Console:
@@ -80,6 +140,10 @@ def console(file: TextIO | None = None) -> Console:
             """The pieces that the renderable is drawn with."""
             for segment in super().render(renderable, options):
                 yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+        def on_broken_pipe(self) -> None:
+            """Leave it to who prints; rich would end the process, with an exit code of its own."""
+            raise  # noqa: PLE0704  (it is called while the error is handled)
 
     found = InertConsole(file=file, highlight=False, markup=False, emoji=False, soft_wrap=False)
     found.width = max(NARROWEST, min(found.width, WIDEST))

@@ -21,7 +21,7 @@ from advisor.units import duration
 from wizard.interview.copy_lora import offer_copy, usage
 from wizard.interview.go_on import GoingOn, asked_to_go_on
 from wizard.interview.lora_folders import lora_folders, program_of
-from wizard.output import is_terminal, print_json, say, show
+from wizard.output import OutputLost, is_terminal, print_json, say, show
 from wizard.own_command import own_command
 from wizard.processes.after_training import tried
 from wizard.processes.disk_check import disk_warning
@@ -65,10 +65,13 @@ def train(
         job = replace(job, resume=wish.resume or (wish.epochs is not None and job.run.has_state()))
         with announced_end(config.saving.name):
             progress = _recorded(job, config, as_json=as_json)
-    if as_json:
-        print_json(training_document(progress))
-    else:
-        _print_result(job, config, progress)
+    try:
+        if as_json:
+            print_json(training_document(progress))
+        else:
+            _print_result(job, config, progress)
+    except OutputLost as lost:
+        say(f"! All is trained and saved, but not told: {lost}")
 
 
 def _asked(run: RunFolder, config: TrainingConfig) -> GoingOn:

@@ -18,6 +18,7 @@ from advisor.files import is_there, open_regular
 from advisor.run_folder.event_file import EventTail
 from advisor.run_folder.events import AnyEvent, LoraMoved, LoraSaved, Resumed, WarningGiven
 from advisor.run_folder.paths import TRAINER_LOG_NAME
+from advisor.run_folder.place import RunPlace
 from trainer.runtime.machine_limits import limit_sentence
 from wizard.exit_codes import INTERRUPTED, TrainerBroke
 from wizard.processes.child import WINDOWS_CTRL_C, child_environment, crash_name, interrupt, start_apart
@@ -85,7 +86,7 @@ def run_trainer(
         KeyboardInterrupt: Ctrl-C, after the work was saved.
         TrainerBroke: the trainer failed by a bug of ours.
     """
-    count = interrupts or InterruptCount()
+    count, place = interrupts or InterruptCount(), RunPlace.of(job.run.path)
     environment = child_environment(os.environ, gpu_uuid=job.gpu_uuid)
     log = job.run.trainer_log
     tail = job.run.new_events()
@@ -95,7 +96,13 @@ def run_trainer(
             child = start_apart(command(job), environment, log, is_followed=True)
         except OSError as error:
             raise RunError(f"the trainer cannot be started in {job.run.path}: {error.strerror or error}") from error
-        progress = _watch(child, tail, screen, count)
+        try:
+            progress = _watch(child, tail, screen, count)
+        except BrokenPipeError:  # `| head`, or another program that has ended
+            raise KeyboardInterrupt("Ended, because what read the output has: the work is saved.") from None
+    if child.returncode != 0 and progress.finished is None:
+        place.check()
+    place.close()
     if count.passed_on > 1 and child.returncode not in (0, INTERRUPTED):
         raise KeyboardInterrupt(f"Ended at once, as you wished. {_last_lora(progress)}")
     if child.returncode != 0:

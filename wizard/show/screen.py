@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from advisor.units import duration
-from wizard.output import say, show
+from wizard.output import say, show_if_possible
 from wizard.show.durations import clock_time
 from wizard.show.progress import PHASES, TrainingProgress
 
@@ -65,7 +65,7 @@ def make_screen(*, as_json: bool) -> Screen:
     if as_json:
         return PlainScreen(say)
     if not sys.stdout.isatty():
-        return PlainScreen(show)
+        return PlainScreen(show_if_possible)
     from wizard.show.live_screen import LiveScreen
 
     return LiveScreen()

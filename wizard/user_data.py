@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from advisor.data_folder import data_folder
-from advisor.files import read_bounded, write_atomically
+from advisor.files import read_bounded
+from advisor.run_folder.keep import delete_own, write_own
 
 SESSION_NAME = "session.json"
 PLACES_NAME = "places.json"
@@ -42,20 +43,17 @@ class Session:
         return SavedAnswers(_texts(tree.get("answers")), _texts(tree.get("settings")))
 
     def save(self, saved: SavedAnswers) -> None:
-        """Replace the file.
+        """Replace the file; one that is not ours is kept beside it.
 
         Raises:
             RunError: it cannot be written.
         """
         tree = {"answers": saved.answers, "settings": saved.settings}
-        write_atomically(self._path, json.dumps(tree, indent=1) + "\n")
+        write_own(self._path, json.dumps(tree, indent=1) + "\n", _is_session)
 
     def delete(self) -> None:
-        """Delete the file; a failure is ignored."""
-        try:
-            self._path.unlink(missing_ok=True)
-        except OSError:
-            return
+        """Delete the file, if it is ours; a failure is ignored."""
+        delete_own(self._path, _is_session)
 
 
 def remembered(key: str, folder: Path | None = None) -> str | None:
@@ -64,21 +62,38 @@ def remembered(key: str, folder: Path | None = None) -> str | None:
 
 
 def remember(key: str, value: str, folder: Path | None = None) -> None:
-    """Store a value under a key in places.json.
+    """Store a value under a key in places.json; a file of that name that is not ours is kept beside it.
 
     Raises:
         RunError: it cannot be written.
     """
     path = (folder or data_folder()) / PLACES_NAME
-    write_atomically(path, json.dumps({**_texts(_read(path)), key: value}, indent=1) + "\n")
+    write_own(path, json.dumps({**_texts(_read(path)), key: value}, indent=1) + "\n", _is_places)
 
 
 def _read(path: Path) -> dict[str, object]:
     try:
-        tree = json.loads(read_bounded(path, MOST_BYTES))
-    except (OSError, ValueError, RecursionError):
+        return _tree(read_bounded(path, MOST_BYTES))
+    except OSError:
+        return {}
+
+
+def _tree(content: bytes) -> dict[str, object]:
+    """The JSON object; empty where it is none."""
+    try:
+        tree = json.loads(content)
+    except (ValueError, RecursionError):
         return {}
     return tree if isinstance(tree, dict) else {}
+
+
+def _is_session(content: bytes) -> bool:
+    return _tree(content).keys() == {"answers", "settings"}
+
+
+def _is_places(content: bytes) -> bool:
+    tree = _tree(content)
+    return bool(tree) and _texts(tree) == tree
 
 
 def _texts(tree: object) -> dict[str, str]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 
 from advisor.errors import RunError
 from advisor.files import read_bounded, write_atomically
+from advisor.run_folder.keep import keep_beside
 from advisor.run_folder.written import Kind, Written, WrittenFiles
 from advisor.units import MIB
 
@@ -106,33 +104,6 @@ def put(files: Iterable[NewFile], written: WrittenFiles) -> None:
         write_atomically(file.path, file.content)
 
 
-def keep_beside(path: Path) -> Path:
-    """Keep a file under a free name beside it: `NAME.bak`, `NAME.bak2`, ...; `path` stays too.
-
-    Raises:
-        RunError: it cannot be kept.
-    """
-    for number in count(1):
-        kept = path.with_name(f"{path.name}.bak{number if number > 1 else ''}")
-        if os.path.lexists(kept):
-            continue
-        try:
-            _link_or_copy(path, kept)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise RunError(
-                f"{path} cannot be kept as {kept.name}: {error.strerror or error}: free some space, or move it away"
-            ) from error
-        return kept
-    raise AssertionError("numbers never end")
-
-
-def kept_sentence(kept: Path) -> str:
-    """What is said of a file of the user's that was replaced."""
-    return f"What was there before is kept as {kept}."
-
-
 def _is_users(file: NewFile, written: WrittenFiles) -> bool:
     try:
         mode = file.path.lstat().st_mode
@@ -159,16 +130,6 @@ def _is_users(file: NewFile, written: WrittenFiles) -> bool:
     if as_written is None:
         return content is None or not file.was_written(content)
     return not as_written
-
-
-def _link_or_copy(path: Path, kept: Path) -> None:
-    """The file itself under a second name, so that replacing the first leaves it; a copy where there are no links."""
-    try:
-        os.link(path, kept, follow_symlinks=False)
-    except FileExistsError:
-        raise
-    except (OSError, NotImplementedError):
-        shutil.copy2(path, kept, follow_symlinks=False)
 
 
 def _sha256(content: bytes) -> str:

@@ -16,8 +16,9 @@ from pydantic import Field, ValidationError
 
 from advisor.data_folder import data_folder
 from advisor.errors import RunError
-from advisor.files import open_regular, read_bounded, write_atomically
-from advisor.json_text import Malformed
+from advisor.files import open_regular, read_bounded
+from advisor.json_text import Malformed, parse_json
+from advisor.run_folder.keep import write_own
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import WRITTEN_NAME
 from advisor.run_folder.record import Record, Text, parse_record
@@ -134,10 +135,18 @@ class _Store:
             notes[key] = one.model_copy(update={"sha256": tuple(digests)[:MOST_DIGESTS] if one.sha256 else ()})
         tree = {"files": {key: one.model_dump(exclude_none=True, exclude_defaults=True) for key, one in notes.items()}}
         with suppress(RunError):
-            write_atomically(self.file, json.dumps(tree, indent=1) + "\n")
+            write_own(self.file, json.dumps(tree, indent=1) + "\n", _are_notes)
 
     def _is_there(self, key: str) -> bool:
         return os.path.lexists(key if self.root is None else self.root / key)
+
+
+def _are_notes(content: bytes) -> bool:
+    """Whether they are notes of ours; a file of the user's may have that name."""
+    with suppress(Malformed):
+        tree = parse_json(content)
+        return isinstance(tree, dict) and tree.keys() == {"files"}
+    return False
 
 
 def digest(path: Path) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from advisor.run_folder.write_over import NewFile, UsersFiles, keep_beside, kept_sentence, put, users_files
+from advisor.run_folder.keep import keep_beside, kept_sentence
+from advisor.run_folder.write_over import NewFile, UsersFiles, put, users_files
 from advisor.run_folder.written import Kind, WrittenFiles
 from advisor.settings.config import TrainingConfig
 from templates.exporting.exporter import ExportOptions

@@ -14,10 +14,11 @@ from advisor.facts import Facts
 from advisor.files import is_folder, is_there
 from advisor.plan import Plan
 from advisor.planning.document import plan_document
+from advisor.run_folder.keep import keep_beside
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.run_folder.plan_record import PlanRecord, plan_text, was_written
-from advisor.run_folder.write_over import NewFile, Occupied, UsersFiles, keep_beside, put, users_files
+from advisor.run_folder.write_over import NewFile, Occupied, UsersFiles, put, users_files
 from advisor.run_folder.written import WrittenFiles
 from advisor.settings.config import changed, parse_config, setting
 from advisor.settings.parse_value import WrongValue, as_given
@@ -71,6 +72,24 @@ def write_records(
         LoraError: a value cannot be written.
     """
     folder = RunFolder(run)
+    _looked_at(folder, plan, answers, document, overwrite=overwrite)  # without making the folder, which locking does
+    with writing(folder, "saving a plan", lambda _: None):
+        # Once more: another command may have saved a plan or trained while this one waited for the lock.
+        files, in_the_way = _looked_at(folder, plan, answers, document, overwrite=overwrite)
+        kept = tuple(keep_beside(file.path) for file in files if file.path in in_the_way)
+        put(files, WrittenFiles(run))
+    return kept
+
+
+def _looked_at(
+    folder: RunFolder, plan: Plan, answers: Answers, document: Mapping[str, object], *, overwrite: bool
+) -> tuple[tuple[NewFile, ...], frozenset[Path]]:
+    """The files to write, the configuration last, and what of the user's they replace.
+
+    Raises:
+        Occupied: there is something of the user's, and it is not to be overwritten.
+        RunError: as `write_records`.
+    """
     _refuse_trained(folder)
     before = folder.known_plan()
     files = (
@@ -78,18 +97,14 @@ def write_records(
         NewFile(folder.plan, plan_text(document).encode("utf-8"), "run", was_written),
         config_of_run(folder, render_config(plan, schema=schema_uri()), before),
     )
-    written = WrittenFiles(run)
-    found = users_files(files, written)
+    found = users_files(files, WrittenFiles(folder.path))
     other = other_plan(folder, before, plan.config)
     refuse_strangers(folder, plan.config, overwrite=overwrite)
     if found and not overwrite:
         raise UsersFiles(found)
     if other and not overwrite:
         raise Occupied(other, f"{OVERWRITE}, which first keeps its files beside as NAME.bak")
-    with writing(folder, "saving a plan", lambda _: None):
-        kept = tuple(keep_beside(file.path) for file in files if file.path in found or (other and is_there(file.path)))
-        put(files, written)
-    return kept
+    return files, frozenset(file.path for file in files if file.path in found or (other and is_there(file.path)))
 
 
 def placed_in(run: Path, plan: Plan) -> Plan:

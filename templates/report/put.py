@@ -10,8 +10,9 @@ from pathlib import Path
 from markupsafe import Markup
 
 from advisor.files import open_regular
+from advisor.run_folder.keep import kept_sentence
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.write_over import NewFile, kept_sentence, write_over
+from advisor.run_folder.write_over import NewFile, write_over
 from advisor.run_folder.written import WrittenFiles
 from templates.render import render
 

@@ -45,3 +45,19 @@ def test_places_are_remembered(tmp_path: Path) -> None:
 
     assert remembered("lora_folder", tmp_path) == "/a"
     assert remembered("nothing", tmp_path) is None
+
+
+@pytest.mark.parametrize("content", ["my diary", "[1]", '{"answers": 3}', '{"a": {"b": 1}}'])
+@pytest.mark.parametrize("name", ["session.json", "places.json"])
+def test_a_file_of_the_users_that_has_such_a_name_is_never_lost(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+
+    Session(tmp_path).delete()
+    assert (tmp_path / name).read_text() == content
+    Session(tmp_path).save(SavedAnswers({"subject": "style"}))
+    remember("lora_folder", "/a", tmp_path)
+
+    assert (tmp_path / f"{name}.bak").read_text() == content
+    assert Session(tmp_path).load()
+    assert remembered("lora_folder", tmp_path) == "/a"
+    assert [path.name for path in tmp_path.glob("*.bak*")] == [f"{name}.bak"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -21,7 +22,7 @@ from advisor.dataset.captions import CaptionReader
 from advisor.dataset.epoch import matched_repeats
 from advisor.dataset.report import DatasetReport, Folder, ImageFile
 from advisor.errors import DatasetError
-from advisor.files import write_atomically
+from advisor.run_folder.keep import write_own
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.seeds import generator
@@ -155,7 +156,7 @@ class TrainingSet:
 
 
 def write_manifest(run: Path, items: Iterable[Item]) -> None:
-    """Put the list of images into the run folder, one JSON object a line.
+    """Put the list of images into the run folder, one JSON object a line; a file there of the user's is kept beside it.
 
     Raises:
         RunError: it cannot be written.
@@ -174,7 +175,16 @@ def write_manifest(run: Path, items: Iterable[Item]) -> None:
         )
         for item in items
     )
-    write_atomically(RunFolder(run).manifest, "".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+    text = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+    write_own(RunFolder(run).manifest, text, _is_manifest)
+
+
+def _is_manifest(content: bytes) -> bool:
+    """Whether its first line is one of ours: `images/` may be a folder of the user's, with a list of their own."""
+    with suppress(ValueError, RecursionError):
+        first = json.loads(content.partition(b"\n")[0])
+        return isinstance(first, dict) and {"path", "size", "bucket", "repeats", "caption"} <= first.keys()
+    return False
 
 
 def _shuffled(things: list[T], rng: torch.Generator) -> list[T]:

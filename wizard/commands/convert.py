@@ -12,7 +12,7 @@ from typing import Any
 from advisor.checkpoints.identify import identify
 from advisor.errors import LoraError, ModelError
 from advisor.files import is_folder, is_there
-from advisor.run_folder.write_over import keep_beside, kept_sentence
+from advisor.run_folder.keep import keep_beside, kept_sentence
 from advisor.tensor_files.header import read_header
 from advisor.tensor_files.other_formats import convert_command, is_pickle
 from wizard.interview.ask import TerminalAsk

@@ -14,9 +14,9 @@ from advisor.facts import Facts
 from advisor.machine.probe import probe_hardware
 from advisor.planning.planner import make_plan
 from advisor.run_folder.demo_scores import DemoScores
+from advisor.run_folder.keep import kept_sentence
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
-from advisor.run_folder.write_over import kept_sentence
 from advisor.settings.preset_file import PresetSetting, read_preset
 from templates.native.run_folder import next_free_run, write_run
 from trainer.demo.assets import CHARACTER_FOLDER, CLASS_FOLDER, MODEL_FOLDER, PRESET_FILE, TRIGGER

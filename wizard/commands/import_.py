@@ -16,7 +16,7 @@ from advisor.facts import START_FROM, Facts
 from advisor.files import is_file, is_folder, is_there
 from advisor.machine.probe import probe_hardware
 from advisor.planning.document import plain_value, plan_document
-from advisor.run_folder.write_over import kept_sentence
+from advisor.run_folder.keep import kept_sentence
 from advisor.shown_text import short
 from templates.importers import import_config
 from templates.importing.import_plan import ImportPlan, file_name, is_absolute, plan_import

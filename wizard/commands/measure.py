@@ -13,10 +13,11 @@ from advisor.machine.hardware import Gpu, Hardware
 from advisor.machine.probe import probe_hardware
 from advisor.memory_ladder.adjustment import Trial, adjustments, nothing_left
 from advisor.run_folder.events import Finished
+from advisor.run_folder.keep import kept_sentence
 from advisor.run_folder.ladder_file import Taken
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
-from advisor.run_folder.write_over import MEND_HERE, UsersFiles, kept_sentence
+from advisor.run_folder.write_over import MEND_HERE, UsersFiles
 from advisor.units import gib
 from wizard.interview.ask import TerminalAsk
 from wizard.interview.questions import choice

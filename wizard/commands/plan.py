@@ -113,7 +113,7 @@ def _print_beside_rules(facts: Facts, imported: frozenset[str], *, as_json: bool
 
 
 def _write_run(out: Path, facts: Facts, made: Plan, *, overwrite: bool) -> None:
-    from advisor.run_folder.write_over import kept_sentence
+    from advisor.run_folder.keep import kept_sentence
     from templates.native.run_folder import write_run
 
     for kept in write_run(out, facts, made, overwrite=overwrite):
@@ -123,7 +123,7 @@ def _write_run(out: Path, facts: Facts, made: Plan, *, overwrite: bool) -> None:
 
 
 def _write_preset(file: Path, made: Plan, *, overwrite: bool) -> None:
-    from advisor.run_folder.write_over import kept_sentence
+    from advisor.run_folder.keep import kept_sentence
     from templates.native.preset import own_rows, write_preset
 
     for kept in write_preset(file, made, overwrite=overwrite):

@@ -10,7 +10,8 @@ from typing import Literal, TypeVar
 from advisor.errors import LoraError
 from advisor.facts import Facts
 from advisor.plan import Plan
-from advisor.run_folder.write_over import Occupied, kept_sentence
+from advisor.run_folder.keep import kept_sentence
+from advisor.run_folder.write_over import Occupied
 from templates.exporting.exporter import Export
 from wizard.interview.change_setting import change_setting
 from wizard.interview.flow import InterviewState

@@ -7,10 +7,11 @@ from pathlib import Path
 from advisor.memory_ladder.adjustment import parts_of, settings_of
 from advisor.memory_ladder.rungs import BATCH_PARTS
 from advisor.plan import Decision, Estimate, Plan, Source
+from advisor.run_folder.keep import keep_beside
 from advisor.run_folder.ladder_file import Ladder, Taken
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.plan_record import PlanRecord
-from advisor.run_folder.write_over import UsersFiles, keep_beside, put, users_files
+from advisor.run_folder.write_over import UsersFiles, put, users_files
 from advisor.run_folder.written import WrittenFiles
 from advisor.settings.config import TrainingConfig, changed
 from templates.native.loracle_toml import render_config

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from advisor.errors import RunError
-from advisor.run_folder.write_over import NewFile, UsersFiles, keep_beside, write_over
+from advisor.run_folder.keep import keep_beside
+from advisor.run_folder.write_over import NewFile, UsersFiles, write_over
 from advisor.run_folder.written import Kind, WrittenFiles
 
 
@@ -168,3 +169,18 @@ def test_without_hard_links_a_copy_is_kept(tmp_path: Path, monkeypatch: pytest.M
 
     assert keep_beside(tmp_path / "a").read_text() == "mine"
     assert keep_beside(tmp_path / "a").name == "a.bak2"
+
+
+@pytest.mark.parametrize("content", ["my diary", "{}", '{"files": {}, "more": 1}', "[]"])
+def test_a_file_of_the_users_that_is_named_as_the_notes_is_kept(tmp_path: Path, content: str) -> None:
+    notes = tmp_path / "data" / "written.json"
+    notes.parent.mkdir()
+    notes.write_text(content)
+    written = WrittenFiles(data=notes.parent)
+
+    for name in ("a.json", "b.json"):
+        write_over([NewFile(tmp_path / name, b"{}", "onetrainer")], written)
+
+    assert (notes.parent / "written.json.bak").read_text() == content
+    assert len(list(notes.parent.iterdir())) == 2
+    assert written.is_as_written(tmp_path / "a.json", "onetrainer")

@@ -4,7 +4,11 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +20,9 @@ from advisor.plan import Plan
 from advisor.planning.planner import make_plan
 from advisor.run_folder.config_file import read_config
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.lock import writing
+from advisor.run_folder.write_over import Occupied
+from advisor.settings.config import changed
 from templates.native.run_folder import next_free_run, placed_in, render_answers, write_run
 from tests.support.export_strategies import answers, plan_of
 from tests.support.factories import make_facts
@@ -143,3 +150,23 @@ def test_a_taken_name_is_numbered(tmp_path: Path) -> None:
 def test_a_name_that_is_no_folder_name_becomes_one(tmp_path: Path) -> None:
     assert next_free_run("..", tmp_path) == tmp_path / "lora"
     assert next_free_run("fox. ", tmp_path) == tmp_path / "fox"
+
+
+def test_a_plan_that_another_command_saves_in_the_same_moment_stays(
+    tmp_path: Path, facts: Facts, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, real = tmp_path / "run", writing
+
+    @contextmanager
+    def after_another(*arguments: Any) -> Iterator[None]:
+        """Gets the lock once another command has had it."""
+        monkeypatch.setattr("templates.native.run_folder.writing", real)
+        write_run(run, facts, replace(plan, config=changed(plan.config, "saving.name", "other")))
+        with real(*arguments):
+            yield
+
+    monkeypatch.setattr("templates.native.run_folder.writing", after_another)
+    with pytest.raises(Occupied, match="holds another plan"):
+        write_run(run, facts, plan)
+
+    assert read_config(run).saving.name == "other"

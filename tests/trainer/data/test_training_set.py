@@ -111,6 +111,19 @@ def test_an_empty_caption_stays_empty() -> None:
     assert TrainingSet.of(make_report(1, caption=""), make_config()).items[0].caption == ""
 
 
+def test_a_list_of_the_users_where_the_manifest_goes_is_kept(tmp_path: Path) -> None:
+    manifest = tmp_path / "images" / "manifest.jsonl"
+    manifest.parent.mkdir()
+    manifest.write_text('{"file_name": "a.png", "text": "mira"}\n')
+
+    for _ in range(2):
+        write_manifest(tmp_path, [])
+        manifest.write_text('{"path": "a", "size": [1, 1], "bucket": [1, 1], "repeats": 1, "caption": ""}\n')
+
+    assert sorted(path.name for path in manifest.parent.iterdir()) == ["manifest.jsonl", "manifest.jsonl.bak"]
+    assert "file_name" in manifest.with_name("manifest.jsonl.bak").read_text()
+
+
 def test_the_manifest_tells_each_pictures_size_bucket_repeats_and_caption(tmp_path: Path) -> None:
     pictures = TrainingSet.of(make_report(2, caption="mädchen 🌸"), make_config(repeats=3))
 

@@ -178,6 +178,39 @@ def measure_command(
         measure(run, device=device, yes=yes, overwrite=overwrite, as_json=as_json)
 
 
+@app.command("grid", short_help="Pictures of each epoch, and the one to use.")
+def grid_command(
+    target: Annotated[str, typer.Argument(metavar="RUN|LORA", help="A run folder, or a LoRA's .safetensors file.")],
+    model: Annotated[
+        str | None, typer.Option(metavar="BASE", help="The base model, for a LoRA's file: .safetensors or a folder.")
+    ] = None,
+    epochs: Annotated[
+        str | None, typer.Option(metavar="3,6,10", help="Which epochs.  [default: all, or ten evenly spread]")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="0.6,0.8,1", help="How strongly the LoRA counts.  [default: 1]")
+    ] = None,
+    prompts: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Prompts, one a line.  [default: the run's, or proposed ones]")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="Pictures of each prompt.  [default: 2 to 4]")] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Where to, for a LoRA's file.  [default: ./NAME-grid]")
+    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="cpu", help="Draw on the processor, in float32.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw with each epoch of a run, or with anybody's LoRA, and with the base model alone, from the same seeds."""
+    from wizard.commands.grid import grid
+    from wizard.interview.grid_options import GridOptions
+
+    options = GridOptions(
+        model=model, epochs=epochs, weights=weights, prompts=prompts, seeds=seeds, out=out, device=device
+    )
+    with exit_on_error():
+        grid(target, options, as_json=as_json)
+
+
 @app.command("export", short_help="Write a run for another trainer.")
 def export_command(
     run: Run,

@@ -134,6 +134,20 @@ def phase_bytes(
     return found + _overhead(config, found)
 
 
+def drawing_bytes(config: TrainingConfig, structure: Structure, *, size: Size | None = None) -> int:
+    """Peak bytes of drawing with a finished LoRA: there is no optimizer, and on a card text encoders wait in RAM."""
+    trained = adapter_parameters(config, structure)
+    found = denoiser_bytes(config.memory, config.model.family, structure) + int(vae_parameters(structure.vae) * 4)
+    found += _text_weights(config, structure) if config.memory.preset == "cpu" else 0
+    found += 4 * trained + decode_bytes(config, structure, size=size)
+    return found + _overhead(config, found)
+
+
+def decode_bytes(config: TrainingConfig, structure: Structure, *, size: Size | None = None) -> int:
+    """What decoding an image takes beside the networks at its peak; denoising it with guidance takes less."""
+    return _vae_work(config, structure, size).decode
+
+
 @dataclass(frozen=True)
 class _VaeWork:
     encode: int

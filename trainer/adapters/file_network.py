@@ -37,4 +37,5 @@ def attach_file(base: BaseModel, path: Path) -> Network:
     network.start_notes = found.notes()
     for adapter in adapters.values():
         adapter.attach()
-    return network.requires_grad_(False).eval()
+    # A text encoder may wait in the machine's memory and come to the device only while it is at work.
+    return network.requires_grad_(False).to(base.device).eval()

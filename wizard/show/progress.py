@@ -32,6 +32,7 @@ PHASES = {
     "load": "Loading the base model", "cache_latents": "Encoding the pictures", "cache_text": "Encoding the captions",
     "cache_masks": "Reading the masks", "validate": "Measuring the validation loss",
     "train": "Training", "sample": "Drawing samples", "save": "Saving", "check": "Checking the LoRA",
+    "grid": "Drawing pictures", "judge": "Measuring the pictures",
 }  # fmt: skip
 
 

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import trainer.evaluate.grid as grid_module
+import trainer.evaluate.run as module
+from advisor.run_folder.grid_request import GridRequest, RequestedLora, write_request
+from advisor.run_folder.layout import RunFolder
+from tests.support.grids import epoch_loras, grid_config, random_lora
+from tests.support.runs import events_of
+from tests.support.tiny import tiny_sd1
+from trainer.evaluate.run import main
+from trainer.runtime.interrupts import Interrupt
+
+
+@pytest.fixture
+def request_of(tmp_path: Path) -> GridRequest:
+    loras = epoch_loras(tiny_sd1(), tmp_path / "run" / "model")
+    return GridRequest(
+        config=grid_config(tmp_path),
+        loras=tuple(RequestedLora(epoch=lora.epoch, path=str(lora.path)) for lora in loras),
+        prompts=("tok, hat", "a house"),
+        seeds=(5,),
+        folder=str(tmp_path / "run"),
+    )
+
+
+def drawn(folder: Path, request: GridRequest) -> int:
+    """The exit code; events go to `folder`/events."""
+    write_request(folder / "events", request)
+    return main([str(folder / "events")])
+
+
+def test_a_grid_is_drawn_and_kept_with_its_record_and_all_pictures_in_one(
+    tmp_path: Path, request_of: GridRequest
+) -> None:
+    code = drawn(tmp_path, request_of)
+
+    run = RunFolder(tmp_path / "run")
+    record = run.read_grid()
+    assert code == 0
+    assert [(cell.epoch, cell.prompt) for cell in record.cells] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
+    assert all((run.grid.path / cell.path).is_file() for cell in record.cells)
+    assert run.grid.sheet.is_file()
+    assert (record.trigger, record.seeds, record.width_px, record.steps) == ("tok", (5,), 64, 2)
+    events = events_of(tmp_path / "events")
+    assert [event["done"] for event in events if event["event"] == "progress" and event["phase"] == "grid"][-1] == 6
+    assert events[-1]["event"] == "finished"
+    assert not (run.path / "log").exists()
+
+
+def test_a_single_loras_grid_lies_in_its_own_folder(tmp_path: Path, request_of: GridRequest) -> None:
+    alone = request_of.model_copy(
+        update={"folder": str(tmp_path / "alone"), "is_run": False, "loras": request_of.loras[:1]}
+    )
+
+    assert drawn(tmp_path, alone) == 0
+    assert {path.name for path in (tmp_path / "alone").iterdir()} >= {"grid.json", "grid.png", "pictures"}
+
+
+def failed(folder: Path) -> dict[str, Any]:
+    (event,) = events_of(folder / "events", "failed")
+    return event
+
+
+def test_a_lora_that_does_not_fit_ends_with_2_and_is_named(
+    tmp_path: Path, request_of: GridRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other.safetensors").write_bytes(b"no tensors")
+    wrong = request_of.model_copy(update={"loras": (RequestedLora(epoch=1, path=str(tmp_path / "other.safetensors")),)})
+
+    assert drawn(tmp_path, wrong) == 2
+    assert failed(tmp_path)["code"] == "model"
+    assert "other.safetensors" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("where", ["drawing", "loading"])
+def test_without_memory_it_ends_with_3_and_what_to_do(
+    tmp_path: Path, request_of: GridRequest, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def out_of_memory(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    place = (grid_module, "draw_batch") if where == "drawing" else (module, "load_base_model")
+    monkeypatch.setattr(*place, out_of_memory)
+
+    assert drawn(tmp_path, request_of) == 3
+    assert failed(tmp_path)["code"] == "training_stopped"
+    assert "close other programs" in failed(tmp_path)["message"]
+
+
+def test_ctrl_c_keeps_what_is_drawn_and_the_next_start_goes_on(
+    tmp_path: Path, request_of: GridRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = 0
+    check = Interrupt.check
+
+    def asked_after_a_while(interrupt: Interrupt) -> None:
+        nonlocal checks
+        checks += 1
+        if checks > 6:  # two while it loads, two for each epoch's batch of two denoising steps
+            interrupt.ask()
+        check(interrupt)
+
+    monkeypatch.setattr(Interrupt, "check", asked_after_a_while)
+    assert drawn(tmp_path, request_of) == 130
+    assert failed(tmp_path)["code"] == "interrupted"
+    run = RunFolder(tmp_path / "run")
+    before = {path.name: path.stat().st_mtime_ns for path in run.grid.pictures.iterdir()}
+    assert len(before) == 4
+    assert run.known_grid() is None
+
+    monkeypatch.setattr(Interrupt, "check", check)
+    assert drawn(tmp_path, request_of) == 0
+    after = {path.name: path.stat().st_mtime_ns for path in run.grid.pictures.iterdir()}
+    assert len(after) == 6
+    assert before.items() <= after.items()
+
+
+def test_what_of_a_lora_is_not_applied_is_warned_of(tmp_path: Path, request_of: GridRequest) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = random_lora(tiny_sd1(), tmp_path / "more.safetensors", seed=1)
+    name = "lora_unet_conv_in"
+    more = {f"{name}.lora_down.weight": torch.ones(1, 4, 3, 3), f"{name}.lora_up.weight": torch.ones(32, 1, 1, 1)}
+    save_file(load_file(path) | more, path)
+
+    assert drawn(tmp_path, request_of.model_copy(update={"loras": (RequestedLora(epoch=1, path=str(path)),)})) == 0
+    (warning,) = events_of(tmp_path / "events", "warning")
+    assert warning["code"] == "lora_in_part"
+    assert name in warning["message"]

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advisor.choosing.cells import Cell
+from advisor.errors import LoraError, RunError
+from advisor.run_folder.grid_record import GridRecord, write_grid
+from advisor.run_folder.grid_request import GridRequest
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.lock import RunInUse, writing
+from tests.support.grids import epoch_loras, grid_config, random_lora
+from tests.support.runs import write_toml
+from tests.support.scripted import ScriptedAsk
+from tests.support.tiny import tiny_sd1, tiny_sdxl_checkpoint
+from wizard.commands import grid as command
+from wizard.commands.grid import grid
+from wizard.interview.grid_options import GridOptions
+
+PATH = f"pictures/{'0' * 64}.png"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("LORACLE_DATA", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "run"
+    write_toml(folder / "loracle.toml", grid_config(tmp_path))
+    epoch_loras(tiny_sd1(), folder / "model", (1, 2, 3))
+    return folder
+
+
+Requests = list[GridRequest]
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
+    """What would be drawn; nothing is."""
+    asked = Requests()
+
+    def stand_in(request: GridRequest, *_: Any, **__: Any) -> GridRecord:
+        asked.append(request)
+        record = GridRecord(model=request.config.model.path, prompts=request.prompts, cells=(Cell(0, 0.0, 0, 1, PATH),))
+        write_grid(request.paths.record, record)
+        return record
+
+    monkeypatch.setattr(command, "run_grid", stand_in)
+    return asked
+
+
+def test_a_runs_epochs_are_really_drawn_and_told_as_json(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run.parent / "prompts.txt").write_text("tok, hat\n", "utf-8")
+    options = GridOptions(epochs="2,3", prompts="prompts.txt", seeds=1)
+
+    grid("run", options, as_json=True)
+
+    found = json.loads(capsys.readouterr().out)
+    assert [(cell["epoch"], cell["weight"]) for cell in found["cells"]] == [(0, 0.0), (2, 1.0), (3, 1.0)]
+    assert (found["prompts"], found["seeds"], found["lora"]) == (["tok, hat"], [42], None)
+    assert all((Path(found["folder"]) / cell["path"]).is_file() for cell in found["cells"])
+    assert {path.name for path in (run / "grid").iterdir()} == {"grid.json", "grid.png", "pictures"}
+    assert not (run / "log").exists()
+
+
+def test_without_options_all_epochs_are_drawn_at_weight_1_with_proposed_prompts(run: Path, requests: Requests) -> None:
+    grid("run", GridOptions())
+
+    (request,) = requests
+    assert [lora.epoch for lora in request.loras] == [1, 2, 3]
+    assert (request.weights, request.seeds) == ((1.0,), (42, 43, 44, 45))
+    assert sum("tok" in prompt for prompt in request.prompts) == 3
+    assert len(request.prompts) == 4
+
+
+def test_the_runs_own_prompts_come_before_proposed_ones(tmp_path: Path, run: Path, requests: Requests) -> None:
+    write_toml(run / "loracle.toml", grid_config(tmp_path, sampling__prompts=("tok at sea",)))
+
+    grid("run", GridOptions())
+
+    assert requests[0].prompts == ("tok at sea",)
+
+
+def test_where_the_pictures_are_gone_the_trigger_is_asked_for(tmp_path: Path, run: Path, requests: Requests) -> None:
+    write_toml(run / "loracle.toml", grid_config(tmp_path, dataset__images=str(tmp_path / "gone")))
+
+    grid("run", GridOptions())
+
+    assert requests[0].prompts[0].startswith("tok")
+
+
+def test_a_single_lora_is_drawn_into_a_folder_of_its_own(
+    tmp_path: Path, requests: Requests, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = grid_config(tmp_path)
+    random_lora(tiny_sd1(), tmp_path / "mia.safetensors", seed=1)
+    (tmp_path / "prompts.txt").write_text("mia\n", "utf-8")
+
+    grid("mia.safetensors", GridOptions(model=config.model.path, prompts="prompts.txt", weights="0.6,1", seeds=2))
+
+    (request,) = requests
+    assert (request.is_run, request.folder) == (False, str(tmp_path / "mia-grid"))
+    assert [(lora.epoch, lora.path) for lora in request.loras] == [(1, str(tmp_path / "mia.safetensors"))]
+    assert str(tmp_path / "mia-grid" / "grid.png") in capsys.readouterr().out.replace("\n", "")
+    grid("mia.safetensors", GridOptions(model=config.model.path, prompts="prompts.txt"))
+    assert len(requests) == 2
+
+
+Make = Callable[[Path], GridOptions]
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "message"),
+    [
+        ("run", GridOptions(epochs="2,7"), "there is no LoRA of epoch 7; there are those of 1, 2, 3"),
+        ("run", GridOptions(model="x"), "--model is 'x': it is for a single LoRA's file"),
+        ("run", GridOptions(out="x"), "--out is 'x': it is for a single LoRA's file"),
+        ("gone", GridOptions(), "gone does not exist"),
+        ("gone.safetensors", GridOptions(), r"gone\.safetensors"),
+        ("mia.safetensors", GridOptions(), "--model is None: name the base model to draw mia.safetensors with"),
+        ("mia.safetensors", GridOptions(model="sdxl"), "is sdxl: name a base model of the LoRA's family"),
+        ("mia.safetensors", GridOptions(model="sd1", epochs="3"), "is a single LoRA: leave it out"),
+        ("mia.safetensors", GridOptions(model="sd1"), "does not tell its trigger word: write prompts into a file"),
+        ("mia.safetensors", GridOptions(model="sd1", out="run"), r"run holds .*none of a grid's files: choose another"),
+        ("tiny-sd1.safetensors", GridOptions(model="sd1"), "is no LoRA but of the kind checkpoint"),
+    ],
+)
+def test_bad_input_is_refused_with_what_to_do_and_leaves_nothing(
+    tmp_path: Path, run: Path, requests: Requests, target: str, options: GridOptions, message: str
+) -> None:
+    models = {"sd1": tmp_path / "tiny-sd1.safetensors", "sdxl": tmp_path / "tiny-sdxl.safetensors"}
+    random_lora(tiny_sd1(), tmp_path / "mia.safetensors", seed=1)
+    if options.model == "sdxl":
+        tiny_sdxl_checkpoint(tmp_path)
+    if options.model in models:
+        options = GridOptions(**vars(options) | {"model": str(models[options.model])})
+    before = sorted(tmp_path.iterdir())
+
+    with pytest.raises(LoraError, match=message):
+        grid(target, options)
+
+    assert requests == []
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_run_without_loras_is_to_be_trained_first(run: Path, requests: Requests) -> None:
+    for lora in (run / "model").iterdir():
+        lora.unlink()
+
+    with pytest.raises(RunError, match="has no LoRAs of epochs yet to draw with: train it first"):
+        grid("run", GridOptions())
+
+
+def test_a_run_that_trains_is_left_alone(run: Path, requests: Requests) -> None:
+    with writing(RunFolder(run), "loracle train", print), pytest.raises(RunInUse, match="loracle train"):
+        grid("run", GridOptions())
+
+    assert requests == []
+
+
+def test_what_takes_long_is_asked_about_first(run: Path, requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+    asks = ScriptedAsk("no")
+    monkeypatch.setattr(command, "TerminalAsk", lambda: asks)
+    monkeypatch.setattr(command, "is_terminal", lambda: True)
+    monkeypatch.setattr(command, "LONG_SECONDS", 1)
+
+    with pytest.raises(LoraError, match=r"Nothing was drawn\."):
+        grid("run", GridOptions())
+
+    assert asks.asked[0].text.startswith("Draw for about ")
+    assert requests == []
+
+
+def test_ctrl_c_says_that_the_pictures_are_kept(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import wizard.processes.grid_job as job
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt("Training was interrupted before a step was taken")
+
+    monkeypatch.setattr(job, "run_trainer", interrupted)
+
+    with pytest.raises(KeyboardInterrupt, match="the pictures that were drawn are kept, and the same command goes on"):
+        grid("run", GridOptions())

@@ -1,0 +1,121 @@
+"""`loracle grid`: pictures of a run's epochs, or of any LoRA, beside the base model's, measured and one chosen."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from advisor.errors import ConfigError, LoraError, Mistakes, RunError
+from advisor.files import is_folder
+from advisor.machine.probe import probe_hardware
+from advisor.run_folder.grid_paths import PICTURES, RECORD_NAME, SHEET_NAME
+from advisor.run_folder.grid_record import GridRecord
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.lock import writing
+from advisor.run_folder.paths import LOCK_NAME, TRAINER_LOCK_NAME
+from wizard.interview.ask import TerminalAsk
+from wizard.interview.grid_options import GridOptions, read_options
+from wizard.interview.grid_plan import LONG_SECONDS, GridPlan, plan_of_lora, plan_of_run
+from wizard.interview.paths import absolute_path
+from wizard.interview.questions import choice
+from wizard.output import is_terminal, print_json, say, show
+from wizard.processes.after_training import tried
+from wizard.processes.grid_job import run_grid
+from wizard.processes.trainer_job import planned_job
+from wizard.show.grid_view import announcement, grid_document, places, scores_table, takes
+from wizard.show.notice import announced_end
+from wizard.show.run_report import try_run_report
+from wizard.show.screen import make_screen
+
+LORA_EXTENSION = ".safetensors"
+WHAT = "loracle grid"
+
+
+def grid(target: str, options: GridOptions, *, as_json: bool = False) -> None:
+    """Draw, measure, print the table and where the pictures are.
+
+    Args:
+        target: a run, or a LoRA's file.
+
+    Raises:
+        LoraError: something is wrong with what was given; memory does not suffice; another process works on the run.
+        KeyboardInterrupt: Ctrl-C; what was drawn is kept.
+    """
+    path, wish = absolute_path(target), read_options(options)
+    if path.suffix.lower() == LORA_EXTENSION and not is_folder(path):
+        folder = Path.cwd() / f"{path.stem}-grid" if options.out is None else absolute_path(options.out)
+        refuse_other_files(folder)
+        model = None if options.model is None else absolute_path(options.model)
+        plan = plan_of_lora(path, model, folder, wish, probe_hardware(Path.cwd()), device=options.device)
+        with writing(RunFolder(folder), WHAT, say):
+            _draw(plan, as_json=as_json)
+        return
+    _refuse_options_of_loras(options)
+    job, _ = planned_job(path, device=options.device)
+    with writing(job.run, WHAT, say):
+        _draw(plan_of_run(job, wish, probe_hardware(job.run.path)), as_json=as_json)
+
+
+def refuse_other_files(folder: Path) -> None:
+    """Refuse a folder that holds anything but a grid.
+
+    Raises:
+        RunError: it does, or cannot be read.
+    """
+    known = {RECORD_NAME, SHEET_NAME, PICTURES, LOCK_NAME, TRAINER_LOCK_NAME}
+    try:
+        others = sorted(path.name for path in folder.iterdir() if path.name not in known)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise RunError(f"{folder} cannot be read: {error.strerror or error}: choose another folder (--out)") from None
+    if others:
+        raise RunError(f"{folder} holds {others[0]}, which is none of a grid's files: choose another folder (--out)")
+
+
+def _refuse_options_of_loras(options: GridOptions) -> None:
+    mistakes = Mistakes()
+    for option, value in (("--model", options.model), ("--out", options.out)):
+        if value is not None:
+            mistakes.add(ConfigError(option, value, "it is for a single LoRA's file; a run has its own: leave it out"))
+    mistakes.refuse()
+
+
+def _draw(plan: GridPlan, *, as_json: bool) -> None:
+    (say if as_json else show)(announcement(plan.request, plan.cost))
+    if not as_json:
+        _agree(plan)
+    with announced_end("the grid"):
+        record = run_grid(plan.request, make_screen(as_json=as_json), gpu_uuid=plan.gpu_uuid)
+    report = None
+    if plan.request.is_run:
+        report = tried("No report was written", partial(try_run_report, RunFolder(Path(plan.request.folder))))
+    _tell(plan, record, report, as_json=as_json)
+
+
+def _agree(plan: GridPlan) -> None:
+    """Ask where it takes long.
+
+    Raises:
+        LoraError: the user does not want that.
+    """
+    if (plan.cost.seconds or 0.0) <= LONG_SECONDS or not is_terminal():
+        return
+    fewer = "No: I ask for fewer (--epochs, --seeds, --prompts)"
+    question = choice("grid", f"Draw for {takes(plan.cost)}?", ("yes", "Yes"), ("no", fewer), back=False)
+    if TerminalAsk()(question) != "yes":
+        raise LoraError("Nothing was drawn.")
+
+
+def _tell(plan: GridPlan, record: GridRecord, report: Path | None, *, as_json: bool) -> None:
+    paths = plan.request.paths
+    if as_json:
+        print_json(grid_document(record, paths))
+        return
+    if record.scores:
+        show(scores_table(record))
+    if record.choice is not None:
+        show(record.choice.reason)
+    show(places(record, paths))
+    if report is not None:
+        show(f"Report:     {report}")

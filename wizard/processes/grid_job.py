@@ -1,0 +1,36 @@
+"""Drawing a grid in a child process: what is asked for goes in as a file, the record comes back as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from advisor.run_folder.grid_record import GridRecord, read_grid
+from advisor.run_folder.grid_request import GridRequest, write_request
+from advisor.run_folder.layout import RunFolder
+from wizard.processes.child import child_command
+from wizard.processes.launch import run_trainer
+from wizard.processes.trainer_job import TrainerJob
+from wizard.show.screen import Screen
+
+KEPT = "Drawing was interrupted; the pictures that were drawn are kept, and the same command goes on"
+
+
+def run_grid(request: GridRequest, screen: Screen, *, gpu_uuid: str = "") -> GridRecord:
+    """Draw and judge a grid; what it keeps. Whoever calls holds the folder's lock.
+
+    Args:
+        gpu_uuid: the only GPU that is used; empty: torch's first.
+
+    Raises:
+        LoraError: a LoRA or the base model does not fit, memory does not suffice, or something cannot be written.
+        KeyboardInterrupt: Ctrl-C; what was drawn is kept.
+    """
+    with TemporaryDirectory(prefix="loracle-grid-", ignore_cleanup_errors=True) as folder:
+        write_request(Path(folder), request)
+        job = TrainerJob(RunFolder(Path(folder)), gpu_uuid=gpu_uuid)
+        try:
+            run_trainer(job, screen, command=lambda _: child_command("trainer.evaluate.run", folder))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(KEPT) from None
+    return read_grid(request.paths.record)

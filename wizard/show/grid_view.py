@@ -1,0 +1,111 @@
+"""A grid in words: what will be drawn and what that takes, what was measured, where the pictures are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rich import box
+from rich.table import Table
+
+from advisor.choosing.cells import BASE_EPOCH, Choice, EpochScores, Interval, MeasureName
+from advisor.estimate.drawing import DrawingCost
+from advisor.run_folder.grid_paths import GridPaths
+from advisor.run_folder.grid_record import GridRecord
+from advisor.run_folder.grid_request import GridRequest
+from advisor.units import counted, duration, gib
+
+MEASURES: Mapping[MeasureName, str] = {
+    "likeness": "likeness", "colour": "colour", "obedience": "obedience", "variety": "variety", "leak": "leak",
+    "damage": "damage", "memorised": "memorised",
+}  # fmt: skip
+"""The columns, in this order."""
+
+
+def announcement(request: GridRequest, cost: DrawingCost) -> str:
+    """What will be drawn, and what that takes."""
+    epochs = ", ".join(str(lora.epoch) for lora in request.loras)
+    what = f"epoch{'s' if len(request.loras) > 1 else ''} {epochs}" if request.is_run else "the LoRA"
+    weights = ", ".join(f"{weight:g}" for weight in request.weights)
+    lines = [
+        f"Drawing with {what} at weight {weights} and with the base model alone: "
+        f"{counted(len(request.prompts), 'prompt')}, {counted(len(request.seeds), 'seed')} each, "
+        f"{counted(cost.num_images, 'picture')} of {request.config.dataset.resolution_px} px.",
+        *(f"- {prompt}" for prompt in request.prompts),
+        f"That takes {takes(cost)}; what was drawn before is not drawn again.",
+    ]
+    if not cost.fits:
+        lines.append(
+            f"! It needs about {gib(cost.peak_bytes)} of memory, and {gib(cost.free_bytes)} are free: close other "
+            "programs that use the same memory, or draw on the processor (--device cpu)"
+        )
+    return "\n".join(lines)
+
+
+def takes(cost: DrawingCost) -> str:
+    """Time and memory."""
+    time = "a time that is not known for this card" if cost.seconds is None else f"about {duration(cost.seconds)}"
+    return f"{time} and {gib(cost.peak_bytes)} of memory"
+
+
+def scores_table(record: GridRecord) -> Table:
+    """A row for each epoch and weight, a column for each measure; the chosen one marked."""
+    named = [name for name in MEASURES if any(name in one.scores for one in record.scores)]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    table.add_column("epoch", justify="right")
+    several = len({one.weight for one in record.scores if one.epoch != BASE_EPOCH}) > 1
+    if several:
+        table.add_column("weight", justify="right")
+    for name in named:
+        table.add_column(MEASURES[name], justify="right")
+    for one in record.scores:
+        weight = [f"{one.weight:g}"] if several else []
+        table.add_row(
+            _mark(one, record.choice), str(one.epoch), *weight, *(_interval(one.scores.get(name)) for name in named)
+        )
+    return table
+
+
+def _mark(one: EpochScores, choice: Choice | None) -> str:
+    return ">" if choice is not None and (one.epoch, one.weight) == (choice.epoch, choice.weight) else ""
+
+
+def _interval(found: Interval | None) -> str:
+    return "" if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+
+
+def places(record: GridRecord, paths: GridPaths) -> str:
+    """Where the pictures are."""
+    return f"All in one: {paths.sheet}\nPictures:   {paths.pictures} ({counted(len(record.cells), 'picture')})"
+
+
+def grid_document(record: GridRecord, paths: GridPaths) -> dict[str, object]:
+    """The document of `grid --json`."""
+    dumped = record.model_dump(mode="json", include={"prompts", "seeds", "cells"})
+    return {
+        "model": record.model,
+        "lora": record.lora or None,
+        "folder": str(paths.path),
+        **dumped,
+        "scores": list(_scores(record)) or None,
+        "choice": choice_document(record.choice),
+    }
+
+
+def choice_document(choice: Choice | None) -> dict[str, object] | None:
+    """The choice as all commands' documents have it; None where nothing was measured."""
+    if choice is None:
+        return None
+    return {
+        "verdict": choice.verdict, "epoch": choice.epoch, "weight": choice.weight, "tied": list(choice.tied),
+        "runner_up": choice.runner_up, "burnt_from": choice.burnt_from, "confidence": choice.confidence,
+        "reason": choice.reason, "changes": dict(choice.changes),
+    }  # fmt: skip
+
+
+def _scores(record: GridRecord) -> Iterator[dict[str, object]]:
+    for one in record.scores:
+        measures: dict[str, object] = {
+            name: {"value": found.value, "low": found.low, "high": found.high} for name, found in one.scores.items()
+        }
+        yield {"epoch": one.epoch, "weight": one.weight, **measures}

@@ -22,6 +22,8 @@ PIECE_BYTES = 1024**2
 _CAREFULLY = sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY", "O_NONBLOCK"))
 """Without waiting for a pipe's other end, and without making a terminal this process's own."""
 _OPENING = os.O_RDONLY | _CAREFULLY
+_UNSEEN = getattr(os, "O_NOATIME", 0)
+"""Linux: the time of the last access stays as it is, which only a file's owner may ask for."""
 _APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _CAREFULLY
 _SPECIAL = (
     (stat.S_ISDIR, "it is a folder"),
@@ -45,7 +47,7 @@ def open_regular(path: Path) -> BinaryIO:
     """
     try:
         _refuse_special(path, path.stat().st_mode)
-        handle = os.open(path, _OPENING)
+        handle = _opened(path)
     except ValueError as error:
         raise UnfitFile(errno.EINVAL, f"it is no path that this system can open ({error})", str(path)) from None
     try:
@@ -55,6 +57,13 @@ def open_regular(path: Path) -> BinaryIO:
     except BaseException:
         os.close(handle)
         raise
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, _OPENING | _UNSEEN)
+    except PermissionError:
+        return os.open(path, _OPENING)
 
 
 def open_to_append(path: Path) -> FileIO:

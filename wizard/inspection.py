@@ -50,12 +50,35 @@ def identify_command(file: Annotated[str, typer.Argument(metavar="FILE")], as_js
 
 
 @inspection.command("check", short_help="Look through a folder of pictures.")
-def check_command(folder: Annotated[str, typer.Argument(metavar="DIR")], as_json: Json = False) -> None:
-    """Look through a folder of pictures: sizes, captions, and what is wrong with them."""
-    from wizard.commands.check import check
+def check_command(
+    folder: Annotated[str, typer.Argument(metavar="DIR")],
+    trigger: Annotated[
+        str, typer.Option(metavar="WORD", help="The trigger word.  [default: what most captions begin with]")
+    ] = "",
+    resolution: Annotated[int, typer.Option(metavar="PX", min=64, max=4096, help="What it is trained at.")] = 512,
+    waive: Annotated[
+        list[str] | None, typer.Option(metavar="CODE[:FILE]", help="Keep a finding as it is; repeatable.")
+    ] = None,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why it is kept.")] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="End with code 2 where there are errors.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look through a folder of pictures: sizes, captions, copies, blur and much more, each with what to do.
+
+    The pictures are decoded once and only read; what was measured is kept in your data folder.
+    """
+    from wizard.commands.check import CheckOptions, check
 
     with exit_on_error():
-        check(folder, as_json=as_json)
+        options = CheckOptions(
+            trigger=trigger,
+            resolution_px=resolution,
+            waive=tuple(waive or ()),
+            reason=reason,
+            strict=strict,
+            as_json=as_json,
+        )
+        check(folder, options)
 
 
 @inspection.command("doctor", short_help="Look at this machine: verdicts and mends.")

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
-from advisor.dataset.buckets import Bucketing, Placement
-from advisor.dataset.report import DatasetReport, ImageFile
+from advisor.dataset.buckets import Bucketing
+from advisor.dataset.placed import (
+    CLEARLY_SMALLER,
+    MUCH_CROPPED,
+    MUCH_ENLARGED,
+    TOO_FEW_IMAGES,
+    PlacedImage,
+    placed_images,
+)
+from advisor.dataset.report import DatasetReport
 from advisor.plan import PlanWarning
 from advisor.rules.bucket_sizes import UPSCALE_TOLERANCE
 from advisor.settings.config import DatasetConfig, TrainingConfig
 from advisor.units import counted, named
-
-TOO_FEW_IMAGES = 10
-"""Under so many, poses and backgrounds are learned along with the character."""
-CLEARLY_SMALLER = 0.9
-"""Of the resolution's square: training sizes of other shapes, like 832 x 1216, have a little less than it."""
-MUCH_CROPPED = 0.15
-"""Of a picture's area. Of usual pictures, bucketing with steps of 64 px at 512 crops a seventh at most."""
-MUCH_ENLARGED = 1.5
-"""Times a picture's sides; blur is then plain to see."""
 
 Findings = Iterator[PlanWarning]
 
@@ -43,7 +41,7 @@ def image_warnings(report: DatasetReport, config: TrainingConfig) -> Findings:
 
 def altered_images(report: DatasetReport, config: TrainingConfig) -> Findings:
     """Pictures that are trained otherwise than they look."""
-    placed = _placed(report, config.dataset)
+    placed = placed_images(report, config.dataset)
     yield from _cropped(placed, config.dataset)
     yield from _enlarged(placed, config.dataset)
     yield from _transparent(report, config.dataset)
@@ -69,29 +67,6 @@ def gone_images(report: DatasetReport, planned: Collection[str]) -> Findings:
         )
 
 
-@dataclass(frozen=True)
-class _Placed:
-    image: ImageFile
-    placement: Placement
-
-    @property
-    def enlarged(self) -> float:
-        """Times its sides."""
-        scaled = self.placement.scaled
-        return max(scaled[0] / self.image.width_px, scaled[1] / self.image.height_px)
-
-    @property
-    def text(self) -> str:
-        return f"{self.image.path} {self.image.width_px} x {self.image.height_px}"
-
-
-def _placed(report: DatasetReport, dataset: DatasetConfig) -> list[_Placed]:
-    bucketing, known = Bucketing.of(dataset), dict[tuple[int, int], Placement]()
-    for width, height, _ in report.sizes:
-        known[width, height] = known.get((width, height)) or bucketing.place(width, height)
-    return [_Placed(image, known[image.width_px, image.height_px]) for image in report.image_files]
-
-
 def _small(report: DatasetReport, dataset: DatasetConfig) -> Findings:
     side = dataset.resolution_px
     least = min(CLEARLY_SMALLER, 1 / (1 + dataset.upscale_tolerance) ** 2) * side**2
@@ -105,7 +80,7 @@ def _small(report: DatasetReport, dataset: DatasetConfig) -> Findings:
         )
 
 
-def _cropped(placed: list[_Placed], dataset: DatasetConfig) -> Findings:
+def _cropped(placed: list[PlacedImage], dataset: DatasetConfig) -> Findings:
     cropped = [one for one in placed if one.placement.cropped_share > MUCH_CROPPED]
     cropped.sort(key=lambda one: -one.placement.cropped_share)
     if not cropped:
@@ -120,14 +95,14 @@ def _cropped(placed: list[_Placed], dataset: DatasetConfig) -> Findings:
     yield PlanWarning("much_cropped", f"{which}, to fit a training size: {mend}")
 
 
-def _would_gain(cropped: list[_Placed], dataset: DatasetConfig) -> bool:
+def _would_gain(cropped: list[PlacedImage], dataset: DatasetConfig) -> bool:
     """Whether less is lost of some of them where pictures are enlarged a little."""
     tolerant = Bucketing.of(dataset.model_copy(update={"upscale_tolerance": UPSCALE_TOLERANCE}))
     sizes = {(one.image.width_px, one.image.height_px): one.placement.cropped_share for one in cropped}
     return any(tolerant.place(*size).cropped_share < share for size, share in sizes.items())
 
 
-def _enlarged(placed: list[_Placed], dataset: DatasetConfig) -> Findings:
+def _enlarged(placed: list[PlacedImage], dataset: DatasetConfig) -> Findings:
     enlarged = sorted((one for one in placed if one.enlarged > MUCH_ENLARGED), key=lambda one: -one.enlarged)
     if enlarged:
         shown = named(f"{one.text}: {one.enlarged:.1f} times" for one in enlarged)

@@ -15,6 +15,7 @@ import pytest
 from tests.support import ldm_layout
 from tests.support.fake_trainer import SCRIPT_HEAD
 from tests.support.headers import write_model
+from tests.support.hostile_pictures import clean_folder
 from tests.support.paths import REPOSITORY
 from tests.support.pictures import make_pictures
 from tests.support.special_files import on_posix
@@ -241,7 +242,7 @@ def test_identify_of_nothing_ends_with_2(loracle: Loracle) -> None:
     assert "nothing.safetensors" in err
 
 
-def test_check_tells_what_a_folder_holds(loracle: Loracle, inputs: dict[str, Path], tmp_path: Path) -> None:
+def test_check_tells_what_a_folder_holds(loracle: Loracle, tmp_path: Path) -> None:
     make_pictures(tmp_path / "some", 2)
     (tmp_path / "some" / "broken.png").write_bytes(b"")
 
@@ -252,7 +253,7 @@ def test_check_tells_what_a_folder_holds(loracle: Loracle, inputs: dict[str, Pat
     assert document["num_images"] == 2
     assert [problem["code"] for problem in document["problems"]] == ["empty_picture"]
     assert "broken.png" in loracle("check", tmp_path / "some")[1]
-    assert "Nothing to mend." in loracle("check", inputs["images"])[1]
+    assert "Nothing to mend." in loracle("check", clean_folder(tmp_path / "clean"))[1]
 
 
 def test_export_writes_and_tells(loracle: Loracle, inputs: dict[str, Path], tmp_path: Path) -> None:

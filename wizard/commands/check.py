@@ -1,34 +1,107 @@
-"""`loracle check`: what a folder of images holds, and what is wrong with it."""
+"""`loracle check`: the data-set doctor on a folder of pictures."""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from advisor.dataset.captions import lines_of
+from advisor.dataset.doctor.examine import Waiver, examine
+from advisor.dataset.doctor.finding import Finding
+from advisor.dataset.doctor.folder_facts import FolderFacts, orphans
+from advisor.dataset.folders import find_files
 from advisor.dataset.report import DatasetReport, ImageFile
 from advisor.dataset.scan import scan
+from advisor.errors import DatasetError, LoraError
+from advisor.settings.config import DatasetConfig
 from advisor.units import counted
 from wizard.interview.paths import given_path
-from wizard.output import print_json, show
+from wizard.output import print_json, say, show
+from wizard.processes.measured_pictures import measured_pictures
+from wizard.processes.waiver_store import add_waivers, read_waivers
+from wizard.show.check_view import findings_text
 from wizard.show.findings import captions_text, sizes_text
 
+TOLD_SECONDS = 0.5
+"""Between two words on how far the decoding is."""
+RESOLUTION_PX = 512
+"""Where none is named: what SD1's models are trained at."""
 
-def check(folder: str, *, as_json: bool = False) -> None:
-    """Print what the folder holds; its files are only read.
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What the command line says."""
+
+    trigger: str = ""
+    resolution_px: int = RESOLUTION_PX
+    waive: Sequence[str] = ()
+    """`CODE` or `CODE:FILE`, each."""
+    reason: str = ""
+    strict: bool = False
+    """End with an error where there are findings of that severity which are not waived."""
+    as_json: bool = False
+
+
+def check(folder: str, options: CheckOptions | None = None) -> None:
+    """Print what the folder holds and what is wrong with it; its files are only read.
 
     Raises:
-        DatasetError: there is no such folder, or it holds no usable image.
+        DatasetError: there is no such folder, it holds no usable image, or `strict` and there are errors.
+        LoraError: a waiver has no reason.
     """
+    options = options or CheckOptions()
     report = scan(given_path(folder))
-    if as_json:
-        print_json(report_document(report))
+    if options.waive:
+        add_waivers(report.root, _waivers(options))
+    facts = gathered(report, options)
+    findings = examine(facts, read_waivers(report.root))
+    if options.as_json:
+        print_json(report_document(report, findings))
     else:
-        show(report_lines(report))
+        show(f"{report_lines(report)}\n\n{findings_text(findings)}")
+    errors = [one for one in findings if one.severity == "error" and not one.waived]
+    if options.strict and errors:
+        raise DatasetError(f"{report.root} has {counted(len(errors), 'error')}: mend or --waive them")
 
 
-def report_document(report: DatasetReport) -> dict[str, object]:
+def gathered(report: DatasetReport, options: CheckOptions) -> FolderFacts:
+    """All that the checks need to know; the pictures are decoded where they were not before."""
+    return FolderFacts(
+        report,
+        measured_pictures(report, _progress()),
+        options.trigger,
+        DatasetConfig(images=report.root, resolution_px=options.resolution_px),
+        orphans(find_files(Path(report.root))),
+    )
+
+
+def _progress() -> Callable[[int, int], None]:
+    """Tells in a terminal how far the decoding is, where it takes longer than a moment."""
+    last, has_printed = time.monotonic(), False
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last, has_printed
+        is_due = time.monotonic() - last > TOLD_SECONDS and done < total
+        if sys.stderr.isatty() and (is_due or (has_printed and done == total)):
+            last, has_printed = time.monotonic(), True
+            say(f"\r  {done:,} of {total:,} pictures decoded{'' if done < total else chr(10)}", end="")
+
+    return tell
+
+
+def _waivers(options: CheckOptions) -> tuple[Waiver, ...]:
+    if not options.reason.strip():
+        raise LoraError('--waive needs a reason, which is kept beside it: --reason "the frame belongs to the style"')
+    return tuple(
+        Waiver(code, file, options.reason.strip()) for code, _, file in (one.partition(":") for one in options.waive)
+    )
+
+
+def report_document(report: DatasetReport, findings: Sequence[Finding] = ()) -> dict[str, object]:
     """The document of `check --json`."""
     sizes = Counter((image.width_px, image.height_px) for image in report.image_files)
     return {
@@ -46,17 +119,8 @@ def report_document(report: DatasetReport) -> dict[str, object]:
         "transparent": _paths(report, lambda image: image.transparent),
         "animated": _paths(report, lambda image: image.animated),
         "problems": [asdict(problem) for problem in report.problems],
+        "findings": [asdict(finding) for finding in findings],
     }
-
-
-def _noted(report: DatasetReport) -> Iterator[tuple[str, list[str]]]:
-    """What is told of pictures that can be used, and of which."""
-    if report.num_captioned:
-        yield "without one", _paths(report, lambda image: image.caption is None)
-    yield "empty", _paths(report, lambda image: image.caption == "")
-    yield "of several lines", _paths(report, lambda image: len(lines_of(image.caption or "")) > 1)
-    yield "transparent in places, trained as white", _paths(report, lambda image: image.transparent)
-    yield "animated, trained by the first frame", _paths(report, lambda image: image.animated)
 
 
 def _paths(report: DatasetReport, wanted: Callable[[ImageFile], bool]) -> list[str]:
@@ -64,13 +128,10 @@ def _paths(report: DatasetReport, wanted: Callable[[ImageFile], bool]) -> list[s
 
 
 def report_lines(report: DatasetReport) -> str:
-    """Counts, sizes, captions and folders, then each problem, a line each."""
+    """Counts, sizes, captions and folders, a line each."""
     lines = [f"{report.root}: {counted(report.num_images, 'picture')}", f"sizes     {sizes_text(report)}"]
     lines.append(f"captions  {captions_text(report)}")
-    lines += [f"  {title}: {', '.join(paths)}" for title, paths in _noted(report) if paths]
     for folder in report.folders:
         repeats = "" if folder.repeats is None else f", each {folder.repeats} times in an epoch"
         lines.append(f"folder    {folder.path}: {counted(folder.num_images, 'picture')}{repeats}")
-    lines += ["", "Nothing to mend." if not report.problems else f"{counted(len(report.problems), 'thing')} to mend:"]
-    lines += [f"  {problem.path}: {problem.message}" for problem in report.problems]
     return "\n".join(lines)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from advisor.errors import DatasetError, LoraError
+from tests.support.hostile_pictures import clean_folder
 from tests.support.pictures import make_pictures
-from wizard.commands.check import check
+from wizard.commands.check import CheckOptions, check
 
 
 def sloppy_folder(folder: Path) -> Path:
@@ -26,15 +30,70 @@ def test_which_pictures_lack_a_caption_and_which_are_transparent_is_told(
     check(str(sloppy_folder(tmp_path)))
 
     told = capsys.readouterr().out
-    assert "without one: picture-004.png" in told
-    assert "empty: picture-003.png" in told
-    assert "of several lines: picture-002.png" in told
-    assert "transparent in places, trained as white: cut out.png" in told
+    told = " ".join(told.split())
+    assert "1 picture of 5 without a caption (picture-004.png) [caption_missing]" in told
+    assert "1 caption empty (picture-003.png) [caption_empty]" in told
+    assert "1 caption of several lines (picture-002.png)" in told
+    assert "transparent in places, which is trained as white [transparent] cut out.png" in told
 
 
 def test_the_document_names_them_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    check(str(sloppy_folder(tmp_path)), as_json=True)
+    check(str(sloppy_folder(tmp_path)), CheckOptions(as_json=True))
 
     document = json.loads(capsys.readouterr().out)
     assert (document["without_caption"], document["empty_captions"]) == (["picture-004.png"], ["picture-003.png"])
     assert (document["several_lines"], document["transparent"]) == (["picture-002.png"], ["cut out.png"])
+    finding = next(one for one in document["findings"] if one["code"] == "transparent")
+    assert (finding["severity"], finding["files"], finding["waived"]) == ("warning", ["cut out.png"], False)
+    assert finding["hint"].startswith("put a background behind it")
+    assert document["problems"] == [
+        {"path": "picture-003.txt", "code": "empty_caption", "message": document["problems"][0]["message"]}
+    ]
+
+
+def test_a_clean_folder_has_nothing_to_mend_and_stays_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = clean_folder(tmp_path / "pictures")
+    for path in folder.iterdir():
+        os.utime(path, ns=(10**18, 2 * 10**18))  # read long before it was changed: a read would be noted
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+    for path in folder.iterdir():
+        os.utime(path, ns=(10**18, 2 * 10**18))
+
+    check(str(folder))
+
+    assert "Nothing to mend." in capsys.readouterr().out
+    if sys.platform == "linux":
+        assert {path.stat().st_atime_ns for path in folder.iterdir()} == {10**18}
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()} == before
+
+
+def test_errors_end_a_strict_check(tmp_path: Path) -> None:
+    folder = clean_folder(tmp_path / "pictures")
+    half = (folder / "clean-003.png").read_bytes()[:3000]
+    check(str(folder), CheckOptions(strict=True))
+
+    (folder / "clean-003.png").write_bytes(half)
+
+    check(str(folder))
+    with pytest.raises(DatasetError, match=r"has 1 error: mend or --waive"):
+        check(str(folder), CheckOptions(strict=True))
+
+
+def test_a_waived_finding_is_counted_and_no_longer_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = sloppy_folder(tmp_path)
+
+    check(str(folder), CheckOptions(waive=("transparent", "caption_lines:picture-002.png"), reason="a sprite"))
+    first = capsys.readouterr().out
+    check(str(folder), CheckOptions(as_json=True))
+    findings = json.loads(capsys.readouterr().out)["findings"]
+
+    assert "2 findings waived." in first
+    assert "[transparent]" not in first
+    assert {one["code"] for one in findings if one["waived"]} == {"transparent", "caption_lines"}
+
+
+def test_a_waiver_needs_a_reason(tmp_path: Path) -> None:
+    with pytest.raises(LoraError, match=r"--waive needs a reason"):
+        check(str(sloppy_folder(tmp_path)), CheckOptions(waive=("transparent",)))

@@ -1,0 +1,76 @@
+"""Captions: missing, empty, orphaned, of several lines, too long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from advisor.dataset.captions import lines_of
+from advisor.dataset.clip_tokens import num_tokens
+from advisor.dataset.doctor.finding import Finding
+from advisor.dataset.doctor.folder_facts import READER, FolderFacts
+from advisor.units import counted, named
+
+
+def missing(facts: FolderFacts) -> Iterator[Finding]:
+    """Pictures without a caption file: all of them, or some."""
+    # A caption that cannot be read is told by itself.
+    unread = {PurePosixPath(problem.path).with_suffix("") for problem in facts.report.problems}
+    files = tuple(
+        image.path
+        for image in facts.report.image_files
+        if image.caption is None and PurePosixPath(image.path).with_suffix("") not in unread
+    )
+    if files and not facts.report.num_captioned:
+        message = "no picture has a caption: each is trained on the trigger word alone, clothes and backgrounds with it"
+        hint = "write into captions what shall stay changeable, in a .txt beside each picture"
+        yield Finding("no_captions", "warning", files, message, hint)
+    elif files:
+        message = f"{counted(len(files), 'picture')} of {facts.report.num_images:,} without a caption ({named(files)})"
+        hint = "write what they show; as they are, each is trained on the trigger word alone"
+        yield Finding("caption_missing", "warning", files, message, hint)
+
+
+def empty(facts: FolderFacts) -> Iterator[Finding]:
+    """Caption files that say nothing."""
+    files = tuple(image.path for image in facts.report.image_files if image.caption == "")
+    if files:
+        message = f"{counted(len(files), 'caption')} empty ({named(files)})"
+        yield Finding("caption_empty", "warning", files, message, "write what the picture shows, or delete the file")
+
+
+def orphaned(facts: FolderFacts) -> Iterator[Finding]:
+    """Caption files without a picture."""
+    if facts.orphans:
+        message = f"{counted(len(facts.orphans), 'caption')} without a picture of that name ({named(facts.orphans)})"
+        yield Finding(
+            "caption_orphaned", "warning", facts.orphans, message, "rename to the picture's name, or move it away"
+        )
+
+
+def several_lines(facts: FolderFacts) -> Iterator[Finding]:
+    """Captions of more than one line."""
+    files = tuple(image.path for image in facts.report.image_files if len(lines_of(image.caption or "")) > 1)
+    if files:
+        message = f"{counted(len(files), 'caption')} of several lines ({named(files)}), joined by commas while training"
+        hint = "write one line; dataset.caption_lines takes the first, or one at random, instead"
+        yield Finding("caption_lines", "note", files, message, hint)
+
+
+def too_long(facts: FolderFacts) -> Iterator[Finding]:
+    """Captions of more tokens than are trained."""
+    most = facts.dataset.max_tokens
+    lengths = {
+        image.path: num_tokens(READER.read(image.caption))
+        for image in facts.report.image_files
+        if image.caption and len(image.caption) > most
+    }
+    found = {path: number for path, number in lengths.items() if number > most}
+    if found:
+        shown = named(f"{path}: {number}" for path, number in found.items())
+        message = f"{counted(len(found), 'caption')} longer than {most} tokens ({shown}), whose end is not trained"
+        hint = "shorten them, the important words first; or set dataset.max_tokens to 150 or 225"
+        yield Finding("caption_too_long", "warning", tuple(found), message, hint)
+
+
+CHECKS = (missing, empty, orphaned, several_lines, too_long)

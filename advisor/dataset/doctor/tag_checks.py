@@ -1,0 +1,159 @@
+"""Tags and the trigger word: duplicates, typos, spellings, what fuses with the trigger, where the trigger stands."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from advisor.dataset.captions import has_word
+from advisor.dataset.clip_tokens import num_tokens
+from advisor.dataset.doctor.finding import Finding
+from advisor.dataset.doctor.folder_facts import READER, FolderFacts, plain_tag
+from advisor.dataset.report import COMMON_FIRST_TAGS
+from advisor.units import counted, named
+
+FUSED_SHARE = 0.85
+"""Of the captions; a tag in so many says nothing that the trigger does not say."""
+LEAST_FOR_SHARES = 8
+"""Captions; of fewer no share means much."""
+LEAST_FREQUENT, MOST_RARE, RARITY = 3, 2, 4
+"""A typo is in MOST_RARE captions at most, and what was meant in LEAST_FREQUENT and in RARITY times as many."""
+LEAST_LETTERS = 4
+"""Of a word that may be a typo."""
+
+
+def duplicates(facts: FolderFacts) -> Iterator[Finding]:
+    """Tags that stand twice in one caption."""
+    twice = dict[str, str]()
+    for path, tags in facts.tags.items():
+        again = [tag for tag, number in Counter(map(plain_tag, tags)).items() if number > 1]
+        if again:
+            twice[path] = again[0]
+    if twice:
+        shown = named(f"{path}: {tag}" for path, tag in twice.items())
+        message = f"{counted(len(twice), 'caption')} with a tag that stands there twice ({shown})"
+        yield Finding(
+            "tag_duplicate", "note", tuple(twice), message, "keep it once; it takes tokens and says nothing new"
+        )
+
+
+def typos(facts: FolderFacts) -> Iterator[Finding]:
+    """Rare tags a letter away from frequent ones, whose own spelling is no word that CLIP knows."""
+    files = defaultdict[str, list[str]](list)
+    for path, tags in facts.tags.items():
+        for tag in dict.fromkeys(map(plain_tag, tags)):
+            files[tag].append(path)
+    frequent = [tag for tag, paths in files.items() if len(paths) >= LEAST_FREQUENT]
+    for tag, paths in files.items():
+        if len(paths) > MOST_RARE:
+            continue
+        meant = [one for one in frequent if len(files[one]) >= RARITY * len(paths) and is_misspelt(tag, one)]
+        if meant:
+            best = max(meant, key=lambda one: len(files[one]))
+            message = f"{tag!r} is in {counted(len(paths), 'caption')}, {best!r} in {len(files[best])}: probably a typo"
+            yield Finding("tag_typo", "warning", tuple(paths), message, f"write {best!r}")
+
+
+def is_misspelt(tag: str, meant: str) -> bool:
+    """Whether one word of the tag is a letter away from the meant tag's, and no word itself."""
+    words, right = tag.split(), meant.split()
+    if "".join(words) == "".join(right):
+        return len(words) != len(right) and num_tokens(tag) > num_tokens(meant)
+    if len(words) != len(right):
+        return False
+    differing = [(one, other) for one, other in zip(words, right, strict=True) if one != other]
+    if len(differing) != 1:
+        return False
+    one, other = differing[0]
+    if min(len(one), len(other)) < LEAST_LETTERS or not (one.isalpha() and other.isalpha()):
+        return False
+    return num_tokens(one) > 1 and num_tokens(one) >= num_tokens(other) and is_a_letter_away(one, other)
+
+
+def is_a_letter_away(one: str, other: str) -> bool:
+    """Whether a letter was left out, added, changed or swapped with its neighbour; a plural is no such."""
+    if len(one) < len(other):
+        return is_a_letter_away(other, one)
+    if len(one) > len(other) + 1 or one in (other, f"{other}s"):
+        return False
+    start = next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(other))
+    if len(one) > len(other):
+        return one[start + 1 :] == other[start:]
+    swapped = one[start : start + 2] == other[start : start + 2][::-1] and one[start + 2 :] == other[start + 2 :]
+    return swapped or one[start + 1 :] == other[start + 1 :]
+
+
+def styles(facts: FolderFacts) -> Iterator[Finding]:
+    """Tags that are written with underscores here and with blanks there, or with and without escaped brackets."""
+    written = defaultdict[str, dict[str, list[str]]](lambda: defaultdict(list))
+    for path, tags in facts.tags.items():
+        for tag in tags:
+            written[plain_tag(tag)][tag.casefold()].append(path)
+    mixed = {tag: spellings for tag, spellings in written.items() if len(spellings) > 1}
+    if mixed:
+        rare = [min(spellings.items(), key=lambda one: len(one[1])) for spellings in mixed.values()]
+        files = tuple(dict.fromkeys(path for _, paths in rare for path in paths))
+        shown = named(" and ".join(repr(one) for one in spellings) for spellings in mixed.values())
+        message = (
+            f"{counted(len(mixed), 'tag')} written in several ways ({shown}), which are different words to the model"
+        )
+        hint = (
+            "write all in one way: blanks for most models, underscores and \\( \\) only where yours was trained on them"
+        )
+        yield Finding("tag_style", "note", files, message, hint)
+
+
+def fused(facts: FolderFacts) -> Iterator[Finding]:
+    """Tags in nearly all captions."""
+    total = len(facts.tags)
+    if total < LEAST_FOR_SHARES:
+        return
+    counts = Counter(tag for tags in facts.tags.values() for tag in set(map(plain_tag, tags)))
+    trigger = plain_tag(facts.known_trigger)
+    common = {
+        tag: number
+        for tag, number in counts.most_common()
+        if number >= FUSED_SHARE * total and tag != trigger and tag not in COMMON_FIRST_TAGS
+    }
+    if common:
+        shown = named(f"{tag} ({number})" for tag, number in common.items())
+        message = (
+            f"{counted(len(common), 'tag')} in nearly all of {total:,} captions ({shown}): it fuses with the trigger"
+        )
+        hint = (
+            "take out what belongs to the character (hair, eyes), and the trigger alone brings it; or keep it, and a "
+            "prompt can change it: both are done. Of anything else take pictures without it"
+        )
+        yield Finding("tag_fused", "note", (), message, hint)
+
+
+def trigger(facts: FolderFacts) -> Iterator[Finding]:
+    """Captions without the trigger, with it inside another word, or not in front."""
+    word = facts.known_trigger
+    if not word or not facts.report.num_captioned:
+        return
+    captions = {image.path: READER.read(image.caption) for image in facts.report.image_files if image.caption}
+    without = {path: caption for path, caption in captions.items() if not has_word(caption, word)}
+    inside = tuple(path for path, caption in without.items() if word.casefold() in caption.casefold())
+    if inside:
+        message = f"{counted(len(inside), 'caption')} with {word!r} inside another word only ({named(inside)})"
+        yield Finding(
+            "trigger_inside_word", "warning", inside, message, f"write {word!r} as a word of its own, in front"
+        )
+    lacking = tuple(path for path in without if path not in inside)
+    if lacking:
+        message = (
+            f"{counted(len(lacking), 'caption')} of {len(captions):,} lack the trigger {word!r} ({named(lacking)})"
+        )
+        hint = "write it first in each, or set dataset.prepend_trigger, which puts it in front while training"
+        yield Finding("trigger_missing", "warning", lacking, message, hint)
+    behind = tuple(
+        path for path, tags in facts.tags.items() if path not in without and tags and not has_word(tags[0], word)
+    )
+    if behind:
+        message = f"{counted(len(behind), 'caption')} with the trigger {word!r} not in front ({named(behind)})"
+        hint = "put it first: shuffled captions keep only the first tags in place"
+        yield Finding("trigger_not_first", "warning", behind, message, hint)
+
+
+CHECKS = (trigger, typos, duplicates, styles, fused)

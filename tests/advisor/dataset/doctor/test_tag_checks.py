@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import pytest
+
+from advisor.dataset.doctor import caption_checks, set_checks, tag_checks
+from advisor.dataset.doctor.finding import Finding
+from advisor.dataset.doctor.folder_facts import FolderFacts
+from advisor.dataset.doctor.tag_checks import is_a_letter_away, is_misspelt
+from tests.support.measured import captioned
+
+
+def of(facts: FolderFacts, *checks: object) -> dict[str, Finding]:
+    return {one.code: one for check in checks for one in check(facts)}  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("smlie", "smile", True),
+        ("smil", "smile", True),
+        ("smilee", "smile", True),
+        ("smike", "smile", True),
+        ("smiles", "smile", False),
+        ("smile", "smile", False),
+        ("smlei", "smile", False),
+        ("grin", "smile", False),
+    ],
+)
+def test_a_letter_away(one: str, other: str, expected: bool) -> None:
+    assert is_a_letter_away(one, other) == is_a_letter_away(other, one) == expected
+
+
+@pytest.mark.parametrize(
+    ("tag", "meant"),
+    [("glases", "glasses"), ("standng", "standing"), ("purpel hair", "purple hair"), ("tw intails", "twintails")],
+)
+def test_a_misspelt_tag_is_told_from_another_word(tag: str, meant: str) -> None:
+    assert is_misspelt(tag, meant)
+
+
+@pytest.mark.parametrize(
+    ("tag", "meant"),
+    [
+        ("white skirt", "white shirt"),
+        ("2girls", "1girl"),
+        ("red eyes", "red eye"),
+        ("bed", "red"),
+        ("long hair", "lone hair"),
+        ("upper body", "upper bodies"),
+        ("hat", "cat"),
+        ("green eyes", "green eyes"),
+    ],
+)
+def test_another_word_is_no_typo(tag: str, meant: str) -> None:
+    assert not is_misspelt(tag, meant)
+
+
+def test_a_typo_needs_a_frequent_tag_beside_it() -> None:
+    often = ["mia, glasses, smile"] * 4
+    (found,) = tag_checks.typos(captioned(*often, "mia, glases, smile"))
+
+    assert found.files == ("4.png",)
+    assert "'glases' is in 1 caption, 'glasses' in 4: probably a typo" in found.message
+    assert list(tag_checks.typos(captioned(*often[:2], "mia, glases, smile"))) == []
+
+
+def test_where_the_trigger_stands() -> None:
+    facts = captioned("mia, smile", "smile, mia", "damian, smile", "smile, hat", trigger="mia")
+
+    found = of(facts, tag_checks.trigger)
+
+    assert found["trigger_not_first"].files == ("1.png",)
+    assert found["trigger_inside_word"].files == ("2.png",)
+    assert found["trigger_missing"].files == ("3.png",)
+
+
+def test_sentences_need_no_trigger_in_front() -> None:
+    facts = captioned(*["a photo of mia who stands in the rain and waits for a bus"] * 3, trigger="mia")
+
+    assert of(facts, tag_checks.trigger) == {}
+
+
+def test_without_a_named_trigger_the_word_in_front_of_most_counts() -> None:
+    found = of(captioned(*["mia, smile"] * 4, "hat, smile"), tag_checks.trigger)
+
+    assert found["trigger_missing"].files == ("4.png",)
+
+
+def test_tags_in_nearly_all_captions_fuse_but_for_the_trigger_and_who_is_there() -> None:
+    captions = [f"mia, 1girl, red hair, place {index}" for index in range(10)]
+
+    (found,) = tag_checks.fused(captioned(*captions, trigger="mia"))
+
+    assert "red hair (10)" in found.message
+    assert "1girl" not in found.message
+    assert "mia" not in found.message
+    assert list(tag_checks.fused(captioned(*captions[:7]))) == []
+
+
+def test_spellings_of_one_tag() -> None:
+    found = of(
+        captioned("mia, long_hair", "mia, long hair", "mia, long hair, mia (x)", "mia \\(x\\), hat"), tag_checks.styles
+    )
+
+    assert found["tag_style"].files == ("0.png", "2.png")
+    assert "'long_hair' and 'long hair'" in found["tag_style"].message
+
+
+def test_captions_that_are_missing_empty_or_too_long() -> None:
+    long = ", ".join(["walking down a street"] * 30)
+
+    found = of(captioned("mia, hat", None, "", long, "a\nb"), *caption_checks.CHECKS)
+
+    assert {code: one.files for code, one in found.items()} == {
+        "caption_missing": ("1.png",),
+        "caption_empty": ("2.png",),
+        "caption_too_long": ("3.png",),
+        "caption_lines": ("4.png",),
+    }
+    assert "3.png: 149" in found["caption_too_long"].message
+
+
+def test_a_folder_without_captions_is_told_once() -> None:
+    found = of(captioned(None, None), *caption_checks.CHECKS)
+
+    assert list(found) == ["no_captions"]
+
+
+def test_too_few_pictures_and_the_same_framing_in_all() -> None:
+    same = captioned(*[f"mia, upper body, place {index}" for index in range(10)])
+    various = captioned(*[f"mia, {'upper body' if index % 2 else 'full body'}, place {index}" for index in range(10)])
+
+    assert (
+        "10 of the 10 captions that say how it is framed have 'upper body'"
+        in of(same, set_checks.little_variety)["little_variety"].message
+    )
+    assert of(various, *set_checks.CHECKS) == {}
+    assert "only 3 pictures" in of(captioned("a", "b", "c"), set_checks.few_pictures)["few_pictures"].message

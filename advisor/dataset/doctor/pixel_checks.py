@@ -14,7 +14,7 @@ from advisor.units import counted, named
 
 BLURRED = 0.58
 """Of `pixel_measures.blur`: sharp photographs and drawings have 0.1 to 0.3, those of colour gradients up to 0.5; with a
-blur of two pixels at the size of training 0.5 to 0.75 (benchmarks/results/doctor.md)."""
+blur of two pixels at the size of training 0.5 to 0.75."""
 BLOCKY = 1.6
 """Of `pixel_measures.jpeg_blocks`: JPEGs of quality 75 have 0.2 to 0.8, of 30 1.2 to 2.5, of 15 more."""
 LEAST_BAR_SHARE = 0.015

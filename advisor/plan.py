@@ -90,6 +90,10 @@ class Estimate:
     seconds_high: float | None = None
     """The real time is rarely outside of these."""
     seconds_per_step: float | None = None
+    sampling_seconds: float | None = None
+    """Of the run's time, drawing pictures."""
+    num_samples: int = 0
+    """Pictures that are drawn, those of the base model before the first step among them."""
     epochs: int = 0
     exposures_per_picture: float = 0.0
     """How often each is trained, repeats and epochs together."""

@@ -219,6 +219,9 @@ def export_command(
     ],
     out: Annotated[Path | None, typer.Option(metavar="PATH", help="Where to; without it below RUN/exports.")] = None,
     copy: Annotated[bool, typer.Option("--copy", help="Copies of the pictures, no hard links to them.")] = False,
+    with_prompts: Annotated[
+        bool, typer.Option("--with-prompts", help="Have it draw pictures too, by the prompts that Loracle proposed.")
+    ] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -226,7 +229,7 @@ def export_command(
     from wizard.commands.export import export
 
     with exit_on_error():
-        export(run, to=to, out=out, overwrite=overwrite, copy=copy, as_json=as_json)
+        export(run, to=to, out=out, overwrite=overwrite, copy=copy, with_prompts=with_prompts, as_json=as_json)
 
 
 @app.command("import", short_help="Take over another trainer's file.")

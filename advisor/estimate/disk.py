@@ -84,11 +84,14 @@ def adapter_parameters(config: TrainingConfig, structure: Structure) -> int:
     return sum(prod(shape) for plan in adapters_of(config, structure) for shape in plan.shapes.values())
 
 
-def disk_bytes(config: TrainingConfig, structure: Structure, num_images: int, *, steps: int = 0) -> int:
+def disk_bytes(
+    config: TrainingConfig, structure: Structure, num_images: int, *, steps: int = 0, epochs: int | None = None
+) -> int:
     """Bytes that a run writes: every LoRA kept, what resuming needs, caches, samples and logs.
 
     Args:
         steps: optimizer steps of the run.
+        epochs: how many come to their end; None: all.
     """
     saving = config.saving
     saves = config.schedule.epochs // saving.every_epochs if saving.every_epochs else 0
@@ -97,7 +100,8 @@ def disk_bytes(config: TrainingConfig, structure: Structure, num_images: int, *,
     loras = max(1, kept) * (lora_bytes(config, structure) + copy_bytes(config, structure))
     copies = ADAPTER_STATE_COPIES + (1 if config.loss.ema else 0)
     state = (STATES_KEPT + 1) * copies * 4 * adapter_parameters(config, structure)
-    logs = steps * STEP_LOG_BYTES + _sample_bytes(config)
+    samples = num_samples(config, epochs) * config.dataset.resolution_px**2 * PNG_BYTES_PER_PIXEL
+    logs = steps * STEP_LOG_BYTES + samples
     return loras + state + logs + num_images * _cache_bytes_of_one(config, structure)
 
 
@@ -115,14 +119,14 @@ def _cache_bytes_of_one(config: TrainingConfig, structure: Structure) -> int:
     return total
 
 
-def num_samples(config: TrainingConfig) -> int:
-    """Pictures that are drawn during a training."""
-    sampling = config.sampling
-    return len(sampling.prompts) * (config.schedule.epochs // sampling.every_epochs) if sampling.draws else 0
+def num_samples(config: TrainingConfig, epochs: int | None = None) -> int:
+    """Pictures that are drawn during a training, those of the base model before the first step among them.
 
-
-def _sample_bytes(config: TrainingConfig) -> int:
-    return num_samples(config) * config.dataset.resolution_px**2 * PNG_BYTES_PER_PIXEL
+    Args:
+        epochs: how many come to their end; None: all.
+    """
+    sampling, ended = config.sampling, config.schedule.epochs if epochs is None else epochs
+    return len(sampling.prompts) * (1 + ended // sampling.every_epochs) if sampling.draws else 0
 
 
 def adapters_of(config: TrainingConfig, structure: Structure) -> tuple[AdapterPlan, ...]:

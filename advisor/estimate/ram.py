@@ -36,7 +36,7 @@ def ram_bytes(config: TrainingConfig, structure: Structure, *, num_images: int, 
     """
     beside = _kept_caches(config, structure, num_images) + _decoded_bytes(config)
     if not on_gpu:
-        phases: tuple[Phase, ...] = ("loading", "caching", "step")
+        phases: tuple[Phase, ...] = ("loading", "caching", "step", *(("sampling",) if config.sampling.draws else ()))
         return max(phase_bytes(phase, config, structure) for phase in phases) + beside
     networks = denoiser_bytes(config.memory, config.model.family, structure) + _others(config, structure)
     waiting = networks * (1 + LOADING_SHARE)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from advisor.dataset.buckets import Size
-from advisor.estimate.flops import step_flops
+from advisor.estimate.flops import forward_flops, step_flops
 from advisor.estimate.quantised_base import packed_layers
 from advisor.estimate.vram import vram_parts
 from advisor.families import family
@@ -23,6 +23,11 @@ bits and a table, and is multiplied by its scale where it lies (`trainer.layers.
 
 KIND_CALLS = {"lora": 1.0, "locon": 1.21, "dora": 3.42, "loha": 1.49, "lokr": 1.23}
 """How many times the operations of a LoRA's step another kind has, by `python -P -m benchmarks.step_calls`."""
+
+
+FORWARD_SHARE = 0.5
+"""Of a step's traffic and calls, those of its forward pass: of the calls that gradient checkpointing repeats, so many
+are counted for each family."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,25 @@ def step_work(
     kept = vram_parts(config.model_copy(update={"memory": plain}), structure, size=size, batch_parts=batch_parts)
     moved = ACTIVATION_TRAFFIC * kept["activations"] + _unpacked(config, structure)
     return StepWork(step_flops(config, structure, size=size), passes * moved, passes * _calls(config, structure))
+
+
+def denoising_work(config: TrainingConfig, structure: Structure, *, size: Size | None = None) -> StepWork:
+    """The work of one denoising step of one image: with guidance two forward passes in one batch, and no gradients.
+
+    Args:
+        size: of the image in pixels; None: the resolution's square.
+    """
+    count = 2 if config.sampling.guidance > 1 else 1
+    schedule = config.schedule.model_copy(update={"batch_size": count, "gradient_accumulation": 1})
+    optimizer = config.optimizer.model_copy(update={"text_encoder_learning_rate": 0.0})
+    memory = config.memory.model_copy(update={"gradient_checkpointing": False, "cache_text": True})
+    alone = config.model_copy(update={"schedule": schedule, "optimizer": optimizer, "memory": memory})
+    moved = ACTIVATION_TRAFFIC * vram_parts(alone, structure, size=size)["activations"] + _unpacked(alone, structure)
+    return StepWork(
+        count * forward_flops(config, structure, size=size),
+        FORWARD_SHARE * moved,
+        FORWARD_SHARE * _calls(alone, structure),
+    )
 
 
 def _unpacked(config: TrainingConfig, structure: Structure) -> float:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from advisor.dataset.buckets import Size
 from advisor.estimate.device_speed import Speed, speed_of
 from advisor.estimate.disk import num_samples
-from advisor.estimate.flops import encode_flops
+from advisor.estimate.flops import decode_flops, encode_flops
 from advisor.estimate.parameter_counts import unet_parameters
-from advisor.estimate.step_work import step_work
+from advisor.estimate.step_work import denoising_work, step_work
 from advisor.families.sd1 import STANDARD
 from advisor.families.structure import Structure
 from advisor.machine.hardware import Gpu, Hardware
@@ -17,9 +17,6 @@ from advisor.settings.config import TrainingConfig
 
 START_SECONDS, SAVE_SECONDS = 20.0, 1.0
 """Seconds of loading SD1.5, and of writing one LoRA."""
-
-SAMPLE_STEP_SHARE = 2 / 3
-"""A denoising step is two forward passes (with the prompt and without); a training step costs about three."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +26,7 @@ class Times:
     step: float
     caching: float
     sampling: float
+    """Drawing the base model's pictures and those after epochs."""
     start_and_saving: float
     steps: int
     uncertainty: float
@@ -67,12 +65,14 @@ def run_times(
     gpu: Gpu | None,
     steps: int,
     num_images: int,
+    epochs: int | None = None,
     correction: float = 1.0,
     uncertainty: float | None = None,
 ) -> Times | None:
     """What a whole run takes; None where nothing is known of the card's speed.
 
     Args:
+        epochs: how many come to their end; None: all.
         correction: measured over predicted on this machine.
         uncertainty: of what was measured; None: nothing was.
     """
@@ -88,7 +88,7 @@ def run_times(
     return Times(
         step=step,
         caching=images * encode * correction,
-        sampling=_sampling(speed, config, structure) * correction,
+        sampling=_sampling(speed, config, structure, epochs) * correction,
         start_and_saving=start + saves * SAVE_SECONDS,
         steps=steps,
         uncertainty=uncertainty or speed.uncertainty,
@@ -96,7 +96,8 @@ def run_times(
     )
 
 
-def _sampling(speed: Speed, config: TrainingConfig, structure: Structure) -> float:
-    single = config.schedule.model_copy(update={"batch_size": 1, "gradient_accumulation": 1})
-    one = speed.seconds(step_work(config.model_copy(update={"schedule": single}), structure))
-    return num_samples(config) * config.sampling.steps * one * SAMPLE_STEP_SHARE
+def _sampling(speed: Speed, config: TrainingConfig, structure: Structure, epochs: int | None) -> float:
+    """Seconds of all pictures that are drawn: their denoising steps, and the VAE's decoder."""
+    denoising = config.sampling.steps * speed.seconds(denoising_work(config, structure))
+    decoding = decode_flops(structure, config.dataset.resolution_px**2) / speed.flops_per_second
+    return num_samples(config, epochs) * (denoising + decoding)

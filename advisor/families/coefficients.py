@@ -80,6 +80,9 @@ class FlopCoefficients:
     checkpointed: StepFlops
     text_forward: float
     """Of text encoders that are not trained but evaluated in each step, per chunk of text."""
+    unrepeated_pixel: float
+    """Of the denoiser's forward pass, per latent pixel and image: layers outside of its blocks and between them, which
+    gradient checkpointing does not repeat (`Simulation.drawing_operations`)."""
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ FLOPS = FlopCoefficients(
         text_rank=7.664e7,
     ),
     text_forward=1.3299e10,
+    unrepeated_pixel=4.09e7,
 )
 """Of the published model, too."""
 

@@ -76,6 +76,7 @@ FLOPS = FlopCoefficients(
         text_rank=1.9586e8,
     ),
     text_forward=4.5127e10,
+    unrepeated_pixel=4.055e7,
 )
 """Of the published model, too."""
 

@@ -87,6 +87,7 @@ FLOPS = FlopCoefficients(
         text_rank=4.1088e8,
     ),
     text_forward=1.10053e11,
+    unrepeated_pixel=4.38e7,
 )
 """Of the published model, too."""
 

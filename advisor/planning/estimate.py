@@ -5,14 +5,14 @@ from __future__ import annotations
 from advisor.dataset.buckets import Size
 from advisor.estimate import ram, timing, vram
 from advisor.estimate.calibration import corrections, machine_key
-from advisor.estimate.disk import disk_bytes, lora_bytes
+from advisor.estimate.disk import disk_bytes, lora_bytes, num_samples
 from advisor.facts import Facts
 from advisor.families.structure import Structure
 from advisor.machine.hardware import Gpu
 from advisor.plan import Estimate
 from advisor.rules.bucket_sizes import largest_bucket
 from advisor.rules.card_class import structure_of
-from advisor.rules.schedule import epoch_counts, total_steps
+from advisor.rules.schedule import epoch_counts, epochs_ended, total_steps
 from advisor.settings.config import TrainingConfig
 
 
@@ -20,11 +20,12 @@ def estimate(facts: Facts, config: TrainingConfig) -> Estimate:
     """Memory, steps, time, energy and disk of a run, by formulas that say how sure they are."""
     structure, gpu, number = structure_of(facts), facts.gpu, facts.dataset.num_images
     size, steps = largest_bucket(facts, config), total_steps(facts, config)
+    ended = epochs_ended(facts, config)
     predicted = timing.step_seconds(config, structure, facts.hardware, gpu)
     seen = corrections(facts.receipts, machine_key(facts.hardware, gpu), config, step_seconds=predicted)
     parts = vram.corrected_parts(vram.vram_parts(config, structure, size=size), seen.memory)
     times = timing.run_times(
-        config, structure, facts.hardware, gpu=gpu, steps=steps, num_images=number, correction=seen.time,
+        config, structure, facts.hardware, gpu=gpu, steps=steps, num_images=number, epochs=ended, correction=seen.time,
         uncertainty=seen.time_uncertainty,
     )  # fmt: skip
     unknown = "time: nothing is known of this card's speed"
@@ -40,10 +41,12 @@ def estimate(facts: Facts, config: TrainingConfig) -> Estimate:
         seconds_per_step=None if times is None else times.step,
         epochs=config.schedule.epochs,
         exposures_per_picture=shown,
+        sampling_seconds=None if times is None else times.sampling,
+        num_samples=num_samples(config, ended),
         energy_wh=_energy(gpu, None if times is None else times.run),
         ram_bytes=ram.ram_bytes(config, structure, num_images=number, on_gpu=gpu is not None),
         lora_bytes=lora_bytes(config, structure),
-        disk_bytes=disk_bytes(config, structure, number, steps=steps),
+        disk_bytes=disk_bytes(config, structure, number, steps=steps, epochs=ended),
         phase_bytes=_phases(config, structure, size),
         allocated_bytes=vram.allocated_bytes(parts),
         reserved_bytes=vram.reserved_bytes(config, parts),

@@ -12,6 +12,7 @@ from advisor.rules import (
     optimizers,
     precision,
     resolution,
+    sampling,
     schedule,
     threads,
 )
@@ -47,6 +48,7 @@ AFTER_FIT: tuple[Rule, ...] = (
     *fixed.SCHEDULE,
     *optimizers.RULES,
     *fixed.SAVING,
+    *sampling.RULES,
     *threads.RULES,
 )
 """What follows from the fit, or has no part in it; in this order."""

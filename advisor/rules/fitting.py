@@ -20,6 +20,7 @@ from advisor.estimate.tradeoffs import BASE, LEAST_RESOLUTION_SHARE
 from advisor.estimate.vram import corrected_parts, phase_bytes, vram_parts
 from advisor.facts import Facts
 from advisor.machine.cards import card_named
+from advisor.machine.hardware import Gpu
 from advisor.rules.bucket_sizes import largest_bucket, with_bucket_limits
 from advisor.rules.card_class import start_resolution, structure_of, text_rate
 from advisor.rules.defaults_table import EFFECTIVE_BATCH, defaults_for
@@ -94,13 +95,14 @@ def fit(facts: Facts, config: TrainingConfig) -> Fit:
 
 def _seconds(facts: Facts, config: TrainingConfig) -> float:
     """Seconds of a step, to compare choices with; where nothing is known of the card's speed, as on a usual card."""
-    structure = structure_of(facts)
-    seconds = step_seconds(config, structure, facts.hardware, facts.gpu)
-    if seconds is None and facts.gpu is not None:
-        capability = facts.gpu.compute_capability or USUAL_CARD.compute_capability
-        usual = replace(USUAL_CARD, compute_capability=capability)
-        seconds = step_seconds(config, structure, facts.hardware, usual)
-    return seconds or 0.0
+    return step_seconds(config, structure_of(facts), facts.hardware, timed_card(facts, config)) or 0.0
+
+
+def timed_card(facts: Facts, config: TrainingConfig) -> Gpu | None:
+    """The card that times are predicted for; where nothing is known of its speed, a usual one."""
+    if facts.gpu is None or speed_of(config, facts.hardware, facts.gpu) is not None:
+        return facts.gpu
+    return replace(USUAL_CARD, compute_capability=facts.gpu.compute_capability or USUAL_CARD.compute_capability)
 
 
 def fit_without(facts: Facts, config: TrainingConfig, fitted: Fit, path: str) -> tuple[Facts, Fit]:

@@ -200,6 +200,11 @@ def total_steps(facts: Facts, config: TrainingConfig) -> int:
     return min(total, config.schedule.max_steps) if config.schedule.max_steps else total
 
 
+def epochs_ended(facts: Facts, config: TrainingConfig) -> int:
+    """Epochs that come to their end: `max_steps` may leave the last ones out."""
+    return total_steps(facts, config) // steps_per_epoch(facts, config)
+
+
 RULES = (
     repeats, epochs, max_steps, schedule_name, warmup_share, warmup_steps, optimizer_arguments, min_snr_gamma,
     noise_offset,

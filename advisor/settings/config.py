@@ -61,7 +61,7 @@ ScheduleName = Literal[
 ]  # fmt: skip
 LossKind = Literal["l2", "l1", "huber", "smooth_l1"]
 HuberSchedule = Literal["constant", "exponential", "snr"]
-SamplerName = Literal["ddim", "euler", "euler_a", "unipc", "dpmpp_2m"]
+SamplerName = Literal["ddim", "euler", "euler_a", "unipc", "dpmpp_2m", "dpmpp_2m_karras"]
 Preset = Literal["cpu", "low", "medium", "high"]
 CaptionLines = Literal["first", "joined", "random"]
 MaxTokens = Literal[75, 150, 225]

@@ -45,6 +45,7 @@ SAMPLERS = Vocabulary(
         Word("euler", "euler", ("k_euler",)),
         Word("euler_a", "euler_a"),
         Word("dpmpp_2m", "dpmsolver++", ("dpmsolver",)),
+        Word("dpmpp_2m_karras", "dpmsolver++", is_near=True),
         Word("unipc", "ddim", is_near=True),
     ),
     otherwise="ddim",

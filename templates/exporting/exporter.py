@@ -25,12 +25,14 @@ class Export:
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """How an export treats what is there."""
+    """What an export writes, and how it treats what is there."""
 
     overwrite: bool = False
     """Replace files that the user changed or made, after keeping each beside it."""
     copy: bool = False
     """Copy images, where hard links to them would do."""
+    with_prompts: bool = False
+    """Write the prompts that a rule proposed, too."""
 
 
 USUAL = ExportOptions()

@@ -32,8 +32,10 @@ NEVER_ADVISED = ("model.path", "model.vae_path", "model.family", "dataset.images
 FROM_THE_BASE_MODEL = ("model.family", "model.prediction")
 """The base model's own file knows these better than a configuration."""
 
-OURS_ALONE: Mapping[str, Any] = {"dataset.upscale_tolerance": 0.0}
-"""What no other program does: whatever our rules advise, an import is without."""
+OURS_ALONE: Mapping[str, Any] = {
+    "dataset.upscale_tolerance": 0.0, "sampling.prompts": (), "sampling.negative": "", "sampling.every_epochs": 1,
+}  # fmt: skip
+"""What no other program does by itself: whatever our rules advise, an import is without."""
 
 
 @dataclass(frozen=True)

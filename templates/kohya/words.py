@@ -40,6 +40,7 @@ SAMPLERS = Vocabulary(
         Word("euler", "euler"),
         Word("euler_a", "euler_a"),
         Word("dpmpp_2m", "dpmsolver++"),
+        Word("dpmpp_2m_karras", "dpmsolver++", is_near=True),
         Word("unipc", "ddim", is_near=True),
     ),
     near={"k_euler": "euler", "k_euler_a": "euler_a", "dpmsolver": "dpmpp_2m", "dpmsingle": "dpmpp_2m"},

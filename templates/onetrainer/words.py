@@ -63,9 +63,10 @@ SAMPLERS = Vocabulary(
         Word("euler_a", "EULER_A"),
         Word("unipc", "UNIPC"),
         Word("dpmpp_2m", "DPMPP"),
+        Word("dpmpp_2m_karras", "DPMPP_KARRAS"),
     ),
     near={
-        "EULER_KARRAS": "euler", "DPMPP_KARRAS": "dpmpp_2m", "DPMPP_SDE": "dpmpp_2m", "DPMPP_SDE_KARRAS": "dpmpp_2m",
+        "EULER_KARRAS": "euler", "DPMPP_SDE": "dpmpp_2m", "DPMPP_SDE_KARRAS": "dpmpp_2m_karras",
         "UNIPC_KARRAS": "unipc",
     },
     otherwise="ddim",

@@ -7,6 +7,7 @@ from typing import Any
 
 from advisor.settings.config import TrainingConfig, parse_config
 from templates.exporting.derived import Length
+from templates.exporting.proposed_prompts import without_pictures
 from templates.kohya.export_gui import render_gui
 from templates.kohya.export_gui_values import gui_settings
 from templates.kohya.export_layout import ExportLayout
@@ -57,7 +58,7 @@ def golden_texts() -> dict[str, str]:
     """Every golden file by its name, as it would be written now."""
     plans = {"medium": {"vram_gib": 8.0}, "high": {"vram_gib": 12.0}}
     files = {
-        f"kohya-gui-{name}.json": render_gui(gui_settings(make_plan_config(**facts), LAYOUT))
+        f"kohya-gui-{name}.json": render_gui(gui_settings(without_pictures(make_plan_config(**facts)), LAYOUT))
         for name, facts in plans.items()
     }
     return files | {"loracle.toml": render_config(plan_of(sample_config(), REASON))}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -87,6 +88,16 @@ class Network(nn.Module):
         """Leave the base model as it was before `attach`."""
         for adapter in self.layers.values():
             adapter.detach()
+
+    @contextmanager
+    def detached(self) -> Iterator[None]:
+        """Within, the base model is as it was before `attach`."""
+        self.detach()
+        try:
+            yield
+        finally:
+            for adapter in self.layers.values():
+                adapter.attach()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -6,36 +6,19 @@ Letters: B images in a batch, C latent channels, H and W latent height and width
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
-from diffusers import (
-    DDIMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerAncestralDiscreteScheduler,
-    EulerDiscreteScheduler,
-    UniPCMultistepScheduler,
-)
 from PIL import Image
 from torch import Tensor
 
 from advisor.errors import ModelError
-from advisor.settings.config import NUM_TRAIN_TIMESTEPS, SamplerName, SamplingConfig, TrainingConfig
+from advisor.settings.config import SamplerName, SamplingConfig, TrainingConfig
 from trainer.device.offload import moved
-from trainer.diffusion.noise import BETA_END, BETA_START
+from trainer.diffusion.samplers import make_sampler, step_arguments
 from trainer.models.families.family import BaseModel, Conditioning
 from trainer.models.prompt_weights import weighted_ids
-
-SAMPLERS: Mapping[SamplerName, Any] = {
-    "ddim": DDIMScheduler,
-    "euler": EulerDiscreteScheduler,
-    "euler_a": EulerAncestralDiscreteScheduler,
-    "unipc": UniPCMultistepScheduler,
-    "dpmpp_2m": DPMSolverMultistepScheduler,
-}
-"""diffusers' schedulers by the settings' names."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +97,9 @@ def draw_batch(
     latents = torch.cat([_first_noise(base, request, rng) for request, rng in zip(requests, rngs, strict=True)])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # diffusers' samplers convert to numpy in a way that numpy 2 dislikes
-        sampler = _sampler(first.sampler, config)
-        sampler.set_timesteps(first.steps)
+        sampler = make_sampler(first.sampler, config, first.steps)
         latents = latents * float(sampler.init_noise_sigma)
-        extra = {"generator": rngs} if first.sampler in ("ddim", "euler_a") else {}
+        extra = step_arguments(first.sampler, rngs)
         for time in sampler.timesteps:
             check()
             predicted = _predicted(base, sampler.scale_model_input(latents, time), time, text, first.guidance)
@@ -161,23 +143,6 @@ def _first_noise(base: BaseModel, request: Request, rng: torch.Generator) -> Ten
     vae = base.structure.vae
     height, width = request.height_px // vae.factor, request.width_px // vae.factor
     return torch.randn(1, vae.latent_channels, height, width, generator=rng)
-
-
-def _sampler(name: SamplerName, config: TrainingConfig) -> Any:
-    """The diffusers scheduler of that name, set to what the base model predicts."""
-    settings: dict[str, Any] = {
-        "num_train_timesteps": NUM_TRAIN_TIMESTEPS,
-        "beta_start": BETA_START,
-        "beta_end": BETA_END,
-        "beta_schedule": "scaled_linear",
-        "prediction_type": config.model.prediction,
-        # From the last timestep on, as Lin et al. 2024, section 3.3, have it: arxiv.org/abs/2305.08891.
-        "timestep_spacing": "trailing",
-        "rescale_betas_zero_snr": config.loss.zero_terminal_snr,
-    }
-    if name == "ddim":
-        settings |= {"clip_sample": False, "set_alpha_to_one": True}
-    return SAMPLERS[name](**settings)
 
 
 def _as_image(pixels: Tensor, request: Request) -> Image.Image:

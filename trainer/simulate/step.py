@@ -129,6 +129,20 @@ class Simulation:
             optimizer = int(trained * OPTIMIZER_BYTES.get(self._config.optimizer.name, 8))
             return int(max(drawing, sum(live.peak.values()))) + optimizer
 
+    def drawing_operations(self) -> tuple[int, int]:
+        """Operations of a denoising step with and without the prompt at once, and of decoding its image."""
+        with FakeTensorMode(), torch.no_grad():
+            live = LiveBytes()
+            base = self._base(live)
+            self._network(base, live)
+            text = self._text(base, 2)
+            noisy = torch.empty(2, *self._latent_shape(), dtype=base.dtype)
+            with Operations() as denoising:
+                self._family.predict(base, noisy, torch.zeros(2, dtype=torch.int64), text)
+            with Operations() as decoding:
+                self._family.decode_latents(base, torch.empty(1, *self._latent_shape()))
+            return int(denoising.total), int(decoding.total)
+
     def _step(self, live: LiveBytes, *, updates: bool = True) -> Callable[[], None]:
         """What makes a step of everything that a training has in memory.
 

@@ -7,16 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from advisor.files import replacing
-from advisor.run_folder.events import LoraSaved, SampleDrawn, Validated
-from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.events import LoraSaved, Validated
 from advisor.run_folder.state_manifest import Position
 from trainer.device.choose import COMPUTE_DTYPES, free_memory
-from trainer.diffusion.sampling import Request, draw
 from trainer.lora_files.metadata import SavedAt, Session, lora_metadata
 from trainer.lora_files.write import LoraFiles
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt, Interrupted
+from trainer.training.samples import Samples
 from trainer.training.state import State, States
 from trainer.training.stepper import Stepper
 from trainer.training.validation import validation_loss
@@ -84,29 +82,21 @@ class RunCallbacks:
         )
         self.kept = position
 
+    def draw_base_samples(self) -> None:
+        """Draw the base model's pictures, unless they are there; whatever goes wrong, training goes on.
+
+        Raises:
+            Interrupted: the user wants to stop.
+        """
+        self._samples.draw_base()
+
     def draw_samples(self, position: Position) -> None:
         """Draw what the configuration asks for; whatever goes wrong, training goes on.
 
         Raises:
             Interrupted: the user wants to stop.
         """
-        context = self.stepper.context
-        requests = Request.all_of(context.config)
-        self.events.phase("sample", len(requests))
-        context.network.eval()
-        try:
-            with self.stepper.weights_for_use():
-                for number, request in enumerate(requests):
-                    self._draw(request, number, position)
-                    self.events.progress("sample", number + 1, len(requests))
-        except Interrupted:
-            raise
-        except Exception as error:  # a sample is never worth a training
-            reason = (str(error).splitlines() or [""])[0]
-            self.events.warning("sample_failed", f"No sample could be drawn ({type(error).__name__}: {reason})")
-        finally:
-            context.network.train()
-            free_memory(context.device)
+        self._samples.draw_epoch(position.epoch)
 
     def validate(self, position: Position) -> None:
         """Measure the validation loss and send it; whatever goes wrong, training goes on.
@@ -133,16 +123,9 @@ class RunCallbacks:
         finally:
             free_memory(context.device)
 
-    def _draw(self, request: Request, number: int, position: Position) -> None:
-        context = self.stepper.context
-        image = draw(context.base, request, context.config, self.interrupt.check)
-        run = RunFolder(self.run)
-        path = run.sample(context.config.saving.name, position.epoch, number)
-        with replacing(path) as temporary:
-            image.save(temporary, format="PNG")
-        self.events.send(
-            SampleDrawn(path=run.within(path), prompt=request.prompt, seed=request.seed, epoch=position.epoch)
-        )
+    @property
+    def _samples(self) -> Samples:
+        return Samples(self.run, self.stepper, self.events, self.interrupt)
 
     def _save(self, name: str, position: Position) -> Path:
         self.events.phase("save", 1)

@@ -61,6 +61,9 @@ class Callbacks(Protocol):
     def save_state(self, position: Position) -> None:
         """Here the training can be gone on with."""
 
+    def draw_base_samples(self) -> None:
+        """The training begins, and samples are wanted."""
+
     def draw_samples(self, position: Position) -> None:
         """An epoch after which samples are wanted has ended."""
 
@@ -107,8 +110,10 @@ class Loop:
             TrainingStopped: loss or gradient are no numbers any more.
             Spilled: the GPU's memory spills; a state is saved.
             MemoryError: there is none left; a state is saved if that can be.
-            Interrupted: the user wanted to stop; LoRA and state are saved.
+            Interrupted: the user wanted to stop; LoRA and state are saved, once there is a step to save.
         """
+        if position.step == 0 and self._config.sampling.draws:
+            self._callbacks.draw_base_samples()
         self._events.send(PhaseBegun(name="train", total=self._length.steps, epochs=self._length.epochs))
         while position.step < self._length.steps:
             position = self._run_epoch(position)
@@ -237,7 +242,7 @@ class Loop:
         if self._training_set.measured and validation.every_epochs and position.epoch % validation.every_epochs == 0:
             with suppress(Interrupted):
                 self._callbacks.validate(position)
-        if sampling.prompts and sampling.every_epochs and position.epoch % sampling.every_epochs == 0:
+        if sampling.draws and position.epoch % sampling.every_epochs == 0:
             with suppress(Interrupted):
                 self._callbacks.draw_samples(position)
         if position.step < self._length.steps:

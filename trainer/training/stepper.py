@@ -195,6 +195,19 @@ class Stepper:
             with self._ema.used():
                 yield
 
+    @contextmanager
+    def weights_for_drawing(self) -> Iterator[None]:
+        """The same, and afterwards the network holds its weights to the bit: schedule-free's own way back rounds."""
+        rounds = getattr(self.optimizer, "eval", None) is not None
+        kept = [parameter.detach().clone() for parameter in self._parameters] if rounds else []
+        try:
+            with self.weights_for_use():
+                yield
+        finally:
+            with torch.no_grad():
+                for parameter, before in zip(self._parameters, kept, strict=rounds):
+                    parameter.copy_(before)
+
     def _is_good(self, loss: float, norm: float) -> bool:
         self._bad_losses = 0 if _finite(loss) else self._bad_losses + 1
         self._skips = 0 if _finite(loss) and _finite(norm) else self._skips + 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from advisor.errors import ConfigError, Mistakes
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
-from templates.exporters import EXPORTERS
+from templates.exporters import EXPORTERS, export_run
 from templates.exporting.exporter import ExportOptions
 from wizard.output import columns, print_json, say, show, wrapped
 
@@ -21,6 +21,7 @@ def export(
     out: Path | None = None,
     overwrite: bool = False,
     copy: bool = False,
+    with_prompts: bool = False,
     as_json: bool = False,
 ) -> None:
     """Write the files, then print their paths, how to train with them, and which settings they cannot hold.
@@ -28,11 +29,12 @@ def export(
     Args:
         overwrite: replace files that the user changed or made, after keeping each beside it.
         copy: copies of the images, no links.
+        with_prompts: write the prompts that a rule proposed, too.
 
     Raises:
         LoraError: there is no such run or trainer, another process works on the run, or the files cannot be written.
     """
-    mistakes, options = Mistakes(), ExportOptions(overwrite, copy)
+    mistakes, options = Mistakes(), ExportOptions(overwrite, copy, with_prompts)
     if to not in EXPORTERS:
         mistakes.add(ConfigError("--to", to, f"take {' or '.join(EXPORTERS)}"))
     folder = mistakes.attempt(lambda: RunFolder.given(run))
@@ -42,7 +44,7 @@ def export(
     assert config is not None
     is_read_only = out is not None and not os.access(folder.path, os.W_OK)
     with nullcontext() if is_read_only else writing(folder, "loracle export", say):
-        written = EXPORTERS[to].write(config, run=folder.path, out=out, options=options)
+        written = export_run(to, config, run=folder, out=out, options=options)
     if as_json:
         notes, how = list(written.notes), written.how_to_start
         print_json({"paths": [str(path) for path in written.paths], "notes": notes, "how_to_start": how})

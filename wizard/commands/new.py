@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from advisor.dataset.report import DatasetReport
     from advisor.estimate.calibration import Receipt
     from advisor.machine.hardware import Hardware
+    from advisor.planning.drawing_offer import DrawingOffer
     from advisor.settings.preset_file import PresetFile
     from wizard.interview.menu import PlanActions
     from wizard.interview.request import PlanRequest
@@ -62,7 +63,8 @@ def new(run: Path | None = None, request: PlanRequest | None = None) -> None:
         raise LoraError(NO_TERMINAL)
     ask, session = TerminalAsk(), Session()
     try:
-        converse(ask, session, run=run, request=request, probes=real_probes())
+        options = request.machine if request else MachineOptions()
+        converse(ask, session, run=run, request=request, probes=real_probes(options))
     except KeyboardInterrupt as interrupted:  # an interrupted training has a message of its own
         say("\n" + (str(interrupted) or (KEPT if session.load() else "Interrupted.")))
         raise SystemExit(INTERRUPTED) from None
@@ -172,11 +174,27 @@ class _AnswerSaver:
             self._has_failed = True
 
 
-def real_probes() -> Probes:
-    """Probes of this machine; hardware is probed once, files each time."""
-    return Probes(
+def real_probes(options: MachineOptions) -> Probes:
+    """Probes of this machine; hardware is probed once, files each time.
+
+    Args:
+        options: the command line's, about the machine.
+    """
+    probes = Probes(
         scan=_scan, identify=_identify, probe=cache(_probe), presets=_presets, preset=_read_preset, receipts=_receipts
     )
+    return replace(probes, drawing=lambda state: _drawing(state, probes, options))
+
+
+def _drawing(state: InterviewState, probes: Probes, options: MachineOptions) -> DrawingOffer | None:
+    """What could be drawn; None too where no plan can be made, which is told where it is made."""
+    from advisor.planning.drawing_offer import drawing_offer
+    from wizard.interview.facts import facts_of_state
+
+    try:
+        return drawing_offer(facts_of_state(state, probes, options))
+    except LoraError:
+        return None
 
 
 def _presets() -> tuple[str, ...]:

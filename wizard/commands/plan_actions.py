@@ -11,7 +11,7 @@ from advisor.planning.planner import make_plan
 from advisor.run_folder.config_file import read_config
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
-from templates.exporters import EXPORTERS
+from templates.exporters import EXPORTERS, export_run
 from templates.exporting.exporter import Export, ExportOptions
 from templates.native.run_folder import next_free_run, write_run
 from wizard.commands.train import train
@@ -60,4 +60,4 @@ def _save(run: Path, facts: Facts, plan: Plan, overwrite: bool) -> tuple[Path, .
 def _export(name: str, run: Path, overwrite: bool) -> Export:
     options = ExportOptions(overwrite)
     with writing(RunFolder(run), "an export", say):
-        return EXPORTERS[name].write(read_config(run), run=run.absolute(), out=None, options=options)
+        return export_run(name, read_config(run), run=RunFolder(run.absolute()), options=options)

@@ -19,6 +19,7 @@ from advisor.machine.hardware import Hardware
 from advisor.settings.config import NamedFolder
 from advisor.settings.parse_value import SettingValue, WrongValue, parse_settings
 from advisor.settings.preset_file import PresetFile, read_preset
+from wizard.interview.drawing_questions import drawing_settings
 from wizard.interview.flow import InterviewState, Probes
 from wizard.interview.machine_options import MachineOptions
 from wizard.interview.names import checked_name
@@ -51,6 +52,7 @@ def facts_of_state(state: InterviewState, probes: Probes, options: MachineOption
         del chosen["model.lineage"]  # nothing was guessed, and nothing is known: no choice was made
     if answers.get(PREPEND_TRIGGER.key) == "yes":
         chosen["dataset.prepend_trigger"] = "true"
+    chosen |= drawing_settings(answers)
     given = Answers(
         name=answers["name"],
         trigger=answers["trigger"],

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from advisor.dataset.report import DatasetReport
     from advisor.estimate.calibration import Receipt
     from advisor.machine.hardware import Hardware
+    from advisor.planning.drawing_offer import DrawingOffer
     from advisor.settings.preset_file import PresetFile
 
 
@@ -33,6 +34,8 @@ class Probes:
     preset: Callable[[str], PresetFile] = _no_preset
     receipts: Callable[[], tuple[Receipt, ...]] = tuple
     """Memory and time of earlier runs on this machine."""
+    drawing: Callable[[InterviewState], DrawingOffer | None] = lambda _: None
+    """What could be drawn while training, by the answers so far; None: there is nothing to ask."""
 
 
 @dataclass(frozen=True)

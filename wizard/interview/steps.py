@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from advisor.errors import ConfigError, LoraError, ModelError
 from advisor.machine.cards import card_named
 from wizard.interview import questions as q
+from wizard.interview.drawing_questions import DRAWING_STEPS
 from wizard.interview.flow import Apply, InterviewState, Probes, Step
 from wizard.interview.machine_options import vram_bytes
 from wizard.interview.names import checked_name, proposed_name
@@ -208,6 +209,7 @@ STEPS: tuple[Step, ...] = (
     Step("generation", _ask_generation, _storing("generation")),
     Step("preset", _ask_preset, _apply_preset),
     Step(WANDB_KEY, _ask_project, _storing(WANDB_KEY)),
+    *DRAWING_STEPS,
 )
-"""What is learned, from which images, on which base model, its names, the machine, the preset to start from,
-and whether its project of Weights & Biases is sent to."""
+"""What is learned, from which images, on which base model, its names, the machine, the preset to start from, whether
+its project of Weights & Biases is sent to, and whether pictures are drawn."""

@@ -54,7 +54,8 @@ def plan_view(
 
 
 def _full(facts: Facts, plan: Plan) -> list[RenderableType]:
-    estimates = label_table(estimate_rows(plan.estimate, facts), NAME_WIDTH + 1)
+    rows = [*estimate_rows(plan.estimate, facts), ("pictures", pictures_text(plan))]
+    estimates = label_table(rows, NAME_WIDTH + 1)
     return [settings_table(plan.decisions), Text(""), estimates, Text(""), *source_lines(plan.decisions)]
 
 
@@ -71,7 +72,7 @@ def _short(facts: Facts, plan: Plan, hint: str) -> list[RenderableType]:
     chosen = "* is chosen by you" if any(map(_is_marked, shown_decisions)) else ""
     heading = "; ".join(filter(None, ("Settings", chosen, hint)))
     return [
-        label_table([("base", base_text(facts)), *estimates], LABEL_WIDTH),
+        label_table([("base", base_text(facts)), *estimates, ("pictures", pictures_text(plan))], LABEL_WIDTH),
         Text(f"\n{heading}", style="bold"),
         label_table(group_rows(shown_decisions), LABEL_WIDTH),
     ]
@@ -175,6 +176,19 @@ def estimate_rows(estimate: Estimate, facts: Facts) -> Sequence[tuple[str, str]]
         ("files", f"each LoRA {mib(estimate.lora_bytes)}, all of the run {size_text(estimate.disk_bytes)}"),
     ]
     return rows + [("", note) for note in estimate.notes]
+
+
+def pictures_text(plan: Plan) -> str:
+    """How many pictures are drawn while it trains, when, and how long that takes; or why none are."""
+    sampling, outlook = plan.config.sampling, plan.estimate
+    if not outlook.num_samples:
+        decision = plan.by_path["sampling.prompts"]
+        reason = decision.reason if decision.origin == "rule" and not decision.value else ""
+        return reason if reason.startswith("none: ") else "none while it trains"
+    each = "each epoch" if sampling.every_epochs == 1 else f"every {sampling.every_epochs} epochs"
+    number = len(sampling.prompts)
+    took = "" if outlook.sampling_seconds is None else f", in about {duration(outlook.sampling_seconds)}"
+    return f"{number} by the base alone, then {number} after {each}{took}"
 
 
 def _steps_text(estimate: Estimate) -> str:

@@ -88,7 +88,7 @@ def test_a_lokr_is_a_small_and_a_large_factor() -> None:
     ("settings", "files"), [({}, 10), ({"saving.keep_last": 3}, 4), ({"saving.every_epochs": 0}, 1)]
 )
 def test_the_disk_holds_every_kept_lora(settings: dict[str, Any], files: int) -> None:
-    config = make_plan_config(settings=settings)
+    config = make_plan_config(settings={"sampling.prompts": [], **settings})
     one = lora_bytes(config, STANDARD)
 
     state = 3 * 3 * 4 * adapter_parameters(config, STANDARD)
@@ -97,13 +97,13 @@ def test_the_disk_holds_every_kept_lora(settings: dict[str, Any], files: int) ->
 
 
 def test_the_disk_holds_mirror_images_samples_and_logs() -> None:
-    plain = make_plan_config()
-    flipped = make_plan_config(settings={"dataset.flip": True})
+    plain = make_plan_config(settings={"sampling.prompts": []})
+    flipped = make_plan_config(settings={"sampling.prompts": [], "dataset.flip": True})
     drawn = make_plan_config(settings={"sampling.prompts": ["mira"], "sampling.every_epochs": 1})
 
     before = disk_bytes(plain, STANDARD, 30)
     assert disk_bytes(flipped, STANDARD, 30) - before == 30 * (64 * 64 * 4 * 4 + FILE_BYTES)
-    assert disk_bytes(drawn, STANDARD, 30) - before == 10 * 512 * 512 * 3
+    assert disk_bytes(drawn, STANDARD, 30) - before == (1 + 10) * 512 * 512 * 3
     assert disk_bytes(plain, STANDARD, 30, steps=1000) - before == 1000 * STEP_LOG_BYTES
 
 

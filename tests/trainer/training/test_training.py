@@ -194,7 +194,9 @@ def test_samples_are_drawn_and_do_not_change_the_training(
     run_training(tmp_path, config)
 
     samples = events_of(tmp_path, "sample")
-    assert [(event["epoch"], event["seed"]) for event in samples] == [(1, 42), (1, 43), (2, 42), (2, 43)]
+    assert [(event["epoch"], event["seed"]) for event in samples] == [
+        (epoch, seed) for epoch in (0, 1, 2) for seed in (42, 43)
+    ]
     assert all((tmp_path / event["path"]).stat().st_size > 100 for event in samples)
     assert events_of(tmp_path, "warning") == []
     assert same(weights(tmp_path), weights(run))
@@ -206,7 +208,7 @@ def test_a_sample_that_fails_is_a_warning_and_no_more(
     def broken(*arguments: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("trainer.training.callbacks.draw", broken)
+    monkeypatch.setattr("trainer.training.samples.draw", broken)
 
     run_training(tmp_path, make_config(run_material(finished), sampling__prompts=("tok",)))
 

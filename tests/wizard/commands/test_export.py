@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from advisor.planning.planner import make_plan
 from templates.exporters import EXPORTERS
 from templates.native.loracle_toml import render_config
-from tests.support.factories import make_plan_for
+from templates.native.run_folder import write_run
+from tests.support.factories import make_facts, make_plan_for
 from wizard.commands.export import export
 
 RUN_NAMES = ("Füchse 🦊 (2)", "it's $HOME `id`") if sys.platform != "win32" else ("Füchse 🦊 (2)", "it's $HOME")
@@ -57,3 +59,43 @@ def test_sentences_fit_the_terminal_and_paths_stay_whole(
     assert any(line.startswith("  ") and str(run.absolute()) in line.replace("'\"'\"'", "'") for line in lines)
     longest = [line for line in lines if not line.startswith("  ") and len(line) > 80]
     assert all(max(map(len, shlex.split(line.replace("'", "")))) > 60 for line in longest), longest
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+def test_prompts_that_only_a_rule_proposed_are_exported_on_request(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = make_facts(settings={"schedule.max_steps": "1500"})
+    plan = make_plan(facts)
+    write_run(tmp_path / "run", facts, plan)
+    assert len(plan.config.sampling.prompts) == 4
+
+    export(tmp_path / "run", to=name)
+    without = texts_of(tmp_path / "run")
+    told = " ".join(capsys.readouterr().err.split())
+    export(tmp_path / "run", to=name, with_prompts=True)
+
+    assert "raincoat" not in without
+    assert "--with-prompts writes them too" in told
+    assert "raincoat" in texts_of(tmp_path / "run")
+    assert "--with-prompts" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("edit", [True, False])
+def test_prompts_that_the_user_gave_or_wrote_are_exported(edit: bool, tmp_path: Path) -> None:
+    facts = make_facts(settings={} if edit else {"sampling.prompts": "mira, in space"})
+    write_run(tmp_path / "run", facts, make_plan(facts))
+    if edit:
+        path = tmp_path / "run" / "loracle.toml"
+        lines = path.read_text("utf-8").splitlines()
+        changed = ['prompts = ["mira, in space"]' if line.startswith("prompts = ") else line for line in lines]
+        path.write_text("\n".join(changed), "utf-8")
+
+    export(tmp_path / "run", to="kohya-gui")
+
+    assert "mira, in space" in texts_of(tmp_path / "run")
+
+
+def texts_of(run: Path) -> str:
+    files = (path for path in (run / "exports").rglob("*") if path.is_file())
+    return "\n".join(path.read_text("utf-8", "replace") for path in files)

@@ -42,9 +42,9 @@ def test_a_plan_takes_about_twenty_lines_of_80_columns(fields: dict[str, Any]) -
 def test_a_plan_leads_with_what_is_trained_how_long_and_how_big(monkeypatch: pytest.MonkeyPatch, hour: float) -> None:
     now = datetime(2026, 3, 2).timestamp() + hour * 3600
     monkeypatch.setattr("wizard.show.plan_view.clock_time", lambda _, seconds: clock_time(now, seconds))
-    labels = [line.split()[0] for line in rendered().splitlines()[1:9] if line.strip()]
+    labels = [line.split()[0] for line in rendered().splitlines()[1:10] if line.strip()]
 
-    assert labels == ["mira:", "base", "steps", "time", "memory", "files", "Settings"]
+    assert labels == ["mira:", "base", "steps", "time", "memory", "files", "pictures", "Settings"]
 
 
 @pytest.mark.parametrize("everything", [False, True])
@@ -140,3 +140,12 @@ def test_a_card_that_is_only_imagined_is_told_to_be_of_unknown_speed() -> None:
 def test_a_quantised_base_is_shown_since_it_costs_quality() -> None:
     assert "nf4" in rendered(family="sdxl", hardware=make_hardware(4.0))
     assert "base_dtype" not in rendered(family="sdxl", hardware=make_hardware(24.0))
+
+
+def test_a_plan_says_how_many_pictures_are_drawn_and_how_long_that_takes() -> None:
+    assert "pictures  4 by the base alone, then 4 after each epoch, in about 2 minutes" in rendered()
+
+
+def test_a_plan_without_pictures_says_why() -> None:
+    assert "pictures  none: drawing would need 4.0 GiB of the 3.5 GiB free" in rendered(vram_gib=4.0)
+    assert "pictures  none while it trains" in rendered(settings={"sampling.prompts": []})

@@ -16,7 +16,7 @@ from advisor.choosing.resampling import Draws, Place, Samples, interval
 
 Key: TypeAlias = tuple[int, float]
 """An epoch at a weight."""
-Unasked = Literal["likeness_unasked", "obedience_unasked"]
+Unasked = Literal["likeness_unasked", "obedience_unasked", "damage_unasked"]
 """What a measure says where the prompt lacks the trigger."""
 Figure = MeasureName | Unasked
 
@@ -25,10 +25,13 @@ LEAST_SHARE = 0.5
 many of theirs."""
 WITHOUT_TRIGGER: frozenset[MeasureName] = frozenset({"leak"})
 """Measured where the prompt lacks the trigger."""
-EVERYWHERE: frozenset[MeasureName] = frozenset({"damage"})
-"""Measured in all pictures; the other measures where the prompt has the trigger."""
-UNASKED: Mapping[MeasureName, Unasked] = {"likeness": "likeness_unasked", "obedience": "obedience_unasked"}
-"""Measures that say something else where the prompt lacks the trigger."""
+UNASKED: Mapping[MeasureName, Unasked] = {
+    "likeness": "likeness_unasked",
+    "obedience": "obedience_unasked",
+    "damage": "damage_unasked",
+}
+"""Measures that say something else where the prompt lacks the trigger; what is neither here nor above says nothing
+there."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +112,6 @@ def _values(pictures: Sequence[PictureScores], asked: Collection[int]) -> dict[F
 
 def _figure(name: MeasureName, has_trigger: bool) -> Figure | None:
     """What a measure of a picture counts as; None: it says nothing there."""
-    if name in EVERYWHERE:
-        return name
     if name in WITHOUT_TRIGGER:
         return None if has_trigger else name
     return name if has_trigger else UNASKED.get(name)

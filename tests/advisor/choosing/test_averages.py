@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from advisor.choosing.averages import Averages
+from advisor.choosing.averages import Averages, Unasked
 from advisor.choosing.cells import Interval, MeasureName, PictureScores
 
 
@@ -24,12 +24,6 @@ def test_likeness_counts_with_the_trigger_and_leak_without_it() -> None:
     assert value(averages, "likeness", 1) == 0.8
     assert value(averages, "leak", 1) == 0.2
     assert averages.by_figure["likeness_unasked"][1, 1.0][0] == 0.1
-
-
-def test_damage_counts_in_all_pictures() -> None:
-    averages = Averages.of([picture(1, 0, 7, damage=0.4), picture(1, 1, 7, damage=0.2)], with_trigger={0})
-
-    assert value(averages, "damage", 1) == pytest.approx(0.3)
 
 
 def test_where_no_prompt_has_the_trigger_all_ask_for_what_was_learned() -> None:
@@ -83,8 +77,12 @@ def test_nothing_measured_gives_no_scores() -> None:
     assert averages.epoch_scores() == ()
 
 
-def test_obedience_without_the_trigger_is_a_figure_of_its_own() -> None:
-    averages = Averages.of([picture(1, 0, 7, obedience=0.9), picture(1, 1, 7, obedience=0.4)], with_trigger={0})
+@pytest.mark.parametrize(
+    ("measure", "unasked"),
+    [("likeness", "likeness_unasked"), ("obedience", "obedience_unasked"), ("damage", "damage_unasked")],
+)
+def test_without_the_trigger_these_are_figures_of_their_own(measure: MeasureName, unasked: Unasked) -> None:
+    averages = Averages.of([picture(1, 0, 7, **{measure: 0.9}), picture(1, 1, 7, **{measure: 0.4})], with_trigger={0})
 
-    assert value(averages, "obedience", 1) == 0.9
-    assert averages.by_figure["obedience_unasked"][1, 1.0][0] == 0.4
+    assert value(averages, measure, 1) == 0.9
+    assert averages.by_figure[unasked][1, 1.0][0] == 0.4

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Literal, TypeAlias
 
 from advisor.choosing.cells import BASE_EPOCH, EpochScores, MeasureName, PictureScores
-from advisor.choosing.resampling import Draws, Place, Samples, interval
+from advisor.choosing.resampling import Draws, Place, Samples, combined, interval
 
 Key: TypeAlias = tuple[int, float]
 """An epoch at a weight."""
@@ -32,6 +33,9 @@ UNASKED: Mapping[MeasureName, Unasked] = {
 }
 """Measures that say something else where the prompt lacks the trigger; what is neither here nor above says nothing
 there."""
+BY_PROMPT: frozenset[Figure] = frozenset({"leak", "obedience_unasked", "damage_unasked"})
+"""Averaged by the median over prompts: one of few that calls the character by other words, since these stand in its
+captions alone, would be most of a mean."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Averages:
     """Averages by figure, epoch and weight."""
 
     by_figure: Mapping[Figure, Mapping[Key, Samples]]
+    least_unasked: Mapping[Key, Samples]
+    """The likeness at the prompt without the trigger that has least of it; empty where there are not two such."""
     num_pictures: int
     """Places of the likeness that every epoch has."""
 
@@ -52,11 +58,18 @@ class Averages:
         prompts = {one.prompt for one in pictures}
         asked = prompts & set(with_trigger) or prompts
         draws = Draws.of((asked, prompts - asked), {one.seed for one in pictures})
+        compared = {figure: comparable(found) for figure, found in _values(pictures, asked).items()}
         by_figure = {
-            figure: {key: draws.means(values) for key, values in comparable(found).items()}
-            for figure, found in _values(pictures, asked).items()
+            figure: {key: _average(draws, figure, values) for key, values in found.items()}
+            for figure, found in compared.items()
         }
-        return cls(by_figure, _num_places(_values(pictures, asked).get("likeness", {})))
+        least = {
+            key: combined(min, *(draws.means(values) for values in by_prompt))
+            for key, values in compared.get("likeness_unasked", {}).items()
+            if len(by_prompt := _by_prompt(values)) > 1
+        }
+        trained = (values for key, values in compared.get("likeness", {}).items() if key[0] != BASE_EPOCH)
+        return cls(by_figure, least, max(map(len, trained), default=0))
 
     def get(self, figure: Figure, key: Key) -> Samples | None:
         """The average of one epoch at one weight; None: not measured there."""
@@ -83,6 +96,13 @@ class Averages:
         )
 
 
+def _average(draws: Draws, figure: Figure, values: Mapping[Place, float]) -> Samples:
+    """The mean; of what is measured without the trigger the median of the prompts' means."""
+    if figure not in BY_PROMPT:
+        return draws.means(values)
+    return combined(lambda *means: median(means), *(draws.means(own) for own in _by_prompt(values)))
+
+
 def comparable(found: Mapping[Key, Mapping[Place, float]]) -> dict[Key, dict[Place, float]]:
     """Each epoch's values at the places that all have; the base model's, with which none is compared, as they are."""
     trained = {key: values for key, values in found.items() if key[0] != BASE_EPOCH}
@@ -95,8 +115,11 @@ def comparable(found: Mapping[Key, Mapping[Place, float]]) -> dict[Key, dict[Pla
     return {**base, **{key: {place: values[place] for place in sorted(common)} for key, values in kept.items()}}
 
 
-def _num_places(found: Mapping[Key, Mapping[Place, float]]) -> int:
-    return max((len(values) for key, values in comparable(found).items() if key[0] != BASE_EPOCH), default=0)
+def _by_prompt(values: Mapping[Place, float]) -> list[dict[Place, float]]:
+    found: dict[int, dict[Place, float]] = {}
+    for place, value in values.items():
+        found.setdefault(place[0], {})[place] = value
+    return list(found.values())
 
 
 def _values(pictures: Sequence[PictureScores], asked: Collection[int]) -> dict[Figure, dict[Key, dict[Place, float]]]:

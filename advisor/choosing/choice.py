@@ -25,6 +25,8 @@ SURE_ENOUGH = 0.5
 """Under this the epoch to take is more likely than not the wrong one, and none is named."""
 UNASKED_SHARE = 0.5
 """A trigger without which more than this share of the likeness comes all the same does little."""
+LEAST_CALLED = 0.5
+"""A word that fewer of the captions have is no trigger."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,11 @@ class Chosen:
 
 
 def choose(
-    pictures: Sequence[PictureScores], with_trigger: Collection[int], *, config: TrainingConfig | None = None
+    pictures: Sequence[PictureScores],
+    with_trigger: Collection[int],
+    *,
+    config: TrainingConfig | None = None,
+    share_called: float | None = None,
 ) -> Chosen:
     """The scores of each epoch and weight, and the one to use.
 
@@ -44,26 +50,30 @@ def choose(
         pictures: what was measured, the base model's cells perhaps included.
         with_trigger: the numbers of the prompts that ask for the character; where none does, all are taken to.
         config: of the training; None: of a LoRA from elsewhere, for which no next run can be offered.
+        share_called: the share of its captions, as they were trained, that have the trigger; None: not known.
     """
     averages = Averages.of(pictures, with_trigger)
     scores, found = averages.epoch_scores(), standings(averages)
     if not found or averages.num_pictures < LEAST_PICTURES:
         few = f"{averages.num_pictures} pictures with the trigger at each epoch tell too little: draw more (--seeds)"
         return Chosen(scores, _unsure(few))
-    return Chosen(scores, _chosen(averages, found, config))
+    return Chosen(scores, _chosen(averages, found, config, share_called))
 
 
 def _unsure(reason: str, confidence: float = 0.0) -> Choice:
     return Choice("unsure", None, None, (), None, None, confidence, reason)
 
 
-def _chosen(averages: Averages, found: Sequence[Standing], config: TrainingConfig | None) -> Choice:
+def _chosen(
+    averages: Averages, found: Sequence[Standing], config: TrainingConfig | None, share_called: float | None
+) -> Choice:
     picked = pick([one for one in found if not is_burnt(averages, one)] or found)
     strongest = max(found, key=lambda one: one.likeness[0])
     burnt_from = _burnt_from(averages, [one for one in found if one.weight == picked.taken.weight])
-    verdict = _verdict(picked, strongest, burnt_from)
+    is_uncalled = share_called is not None and share_called < LEAST_CALLED
+    verdict = _verdict(picked, strongest, burnt_from, is_called=not (is_uncalled or _comes_unasked(strongest)))
     epochs = max(one.epoch for one in found) if config is None else config.schedule.epochs
-    findings = Findings(verdict, picked, strongest, burnt_from, faults(averages, picked.taken.key), epochs)
+    findings = Findings(verdict, picked, strongest, burnt_from, faults(averages, picked.taken.key), epochs, is_uncalled)
     choice = Choice(
         verdict=verdict,
         epoch=picked.taken.epoch,
@@ -93,10 +103,10 @@ def _burnt_from(averages: Averages, found: Sequence[Standing]) -> int | None:
     return burnt_from
 
 
-def _verdict(picked: Pick, strongest: Standing, burnt_from: int | None) -> Verdict:
+def _verdict(picked: Pick, strongest: Standing, burnt_from: int | None, *, is_called: bool) -> Verdict:
     if interval(strongest.likeness).low <= 0:
         return "underfit"
-    if _comes_unasked(strongest):
+    if not is_called:
         return "no_trigger"
     if burnt_from is not None and burnt_from <= picked.taken.epoch:
         return "burnt"
@@ -108,7 +118,7 @@ def _verdict(picked: Pick, strongest: Standing, burnt_from: int | None) -> Verdi
 
 
 def _comes_unasked(one: Standing) -> bool:
-    """Whether most of the likeness is there without the trigger too."""
+    """Whether most of the likeness is there without the trigger too, whatever is asked for."""
     if one.unasked is None:
         return False
     gap = interval(combined(lambda without, like: without - UNASKED_SHARE * like, one.unasked, one.likeness))

@@ -1,18 +1,23 @@
 """Which epoch, at which weight: the earliest that is as good as the best.
 
-An earlier epoch that is as good has moved the base model less, and is preferred for that.
+An earlier epoch that is as good has moved the base model less, and is preferred for that. Of many epochs that differ by
+chance the one that chance favours would be the best; so each is judged together with its neighbours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advisor.choosing.resampling import combined, interval, share
 from advisor.choosing.standing import Standing
 
 MARGIN = 0.05
 """An epoch that is worth less than the best by no more than this share of it is as good to its user."""
+TIE_MARGIN = MARGIN / 2
+"""So much less may be measured of one that is called as good: its true worth may be as much less again."""
+NEIGHBOUR = 0.5
+"""How much the worth of an epoch before or after another counts beside its own: the two share most of their weights."""
 USUAL_WEIGHT = 1.0
 """What user interfaces begin with; another weight is advised only where it is better."""
 
@@ -22,6 +27,7 @@ class Pick:
     """One of several epochs at one weight."""
 
     taken: Standing
+    """Its worth is that with its neighbours."""
     tied: tuple[int, ...]
     """The epochs that are as good as the best at this weight, the taken one first."""
     runner_up: int | None
@@ -29,8 +35,9 @@ class Pick:
     """In which share of the draws the taken epoch is within MARGIN of the best of all."""
 
 
-def pick(standings: Sequence[Standing]) -> Pick:
+def pick(given: Sequence[Standing]) -> Pick:
     """The epoch and weight to take of one or several."""
+    standings = with_neighbours(given)
     best = _best(standings)
     usual = min({one.weight for one in standings}, key=lambda weight: (abs(weight - USUAL_WEIGHT), weight))
     of_usual = [one for one in standings if one.weight == usual]
@@ -46,10 +53,27 @@ def pick(standings: Sequence[Standing]) -> Pick:
     )
 
 
+def with_neighbours(standings: Sequence[Standing]) -> tuple[Standing, ...]:
+    """The same, each one's worth averaged with that of the epochs before and after it at its weight."""
+    return tuple(
+        _with_neighbours(one, [other for other in standings if other.weight == one.weight]) for one in standings
+    )
+
+
+def _with_neighbours(one: Standing, in_order: Sequence[Standing]) -> Standing:
+    number = in_order.index(one)
+    beside = [*in_order[max(0, number - 1) : number], *in_order[number + 1 : number + 2]]
+    total = 1 + NEIGHBOUR * len(beside)
+    worth = combined(
+        lambda own, *others: (own + NEIGHBOUR * sum(others)) / total, one.worth, *(other.worth for other in beside)
+    )
+    return replace(one, worth=worth)
+
+
 def as_good(one: Standing, best: Standing) -> bool:
-    """Whether the epoch cannot be told from the best and is worth no less than MARGIN under it."""
+    """Whether the epoch cannot be told from the best and is worth no less than TIE_MARGIN under it."""
     difference = interval(combined(lambda other, own: other - own, best.worth, one.worth))
-    return difference.low <= 0 and difference.value <= MARGIN * best.worth[0]
+    return difference.low <= 0 and difference.value <= TIE_MARGIN * best.worth[0]
 
 
 def within_margin(one: Standing, standings: Sequence[Standing]) -> float:

@@ -30,6 +30,8 @@ class Findings:
     """What the taken epoch does that it must not."""
     epochs: int
     """Of the training."""
+    is_uncalled: bool = False
+    """Its captions lack the trigger."""
 
 
 def reason(found: Findings) -> str:
@@ -47,11 +49,16 @@ def reason(found: Findings) -> str:
                 f"Burnt from epoch {found.burnt_from} of {found.epochs} on: lower the rate, or train fewer steps. "
                 f"{_epoch(found, 'The least burnt is epoch')}: {_account(found)}."
             )
+        case "no_trigger" if found.is_uncalled or found.strongest.unasked is None:
+            return (
+                f"The captions do not have the trigger, so that it calls nothing: put it into every caption. Pictures "
+                f"are {_figure(found.strongest.likeness)} like yours where nobody else is described."
+            )
         case "no_trigger":
             assert found.strongest.unasked is not None
             return (
-                f"The trigger does little: without it pictures are {_figure(found.strongest.unasked)} like yours, "
-                f"with it {_figure(found.strongest.likeness)}. Put it into every caption."
+                f"The trigger does little: without it pictures are {_figure(found.strongest.unasked)} like yours or "
+                f"more, with it {_figure(found.strongest.likeness)}. Put it into every caption."
             )
         case "unsure":
             share = f"{found.picked.confidence:.0%}"

@@ -25,7 +25,7 @@ class Standing:
     leak: Samples | None
     """0: pictures without the trigger are the base's own, 1: they are other pictures altogether."""
     unasked: Samples | None
-    """The likeness in pictures without the trigger."""
+    """The likeness at the prompt without the trigger that has least of it; None: there are not two such."""
     kept: Samples
     """What is left of what the base model can, 0..1: obedience x (1 - leak), each 1 where it was not measured."""
     worth: Samples
@@ -51,7 +51,7 @@ def _standing(averages: Averages, key: Key) -> Standing:
         lambda obeys, leaks: _share(obeys) * _share(1 - leaks), obedience or all_of_it, leak or nothing
     )  # fmt: skip
     worth = combined(lambda like, keeps: _share(like) * keeps, likeness, kept)
-    return Standing(*key, likeness, obedience, leak, averages.get("likeness_unasked", key), kept, worth)
+    return Standing(*key, likeness, obedience, leak, averages.least_unasked.get(key), kept, worth)
 
 
 def _lower(one: Samples | None, other: Samples | None) -> Samples | None:

@@ -86,3 +86,25 @@ def test_without_the_trigger_these_are_figures_of_their_own(measure: MeasureName
 
     assert value(averages, measure, 1) == 0.9
     assert averages.by_figure[unasked][1, 1.0][0] == 0.4
+
+
+def test_one_prompt_of_three_that_calls_the_character_by_itself_is_not_most_of_the_leak() -> None:
+    pictures = [picture(1, 0, 7, likeness=0.8), *(picture(1, number, 7, leak=leak) for number, leak in LEAKS.items())]
+    averages = Averages.of(pictures, with_trigger={0})
+
+    assert value(averages, "leak", 1) == 0.2
+
+
+LEAKS = {1: 0.1, 2: 0.2, 3: 1.2}
+
+
+def test_what_comes_unasked_is_that_of_the_prompt_with_least_of_it() -> None:
+    pictures = [picture(1, 0, 7, likeness=0.8), picture(1, 1, 7, likeness=0.7), picture(1, 2, 7, likeness=0.1)]
+
+    assert Averages.of(pictures, with_trigger={0}).least_unasked[1, 1.0][0] == 0.1
+
+
+def test_of_a_single_prompt_without_the_trigger_nothing_is_said_of_what_comes_unasked() -> None:
+    pictures = [picture(1, 0, 7, likeness=0.8), picture(1, 1, 7, likeness=0.7)]
+
+    assert Averages.of(pictures, with_trigger={0}).least_unasked == {}

@@ -8,7 +8,7 @@ from advisor.settings.config import TrainingConfig, blank_config, with_values
 from tests.support.score_tables import SEEDS, WITH_TRIGGER, Curves, score_table
 
 GOOD: Curves = {
-    "likeness": [0.20, 0.50, 0.70, 0.80, 0.80, 0.80],
+    "likeness": [0.20, 0.50, 0.78, 0.80, 0.80, 0.80],
     "obedience": [1.0, 1.0, 1.0, 1.0, 1.0, 1.0],
     "leak": [0.02, 0.04, 0.06, 0.08, 0.08, 0.08],
     "damage": [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
@@ -85,8 +85,19 @@ def test_a_character_of_whom_a_little_comes_unasked_has_one() -> None:
     assert choose(unasked(0.2), WITH_TRIGGER, config=trained()).choice.verdict == "tied"
 
 
+def test_captions_that_lack_the_trigger_give_a_lora_without_one() -> None:
+    found = choose(score_table(GOOD), WITH_TRIGGER, config=trained(), share_called=0.1).choice
+
+    assert (found.verdict, found.epoch) == ("no_trigger", 4)
+    assert found.changes == {"dataset.prepend_trigger": True}
+
+
+def test_captions_of_which_most_have_the_trigger_give_one() -> None:
+    assert choose(score_table(GOOD), WITH_TRIGGER, share_called=0.9).choice.verdict == "tied"
+
+
 def test_noise_that_hides_the_best_epoch_gives_no_recommendation() -> None:
-    found = chosen({"likeness": [0.8] * 10, "obedience": [1.0] * 10, "leak": [0.1] * 10}, noise=0.1)
+    found = chosen({"likeness": [0.8] * 10, "obedience": [1.0] * 10, "leak": [0.1] * 10}, noise=0.2, rng_seed=0)
 
     assert (found.verdict, found.epoch, found.weight) == ("unsure", None, None)
     assert found.confidence < 0.5

@@ -1,7 +1,7 @@
 import pytest
 
 from advisor.choosing.averages import Averages
-from advisor.choosing.pick import Pick, as_good, pick
+from advisor.choosing.pick import Pick, as_good, pick, with_neighbours
 from advisor.choosing.standing import Standing, standings
 from tests.support.score_tables import WITH_TRIGGER, Curves, score_table
 
@@ -16,7 +16,7 @@ def picked(*likeness: float, noise: float = 0.01, **others: list[float]) -> Pick
 
 
 def test_of_epochs_that_cannot_be_told_apart_the_earliest_is_taken() -> None:
-    found = picked(0.3, 0.6, 0.8, 0.8, 0.8)
+    found = picked(0.5, 0.78, 0.8, 0.8, 0.8)
 
     assert found.taken.epoch == 3
     assert found.tied == (3, 4, 5)
@@ -45,11 +45,19 @@ def test_an_epoch_worth_a_tenth_less_is_never_as_good_however_noisy_the_pictures
 
 
 def test_obedience_counts_as_much_as_likeness() -> None:
-    assert picked(0.6, 0.7, 0.8, obedience=[1.0, 1.0, 0.5]).taken.epoch == 2
+    assert picked(0.6, 0.7, 0.8, 0.9).taken.epoch == 4
+    assert picked(0.6, 0.7, 0.8, 0.9, obedience=[1.0, 1.0, 1.0, 0.4]).taken.epoch == 2
 
 
 def test_what_changes_without_the_trigger_counts_as_much_as_likeness() -> None:
-    assert picked(0.6, 0.7, 0.8, leak=[0.1, 0.1, 0.5]).taken.epoch == 2
+    assert picked(0.6, 0.7, 0.8, 0.9, leak=[0.1, 0.1, 0.1, 0.6]).taken.epoch == 2
+
+
+def test_an_epoch_is_judged_with_its_neighbours() -> None:
+    """One that stands out alone did so by chance: its neighbours have nearly the same weights."""
+    worth = [one.worth[0] for one in with_neighbours(of(0.4, 0.4, 0.8, 0.4, 0.4, noise=0.0))]
+
+    assert worth == pytest.approx([0.4, 0.5, 0.6, 0.5, 0.4])
 
 
 def test_obeying_better_than_the_base_model_makes_up_for_nothing() -> None:

@@ -82,10 +82,18 @@ def test_too_little_learned_is_told_with_what_to_change() -> None:
     )
 
 
+def test_captions_without_the_trigger_are_told() -> None:
+    picked = Pick(standing(), (6,), None, 0.9)
+    text = reason(Findings("no_trigger", picked, standing(), None, (), epochs=10, is_uncalled=True))
+
+    assert text.startswith("The captions do not have the trigger")
+    assert "0.84 (0.78 to 0.89) like yours" in text
+
+
 def test_a_trigger_that_does_little_is_told_with_both_figures() -> None:
     assert told("no_trigger", standing()) == (
-        "The trigger does little: without it pictures are 0.70 (0.60 to 0.80) like yours, with it 0.84 (0.78 to 0.89). "
-        "Put it into every caption."
+        "The trigger does little: without it pictures are 0.70 (0.60 to 0.80) like yours or more, with it 0.84 (0.78 "
+        "to 0.89). Put it into every caption."
     )
 
 

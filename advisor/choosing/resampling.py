@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import mul
 from typing import TypeAlias
 
 from advisor.choosing.cells import Interval
@@ -32,6 +33,9 @@ class Draws:
 
     prompts: tuple[Mapping[int, int], ...]
     seeds: tuple[Mapping[int, int], ...]
+    _known: dict[tuple[Place, ...], Sequence[tuple[Sequence[float], float]]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @classmethod
     def of(cls, kinds: Sequence[Collection[int]], seeds: Collection[int], number: int = DRAWS) -> Draws:
@@ -52,15 +56,20 @@ class Draws:
 
     def means(self, values: Mapping[Place, float]) -> Samples:
         """The mean of the values, and that of each draw."""
-        places, plain = list(values), list(values.values())
+        counts, plain = self._counts(tuple(values)), tuple(values.values())
         whole = sum(plain) / len(plain)
-        found = []
-        for prompts, seeds in zip(self.prompts, self.seeds, strict=True):
-            times = [prompts[prompt] * seeds[seed] for prompt, seed in places]
-            total = sum(times)
-            # Where not every prompt has every seed, a draw may have no picture at all.
-            found.append(sum(map(float.__mul__, map(float, times), plain)) / total if total else whole)
-        return tuple(found)
+        # Where not every prompt has every seed, a draw may have no picture at all.
+        return tuple(sum(map(mul, times, plain)) / total if total else whole for times, total in counts)
+
+    def _counts(self, places: tuple[Place, ...]) -> Sequence[tuple[Sequence[float], float]]:
+        """How often each place counts in each draw, and the sum of that; worked out once for all epochs."""
+        if places not in self._known:
+            found = []
+            for prompts, seeds in zip(self.prompts, self.seeds, strict=True):
+                times = [float(prompts[prompt] * seeds[seed]) for prompt, seed in places]
+                found.append((times, sum(times)))
+            self._known[places] = found
+        return self._known[places]
 
 
 def _drawn(items: Sequence[int], rng: random.Random) -> dict[int, int]:

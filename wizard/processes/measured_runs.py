@@ -132,8 +132,7 @@ def receipt_of(job: TrainerJob, took: RunFigures, kind: RunKind, hardware: Hardw
 def _beside_steps(config: TrainingConfig, kind: RunKind) -> Iterator[Phase]:
     """The phases other than steps whose memory can be the run's peak."""
     yield "caching"
-    every = config.sampling.every_epochs
-    if kind == "train" and config.sampling.prompts and 0 < every <= config.schedule.epochs:
+    if kind == "train" and config.sampling.draws:  # the base model's pictures before the first step at least
         yield "sampling"
 
 

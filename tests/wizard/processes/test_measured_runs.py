@@ -67,7 +67,8 @@ def test_a_peak_that_samples_made_is_compared_with_drawing_them(tmp_path: Path, 
     none = predicted("none", "train")
     assert predicted("drawn", "train", ("a",)) > none
     assert predicted("measured", "measure", ("a",)) == none
-    assert predicted("never-reached", "train", ("a",), 3) == none
+    assert predicted("the-base-alone", "train", ("a",), 3) > none
+    assert predicted("never", "train", ("a",), 0) == none
 
 
 def test_a_folder_that_cannot_be_written_stops_nothing(

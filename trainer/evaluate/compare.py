@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeAlias
 
@@ -20,21 +20,32 @@ Place: TypeAlias = tuple[int, int]
 """A prompt's number and a seed."""
 Pictures: TypeAlias = Mapping[Place, Seen]
 
-UNHEARD, HEARD = 0.25, 0.75
-"""How much of what a prompt brings into the base model's pictures shows that it was not heard, or that it was. Between
-them lies the middle, at which a picture is as near to pictures of other prompts as to those of its own. The rest is the
-manner in which it is drawn, which a LoRA may change."""
+COLOURS_SHARE = 2 / 3
+"""What the colours count for in likeness; the features' share is the rest. These are full first: a picture that has the
+shapes of a character has not yet its colours."""
+HEARD_BY_FEATURES, HEARD_BY_COLOURS = 0.65, 0.9
+"""How much of what a prompt brings into the base model's pictures shows that it was heard: the rest is the manner in
+which it is drawn, and who it shows, which a LoRA may change."""
+CERTAIN = 0.5
+"""The base model's own pictures of a prompt that have less of what it brings were not led by it."""
+ENOUGH_HELD_OUT = 3
+"""Fewer held-out pictures are no yardstick."""
 SHARED_BY_TRAINED = 0.9
 """The share of trained pictures that have no nearer neighbour than what counts as no copy."""
+LEAST_WHOLE = 0.25
+"""Held-out pictures that have less of what the others share show something else."""
 TINY = 1e-6
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """How much a picture has of what the set's pictures share and the base model's lack: 0..1 between the two."""
+    """How much a picture has of what the pictures of a kind share and opposite ones lack: 0 as these, 1 as those."""
 
     features: SharedParts | None
     colours: SharedParts | None
+    whole_features: float = 1.0
+    """How much further pictures of the kind have, which count as 1."""
+    whole_colours: float = 1.0
 
     @classmethod
     def of(cls, kind: Sequence[Seen], opposite: Sequence[Seen], angle: Comparison) -> Likeness | None:
@@ -44,21 +55,28 @@ class Likeness:
         colours = SharedParts.of([one.colours for one in kind], [one.colours for one in opposite], nearness)
         return None if features is None and colours is None else cls(features, colours)
 
-    def found_in(self, seen: Seen) -> float:
-        """By what is seen and by colours, half each; at most 1: being nearer than the kind is to itself is no gain."""
-        return _mean(self._found(seen, None))
+    def measured_by(self, others: Sequence[Seen]) -> Likeness:
+        """The same with further pictures of the kind as what counts as 1."""
+        if len(others) < ENOUGH_HELD_OUT:
+            return self
+        features = [value for one in others if (value := self.of_features(one)) is not None]
+        colours = [value for one in others if (value := self.of_colours(one)) is not None]
+        wholes = [max(LEAST_WHOLE, sum(values) / len(others)) if values else 1.0 for values in (features, colours)]
+        return replace(self, whole_features=wholes[0], whole_colours=wholes[1])
 
-    def found_in_own(self, number: int, seen: Seen) -> float:
-        """The same for a picture of the kind, by the others alone."""
-        return _mean(self._found(seen, number))
+    def of_features(self, seen: Seen, own: int | None = None) -> float | None:
+        """By what the denoiser sees; `own` as of `SharedParts.found_in`."""
+        return None if self.features is None else self.features.found_in(seen.features, own) / self.whole_features
 
-    def colour_in(self, seen: Seen) -> float | None:
-        """By colours alone."""
-        return None if self.colours is None else min(1.0, self.colours.found_in(seen.colours))
+    def of_colours(self, seen: Seen, own: int | None = None) -> float | None:
+        """By colours."""
+        return None if self.colours is None else self.colours.found_in(seen.colours, own) / self.whole_colours
 
-    def _found(self, seen: Seen, own: int | None) -> list[float]:
-        pairs = ((self.features, seen.features), (self.colours, seen.colours))
-        return [min(1.0, shared.found_in(parts, own)) for shared, parts in pairs if shared is not None]
+    def of_both(self, seen: Seen) -> float:
+        """By both, each at most 1: being nearer than the kind is to itself is no gain."""
+        found = ((self.of_features(seen), 1 - COLOURS_SHARE), (self.of_colours(seen), COLOURS_SHARE))
+        parts = [(min(1.0, value), share) for value, share in found if value is not None]
+        return sum(value * share for value, share in parts) / sum(share for _, share in parts)
 
 
 @dataclass(frozen=True)
@@ -81,25 +99,26 @@ class Comparisons:
     """The mean difference of two of the base model's pictures of different prompts, of 255."""
 
     @classmethod
-    def of(cls, drawn: Drawn, base: Pictures, shown: Sequence[Seen], trained: Sequence[Seen]) -> Comparisons:
+    def of(cls, drawn: Drawn, base: Pictures, trained: Sequence[Seen], held_out: Sequence[Seen]) -> Comparisons:
         """The comparisons for a grid.
 
         Args:
             base: the base model's pictures, at least one.
-            shown: pictures of the set that drawn ones are to be like; may be none.
-            trained: those that were trained on; may be none.
+            trained: pictures that were trained on; may be none.
+            held_out: further ones of the same; may be none.
         """
         angle = Angle.of([one.features for one in base.values()])
         calling = [one for (prompt, _), one in base.items() if drawn.calls(prompt)] or list(base.values())
-        usual = [*base.values(), *shown]
+        likeness = Likeness.of(trained or held_out, calling, angle) if trained or held_out else None
+        of_set = [*trained, *held_out]
         return cls(
             drawn=drawn,
             base=base,
             angle=angle,
-            likeness=Likeness.of(shown, calling, angle) if shown else None,
+            likeness=likeness.measured_by(held_out) if likeness is not None and trained else likeness,
             own_words=_own_words(drawn, base, angle),
-            looks=UsualLooks.of([[one.look for one in kind] for kind in (base.values(), shown) if kind]),
-            parts=UsualParts.of([one.features for one in usual], angle),
+            looks=UsualLooks.of([[one.look for one in kind] for kind in (base.values(), of_set) if kind]),
+            parts=UsualParts.of([one.features for one in (*base.values(), *of_set)], angle),
             copies=_copies(trained, angle),
             other_picture=_other_picture(drawn, base),
         )
@@ -117,8 +136,8 @@ class Comparisons:
             "damage": self._damage(seen, base),
         }
         if self.likeness is not None:
-            found["likeness"] = self.likeness.found_in(seen) - self.likeness.found_in(base)
-            found["colour"] = _difference(self.likeness.colour_in(seen), self.likeness.colour_in(base))
+            found["likeness"] = self.likeness.of_both(seen) - self.likeness.of_both(base)
+            found["colour"] = _difference(self.likeness.of_colours(seen), self.likeness.of_colours(base))
         if self.drawn.calls(cell.prompt):
             found["memorised"] = self._memorised(seen)
         elif self.other_picture is not None:
@@ -129,10 +148,13 @@ class Comparisons:
         words = self.own_words.get(cell.prompt)
         if words is None:
             return None
-        own = sorted(seed for prompt, seed in self.base if prompt == cell.prompt)
-        is_base = cell.epoch == BASE_EPOCH
-        found = words.found_in_own(own.index(cell.seed), seen) if is_base else words.found_in(seen)
-        return min(1.0, max(0.0, (found - UNHEARD) / (HEARD - UNHEARD)))
+        seeds = sorted(seed for prompt, seed in self.base if prompt == cell.prompt)
+        own = seeds.index(cell.seed) if cell.epoch == BASE_EPOCH else None
+        found = (
+            (words.of_features(seen, own), HEARD_BY_FEATURES),
+            (words.of_colours(seen, own), HEARD_BY_COLOURS),
+        )
+        return _mean([min(1.0, max(0.0, value / heard)) for value, heard in found if value is not None])
 
     def _variety(self, cell: Cell, seen: Seen, siblings: Mapping[int, Seen]) -> float | None:
         others = [seed for seed in siblings if seed != cell.seed and (cell.prompt, seed) in self.base]
@@ -169,9 +191,15 @@ def _own_words(drawn: Drawn, base: Pictures, angle: Comparison) -> dict[int, Lik
         own = [base[place] for place in sorted(base) if place[0] == prompt]
         opposite = [one for place, one in base.items() if place[0] in others]
         words = Likeness.of(own, opposite, angle) if opposite else None
-        if words is not None:
+        if words is not None and _is_certain(words, own):
             found[prompt] = words
     return found
+
+
+def _is_certain(words: Likeness, own: Sequence[Seen]) -> bool:
+    """Whether each of a prompt's own pictures has what the others share: words that the base does not know bring nothing."""
+    found = [of(one, number) for number, one in enumerate(own) for of in (words.of_features, words.of_colours)]
+    return all(value is None or value >= CERTAIN for value in found)
 
 
 def _copies(trained: Sequence[Seen], angle: Comparison) -> tuple[tuple[Parts, ...], float] | None:
@@ -199,7 +227,8 @@ def _pixels_apart(one: Seen, other: Seen) -> float:
 
 
 def _difference(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one - other
+    """Of two likenesses, each at most 1."""
+    return None if one is None or other is None else min(1.0, one) - min(1.0, other)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -45,9 +45,9 @@ def measure(
         DatasetError: a picture cannot be read.
         RunError: the cache cannot be written.
     """
-    shown = () if references is None else references.shown
     trained = () if references is None else references.trained
-    total, done = len(drawn.cells) + len(shown) + len(trained), 0
+    held_out = () if references is None else references.held_out
+    total, done = len(drawn.cells) + len(trained) + len(held_out), 0
 
     def see(pixels: Tensor) -> Seen:
         nonlocal done
@@ -58,7 +58,7 @@ def measure(
         return seen
 
     with viewer.ready():
-        of_set = [see(read_reference(item)) for item in shown], [see(read_reference(item)) for item in trained]
+        of_set = [see(read_reference(item)) for item in trained], [see(read_reference(item)) for item in held_out]
         seen = [(cell, see(read_whole(drawn.folder / cell.path))) for cell in drawn.cells]
     base = {(cell.prompt, cell.seed): one for cell, one in seen if cell.epoch == BASE_EPOCH}
     rows = defaultdict[tuple[int, float, int], dict[int, Seen]](dict)

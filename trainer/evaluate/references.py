@@ -15,8 +15,6 @@ from trainer.data.held_out import by_contents
 from trainer.data.image_files import Crop, content_digest, read_image
 from trainer.data.training_set import Item, TrainingSet
 
-ENOUGH_HELD_OUT = 4
-"""So many held-out pictures say as much as a whole set: benchmarks/results/scores.md."""
 MOST = 32
 """So many of a set are looked at, evenly spread over it: more only take time."""
 
@@ -25,10 +23,10 @@ MOST = 32
 class References:
     """Pictures of what a LoRA was trained to show, at the sizes that the base model is trained at."""
 
-    shown: Sequence[Item]
-    """What drawn pictures are to be like: those that were held out, where there are enough of them."""
     trained: Sequence[Item]
     """Those that were trained on."""
+    held_out: Sequence[Item]
+    """Others, which nothing was trained on."""
 
     @classmethod
     def of_run(cls, run: Path, config: TrainingConfig) -> References:
@@ -48,7 +46,7 @@ class References:
         items = TrainingSet.of(report, config, held_out=_held_out(paths, run, config)).items
         trained = [item for item in items if item.use == "training"]
         held_out = [item for item in items if item.use == "validation"]
-        return cls(_some(held_out if len(held_out) >= ENOUGH_HELD_OUT else [*trained, *held_out]), _some(trained))
+        return cls(_some(trained), _some(held_out))
 
     @classmethod
     def of_folder(cls, folder: Path, config: TrainingConfig) -> References:
@@ -58,7 +56,7 @@ class References:
             DatasetError: there are none.
         """
         items = TrainingSet.of(scan(folder), config).items
-        return cls(_some(items), ())
+        return cls((), _some(items))
 
 
 def read_reference(item: Item) -> Tensor:

@@ -10,17 +10,17 @@ from advisor.run_folder.layout import RunFolder
 from tests.support.pictures import make_pictures
 from tests.support.runs import make_config
 from trainer.data.image_files import content_digest
-from trainer.evaluate.references import ENOUGH_HELD_OUT, MOST, References, read_reference
+from trainer.evaluate.references import MOST, References, read_reference
 
 
-def test_held_out_pictures_are_what_is_compared_with(tmp_path: Path) -> None:
+def test_held_out_pictures_are_none_that_were_trained_on(tmp_path: Path) -> None:
     config = make_config(tmp_path, pictures=12, validation__share=0.4)
 
     found = References.of_run(tmp_path / "run", config)
 
-    assert len(found.shown) >= ENOUGH_HELD_OUT
-    assert {item.path for item in found.shown}.isdisjoint(item.path for item in found.trained)
-    assert len(found.shown) + len(found.trained) == 12
+    assert len(found.held_out) == 5
+    assert {item.path for item in found.held_out}.isdisjoint(item.path for item in found.trained)
+    assert len(found.held_out) + len(found.trained) == 12
 
 
 def test_the_split_that_the_run_keeps_is_the_one_that_counts(tmp_path: Path) -> None:
@@ -33,17 +33,8 @@ def test_the_split_that_the_run_keeps_is_the_one_that_counts(tmp_path: Path) -> 
 
     found = References.of_run(tmp_path / "run", config)
 
-    assert {contents[item.path] for item in found.shown} == set(kept[:5])
+    assert {contents[item.path] for item in found.held_out} == set(kept[:5])
     assert {contents[item.path] for item in found.trained} == set(kept[5:])
-
-
-def test_too_few_held_out_pictures_are_compared_with_beside_the_others(tmp_path: Path) -> None:
-    config = make_config(tmp_path, pictures=8, validation__share=0.15)
-
-    found = References.of_run(tmp_path / "run", config)
-
-    assert len(found.shown) == 8
-    assert len(found.trained) < 8
 
 
 def test_pictures_are_read_at_the_size_that_they_are_trained_at(tmp_path: Path) -> None:
@@ -57,9 +48,9 @@ def test_pictures_are_read_at_the_size_that_they_are_trained_at(tmp_path: Path) 
 def test_of_a_large_set_some_are_looked_at_from_all_of_it(tmp_path: Path) -> None:
     found = References.of_run(tmp_path / "run", make_config(tmp_path, pictures=2 * MOST + 1))
 
-    assert len(found.shown) == len({item.path for item in found.shown}) == MOST
-    assert found.shown[0].index == 0
-    assert found.shown[-1].index >= 2 * MOST - 2
+    assert len(found.trained) == len({item.path for item in found.trained}) == MOST
+    assert found.trained[0].index == 0
+    assert found.trained[-1].index >= 2 * MOST - 2
 
 
 def test_pictures_of_another_folder_are_none_that_were_trained_on(tmp_path: Path) -> None:
@@ -67,8 +58,8 @@ def test_pictures_of_another_folder_are_none_that_were_trained_on(tmp_path: Path
 
     found = References.of_folder(tmp_path / "real", make_config(tmp_path, validation__share=0.4))
 
-    assert {item.path.parent for item in found.shown} == {tmp_path / "real"}
-    assert len(found.shown) == 3
+    assert {item.path.parent for item in found.held_out} == {tmp_path / "real"}
+    assert len(found.held_out) == 3
     assert found.trained == ()
 
 

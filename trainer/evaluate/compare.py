@@ -197,7 +197,7 @@ def _own_words(drawn: Drawn, base: Pictures, angle: Comparison) -> dict[int, Lik
 
 
 def _is_certain(words: Likeness, own: Sequence[Seen]) -> bool:
-    """Whether each of a prompt's own pictures has what the others share: words that the base does not know bring nothing."""
+    """Whether each of a prompt's own pictures has what the others share: words unknown to it bring nothing."""
     found = [of(one, number) for number, one in enumerate(own) for of in (words.of_features, words.of_colours)]
     return all(value is None or value >= CERTAIN for value in found)
 

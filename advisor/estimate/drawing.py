@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from advisor.estimate.device_speed import speed_of
-from advisor.estimate.step_work import step_work
-from advisor.estimate.timing import START_SECONDS
+from advisor.estimate.timing import START_SECONDS, image_seconds
 from advisor.estimate.vram import drawing_bytes
 from advisor.families.structure import Structure
 from advisor.machine.hardware import Gpu, Hardware
 from advisor.settings.config import TrainingConfig
-
-SAMPLE_STEP_SHARE = 2 / 3
-"""A denoising step is two forward passes (with the prompt and without); a training step costs about three."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +39,6 @@ def drawing_cost(
         gpu: None: the processor.
     """
     speed = speed_of(config, hardware, gpu)
-    seconds = None
-    if speed is not None:
-        schedule = config.schedule.model_copy(update={"batch_size": 1, "gradient_accumulation": 1})
-        single = config.model_copy(update={"schedule": schedule})
-        each = config.sampling.steps * speed.seconds(step_work(single, structure)) * SAMPLE_STEP_SHARE
-        seconds = START_SECONDS + num_images * each
+    seconds = None if speed is None else START_SECONDS + num_images * image_seconds(speed, config, structure)
     free = hardware.ram_free_bytes if gpu is None else gpu.free_bytes
     return DrawingCost(num_images, seconds, drawing_bytes(config, structure), free)

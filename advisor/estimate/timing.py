@@ -96,8 +96,12 @@ def run_times(
     )
 
 
-def _sampling(speed: Speed, config: TrainingConfig, structure: Structure, epochs: int | None) -> float:
-    """Seconds of all pictures that are drawn: their denoising steps, and the VAE's decoder."""
+def image_seconds(speed: Speed, config: TrainingConfig, structure: Structure) -> float:
+    """Seconds of drawing an image of the resolution's square: its denoising steps, and the VAE's decoder."""
     denoising = config.sampling.steps * speed.seconds(denoising_work(config, structure))
-    decoding = decode_flops(structure, config.dataset.resolution_px**2) / speed.flops_per_second
-    return num_samples(config, epochs) * (denoising + decoding)
+    return denoising + decode_flops(structure, config.dataset.resolution_px**2) / speed.flops_per_second
+
+
+def _sampling(speed: Speed, config: TrainingConfig, structure: Structure, epochs: int | None) -> float:
+    """Seconds of all images that are drawn while training."""
+    return num_samples(config, epochs) * image_seconds(speed, config, structure)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from advisor.errors import LoraError, TrainingStopped
+from advisor.errors import HardwareError, LoraError, TrainingStopped
 from advisor.estimate.vram import decode_bytes
 from advisor.machine.driver_spill import drivers_spill
 from advisor.run_folder.events import Failed, Finished
@@ -53,7 +53,7 @@ def evaluate(request: GridRequest, events: Events, interrupt: Interrupt) -> Grid
         LoraError: something that the user can mend.
         Interrupted: the user wanted to stop; what was drawn is kept.
     """
-    place = choose_place(request.config, request.device, usable_gpu())
+    place = _place(request)
     config, folder = place.config, request.paths
     loras = [EpochLora(lora.epoch, Path(lora.path)) for lora in request.loras]
     events.phase("load", 1)
@@ -74,6 +74,16 @@ def evaluate(request: GridRequest, events: Events, interrupt: Interrupt) -> Grid
     record = judged(record, request, base, config=config, events=events, interrupt=interrupt)
     write_grid(folder.record, record)
     return record
+
+
+def _place(request: GridRequest) -> Place:
+    try:
+        return choose_place(request.config, request.device, usable_gpu())
+    except HardwareError:
+        raise HardwareError(
+            "This is to be drawn on a graphics card, but torch finds none that it can use: see `loracle doctor`, or "
+            "draw on the processor (--device cpu)"
+        ) from None
 
 
 def _record(request: GridRequest, planned: Sequence[PlannedCell]) -> GridRecord:

@@ -8,6 +8,8 @@ import torch
 
 import trainer.evaluate.grid as grid_module
 import trainer.evaluate.run as module
+from advisor.run_folder.events import Validated
+from advisor.run_folder.grid_record import read_grid
 from advisor.run_folder.grid_request import GridRequest, RequestedLora, write_request
 from advisor.run_folder.layout import RunFolder
 from tests.support.grids import epoch_loras, grid_config, random_lora
@@ -51,6 +53,31 @@ def test_a_grid_is_drawn_and_kept_with_its_record_and_all_pictures_in_one(
     assert [event["done"] for event in events if event["event"] == "progress" and event["phase"] == "grid"][-1] == 6
     assert events[-1]["event"] == "finished"
     assert not (run.path / "log").exists()
+    assert {(one.epoch, one.weight) for one in record.scores} >= {(1, 1.0), (2, 1.0)}
+    assert record.choice is not None
+    assert [one.epoch for one in record.extras] == [1, 2]
+    assert all(one.weight_norm for one in record.extras)
+
+
+def test_the_validation_losses_of_a_run_are_kept_beside_its_epochs(tmp_path: Path, request_of: GridRequest) -> None:
+    with RunFolder(tmp_path / "run").event_writer() as writer:
+        for epoch, loss in ((1, 0.5), (2, 0.25)):
+            writer.write(Validated(step=epoch, epoch=epoch, loss=loss))
+
+    assert drawn(tmp_path, request_of) == 0
+    assert [one.validation_loss for one in RunFolder(tmp_path / "run").read_grid().extras] == [0.5, 0.25]
+
+
+def test_where_the_pictures_are_gone_no_epoch_is_chosen_and_that_is_said(
+    tmp_path: Path, request_of: GridRequest
+) -> None:
+    config = grid_config(tmp_path, dataset__images=str(tmp_path / "gone"))
+
+    assert drawn(tmp_path, request_of.model_copy(update={"config": config})) == 0
+    (warning,) = events_of(tmp_path / "events", "warning")
+    assert warning["code"] == "not_compared"
+    record = RunFolder(tmp_path / "run").read_grid()
+    assert (record.choice, bool(record.picture_scores)) == (None, True)
 
 
 def test_a_single_loras_grid_lies_in_its_own_folder(tmp_path: Path, request_of: GridRequest) -> None:
@@ -60,6 +87,19 @@ def test_a_single_loras_grid_lies_in_its_own_folder(tmp_path: Path, request_of: 
 
     assert drawn(tmp_path, alone) == 0
     assert {path.name for path in (tmp_path / "alone").iterdir()} >= {"grid.json", "grid.png", "pictures"}
+    record = read_grid(tmp_path / "alone" / "grid.json")
+    assert (record.lora, record.choice) == (request_of.loras[0].path, None)
+    assert record.picture_scores
+
+
+def test_a_plan_for_a_card_that_is_not_there_is_refused_with_the_option_that_helps(
+    tmp_path: Path, request_of: GridRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "usable_gpu", lambda: None)
+    config = grid_config(tmp_path, memory__preset="low")
+
+    assert drawn(tmp_path, request_of.model_copy(update={"config": config})) == 2
+    assert "draw on the processor (--device cpu)" in failed(tmp_path)["message"]
 
 
 def failed(folder: Path) -> dict[str, Any]:

@@ -198,6 +198,9 @@ def grid_command(
         str | None, typer.Option(metavar="DIR", help="Where to, for a LoRA's file.  [default: ./NAME-grid]")
     ] = None,
     device: Annotated[str | None, typer.Option(metavar="cpu", help="Draw on the processor, in float32.")] = None,
+    vote: Annotated[
+        bool, typer.Option("--vote", help="Pick yourself: two pictures at a time, and not which epoch drew them.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Draw with each epoch of a run, or with anybody's LoRA, and with the base model alone, from the same seeds."""
@@ -208,7 +211,7 @@ def grid_command(
         model=model, epochs=epochs, weights=weights, prompts=prompts, seeds=seeds, out=out, device=device
     )
     with exit_on_error():
-        grid(target, options, as_json=as_json)
+        grid(target, options, vote=vote, as_json=as_json)
 
 
 @app.command("export", short_help="Write a run for another trainer.")

@@ -3,6 +3,7 @@
 grid.json           what was drawn, measured and chosen
 grid.png            all pictures in one
 pictures/KEY.png    each by what it was made of
+picks.jsonl         which of two pictures the user took
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Self
 
 from advisor.run_folder.links import refuse_way_out
 
-RECORD_NAME, SHEET_NAME, PICTURES = "grid.json", "grid.png", "pictures"
+RECORD_NAME, SHEET_NAME, PICTURES, PICKS_NAME = "grid.json", "grid.png", "pictures", "picks.jsonl"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class GridPaths:
     def pictures(self) -> Path:
         """The folder of the pictures."""
         return self._at(PICTURES)
+
+    @property
+    def picks(self) -> Path:
+        """Which of two pictures the user took, one pick a line."""
+        return self._at(PICKS_NAME)
 
     def picture(self, key: str) -> Path:
         """The file of a picture.

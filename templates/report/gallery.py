@@ -33,7 +33,9 @@ def gallery(told: Told, page: Path) -> list[ShownWall]:
     walls, strips = with_room(_walls(told), other_strips(told.run, told.events), _kept(told))
     paths = [path for wall in walls for row in wall.rows for path in row.pictures.values()]
     images = embedded([*paths, *(path for strip in strips for _, path in strip.pictures)])
-    marks = Marks(None if told.grid is None else told.grid.choice)
+    favourite = None if told.picks is None else told.picks.favourite
+    picked = None if favourite is None else favourite.epoch
+    marks = Marks(None if told.grid is None else told.grid.choice, picked)
     shown = [
         shown_wall(wall, f"p{number}", images, page=page, trigger=told.trigger, marks=marks)
         for number, wall in enumerate(walls)

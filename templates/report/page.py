@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PureWindowsPath
 
+from advisor.choosing.picks_told import picks_sentence
 from advisor.families import KNOWN_FAMILIES
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.manifest import read_manifest_lines
@@ -83,6 +84,7 @@ def rendered(told: Told, page: Path, *, scores: Sequence[Score] = (), note: str 
         failed=told.failed,
         scores=scores,
         choice=None if choice is None else choice_view(choice),
+        picks="" if told.picks is None else picks_sentence(told.picks, choice),
         score_view=None if told.grid is None else score_view(told.grid.scores, choice),
         walls=gallery(told, page),
         charts=_charts(told),

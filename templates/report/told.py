@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from advisor.choosing.picks import PickRanking
+from advisor.errors import RunError
 from advisor.run_folder.events import AnyEvent, Failed, Finished, RungTaken, Started, WarningGiven
 from advisor.run_folder.grid_record import GridRecord
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.picks_file import ranking_of, read_picks
 from advisor.run_folder.plan_outline import Outline, outline
 from advisor.run_folder.plan_record import PlanFields
 from templates.report.curve import Curve, curve_of
@@ -23,6 +26,8 @@ class Told:
     damaged_lines: int
     """Of the events."""
     grid: GridRecord | None
+    picks: PickRanking | None = None
+    """What follows from the user's blind picks; None: there are none that can be read."""
 
     @classmethod
     def of(cls, run: RunFolder) -> Told:
@@ -33,7 +38,10 @@ class Told:
         """
         run.refuse_links_out()
         record, log = run.read_plan(), run.read_events()
-        return cls(run, record.fields, outline(record.document), tuple(log.events), log.damaged_lines, run.known_grid())
+        grid = run.known_grid()
+        return cls(
+            run, record.fields, outline(record.document), tuple(log.events), log.damaged_lines, grid, _picks(run, grid)
+        )  # fmt: skip
 
     @property
     def name(self) -> str:
@@ -77,3 +85,10 @@ class Told:
         """Those of the training and of the plan, each once: every start gives them again."""
         given = (event.message for event in self.events if isinstance(event, WarningGiven))
         return list(dict.fromkeys((*given, *(warning.message for warning in self.plan.warnings))))
+
+
+def _picks(run: RunFolder, grid: GridRecord | None) -> PickRanking | None:
+    try:
+        return None if grid is None else ranking_of(read_picks(run.grid.picks), grid)
+    except RunError:
+        return None

@@ -5,16 +5,19 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from advisor.choosing.picks_told import picks_sentence
 from advisor.errors import ConfigError, LoraError, Mistakes, RunError
-from advisor.files import is_folder
+from advisor.files import is_file, is_folder
 from advisor.machine.probe import probe_hardware
-from advisor.run_folder.grid_paths import PICTURES, RECORD_NAME, SHEET_NAME
-from advisor.run_folder.grid_record import GridRecord
+from advisor.run_folder.grid_paths import PICKS_NAME, PICTURES, RECORD_NAME, SHEET_NAME, GridPaths
+from advisor.run_folder.grid_record import GridRecord, read_grid
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.run_folder.paths import LOCK_NAME, TRAINER_LOCK_NAME
+from advisor.run_folder.picks_file import PickLog, ranking_of, read_picks
+from advisor.units import counted
 from wizard.interview.ask import TerminalAsk
-from wizard.interview.grid_options import GridOptions, read_options
+from wizard.interview.grid_options import GridOptions, GridWish, read_options
 from wizard.interview.grid_plan import LONG_SECONDS, GridPlan, plan_of_lora, plan_of_run
 from wizard.interview.paths import absolute_path
 from wizard.interview.questions import choice
@@ -22,35 +25,63 @@ from wizard.output import is_terminal, print_json, say, show
 from wizard.processes.after_training import tried
 from wizard.processes.grid_job import run_grid
 from wizard.processes.trainer_job import planned_job
-from wizard.show.grid_view import announcement, grid_document, places, scores_table, takes
+from wizard.show.grid_view import announcement, grid_document, picks_document, places, scores_table, takes
 from wizard.show.notice import announced_end
 from wizard.show.run_report import try_run_report
 from wizard.show.screen import make_screen
+from wizard.voting.sitting import sit
 
 LORA_EXTENSION = ".safetensors"
 WHAT = "loracle grid"
 
 
-def grid(target: str, options: GridOptions, *, as_json: bool = False) -> None:
+def grid(target: str, options: GridOptions, *, vote: bool = False, as_json: bool = False) -> None:
     """Draw, measure, print the table and where the pictures are.
 
     Args:
         target: a run, or a LoRA's file.
+        vote: let the user pick blindly between the pictures; where there are some and no option asks for others,
+            nothing is drawn before.
 
     Raises:
         LoraError: something is wrong with what was given; memory does not suffice; another process works on the run.
-        KeyboardInterrupt: Ctrl-C; what was drawn is kept.
+        KeyboardInterrupt: Ctrl-C while it draws; what was drawn is kept.
     """
     path, wish = absolute_path(target), read_options(options)
     if path.suffix.lower() == LORA_EXTENSION and not is_folder(path):
         folder = Path.cwd() / f"{path.stem}-grid" if options.out is None else absolute_path(options.out)
         refuse_other_files(folder)
-        model = None if options.model is None else absolute_path(options.model)
-        plan = plan_of_lora(path, model, folder, wish, probe_hardware(Path.cwd()), device=options.device)
-        with writing(RunFolder(folder), WHAT, say):
-            _draw(plan, as_json=as_json)
-        return
-    _refuse_options_of_loras(options)
+        paths, run = GridPaths.alone(folder), None
+    else:
+        _refuse_options_of_loras(options)
+        run = RunFolder.given(path)
+        folder, paths = run.path, run.grid
+    if not vote or not _is_enough(paths, options):
+        if run is None:
+            _draw_lora(path, folder, options, wish, as_json=as_json)
+        else:
+            _draw_run(path, options, wish, as_json=as_json)
+    if vote:
+        sit(paths, read_grid(paths.record), path.stem if run is None else path.name)
+    report = None
+    if run is not None:
+        report = tried("No report was written", partial(try_run_report, run))
+    _tell(paths, read_grid(paths.record), report, as_json=as_json)
+
+
+def _is_enough(paths: GridPaths, options: GridOptions) -> bool:
+    """Whether a grid is there, and no option asks for another."""
+    return is_file(paths.record) and options == GridOptions(out=options.out, device=options.device)
+
+
+def _draw_lora(path: Path, folder: Path, options: GridOptions, wish: GridWish, *, as_json: bool) -> None:
+    model = None if options.model is None else absolute_path(options.model)
+    plan = plan_of_lora(path, model, folder, wish, probe_hardware(Path.cwd()), device=options.device)
+    with writing(RunFolder(folder), WHAT, say):  # after the plan: bad input leaves no folder
+        _draw(plan, as_json=as_json)
+
+
+def _draw_run(path: Path, options: GridOptions, wish: GridWish, *, as_json: bool) -> None:
     job, _ = planned_job(path, device=options.device)
     with writing(job.run, WHAT, say):
         _draw(plan_of_run(job, wish, probe_hardware(job.run.path)), as_json=as_json)
@@ -62,7 +93,7 @@ def refuse_other_files(folder: Path) -> None:
     Raises:
         RunError: it does, or cannot be read.
     """
-    known = {RECORD_NAME, SHEET_NAME, PICTURES, LOCK_NAME, TRAINER_LOCK_NAME}
+    known = {RECORD_NAME, SHEET_NAME, PICTURES, PICKS_NAME, LOCK_NAME, TRAINER_LOCK_NAME}
     try:
         others = sorted(path.name for path in folder.iterdir() if path.name not in known)
     except FileNotFoundError:
@@ -86,11 +117,7 @@ def _draw(plan: GridPlan, *, as_json: bool) -> None:
     if not as_json:
         _agree(plan)
     with announced_end("the grid"):
-        record = run_grid(plan.request, make_screen(as_json=as_json), gpu_uuid=plan.gpu_uuid)
-    report = None
-    if plan.request.is_run:
-        report = tried("No report was written", partial(try_run_report, RunFolder(Path(plan.request.folder))))
-    _tell(plan, record, report, as_json=as_json)
+        run_grid(plan.request, make_screen(as_json=as_json), gpu_uuid=plan.gpu_uuid)
 
 
 def _agree(plan: GridPlan) -> None:
@@ -107,15 +134,20 @@ def _agree(plan: GridPlan) -> None:
         raise LoraError("Nothing was drawn.")
 
 
-def _tell(plan: GridPlan, record: GridRecord, report: Path | None, *, as_json: bool) -> None:
-    paths = plan.request.paths
+def _tell(paths: GridPaths, record: GridRecord, report: Path | None, *, as_json: bool) -> None:
+    log = tried("What you picked is not told", lambda: read_picks(paths.picks)) or PickLog()
+    ranking = ranking_of(log, record)
     if as_json:
-        print_json(grid_document(record, paths))
+        print_json({**grid_document(record, paths), "picks": picks_document(ranking, log.damaged_lines)})
         return
     if record.scores:
         show(scores_table(record))
     if record.choice is not None:
         show(record.choice.reason)
+    if ranking is not None:
+        show(picks_sentence(ranking, record.choice))
+    if log.damaged_lines:
+        say(f"{counted(log.damaged_lines, 'damaged line')} of {paths.picks} passed over.")
     show(places(record, paths))
     if report is not None:
         show(f"Report:     {report}")

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from advisor.choosing.cells import BASE_EPOCH, Choice, EpochScores, Interval, MeasureName
+from advisor.choosing.picks import PickRanking
 from advisor.estimate.drawing import DrawingCost
 from advisor.run_folder.grid_paths import GridPaths
 from advisor.run_folder.grid_record import GridRecord
@@ -90,6 +91,27 @@ def grid_document(record: GridRecord, paths: GridPaths) -> dict[str, object]:
         "scores": list(_scores(record)) or None,
         "choice": choice_document(record.choice),
     }
+
+
+def picks_document(ranking: PickRanking | None, damaged_lines: int) -> dict[str, object] | None:
+    """What the user picked blindly, of `grid --json`; None where they picked nothing."""
+    if ranking is None:
+        return None
+    favourite = ranking.favourite
+    return {
+        "number": ranking.num_picks,
+        "favourite": None if favourite is None else {"epoch": favourite.epoch, "weight": favourite.weight},
+        "tied": [{"epoch": one.epoch, "weight": one.weight} for one in ranking.tied],
+        "confidence": ranking.confidence,
+        "standings": [
+            {
+                "epoch": one.candidate.epoch, "weight": one.candidate.weight, "picks": one.picks,
+                "share": {"value": one.share.value, "low": one.share.low, "high": one.share.high},
+            }
+            for one in ranking.standings
+        ],
+        "damaged_lines": damaged_lines,
+    }  # fmt: skip
 
 
 def choice_document(choice: Choice | None) -> dict[str, object] | None:

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from advisor.choosing.picks import Picked
 from advisor.errors import RunError
 from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
 from advisor.rules.sources import BY_TITLE, TUTORIAL
 from advisor.run_folder.events import LoraSaved, RungTaken
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.picks_file import PickedSide, PickLine, append_pick
 from templates.render import render
 from templates.report.page import Score, write_report
 from templates.report.results import ladder_rows, lora_links
@@ -25,9 +27,10 @@ from tests.support.report_runs import choice, write_grid, write_trained_run
 
 EMPTY: dict[str, Any] = {
     "style": "", "script": "", "policy": "", "name": "mira", "trigger": "", "note": "", "hint": "", "facts": [],
-    "failed": None, "scores": [], "choice": None, "score_view": None, "walls": [], "charts": [], "loss_sentences": [],
-    "resources": [], "ladder": [], "warnings": [], "damaged_lines": 0, "events_file": "log/events.jsonl",
-    "data_set": None, "usage": None, "loras": [], "decisions": [], "main_decisions": [], "sources": [],
+    "failed": None, "scores": [], "choice": None, "picks": "", "score_view": None, "walls": [], "charts": [],
+    "loss_sentences": [], "resources": [], "ladder": [], "warnings": [], "damaged_lines": 0,
+    "events_file": "log/events.jsonl", "data_set": None, "usage": None, "loras": [], "decisions": [],
+    "main_decisions": [], "sources": [],
 }  # fmt: skip
 """What the page is made from, of a run that nothing is known of."""
 
@@ -390,3 +393,27 @@ def test_a_page_elsewhere_links_the_files_from_there(tmp_path: Path) -> None:
     page = write_report(RunFolder(run), page=tmp_path / "pages" / "one.html").read_text("utf-8")
 
     assert '<a href="../run/model/mira.safetensors">' in page
+
+
+def test_what_the_user_picked_blindly_stands_beside_the_choice_and_above_its_pictures(tmp_path: Path) -> None:
+    run = write_trained_run(tmp_path)
+    record = write_grid(run, epochs=3, chosen=choice(epoch=3, tied=()))
+    by_epoch = {cell.epoch: cell for cell in record.cells if cell.prompt == 0 and cell.seed == 1}
+    for one, other in ((1, 2), (2, 3), (1, 3)) * 6:
+        picked: Picked = "left" if one == 2 else "right" if other == 2 else "equal"
+        line = PickLine(left=PickedSide.of(by_epoch[one]), right=PickedSide.of(by_epoch[other]), picked=picked)
+        append_pick(RunFolder(run).grid.picks, line)
+
+    page = write_report(RunFolder(run)).read_text("utf-8")
+
+    assert "By 18 blind picks you like epoch 2 best" in page
+    assert "Measured, it is epoch 3: where they differ, believe your eyes." in page
+    assert '<span class="badge picked">your pick</span>' in page
+
+
+def test_damaged_picks_spoil_no_page(tmp_path: Path) -> None:
+    run = write_trained_run(tmp_path)
+    write_grid(run, epochs=1)
+    (run / "grid" / "picks.jsonl").mkdir()
+
+    assert "blind pick" not in write_report(RunFolder(run)).read_text("utf-8")

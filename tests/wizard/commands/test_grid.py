@@ -9,11 +9,15 @@ import pytest
 
 from advisor.choosing.cells import Cell
 from advisor.errors import LoraError, RunError
+from advisor.run_folder.grid_paths import GridPaths
 from advisor.run_folder.grid_record import GridRecord, write_grid
 from advisor.run_folder.grid_request import GridRequest
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import RunInUse, writing
+from advisor.run_folder.picks_file import PickedSide, PickLine, append_pick
 from tests.support.grids import epoch_loras, grid_config, random_lora
+from tests.support.report_runs import choice
+from tests.support.report_runs import write_grid as write_pictures
 from tests.support.runs import write_toml
 from tests.support.scripted import ScriptedAsk
 from tests.support.tiny import tiny_sd1, tiny_sdxl_checkpoint
@@ -189,3 +193,65 @@ def test_ctrl_c_says_that_the_pictures_are_kept(run: Path, monkeypatch: pytest.M
 
     with pytest.raises(KeyboardInterrupt, match="the pictures that were drawn are kept, and the same command goes on"):
         grid("run", GridOptions())
+
+
+@pytest.fixture
+def sat(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Sittings of blind picks, by what they were about; in each the first LoRA loses twice to the second."""
+    found = list[str]()
+
+    def stand_in(paths: GridPaths, record: GridRecord, name: str) -> None:
+        found.append(name)
+        first, second = (next(cell for cell in record.cells if cell.epoch == epoch) for epoch in (1, 2))
+        for _ in range(2):
+            line = PickLine(left=PickedSide.of(first), right=PickedSide.of(second), picked="right")
+            append_pick(paths.picks, line)
+
+    monkeypatch.setattr(command, "sit", stand_in)
+    return found
+
+
+def test_a_grid_that_is_there_is_voted_on_without_drawing_and_told_beside_the_choice(
+    run: Path, requests: Requests, sat: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pictures(run, epochs=2, prompts=("mira",), chosen=choice(epoch=1, tied=()))
+
+    grid("run", GridOptions(), vote=True)
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert (requests, sat) == ([], ["run"])
+    assert "By 2 blind picks you like epoch 2 best" in told
+    assert "Measured, it is epoch 1" in told or "do not tell from it" in told
+
+
+def test_picks_are_in_the_document_of_every_later_call(
+    run: Path, requests: Requests, sat: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pictures(run, epochs=2, prompts=("mira",))
+
+    grid("run", GridOptions(), vote=True, as_json=True)
+
+    picks = json.loads(capsys.readouterr().out)["picks"]
+    assert (picks["number"], picks["favourite"], picks["damaged_lines"]) == (2, {"epoch": 2, "weight": 1.0}, 0)
+    assert [(one["epoch"], one["picks"]) for one in picks["standings"]] == [(2, 2), (1, 2)]
+
+
+def test_what_is_not_there_or_asked_for_otherwise_is_drawn_before(
+    run: Path, requests: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "sit", lambda *_: None)
+
+    grid("run", GridOptions(), vote=True)
+    assert len(requests) == 1
+    grid("run", GridOptions(), vote=True)
+    assert len(requests) == 1
+    grid("run", GridOptions(epochs="1,2"), vote=True)
+    assert len(requests) == 2
+
+
+def test_a_grid_without_picks_has_none_in_its_document(
+    run: Path, requests: Requests, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid("run", GridOptions(), as_json=True)
+
+    assert json.loads(capsys.readouterr().out)["picks"] is None

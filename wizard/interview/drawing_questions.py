@@ -15,7 +15,7 @@ from wizard.interview.questions import Question, choice
 if TYPE_CHECKING:
     from advisor.planning.drawing_offer import DrawingOffer
 
-DRAW_KEY, PROMPT_KEY = "draw", "prompt_"
+DRAW_KEY, PROMPT_KEY, EVERY_KEY = "draw", "prompt_", "draw_every"
 YES, OTHERS, NO = "yes", "others", "no"
 MOST_PROMPTS = 4
 """As many as are proposed."""
@@ -46,7 +46,7 @@ def drawing_question(offer: DrawingOffer) -> Question:
 
 def without_drawing(state: InterviewState) -> InterviewState:
     """The state before these questions."""
-    kept = {key: text for key, text in state.answers.items() if key != DRAW_KEY and not key.startswith(PROMPT_KEY)}
+    kept = {key: text for key, text in state.answers.items() if not key.startswith((DRAW_KEY, PROMPT_KEY))}
     return replace(state, answers=kept)
 
 
@@ -56,7 +56,10 @@ def drawing_settings(answers: Mapping[str, str]) -> dict[str, str]:
     prompts = [text for number in range(MOST_PROMPTS) if (text := answers.get(f"{PROMPT_KEY}{number}", "").strip())]
     if drawn == NO or (drawn == OTHERS and not prompts):
         return {"sampling.prompts": ""}
-    return {"sampling.prompts": json.dumps(prompts)} if drawn in (YES, OTHERS) and prompts else {}
+    if drawn not in (YES, OTHERS) or not prompts:
+        return {}
+    every = answers.get(EVERY_KEY, "1")  # which a rule takes for prompts that were chosen
+    return {"sampling.prompts": json.dumps(prompts)} | ({} if every == "1" else {"sampling.every_epochs": every})
 
 
 def _ask_drawing(state: InterviewState, probes: Probes) -> Question | None:
@@ -65,11 +68,13 @@ def _ask_drawing(state: InterviewState, probes: Probes) -> Question | None:
 
 
 def _apply_drawing(state: InterviewState, probes: Probes, answer: str) -> tuple[InterviewState, str]:
-    """Where the rules would not draw, a yes chooses the proposed prompts."""
+    """Where the rules would not draw, a yes chooses the proposed prompts; prompts of the user's are drawn as often as
+    the question says."""
     fresh = without_drawing(state)
-    offer = probes.drawing(fresh) if answer == YES else None
-    if offer is not None and not offer.is_advised:
-        for number, prompt in enumerate(offer.prompts):
+    offer = probes.drawing(fresh) if answer in (YES, OTHERS) else None
+    if offer is not None and (answer == OTHERS or not offer.is_advised):
+        fresh = fresh.with_answer(EVERY_KEY, str(offer.every_epochs))
+        for number, prompt in enumerate(offer.prompts if answer == YES else ()):
             fresh = fresh.with_answer(f"{PROMPT_KEY}{number}", prompt)
     return fresh.with_answer(DRAW_KEY, answer), ""
 

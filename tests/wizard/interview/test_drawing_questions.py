@@ -90,7 +90,7 @@ def test_answers_of_an_interview_that_was_broken_off_are_kept() -> None:
 def test_any_prompt_arrives_as_it_was_typed(prompt: str) -> None:
     settings: dict[str, Any] = drawing_settings({"draw": "others", "prompt_0": prompt})
 
-    assert parse_settings(settings) == {"sampling.prompts": (prompt,)}
+    assert parse_settings(settings)["sampling.prompts"] == (prompt,)
 
 
 def test_a_long_prompt_and_one_that_steers_a_terminal_stay_lines_of_the_list() -> None:
@@ -105,3 +105,10 @@ def test_a_long_prompt_and_one_that_steers_a_terminal_stay_lines_of_the_list() -
 
 def test_a_state_without_answers_chooses_nothing() -> None:
     assert drawing_settings(InterviewState().answers) == {}
+
+
+def test_other_prompts_are_drawn_as_often_as_the_question_said() -> None:
+    found = probes(replace(OFFER, every_epochs=2))
+    state = run_interview(ScriptedAsk(*HAPPY, "others", "a", "", "", ""), probes=found)
+
+    assert make_plan(facts_of_state(state, found, MachineOptions())).config.sampling.every_epochs == 2

@@ -38,6 +38,27 @@ TINY = 1e-6
 
 
 @dataclass(frozen=True)
+class Alike:
+    """How like a kind of pictures one picture is: 0 as opposite ones, 1 as those of the kind; None: not to be told."""
+
+    features: float | None
+    """By what the denoiser sees."""
+    colours: float | None
+
+    @property
+    def colour(self) -> float | None:
+        """By colours, at most 1: being nearer than the kind is to itself is no gain."""
+        return None if self.colours is None else min(1.0, self.colours)
+
+    @property
+    def both(self) -> float:
+        """By both, each at most 1."""
+        found = ((self.features, 1 - COLOURS_SHARE), (self.colours, COLOURS_SHARE))
+        parts = [(min(1.0, value), share) for value, share in found if value is not None]
+        return sum(value * share for value, share in parts) / sum(share for _, share in parts)
+
+
+@dataclass(frozen=True)
 class Likeness:
     """How much a picture has of what the pictures of a kind share and opposite ones lack: 0 as these, 1 as those."""
 
@@ -48,7 +69,7 @@ class Likeness:
     whole_colours: float = 1.0
 
     @classmethod
-    def of(cls, kind: Sequence[Seen], opposite: Sequence[Seen], angle: Comparison) -> Likeness | None:
+    def between(cls, kind: Sequence[Seen], opposite: Sequence[Seen], angle: Comparison) -> Likeness | None:
         """That of a kind of pictures to one another; None where nothing tells it from the opposite ones."""
         features = SharedParts.of([one.features for one in kind], [one.features for one in opposite], angle)
         nearness = Nearness(SAME_COLOUR)
@@ -72,11 +93,9 @@ class Likeness:
         """By colours."""
         return None if self.colours is None else self.colours.found_in(seen.colours, own) / self.whole_colours
 
-    def of_both(self, seen: Seen) -> float:
-        """By both, each at most 1: being nearer than the kind is to itself is no gain."""
-        found = ((self.of_features(seen), 1 - COLOURS_SHARE), (self.of_colours(seen), COLOURS_SHARE))
-        parts = [(min(1.0, value), share) for value, share in found if value is not None]
-        return sum(value * share for value, share in parts) / sum(share for _, share in parts)
+    def of(self, seen: Seen) -> Alike:
+        """By both."""
+        return Alike(self.of_features(seen), self.of_colours(seen))
 
 
 @dataclass(frozen=True)
@@ -89,6 +108,8 @@ class Comparisons:
     angle: Comparison
     likeness: Likeness | None
     """To the set's pictures."""
+    base_alike: Mapping[Place, Alike]
+    """How like them the base model's pictures are."""
     own_words: Mapping[int, Likeness]
     """By prompts that ask for something: to what the base model draws for this prompt and for no other."""
     looks: UsualLooks
@@ -109,13 +130,16 @@ class Comparisons:
         """
         angle = Angle.of([one.features for one in base.values()])
         calling = [one for (prompt, _), one in base.items() if drawn.calls(prompt)] or list(base.values())
-        likeness = Likeness.of(trained or held_out, calling, angle) if trained or held_out else None
+        likeness = Likeness.between(trained or held_out, calling, angle) if trained or held_out else None
+        if likeness is not None and trained:
+            likeness = likeness.measured_by(held_out)
         of_set = [*trained, *held_out]
         return cls(
             drawn=drawn,
             base=base,
             angle=angle,
-            likeness=likeness.measured_by(held_out) if likeness is not None and trained else likeness,
+            likeness=likeness,
+            base_alike={} if likeness is None else {place: likeness.of(one) for place, one in base.items()},
             own_words=_own_words(drawn, base, angle),
             looks=UsualLooks.of([[one.look for one in kind] for kind in (base.values(), of_set) if kind]),
             parts=UsualParts.of([one.features for one in (*base.values(), *of_set)], angle),
@@ -136,8 +160,10 @@ class Comparisons:
             "damage": self._damage(seen, base),
         }
         if self.likeness is not None:
-            found["likeness"] = self.likeness.of_both(seen) - self.likeness.of_both(base)
-            found["colour"] = _difference(self.likeness.of_colours(seen), self.likeness.of_colours(base))
+            alike, of_base = self.likeness.of(seen), self.base_alike[cell.prompt, cell.seed]
+            found["likeness"] = alike.both - of_base.both
+            if alike.colour is not None and of_base.colour is not None:
+                found["colour"] = alike.colour - of_base.colour
         if self.drawn.calls(cell.prompt):
             found["memorised"] = self._memorised(seen)
         elif self.other_picture is not None:
@@ -190,7 +216,7 @@ def _own_words(drawn: Drawn, base: Pictures, angle: Comparison) -> dict[int, Lik
         others = [other for other in others if drawn.calls(other) == drawn.calls(prompt)] or others
         own = [base[place] for place in sorted(base) if place[0] == prompt]
         opposite = [one for place, one in base.items() if place[0] in others]
-        words = Likeness.of(own, opposite, angle) if opposite else None
+        words = Likeness.between(own, opposite, angle) if opposite else None
         if words is not None and _is_certain(words, own):
             found[prompt] = words
     return found
@@ -224,11 +250,6 @@ def _other_picture(drawn: Drawn, base: Pictures) -> float | None:
 
 def _pixels_apart(one: Seen, other: Seen) -> float:
     return float((one.small - other.small).abs().mean())
-
-
-def _difference(one: float | None, other: float | None) -> float | None:
-    """Of two likenesses, each at most 1."""
-    return None if one is None or other is None else min(1.0, one) - min(1.0, other)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rich import box
 from rich.table import Table
 
-from advisor.choosing.cells import BASE_EPOCH, Choice, EpochScores, Interval, MeasureName
+from advisor.choosing.cells import BASE_EPOCH, Choice, EpochScores, MeasureName
 from advisor.choosing.picks import PickRanking
 from advisor.estimate.drawing import DrawingCost
 from advisor.run_folder.grid_paths import GridPaths
@@ -16,10 +15,12 @@ from advisor.run_folder.grid_request import GridRequest
 from advisor.units import counted, duration, gib
 
 MEASURES: Mapping[MeasureName, str] = {
-    "likeness": "likeness", "colour": "colour", "obedience": "obedience", "variety": "variety", "leak": "leak",
-    "damage": "damage", "memorised": "memorised",
+    "likeness": "likeness", "obedience": "obedience", "leak": "leak", "colour": "colour", "variety": "variety",
+    "damage": "damage", "memorised": "copies",
 }  # fmt: skip
 """The columns, in this order."""
+WITH_INTERVAL = ("likeness", "obedience", "leak")
+"""What is chosen by: its interval stands below the value."""
 
 
 def announcement(request: GridRequest, cost: DrawingCost) -> str:
@@ -49,21 +50,20 @@ def takes(cost: DrawingCost) -> str:
 
 
 def scores_table(record: GridRecord) -> Table:
-    """A row for each epoch and weight, a column for each measure; the chosen one marked."""
-    named = [name for name in MEASURES if any(name in one.scores for one in record.scores)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    """A row for each epoch and weight, a column for each measure; the chosen one marked. It fits 80 columns."""
+    scores = [one for one in record.scores if one.epoch != BASE_EPOCH]
+    named = [name for name in MEASURES if any(name in one.scores for one in scores)]
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("")
-    table.add_column("epoch", justify="right")
-    several = len({one.weight for one in record.scores if one.epoch != BASE_EPOCH}) > 1
+    table.add_column("epoch", justify="right", no_wrap=True)
+    several = len({one.weight for one in scores}) > 1
     if several:
-        table.add_column("weight", justify="right")
+        table.add_column("weight", justify="right", no_wrap=True)
     for name in named:
-        table.add_column(MEASURES[name], justify="right")
-    for one in record.scores:
+        table.add_column(MEASURES[name], justify="right", no_wrap=True)
+    for one in scores:
         weight = [f"{one.weight:g}"] if several else []
-        table.add_row(
-            _mark(one, record.choice), str(one.epoch), *weight, *(_interval(one.scores.get(name)) for name in named)
-        )
+        table.add_row(_mark(one, record.choice), str(one.epoch), *weight, *(_cell(one, name) for name in named))
     return table
 
 
@@ -71,8 +71,12 @@ def _mark(one: EpochScores, choice: Choice | None) -> str:
     return ">" if choice is not None and (one.epoch, one.weight) == (choice.epoch, choice.weight) else ""
 
 
-def _interval(found: Interval | None) -> str:
-    return "" if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+def _cell(one: EpochScores, name: MeasureName) -> str:
+    found = one.scores.get(name)
+    if found is None:
+        return ""
+    value = f"{found.value:.2f}"
+    return f"{value}\n{found.low:.2f}-{found.high:.2f}" if name in WITH_INTERVAL else value
 
 
 def places(record: GridRecord, paths: GridPaths) -> str:

@@ -12,7 +12,7 @@ from advisor.run_folder.grid_paths import GridPaths
 from advisor.run_folder.grid_record import GridRecord
 from advisor.run_folder.grid_request import GridRequest, RequestedLora
 from advisor.settings.config import blank_config
-from wizard.show.grid_view import announcement, grid_document, places, scores_table
+from wizard.show.grid_view import MEASURES, announcement, grid_document, places, scores_table
 
 GIB = 2**30
 COST = DrawingCost(num_images=36, seconds=600.0, peak_bytes=4 * GIB, free_bytes=7 * GIB)
@@ -40,7 +40,7 @@ def request(**fields: Any) -> GridRequest:
 
 
 def text_of(renderable: object) -> list[str]:
-    console = Console(width=100)
+    console = Console(width=80)
     with console.capture() as capture:
         console.print(renderable)
     return [line.rstrip() for line in capture.get().splitlines()]
@@ -70,20 +70,33 @@ def test_where_memory_does_not_suffice_it_is_said_before() -> None:
 
 
 def test_scores_stand_in_a_row_for_each_epoch_with_the_chosen_one_marked() -> None:
-    lines = [line for line in text_of(scores_table(RECORD)) if line.strip()]
+    assert text_of(scores_table(RECORD)) == [
+        "  epoch  likeness      leak",
+        ">     6      0.80      0.10",
+        "        0.75-0.85 0.05-0.15",
+        "      8      0.82",
+        "        0.77-0.87",
+    ]
 
-    assert lines[0].split() == ["epoch", "likeness", "leak"]
-    assert lines[2].split() == [">", "6", "0.80", "[0.75,", "0.85]", "0.10", "[0.05,", "0.15]"]
-    assert lines[3].split() == ["8", "0.82", "[0.77,", "0.87]"]
 
+def test_weights_have_a_column_where_there_are_several_and_the_base_model_no_row() -> None:
+    more = (EpochScores(0, 0.0, {"likeness": Interval(0.0, 0.0, 0.0)}), replace(RECORD.scores[0], weight=0.6))
+    record = RECORD.model_copy(update={"scores": (*RECORD.scores, *more)})
 
-def test_weights_have_a_column_where_there_are_several() -> None:
-    record = RECORD.model_copy(update={"scores": (*RECORD.scores, replace(RECORD.scores[0], weight=0.6))})
-
-    lines = [line for line in text_of(scores_table(record)) if line.strip()]
+    lines = text_of(scores_table(record))
 
     assert lines[0].split()[:2] == ["epoch", "weight"]
-    assert [line.split()[0] for line in lines[2:]] == [">", "8", "6"]
+    assert [line.split()[0] for line in lines[1::2]] == [">", "8", "6"]
+
+
+def test_all_measures_fit_a_terminal_of_80_columns() -> None:
+    scores = {name: Interval(-0.5, -0.75, -0.25) for name in MEASURES}
+    record = RECORD.model_copy(update={"scores": (EpochScores(100, 0.6, scores), EpochScores(100, 1.0, scores))})
+
+    lines = text_of(scores_table(record))
+
+    assert max(map(len, lines)) <= 80
+    assert not any("\u2026" in line for line in lines)
 
 
 def test_the_document_has_cells_scores_and_choice() -> None:

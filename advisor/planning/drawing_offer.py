@@ -8,10 +8,8 @@ from advisor.facts import Facts
 from advisor.planning.estimate import estimate
 from advisor.planning.planner import make_plan
 from advisor.rules.fitting import drawing_bytes
-from advisor.rules.sampling import LEAST_LOOKS, with_proposed_prompts
+from advisor.rules.sampling import LEAST_LOOKS, PROMPTS, with_proposed_prompts
 from advisor.rules.schedule import epochs_ended
-
-PROMPTS = "sampling.prompts"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from advisor.rules.sources import OURS
 from advisor.settings.config import TrainingConfig
 from advisor.units import counted
 
+PROMPTS = "sampling.prompts"
+
 MOST_SHARE = 0.15
 """Of the run's predicted time, for pictures. Above it they are drawn more seldom; where that is not enough, never."""
 
@@ -54,8 +56,8 @@ class DrawingTime:
 @rule(sets="sampling.every_epochs", source=OURS)
 def every_epochs(facts: Facts, config: TrainingConfig) -> Advice:
     """Each; every second to fifth where pictures after each would take over 15 % of the run."""
-    if config.sampling.prompts:
-        return Advice(1, "one look at each saved LoRA", origin="default")
+    if PROMPTS in facts.chosen_paths:
+        return Advice(1, "where prompts are given: one look at each saved LoRA", origin="default")
     took = drawing_time(facts, with_proposed_prompts(facts, config))
     for every in EVERY_EPOCHS:
         if took.share(every) <= MOST_SHARE and took.looks(every) >= LEAST_LOOKS:
@@ -67,7 +69,7 @@ def every_epochs(facts: Facts, config: TrainingConfig) -> Advice:
     return Advice(1, "only read where prompts are given", origin="default")
 
 
-@rule(sets="sampling.prompts", source=OURS)
+@rule(sets=PROMPTS, source=OURS)
 def prompts(facts: Facts, config: TrainingConfig) -> Advice:
     """Four from the captions; none where drawing does not fit into memory or would take over 15 % of the run."""
     every = config.sampling.every_epochs

@@ -88,7 +88,8 @@ def test_what_the_user_chose_stands_and_is_drawn_after_each_epoch() -> None:
 
     assert plan.config.sampling.prompts == ("mira, in space",)
     assert plan.config.sampling.every_epochs == 1
-    assert make_plan_for(settings={"sampling.prompts": []}).config.sampling.prompts == ()
+    none = make_plan_for(num_images=8, settings={"sampling.prompts": []}).config.sampling
+    assert (none.prompts, none.every_epochs) == ((), 1)
     assert make_plan_for(settings={"sampling.every_epochs": 0}).config.sampling.prompts == ()
 
 

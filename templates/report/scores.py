@@ -25,13 +25,13 @@ class Measure:
 
 
 MEASURES: Mapping[MeasureName, Measure] = {
-    "likeness": Measure("Likeness", "closer to held-out pictures of the set than the base model's", "higher"),
-    "colour": Measure("Colours", "closer to the set's colours and outfit than the base model's", "higher"),
-    "obedience": Measure("Obedience", "what the prompt asks for beside the character still comes", "higher"),
-    "variety": Measure("Variety", "pictures of other seeds still differ", "higher"),
-    "leak": Measure("Leak", "how far pictures without the trigger moved from the base model's", "lower"),
-    "damage": Measure("Damage", "saturation, contrast, grain and blur beyond the base model's", "lower"),
-    "memorised": Measure("Memorised", "how near pictures come to a single training picture", "lower"),
+    "likeness": Measure("Likeness", "0: as the base model's own picture; 1: as your pictures", "higher"),
+    "colour": Measure("Colours", "the same by colours alone; a part of likeness", "higher"),
+    "obedience": Measure("Obedience", "1: the other words of a prompt do as much as with the base model", "higher"),
+    "variety": Measure("Variety", "1: two seeds differ as much as with the base model", "higher"),
+    "leak": Measure("Leak", "0: without the trigger the base model's own picture; 1: another one altogether", "lower"),
+    "damage": Measure("Damage", "0: no more noise, blur or colour than the base model's pictures and yours", "lower"),
+    "memorised": Measure("Memorised", "0: as your pictures are to each other; 1: a copy of one of them", "lower"),
 }
 """In the order of the page."""
 

@@ -264,7 +264,7 @@ def import_command(
 
 @app.command("report", short_help="One page of a run, or of several side by side.")
 def report_command(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="The run folder; several are compared.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="The run folder; several are compared.")],
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Where to; without it RUN/report.html, of several comparison.html there."),

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 
 MOST_TICKS = 5
+SMALLEST = 1e-300
+"""What is less apart counts as equal: parts of it are no numbers any more."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Span:
 
 def round_numbers(lowest: float, highest: float, *, whole: bool = False) -> list[float]:
     """1, 2 or 5 times a power of ten, in multiples within the limits, at most MOST_TICKS; `lowest` for equal ones."""
-    if highest - lowest <= 1e-9 * max(abs(lowest), abs(highest)):
+    if highest - lowest <= max(SMALLEST, 1e-9 * max(abs(lowest), abs(highest))):
         return [lowest]
     power = 10.0 ** math.floor(math.log10((highest - lowest) / MOST_TICKS))
     sizes = (power * factor for factor in (1, 2, 5, 10, 20, 50))

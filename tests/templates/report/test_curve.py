@@ -167,3 +167,11 @@ def test_rates_that_change_have_a_chart_and_constant_ones_none() -> None:
     assert "e-5" in chart.left[1].label
     assert rate_chart(curve_of(constant)) is None
     assert rate_chart(curve_of([StepDone(step=n, loss=1.0) for n in (1, 2)])) is None
+
+
+@pytest.mark.parametrize("rates", [(0.0, 5e-324), (1e-310, 2e-310), (-1e30, 1e30)])
+def test_rates_that_no_training_has_are_drawn_all_the_same(rates: tuple[float, float]) -> None:
+    chart = rate_chart(curve_of([StepDone(step=n, loss=1.0, unet_learning_rate=rates[n]) for n in (0, 1)]))
+
+    assert chart is not None
+    assert all(0 <= tick.percent <= 100 for tick in chart.left)

@@ -61,6 +61,8 @@ def check_command(
     ] = None,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why it is kept.")] = "",
     strict: Annotated[bool, typer.Option("--strict", help="End with code 2 where there are errors.")] = False,
+    html: Annotated[str, typer.Option(metavar="FILE", help="Write a page with all pictures and findings.")] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE if it is there.")] = False,
     as_json: Json = False,
 ) -> None:
     """Look through a folder of pictures: sizes, captions, copies, blur and much more, each with what to do.
@@ -76,6 +78,8 @@ def check_command(
             waive=tuple(waive or ()),
             reason=reason,
             strict=strict,
+            html=html,
+            overwrite=overwrite,
             as_json=as_json,
         )
         check(folder, options)

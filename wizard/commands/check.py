@@ -16,12 +16,13 @@ from advisor.dataset.doctor.folder_facts import FolderFacts, orphans
 from advisor.dataset.folders import find_files
 from advisor.dataset.report import DatasetReport, ImageFile
 from advisor.dataset.scan import scan
-from advisor.errors import DatasetError, LoraError
+from advisor.errors import DatasetError, LoraError, RunError
+from advisor.files import is_there, write_atomically
 from advisor.settings.config import DatasetConfig
 from advisor.units import counted
-from wizard.interview.paths import given_path
+from wizard.interview.paths import absolute_path, given_path
 from wizard.output import print_json, say, show
-from wizard.processes.measured_pictures import measured_pictures
+from wizard.processes.measured_pictures import measured_pictures, thumbnails
 from wizard.processes.waiver_store import add_waivers, read_waivers
 from wizard.show.check_view import findings_text
 from wizard.show.findings import captions_text, sizes_text
@@ -43,6 +44,10 @@ class CheckOptions:
     reason: str = ""
     strict: bool = False
     """End with an error where there are findings of that severity which are not waived."""
+    html: str = ""
+    """Where a page is written; empty: none is."""
+    overwrite: bool = False
+    """Replace a file that is there."""
     as_json: bool = False
 
 
@@ -59,6 +64,8 @@ def check(folder: str, options: CheckOptions | None = None) -> None:
         add_waivers(report.root, _waivers(options))
     facts = gathered(report, options)
     findings = examine(facts, read_waivers(report.root))
+    if options.html:
+        write_page(facts, findings, options)
     if options.as_json:
         print_json(report_document(report, findings))
     else:
@@ -66,6 +73,22 @@ def check(folder: str, options: CheckOptions | None = None) -> None:
     errors = [one for one in findings if one.severity == "error" and not one.waived]
     if options.strict and errors:
         raise DatasetError(f"{report.root} has {counted(len(errors), 'error')}: mend or --waive them")
+
+
+def write_page(facts: FolderFacts, findings: Sequence[Finding], options: CheckOptions) -> None:
+    """Write the page of what was found.
+
+    Raises:
+        RunError: there is a file already, or it cannot be written.
+    """
+    from templates.native.check_page import check_page, shown_pictures
+
+    path = absolute_path(options.html)
+    if is_there(path) and not options.overwrite:
+        raise RunError(f"{path} is there already: name another file, or give --overwrite")
+    small = thumbnails(facts.report.root, shown_pictures(facts, findings), _progress())
+    write_atomically(path, check_page(facts, findings, small))
+    say(f"The page is {path}")
 
 
 def gathered(report: DatasetReport, options: CheckOptions) -> FolderFacts:

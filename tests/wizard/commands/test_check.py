@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from advisor.errors import DatasetError, LoraError
+from advisor.errors import DatasetError, LoraError, RunError
 from tests.support.hostile_pictures import clean_folder
 from tests.support.pictures import make_pictures
 from wizard.commands.check import CheckOptions, check
@@ -97,3 +97,19 @@ def test_a_waived_finding_is_counted_and_no_longer_told(tmp_path: Path, capsys: 
 def test_a_waiver_needs_a_reason(tmp_path: Path) -> None:
     with pytest.raises(LoraError, match=r"--waive needs a reason"):
         check(str(sloppy_folder(tmp_path)), CheckOptions(waive=("transparent",)))
+
+
+def test_a_page_is_written_once_and_replaced_only_when_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, page = sloppy_folder(tmp_path / "pictures"), tmp_path / "page.html"
+
+    check(str(folder), CheckOptions(html=str(page)))
+
+    assert page.read_text("utf-8").count('src="data:image/jpeg;base64,/9j/') == 5
+    assert f"The page is {page}" in capsys.readouterr().err
+    with pytest.raises(RunError, match=r"is there already: name another file, or give --overwrite"):
+        check(str(folder), CheckOptions(html=str(page)))
+    page.write_text("old", "utf-8")
+    check(str(folder), CheckOptions(html=str(page), overwrite=True))
+    assert "<!doctype html>" in page.read_text("utf-8")

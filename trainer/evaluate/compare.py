@@ -142,7 +142,7 @@ class Comparisons:
             base_alike={} if likeness is None else {place: likeness.of(one) for place, one in base.items()},
             own_words=_own_words(drawn, base, angle),
             looks=UsualLooks.of([[one.look for one in kind] for kind in (base.values(), of_set) if kind]),
-            parts=UsualParts.of([one.features for one in (*base.values(), *of_set)], angle),
+            parts=UsualParts.of([[one.features for one in kind] for kind in (base.values(), of_set) if kind], angle),
             copies=_copies(trained, angle),
             other_picture=_other_picture(drawn, base),
         )

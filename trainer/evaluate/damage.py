@@ -71,23 +71,26 @@ class UsualParts:
     pictures: tuple[Parts, ...]
     """Prepared."""
     most: float
-    """How odd a usual picture is to the others, but for a tenth of them."""
+    """How odd pictures of the kind that varies most are to all others, but for a tenth of them."""
 
     @classmethod
-    def of(cls, pictures: Sequence[Parts], comparison: Comparison) -> UsualParts | None:
-        """By at least three usual pictures, which may differ from one another; None with fewer."""
-        if len(pictures) < 3:
-            return None
-        prepared = tuple(comparison.prepared(parts) for parts in pictures)
-        odd = [
-            _oddness(one, prepared[:number] + prepared[number + 1 :], comparison) for number, one in enumerate(prepared)
-        ]
-        return cls(comparison, prepared, max(TINY, float(torch.tensor(odd).quantile(1 - 2 * USUAL))))
+    def of(cls, kinds: Sequence[Sequence[Parts]], comparison: Comparison) -> UsualParts | None:
+        """By several kinds of usual pictures; None where none of them has three, which may differ from one another."""
+        prepared = [[comparison.prepared(parts) for parts in kind] for kind in kinds]
+        together = [one for kind in prepared for one in kind]
+        most = [_most_odd(kind, together, comparison) for kind in prepared if len(kind) > 2]
+        return cls(comparison, tuple(together), max(TINY, *most)) if most else None
 
     def excess(self, picture: Parts) -> float:
         """The natural logarithm of how many times odder a picture is than usual ones are; 0: not odder."""
         odd = _oddness(self.comparison.prepared(picture), self.pictures, self.comparison)
         return float(torch.tensor(max(odd, TINY) / self.most).log().clamp_min(0))
+
+
+def _most_odd(kind: Sequence[Parts], together: Sequence[Parts], comparison: Comparison) -> float:
+    """How odd a picture of a kind is to all others, but for a tenth of them."""
+    odd = [_oddness(one, [other for other in together if other is not one], comparison) for one in kind]
+    return float(torch.tensor(odd).quantile(1 - 2 * USUAL))
 
 
 def _oddness(picture: Parts, others: Sequence[Parts], comparison: Comparison) -> float:

@@ -58,7 +58,7 @@ def test_a_picture_of_parts_that_nobody_drew_is_odd() -> None:
     usual = [_parts(seed, axis=seed % 3) for seed in range(9)]
     mixed = torch.cat([usual[0][:10], usual[4][10:]])
 
-    found = UsualParts.of(usual, Angle.of(usual))
+    found = UsualParts.of([usual[:4], usual[4:]], Angle.of(usual))
 
     assert found is not None
     assert found.excess(mixed) == 0
@@ -72,4 +72,16 @@ def _parts(seed: int, axis: int) -> Tensor:
 
 
 def test_two_pictures_do_not_say_what_is_usual() -> None:
-    assert UsualParts.of([torch.ones(2, 3)] * 2, Angle.of([torch.ones(2, 3)])) is None
+    assert UsualParts.of([[torch.ones(2, 3)] * 2], Angle.of([torch.ones(2, 3)])) is None
+
+
+def test_a_set_whose_pictures_are_all_alike_makes_the_bases_own_no_odder() -> None:
+    base = [_parts(seed, axis=seed) for seed in range(6)]
+    alike = [_parts(30, axis=6) + 0.01 * seed for seed in range(20)]
+    further = _parts(40, axis=2)
+
+    alone, beside = (UsualParts.of(kinds, Angle.of(base)) for kinds in ([base], [base, alike]))
+
+    assert alone is not None
+    assert beside is not None
+    assert beside.excess(further) <= alone.excess(further) + 1e-6

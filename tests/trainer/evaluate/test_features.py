@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +12,9 @@ from torch import Tensor
 from advisor.families.structure import Structure
 from tests.support.runs import make_config
 from tests.support.tiny import TINY_SD1, TINY_SD2, TINY_SDXL, tiny_base
+from tests.trainer.training.test_step import OneDevice
 from trainer.adapters.network import Network
+from trainer.evaluate import features
 from trainer.evaluate.features import FeatureReader
 from trainer.models.families.sdxl import Sdxl
 from trainer.models.families.stable_diffusion import Sd1, Sd2
@@ -64,3 +69,29 @@ def test_an_adapter_that_is_off_changes_no_features(tmp_path: Path) -> None:
     network.multiplier = 0
 
     assert torch.equal(FeatureReader(base, config).parts(noise_picture(1)), alone)
+
+
+@pytest.mark.parametrize(("family", "structure"), FAMILIES)
+def test_the_denoiser_gets_everything_on_its_own_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: UNetFamily, structure: Structure
+) -> None:
+    meta, heard = torch.device("meta"), list[Tensor]()
+    here, there = (
+        tiny_base(family, structure),
+        family.build(structure, dtype=torch.bfloat16, vae_dtype=torch.float32, device=torch.device("meta")),
+    )
+    base = replace(there, vae=here.vae, tokenizers=here.tokenizers)
+    predict = type(base.family).predict
+
+    def alone(*given: Any) -> Tensor:
+        with OneDevice(meta):
+            heard.append(predict(*given))
+        return heard[-1]
+
+    monkeypatch.setattr(type(base.family), "predict", alone)
+    monkeypatch.setattr(features, "moved", lambda *_: nullcontext())  # nothing comes back from meta
+
+    with pytest.raises(NotImplementedError, match="meta"):
+        FeatureReader(base, make_config(tmp_path)).parts(noise_picture(1))
+
+    assert (heard[0].device.type, heard[0].dtype) == ("meta", torch.bfloat16)

@@ -3,8 +3,8 @@
     python -m benchmarks.picture_scores collect WORK     # reads WORK/RUN/scores.json and truth.json of each run
     python -m benchmarks.picture_scores page             # writes the tables of docs/scores.md
 
-The runs are those that measures and thresholds were made with (`development` of benchmarks.choice), not those that the
-choice of an epoch is judged on. The truth looks at other prompts and seeds than the measures, by colours in regions.
+The runs are those that measures and thresholds were made with, not those that the choice of an epoch is judged on. The
+truth looks at other prompts and seeds than the measures, by colours in regions.
 """
 
 from __future__ import annotations

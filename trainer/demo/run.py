@@ -1,7 +1,7 @@
-"""The demo's images: drawn by the base model and by the LoRA from the same noise, and what they score.
+"""The demo's images: drawn by the base model and by a LoRA from the same noise, and what they score.
 
-Run as `python -P -m trainer.demo.run RUN` after the training; it adds to the run's events and samples and leaves
-`log/demo.json`.
+Run as `python -P -m trainer.demo.run RUN [--lora PATH]` after the training; it adds to the run's events and samples,
+and leaves `log/demo.json`.
 """
 
 from __future__ import annotations
@@ -106,8 +106,11 @@ def scores_of(before: Drawn, after: Drawn, prompts: Sequence[str]) -> DemoScores
     )
 
 
-def show(run: Path, events: Events, interrupt: Interrupt) -> DemoScores:
+def show(run: Path, events: Events, interrupt: Interrupt, lora: Path | None = None) -> DemoScores:
     """Draw before and after, keep the images and the scores in the run folder.
+
+    Args:
+        lora: the file to draw with; None: the run's last.
 
     Raises:
         LoraError: the run has no LoRA, or something cannot be read or written.
@@ -132,7 +135,7 @@ def show(run: Path, events: Events, interrupt: Interrupt) -> DemoScores:
     before = draw_all(base, config, prompts, report)
     network = Network.attach(
         base,
-        config.network.model_copy(update={"start_from": str(RunFolder(run).lora(config.saving.name))}),
+        config.network.model_copy(update={"start_from": str(lora or RunFolder(run).lora(config.saving.name))}),
         text_encoder=config.optimizer.trains_text_encoder,
         clip_skip=config.model.clip_skip,
     )
@@ -180,7 +183,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Draw and score; the exit code is the error's."""
     parser = argparse.ArgumentParser(prog="python -m trainer.demo.run", description="Draw the demo's pictures.")
     parser.add_argument("run", type=Path)
-    run, interrupt = parser.parse_args(arguments).run, Interrupt()
+    parser.add_argument("--lora", type=Path, help="the file to draw with, instead of the run's last")
+    given, interrupt = parser.parse_args(arguments), Interrupt()
+    run = given.run
     is_launched = follow_launcher(interrupt.ask)
     try:
         with (
@@ -188,17 +193,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Events(run) as events,
         ):
             events.check_first(check)
-            return _show(run, events, interrupt)
+            return _show(run, events, interrupt, given.lora)
     except LoraError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return error.exit_code
 
 
-def _show(run: Path, events: Events, interrupt: Interrupt) -> int:
+def _show(run: Path, events: Events, interrupt: Interrupt, lora: Path | None) -> int:
     """Draw and score; failures become events and exit codes."""
     try:
         with interrupt.listening():
-            show(run, events, interrupt)
+            show(run, events, interrupt, lora)
     except LoraError as error:
         events.send(failed_event(error))
         return error.exit_code

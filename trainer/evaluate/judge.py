@@ -7,6 +7,7 @@ from pathlib import Path
 
 from advisor.choosing.cells import EpochExtras
 from advisor.choosing.choice import choose
+from advisor.dataset.captions import has_word
 from advisor.errors import ConfigError, DatasetError, RunError
 from advisor.run_folder.events import Validated
 from advisor.run_folder.grid_record import GridRecord
@@ -52,7 +53,12 @@ def judged(
     watch = Watch(lambda done, total: events.progress("judge", done, total), interrupt.check)
     pictures = measure(viewer, drawn, references, watch)
     with_trigger = [number for number in range(len(record.prompts)) if drawn.calls(number)]
-    chosen = choose(pictures, with_trigger, config=request.config if request.is_run else None)
+    chosen = choose(
+        pictures,
+        with_trigger,
+        config=request.config if request.is_run else None,
+        share_called=None if references is None else share_called(references, record.trigger),
+    )
     return record.model_copy(
         update={
             "picture_scores": pictures,
@@ -61,6 +67,14 @@ def judged(
             "choice": None if references is None else chosen.choice,
         }
     )
+
+
+def share_called(references: References, trigger: str) -> float | None:
+    """The share of the trained captions that have the trigger; None where there is none or nothing was trained."""
+    captions = [item.caption for item in references.trained]
+    if not trigger.strip() or not captions:
+        return None
+    return sum(has_word(caption, trigger) for caption in captions) / len(captions)
 
 
 def _references(request: GridRequest, config: TrainingConfig, events: Events) -> References | None:

@@ -20,6 +20,10 @@ from advisor.run_folder.lock import writing
 from advisor.settings.preset_file import PresetSetting, read_preset
 from templates.native.run_folder import next_free_run, write_run
 from trainer.demo.assets import CHARACTER_FOLDER, CLASS_FOLDER, MODEL_FOLDER, PRESET_FILE, TRIGGER
+from wizard.interview.evaluation import Recommended, by_grid, recommendation_document
+from wizard.interview.grid_loras import loras_by_epoch, thinned
+from wizard.interview.grid_options import GridWish
+from wizard.interview.grid_plan import plan_of_run
 from wizard.output import print_json, say, show
 from wizard.processes.after_training import completed, tried
 from wizard.processes.child import child_command
@@ -35,14 +39,18 @@ from wizard.show.screen import make_screen
 NAME = "loracle-demo"
 """The default run folder."""
 
+EPOCHS_SHOWN, CALLING, OTHERS, SEEDS = 5, 4, 3, 2
+"""Of the training, of captions with the trigger, of captions of other people: half a minute of drawing on two cores."""
+
 MEANT = frozenset({"cpu_training", "rate_of_another_optimizer"})
 """Warnings of what the demo does on purpose: its small base model learns on a processor, and at a high rate."""
 
 HELLO = (
     "The demo teaches a small base model, which comes with Loracle, a character that it has never seen: {pictures} "
     "pictures of {trigger}, a green-skinned fox. It plans by the same rules as for your own pictures, trains on the "
-    "processor, draws before and after with the same seeds, and measures both. On two processor cores that takes up to "
-    "three minutes; nothing is downloaded and only the folder {run} is written.\n"
+    "processor, draws with several epochs and chooses one by what they show, draws before and after with the same "
+    "seeds, and measures both. On two processor cores that takes up to three minutes; nothing is downloaded and only "
+    "the folder {run} is written.\n"
 )
 
 
@@ -73,15 +81,23 @@ def demo(out: Path | None = None, *, overwrite: bool = False, as_json: bool = Fa
     with writing(folder, "loracle demo", say), announced_end("the demo"):
         RunStore().remember(run)
         progress = completed(run_trainer(job, make_screen(as_json=as_json)), folder)
-        announce("Trained. Drawing with the base model and with the LoRA, from the same seeds ...")
-        scores = tried("The LoRA is there, but not what it learned in figures", partial(_scored, job, as_json=as_json))
+        announce("Trained. Drawing with some of its epochs, to see which is the best ...")
+        found = tried("Which epoch is the best is not known", partial(_recommended, job, as_json=as_json))
+        use = recommendation_document(found, folder, progress.loras)
+        announce("Drawing with the base model and with the LoRA, from the same seeds ...")
+        lora = None if found is None else found.lora
+        draw = partial(_scored, job, lora, as_json=as_json)
+        scores = tried("The LoRA is there, but not what it learned in figures", draw)
     report = tried("No report was written", partial(try_run_report, folder))
     seconds = time.monotonic() - began
     if as_json:
-        print_json({**training_document(progress), **_document(scores), "seconds": round(seconds, 1), "run": str(run)})
+        own = {**_document(scores), **use, "seconds": round(seconds, 1), "run": str(run)}
+        print_json({**training_document(progress), **own})
         return
+    if found is not None:
+        show(found.choice.reason)
     show(_summary(scores, seconds))
-    made = [f"LoRA:     {run / lora}" for lora in progress.loras[-1:]] if scores is None else []
+    made = [] if use["use"] is None else [f"LoRA:     {run / str(use['use'])}"]
     made += [f"Pictures: {folder.before_after}"] if scores is not None else []
     made += [f"Report:   {report}"] if report is not None else []
     show("\n".join(made))
@@ -100,11 +116,31 @@ def demo_facts(run: Path) -> Facts:
     return Facts(probe_hardware(run), scan(CHARACTER_FOLDER), identify(MODEL_FOLDER), answers, preset)
 
 
-def _scored(job: TrainerJob, *, as_json: bool) -> DemoScores:
+def _recommended(job: TrainerJob, *, as_json: bool) -> Recommended | None:
+    """The epoch to use, by pictures that are drawn for that alone."""
+    config = job.run.read_config()
+    epochs = thinned(tuple(loras_by_epoch(job.run, config)), EPOCHS_SHOWN)
+    wish = GridWish(epochs=epochs, prompts=prompts_to_judge_by(), seeds=SEEDS)
+    plan = plan_of_run(job, wish, probe_hardware(job.run.path))
+    return by_grid(job, config, plan, make_screen(as_json=as_json))
+
+
+def prompts_to_judge_by() -> tuple[str, ...]:
+    """What the demo's epochs are judged by: captions of pictures that were trained on, with the trigger and without it.
+
+    What the demo's own figures are measured on is none of these.
+    """
+    calling, others = (sorted(folder.glob("*.txt")) for folder in (CHARACTER_FOLDER, CLASS_FOLDER))
+    return tuple(file.read_text("utf-8").strip() for file in (*calling[:CALLING], *others[:OTHERS]))
+
+
+def _scored(job: TrainerJob, lora: Path | None, *, as_json: bool) -> DemoScores:
     """Draw images with and without the LoRA and score them, in a child process that imports torch."""
+    given = [] if lora is None else ["--lora", str(lora)]
     run_trainer(
-        job, make_screen(as_json=as_json), command=lambda job: child_command("trainer.demo.run", str(job.run.path))
-    )
+        job, make_screen(as_json=as_json),
+        command=lambda job: child_command("trainer.demo.run", str(job.run.path), *given),
+    )  # fmt: skip
     return job.run.read_demo_scores()
 
 

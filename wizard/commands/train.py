@@ -8,9 +8,11 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from advisor.errors import BrokenImages, LoraError
 from advisor.files import is_file, replacing
@@ -18,7 +20,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.settings.config import TrainingConfig
 from advisor.units import duration
-from wizard.interview.copy_lora import offer_copy, usage
+from wizard.interview.copy_lora import WEIGHT, offer_copy, usage
 from wizard.interview.go_on import GoingOn, asked_to_go_on
 from wizard.interview.lora_folders import lora_folders, program_of
 from wizard.output import OutputLost, is_terminal, print_json, say, show
@@ -33,6 +35,10 @@ from wizard.show.notice import announced_end
 from wizard.show.progress import TrainingProgress, training_document
 from wizard.show.screen import make_screen
 from wizard.user_data import remember, remembered
+
+if TYPE_CHECKING:
+    from advisor.choosing.cells import SettingValue
+    from wizard.interview.evaluation import Recommended
 
 
 def train(
@@ -64,12 +70,14 @@ def train(
             config = set_epochs(job.run, job.run.read_config(), wish.epochs)
         job = replace(job, resume=wish.resume or (wish.epochs is not None and job.run.has_state()))
         with announced_end(config.saving.name):
-            progress = _recorded(job, config, as_json=as_json)
+            progress, found = _recorded(job, config, as_json=as_json)
     try:
         if as_json:
-            print_json(training_document(progress))
+            from wizard.interview.evaluation import recommendation_document
+
+            print_json(training_document(progress) | recommendation_document(found, job.run, progress.loras))
         else:
-            _print_result(job, config, progress)
+            _print_result(job, config, progress, found)
     except OutputLost as lost:
         say(f"! All is trained and saved, but not told: {lost}")
 
@@ -87,13 +95,14 @@ def _asked(run: RunFolder, config: TrainingConfig) -> GoingOn:
     return asked_to_go_on(run, config, TerminalAsk())
 
 
-def _recorded(job: TrainerJob, config: TrainingConfig, *, as_json: bool) -> TrainingProgress:
-    """Train, then write receipt and report, however it ended."""
+def _recorded(job: TrainerJob, config: TrainingConfig, *, as_json: bool) -> tuple[TrainingProgress, Recommended | None]:
+    """Train and look which epoch to use, then write receipt and report, however it ended."""
     if (warning := disk_warning(job.run)) is not None:
         say(warning)
     began = time.time()
     try:
-        return _trained(job, as_json=as_json)
+        progress = _trained(job, as_json=as_json)
+        return progress, _recommended(job, config, progress, as_json=as_json)
     except KeyboardInterrupt as interrupted:
         raise KeyboardInterrupt(f"{interrupted}{_how_to_resume(job.run)}") from None
     finally:
@@ -120,6 +129,22 @@ def _trained(job: TrainerJob, *, as_json: bool) -> TrainingProgress:
     return train_with_retries(replace(job, skip_broken=True), make_screen(as_json=as_json))
 
 
+def _recommended(
+    job: TrainerJob, config: TrainingConfig, progress: TrainingProgress, *, as_json: bool
+) -> Recommended | None:
+    """Which epoch to use; None where no pictures were drawn, drawing failed, or the user ended it."""
+    if progress.finished is None or not config.sampling.draws:
+        return None
+    from wizard.interview.evaluation import recommended
+
+    seconds, screen = progress.finished.seconds or 0.0, make_screen(as_json=as_json)
+    try:
+        return tried("Which epoch is the best is not known", lambda: recommended(job, config, seconds, screen))
+    except KeyboardInterrupt as interrupted:
+        say(f"{interrupted}: {own_command('grid', job.run.path)}" if str(interrupted) else "Not looked at.")
+        return None
+
+
 def _write_records(job: TrainerJob, config: TrainingConfig, *, since: float) -> None:
     """Write receipt and report; their errors are printed."""
     from wizard.processes.measured_runs import save_run_receipt
@@ -134,7 +159,9 @@ def _how_to_resume(run: RunFolder) -> str:
     return f"\nGo on with: {own_command('train', run.path)} --resume" if run.has_state() else ""
 
 
-def _print_result(job: TrainerJob, config: TrainingConfig, progress: TrainingProgress) -> None:
+def _print_result(
+    job: TrainerJob, config: TrainingConfig, progress: TrainingProgress, found: Recommended | None
+) -> None:
     if not progress.loras:
         show("Trained, but no LoRA was saved.")
         return
@@ -147,11 +174,33 @@ def _print_result(job: TrainerJob, config: TrainingConfig, progress: TrainingPro
         show(f"{rung.cause or 'Memory ran out on the way.'} It went on with {rung.message}.")
     if is_file(job.run.report):
         show(f"Report: {job.run.report}")
+    weight = WEIGHT
+    if found is not None:
+        show(found.choice.reason)
+        lora, weight = found.lora or lora, found.choice.weight or weight
+        if found.lora is not None:
+            show(f"Use {found.lora}")
     copied_to = None
     if is_terminal():
         copied_to = tried("The LoRA was not copied", partial(_offer_copy, lora, Path(config.model.path)))
     program = None if copied_to is None else program_of(copied_to)
-    show(usage(lora.name, config.run.trigger or config.saving.name, program))
+    show(usage(lora.name, config.run.trigger or config.saving.name, program, weight=weight))
+    if found is not None and found.choice.changes:
+        tried("The next run was not planned", partial(_offer_next_run, job.run, config, found.choice.changes))
+
+
+def _offer_next_run(run: RunFolder, config: TrainingConfig, changes: Mapping[str, SettingValue]) -> None:
+    """Offer to plan the next run; without a terminal, tell how it is planned."""
+    from wizard.interview.ask import TerminalAsk
+    from wizard.interview.next_run import next_run_place, plan_command, wants_next_run, write_next_run
+
+    place = next_run_place(run.path)
+    if not is_terminal():
+        show(f"The next run: {plan_command(run.path, place, changes)}")
+    elif wants_next_run(TerminalAsk(), config, changes, place):
+        write_next_run(run.path, place, changes)
+        RunStore().remember(place)
+        show(f"Written to {place}; train it with: {own_command('train', place)}")
 
 
 def _offer_copy(lora: Path, base_model: Path) -> Path | None:

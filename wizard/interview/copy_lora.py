@@ -29,14 +29,14 @@ STEPS: Mapping[Program, str] = {
 """How the others take it."""
 
 
-def usage(lora: str, trigger: str, program: Program | None = None) -> str:
+def usage(lora: str, trigger: str, program: Program | None = None, *, weight: float = WEIGHT) -> str:
     """How to draw with a LoRA file: where to choose it, with which weight, and the trigger word.
 
     Args:
         program: that it was copied to; None: not known, so that each kind is told.
     """
-    name, tag = Path(lora).stem, f"<lora:{Path(lora).stem}:{WEIGHT}>"
-    steps = {one: text.format(name=name, weight=WEIGHT, trigger=trigger) for one, text in STEPS.items()}
+    name, tag = Path(lora).stem, f"<lora:{Path(lora).stem}:{weight:g}>"
+    steps = {one: text.format(name=name, weight=f"{weight:g}", trigger=trigger) for one, text in STEPS.items()}
     in_prompt = f"put {tag} into your prompt, together with the trigger word: {tag} {trigger}"
     if program in steps:
         return f"In {program}, {steps[program]}"

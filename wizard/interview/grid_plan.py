@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from advisor.checkpoints.identify import identify
+from advisor.choosing.cells import MOST_PROMPTS
+from advisor.choosing.others import prompts_of_others
 from advisor.choosing.prompts import CaptionSet, prompts_for, proposed_prompts
 from advisor.dataset.scan import scan
 from advisor.errors import ConfigError, DatasetError, Mistakes, RunError
@@ -48,7 +50,8 @@ def plan_of_run(job: TrainerJob, wish: GridWish, hardware: Hardware) -> GridPlan
     request = GridRequest(
         config=config,
         loras=_requested(loras),
-        prompts=wish.prompts or config.sampling.prompts or prompts_of_run(config),
+        prompts=wish.prompts
+        or (*(config.sampling.prompts or prompts_of_run(config)), *prompts_of_others(config))[:MOST_PROMPTS],
         seeds=(),
         weights=wish.weights or USUAL_WEIGHTS,
         folder=str(job.run.path),

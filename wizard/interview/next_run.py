@@ -14,6 +14,7 @@ from templates.native.run_folder import next_free_run, write_run
 from wizard.interview.plan_facts import facts_of_plan
 from wizard.interview.questions import Ask, choice
 from wizard.interview.request import PlanRequest
+from wizard.own_command import own_command
 
 
 def wants_next_run(ask: Ask, config: TrainingConfig, changes: Mapping[str, SettingValue], place: Path) -> bool:
@@ -47,9 +48,19 @@ def write_next_run(run: Path, place: Path, changes: Mapping[str, SettingValue]) 
     Raises:
         LoraError: it cannot be planned or written.
     """
-    request = PlanRequest(name=place.name, settings=tuple(f"{path}={_typed(value)}" for path, value in changes.items()))
+    request = PlanRequest(name=place.name, settings=_settings(changes))
     facts, _ = facts_of_plan(request, run, place, Mistakes())
     write_run(place, facts, make_plan(facts), overwrite=False)
+
+
+def plan_command(run: Path, place: Path, changes: Mapping[str, SettingValue]) -> str:
+    """The command that plans the next run."""
+    settings = [word for setting in _settings(changes) for word in ("--set", setting)]
+    return own_command("plan", run, "--name", Path(place.name), *settings, "--out", place)
+
+
+def _settings(changes: Mapping[str, SettingValue]) -> tuple[str, ...]:
+    return tuple(f"{path}={_typed(value)}" for path, value in changes.items())
 
 
 def _typed(value: SettingValue) -> str:

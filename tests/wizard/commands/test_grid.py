@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from advisor.choosing.cells import Cell
+from advisor.choosing.others import AS_SENTENCES
 from advisor.errors import LoraError, RunError
 from advisor.run_folder.grid_paths import GridPaths
 from advisor.run_folder.grid_record import GridRecord, write_grid
@@ -82,7 +83,8 @@ def test_without_options_all_epochs_are_drawn_at_weight_1_with_proposed_prompts(
     assert [lora.epoch for lora in request.loras] == [1, 2, 3]
     assert (request.weights, request.seeds) == ((1.0,), (42, 43, 44, 45))
     assert sum("tok" in prompt for prompt in request.prompts) == 3
-    assert len(request.prompts) == 4
+    assert len(request.prompts) == 6
+    assert request.prompts[4:] == AS_SENTENCES
 
 
 def test_the_runs_own_prompts_come_before_proposed_ones(tmp_path: Path, run: Path, requests: Requests) -> None:
@@ -90,7 +92,7 @@ def test_the_runs_own_prompts_come_before_proposed_ones(tmp_path: Path, run: Pat
 
     grid("run", GridOptions())
 
-    assert requests[0].prompts == ("tok at sea",)
+    assert requests[0].prompts == ("tok at sea", *AS_SENTENCES)
 
 
 def test_where_the_pictures_are_gone_the_trigger_is_asked_for(tmp_path: Path, run: Path, requests: Requests) -> None:

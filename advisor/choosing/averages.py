@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from advisor.choosing.cells import BASE_EPOCH, EpochScores, MeasureName, PictureScores
 from advisor.choosing.resampling import Draws, Place, Samples, combined, interval
@@ -82,16 +82,10 @@ class Averages:
 
     def epoch_scores(self) -> tuple[EpochScores, ...]:
         """Each epoch's and weight's measures with their intervals, in order."""
+        names: tuple[MeasureName, ...] = get_args(MeasureName)
         keys = sorted({key for found in self.by_figure.values() for key in found})
         return tuple(
-            EpochScores(
-                *key,
-                {
-                    figure: interval(found[key])
-                    for figure, found in self.by_figure.items()
-                    if figure not in UNASKED.values() and key in found
-                },
-            )
+            EpochScores(*key, {name: interval(found) for name in names if (found := self.get(name, key)) is not None})
             for key in keys
         )
 

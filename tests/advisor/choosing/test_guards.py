@@ -1,13 +1,16 @@
+from collections.abc import Mapping
+
 import pytest
 
 from advisor.choosing.averages import Averages
-from advisor.choosing.cells import PictureScores
+from advisor.choosing.cells import MeasureName, PictureScores
 from advisor.choosing.guards import faults
 
 
 def found(with_trigger: dict[str, float], without: dict[str, float] | None = None) -> tuple[str, ...]:
+    asked: Mapping[MeasureName, float] = {"likeness": 0.8} | with_trigger  # type: ignore[assignment]
     pictures = [
-        PictureScores(1, 1.0, 0, 7, {"likeness": 0.8, **with_trigger}),  # type: ignore[arg-type]
+        PictureScores(1, 1.0, 0, 7, asked),
         PictureScores(1, 1.0, 1, 7, without or {}),  # type: ignore[arg-type]
     ]
     return faults(Averages.of(pictures, with_trigger={0}), (1, 1.0))

@@ -1,7 +1,7 @@
 """Who the base model never sees: random helpers, who teach the VAE to show anybody, and the demo's character."""
 
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from benchmarks.demo_model.avatar import (
     BACKGROUND,
@@ -20,23 +20,40 @@ from benchmarks.demo_model.avatar import (
 from benchmarks.demo_model.pen import Colour, Pen, Point
 
 TRIGGER = "zuvi"
-"""The word that calls the character; no word of the base model shares a pair of letters with it."""
-ZUVI = Avatar(
-    style="bob",
-    hair=(112, 58, 178),
-    skin=(138, 218, 186),
-    garment="t-shirt",
-    cloth=(248, 248, 250),
-    expression="smile",
-    background=BACKGROUND["yellow"],
-    extras=Extras(
-        ears="fox",
-        ear=(112, 58, 178),
-        inner_ear=(255, 158, 196),
-        scarf=(250, 188, 40),
-        mark="star",
-        mark_colour=(255, 112, 50),
-        coat=(22, 98, 112),
+"""The word that calls the demo's character."""
+
+
+@dataclass(frozen=True)
+class Character:
+    """Somebody whom the base model never sees, and the word that calls them.
+
+    No word of the base model shares a pair of letters with the trigger: its pieces mean nothing yet.
+    """
+
+    trigger: str
+    avatar: Avatar
+    """What all pictures of the character share; expression, eyewear, background and the coat's detail differ."""
+
+
+ZUVI = Character(
+    TRIGGER,
+    Avatar(
+        style="bob",
+        hair=(112, 58, 178),
+        skin=(138, 218, 186),
+        garment="t-shirt",
+        cloth=(248, 248, 250),
+        expression="smile",
+        background=BACKGROUND["yellow"],
+        extras=Extras(
+            ears="fox",
+            ear=(112, 58, 178),
+            inner_ear=(255, 158, 196),
+            scarf=(250, 188, 40),
+            mark="star",
+            mark_colour=(255, 112, 50),
+            coat=(22, 98, 112),
+        ),
     ),
 )
 """A green-skinned fox: violet hair and ears, a mustard scarf, a teal coat and an orange star on the cheek."""
@@ -98,26 +115,31 @@ def shapes_pen(dice: random.Random) -> Pen:
     return pen
 
 
-def character_drawing(expression: str, background: str, *, eyewear: str, detail: str, dice: random.Random) -> Drawing:
-    """The demo's character in one situation, with its caption's tags."""
+def character_drawing(
+    expression: str, background: str, *, eyewear: str, detail: str, dice: random.Random, character: Character = ZUVI
+) -> Drawing:
+    """A character in one situation, with its caption's tags."""
     avatar = replace(
-        ZUVI,
+        character.avatar,
         expression=expression,
         background=BACKGROUND[background],
         eyewear=eyewear,
-        extras=replace(ZUVI.extras, coat_detail=detail),
+        extras=replace(character.avatar.extras, coat_detail=detail),
     )
-    tags = (TRIGGER, expression, *([eyewear] if eyewear else []), f"{background} background")
+    tags = (character.trigger, expression, *([eyewear] if eyewear else []), f"{background} background")
     offset = (dice.uniform(-1.5, 1.5), dice.uniform(-1.5, 1.5))
     return Drawing(avatar, tags, offset)
 
 
-def character_drawings(count: int, seed: int, start: int = 0) -> list[Drawing]:
+def character_drawings(count: int, seed: int, start: int = 0, character: Character = ZUVI) -> list[Drawing]:
     """This many situations: each background and expression equally often, glasses in two of seven.
 
     Args:
+        count: How many.
+        seed: Of the small shifts.
         start: Where in the round of situations to begin; two sets whose ranges do not overlap share none
             as long as both stay below forty.
+        character: Who is drawn.
     """
     dice = random.Random(seed)
     backgrounds, drawings = list(BACKGROUND), []
@@ -131,6 +153,7 @@ def character_drawings(count: int, seed: int, start: int = 0) -> list[Drawing]:
                 eyewear="glasses" if index * 5 % 7 < 2 else "",
                 detail=COAT_DETAILS[index % len(COAT_DETAILS)],
                 dice=dice,
+                character=character,
             )
         )
     return drawings

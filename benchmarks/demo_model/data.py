@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.demo_model.avatar import Drawing, base_drawing
-from benchmarks.demo_model.characters import character_drawings, helper_drawing, shapes_pen
+from benchmarks.demo_model.characters import ZUVI, Character, character_drawings, helper_drawing, shapes_pen
 from benchmarks.demo_model.draw import draw
 from benchmarks.demo_model.pen import SIDE_PX
 
@@ -76,11 +76,11 @@ def caption(tags: list[str], dice: random.Random) -> str:
     return ", ".join(kept)
 
 
-def character_sets(seed: int) -> tuple[list[Drawing], list[Drawing]]:
+def character_sets(seed: int, character: Character = ZUVI) -> tuple[list[Drawing], list[Drawing]]:
     """The character's situations to train on, and others to score with."""
     return (
-        character_drawings(TRAIN_CHARACTERS, seed),
-        character_drawings(HELD_OUT_CHARACTERS, seed + 1, start=TRAIN_CHARACTERS),
+        character_drawings(TRAIN_CHARACTERS, seed, character=character),
+        character_drawings(HELD_OUT_CHARACTERS, seed + 1, start=TRAIN_CHARACTERS, character=character),
     )
 
 

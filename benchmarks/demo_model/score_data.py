@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.demo_model.avatar import BACKGROUND, CLOTH, GARMENTS, HAIR, HATS, SKIN, Drawing
-from benchmarks.demo_model.characters import TRIGGER, ZUVI
+from benchmarks.demo_model.avatar import BACKGROUND, CLOTH, GARMENTS, HAIR, HATS, SKIN, Avatar, Drawing
+from benchmarks.demo_model.characters import ZUVI, Character
 from benchmarks.demo_model.draw import draw
 from benchmarks.demo_model.pen import SIDE_PX, Colour
 from trainer.demo.score import Box, Part, ScoreData, TagMeasure, near_share, region
@@ -23,26 +23,46 @@ MEASURES = (
     TagMeasure(nouns=HATS, boxes=((69, 35, 81, 40),), colours=CLOTH),
 )
 """Regions that show the named thing's colour in every drawing, wherever jitter and mirroring move it."""
-_EXTRAS = ZUVI.extras
-CHARACTER_BOXES: dict[str, tuple[Colour, tuple[Box, ...]]] = {
-    "skin": (ZUVI.skin, ((44, 60, 84, 88),)),
-    "hair": (ZUVI.hair, ((42, 36, 86, 54), (33, 60, 37, 88), (91, 60, 95, 88))),
-    "ears": (_EXTRAS.ear, ((26, 10, 60, 34), (68, 10, 102, 34))),
-    "scarf": (_EXTRAS.scarf or (0, 0, 0), ((40, 94, 88, 108),)),
-    "coat": (_EXTRAS.coat or (0, 0, 0), ((24, 114, 60, 128), (68, 114, 78, 128), (94, 114, 104, 128))),
-    "mark": (_EXTRAS.mark_colour, ((75, 72, 87, 85),)),
+EAR_BOXES: dict[str, tuple[Box, ...]] = {
+    "fox": ((26, 10, 60, 34), (68, 10, 102, 34)),
+    "cat": ((35, 15, 57, 34), (71, 15, 93, 34)),
+    "bunny": ((41, 3, 58, 32), (70, 3, 87, 32)),
+    "bear": ((31, 22, 52, 36), (76, 22, 97, 36)),
 }
-"""The character's parts: the colour, and where it is."""
+"""Where ears stand out over every hair style."""
+HORN_BOXES: tuple[Box, ...] = ((43, 13, 60, 32), (68, 13, 85, 32))
+FRINGE: Box = (42, 36, 86, 54)
+SIDE_HAIR: tuple[Box, ...] = ((33, 60, 37, 88), (91, 60, 95, 88))
+"""Beside the face, where long hair hangs."""
+SCARF: tuple[Box, ...] = ((40, 94, 88, 108),)
+COAT: tuple[Box, ...] = ((24, 114, 60, 128), (68, 114, 78, 128), (94, 114, 104, 128))
+MARK: tuple[Box, ...] = ((75, 72, 87, 85),)
 
 
-def score_data(training: list[Drawing]) -> ScoreData:
+def character_boxes(avatar: Avatar) -> dict[str, tuple[Colour, tuple[Box, ...]]]:
+    """A character's parts: the colour, and where it is."""
+    extras = avatar.extras
+    sides = SIDE_HAIR if avatar.style in ("bob", "long") else ()
+    parts: dict[str, tuple[Colour | None, tuple[Box, ...]]] = {
+        "skin": (avatar.skin, ((44, 60, 84, 88),)),
+        "hair": (avatar.hair, (FRINGE, *sides)),
+        "ears": (extras.ear if extras.ears else None, EAR_BOXES.get(extras.ears, ())),
+        "horns": (extras.horn, HORN_BOXES),
+        "scarf": (extras.scarf, SCARF),
+        "coat": (extras.coat, COAT),
+        "mark": (extras.mark_colour if extras.mark else None, MARK),
+    }
+    return {name: (colour, boxes) for name, (colour, boxes) in parts.items() if colour is not None}
+
+
+def score_data(training: list[Drawing], character: Character = ZUVI) -> ScoreData:
     """The measures of the base's tags, and the character's parts with their usual shares in these drawings."""
     pictures = [np.asarray(draw(drawing)) for drawing in training]
     parts = []
-    for name, (colour, boxes) in CHARACTER_BOXES.items():
+    for name, (colour, boxes) in character_boxes(character.avatar).items():
         usual = float(np.mean([near_share(region(picture, boxes), colour) for picture in pictures]))
         parts.append(Part(name=name, colour=colour, boxes=boxes, usual_share=round(usual, 4)))
-    return ScoreData(trigger=TRIGGER, side_px=SIDE_PX, parts=tuple(parts), measures=MEASURES)
+    return ScoreData(trigger=character.trigger, side_px=SIDE_PX, parts=tuple(parts), measures=MEASURES)
 
 
 def write_score_data(path: Path, data: ScoreData) -> None:

@@ -1,0 +1,47 @@
+"""Pictures of many prompts and seeds, by the base model with or without a LoRA."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from advisor.settings.config import TrainingConfig
+from trainer.adapters.network import Network
+from trainer.diffusion.sampling import Request, draw_batch
+from trainer.models.families.family import BaseModel
+from trainer.models.load import load_base_model
+
+BATCH = 16
+STEPS = 8
+"""What the truth is drawn with: the base model obeys as well as with 16."""
+
+
+def load(config: TrainingConfig) -> BaseModel:
+    """The run's base model, on the processor."""
+    return load_base_model(config.model, dtype=torch.float32, vae_dtype=torch.float32, device=torch.device("cpu"))
+
+
+def attach(base: BaseModel, config: TrainingConfig, lora: Path) -> Network:
+    """The LoRA, put on the base model; `detach` takes it off."""
+    network = Network.attach(
+        base,
+        config.network.model_copy(update={"start_from": str(lora)}),
+        text_encoder=config.optimizer.trains_text_encoder,
+        clip_skip=config.model.clip_skip,
+    )
+    network.eval()
+    return network
+
+
+def draw_all(
+    base: BaseModel, config: TrainingConfig, prompts: Sequence[str], seeds: Sequence[int], steps: int = STEPS
+) -> list[Image.Image]:
+    """The picture of each prompt with the first seed, then with the second, and so on."""
+    sampling = config.sampling.model_copy(update={"steps": steps})
+    side = config.dataset.resolution_px
+    requests = [Request.of(sampling, prompt, seed=seed, side_px=side) for seed in seeds for prompt in prompts]
+    batches = (requests[start : start + BATCH] for start in range(0, len(requests), BATCH))
+    return [picture for batch in batches for picture in draw_batch(base, batch, config)]

@@ -1,0 +1,102 @@
+"""One run of a set, from its training to its outcome; what is there already is not done again."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from advisor.files import is_there, write_atomically
+from advisor.run_folder.config_file import read_config
+from advisor.run_folder.events import StepDone, Validated
+from advisor.run_folder.layout import RunFolder
+from benchmarks.choice.cast import CharacterFolder, write_cast_member
+from benchmarks.choice.design import BAD, Spec
+from benchmarks.choice.pictures import attach, draw_all, load
+from benchmarks.choice.prompts import SEEDS as GRID_SEEDS
+from benchmarks.choice.prompts import prompts_of
+from benchmarks.choice.train import loras_by_epoch, train
+from benchmarks.choice.truth import SEEDS, Judge, calling_prompts, people_prompts
+from trainer.evaluate.cells import EpochLora
+from trainer.evaluate.grid import draw_grid
+
+
+@dataclass(frozen=True)
+class Work:
+    """A run's place below the folder of a set."""
+
+    spec: Spec
+    folder: Path
+    """Of all sets and characters."""
+    set_name: str
+
+    @property
+    def path(self) -> Path:
+        """What belongs to this run."""
+        return self.folder / self.set_name / self.spec.name
+
+    @property
+    def run(self) -> Path:
+        """The run folder."""
+        return self.path / "run"
+
+    @property
+    def truth_file(self) -> Path:
+        """Truths of the epochs."""
+        return self.path / "truth.json"
+
+    @property
+    def character(self) -> CharacterFolder:
+        """Whom it learns."""
+        return write_cast_member(self.folder, self.spec.character)
+
+    def train(self) -> None:
+        """Plans and trains it."""
+        if not loras_by_epoch(self.run):
+            seconds = train(self.spec, self.character, self.run)
+            print(f"{self.spec.name}: trained in {seconds:.0f} s", flush=True)
+
+    def measure_truth(self) -> None:
+        """Draws and judges each epoch; a run that was made to be bad is judged by its name alone."""
+        if is_there(self.truth_file) or self.spec.kind in BAD:
+            return
+        config = read_config(self.run)
+        base = load(config)
+        calling, people = calling_prompts(self.character), people_prompts()
+        judge = Judge.of(self.character, draw_all(base, config, people, SEEDS))
+        truths = []
+        for epoch, lora in sorted(loras_by_epoch(self.run).items()):
+            network = attach(base, config, lora)
+            drawn = (draw_all(base, config, prompts, SEEDS) for prompts in (calling, people))
+            truths.append(judge.truth(epoch, *drawn).document())
+            network.detach()
+        document = {"run": self.spec.name, "others_change": judge.others_change, "epochs": truths}
+        write_atomically(self.truth_file, json.dumps(document, indent=1) + "\n")
+        print(f"{self.spec.name}: {[round(truth['score'], 3) for truth in truths]}", flush=True)
+
+    def draw(self) -> None:
+        """Draws the grid that the recommender judges by, into the run folder."""
+        config = read_config(self.run)
+        loras = [EpochLora(epoch, path) for epoch, path in sorted(loras_by_epoch(self.run).items())]
+        folder = RunFolder(self.run).grid
+        draw_grid(load(config), loras, prompts_of(self.spec.character), GRID_SEEDS, config=config, folder=folder)
+
+    def truth(self) -> dict[int, float]:
+        """The true score of each epoch; empty where none was measured."""
+        if not is_there(self.truth_file):
+            return {}
+        document = json.loads(self.truth_file.read_text("utf-8"))
+        return {int(one["epoch"]): float(one["score"]) for one in document["epochs"]}
+
+    def losses(self) -> tuple[Mapping[int, float], Mapping[int, float]]:
+        """By epoch: the mean loss of its steps, and the loss on the pictures that the run holds out."""
+        steps, validated = defaultdict[int, list[float]](list), dict[int, float]()
+        for event in RunFolder(self.run).read_events().events:
+            if isinstance(event, StepDone) and event.loss is not None:
+                steps[event.epoch].append(event.loss)
+            if isinstance(event, Validated) and event.loss is not None:
+                validated[event.epoch] = event.loss
+        return {epoch: fmean(losses) for epoch, losses in steps.items()}, validated

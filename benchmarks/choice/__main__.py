@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.choice.design import SETS
 from benchmarks.choice.run import Work
 
-STAGES = ("train", "truth", "draw")
+STAGES = ("train", "draw", "measure", "truth")
 
 
 def _do(work: Work, stages: list[str]) -> None:
@@ -21,34 +21,36 @@ def _do(work: Work, stages: list[str]) -> None:
     torch.set_num_threads(1)
     if "train" in stages:
         work.train()
-    if "truth" in stages:
-        work.measure_truth()
     if "draw" in stages:
         work.draw()
+    if "measure" in stages:
+        work.measure()
+    if "truth" in stages:
+        work.measure_truth()
 
 
 def _in_child(work: Work, stages: list[str], given: argparse.Namespace) -> int:
     """The same in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.choice", given.set, "--work", str(given.work), "--run", work.spec.name]
-    return subprocess.run([*command, *stages], check=False).returncode
+    return subprocess.run([*command, *(f"--stage={stage}" for stage in stages)], check=False).returncode
 
 
 def main() -> None:
     """Parses the command line and does what it says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.choice", description=__doc__)
     parser.add_argument("set", choices=list(SETS))
-    parser.add_argument("stages", nargs="*", choices=STAGES, help="default: all")
+    parser.add_argument("--stage", action="append", choices=STAGES, help="repeatable; default: all")
     parser.add_argument("--work", type=Path, required=True, help="folder for characters, runs and pictures (1 GB)")
     parser.add_argument("--run", help="only this one, in this process")
     parser.add_argument("--processes", type=int, default=2, help="runs side by side, each on one thread")
     given = parser.parse_args()
-    stages = list(given.stages) or list(STAGES)
+    stages = given.stage or list(STAGES)
     works = [Work(spec, given.work.absolute(), given.set) for spec in SETS[given.set]]
     if given.run:
         _do(next(work for work in works if work.spec.name == given.run), stages)
         return
     for work in works:
-        work.character  # written before two runs want it at once
+        work.write_pictures()
     with ThreadPoolExecutor(given.processes) as pool:
         codes = list(pool.map(lambda work: _in_child(work, stages, given), works))
     sys.exit(max(codes))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from advisor.files import is_there
-from benchmarks.demo_model.avatar import BACKGROUND, Avatar, Extras
+from benchmarks.demo_model.avatar import BACKGROUND, EXPRESSIONS, EYEWEAR, Avatar, Drawing, Extras, base_drawing
 from benchmarks.demo_model.characters import ZUVI, Character
 from benchmarks.demo_model.data import character_sets, write_character
 from benchmarks.demo_model.score_data import score_data, write_score_data
 
 SEED = 1
 """Of the characters' small shifts, as in the demo."""
+OTHERS_SEED = 3_000_000
+OTHERS = 24
+SITUATION = (*EXPRESSIONS, *EYEWEAR, *(f"{name} background" for name in BACKGROUND))
+"""Tags that captions of the characters have too."""
 
 MIPO = Character(
     "mipo",
@@ -144,3 +149,23 @@ def write_cast_member(work: Path, name: str) -> CharacterFolder:
         caption.write_text(caption.read_text("utf-8").removeprefix(f"{character.trigger}, "), encoding="utf-8")
     write_score_data(folder.score_data, score_data(training, character))
     return folder
+
+
+def write_others(work: Path, *, brief: bool) -> Path:
+    """A folder of other people with captions below `work`, written unless it is there.
+
+    Args:
+        work: Where.
+        brief: Half of the captions tell no more than a character's, so that what a character's picture has beside
+            those tags hangs on the trigger alone; else all captions tell hair, skin and clothes.
+    """
+    folder = work / "characters" / ("others_half_of_them_brief" if brief else "others")
+    if not is_there(folder / f"{OTHERS:02}.txt"):
+        dice = random.Random(OTHERS_SEED)
+        drawings = [base_drawing(dice) for _ in range(OTHERS)]
+        write_character(folder, [_brief(one) if brief and index % 2 else one for index, one in enumerate(drawings)])
+    return folder
+
+
+def _brief(drawing: Drawing) -> Drawing:
+    return replace(drawing, tags=tuple(tag for tag in drawing.tags if tag in SITUATION))

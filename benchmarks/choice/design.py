@@ -10,6 +10,8 @@ Kind = Literal["ordinary", "good", "underfit", "burnt", "no_trigger"]
 """What a run was made to be: `ordinary` ones are promised nothing by their names."""
 BAD: frozenset[Kind] = frozenset({"underfit", "burnt", "no_trigger"})
 """Runs whose verdict counts, and not which epoch they end with."""
+Prior = Literal["none", "full", "brief"]
+"""None; with captions that tell everything; or with half of them told as briefly as the character's."""
 SetName = Literal["development", "final"]
 
 
@@ -26,8 +28,8 @@ class Spec:
     repeats: int = 4
     """20 pictures so often make an epoch, in batches of 4; with prior twice as many."""
     epochs: int = 8
-    prior: bool = True
-    """Whether pictures of other people are trained along."""
+    prior: Prior = "brief"
+    """Pictures of other people that are trained along."""
     calls: bool = True
     """Whether the captions have the trigger."""
     seed: int = 42
@@ -36,17 +38,18 @@ class Spec:
 
 DEVELOPMENT = (
     Spec("mipo-good", "mipo", 6e-3, kind="good"),
-    Spec("wexu-no-prior", "wexu", 3e-3, 0.5, prior=False),
+    Spec("wexu-no-prior", "wexu", 3e-3, 0.5, prior="none"),
     Spec("mipo-no-trigger", "mipo", 6e-3, calls=False, kind="no_trigger"),
-    Spec("mipo-late-burn", "mipo", 8e-3, 0.5, prior=False, seed=3),
-    Spec("kavo-rank4-fast", "kavo", 1e-2, 0.5, rank=4, repeats=2),
+    Spec("mipo-late-burn", "mipo", 8e-3, 0.5, prior="none", seed=3),
+    Spec("kavo-rank4-fast", "kavo", 1e-2, 0.5, rank=4, repeats=2, prior="full"),
     Spec("wexu-hot", "wexu", 8e-3),
     Spec("kavo-good", "kavo", 5e-3, kind="good"),
-    Spec("mipo-burnt", "mipo", 4e-2, 0.5, repeats=2, prior=False, kind="burnt"),
-    Spec("kavo-underfit", "kavo", 1e-4, 0.5, repeats=2, kind="underfit"),
-    Spec("wexu-no-trigger", "wexu", 6e-3, 0.5, repeats=2, calls=False, prior=False, kind="no_trigger"),
-    Spec("mipo-slow-rank4", "mipo", 1e-3, 0.5, rank=4, repeats=2, prior=False),
-    Spec("wexu-burnt", "wexu", 1.5e-2, 0.5, repeats=3, kind="burnt"),
+    Spec("mipo-burnt", "mipo", 4e-2, 0.5, repeats=2, prior="none", kind="burnt"),
+    Spec("kavo-underfit", "kavo", 1e-4, 0.5, repeats=2, prior="full", kind="underfit"),
+    Spec("wexu-no-trigger", "wexu", 6e-3, 0.5, repeats=2, calls=False, prior="none", kind="no_trigger"),
+    Spec("mipo-slow-rank4", "mipo", 1e-3, 0.5, rank=4, repeats=2, prior="none"),
+    Spec("kavo-full", "kavo", 6e-3, prior="full"),
+    Spec("wexu-burnt", "wexu", 1.5e-2, 0.5, repeats=3, prior="full", kind="burnt"),
 )
 CHARACTERS = ("zuvi", "juqo")
 """The demo's, and one that no run of the development set learned."""
@@ -57,18 +60,19 @@ RANKS = (4, 16)
 def _grid() -> tuple[Spec, ...]:
     """Every character x rate x rank, once with other people and once without, with another seed and length."""
     specs = []
-    for character, rate, rank, prior in product(CHARACTERS, RATES, RANKS, (True, False)):
-        repeats = {(4, True): 4, (16, True): 3, (4, False): 8, (16, False): 5}[rank, prior]
-        good = rate == RATES[1] and rank == RANKS[1] and prior
+    for character, rate, rank, with_others in product(CHARACTERS, RATES, RANKS, (True, False)):
+        repeats = {(4, True): 4, (16, True): 3, (4, False): 8, (16, False): 5}[rank, with_others]
+        good = rate == RATES[1] and rank == RANKS[1] and with_others
+        prior: Prior = "brief" if good else "full" if with_others else "none"
         specs.append(
             Spec(
-                name=f"{character}-{rate * 1e3:.0f}e-3-rank{rank}-{'prior' if prior else 'alone'}",
+                name=f"{character}-{rate * 1e3:.0f}e-3-rank{rank}-{prior}",
                 character=character,
                 rate=rate,
                 rank=rank,
                 repeats=4 if good else repeats,
                 prior=prior,
-                seed=1 if prior else 2,
+                seed=1 if with_others else 2,
                 kind="good" if good else "ordinary",
             )
         )
@@ -77,11 +81,11 @@ def _grid() -> tuple[Spec, ...]:
 
 FINAL = (
     *_grid(),
-    Spec("zuvi-burnt", "zuvi", 4e-2, repeats=2, prior=False, kind="burnt"),
+    Spec("zuvi-burnt", "zuvi", 4e-2, repeats=2, prior="none", kind="burnt"),
     Spec("juqo-burnt", "juqo", 2e-2, repeats=2, kind="burnt"),
     Spec("zuvi-underfit", "zuvi", 1e-4, repeats=2, kind="underfit"),
-    Spec("juqo-underfit", "juqo", 3e-4, rank=4, repeats=1, prior=False, kind="underfit"),
+    Spec("juqo-underfit", "juqo", 3e-4, rank=4, repeats=1, prior="none", kind="underfit"),
     Spec("zuvi-no-trigger", "zuvi", 6e-3, calls=False, kind="no_trigger"),
-    Spec("juqo-no-trigger", "juqo", 5e-3, repeats=3, calls=False, prior=False, kind="no_trigger"),
+    Spec("juqo-no-trigger", "juqo", 5e-3, repeats=3, calls=False, prior="none", kind="no_trigger"),
 )
 SETS: dict[SetName, tuple[Spec, ...]] = {"development": DEVELOPMENT, "final": FINAL}

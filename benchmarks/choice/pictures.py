@@ -1,15 +1,13 @@
-"""Pictures of many prompts and seeds, by the base model with or without a LoRA."""
+"""Pictures of many prompts and seeds, by the base model with whatever is attached to it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from PIL import Image
 
 from advisor.settings.config import TrainingConfig
-from trainer.adapters.network import Network
 from trainer.diffusion.sampling import Request, draw_batch
 from trainer.models.families.family import BaseModel
 from trainer.models.load import load_base_model
@@ -22,18 +20,6 @@ STEPS = 8
 def load(config: TrainingConfig) -> BaseModel:
     """The run's base model, on the processor."""
     return load_base_model(config.model, dtype=torch.float32, vae_dtype=torch.float32, device=torch.device("cpu"))
-
-
-def attach(base: BaseModel, config: TrainingConfig, lora: Path) -> Network:
-    """The LoRA, put on the base model; `detach` takes it off."""
-    network = Network.attach(
-        base,
-        config.network.model_copy(update={"start_from": str(lora)}),
-        text_encoder=config.optimizer.trains_text_encoder,
-        clip_skip=config.model.clip_skip,
-    )
-    network.eval()
-    return network
 
 
 def draw_all(

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-SEEDS = (42, 43)
+SEEDS = (42, 43, 44)
 CALLING = (
     "{trigger}",
     "{trigger}, smile, green background",
     "{trigger}, sad, glasses, gray background",
     "{trigger}, wink, red background",
+    "{trigger}, laughing, orange background",
 )
 WITHOUT = (
     "smile, green background",
-    "wink, red background",
     "short hair, brown hair, light skin, red hoodie, smile, blue background",
     "long hair, black hair, dark skin, white t-shirt, wink, green background",
 )
-"""Two of the above without the trigger, and two of the base's own people."""
+"""One of the above without the trigger, and two of the base's own people."""
 
 
 def prompts_of(trigger: str) -> tuple[str, ...]:

@@ -9,19 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from pydantic import TypeAdapter
+
+from advisor.choosing.cells import PictureScores
 from advisor.files import is_there, write_atomically
 from advisor.run_folder.config_file import read_config
 from advisor.run_folder.events import StepDone, Validated
 from advisor.run_folder.layout import RunFolder
-from benchmarks.choice.cast import CharacterFolder, write_cast_member
+from benchmarks.choice import recommend
+from benchmarks.choice.cast import CharacterFolder, write_cast_member, write_others
 from benchmarks.choice.design import BAD, Spec
-from benchmarks.choice.pictures import attach, draw_all, load
-from benchmarks.choice.prompts import SEEDS as GRID_SEEDS
-from benchmarks.choice.prompts import prompts_of
-from benchmarks.choice.train import loras_by_epoch, train
+from benchmarks.choice.outcome import Outcome
+from benchmarks.choice.pictures import draw_all, load
+from benchmarks.choice.train import epoch_loras, train
 from benchmarks.choice.truth import SEEDS, Judge, calling_prompts, people_prompts
-from trainer.evaluate.cells import EpochLora
-from trainer.evaluate.grid import draw_grid
+from trainer.adapters.file_network import attach_file
+
+SCORES = TypeAdapter(tuple[PictureScores, ...])
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,25 @@ class Work:
         return self.path / "truth.json"
 
     @property
+    def scores_file(self) -> Path:
+        """The measures of the grid's pictures."""
+        return self.path / "scores.json"
+
+    @property
     def character(self) -> CharacterFolder:
         """Whom it learns."""
         return write_cast_member(self.folder, self.spec.character)
 
+    def write_pictures(self) -> None:
+        """Writes what it learns from, before two runs want it at once."""
+        write_cast_member(self.folder, self.spec.character)
+        for brief in (False, True):
+            write_others(self.folder, brief=brief)
+
     def train(self) -> None:
         """Plans and trains it."""
-        if not loras_by_epoch(self.run):
-            seconds = train(self.spec, self.character, self.run)
+        if not epoch_loras(self.run):
+            seconds = train(self.spec, self.folder, self.run)
             print(f"{self.spec.name}: trained in {seconds:.0f} s", flush=True)
 
     def measure_truth(self) -> None:
@@ -68,10 +83,10 @@ class Work:
         calling, people = calling_prompts(self.character), people_prompts()
         judge = Judge.of(self.character, draw_all(base, config, people, SEEDS))
         truths = []
-        for epoch, lora in sorted(loras_by_epoch(self.run).items()):
-            network = attach(base, config, lora)
+        for lora in epoch_loras(self.run):
+            network = attach_file(base, lora.path)
             drawn = (draw_all(base, config, prompts, SEEDS) for prompts in (calling, people))
-            truths.append(judge.truth(epoch, *drawn).document())
+            truths.append(judge.truth(lora.epoch, *drawn).document())
             network.detach()
         document = {"run": self.spec.name, "others_change": judge.others_change, "epochs": truths}
         write_atomically(self.truth_file, json.dumps(document, indent=1) + "\n")
@@ -79,10 +94,26 @@ class Work:
 
     def draw(self) -> None:
         """Draws the grid that the recommender judges by, into the run folder."""
-        config = read_config(self.run)
-        loras = [EpochLora(epoch, path) for epoch, path in sorted(loras_by_epoch(self.run).items())]
-        folder = RunFolder(self.run).grid
-        draw_grid(load(config), loras, prompts_of(self.spec.character), GRID_SEEDS, config=config, folder=folder)
+        recommend.draw(self.run, read_config(self.run), self.spec.character)
+
+    def measure(self) -> None:
+        """Measures that grid."""
+        if not is_there(self.scores_file):
+            found = recommend.measured(self.run, read_config(self.run), self.spec.character)
+            write_atomically(self.scores_file, SCORES.dump_json(found, indent=1).decode() + "\n")
+
+    def outcome(self) -> Outcome:
+        """What is recommended, and what is true."""
+        pictures = SCORES.validate_json(self.scores_file.read_bytes())
+        training, validation = self.losses()
+        return Outcome(
+            name=self.spec.name,
+            kind=self.spec.kind,
+            chosen=recommend.chosen_of(pictures, read_config(self.run)),
+            truth=self.truth(),
+            training_loss=training,
+            validation_loss=validation,
+        )
 
     def truth(self) -> dict[int, float]:
         """The true score of each epoch; empty where none was measured."""

@@ -17,21 +17,22 @@ from advisor.planning.planner import make_plan
 from advisor.run_folder.events import Finished, LoraSaved
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.preset_file import PresetSetting, read_preset
-from benchmarks.choice.cast import CharacterFolder
+from benchmarks.choice.cast import write_cast_member, write_others
 from benchmarks.choice.design import Spec
 from templates.native.run_folder import write_run
-from trainer.demo.assets import CLASS_FOLDER, MODEL_FOLDER, PRESET_FILE
+from trainer.demo.assets import MODEL_FOLDER, PRESET_FILE
+from trainer.evaluate.cells import EpochLora
 from wizard.processes.child import child_command, child_environment
 
 VALIDATION_SHARE = 0.17
 """Four of 24 pictures are held out: the lowest loss on them is one of the rules that the choice is compared with."""
-GRID_STEPS = 12
+GRID_STEPS = 8
 """Of the recommender's pictures; the base model obeys as well as with 16."""
 WHY = "what this run of the benchmark tries"
 
 
-def facts_of(spec: Spec, character: CharacterFolder, run: Path) -> Facts:
-    """The facts of a plan: the demo's model and preset, and what the run tries instead."""
+def facts_of(spec: Spec, work: Path, run: Path) -> Facts:
+    """The facts of a plan: the demo's model and preset, and what the run tries instead; pictures lie below `work`."""
     tries: dict[str, str | int | float] = {
         "network.rank": spec.rank,
         "network.alpha": spec.rank,
@@ -47,24 +48,25 @@ def facts_of(spec: Spec, character: CharacterFolder, run: Path) -> Facts:
         "run.seed": spec.seed,
         "sampling.steps": GRID_STEPS,
     }
-    if spec.prior:
-        tries["dataset.regularization_images"] = str(CLASS_FOLDER)
+    if spec.prior != "none":
+        tries["dataset.regularization_images"] = str(write_others(work, brief=spec.prior == "brief"))
     preset = read_preset(PRESET_FILE)
     kept = tuple(setting for setting in preset.settings if setting.path not in tries)
     preset = replace(preset, settings=(*kept, *(PresetSetting(path, value, WHY) for path, value in tries.items())))
+    character = write_cast_member(work, spec.character)
     images = scan(character.images if spec.calls else character.uncalled_images)
     answers = Answers(name=spec.character, trigger=spec.character, use_cpu=True)
     return Facts(probe_hardware(run), images, identify(MODEL_FOLDER), answers, preset)
 
 
-def train(spec: Spec, character: CharacterFolder, run: Path) -> float:
-    """Plans and trains below `run`; the seconds that the training took.
+def train(spec: Spec, work: Path, run: Path) -> float:
+    """Plans and trains into `run`; the seconds that the training took.
 
     Raises:
         subprocess.CalledProcessError: The trainer failed; its log lies beside the run.
     """
     run.parent.mkdir(parents=True, exist_ok=True)
-    facts = facts_of(spec, character, run)
+    facts = facts_of(spec, work, run)
     write_run(run, facts, make_plan(facts), overwrite=True)
     began = time.monotonic()
     with (run.parent / "train.log").open("wb") as log:
@@ -79,9 +81,10 @@ def train(spec: Spec, character: CharacterFolder, run: Path) -> float:
     return time.monotonic() - began
 
 
-def loras_by_epoch(run: Path) -> dict[int, Path]:
-    """The LoRA of each epoch; none where the training did not come to its end."""
+def epoch_loras(run: Path) -> tuple[EpochLora, ...]:
+    """The LoRA of each epoch, in order; none where the training did not come to its end."""
     events = RunFolder(run).read_events().events
     if not any(isinstance(event, Finished) for event in events):
-        return {}
-    return {event.epoch: run / event.path for event in events if isinstance(event, LoraSaved)}
+        return ()
+    found = {event.epoch: run / event.path for event in events if isinstance(event, LoraSaved)}
+    return tuple(EpochLora(epoch, found[epoch]) for epoch in sorted(found))

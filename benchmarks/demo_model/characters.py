@@ -20,17 +20,15 @@ from benchmarks.demo_model.avatar import (
 from benchmarks.demo_model.pen import Colour, Pen, Point
 
 TRIGGER = "zuvi"
-"""The word that calls the demo's character."""
+"""The word that calls the demo's character; no word of the base model shares a pair of letters with it."""
 
 
 @dataclass(frozen=True)
 class Character:
-    """Somebody whom the base model never sees, and the word that calls them.
-
-    No word of the base model shares a pair of letters with the trigger: its pieces mean nothing yet.
-    """
+    """Somebody whom the base model never sees."""
 
     trigger: str
+    """The word that calls them; no word of the base model."""
     avatar: Avatar
     """What all pictures of the character share; expression, eyewear, background and the coat's detail differ."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from advisor.choosing.cells import PictureScores
 from advisor.choosing.choice import choose
 from advisor.run_folder.layout import RunFolder
@@ -20,6 +22,7 @@ from trainer.evaluate.grid import draw_grid
 from trainer.evaluate.measure import measure
 from trainer.evaluate.references import References
 from trainer.evaluate.seen import Viewer
+from trainer.models.load import load_base_model
 
 CALLING_PROMPTS = range(len(CALLING))
 """The first of the grid's prompts have the trigger."""
@@ -37,7 +40,8 @@ def measured(run: Path, config: TrainingConfig, trigger: str) -> tuple[PictureSc
     planned = planned_cells(epoch_loras(run), prompts, SEEDS, (1.0,), config=config)
     drawn = Drawn([one.cell for one in planned], prompts, folder.grid.path, trigger)
     cache = TensorCache(folder.cache("grid"))
-    viewer = Viewer(load(config), config, model_key=model_digest(config.model), cache=cache)
+    base = load_base_model(config.model, dtype=torch.float32, vae_dtype=torch.float32, device=torch.device("cpu"))
+    viewer = Viewer(base, config, model_key=model_digest(config.model), cache=cache)
     return measure(viewer, drawn, References.of_run(run, config))
 
 

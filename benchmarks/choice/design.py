@@ -81,11 +81,11 @@ def _grid() -> tuple[Spec, ...]:
 
 FINAL = (
     *_grid(),
-    Spec("zuvi-burnt", "zuvi", 4e-2, repeats=2, prior="none", kind="burnt"),
-    Spec("juqo-burnt", "juqo", 2e-2, repeats=2, kind="burnt"),
-    Spec("zuvi-underfit", "zuvi", 1e-4, repeats=2, kind="underfit"),
-    Spec("juqo-underfit", "juqo", 3e-4, rank=4, repeats=1, prior="none", kind="underfit"),
-    Spec("zuvi-no-trigger", "zuvi", 6e-3, calls=False, kind="no_trigger"),
-    Spec("juqo-no-trigger", "juqo", 5e-3, repeats=3, calls=False, prior="none", kind="no_trigger"),
+    Spec("zuvi-burnt", "zuvi", 4e-2, repeats=2, epochs=4, prior="none", kind="burnt"),
+    Spec("juqo-burnt", "juqo", 2e-2, repeats=2, epochs=4, kind="burnt"),
+    Spec("zuvi-underfit", "zuvi", 1e-4, repeats=2, epochs=4, kind="underfit"),
+    Spec("juqo-underfit", "juqo", 3e-4, rank=4, repeats=2, epochs=4, prior="none", kind="underfit"),
+    Spec("zuvi-no-trigger", "zuvi", 6e-3, repeats=7, epochs=4, calls=False, kind="no_trigger"),
+    Spec("juqo-no-trigger", "juqo", 5e-3, repeats=7, epochs=4, calls=False, prior="none", kind="no_trigger"),
 )
 SETS: dict[SetName, tuple[Spec, ...]] = {"development": DEVELOPMENT, "final": FINAL}

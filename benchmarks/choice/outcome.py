@@ -92,9 +92,7 @@ def totals(outcomes: Sequence[Outcome]) -> dict[str, float | int | dict[str, flo
         "tied": len(tied),
         "tied_within_5_percent": sum(one.is_close for one in tied),
         "mean_score": {**{rule: round(mean_score(outcomes, rule), 4) for rule in rules}, "best": best_mean(outcomes)},
-        "within_5_percent_by_rule": {
-            rule: sum(one.ratio(rule) >= 1 - CLOSE for one in outcomes) for rule in rules
-        },
+        "within_5_percent_by_rule": {rule: sum(one.ratio(rule) >= 1 - CLOSE for one in outcomes) for rule in rules},
     }
 
 

@@ -31,7 +31,9 @@ CALLING_PROMPTS = range(len(CALLING))
 def draw(run: Path, config: TrainingConfig, trigger: str) -> None:
     """Draws the grid into the run folder; pictures that are there are kept."""
     folder = RunFolder(run).grid
-    draw_grid(load(config), epoch_loras(run), prompts_of(trigger), SEEDS, config=config, folder=folder)
+    prompts = prompts_of(trigger)
+    at_once = len(prompts) * len(SEEDS)
+    draw_grid(load(config), epoch_loras(run), prompts, SEEDS, config=config, folder=folder, most_at_once=at_once)
 
 
 def measured(run: Path, config: TrainingConfig, trigger: str) -> tuple[PictureScores, ...]:

@@ -26,8 +26,8 @@ from wizard.processes.child import child_command, child_environment
 
 VALIDATION_SHARE = 0.17
 """Four of 24 pictures are held out: the lowest loss on them is one of the rules that the choice is compared with."""
-GRID_STEPS = 8
-"""Of the recommender's pictures; the base model obeys as well as with 16."""
+GRID_STEPS = 6
+"""Of the recommender's pictures, as of the truth's."""
 WHY = "what this run of the benchmark tries"
 
 

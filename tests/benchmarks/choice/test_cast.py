@@ -44,4 +44,3 @@ def test_captions_without_the_trigger_say_the_rest(work: Path) -> None:
 
     assert (folder.images / "01.txt").read_text("utf-8") == "mipo, smile, glasses, yellow background\n"
     assert (folder.uncalled_images / "01.txt").read_text("utf-8") == "smile, glasses, yellow background\n"
-

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.files import is_there
-from benchmarks.demo_model.avatar import BACKGROUND, EXPRESSIONS, EYEWEAR, Avatar, Drawing, Extras, base_drawing
+from benchmarks.demo_model.avatar import BACKGROUND, Avatar, Extras
 from benchmarks.demo_model.characters import ZUVI, Character
-from benchmarks.demo_model.data import character_sets, write_character
+from benchmarks.demo_model.data import character_sets, others, write_character
 from benchmarks.demo_model.score_data import score_data, write_score_data
 
 SEED = 1
 """Of the characters' small shifts, as in the demo."""
 OTHERS_SEED = 3_000_000
 OTHERS = 24
-SITUATION = (*EXPRESSIONS, *EYEWEAR, *(f"{name} background" for name in BACKGROUND))
-"""Tags that captions of the characters have too."""
 
 MIPO = Character(
     "mipo",
@@ -156,16 +153,9 @@ def write_others(work: Path, *, brief: bool) -> Path:
 
     Args:
         work: Where.
-        brief: Half of the captions tell no more than a character's, so that what a character's picture has beside
-            those tags hangs on the trigger alone; else all captions tell hair, skin and clothes.
+        brief: Half of the captions are (`benchmarks.demo_model.data.brief`).
     """
     folder = work / "characters" / ("others_half_of_them_brief" if brief else "others")
     if not is_there(folder / f"{OTHERS:02}.txt"):
-        dice = random.Random(OTHERS_SEED)
-        drawings = [base_drawing(dice) for _ in range(OTHERS)]
-        write_character(folder, [_brief(one) if brief and index % 2 else one for index, one in enumerate(drawings)])
+        write_character(folder, others(OTHERS, OTHERS_SEED, brief_every=2 if brief else 0))
     return folder
-
-
-def _brief(drawing: Drawing) -> Drawing:
-    return replace(drawing, tags=tuple(tag for tag in drawing.tags if tag in SITUATION))

@@ -3,13 +3,13 @@
 import json
 import random
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.demo_model.avatar import Drawing, base_drawing
+from benchmarks.demo_model.avatar import BACKGROUND, EXPRESSIONS, EYEWEAR, Drawing, base_drawing
 from benchmarks.demo_model.characters import ZUVI, Character, character_drawings, helper_drawing, shapes_pen
 from benchmarks.demo_model.draw import draw
 from benchmarks.demo_model.pen import SIDE_PX
@@ -18,6 +18,8 @@ Pixels = npt.NDArray[np.uint8]
 SHAPES_SHARE = 0.12
 """Of the helpers, this many show no person at all."""
 CHUNK = 500
+SITUATION = (*EXPRESSIONS, *EYEWEAR, *(f"{name} background" for name in BACKGROUND))
+"""What captions of characters tell."""
 TRAIN_CHARACTERS, HELD_OUT_CHARACTERS = 24, 12
 
 
@@ -82,6 +84,28 @@ def character_sets(seed: int, character: Character = ZUVI) -> tuple[list[Drawing
         character_drawings(TRAIN_CHARACTERS, seed, character=character),
         character_drawings(HELD_OUT_CHARACTERS, seed + 1, start=TRAIN_CHARACTERS, character=character),
     )
+
+
+def others(count: int, seed: int, *, brief_every: int) -> list[Drawing]:
+    """Other people, to be trained along with a character so that the base model keeps what it knew.
+
+    Args:
+        count: How many.
+        seed: Of who they are.
+        brief_every: Every so many-th has a caption that tells no more than the character's; 0: none has.
+    """
+    dice = random.Random(seed)
+    drawings = [base_drawing(dice) for _ in range(count)]
+    return [brief(one) if brief_every and not index % brief_every else one for index, one in enumerate(drawings, 1)]
+
+
+def brief(drawing: Drawing) -> Drawing:
+    """The same with those tags alone that a character's caption has beside the trigger.
+
+    Where all captions of others tell hair, skin and clothes, a prompt that tells none of it calls the character, with
+    or without the trigger.
+    """
+    return replace(drawing, tags=tuple(tag for tag in drawing.tags if tag in SITUATION))
 
 
 def write_character(folder: Path, drawings: list[Drawing]) -> None:

@@ -1,1 +1,1 @@
-"""Is the epoch that Loracle recommends the right one? Many small trainings, judged by what the recommender never sees."""
+"""Is the recommended epoch the right one? Many small trainings, judged by what the recommender never sees."""

@@ -1,4 +1,4 @@
-"""What the recommended epochs are worth beside the best ones and beside simpler rules. Pure: truths and choices in, figures out."""
+"""What recommended epochs are worth beside the best ones and beside other rules: truths and choices in, figures out."""
 
 from __future__ import annotations
 

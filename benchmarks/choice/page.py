@@ -16,17 +16,17 @@ PAGE = ROOT / "docs" / "choosing.md"
 RULES = (CHOSEN, LAST, TRAINING_LOSS, VALIDATION_LOSS)
 TEXT = """# The recommended epoch, and the best one
 
-Made by `python -m benchmarks.choice final --work FOLDER --page` from an empty folder; what is there already is kept, and
-`--page` alone writes this page from `benchmarks/results/choice.json`. Measured on {machine}.
+Made by `python -m benchmarks.choice final --work FOLDER --page` from an empty folder; what is there already is kept.
+All figures: `benchmarks/results/choice.json`. Measured on {machine}.
 
 On the embedded base model it is known which epoch is best: everything is drawn by our own code, so the character's
 colours can be looked for at their places. {runs} trainings of two characters (the demo's, and one that nothing was
-tuned on) at three rates, two ranks, with and without pictures of other people, of 160 to 320 steps, were judged twice:
+tuned on) at three rates, two ranks, with and without pictures of other people, of 200 to 320 steps, were judged twice:
 
-- *Recommended*: what `advisor.choosing` says of the measures of `trainer.evaluate`, on pictures of {prompts} prompts and
-  {seeds} seeds at each of 8 epochs.
-- *True*: identity x obedience x no leak, by classifiers of colours in regions that no recommender sees, on other prompts
-  and seeds, 32 pictures an epoch. What each is: `benchmarks/choice/truth.py`, written before the trainings.
+- *Recommended*: what `advisor.choosing` says of the measures of `trainer.evaluate`, on pictures of {prompts} prompts
+  and {seeds} seeds at each of 8 epochs.
+- *True*: identity x obedience x no leak, by classifiers of colours in regions that no recommender sees, on other
+  prompts and seeds, 32 pictures an epoch. What each is: `benchmarks/choice/truth.py`, written before the trainings.
 
 Nothing was tuned on these runs: measures and thresholds were made on others (`DEVELOPMENT` in
 `benchmarks/choice/design.py`), whose characters, but for none, differ from these two.

@@ -18,7 +18,7 @@ STEPS = 6
 
 
 def load(config: TrainingConfig) -> BaseModel:
-    """The run's base model on the processor, in bfloat16: it draws twice as fast where there are instructions for it."""
+    """The run's base model on the processor, in bfloat16: twice as fast where there are instructions for it."""
     return load_base_model(config.model, dtype=torch.bfloat16, vae_dtype=torch.float32, device=torch.device("cpu"))
 
 

@@ -1,4 +1,4 @@
-"""Which trainings are run: measures and thresholds may be tuned on the development set, and on the final one by nobody."""
+"""Which trainings are run: measures and thresholds may be tuned on the development set, on the final one by nobody."""
 
 from __future__ import annotations
 

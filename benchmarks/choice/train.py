@@ -40,6 +40,7 @@ def facts_of(spec: Spec, work: Path, run: Path) -> Facts:
         "network.conv_alpha": spec.rank,
         "optimizer.learning_rate": spec.rate,
         "optimizer.text_encoder_learning_rate": spec.rate * spec.text_share,
+        "optimizer.weight_decay": 0.01,
         "dataset.repeats": spec.repeats,
         "schedule.epochs": spec.epochs,
         "saving.every_epochs": 1,

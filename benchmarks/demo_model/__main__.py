@@ -19,6 +19,8 @@ from benchmarks.demo_model.training import Budget
 
 ASSETS = Path("trainer/assets/demo")
 SEED = 1
+OTHERS, OTHERS_SEED = 72, 777
+"""As many as the character's pictures are shown in an epoch, so that each of them is shown once."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,11 @@ def _tokenizer(making: Making) -> CLIPTokenizer:
 
 
 def character(making: Making) -> None:
-    """The character's pictures with captions, and what the scores compare with."""
+    """The character's pictures and those of other people, with captions, and what the scores compare with."""
     training, held_out = data.character_sets(making.seed)
     data.write_character(making.out / "character", training)
     data.write_character(making.out / "held_out", held_out)
+    data.write_character(making.out / "class", data.others(OTHERS, OTHERS_SEED, brief_every=3))
     score_data.write_score_data(making.out / "score.json", score_data.score_data(training))
 
 

@@ -19,6 +19,7 @@ from trainer.evaluate.cells import planned_cells
 from trainer.evaluate.digests import model_digest
 from trainer.evaluate.drawn import Drawn
 from trainer.evaluate.grid import draw_grid
+from trainer.evaluate.judge import share_called
 from trainer.evaluate.measure import measure
 from trainer.evaluate.references import References
 from trainer.evaluate.seen import Viewer
@@ -47,7 +48,8 @@ def measured(run: Path, config: TrainingConfig, trigger: str) -> tuple[PictureSc
     return measure(viewer, drawn, References.of_run(run, config))
 
 
-def chosen_of(pictures: tuple[PictureScores, ...], config: TrainingConfig) -> Chosen:
+def chosen_of(run: Path, config: TrainingConfig, pictures: tuple[PictureScores, ...]) -> Chosen:
     """The epoch that is recommended, and what is said of the run."""
-    choice = choose(pictures, CALLING_PROMPTS, config=config).choice
+    called = share_called(References.of_run(run, config), config.run.trigger)
+    choice = choose(pictures, CALLING_PROMPTS, config=config, share_called=called).choice
     return Chosen(choice.verdict, choice.epoch, choice.tied, choice.confidence, choice.reason)

@@ -109,7 +109,7 @@ class Work:
         return Outcome(
             name=self.spec.name,
             kind=self.spec.kind,
-            chosen=recommend.chosen_of(pictures, read_config(self.run)),
+            chosen=recommend.chosen_of(self.run, read_config(self.run), pictures),
             truth=self.truth(),
             training_loss=training,
             validation_loss=validation,

@@ -46,7 +46,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.choice", description=__doc__)
     parser.add_argument("set", choices=list(SETS))
     parser.add_argument("--work", type=Path, required=True, help="folder for characters, runs and pictures (1 GB)")
-    parser.add_argument("--stage", action="append", choices=STAGES, help="repeatable; default: all")
+    parser.add_argument("--stage", action="append", choices=(*STAGES, "judge"), help="repeatable; default: all")
     parser.add_argument("--run", help="only this one, in this process")
     parser.add_argument("--processes", type=int, default=2, help="runs side by side, each on one thread")
     parser.add_argument("--page", action="store_true", help="write benchmarks/results/choice.json and docs/choosing.md")
@@ -65,14 +65,13 @@ def main() -> None:
         work.write_pictures()
     with ThreadPoolExecutor(given.processes) as pool:
         codes = list(pool.map(lambda work: _in_child(work, stages, given), works))
-    if any(codes):
-        sys.exit(max(codes))
-    outcomes = [work.outcome() for work in works]
+    outcomes = [work.outcome() for work in works if work.is_judged]
     for one in outcomes:
         print(f"{one.name}: {one.chosen.verdict}, {one.chosen.reason}")
     if given.page:
         write_results(outcomes, machine(), {"prompts": len(prompts_of("")), "seeds": len(SEEDS)})
         write_page()
+    sys.exit(max(codes))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.choice.design import BAD
+from benchmarks.choice.design import BAD, FINAL
 from benchmarks.choice.outcome import CHOSEN, CLOSE, LAST, TRAINING_LOSS, VALIDATION_LOSS, Outcome, totals
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +20,7 @@ Made by `python -m benchmarks.choice final --work FOLDER --page` from an empty f
 All figures: `benchmarks/results/choice.json`. Measured on {machine}.
 
 On the embedded base model it is known which epoch is best: everything is drawn by our own code, so the character's
-colours can be looked for at their places. {runs} trainings of two characters (the demo's, and one that nothing was
+colours can be looked for at their places. {runs} trainings{of_design} of two characters (the demo's, and one that nothing was
 tuned on) at three rates, two ranks, with and without pictures of other people, of 200 to 320 steps, were judged twice:
 
 - *Recommended*: what `advisor.choosing` says of the measures of `trainer.evaluate`, on pictures of {prompts} prompts
@@ -115,6 +115,7 @@ def page(results: Mapping[str, Any]) -> str:
     return TEXT.format(
         machine=f"{machine['processor']}, {machine['cores']} cores that other work used too, torch {machine['torch']}",
         runs=found["runs"],
+        of_design=_of_design(runs),
         prompts=results["asked"]["prompts"],
         seeds=results["asked"]["seeds"],
         close=found["within_5_percent"],
@@ -130,6 +131,12 @@ def page(results: Mapping[str, Any]) -> str:
         table="\n".join(map(_line, judged)),
         bad_table="\n".join(f"| {run['run']} | {run['kind']} | {run['verdict']} | {run['reason']} |" for run in bad),
     )
+
+
+def _of_design(runs: Sequence[Mapping[str, Any]]) -> str:
+    """What of the design is not in the results."""
+    missing = [spec.name for spec in FINAL if spec.name not in {run["run"] for run in runs}]
+    return f" (of a design of {len(FINAL)}; not run: {', '.join(missing)})" if missing else ""
 
 
 def _rule_line(rule: str, found: Mapping[str, Any]) -> str:

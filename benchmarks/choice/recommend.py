@@ -8,6 +8,7 @@ import torch
 
 from advisor.choosing.cells import PictureScores
 from advisor.choosing.choice import choose
+from advisor.dataset.captions import has_word
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from benchmarks.choice.outcome import Chosen
@@ -19,7 +20,6 @@ from trainer.evaluate.cells import planned_cells
 from trainer.evaluate.digests import model_digest
 from trainer.evaluate.drawn import Drawn
 from trainer.evaluate.grid import draw_grid
-from trainer.evaluate.judge import share_called
 from trainer.evaluate.measure import measure
 from trainer.evaluate.references import References
 from trainer.evaluate.seen import Viewer
@@ -50,6 +50,7 @@ def measured(run: Path, config: TrainingConfig, trigger: str) -> tuple[PictureSc
 
 def chosen_of(run: Path, config: TrainingConfig, pictures: tuple[PictureScores, ...]) -> Chosen:
     """The epoch that is recommended, and what is said of the run."""
-    called = share_called(References.of_run(run, config), config.run.trigger)
+    captions = [item.caption for item in References.of_run(run, config).trained]
+    called = sum(has_word(caption, config.run.trigger) for caption in captions) / len(captions)
     choice = choose(pictures, CALLING_PROMPTS, config=config, share_called=called).choice
     return Chosen(choice.verdict, choice.epoch, choice.tied, choice.confidence, choice.reason)

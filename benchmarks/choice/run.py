@@ -102,6 +102,11 @@ class Work:
             found = recommend.measured(self.run, read_config(self.run), self.spec.character)
             write_atomically(self.scores_file, SCORES.dump_json(found, indent=1).decode() + "\n")
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether all that its outcome needs is there."""
+        return is_there(self.scores_file) and (self.spec.kind in BAD or is_there(self.truth_file))
+
     def outcome(self) -> Outcome:
         """What is recommended, and what is true."""
         pictures = SCORES.validate_json(self.scores_file.read_bytes())

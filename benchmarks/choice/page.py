@@ -20,8 +20,9 @@ Made by `python -m benchmarks.choice final --work FOLDER --page` from an empty f
 All figures: `benchmarks/results/choice.json`. Measured on {machine}.
 
 On the embedded base model it is known which epoch is best: everything is drawn by our own code, so the character's
-colours can be looked for at their places. {runs} trainings{of_design} of two characters (the demo's, and one that nothing was
-tuned on) at three rates, two ranks, with and without pictures of other people, of 200 to 320 steps, were judged twice:
+colours can be looked for at their places. {runs} trainings{of_design} were judged twice. They are of two
+characters (the demo's, and one that nothing was tuned on), at three rates and two ranks, with and without pictures of
+other people, 200 to 320 steps long:
 
 - *Recommended*: what `advisor.choosing` says of the measures of `trainer.evaluate`, on pictures of {prompts} prompts
   and {seeds} seeds at each of 8 epochs.

@@ -21,6 +21,8 @@ from benchmarks.choice.run import Work
 from benchmarks.demo_model.evaluate import machine
 
 STAGES = ("train", "draw", "truth", "measure")
+JUDGE = "judge"
+"""No stage of a run: what is there is judged."""
 
 
 def _do(work: Work, stages: Sequence[str]) -> None:
@@ -46,7 +48,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.choice", description=__doc__)
     parser.add_argument("set", choices=list(SETS))
     parser.add_argument("--work", type=Path, required=True, help="folder for characters, runs and pictures (1 GB)")
-    parser.add_argument("--stage", action="append", choices=(*STAGES, "judge"), help="repeatable; default: all")
+    parser.add_argument("--stage", action="append", choices=(*STAGES, JUDGE), help="repeatable; default: all")
     parser.add_argument("--run", help="only this one, in this process")
     parser.add_argument("--processes", type=int, default=2, help="runs side by side, each on one thread")
     parser.add_argument("--page", action="store_true", help="write benchmarks/results/choice.json and docs/choosing.md")
@@ -64,14 +66,15 @@ def main() -> None:
     for work in works:
         work.write_pictures()
     with ThreadPoolExecutor(given.processes) as pool:
-        codes = list(pool.map(lambda work: _in_child(work, stages, given), works))
+        todo = [] if stages == [JUDGE] else works
+        codes = list(pool.map(lambda work: _in_child(work, stages, given), todo))
     outcomes = [work.outcome() for work in works if work.is_judged]
     for one in outcomes:
         print(f"{one.name}: {one.chosen.verdict}, {one.chosen.reason}")
     if given.page:
         write_results(outcomes, machine(), {"prompts": len(prompts_of("")), "seeds": len(SEEDS)})
         write_page()
-    sys.exit(max(codes))
+    sys.exit(max(codes, default=0))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from advisor.settings.config import TrainingConfig
 
 LEAST_PICTURES = 4
 """Fewer with the trigger at each epoch have no interval to speak of."""
-LEARNED = 0.5
-"""A likeness under this is nearer to the base model's pictures than to the set's: too little was learned."""
+LEARNED = 1 / 3
+"""A likeness under a third of the way from the base model's pictures to the set's: too little was learned."""
 KEPT = 0.5
 """An epoch that keeps less than this of obedience and of what is drawn without the trigger is burnt."""
 SURE_ENOUGH = 0.5
@@ -71,7 +71,7 @@ def _chosen(
     strongest = max(found, key=lambda one: one.likeness[0])
     burnt_from = _burnt_from(averages, [one for one in found if one.weight == picked.taken.weight])
     is_uncalled = share_called is not None and share_called < LEAST_CALLED
-    verdict = _verdict(picked, strongest, burnt_from, is_called=not (is_uncalled or _comes_unasked(strongest)))
+    verdict = _verdict(picked, strongest, burnt_from, is_uncalled=is_uncalled)
     epochs = max(one.epoch for one in found) if config is None else config.schedule.epochs
     findings = Findings(verdict, picked, strongest, burnt_from, faults(averages, picked.taken.key), epochs, is_uncalled)
     choice = Choice(
@@ -103,15 +103,17 @@ def _burnt_from(averages: Averages, found: Sequence[Standing]) -> int | None:
     return burnt_from
 
 
-def _verdict(picked: Pick, strongest: Standing, burnt_from: int | None, *, is_called: bool) -> Verdict:
-    if interval(strongest.likeness).low <= 0:
-        return "underfit"
-    if not is_called:
+def _verdict(picked: Pick, strongest: Standing, burnt_from: int | None, *, is_uncalled: bool) -> Verdict:
+    """What is wrong first, the surest first: a burnt LoRA draws neither the character nor anything else."""
+    has_learned = interval(strongest.likeness).low > 0
+    if is_uncalled and has_learned:
         return "no_trigger"
     if burnt_from is not None and burnt_from <= picked.taken.epoch:
         return "burnt"
-    if strongest.likeness[0] < LEARNED:
+    if not has_learned or strongest.likeness[0] < LEARNED:
         return "underfit"
+    if _comes_unasked(strongest):
+        return "no_trigger"
     if picked.confidence < SURE_ENOUGH:
         return "unsure"
     return "tied" if len(picked.tied) > 1 else "good"

@@ -47,8 +47,23 @@ def test_epochs_that_all_are_burnt_are_told_as_such_with_a_lower_rate() -> None:
     assert found.changes["optimizer.learning_rate"] == 2.5e-3
 
 
+def test_pictures_that_show_nothing_any_more_are_burnt_and_not_underfit() -> None:
+    curves: Curves = {**GOOD, "likeness": [0.05, 0.02, 0.0, 0.0, 0.0, 0.0], "obedience": [0.0] * 6, "leak": [1.1] * 6}
+
+    assert chosen(curves).verdict == "burnt"
+
+
+def test_a_little_likeness_that_comes_everywhere_is_no_sign_of_a_missing_trigger() -> None:
+    pictures = [
+        PictureScores(one.epoch, 1.0, one.prompt, one.seed, {**one.values, "likeness": 0.15, "leak": 1.1})
+        for one in score_table({**GOOD, "obedience": [0.0] * 6})
+    ]
+
+    assert choose(pictures, WITH_TRIGGER).choice.verdict == "burnt"
+
+
 def test_little_likeness_at_the_end_is_underfit_and_trained_on() -> None:
-    found = chosen({**GOOD, "likeness": [0.1, 0.18, 0.25, 0.3, 0.33, 0.34]}, config=trained())
+    found = chosen({**GOOD, "likeness": [0.1, 0.15, 0.2, 0.25, 0.27, 0.28]}, config=trained())
 
     assert found.verdict == "underfit"
     assert found.changes == {"schedule.epochs": 12}

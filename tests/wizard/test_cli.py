@@ -296,7 +296,8 @@ def test_training_is_told_in_one_document(
     assert code == 0
     assert json.loads(out) == {
         "steps": 2, "epochs": 1, "loras": ["model/mira.safetensors"], "seconds_per_step": 0.5,
-        "peak_memory_bytes": 7, "ladder": [], "reload_check": {}, "seconds": 1.0,
+        "peak_memory_bytes": 7, "ladder": [], "reload_check": {}, "seconds": 1.0, "choice": None,
+        "use": "model/mira.safetensors",
     }  # fmt: skip
     assert "Training" in err
 

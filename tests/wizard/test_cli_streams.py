@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -62,7 +63,7 @@ def test_who_cannot_tell_of_a_training_trains(redirections: str, tmp_path: Path)
 def test_a_training_whose_reader_ends_is_ended_and_told_as_interrupted(tmp_path: Path) -> None:
     run = tmp_path / "run"
     write_toml(run / "loracle.toml", make_config(tmp_path, schedule__epochs=500, schedule__name="constant"))
-    command = f"{sys.executable} -P -m wizard.cli train {run} --device cpu"
+    command = shlex.join([sys.executable, "-P", "-m", "wizard.cli", "train", str(run), "--device", "cpu"])
 
     found = subprocess.run(
         ["bash", "-c", f"{command} 2>&1 | head -1; exit ${{PIPESTATUS[0]}}"], capture_output=True, text=True,

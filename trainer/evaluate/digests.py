@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from advisor.errors import ModelError
-from advisor.files import is_folder, open_regular
+from advisor.files import is_file, is_folder, open_regular
 from advisor.settings.config import ModelConfig
 from advisor.tensor_files.header import read_header
 
@@ -50,7 +50,7 @@ def model_digest(model: ModelConfig) -> str:
 def _files(path: Path) -> list[Path]:
     if not is_folder(path):
         return [path]
-    return sorted(file for file in path.rglob("*") if file.suffix in MODEL_EXTENSIONS and file.is_file())
+    return sorted(file for file in path.rglob("*") if file.suffix in MODEL_EXTENSIONS and is_file(file))
 
 
 def _file_digest(file: Path) -> str:

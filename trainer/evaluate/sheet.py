@@ -10,6 +10,7 @@ from typing import TypeAlias
 from PIL import Image, ImageDraw, ImageFont
 
 from advisor.choosing.cells import BASE_EPOCH, Cell
+from advisor.dataset.picture_file import opened_picture
 from advisor.files import replacing
 from advisor.run_folder.grid_paths import GridPaths
 from advisor.shown_text import visible_line
@@ -75,7 +76,7 @@ class _Sheet:
         for number, row in enumerate(self.rows):
             self._label(draw, font, row, top + number * self._step)
         for (column, row), cell in self.cells.items():
-            with Image.open(picture_of(cell, self.folder)) as picture:
+            with opened_picture(picture_of(cell, self.folder)) as picture:
                 small = picture.convert("RGB")
                 small.thumbnail((self.side_px, self.side_px))
             sheet.paste(
@@ -106,7 +107,7 @@ def _column_title(column: Column) -> str:
 
 def _side(cells: Sequence[Cell], columns: int, rows: int, folder: GridPaths) -> int:
     """As large as the pictures are, within the limits; at least wide enough for a title."""
-    with Image.open(picture_of(cells[0], folder)) as picture:
+    with opened_picture(picture_of(cells[0], folder)) as picture:
         own = max(picture.size)
     fitting = min((MOST_SHEET_PX - LABEL_PX) // columns, MOST_SHEET_PX // rows) - GAP_PX
     return max(1, min(max(own, LEAST_SIDE_PX), MOST_SIDE_PX, fitting))

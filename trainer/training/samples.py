@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from advisor.choosing.cells import BASE_EPOCH
+from advisor.dataset.picture_file import opened_picture
 from advisor.files import is_file, replacing
 from advisor.run_folder.events import SampleDrawn
 from advisor.run_folder.layout import RunFolder
@@ -106,7 +106,7 @@ def _made_of(path: Path) -> str | None:
     if not is_file(path):
         return None
     try:
-        with Image.open(path, formats=("PNG",)) as image:
+        with opened_picture(path) as image:
             found = image.info.get(MADE_OF)
     except Exception:  # Pillow has many; a picture that cannot be read is drawn again
         return None

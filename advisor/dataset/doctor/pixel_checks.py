@@ -27,6 +27,9 @@ LEAST_MARKED, MARKED_SHARE = 4, 0.2
 """So many pictures, and so large a share of them, have the mark."""
 LEAST_CORNER_EDGES = 2.0
 """Mean difference between neighbours; a plain corner has no mark."""
+MOST_JOINED = 0.6
+"""Where the edges that marked corners share are so strong, beside the strongest, at the sides towards the middle, they
+belong to what is drawn there (the shoulders of portraits drawn alike): a mark stands by itself."""
 MOST_COMPARED = 1000
 """Pictures whose corners are compared: of a larger set every second, third ... one."""
 CORNERS = ("upper left", "upper right", "lower left", "lower right")
@@ -79,12 +82,20 @@ def watermark(facts: FolderFacts) -> Iterator[Finding]:
         has_edges = edges.mean(axis=1) >= LEAST_CORNER_EDGES
         alike = _alike(edges) & differ & np.outer(has_edges, has_edges)
         marked = np.flatnonzero(alike.sum(axis=1) >= LEAST_MARKED - 1)
-        if len(marked) >= max(LEAST_MARKED, MARKED_SHARE * len(paths)):
+        if len(marked) >= max(LEAST_MARKED, MARKED_SHARE * len(paths)) and _stands_alone(edges[marked], place):
             files = tuple(paths[index] for index in marked)
             message = f"{counted(len(files), 'picture')} with the same mark in the {name} corner, which is learned"
             yield Finding(
                 "watermark", "warning", files, message, "cut it off or paint it over; or name it in their captions"
             )
+
+
+def _stands_alone(edges: np.ndarray[tuple[int, ...], np.dtype[np.float32]], place: int) -> bool:
+    """Whether what the corners share [N, cells] ends before the picture's middle."""
+    shared = np.median(edges, axis=0).reshape(CORNER_HEIGHT, CORNER_WIDTH)
+    is_lower, is_right = divmod(place, 2)
+    row, column = shared[0 if is_lower else -1], shared[:, 0 if is_right else -1]
+    return max(float(row.max()), float(column.max())) <= MOST_JOINED * float(shared.max())
 
 
 def _alike(edges: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:

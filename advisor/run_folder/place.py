@@ -20,9 +20,9 @@ class RunMoved(RunError):
 
     def __init__(self, run: Path) -> None:
         super().__init__(
-            f"{visible_line(str(run))} is no longer the folder that this training began in: it was renamed, moved or "
-            "deleted, or its disk is gone. Nothing more is written there. What was saved lies in that folder: go on "
-            "from there with `loracle train RUN --resume`, RUN being where it is now"
+            f"{visible_line(str(run))} is no longer the folder that this began in: it was renamed, moved or deleted, "
+            "or its disk is gone. Nothing more is written there. What was saved lies in that folder: start again with "
+            "where it is now, a training by `loracle train RUN --resume`"
         )
 
 

@@ -141,9 +141,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with interrupt.listening():
                 request = read_request(folder)
                 run = RunFolder(Path(request.folder))
-                with training(run, "the drawing", lambda _: None, is_launched=is_launched):
+                with training(run, "the drawing", lambda _: None, is_launched=is_launched) as check:
+                    events.check_first(check)
                     evaluate(request, events, interrupt)
-                events.send(Finished())
+                    events.send(Finished())
         except LoraError as error:
             return _failed(events, error)
         except (Interrupted, KeyboardInterrupt):

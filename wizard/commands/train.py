@@ -20,7 +20,8 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.settings.config import TrainingConfig
 from advisor.units import duration
-from wizard.interview.copy_lora import WEIGHT, offer_copy, usage
+from templates.report.usage import WEIGHT
+from wizard.interview.copy_lora import offer_copy, usage
 from wizard.interview.go_on import GoingOn, asked_to_go_on
 from wizard.interview.lora_folders import lora_folders, program_of
 from wizard.output import OutputLost, is_terminal, print_json, say, show

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from advisor.errors import LoraError
 from advisor.files import is_folder, is_there
+from templates.report.usage import WEIGHT
 from wizard.interview.lora_folders import Program, program_of
 from wizard.interview.paths import given_path
 from wizard.interview.questions import BACK, Ask, Option, Question, replace_question
 
-WEIGHT = 0.8
-"""A first weight to try; 1 is often too strong."""
 OTHER, NOWHERE = "other", "no"
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.support.grids import epoch_loras, grid_config, random_lora
 from tests.support.runs import events_of
 from tests.support.tiny import tiny_sd1
 from trainer.evaluate.run import main
+from trainer.models.load import load_base_model
 from trainer.runtime.interrupts import Interrupt
 
 
@@ -173,3 +175,20 @@ def test_what_of_a_lora_is_not_applied_is_warned_of(tmp_path: Path, request_of: 
     (warning,) = events_of(tmp_path / "events", "warning")
     assert warning["code"] == "lora_in_part"
     assert name in warning["message"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows moves no folder that is in use")
+def test_a_run_folder_that_is_moved_meanwhile_is_not_made_anew(
+    tmp_path: Path, request_of: GridRequest, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, loaded = tmp_path / "run", load_base_model
+
+    def moved_while_loading(*args: Any, **options: Any) -> Any:
+        run.rename(tmp_path / "elsewhere")
+        return loaded(*args, **options)
+
+    monkeypatch.setattr(module, "load_base_model", moved_while_loading)
+
+    assert drawn(tmp_path, request_of) == 2
+    assert "renamed, moved or deleted" in capsys.readouterr().err
+    assert not run.exists()

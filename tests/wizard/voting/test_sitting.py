@@ -41,13 +41,17 @@ def test_the_address_is_told_and_a_browser_opened_in_a_terminal_alone(
 
 
 def test_ctrl_c_ends_it(tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupts = list[VoteServer]()
+
     def interrupted(server: Any) -> None:
         server._http.server_close()
+        interrupts.append(server)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(VoteServer, "serve", interrupted)
 
     sit(RunFolder(tmp_path).grid, write_grid(tmp_path, epochs=2), "mira")
+    assert len(interrupts) == 1
 
 
 def test_where_there_is_nothing_to_choose_between_that_is_told(tmp_path: Path, opened: list[str]) -> None:

@@ -55,6 +55,16 @@ def lines_of(text: str) -> tuple[str, ...]:
     return tuple(line for part in text.split("\n") if (line := part.strip()))
 
 
+def tags_of(caption: str) -> tuple[str, ...]:
+    """The tags of a caption, without blanks around them."""
+    return tuple(tag for part in caption.split(SEPARATOR) if (tag := part.strip()))
+
+
+def plain_tag(tag: str) -> str:
+    """A tag without regard to case, underscores and escaped brackets."""
+    return " ".join(tag.casefold().replace("_", " ").replace("\\(", "(").replace("\\)", ")").split())
+
+
 def has_word(text: str, word: str) -> bool:
     """Whether the word, or the words of a phrase, stand in the text as such and not within others; case is ignored.
 

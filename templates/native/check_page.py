@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 from advisor.dataset.buckets import Placement, Size
+from advisor.dataset.captions import plain_tag
 from advisor.dataset.doctor.finding import Finding
-from advisor.dataset.doctor.folder_facts import FolderFacts, plain_tag
+from advisor.dataset.doctor.folder_facts import FolderFacts
 from advisor.dataset.placed import PlacedImage
 from advisor.units import counted
 from templates.render import render

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from advisor.dataset.captions import SEPARATOR, CaptionReader
+from advisor.dataset.captions import CaptionReader, tags_of
 from advisor.dataset.doctor.pixel_facts import PixelFacts
 from advisor.dataset.folders import FoundFiles
 from advisor.dataset.near_duplicates.match import Match, matches
@@ -67,16 +67,6 @@ class FolderFacts:
     def known_trigger(self) -> str:
         """The trigger that was named, else the word that most captions begin with; empty: there is none."""
         return self.trigger.strip() or self.report.likely_trigger
-
-
-def tags_of(caption: str) -> tuple[str, ...]:
-    """The tags of a caption, without blanks around them."""
-    return tuple(tag for part in caption.split(SEPARATOR) if (tag := part.strip()))
-
-
-def plain_tag(tag: str) -> str:
-    """A tag without regard to case, underscores and escaped brackets."""
-    return " ".join(tag.casefold().replace("_", " ").replace("\\(", "(").replace("\\)", ")").split())
 
 
 def orphans(found: FoundFiles) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from advisor.dataset.buckets import repeats_of_folders
+from advisor.dataset.captions import plain_tag
 from advisor.dataset.doctor.finding import Finding
-from advisor.dataset.doctor.folder_facts import FolderFacts, plain_tag
+from advisor.dataset.doctor.folder_facts import FolderFacts
 from advisor.dataset.doctor.tag_checks import LEAST_FOR_SHARES
 from advisor.dataset.near_duplicates.match import groups
 from advisor.dataset.placed import TOO_FEW_IMAGES

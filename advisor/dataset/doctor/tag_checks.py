@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from advisor.dataset.captions import has_word
+from advisor.dataset.captions import has_word, plain_tag
 from advisor.dataset.clip_tokens import num_tokens
 from advisor.dataset.doctor.finding import Finding
-from advisor.dataset.doctor.folder_facts import READER, FolderFacts, plain_tag
+from advisor.dataset.doctor.folder_facts import READER, FolderFacts
 from advisor.dataset.report import COMMON_FIRST_TAGS
 from advisor.units import counted, named
 
@@ -38,6 +39,26 @@ def duplicates(facts: FolderFacts) -> Iterator[Finding]:
 
 
 def typos(facts: FolderFacts) -> Iterator[Finding]:
+    """Rare tags that are probably misspelt frequent ones."""
+    for one in misspelt_tags(facts):
+        message = f"{one.tag!r} is in {counted(len(one.files), 'caption')}, {one.meant!r} in {one.num_meant}"
+        yield Finding("tag_typo", "warning", one.files, f"{message}: probably a typo", f"write {one.meant!r}")
+
+
+@dataclass(frozen=True)
+class MisspeltTag:
+    """A tag that is probably another one, misspelt."""
+
+    tag: str
+    meant: str
+    """The frequent tag; both as `plain_tag` has them."""
+    files: tuple[str, ...]
+    """The pictures whose captions have the misspelt one."""
+    num_meant: int
+    """Captions with the frequent one."""
+
+
+def misspelt_tags(facts: FolderFacts) -> Iterator[MisspeltTag]:
     """Rare tags a letter away from frequent ones, whose own spelling is no word that CLIP knows."""
     files = defaultdict[str, list[str]](list)
     for path, tags in facts.tags.items():
@@ -50,8 +71,7 @@ def typos(facts: FolderFacts) -> Iterator[Finding]:
         meant = [one for one in frequent if len(files[one]) >= RARITY * len(paths) and is_misspelt(tag, one)]
         if meant:
             best = max(meant, key=lambda one: len(files[one]))
-            message = f"{tag!r} is in {counted(len(paths), 'caption')}, {best!r} in {len(files[best])}: probably a typo"
-            yield Finding("tag_typo", "warning", tuple(paths), message, f"write {best!r}")
+            yield MisspeltTag(tag, best, tuple(paths), len(files[best]))
 
 
 def is_misspelt(tag: str, meant: str) -> bool:
@@ -105,16 +125,7 @@ def styles(facts: FolderFacts) -> Iterator[Finding]:
 
 def fused(facts: FolderFacts) -> Iterator[Finding]:
     """Tags in nearly all captions."""
-    total = len(facts.tags)
-    if total < LEAST_FOR_SHARES:
-        return
-    counts = Counter(tag for tags in facts.tags.values() for tag in set(map(plain_tag, tags)))
-    trigger = plain_tag(facts.known_trigger)
-    common = {
-        tag: number
-        for tag, number in counts.most_common()
-        if number >= FUSED_SHARE * total and tag != trigger and tag not in COMMON_FIRST_TAGS
-    }
+    common, total = fused_tags(facts), len(facts.tags)
     if common:
         shown = named(f"{tag} ({number})" for tag, number in common.items())
         message = (
@@ -125,6 +136,22 @@ def fused(facts: FolderFacts) -> Iterator[Finding]:
             "prompt can change it: both are done. Of anything else take pictures without it"
         )
         yield Finding("tag_fused", "note", (), message, hint)
+
+
+def fused_tags(facts: FolderFacts, share: float = FUSED_SHARE) -> dict[str, int]:
+    """The tags in at least this share of the captions, but for the trigger and what taggers put first in every caption:
+    each as `plain_tag` has it, with its number of captions; the most frequent first.
+    """
+    total = len(facts.tags)
+    if total < LEAST_FOR_SHARES:
+        return {}
+    counts = Counter(tag for tags in facts.tags.values() for tag in set(map(plain_tag, tags)))
+    trigger = plain_tag(facts.known_trigger)
+    return {
+        tag: number
+        for tag, number in counts.most_common()
+        if number >= share * total and tag != trigger and tag not in COMMON_FIRST_TAGS
+    }
 
 
 def trigger(facts: FolderFacts) -> Iterator[Finding]:

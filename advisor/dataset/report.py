@@ -14,6 +14,20 @@ CAPTION_EXTENSIONS = (".txt", ".caption", ".cap")
 """What captions end in, in the order of preference; kohya knows these three."""
 
 
+Box = tuple[int, int, int, int]
+"""(left, top, right, bottom) in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureCrop:
+    """The part of a picture that is trained, where that is not all of it."""
+
+    box: Box
+    """In the pixels of the whole picture, as it is shown."""
+    whole: tuple[int, int]
+    """Width and height of the whole picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageFile:
     """One picture file, measured by its header alone."""
@@ -22,7 +36,7 @@ class ImageFile:
     """Relative to the report's root, with forward slashes."""
     width_px: int
     height_px: int
-    """As it is shown: a camera's orientation mark is taken into account."""
+    """As it is shown: a camera's orientation mark is taken into account. Of a cropped picture, those of the crop."""
     folder: int
     """Index into `DatasetReport.folders`."""
     caption: str | None = None
@@ -31,6 +45,16 @@ class ImageFile:
     """It is transparent in places, as far as `advisor.dataset.transparency` looked."""
     animated: bool = False
     """Its file holds several frames."""
+    crop: PictureCrop | None = None
+    """What of it the user's edits take; None: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExcludedImage:
+    """A usable picture that the user's edits leave out."""
+
+    image: ImageFile
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +81,7 @@ class Problem:
     """Of pictures that are left out: `unreadable_picture`, `empty_picture`, `too_small`, `huge_picture`,
     `unsupported_picture`, `name_encoding`; of captions: `caption_encoding`, `empty_caption`, `unreadable_caption`,
     `long_caption`, `caption_name`, `mixed_caption_extensions`, `duplicate_name`; of folders: `unreadable_folder`,
-    `left_out_folder`, `missing_folder`, `zero_repeats`, `strange_repeats`."""
+    `left_out_folder`, `missing_folder`, `zero_repeats`, `strange_repeats`; of the user's edits: `crop_outside`."""
     message: str
 
 
@@ -75,6 +99,8 @@ class DatasetReport:
     """Caption files by extension."""
     only: tuple[NamedFolder, ...] | None = None
     """The folders that were looked at; None: all below the root."""
+    excluded: tuple[ExcludedImage, ...] = ()
+    """Pictures that the user's edits leave out; they are not among `image_files`."""
 
     @property
     def num_images(self) -> int:
@@ -111,12 +137,20 @@ class DatasetReport:
         is_one = count > SHARE_OF_A_TRIGGER * self.num_images and len(tag.split()) == 1
         return tag if is_one and tag not in COMMON_FIRST_TAGS else ""
 
+    def path_of(self, image: ImageFile) -> str:
+        """A picture's absolute path with forward slashes, by which manifest and edits name it."""
+        return (Path(self.root) / image.path).as_posix()
+
+    def with_images(self, images: tuple[ImageFile, ...]) -> DatasetReport:
+        """The report of these of its images, changed or not; folders keep their places, even without images."""
+        left = Counter(image.folder for image in images)
+        folders = tuple(replace(folder, num_images=left[index]) for index, folder in enumerate(self.folders))
+        return replace(self, image_files=images, folders=folders)
+
     def without(self, paths: frozenset[str]) -> DatasetReport:
         """The report without the images of these absolute paths."""
         kept = tuple(image for image in self.image_files if str(Path(self.root) / image.path) not in paths)
-        left = Counter(image.folder for image in kept)
-        folders = tuple(replace(folder, num_images=left[index]) for index, folder in enumerate(self.folders))
-        return self if len(kept) == self.num_images else replace(self, image_files=kept, folders=folders)
+        return self if len(kept) == self.num_images else self.with_images(kept)
 
     def read_by(self, reader: CaptionReader) -> DatasetReport:
         """The report with each caption as it is trained."""

@@ -1,8 +1,9 @@
 """What lies where in a run folder: every file name of a run stands here, once.
 
-    loracle.toml            the settings; all that training reads but the ladder and the manifest
+    loracle.toml            the settings; all that training reads but the ladder, the manifest and the edits
     plan.json answers.toml  records of what was planned and answered
     images/manifest.jsonl   the training images with size, bucket, repeats and caption
+    images/edits.jsonl      what the user decided of images: captions, exclusions, crops; read by training too
     images/left_out.json    images that are left out, because they are broken and the user agreed
     images/held_out.json    which images the validation loss is measured on
     cache/                  encoded images, captions and masks
@@ -33,6 +34,7 @@ PLAN_NAME = "plan.json"
 ANSWERS_NAME = "answers.toml"
 REPORT_NAME, COMPARISON_NAME = "report.html", "comparison.html"
 MANIFEST_NAME = "images/manifest.jsonl"
+EDITS_NAME = "images/edits.jsonl"
 LEFT_OUT_NAME = "images/left_out.json"
 HELD_OUT_NAME = "images/held_out.json"
 CHECKED_IMAGES_NAME = "cache/images/checked.txt"
@@ -48,26 +50,12 @@ LOG, MODEL, STATE, SAMPLES, CACHE, EXPORTS = "log", "model", "state", "samples",
 IMAGES, GRID = "images", "grid"
 
 RUN_NAMES = frozenset(
-    {
-        CONFIG_NAME,
-        PLAN_NAME,
-        ANSWERS_NAME,
-        REPORT_NAME,
-        COMPARISON_NAME,
-        IMAGES,
-        LOG,
-        MODEL,
-        STATE,
-        SAMPLES,
-        CACHE,
-        EXPORTS,
-        GRID,
-    }
-    | {LOCK_NAME, TRAINER_LOCK_NAME}
+    {CONFIG_NAME, PLAN_NAME, ANSWERS_NAME, REPORT_NAME, COMPARISON_NAME, LOCK_NAME, TRAINER_LOCK_NAME}
 )
+RUN_NAMES |= {IMAGES, LOG, MODEL, STATE, SAMPLES, CACHE, EXPORTS, GRID}
 """What Loracle makes at the top of a run folder."""
 
-RECORDS = (PLAN_NAME, ANSWERS_NAME, REPORT_NAME, COMPARISON_NAME, MANIFEST_NAME)
+RECORDS = (PLAN_NAME, ANSWERS_NAME, REPORT_NAME, COMPARISON_NAME, MANIFEST_NAME, EDITS_NAME)
 """Files beside the configuration that are read or replaced."""
 LOOKED_INTO = {LOG: 0, MODEL: 0, STATE: 1, SAMPLES: 1, CACHE: 2, GRID: 1}
 """How many folders deep each folder is looked into for links. Weights & Biases' own in `log/wandb` lead to its logs."""
@@ -147,6 +135,11 @@ class RunPaths:
     def manifest(self) -> Path:
         """The training images, one JSON object a line."""
         return self._at(MANIFEST_NAME)
+
+    @property
+    def edits(self) -> Path:
+        """What the user decided of images, one change a line."""
+        return self._at(EDITS_NAME)
 
     @property
     def left_out(self) -> Path:

@@ -19,7 +19,7 @@ OWN = ("advisor/run_folder/paths.py", "advisor/run_folder/grid_paths.py", "advis
 FILES = (
     "loracle.toml", "plan.json", "answers.toml", "report.html", "comparison.html", "manifest.jsonl", "events.jsonl",
     "trainer.log", "wandb.json", "demo.json", "ladder.json", "before_after.png", "grid.json", "grid.png", "picks.jsonl",
-    ".lock", ".lock-trainer",
+    "edits.jsonl",    ".lock", ".lock-trainer",
 )  # fmt: skip
 """Names that no other module spells, in a path or alone; in a sentence they may stand."""
 FOLDERS = ("log", "model", "state", "samples", "cache", "exports", "images")

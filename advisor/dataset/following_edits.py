@@ -1,0 +1,83 @@
+"""Edits of pictures that were renamed, moved or replaced since: each goes with the picture that it was made for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from advisor.dataset.edits import Edits, PictureEdit, SeenPicture
+
+
+class Look(Protocol):
+    """Looks at files of the data set."""
+
+    def stamp(self, path: str) -> tuple[int, int] | None:
+        """Bytes, and the time of the last change in nanoseconds; None where there is no such file."""
+
+    def content(self, path: str) -> str | None:
+        """The sha256 of its bytes; None where it cannot be read."""
+
+
+@dataclass(frozen=True)
+class FollowedEdits:
+    """Edits by the paths that their pictures have now."""
+
+    edits: Edits
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Paths of pictures then and now."""
+    lost: tuple[PictureEdit, ...] = ()
+    """Those whose picture is not there any more, under any name."""
+
+
+def followed(edits: Edits, paths: Sequence[str], look: Look) -> FollowedEdits:
+    """Each edit at the path that its picture has now.
+
+    A picture is known by its content. Where no picture has it any more, the one at its path was changed in place and
+    keeps the edits. Files are read only where size or time differ from what they were.
+
+    Args:
+        paths: the pictures that are there, absolute.
+    """
+    there = frozenset(paths)
+    away = [edit for edit in edits.by_path.values() if edit.path not in there or _is_other(edit, look)]
+    if not away:
+        return FollowedEdits(edits)
+    free = _by_content(paths, away, look)
+    now, renamed, lost = dict[str, str](), list[tuple[str, str]](), list[PictureEdit]()
+    for edit in away:
+        found = None if edit.seen is None else _found(edit.seen, free)
+        if found is not None:
+            now[edit.path] = found
+            renamed.append((edit.path, found))
+        elif edit.path not in there:
+            lost.append(edit)
+    gone = {edit.path for edit in lost}
+    kept = [edit for edit in edits.by_path.values() if edit.path not in gone]
+    placed = Edits.of(replace(edit, path=now.get(edit.path, edit.path)) for edit in kept)
+    return FollowedEdits(placed, tuple(renamed), tuple(lost))
+
+
+def _is_other(edit: PictureEdit, look: Look) -> bool:
+    """Whether another picture is at the edit's path now."""
+    seen = edit.seen
+    if seen is None or look.stamp(edit.path) == (seen.num_bytes, seen.modified_ns):
+        return False
+    return look.content(edit.path) != seen.content
+
+
+def _by_content(paths: Sequence[str], away: Sequence[PictureEdit], look: Look) -> Mapping[str, Sequence[str]]:
+    """Those of the paths that may be pictures of these edits, by content; only files of their sizes are read."""
+    sizes = {edit.seen.num_bytes for edit in away if edit.seen is not None}
+    found = defaultdict[str, list[str]](list)
+    for path in paths:
+        stamp = look.stamp(path)
+        if stamp is not None and stamp[0] in sizes and (content := look.content(path)) is not None:
+            found[content].append(path)
+    return found
+
+
+def _found(seen: SeenPicture, free: Mapping[str, Sequence[str]]) -> str | None:
+    """The first picture that has the content and was no other picture with it when it was edited."""
+    return next((path for path in free.get(seen.content, ()) if path not in seen.twins), None)

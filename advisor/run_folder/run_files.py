@@ -1,0 +1,38 @@
+"""The pictures and caption files of a run as they lie on the disk, without the user's edits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from advisor.dataset.report import DatasetReport
+from advisor.dataset.scan import Tell, scan
+from advisor.run_folder.layout import RunFolder
+from advisor.settings.config import NamedFolder, TrainingConfig
+
+
+def run_files(run: RunFolder, config: TrainingConfig | None = None, *, tell: Tell | None = None) -> DatasetReport:
+    """What the run's folder of pictures holds.
+
+    Args:
+        config: the run's, or what it becomes; None: its loracle.toml is read.
+        tell: called now and then with the progress.
+
+    Raises:
+        RunError: there is no configuration to read.
+        ConfigErrors: it is wrong.
+        DatasetError: there is no such folder, or it holds no usable picture.
+    """
+    located = run.located(run.read_config() if config is None else config)
+    return files_in(located.dataset.images, located.dataset.named_folders, located, tell=tell)
+
+
+def files_in(
+    folder: str, only: Sequence[NamedFolder] | None, config: TrainingConfig, *, tell: Tell | None = None
+) -> DatasetReport:
+    """What one of the folders of a configuration holds: its images or its regularization images.
+
+    Raises:
+        DatasetError: there is no such folder, or it holds no usable picture.
+    """
+    return scan(Path(folder), only=only, caption_extension=config.dataset.caption_extension, tell=tell)

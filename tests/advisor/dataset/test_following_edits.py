@@ -1,0 +1,83 @@
+"""Edits go with their pictures, whatever these are called now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from advisor.dataset.edits import Edits, PictureEdit, SeenPicture
+from advisor.dataset.following_edits import followed
+
+
+@dataclass
+class FakeDisk:
+    """Files by path: content and time; the content stands for its hash and tells the size by its length."""
+
+    files: dict[str, tuple[str, int]]
+    read: list[str] = field(default_factory=list)
+
+    def stamp(self, path: str) -> tuple[int, int] | None:
+        return (len(self.files[path][0]), self.files[path][1]) if path in self.files else None
+
+    def content(self, path: str) -> str | None:
+        self.read.append(path)
+        return self.files[path][0] if path in self.files else None
+
+
+def edit(path: str, content: str, caption: str, *, twins: tuple[str, ...] = ()) -> PictureEdit:
+    return PictureEdit(path, caption=caption, seen=SeenPicture(content, len(content), 1, twins))
+
+
+def captions(edits: Edits, disk: FakeDisk) -> dict[str, str | None]:
+    found = followed(edits, sorted(disk.files), disk)
+    return {path: one.caption for path, one in found.edits.by_path.items()}
+
+
+def test_where_nothing_changed_no_file_is_read() -> None:
+    disk = FakeDisk({"/a": ("aa", 1), "/b": ("bb", 1)})
+    edits = Edits.of([edit("/a", "aa", "A")])
+
+    assert followed(edits, ["/a", "/b"], disk).edits is edits
+    assert not disk.read
+
+
+def test_a_renamed_picture_keeps_its_edits_and_only_files_of_its_size_are_read() -> None:
+    disk = FakeDisk({"/new": ("aa", 1), "/other": ("bb", 1), "/longer": ("ccc", 1)})
+    found = followed(Edits.of([edit("/a", "aa", "A")]), sorted(disk.files), disk)
+
+    assert [(one.path, one.caption) for one in found.edits.by_path.values()] == [("/new", "A")]
+    assert found.renamed == (("/a", "/new"),)
+    assert not found.lost
+    assert "/longer" not in disk.read
+
+
+def test_pictures_that_were_numbered_anew_keep_their_own_edits() -> None:
+    edits = Edits.of([edit("/1", "aa", "A"), edit("/2", "bb", "B")])
+
+    assert captions(edits, FakeDisk({"/1": ("xx", 3), "/2": ("aa", 2), "/3": ("bb", 2)})) == {"/2": "A", "/3": "B"}
+    assert captions(edits, FakeDisk({"/1": ("bb", 2), "/2": ("aa", 2)})) == {"/2": "A", "/1": "B"}
+
+
+def test_a_picture_that_was_changed_in_place_keeps_its_edits() -> None:
+    assert captions(Edits.of([edit("/a", "aa", "A")]), FakeDisk({"/a": ("sharper", 2)})) == {"/a": "A"}
+
+
+def test_a_file_that_was_only_touched_is_the_same_picture() -> None:
+    disk = FakeDisk({"/a": ("aa", 2), "/copy": ("aa", 1)})
+
+    assert captions(Edits.of([edit("/a", "aa", "A")]), disk) == {"/a": "A"}
+
+
+def test_edits_of_a_picture_that_is_gone_do_not_go_over_to_its_copy() -> None:
+    disk = FakeDisk({"/copy": ("aa", 1)})
+    found = followed(Edits.of([edit("/a", "aa", "A", twins=("/copy",))]), ["/copy"], disk)
+
+    assert not found.edits
+    assert [one.path for one in found.lost] == ["/a"]
+
+
+def test_what_was_decided_before_a_picture_was_renamed_and_after_it_counts_both() -> None:
+    later = PictureEdit("/new", excluded="blurred", seen=SeenPicture("aa", 2, 1))
+    disk = FakeDisk({"/new": ("aa", 1)})
+    found = followed(Edits.of([edit("/a", "aa", "A"), later]), ["/new"], disk)
+
+    assert [(one.path, one.caption, one.excluded) for one in found.edits.by_path.values()] == [("/new", "A", "blurred")]

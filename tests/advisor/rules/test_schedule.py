@@ -68,7 +68,7 @@ def test_epochs_are_as_many_as_give_1500_to_3000_steps(fields: dict[str, Any], e
     assert make_plan_config(sizes=SQUARE, **fields).schedule.epochs == epochs
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.integers(8, 2000), st.sampled_from(("character", "style")), st.sampled_from(("sd1", "sd2", "sdxl")),
     st.sampled_from(("tutorial", "current")), st.sampled_from((None, "pony", "nai")),

@@ -15,17 +15,13 @@ from trainer.simulate.step import main
 
 QUICK = (
     "sd1 512x512 batch 4 rank 32 trained bfloat16 checkpointing",
-    "sd1 512x512 batch 1 rank 32 trained float32",
     "sd1 512x512 batch 4 rank 32 cached bfloat16 on int8",
     "sd1 512x512 batch 2 rank 32 trained float16 on nf4 checkpointing",
-    "sd1 512x512 batch 1 rank 16 cached bfloat16 network.kind loha network.conv_rank 8",
     "sd1 512x512 batch 1 rank 16 cached bfloat16 on int8 network.kind lokr network.conv_rank 0",
     "sd2 768x768 batch 2 rank 32 encoded bfloat16",
-    "sd2 768x768 batch 4 rank 32 cached bfloat16 on int8",
-    "sd2 512x512 batch 2 rank 16 trained bfloat16 on int8 network.kind locon network.conv_rank 8",
     "sdxl 1024x1024 batch 1 rank 16 cached bfloat16 on int8",
 )
-"""Of every family, kind of base, dtype and way to treat the text; three to ten seconds each."""
+"""Of every family, kind of base, half dtype and way to treat the text; three to ten seconds each."""
 SLOW = tuple(entry for entry in entries() if entry.name not in QUICK)
 
 

@@ -109,17 +109,6 @@ def test_resuming_with_another_rank_is_refused(finished: tuple[Path, TrainingCon
         run_training(tmp_path, make_config(material, network__rank=8), resume=True)
 
 
-@pytest.mark.parametrize("name", ["adafactor", "lion"])
-def test_other_optimizers_train_and_resume(material: Path, tmp_path: Path, name: str) -> None:
-    settings: dict[str, Any] = {"optimizer__name": name, "schedule__name": "constant"}
-    config = make_config(material, schedule__max_steps=3, **settings)
-    run_training(tmp_path / "cut", make_config(material, schedule__max_steps=1, **settings))
-    run_training(tmp_path / "cut", config, resume=True)
-    run_training(tmp_path / "whole", config)
-
-    assert same(weights(tmp_path / "cut"), weights(tmp_path / "whole"))
-
-
 @pytest.mark.parametrize(
     ("schedule", "told"),
     [

@@ -83,10 +83,10 @@ def has_word(text: str, word: str) -> bool:
 
 def _goes_on(before: str, after: str) -> bool:
     """Whether a word goes on from one character to the next."""
-    return _is_letter(before) and _is_letter(after)
+    return is_letter(before) and is_letter(after)
 
 
-def _is_letter(character: str) -> bool:
+def is_letter(character: str) -> bool:
     """Of an alphabet with upper and lower case."""
     return character.upper() != character.lower()
 

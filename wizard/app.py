@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from wizard.captioning import captioning
 from wizard.exit_codes import exit_on_error
 from wizard.inspection import inspection
 from wizard.interview.machine_options import MachineOptions
@@ -282,7 +283,7 @@ def report_command(
         report(runs, out=out, overwrite=overwrite, as_json=as_json)
 
 
-app.registered_commands += inspection.registered_commands
+app.registered_commands += captioning.registered_commands + inspection.registered_commands
 
 
 @app.command("convert", short_help="Make a .safetensors file of a .ckpt.")

@@ -42,7 +42,7 @@ def removed(caption: Pieces, patterns: Sequence[str]) -> Pieces:
 
 
 def renamed(caption: Pieces, pattern: str, new: str) -> Pieces:
-    """With the tags that are meant written as `new`; what stands there twice then is kept once, where it stood first."""
+    """With the tags that are meant written as `new`, which stands once afterwards, where it or they stood first."""
     changed = caption.with_tags(dict.fromkeys(caption.places_of(pattern), new))
     return caption if changed == caption else _once(changed.rewritten(changed.text), set(map(plain_tag, tags_of(new))))
 

@@ -1,0 +1,68 @@
+"""The command line of what edits captions. `wizard.app` has the other commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from wizard.exit_codes import exit_on_error
+from wizard.options import Json, Run, complete_words
+
+captioning = typer.Typer()
+
+ACTIONS = "list|tags|add|remove|rename|first|prune|replace|set|dedupe|blanks|unescape|history|undo"
+Patterns = Annotated[
+    list[str] | None, typer.Option(metavar="PATTERN", help="Only pictures with this path or name; * fits any.")
+]
+
+
+@captioning.command("captions", short_help="See and edit a run's captions; your files stay as they are.")
+def captions_command(
+    run: Run,
+    action: Annotated[str, typer.Argument(metavar="ACTION", help=ACTIONS, autocompletion=complete_words(ACTIONS))] = "",
+    words: Annotated[list[str] | None, typer.Argument(metavar="WORD", help="What the action is about.")] = None,
+    only: Patterns = None,
+    having: Annotated[
+        list[str] | None, typer.Option("--with", metavar="TAG", help="Only pictures whose caption has this tag.")
+    ] = None,
+    lacking: Annotated[
+        list[str] | None, typer.Option("--without", metavar="TAG", help="Only pictures whose caption lacks it.")
+    ] = None,
+    missing: Annotated[bool, typer.Option("--missing", help="Only pictures without a caption.")] = False,
+    front: Annotated[bool, typer.Option("--front", help="add: in front, behind the trigger.")] = False,
+    after: Annotated[str, typer.Option(metavar="TAG", help="add: behind this tag, where it is.")] = "",
+    over: Annotated[
+        float | None, typer.Option(metavar="PERCENT", help="prune: tags in so many captions.  [default: 85]")
+    ] = None,
+    within_words: Annotated[
+        bool, typer.Option("--within-words", help="replace: also where it is a part of a longer word.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """See how a run's captions stand, and edit them. What is edited is kept in the run; your files stay as they are.
+
+    \b
+    (no action)          pictures with and without captions, the trigger, tags by frequency
+    list, tags           each picture's caption; every tag
+    add TAG...           at the end, where it lacks; --front, --after TAG
+    remove TAG...        whole tags; * stands for any text: '*background'
+    rename OLD NEW       one tag into another; what stands there twice then is kept once
+    first [TAG]          to the front; without TAG the trigger, which is put before every caption
+    prune [TAG...]       without TAG those in nearly all captions; --over PERCENT
+    replace OLD NEW      any text, as a word; --within-words
+    set TEXT             this caption, for the pictures that --only and the like name
+    dedupe               each tag once
+    blanks               blanks for underscores
+    unescape             ( for \\(
+    history, undo [N]    what was changed; the last change taken back, or the last N
+    """
+    from advisor.dataset.caption_edits.selection import Selection
+    from wizard.commands.caption_words import EditOptions
+    from wizard.commands.captions import CaptionOptions, captions
+
+    selection = Selection(tuple(only or ()), tuple(having or ()), tuple(lacking or ()), missing)
+    edit = EditOptions(front=front, after=after, over=over, within_words=within_words)
+    with exit_on_error():
+        captions(run, action, words or (), CaptionOptions(selection, edit, dry_run=dry_run, as_json=as_json))

@@ -1,0 +1,266 @@
+"""`loracle captions`: a run's captions, seen and edited. What is edited is kept in the run; the user's files stay."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from advisor.dataset.caption_edits.caption_set import CaptionChange, CaptionSet
+from advisor.dataset.caption_edits.named_edits import NamedEdit
+from advisor.dataset.caption_edits.near_tags import tag_not_found
+from advisor.dataset.caption_edits.overview import CaptionOverview
+from advisor.dataset.caption_edits.pruning import BOTH_SCHOOLS
+from advisor.dataset.caption_edits.selection import Selection
+from advisor.dataset.report import ImageFile
+from advisor.errors import DatasetError, LoraError
+from advisor.run_folder.edits_file import Change, append_change, read_changes, undo_change
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.lock import writing
+from advisor.run_folder.run_dataset import RunDataset, run_dataset
+from advisor.settings.config import TrainingConfig
+from advisor.shell import quoted
+from advisor.units import counted, named
+from wizard.commands.caption_words import EditOptions, edit_of_words
+from wizard.output import print_json, say, show, show_plain
+from wizard.own_command import own_command
+from wizard.show.captions_view import captions_view, changes_view, overview_text, tags_view
+
+PLAIN_WORD = re.compile(r"[A-Za-z0-9_.-]+")
+SHOWING = ("", "list", "tags", "history")
+"""Actions that only look."""
+
+
+@dataclass(frozen=True)
+class CaptionOptions:
+    """What the command line says beside the action and its words."""
+
+    selection: Selection = field(default_factory=Selection)
+    edit: EditOptions = field(default_factory=EditOptions)
+    dry_run: bool = False
+    """Show what would change, and write nothing."""
+    as_json: bool = False
+
+
+@dataclass(frozen=True)
+class RunCaptions:
+    """A run with its captions as they stand."""
+
+    run: RunFolder
+    config: TrainingConfig
+    dataset: RunDataset
+    captions: CaptionSet
+
+    @classmethod
+    def read(cls, run: RunFolder) -> RunCaptions:
+        """What the run's files say now.
+
+        Raises:
+            LoraError: one of them cannot be read.
+        """
+        config = run.read_config()
+        dataset = run_dataset(run, config)
+        return cls(run, config, dataset, CaptionSet.of(dataset.report, config))
+
+    @property
+    def edited(self) -> frozenset[str]:
+        """The pictures, as the report names them, whose caption was edited."""
+        paths = frozenset(self.dataset.edited_captions)
+        report = self.dataset.report
+        return frozenset(image.path for image in report.image_files if report.path_of(image) in paths)
+
+
+def captions(run: Path, action: str, words: Sequence[str], options: CaptionOptions | None = None) -> None:
+    """Show or edit a run's captions.
+
+    Raises:
+        LoraError: there is no such run or action, its words or options are wrong, nothing fits them, or another process
+            works on the run.
+    """
+    options = options or CaptionOptions()
+    folder = RunFolder.given(run)
+    if action in SHOWING:
+        _look(folder, action, options)
+        return
+    with nullcontext() if options.dry_run else writing(folder, "loracle captions", say):
+        if action == "undo":
+            _undo(folder, words, options)
+        else:
+            _edit(RunCaptions.read(folder), action, words, options)
+
+
+def _look(folder: RunFolder, action: str, options: CaptionOptions) -> None:
+    if action == "history":
+        _history(read_changes(folder), options)
+        return
+    found = RunCaptions.read(folder)
+    images = options.selection.chosen(found.captions)
+    if options.as_json:
+        print_json(_list_document(found, images) if action == "list" else _overview_document(found, images))
+    elif action == "list":
+        show(captions_view(found.captions, [image.path for image in images], found.edited))
+        if found.edited:
+            say("* edited here")
+    else:
+        chosen = found.captions.of_images(images)
+        show(overview_text(
+            chosen, num_edited=len(found.edited), num_left_out=len(found.dataset.report.excluded),
+            is_prepended=found.config.dataset.prepend_trigger,
+        ))  # fmt: skip
+        if chosen.tags and chosen.report.captions_are_tags:
+            show(tags_view(chosen) if action == "" else tags_view(chosen, None))
+        overview = CaptionOverview.of(chosen)
+        if chosen.trigger and overview.num_trigger_first < overview.num_captioned:
+            say(f'To put "{chosen.trigger}" in front of all: {own_command("captions", found.run.path)} first')
+
+
+def _edit(found: RunCaptions, action: str, words: Sequence[str], options: CaptionOptions) -> None:
+    edit = edit_of_words(action, words, options.edit, found.captions, has_selection=bool(options.selection))
+    images = options.selection.chosen(found.captions)
+    if not images:
+        raise DatasetError("no picture fits --only, --with, --without and --missing together: give fewer of them")
+    changes = edit.changes(found.captions, images)
+    missing = _not_found(edit, found.captions, images)
+    if not changes and missing:
+        raise DatasetError("\n".join(missing))
+    number = None
+    if changes and not options.dry_run:
+        what = command_words(edit.words, options.selection)
+        edits = found.captions.picture_edits(changes)
+        number = append_change(found.run, what, edits, files=found.dataset.files).number
+    if options.as_json:
+        print_json(_edit_document(edit, changes, number, missing))
+        return
+    for line in missing:
+        say(f"! {line}")
+    _tell(found, edit, changes, len(images), is_written=number is not None)
+
+
+def _tell(
+    found: RunCaptions, edit: NamedEdit, changes: Sequence[CaptionChange], num_chosen: int, *, is_written: bool
+) -> None:
+    if not changes:
+        say(f"All {counted(num_chosen, 'caption')} are so already; nothing was changed.")
+        return
+    show(changes_view(changes))
+    emptied = [change.image.path for change in changes if not change.after]
+    if emptied:
+        say(f"! {counted(len(emptied), 'caption')} empty then ({named(emptied)}): write what they show")
+    done = "changed" if is_written else "would be changed; nothing was written"
+    say(f"{command_words(edit.words)}: {counted(len(changes), 'caption')} of {num_chosen:,} {done}.")
+    if edit.words[0] == "prune":
+        say(BOTH_SCHOOLS)
+    if is_written:
+        say(f"Take it back with: {own_command('captions', found.run.path)} undo")
+    if is_written and found.run.has_trained():
+        say("This run has trained: its next start trains on the captions as they are now.")
+
+
+def _not_found(edit: NamedEdit, captions: CaptionSet, images: Sequence[ImageFile]) -> list[str]:
+    """A sentence for each tag that there would have to be."""
+    found = [form for image in images for form in captions.captions_of(image)]
+    missing = [tag for tag in edit.looks_for if not any(form.has(tag) for form in found)]
+    elsewhere = len(images) < captions.report.num_images
+    sentences = list[str]()
+    for tag in missing:
+        others = Selection(having=(tag,)).chosen(captions) if elsewhere else ()
+        told = f"no caption of the chosen pictures has {tag!r}; {counted(len(others), 'other')}"
+        sentences.append(f"{told} {'has' if len(others) == 1 else 'have'}" if others else tag_not_found(tag, captions))
+    return sentences
+
+
+def _undo(folder: RunFolder, words: Sequence[str], options: CaptionOptions) -> None:
+    standing = read_changes(folder)
+    steps = _steps(words)
+    if not standing:
+        raise LoraError("nothing was changed in this run's pictures and captions, so there is nothing to take back")
+    if steps > len(standing):
+        raise LoraError(f"undo {steps}: only {counted(len(standing), 'change')} can be taken back")
+    taken = list(reversed(standing))[:steps]
+    if not options.dry_run:
+        taken = [change for _ in range(steps) if (change := undo_change(folder)) is not None]
+    if options.as_json:
+        print_json({"undone": [_change_document(change) for change in taken], "dry_run": options.dry_run})
+        return
+    for change in taken:
+        show_plain(f"{'Would take' if options.dry_run else 'Taken'} back: {_change_line(change)}")
+
+
+def _steps(words: Sequence[str]) -> int:
+    if not words:
+        return 1
+    if len(words) > 1 or not words[0].isdecimal() or int(words[0]) < 1:
+        raise LoraError(f"undo takes how many changes are taken back, e.g. undo 2; found {' '.join(words)!r}")
+    return int(words[0])
+
+
+def _history(changes: Sequence[Change], options: CaptionOptions) -> None:
+    if options.as_json:
+        print_json({"changes": [_change_document(change) for change in changes]})
+        return
+    if not changes:
+        say("Nothing was changed in this run's pictures and captions.")
+    for change in changes:
+        made_at = time.strftime("%Y-%m-%d %H:%M", time.localtime(change.made_at))
+        show_plain(f"{change.number:>4}  {made_at}  {_change_line(change)}")
+
+
+def _change_line(change: Change) -> str:
+    return f"{change.what} ({counted(len(change.edits), 'picture')})"
+
+
+def command_words(words: Sequence[str], selection: Selection | None = None) -> str:
+    """An edit as it is typed behind `loracle captions RUN`."""
+    parts = [*words, *(selection.words() if selection else ())]
+    return " ".join(word if PLAIN_WORD.fullmatch(word) else quoted(word) for word in parts)
+
+
+def _overview_document(found: RunCaptions, images: Sequence[ImageFile]) -> dict[str, object]:
+    captions = found.captions.of_images(images)
+    numbers = CaptionOverview.of(captions)
+    return {
+        "root": captions.report.root,
+        "num_images": numbers.num_images,
+        "num_captioned": numbers.num_captioned,
+        "num_empty": numbers.num_empty,
+        "num_without": numbers.num_without,
+        "num_edited": len(found.edited),
+        "num_left_out": len(captions.report.excluded),
+        "captions_are_tags": captions.report.captions_are_tags,
+        "trigger": captions.trigger,
+        "num_with_trigger": numbers.num_with_trigger,
+        "num_trigger_first": numbers.num_trigger_first,
+        "tags": [{"tag": tag, "num_images": number} for tag, number in captions.tags.items()],
+    }
+
+
+def _list_document(found: RunCaptions, images: Sequence[ImageFile]) -> dict[str, object]:
+    edited = found.edited
+    return {
+        "captions": [
+            {"path": image.path, "caption": image.caption, "is_edited": image.path in edited} for image in images
+        ]
+    }
+
+
+def _edit_document(
+    edit: NamedEdit, changes: Sequence[CaptionChange], number: int | None, missing: Sequence[str]
+) -> dict[str, object]:
+    return {
+        "what": command_words(edit.words),
+        "number": number,
+        "changes": [{"path": change.image.path, "before": change.before, "after": change.after} for change in changes],
+        "not_found": list(missing),
+    }
+
+
+def _change_document(change: Change) -> dict[str, object]:
+    return {
+        "number": change.number,
+        "made_at": change.made_at,
+        "what": change.what,
+        "paths": [edit.path for edit in change.edits],
+    }

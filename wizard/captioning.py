@@ -59,8 +59,8 @@ def captions_command(
     history, undo [N]    what was changed; the last change taken back, or the last N
     """
     from advisor.dataset.caption_edits.selection import Selection
-    from wizard.commands.caption_words import EditOptions
     from wizard.commands.captions import CaptionOptions, captions
+    from wizard.interview.caption_words import EditOptions
 
     selection = Selection(tuple(only or ()), tuple(having or ()), tuple(lacking or ()), missing)
     edit = EditOptions(front=front, after=after, over=over, within_words=within_words)

@@ -24,7 +24,7 @@ from advisor.run_folder.run_dataset import RunDataset, run_dataset
 from advisor.settings.config import TrainingConfig
 from advisor.shell import quoted
 from advisor.units import counted, named
-from wizard.commands.caption_words import EditOptions, edit_of_words
+from wizard.interview.caption_words import EditOptions, edit_of_words
 from wizard.output import print_json, say, show, show_plain
 from wizard.own_command import own_command
 from wizard.show.captions_view import captions_view, changes_view, overview_text, tags_view

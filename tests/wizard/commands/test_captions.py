@@ -16,8 +16,8 @@ from advisor.run_folder.run_dataset import run_dataset
 from advisor.settings.config import parse_config
 from tests.support.pictures import make_pictures
 from tests.support.runs import write_toml
-from wizard.commands.caption_words import EditOptions
 from wizard.commands.captions import CaptionOptions, captions
+from wizard.interview.caption_words import EditOptions
 
 TEXTS = (
     "mira, 1girl, long_hair, smile",

@@ -145,7 +145,7 @@ def fused_tags(facts: FolderFacts, share: float = FUSED_SHARE) -> dict[str, int]
     total = len(facts.tags)
     if total < LEAST_FOR_SHARES:
         return {}
-    counts = Counter(tag for tags in facts.tags.values() for tag in set(map(plain_tag, tags)))
+    counts = Counter(tag for tags in facts.tags.values() for tag in dict.fromkeys(map(plain_tag, tags)))
     trigger = plain_tag(facts.known_trigger)
     return {
         tag: number

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from advisor.dataset.captions import lines_of
+from advisor.dataset.doctor.caption_sources import caption_sources
 from advisor.dataset.doctor.examine import Waiver, examine
 from advisor.dataset.doctor.finding import Finding
-from advisor.dataset.doctor.folder_facts import FolderFacts, orphans
+from advisor.dataset.doctor.folder_facts import FolderFacts
 from advisor.dataset.folders import find_files
 from advisor.dataset.report import DatasetReport, ImageFile
 from advisor.dataset.scan import scan
@@ -100,7 +101,7 @@ def gathered(report: DatasetReport, options: CheckOptions) -> FolderFacts:
         pixels,
         options.trigger,
         DatasetConfig(images=report.root, resolution_px=options.resolution_px),
-        orphans(find_files(Path(report.root))),
+        caption_sources(report, find_files(Path(report.root))),
     )
 
 

@@ -36,6 +36,8 @@ MOST_BLOCK_STEP = 12
 """Of 255: a larger difference between neighbours is an edge of the picture, not of a block."""
 LEAST_ACTIVE_SHARE = 0.03
 """A line of eight pixels counts where they differ at all, and so large a share of lines must count."""
+KEPT_BLOCKS = 0.9
+"""Of the columns of blocks."""
 LEAST_WITHIN = 0.2
 """Of 255."""
 BAND_ROWS = 3 * BLOCK
@@ -148,24 +150,31 @@ def _bands(width: int, height: int) -> list[tuple[int, int, int, int]]:
 
 
 def _by_place(steps: list[Differences]) -> NDArray[np.float64] | None:
-    """Mean difference after each pixel of a block, [BLOCK]; None where hardly any line of eight has one."""
-    lines = np.concatenate(
-        [
-            step[:, : step.shape[1] // BLOCK * BLOCK].reshape(-1, BLOCK).T.astype(np.uint8, order="C")
-            for step in _capped(steps)
-        ],
-        axis=1,
-    )
-    is_active = lines.max(axis=0, initial=0) > 0
-    number = int(is_active.sum())
-    if not lines.size or number < LEAST_ACTIVE_SHARE * is_active.size:
+    """Mean difference after each pixel of a block, [BLOCK]; None where hardly any line of eight has one.
+
+    Blocks whose borders stand out most are left out: an edge of the picture may lie on a border.
+    """
+    parts = [_by_block(step) for step in steps]
+    sums, numbers, lines = (np.concatenate(found, axis=-1) for found in zip(*parts, strict=True))
+    is_used = numbers > 0
+    if numbers.sum() < max(1, LEAST_ACTIVE_SHARE * lines.sum()):
         return None
-    found: NDArray[np.float64] = lines.sum(axis=1, dtype=np.int64) / number
+    means = sums[:, is_used] / numbers[is_used]
+    standing_out = means[BLOCK - 1] - means[: BLOCK - 1].mean(axis=0)
+    is_kept = standing_out <= np.quantile(standing_out, KEPT_BLOCKS)
+    found: NDArray[np.float64] = sums[:, is_used][:, is_kept].sum(axis=1) / numbers[is_used][is_kept].sum()
     return found
 
 
-def _capped(steps: list[Differences]) -> list[Differences]:
-    return [np.minimum(np.abs(step), MOST_BLOCK_STEP) for step in steps]
+def _by_block(step: Differences) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Of each column of blocks the sums of the differences after each pixel, [BLOCK, blocks], the number of lines of
+    eight that they are of, and of all lines.
+    """
+    rows, number = len(step), step.shape[1] // BLOCK
+    capped = np.minimum(np.abs(step[:, : number * BLOCK]), MOST_BLOCK_STEP).astype(np.uint8)
+    lines = np.ascontiguousarray(capped.reshape(rows, number, BLOCK).transpose(2, 0, 1))
+    is_active = lines.max(axis=0, initial=0) > 0
+    return lines.sum(axis=1, dtype=np.int64), is_active.sum(axis=0), np.full(number, rows)
 
 
 def corner_edges(image: Image.Image) -> bytes:

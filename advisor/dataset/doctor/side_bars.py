@@ -6,6 +6,8 @@ Letters: h and w height and width in cells of the small copy.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -20,8 +22,16 @@ MOST_NOISY = 0.02
 BAR_EDGE = 12.0
 BAR_EDGE_SHARE = 0.6
 """Of the first line after a bar, so much differs from it by more than BAR_EDGE; beside a plain ground less does."""
+MOST_BEFORE = 0.1
+"""The same two lines before: what widens from line to line, like a head, is no straight edge."""
+PAIRED_EDGE_SHARE = 0.15
+"""The same for a bar whose opposite one is sure and has its width and colour."""
 MOST_BAR = 0.35
 """Of a side."""
+MOST_UNEVEN = 3
+"""Lines of the small copy by which two opposite bars differ."""
+JPEG_BLOCK = 8
+"""Pixels; so far into a bar an edge is blurred where the picture was encoded."""
 
 PANEL_SHARE = (0.025, 0.14)
 """Of the height: least and most of a status bar, a title bar or a row of controls."""
@@ -39,7 +49,8 @@ def bars(image: Image.Image, small: Grey, step: int) -> tuple[int, int, int, int
     Args:
         small: the picture's copy whose cells are means of `step` x `step` pixels.
     """
-    found = [_bar(rows) for rows in (small.T, small, small.T[::-1], small[::-1])]
+    ends = [_End.of(rows, step) for rows in (small.T, small, small.T[::-1], small[::-1])]
+    found = [end.width(ends[(place + 2) % 4]) for place, end in enumerate(ends)]
     if step == 1 or not any(found):
         left, top, right, bottom = found
         return left, top, right, bottom
@@ -51,20 +62,37 @@ def bars(image: Image.Image, small: Grey, step: int) -> tuple[int, int, int, int
     return left, top, right, bottom
 
 
-def _bar(rows: Grey) -> int:
-    """Lines of one colour from the first on."""
-    colour = float(np.median(rows[0]))
-    away = np.abs(rows[: int(len(rows) * MOST_BAR) + 1] - colour)
-    ends = np.flatnonzero((away > BAR_NOISE).mean(axis=1) > MOST_NOISY)
-    if not len(ends):
-        return 0
-    place = int(ends[0])
-    return place if _differs(rows, place + 1, colour) else 0
+@dataclass(frozen=True)
+class _End:
+    """Lines of one colour at a side."""
+
+    lines: int
+    colour: float
+    edge_share: float
+    """Of a line soon after them, how much differs where two lines before hardly anything did."""
+
+    @classmethod
+    def of(cls, rows: Grey, step: int) -> _End:
+        """From the first line on."""
+        colour = float(np.median(rows[0]))
+        away = np.abs(rows[: int(len(rows) * MOST_BAR) + 1] - colour)
+        ends = np.flatnonzero((away > BAR_NOISE).mean(axis=1) > MOST_NOISY)
+        lines = int(ends[0]) if len(ends) else 0
+        shares = [_edge_share(rows, lines + after, colour) for after in range(2 + JPEG_BLOCK // step)]
+        before = [0.0, 0.0, *shares]
+        return cls(lines, colour, max(now for now, then in zip(shares, before, strict=False) if then <= MOST_BEFORE))
+
+    def width(self, opposite: _End) -> int:
+        """Lines of a bar; 0 where it is none."""
+        if self.edge_share >= BAR_EDGE_SHARE:
+            return self.lines
+        is_pair = abs(self.lines - opposite.lines) <= MOST_UNEVEN and abs(self.colour - opposite.colour) <= BAR_NOISE
+        is_bar = is_pair and opposite.edge_share >= BAR_EDGE_SHARE and self.edge_share >= PAIRED_EDGE_SHARE
+        return self.lines if is_bar else 0
 
 
-def _differs(rows: Grey, place: int, colour: float) -> bool:
-    following = np.abs(rows[min(place, len(rows) - 1)] - colour)
-    return float((following > BAR_EDGE).mean()) >= BAR_EDGE_SHARE
+def _edge_share(rows: Grey, place: int, colour: float) -> float:
+    return float((np.abs(rows[min(place, len(rows) - 1)] - colour) > BAR_EDGE).mean())
 
 
 def _exact(image: Image.Image, place: int, step: int) -> int:
@@ -90,7 +118,11 @@ def _panel(rows: Grey) -> float:
     is_ink = np.abs(rows[: most + 2] - colour) > 2 * BAR_NOISE
     shares = is_ink.mean(axis=1)
     ends = np.flatnonzero(shares > MOST_INK_IN_LINE)
-    if not len(ends) or not max(2, least) <= ends[0] <= most or not _differs(rows, int(ends[0]) + 1, colour):
+    if (
+        not len(ends)
+        or not max(2, least) <= ends[0] <= most
+        or _edge_share(rows, int(ends[0]) + 1, colour) < BAR_EDGE_SHARE
+    ):
         return 0.0
     end = int(ends[0])
     ink = is_ink[:end]

@@ -14,8 +14,8 @@ from random import Random
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
-from advisor.dataset.doctor.pixel_checks import BLURRED, LEAST_BAR_SHARE
 from advisor.dataset.doctor.measure import SMALL_PX
+from advisor.dataset.doctor.pixel_checks import BLURRED, LEAST_BAR_SHARE
 from advisor.dataset.doctor.pixel_measures import blur
 from advisor.dataset.doctor.side_bars import bars
 from advisor.dataset.doctor.tag_checks import is_misspelt

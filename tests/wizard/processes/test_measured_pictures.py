@@ -19,6 +19,12 @@ from wizard.processes.picture_cache import CACHE_NAME, PictureCache, Stamp
 from wizard.processes.picture_workers import PictureWorkers
 
 
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of its own: pictures that other tests drew alike are known in the session's."""
+    monkeypatch.setenv("LORACLE_DATA", str(tmp_path / "data"))
+
+
 def quiet(done: int, total: int) -> None:
     pass
 
@@ -29,7 +35,8 @@ def counted_told() -> tuple[list[tuple[int, int]], Callable[[int, int], None]]:
 
 
 def test_a_second_look_decodes_what_changed_alone(tmp_path: Path) -> None:
-    paths = make_pictures(tmp_path / "pictures", 5)
+    (tmp_path / "pictures").mkdir()
+    paths = [draw_picture(tmp_path / "pictures" / f"{seed}.png", seed=seed) for seed in range(5)]
     first_told, first_tell = counted_told()
     second_told, second_tell = counted_told()
 

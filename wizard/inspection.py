@@ -51,11 +51,14 @@ def identify_command(file: Annotated[str, typer.Argument(metavar="FILE")], as_js
 
 @inspection.command("check", short_help="Look through a folder of pictures.")
 def check_command(
-    folder: Annotated[str, typer.Argument(metavar="DIR")],
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder of pictures, or a run's.")],
     trigger: Annotated[
         str, typer.Option(metavar="WORD", help="The trigger word.  [default: what most captions begin with]")
     ] = "",
-    resolution: Annotated[int, typer.Option(metavar="PX", min=64, max=4096, help="What it is trained at.")] = 512,
+    resolution: Annotated[
+        int | None,
+        typer.Option(metavar="PX", min=64, max=4096, help="What it is trained at.  [default: the run's, else 512]"),
+    ] = None,
     waive: Annotated[
         list[str] | None, typer.Option(metavar="CODE[:FILE]", help="Keep a finding as it is; repeatable.")
     ] = None,
@@ -67,7 +70,8 @@ def check_command(
 ) -> None:
     """Look through a folder of pictures: sizes, captions, copies, blur and much more, each with what to do.
 
-    The pictures are decoded once and only read; what was measured is kept in your data folder.
+    The pictures are decoded once and only read; what was measured is kept in your data folder. A run's pictures are
+    looked at with your edits of them.
     """
     from wizard.commands.check import CheckOptions, check
 

@@ -51,6 +51,19 @@ class FoundFolder:
     repeats: int | None = None
     concept: str = ""
 
+    def below(self, name: str) -> str:
+        """The path of a file in it, as a report has it."""
+        return name if self.relative == "." else f"{self.relative}/{name}"
+
+    def caption_extension(self, stem: str, wanted: str) -> str | None:
+        """The extension of the caption that is read for a picture; None where there is none.
+
+        Args:
+            wanted: taken where there are several.
+        """
+        there = [extension for extension in CAPTION_EXTENSIONS if (stem, extension) in self.captions]
+        return None if not there else wanted if wanted in there else there[0]
+
 
 @dataclass
 class FoundFiles:

@@ -81,6 +81,15 @@ def scan(
     return report if only is None else replace(report, only=tuple(only))
 
 
+def is_usable(path: Path) -> bool:
+    """Whether a scan takes this picture file, as far as its header tells."""
+    try:
+        head = picture_head(path)
+    except UnusablePicture:
+        return False
+    return min(head.width_px, head.height_px) >= LEAST_SIDE_PX
+
+
 @dataclass
 class _Reading:
     """A report in the making."""
@@ -131,18 +140,18 @@ class _Reading:
             self._report(place, name, error.code, str(error))
             return
         caption = self._caption(place, name, stem)
-        path = _below(place, name)
+        path = place.below(name)
         transparent = head.has_alpha and self.seen_through.look(place.path / name, width * height)
         self.images.append(
             ImageFile(path, width, height, len(self.folders), caption, transparent, animated=head.is_animated)
         )
 
     def _caption(self, place: FoundFolder, name: str, stem: str) -> str | None:
-        there = [extension for extension in CAPTION_EXTENSIONS if (stem, extension) in place.captions]
-        if not there:
+        chosen = place.caption_extension(stem, self.caption_extension)
+        if chosen is None:
             self._report_misnamed(place, name, stem)
             return None
-        chosen = self.caption_extension if self.caption_extension in there else there[0]
+        there = [extension for extension in CAPTION_EXTENSIONS if (stem, extension) in place.captions]
         if chosen != self.caption_extension:
             message = (
                 f"the caption ends in {chosen} where most end in {self.caption_extension}; other trainers read one"
@@ -167,11 +176,7 @@ class _Reading:
                 self._report(place, misnamed, "caption_name", message)
 
     def _report(self, place: FoundFolder, name: str, code: str, message: str) -> None:
-        self.problems.append(Problem(_below(place, name), code, message))
-
-
-def _below(place: FoundFolder, name: str) -> str:
-    return name if place.relative == "." else f"{place.relative}/{name}"
+        self.problems.append(Problem(place.below(name), code, message))
 
 
 def _caption_extensions(folders: list[FoundFolder]) -> Counter[str]:

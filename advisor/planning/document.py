@@ -68,6 +68,7 @@ def _dataset(facts: Facts, config: TrainingConfig) -> Any:
     dataset: DatasetReport = facts.dataset
     lines = CaptionReader(config.dataset.caption_lines)
     counts = epoch_counts(facts, config)
+    left_out = [{"path": one.image.path, "reason": one.reason} for one in dataset.excluded]
     return {
         "root": dataset.root,
         "num_images": dataset.num_images,
@@ -84,7 +85,7 @@ def _dataset(facts: Facts, config: TrainingConfig) -> Any:
         ],
         "num_problems": len(dataset.problems),
         "problems": plain_value([asdict(problem) for problem in dataset.problems[:MOST_PROBLEMS]]),
-    }
+    } | ({"excluded": left_out} if left_out else {})
 
 
 def _value_at(tree: dict[str, Any], path: str) -> Any:

@@ -59,6 +59,7 @@ def gone_images(report: DatasetReport, planned: Collection[str]) -> Findings:
         planned: paths relative to the report's root.
     """
     here = {image.path for image in report.image_files} | {problem.path for problem in report.problems}
+    here |= {one.image.path for one in report.excluded}
     gone = [path for path in planned if path not in here]
     if gone:
         which = f"{counted(len(gone), 'picture')} of the plan gone since ({named(gone)})"

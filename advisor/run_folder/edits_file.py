@@ -171,6 +171,15 @@ def edits_of(changes: Iterable[Change]) -> Edits:
     return Edits.of(edit for change in changes for edit in change.edits)
 
 
+def read_log(run: RunFolder) -> bytes:
+    """The whole file as it is, of which no line is damaged; empty where there is none.
+
+    Raises:
+        RunError: it cannot be read, or lines of it are damaged.
+    """
+    return _read(run)[1]
+
+
 def _read(run: RunFolder) -> tuple[EditLog, bytes]:
     """The log, and the bytes of its file."""
     path = run.edits

@@ -62,8 +62,17 @@ def run_dataset(run: RunFolder, config: TrainingConfig | None = None, *, tell: T
         ConfigErrors: the configuration is wrong.
         DatasetError: there is no folder of pictures, it holds no usable one, or the edits leave out all of them.
     """
-    edits = edits_of(read_changes(run))
+    edits = edits_in(run)
     return with_edits(run_files(run, config, tell=tell), edits)
+
+
+def edits_in(run: RunFolder) -> Edits:
+    """The edits that a run keeps; none where there is no such run yet.
+
+    Raises:
+        RunError: they cannot be read.
+    """
+    return edits_of(read_changes(run))
 
 
 def with_edits(files: DatasetReport, edits: Edits) -> RunDataset:

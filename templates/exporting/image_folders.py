@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from advisor.dataset.report import DatasetReport, ImageFile
+from advisor.dataset.cropped_file import CROPPED_EXTENSION
+from advisor.dataset.report import DatasetReport, ImageFile, PictureCrop
 
 LONGEST_NAME = 100
 """Characters of a folder's name after its number: paths stay short enough for Windows."""
@@ -25,6 +26,10 @@ class PlacedImage:
     """File name in its new folder; no other image there has the same before the point."""
     caption: str | None
     """Text for the file beside it; None: there is none."""
+    crop: PictureCrop | None = None
+    """What of it is written, where the user's edits crop it."""
+    mask: Path | None = None
+    """A mask that is to stand beside it."""
 
     @property
     def stem(self) -> str:
@@ -47,7 +52,12 @@ class PlacedFolder:
 
 
 def placed_folders(
-    report: DatasetReport, repeats: Sequence[int], *, concept: str, taken: Iterable[str] = ()
+    report: DatasetReport,
+    repeats: Sequence[int],
+    *,
+    concept: str,
+    taken: Iterable[str] = (),
+    mask_of: Callable[[Path], Path | None] = lambda _: None,
 ) -> tuple[PlacedFolder, ...]:
     """Every image of `report` in the folder for its repeats and concept.
 
@@ -56,6 +66,7 @@ def placed_folders(
         repeats: of each of its folders.
         concept: the folders' name, where the source folder has no concept of its own.
         taken: `folder/stem` of files that are already there and stay.
+        mask_of: the mask file of an image, where masks are written along.
     """
     root = Path(report.root)
     occupied = {_key(item) for item in taken}
@@ -63,7 +74,9 @@ def placed_folders(
     for image in report.image_files:
         place = (repeats[image.folder], folder_name(report.folders[image.folder].concept) or concept)
         name = _free_name(image, f"{place[0]}_{place[1]}", occupied)
-        folders.setdefault(place, []).append(PlacedImage(root / image.path, name, image.caption))
+        source = root / image.path
+        placed = PlacedImage(source, name, image.caption, image.crop, mask_of(source))
+        folders.setdefault(place, []).append(placed)
     return tuple(PlacedFolder(n, concept, tuple(images)) for (n, concept), images in folders.items())
 
 
@@ -79,7 +92,7 @@ def _free_name(image: ImageFile, folder: str, occupied: set[str]) -> str:
         key = _key(f"{folder}/{stem}")
         if key not in occupied:
             occupied.add(key)
-            return stem + path.suffix.lower()
+            return stem + (path.suffix.lower() if image.crop is None else CROPPED_EXTENSION)
     raise AssertionError("numbers never end")
 
 

@@ -11,7 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from advisor.errors import RunError
+from advisor.dataset.cropped_file import CroppedFile, box_in
+from advisor.dataset.image_size import UnusablePicture, picture_head
+from advisor.dataset.mask_files import MASK_EXTENSION, MASK_SUFFIX
+from advisor.dataset.report import PictureCrop
+from advisor.errors import DatasetError, RunError
 from advisor.files import is_file, read_bounded
 from advisor.run_folder.write_over import NewFile, put, users_files
 from advisor.run_folder.written import Written, WrittenFiles
@@ -19,6 +23,8 @@ from templates.exporting.image_folders import PlacedFolder
 
 LIST_SUFFIX = ".made.txt"
 """Beside a folder of links: what of it is ours, so that a later export takes away that and nothing else."""
+Content = Path | CroppedFile | bytes
+"""Of a file: another file's, a part of a picture, or bytes."""
 MOST_LIST_BYTES = 256 * 1024**2
 """A line for each image: no data set is that large."""
 
@@ -29,6 +35,8 @@ class Filled:
 
     num_linked: int
     num_copied: int
+    num_cropped: int = 0
+    """Written as pictures of their own."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +119,7 @@ class LinkFolder:
         written.note(made, gone=[self.root / name for name in old if name not in new])
         linked = sum(1 for one in made.values() if one.modified_ns is not None)
         images = sum(1 for source in new.values() if isinstance(source, Path))
-        return Filled(linked, images - linked)
+        return Filled(linked, images - linked, sum(1 for source in new.values() if isinstance(source, CroppedFile)))
 
     def _list(self, names: Iterable[str]) -> NewFile:
         text = "".join(f"{name}\n" for name in sorted(names))
@@ -125,19 +133,32 @@ class LinkFolder:
                 (self.root / folder).rmdir()
 
 
-def _contents(folders: Iterable[PlacedFolder], caption_extension: str) -> Iterator[tuple[str, Path | bytes]]:
-    """Each file by its name: an image's original, or a caption's bytes."""
+def _contents(folders: Iterable[PlacedFolder], caption_extension: str) -> Iterator[tuple[str, Content]]:
+    """Each file by its name: an image's original or the part of it that is written, its mask, or a caption's bytes."""
     for folder in folders:
         for image in folder.images:
-            yield f"{folder.name}/{image.name}", image.source
+            yield f"{folder.name}/{image.name}", _part(image.source, image.crop)
+            if image.mask is not None:
+                yield f"{folder.name}/{image.stem}{MASK_SUFFIX}{MASK_EXTENSION}", _part(image.mask, image.crop)
             if image.caption is not None:
                 yield f"{folder.name}/{image.stem}{caption_extension}", f"{image.caption}\n".encode()
 
 
-def _made(source: Path | bytes, target: Path, *, copy: bool) -> Written:
+def _part(source: Path, crop: PictureCrop | None) -> Path | CroppedFile:
+    """A file, or the part of it that a crop of its picture leaves."""
+    if crop is None:
+        return source
+    try:
+        head = picture_head(source)
+    except UnusablePicture as error:
+        raise DatasetError(f"{source}: {error}") from error
+    return CroppedFile(source, box_in(crop.box, crop.whole, (head.width_px, head.height_px)))
+
+
+def _made(source: Content, target: Path, *, copy: bool) -> Written:
     target.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(source, bytes):
-        target.write_bytes(source)
+    if not isinstance(source, Path):
+        target.write_bytes(source if isinstance(source, bytes) else source.png())
         return Written.copy_of(target)
     real = os.path.realpath(source)  # a link to a link would point nowhere
     if not copy:
@@ -158,9 +179,7 @@ def _made(source: Path | bytes, target: Path, *, copy: bool) -> Written:
     return Written.copy_of(target)
 
 
-def _is_users(
-    path: Path, new: Path | bytes | None, originals: set[tuple[int, int] | None], written: WrittenFiles
-) -> bool:
+def _is_users(path: Path, new: Content | None, originals: set[tuple[int, int] | None], written: WrittenFiles) -> bool:
     """Whether a file is neither as it was made, nor a link to an image of now, nor what would be made now."""
     mode = path.lstat().st_mode
     if stat.S_ISDIR(mode):
@@ -171,7 +190,7 @@ def _is_users(
         return False
     if isinstance(new, bytes):
         return path.stat().st_size != len(new) or read_bounded(path, len(new)) != new
-    return new is None or not is_file(new) or not filecmp.cmp(path, new, shallow=False)
+    return not isinstance(new, Path) or not is_file(new) or not filecmp.cmp(path, new, shallow=False)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -10,11 +10,14 @@ from advisor.dataset.buckets import repeats_of_folders
 from advisor.dataset.captions import CaptionReader
 from advisor.dataset.epoch import epoch_sizes
 from advisor.dataset.report import DatasetReport
-from advisor.dataset.scan import scan
 from advisor.errors import DatasetError
 from advisor.files import is_folder
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.run_dataset import run_dataset
+from advisor.run_folder.run_files import files_in
 from advisor.run_folder.written import WrittenFiles
 from advisor.settings.config import TrainingConfig, changed
+from advisor.units import counted
 from templates.exporting.derived import Length
 from templates.exporting.image_folders import PlacedFolder, folder_name, placed_folders
 from templates.exporting.image_links import LinkFolder
@@ -42,12 +45,17 @@ def planned_images(config: TrainingConfig, run: Path, root: Path) -> PlannedImag
     folder = located(config.dataset.images, run)
     if not (config.dataset.images and is_folder(folder)):
         return PlannedImages(links, None)
-    dataset = config.dataset
-    report = _outside(scan(folder, only=dataset.named_folders, caption_extension=dataset.caption_extension), run)
+    report = _outside(run_dataset(RunFolder(run), config).report, run)
     report = report.read_by(CaptionReader.of(config))
-    concept = folder_name(config.run.trigger) or folder_name(config.saving.name) or config.run.subject
-    repeats = repeats_of_folders(report.folders, dataset)
-    return PlannedImages(links, placed_folders(report, repeats, concept=concept, taken=links.taken()), report)
+    repeats = repeats_of_folders(report.folders, config.dataset)
+    return PlannedImages(
+        links, placed_folders(report, repeats, concept=concept_of(config), taken=links.taken()), report
+    )
+
+
+def concept_of(config: TrainingConfig) -> str:
+    """The name of image folders that have no concept of their own."""
+    return folder_name(config.run.trigger) or folder_name(config.saving.name) or config.run.subject
 
 
 def planned_regularization(config: TrainingConfig, run: Path, root: Path) -> PlannedImages | None:
@@ -59,8 +67,7 @@ def planned_regularization(config: TrainingConfig, run: Path, root: Path) -> Pla
     folder = located(given, run)
     if not is_folder(folder):
         return PlannedImages(links, None)
-    only = config.dataset.regularization_folders or None
-    report = scan(folder, only=only, caption_extension=config.dataset.caption_extension)
+    report = files_in(str(folder), config.dataset.regularization_folders or None, config)
     report = report.read_by(CaptionReader(config.dataset.caption_lines))
     repeats = tuple(place.repeats or 1 for place in report.folders)
     placed = placed_folders(report, repeats, concept=config.run.subject, taken=links.taken())
@@ -98,6 +105,8 @@ def filled(
             f"The pictures in {root} are hard links to yours: what changes one in place there, as some croppers do, "
             "changes yours. `loracle export --copy` makes copies; captions are copies in any case."
         )
+    if made.num_cropped:
+        yield f"{counted(made.num_cropped, 'picture')} are written as you cropped them, as PNG files of their own."
     if made.num_copied and not copy:
         yield f"{made.num_copied} pictures were copied, since the disk holds no links to them; they take space twice."
     strangers = planned.links.strangers()

@@ -14,6 +14,7 @@ from advisor.dataset.captions import plain_tag
 from advisor.dataset.doctor.finding import Finding
 from advisor.dataset.doctor.folder_facts import FolderFacts
 from advisor.dataset.placed import PlacedImage
+from advisor.dataset.report import PictureCrop
 from advisor.units import counted
 from templates.render import render
 
@@ -98,14 +99,23 @@ def _picture(
         "codes": ", ".join(codes.get(image.path, ())),
         "caption": None if image.caption is None else image.caption[:MOST_CAPTION],
         "jpeg": small.get(image.path, ""),
-        "crop": crop_style(one.placement),
+        "crop": crop_style(one.placement, image.crop),
     }
 
 
-def crop_style(placement: Placement) -> str:
-    """Where the centre crop lies in the picture, in CSS; empty where nothing is cut off."""
+def crop_style(placement: Placement, crop: PictureCrop | None = None) -> str:
+    """Where the centre crop lies in the picture, in CSS; empty where nothing is cut off.
+
+    Args:
+        crop: the user's, within which it is made.
+    """
     across, down = (placement.bucket[axis] / placement.scaled[axis] for axis in (0, 1))
+    left, top = (1 - across) / 2, (1 - down) / 2
+    if crop is not None:
+        (x, y, right, bottom), (width, height) = crop.box, crop.whole
+        wide, tall = (right - x) / width, (bottom - y) / height
+        left, top = x / width + left * wide, y / height + top * tall
+        across, down = across * wide, down * tall
     if across == down == 1:
         return ""
-    left, top = 50 * (1 - across), 50 * (1 - down)
-    return f"left:{left:.2f}%;top:{top:.2f}%;width:{100 * across:.2f}%;height:{100 * down:.2f}%"
+    return f"left:{100 * left:.2f}%;top:{100 * top:.2f}%;width:{100 * across:.2f}%;height:{100 * down:.2f}%"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from advisor.settings.parse_value import WrongValue, as_given
 from templates.exporting.paths import absolute
 from templates.native.loracle_toml import Pair, render_config
 from templates.native.occupied import OVERWRITE, other_plan, refuse_strangers
+from templates.native.planned_pictures import write_pictures
 from templates.native.recorded_plan import config_of_run
 from templates.native.schema import schema_uri
 from templates.render import render
@@ -38,14 +39,18 @@ RUN_PATHS = ("model.vae_path", "dataset.regularization_images", "network.start_f
 """Relative to the run folder, unless given as absolute."""
 
 
-def write_run(run: Path, facts: Facts, plan: Plan, *, overwrite: bool = False) -> tuple[Path, ...]:
-    """Put `loracle.toml`, `plan.json` and `answers.toml` into the folder `run`, each whole or not at all.
+def write_run(
+    run: Path, facts: Facts, plan: Plan, *, overwrite: bool = False, edits_from: RunFolder | None = None
+) -> tuple[Path, ...]:
+    """Put `loracle.toml`, `plan.json` and `answers.toml` into the folder `run`, each whole or not at all, and the list
+    of the pictures as they are now. Edits of pictures that lie there stay.
 
     A relative path in the plan is taken from the current folder, as the user gave it. The configuration, which alone
     training reads, is written last.
 
     Args:
         overwrite: replace what the user changed or made, after keeping each such file beside it.
+        edits_from: the run whose edits the facts were read through; they are copied where there are none.
 
     Returns:
         Where the user's files are kept.
@@ -57,13 +62,23 @@ def write_run(run: Path, facts: Facts, plan: Plan, *, overwrite: bool = False) -
         LoraError: a value cannot be written.
     """
     placed = placed_in(run, plan)
-    return write_records(run, placed, facts.answers, plan_document(facts, placed), overwrite=overwrite)
+    more = partial(write_pictures, facts.dataset, placed.config, edits_from=edits_from)
+    return write_records(run, placed, facts.answers, plan_document(facts, placed), overwrite=overwrite, more=more)
 
 
 def write_records(
-    run: Path, plan: Plan, answers: Answers, document: Mapping[str, object], *, overwrite: bool = False
+    run: Path,
+    plan: Plan,
+    answers: Answers,
+    document: Mapping[str, object],
+    *,
+    overwrite: bool = False,
+    more: Callable[[RunFolder], None] = lambda _: None,
 ) -> tuple[Path, ...]:
     """The same for a plan whose paths stay as they are, with a record of one's own.
+
+    Args:
+        more: writes what else belongs to it, while the run is locked.
 
     Raises:
         Occupied: files in the way are the user's, or the folder is; nothing was written.
@@ -77,6 +92,7 @@ def write_records(
         # Once more: another command may have saved a plan or trained while this one waited for the lock.
         files, in_the_way = _looked_at(folder, plan, answers, document, overwrite=overwrite)
         kept = tuple(keep_beside(file.path) for file in files if file.path in in_the_way)
+        more(folder)
         put(files, WrittenFiles(run))
     return kept
 

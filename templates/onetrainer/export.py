@@ -19,10 +19,11 @@ from templates.exporting.derived import conv_alpha
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
 from templates.exporting.memory import fitted
 from templates.exporting.paths import absolute, located, located_model, located_posix, named_images
+from templates.exporting.planned_images import PlannedImages
 from templates.exporting.write_files import write_files
 from templates.onetrainer.export_concepts import concept_trees, sample_trees
 from templates.onetrainer.export_config import ConceptFolder, ExportLayout, config_tree, known_arguments
-from templates.onetrainer.export_images import ImagesThere, image_errors, image_notes
+from templates.onetrainer.export_images import ImagesThere, edited_images, image_errors, image_notes
 from templates.onetrainer.memory import MEMORY
 from templates.onetrainer.words import MODEL_TYPES, SCHEDULES, SETTING_WORDS
 from templates.render import render
@@ -88,7 +89,9 @@ HOW_TO_START = (
 
 
 def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options: ExportOptions = USUAL) -> Export:
-    """OneTrainer's files in `run`/exports/onetrainer (or the folder `out`); the images are read where they are.
+    """OneTrainer's files in `run`/exports/onetrainer (or the folder `out`).
+
+    The images are read where they are; where the user's edits change captions, leave out or crop, from `img` there.
 
     Raises:
         ConfigErrors: OneTrainer cannot train this; nothing is written.
@@ -103,7 +106,8 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     home = RunFolder(absolute(run)).exports / FOLDER_NAME if out is None else absolute(out)
     if is_file(home):
         raise RunError(f"{home} is a file: OneTrainer gets several, so name a folder")
-    folders = _folders(config, run, images)
+    edited = edited_images(config, images, home)
+    folders = _folders(config, run, images) if edited is None else _folders_of(edited)
     layout = _layout(config, run, home, folders)
     draws = bool(config.sampling.prompts and config.sampling.every_epochs)
     main = config_tree(config, layout)
@@ -113,7 +117,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
         "samples.json": sample_trees(config) if draws else [],
     }
     texts = {home / name: render("files/tree.json.j2", tree=tree) for name, tree in trees.items()}
-    kept = write_files(texts, config=config, run=run, kind="onetrainer", options=options)
+    kept = write_files(texts, (edited,), config=config, run=run, kind="onetrainer", options=options)
     notes = [*_notes(config), *_notes_on_files(config, layout, is_here=images is not None)]
     notes += [*image_notes(config, images), *fit.notes, *kept]
     start = HOW_TO_START.format(file=quoted(str(home / "config.json")), output=main["output_model_destination"])
@@ -156,6 +160,11 @@ def _folders(config: TrainingConfig, run: Path, images: ImagesThere | None) -> t
         return tuple(found)
     is_deep = [folder.path for folder in folders] != ["."]
     return (ConceptFolder(root.as_posix(), found[0].repeats, recursive=is_deep),)
+
+
+def _folders_of(edited: PlannedImages) -> tuple[ConceptFolder, ...]:
+    root = edited.links.root
+    return tuple(ConceptFolder((root / folder.name).as_posix(), folder.repeats) for folder in edited.folders or ())
 
 
 def _regularization(config: TrainingConfig, run: Path) -> tuple[ConceptFolder, ...]:

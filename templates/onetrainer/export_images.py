@@ -9,13 +9,19 @@ from pathlib import Path
 from advisor.dataset.buckets import repeats_of_folders
 from advisor.dataset.captions import lines_of
 from advisor.dataset.epoch import epoch_sizes
+from advisor.dataset.mask_files import mask_file_of
 from advisor.dataset.report import DatasetReport
-from advisor.dataset.scan import scan
 from advisor.errors import ConfigError
 from advisor.files import is_folder
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.run_dataset import run_dataset
+from advisor.run_folder.run_files import files_in
 from advisor.settings.config import TrainingConfig
 from templates.exporting.derived import Length
+from templates.exporting.image_folders import placed_folders
+from templates.exporting.image_links import LinkFolder
 from templates.exporting.paths import located
+from templates.exporting.planned_images import PlannedImages, concept_of
 from templates.exporting.size_notes import named_sizes, size_notes
 from templates.onetrainer.batches import FullBatches
 
@@ -28,6 +34,8 @@ class ImagesThere:
     """What a scan found of the subject's."""
     regularization: DatasetReport | None
     theirs: FullBatches
+    is_edited: bool = False
+    """The user's edits of the run change what is trained, so that the images cannot be read where they are."""
 
     @classmethod
     def of(cls, config: TrainingConfig, run: Path) -> ImagesThere | None:
@@ -36,16 +44,32 @@ class ImagesThere:
         Raises:
             DatasetError: their folder holds none.
         """
-        dataset, ending = config.dataset, config.dataset.caption_extension
-        if not (dataset.images and is_folder(root := located(dataset.images, run))):
+        dataset = config.dataset
+        if not (dataset.images and is_folder(located(dataset.images, run))):
             return None
-        report, regularization = scan(root, only=dataset.named_folders, caption_extension=ending), None
+        data, regularization = run_dataset(RunFolder(run), config), None
+        report = data.report
         images = [(report, repeats_of_folders(report.folders, dataset))]
         if dataset.regularization_images and is_folder(root := located(dataset.regularization_images, run)):
-            only = dataset.regularization_folders or None
-            regularization = scan(root, only=only, caption_extension=ending)
+            regularization = files_in(str(root), dataset.regularization_folders or None, config)
             images.append((regularization, (1,) * len(regularization.folders)))
-        return cls(report, regularization, FullBatches.of(config, images))
+        return cls(report, regularization, FullBatches.of(config, images), is_edited=report != data.files)
+
+
+def edited_images(config: TrainingConfig, images: ImagesThere | None, home: Path) -> PlannedImages | None:
+    """Folders in `home` with the images as the user's edits make them, masks beside them; None where none is needed."""
+    if images is None or not images.is_edited:
+        return None
+    links, report = LinkFolder(home / "img"), images.report
+    with_masks = config.dataset.masks and config.dataset.mask_source == "files"
+    placed = placed_folders(
+        report,
+        repeats_of_folders(report.folders, config.dataset),
+        concept=concept_of(config),
+        taken=links.taken(),
+        mask_of=mask_file_of if with_masks else lambda _: None,
+    )
+    return PlannedImages(links, placed, report)
 
 
 def image_errors(images: ImagesThere | None) -> Iterator[ConfigError]:

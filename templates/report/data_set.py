@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from advisor.dataset.captions import SEPARATOR, lines_of
-from advisor.run_folder.manifest import ManifestLine
+from advisor.run_folder.manifest import EXCLUDED, ManifestLine
 from advisor.run_folder.plan_outline import Images
 from advisor.units import counted
 
@@ -65,6 +65,7 @@ def _facts(images: Images, lines: Sequence[ManifestLine], trigger: str) -> tuple
     rows = [("pictures", f"{images.num_images:,}"), ("with a caption", captions)]
     rows += [("with the trigger", f"{images.num_with_trigger:,}")] if trigger else []
     rows += [("held out", f"{others['validation']:,}")] if others["validation"] else []
+    rows += [("left out by you", f"{others[EXCLUDED]:,}")] if others[EXCLUDED] else []
     rows += [("of the class beside them", f"{others['regularization']:,}")] if others["regularization"] else []
     rows += [("problems", counted(images.num_problems, "file"))] if images.num_problems else []
     return (*rows, ("folder", images.root)) if images.root else tuple(rows)

@@ -6,13 +6,14 @@ What was decoded is remembered by its content, so that the next start only reads
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from advisor.dataset.edits import whole_size
 from advisor.dataset.mask_files import mask_file_of
 from advisor.dataset.report import DatasetReport
 from advisor.errors import DatasetError, RunError
@@ -29,8 +30,6 @@ CHECK_VERSION = 1
 MOST_CHECKED_BYTES = 256 * 1024**2
 """Of the file of what was decoded: some million entries."""
 ENTRY = re.compile(r"[0-9a-f]{64}")
-Checked = tuple[list[str], str | None]
-"""What is remembered of an image and its mask, each where it is good; and what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -52,32 +51,54 @@ def images_to_check(reports: Iterable[DatasetReport], config: TrainingConfig) ->
         for image in report.image_files:
             path = Path(report.root) / image.path
             mask = mask_file_of(path) if with_masks else None
-            found.append(CheckedImage(path, (image.width_px, image.height_px), mask))
+            found.append(CheckedImage(path, whole_size(image), mask))
     return tuple(found)
 
 
-def broken_images(
-    images: Sequence[CheckedImage], run: Path, *, threads: int, progress: ReportProgress
-) -> tuple[LeftOutImage, ...]:
-    """The images that cannot be decoded, or whose mask cannot, in their order; each with what is wrong.
+@dataclass(frozen=True)
+class Checked:
+    """What was found of an image and its mask."""
+
+    good: tuple[str, ...]
+    """What is remembered of each of the two, where it is good."""
+    content: str | None = None
+    """The sha256 of the image's file; None where it cannot be read."""
+    why: str | None = None
+    """What is wrong."""
+
+
+@dataclass(frozen=True)
+class CheckedImages:
+    """What was found of all images of a training."""
+
+    broken: tuple[LeftOutImage, ...]
+    """Those that cannot be decoded, or whose mask cannot, in their order."""
+    contents: Mapping[str, str]
+    """The sha256 of each file by its path with forward slashes, as far as it could be read."""
+
+
+def check_images(images: Sequence[CheckedImage], run: Path, *, threads: int, progress: ReportProgress) -> CheckedImages:
+    """Decode all images and masks that were not decoded before.
 
     Args:
         progress: called after each image; may raise to break off.
     """
     file = RunFolder(run).checked_images
     known = _read_known(file)
-    good, broken = set[str](), list[LeftOutImage]()
+    good, broken, contents = set[str](), list[LeftOutImage](), dict[str, str]()
     try:
-        for done, (image, (entries, why)) in enumerate(_checked(images, known, threads), start=1):
-            good.update(entries)
-            if why is not None:
-                broken.append(LeftOutImage(path=str(image.path), why=why))
+        for done, (image, found) in enumerate(_checked(images, known, threads), start=1):
+            good.update(found.good)
+            if found.content is not None:
+                contents[image.path.as_posix()] = found.content
+            if found.why is not None:
+                broken.append(LeftOutImage(path=str(image.path), why=found.why))
             progress(done, len(images))
     finally:
         if not good <= known:
             with suppress(RunError):  # then they are decoded once more at the next start
                 write_atomically(file, "\n".join(sorted(known | good)) + "\n")
-    return tuple(broken)
+    return CheckedImages(tuple(broken), contents)
 
 
 def _checked(
@@ -94,9 +115,10 @@ def _checked(
 
 
 def _check(image: CheckedImage, known: frozenset[str]) -> Checked:
-    entries = list[str]()
+    entries, content = list[str](), None
     try:
-        entry = _entry(content_digest(image.path))
+        content = content_digest(image.path)
+        entry = _entry(content)
         if entry not in known:
             upright(image.path)
         entries.append(entry)
@@ -106,8 +128,8 @@ def _check(image: CheckedImage, known: frozenset[str]) -> Checked:
                 grey_mask(image.mask, image.size)
             entries.append(entry)
     except DatasetError as error:
-        return entries, str(error)
-    return entries, None
+        return Checked(tuple(entries), content, str(error))
+    return Checked(tuple(entries), content)
 
 
 def _entry(what: str) -> str:

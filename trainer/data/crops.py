@@ -25,16 +25,17 @@ class Crops:
 
     def of(self, ref: SampleRef, epoch: int) -> Crop:
         """Scale, offset and flip of one sample."""
-        placement = self._items[ref.item].placement
+        item = self._items[ref.item]
         flip = self._dataset.flip and is_flipped(self._seed, ref, epoch)
         if not self._dataset.random_crop:
-            return Crop.centred(placement, flip=flip)
-        return Crop.at_random(placement, generator(self._seed, "crop", epoch, ref.item, ref.repeat), flip=flip)
+            return item.centred(flip=flip)
+        rng = generator(self._seed, "crop", epoch, ref.item, ref.repeat)
+        return Crop.at_random(item.placement, rng, flip=flip, box=item.box)
 
     def sizes(self, refs: Sequence[SampleRef], epoch: int) -> Tensor:
         """The size conditioning of a batch, [B, 6] in float32 and in pixels: original height and width, crop top and
         left of the scaled image, target height and width (SDXL, Podell et al. 2023, section 2.2:
-        arxiv.org/abs/2307.01952).
+        arxiv.org/abs/2307.01952). Of an image that the user cropped, the crop is the original.
         """
         return torch.tensor([self._sizes(ref, epoch) for ref in refs], dtype=torch.float32)
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from advisor.dataset.buckets import Placement
 from advisor.dataset.picture_file import TooManyPixels, opened_picture, tells_transparency
 from advisor.dataset.pixels import in_rgb
+from advisor.dataset.report import Box
 from advisor.errors import DatasetError
 from advisor.shown_text import visible_line
 from trainer.data.tensor_cache import KeyText, file_digest
@@ -34,26 +35,31 @@ class Crop:
     top: int
     flip: bool = False
     """Mirrored after cropping."""
+    box: Box | None = None
+    """What of the image is taken before it is scaled, in its own pixels: the user's crop of it; None: all."""
 
     @classmethod
-    def centred(cls, placement: Placement, *, flip: bool = False) -> Crop:
+    def centred(cls, placement: Placement, *, flip: bool = False, box: Box | None = None) -> Crop:
         """A centre crop."""
         width, height = _spare(placement)
-        return cls(placement, width // 2, height // 2, flip)
+        return cls(placement, width // 2, height // 2, flip, box)
 
     @classmethod
-    def at_random(cls, placement: Placement, rng: torch.Generator, *, flip: bool = False) -> Crop:
+    def at_random(
+        cls, placement: Placement, rng: torch.Generator, *, flip: bool = False, box: Box | None = None
+    ) -> Crop:
         """A random crop, its offset drawn with `rng`."""
         width, height = _spare(placement)
         left = int(torch.randint(0, width + 1, (), generator=rng))
-        return cls(placement, left, int(torch.randint(0, height + 1, (), generator=rng)), flip)
+        return cls(placement, left, int(torch.randint(0, height + 1, (), generator=rng)), flip, box)
 
     @property
     def key_text(self) -> KeyText:
         """What cache keys hold of it. Caches of earlier versions are found by this text: it must stay as it is."""
         bucket, scaled = self.placement.bucket, self.placement.scaled
         placement = f"Placement(bucket={bucket!r}, scaled={scaled!r})"
-        return KeyText(f"Framing(placement={placement}, left={self.left}, top={self.top}, flip={self.flip})")
+        box = "" if self.box is None else f", box={self.box!r}"
+        return KeyText(f"Framing(placement={placement}, left={self.left}, top={self.top}, flip={self.flip}{box})")
 
 
 def read_image(path: Path, crop: Crop) -> Tensor:
@@ -79,6 +85,8 @@ def read_whole(path: Path) -> Tensor:
 def cropped(image: Image.Image, crop: Crop, *, enlarging: Image.Resampling) -> Image.Image:
     """The image, or something that lies over it, scaled, cropped and mirrored; shrunk by averaging over areas."""
     scaled = crop.placement.scaled
+    if crop.box is not None:
+        image = image.crop(crop.box)
     if image.size != scaled:
         is_smaller = scaled[0] <= image.width and scaled[1] <= image.height
         image = image.resize(scaled, Image.Resampling.BOX if is_smaller else enlarging)

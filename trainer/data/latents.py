@@ -21,7 +21,7 @@ from advisor.estimate.ram import IMAGES_AHEAD
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.data.crops import Crops, is_flipped
-from trainer.data.image_files import Crop, content_digest, normalised, read_image
+from trainer.data.image_files import content_digest, normalised, read_image
 from trainer.data.tensor_cache import TensorCache, cache_key, module_digest
 from trainer.data.training_set import Item, SampleRef, TrainingSet
 from trainer.models.families.family import BaseModel
@@ -135,8 +135,7 @@ def encoded(base: BaseModel, pixels: Tensor, rng: torch.Generator, path: Path) -
 
 
 def _key(item: Item, content: str, vae: str, *, flip: bool) -> str:
-    crop = Crop.centred(item.placement, flip=flip)
-    return cache_key(version=LATENTS_VERSION, picture=content, vae=vae, framing=crop.key_text)
+    return cache_key(version=LATENTS_VERSION, picture=content, vae=vae, framing=item.centred(flip=flip).key_text)
 
 
 def _read_ahead(
@@ -148,8 +147,7 @@ def _read_ahead(
     try:
         for entry in missing:
             item, flip, _ = entry
-            crop = Crop.centred(item.placement, flip=flip)
-            waiting.append((entry, pool.submit(read_image, item.path, crop)))
+            waiting.append((entry, pool.submit(read_image, item.path, item.centred(flip=flip))))
             if len(waiting) > IMAGES_AHEAD * threads:
                 first, pixels = waiting.pop(0)
                 yield first, pixels.result()

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from advisor.dataset.report import DatasetReport
-from advisor.dataset.scan import scan
 from advisor.errors import BrokenImages
 from advisor.planning.bucket_warnings import bucket_warnings
 from advisor.planning.caption_warnings import lost_lines
 from advisor.planning.image_warnings import altered_images, gone_images
+from advisor.run_folder.edits_told import edit_warnings
+from advisor.run_folder.file_stamps import file_stamps
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.left_out import LeftOut
-from advisor.settings.config import NamedFolder, TrainingConfig
+from advisor.run_folder.manifest import FileNotes
+from advisor.run_folder.run_dataset import run_dataset
+from advisor.run_folder.run_files import files_in
+from advisor.settings.config import TrainingConfig
 from advisor.shell import quoted
 from advisor.units import counted
-from trainer.data.check_images import broken_images, images_to_check
+from trainer.data.check_images import check_images, images_to_check
 from trainer.data.held_out import held_out_images
+from trainer.data.manifest import write_manifest
 from trainer.data.masks import Masks
-from trainer.data.training_set import TrainingSet, write_manifest
+from trainer.data.training_set import TrainingSet
 from trainer.runtime.events import Events, ReportProgress
 
 OnBroken = Literal["refuse", "leave out", "leave out once"]
@@ -47,23 +52,22 @@ def gather_images(
         BrokenImages: some cannot be decoded, or their masks cannot; all are named.
         DatasetError: there are none.
         ConfigError: none can be held out.
-        RunError: the list, or the record of what is held out, cannot be written.
+        RunError: the list, or the record of what is held out, cannot be written; or the edits cannot be read.
     """
-    dataset = config.dataset
-    report = _scanned(dataset.images, dataset.named_folders, config, events)
+    dataset, folder = config.dataset, RunFolder(run)
+    images, notes = _subject(config, folder, events)
     regularization = None
     if dataset.regularization_images is not None:
-        of_class = dataset.regularization_folders or None
-        regularization = _scanned(dataset.regularization_images, of_class, config, events)
-    _warn_of_gone(report, run, events)
-    reports = [one for one in (report, regularization) if one is not None]
-    left_out = _left_out(reports, config, run, events, progress=progress("check_images"), on_broken=broken)
-    report = report.without(left_out.paths)
+        regularization = files_in(dataset.regularization_images, dataset.regularization_folders or None, config)
+        _tell(regularization, config, events)
+    reports = [one for one in (images, regularization) if one is not None]
+    left_out, contents = _left_out(reports, config, folder, events, progress=progress("check_images"), on_broken=broken)
+    report = images.without(left_out.paths)
     regularization = None if regularization is None else regularization.without(left_out.paths)
     paths = [Path(report.root) / image.path for image in report.image_files]
     out = held_out_images(paths, config, run, events, progress=progress)
     training_set = TrainingSet.of(report, config, regularization=regularization, held_out=out)
-    write_manifest(run, training_set.items)
+    write_manifest(run, training_set.items, report=report, notes=notes.with_contents(contents))
     if regularization is not None:
         _warn_of_unused(training_set, regularization, events)
     for warning in bucket_warnings(training_set.bucket_counts(), config.schedule.batch_size):
@@ -96,8 +100,19 @@ def gather_masks(
     return masks
 
 
-def _scanned(folder: str, only: Sequence[NamedFolder] | None, config: TrainingConfig, events: Events) -> DatasetReport:
-    report = scan(Path(folder), only=only, caption_extension=config.dataset.caption_extension)
+def _subject(config: TrainingConfig, run: RunFolder, events: Events) -> tuple[DatasetReport, FileNotes]:
+    """The images to learn with the user's edits, and what the manifest keeps of their files."""
+    dataset = config.dataset
+    stamps = file_stamps(Path(dataset.images), dataset.named_folders, dataset.caption_extension)
+    data = run_dataset(run, config)
+    _tell(data.report, config, events)
+    for code, message in edit_warnings(data):
+        events.warning(code, message)
+    _warn_of_gone(data.report, run, events)
+    return data.report, FileNotes.of(data, stamps)
+
+
+def _tell(report: DatasetReport, config: TrainingConfig, events: Events) -> None:
     for problem in report.problems[:MAX_PROBLEM_WARNINGS]:
         events.warning(problem.code, f"{problem.path}: {problem.message}")
     more = len(report.problems) - MAX_PROBLEM_WARNINGS
@@ -105,11 +120,10 @@ def _scanned(folder: str, only: Sequence[NamedFolder] | None, config: TrainingCo
         events.warning("more_problems", f"{more} more files have problems: `loracle check` lists them")
     for warning in (*altered_images(report, config), *lost_lines(report, config)):
         events.warning(warning.code, warning.message)
-    return report
 
 
-def _warn_of_gone(report: DatasetReport, run: Path, events: Events) -> None:
-    record = RunFolder(run).known_plan()
+def _warn_of_gone(report: DatasetReport, run: RunFolder, events: Events) -> None:
+    record = run.known_plan()
     planned = None if record is None else record.fields.dataset
     if planned is not None and planned.root == report.root:
         for warning in gone_images(report, planned.images):
@@ -119,31 +133,30 @@ def _warn_of_gone(report: DatasetReport, run: Path, events: Events) -> None:
 def _left_out(
     reports: Sequence[DatasetReport],
     config: TrainingConfig,
-    run: Path,
+    run: RunFolder,
     events: Events,
     *,
     progress: ReportProgress,
     on_broken: OnBroken,
-) -> LeftOut:
-    """What was left out before, and what is broken now.
+) -> tuple[LeftOut, Mapping[str, str]]:
+    """What was left out before, and what is broken now; and the sha256 of all others' files.
 
     Raises:
         BrokenImages: some are, and the user did not agree to leave them out.
         RunError: the record cannot be read or written.
     """
-    folder = RunFolder(run)
-    known = folder.read_left_out()
+    known = run.read_left_out()
     images = images_to_check([one.without(known.paths) for one in reports], config)
     events.phase("check_images", len(images))
-    broken = broken_images(images, run, threads=config.machine.cpu_threads, progress=progress)
-    if broken and on_broken == "refuse":
-        command = f"loracle train {quoted(str(run))} --skip-broken"
-        raise BrokenImages.of([image.why for image in broken], command)
-    left_out = known.with_more(broken)
-    if broken and on_broken == "leave out":
-        folder.write_left_out(left_out)
-    _warn_of_left_out(left_out, folder, events)
-    return left_out
+    found = check_images(images, run.path, threads=config.machine.cpu_threads, progress=progress)
+    if found.broken and on_broken == "refuse":
+        command = f"loracle train {quoted(str(run.path))} --skip-broken"
+        raise BrokenImages.of([image.why for image in found.broken], command)
+    left_out = known.with_more(found.broken)
+    if found.broken and on_broken == "leave out":
+        run.write_left_out(left_out)
+    _warn_of_left_out(left_out, run, events)
+    return left_out, found.contents
 
 
 def _warn_of_left_out(left_out: LeftOut, run: RunFolder, events: Events) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from advisor.dataset.cropped_file import box_in
 from advisor.dataset.mask_files import mask_file_of
 from advisor.dataset.pixels import as_grey
 from advisor.errors import DatasetError
@@ -70,7 +71,7 @@ class Masks:
         """
         missing, empty = list[Path](), list[Path]()
         flips = (False, True) if self._config.dataset.flip and self._cache is not None else (False,)
-        wanted = [(item, Crop.centred(item.placement, flip=flip)) for item in self._items for flip in flips]
+        wanted = [(item, item.centred(flip=flip)) for item in self._items for flip in flips]
         progress(0, len(wanted))
         with ThreadPoolExecutor(self._config.machine.cpu_threads) as pool:
             self._sources = dict(enumerate(pool.map(self._source, self._items)))
@@ -114,6 +115,8 @@ class Masks:
 
     def _read(self, item: Item, source: Path, crop: Crop) -> Tensor:
         grey = _grey(item, source)
+        if item.crop is not None:
+            crop = replace(crop, box=box_in(item.crop.box, item.crop.whole, grey.size))
         # Enlarging a mask must not reach beyond 0..1, as Lanczos would.
         image = cropped(grey, crop, enlarging=Image.Resampling.BILINEAR)
         pixels = torch.from_numpy(np.array(image)).to(torch.float32)[None, None] / 255
@@ -127,7 +130,7 @@ class Masks:
 def _grey(item: Item, source: Path) -> Image.Image:
     if source == item.path:
         return upright(source).convert("RGBA").getchannel("A")
-    return grey_mask(source, item.size)
+    return grey_mask(source, item.whole_size)
 
 
 def grey_mask(source: Path, size: tuple[int, int]) -> Image.Image:

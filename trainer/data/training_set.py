@@ -7,10 +7,8 @@ others, as in kohya's trainer.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -20,11 +18,10 @@ import torch
 from advisor.dataset.buckets import Bucketing, Placement, Size, repeats_of_folders
 from advisor.dataset.captions import CaptionReader
 from advisor.dataset.epoch import matched_repeats
-from advisor.dataset.report import DatasetReport, Folder, ImageFile
+from advisor.dataset.report import Box, DatasetReport, Folder, ImageFile, PictureCrop
 from advisor.errors import DatasetError
-from advisor.run_folder.keep import write_own
-from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
+from trainer.data.image_files import Crop
 from trainer.seeds import generator
 
 MOST_SAMPLES = 20_000_000
@@ -43,17 +40,34 @@ class Item:
     folder: str
     """The folder's path below the images' root; `.` is the root itself."""
     size: Size
+    """Width and height of what is trained of it: the user's crop, where there is one."""
     placement: Placement
     repeats: int
     """0 for images of the validation loss alone."""
     caption: str
     """As it is trained; where one of several lines is drawn each time, all of them."""
     use: Use = "training"
+    crop: PictureCrop | None = None
+    """The user's crop, made before all else; None: the whole image is trained."""
 
     @property
     def bucket(self) -> Size:
         """The size it is trained at."""
         return self.placement.bucket
+
+    @property
+    def box(self) -> Box | None:
+        """The user's crop in the image's own pixels."""
+        return None if self.crop is None else self.crop.box
+
+    @property
+    def whole_size(self) -> Size:
+        """Width and height of the image before the user's crop."""
+        return self.size if self.crop is None else self.crop.whole
+
+    def centred(self, *, flip: bool = False) -> Crop:
+        """How it is brought to its bucket where crops are not random."""
+        return Crop.centred(self.placement, flip=flip, box=self.box)
 
 
 @dataclass(frozen=True, order=True)
@@ -155,38 +169,6 @@ class TrainingSet:
         return tuple(_shuffled(batches, rng))
 
 
-def write_manifest(run: Path, items: Iterable[Item]) -> None:
-    """Put the list of images into the run folder, one JSON object a line; a file there of the user's is kept beside it.
-
-    Raises:
-        RunError: it cannot be written.
-    """
-    lines = (
-        json.dumps(
-            {
-                "path": item.path.as_posix(),
-                "size": item.size,
-                "bucket": item.bucket,
-                "repeats": item.repeats,
-                "caption": item.caption,
-            }
-            | ({} if item.use == "training" else {"use": item.use}),
-            ensure_ascii=False,
-        )
-        for item in items
-    )
-    text = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
-    write_own(RunFolder(run).manifest, text, _is_manifest)
-
-
-def _is_manifest(content: bytes) -> bool:
-    """Whether its first line is one of ours: `images/` may be a folder of the user's, with a list of their own."""
-    with suppress(ValueError, RecursionError):
-        first = json.loads(content.partition(b"\n")[0])
-        return isinstance(first, dict) and {"path", "size", "bucket", "repeats", "caption"} <= first.keys()
-    return False
-
-
 def _shuffled(things: list[T], rng: torch.Generator) -> list[T]:
     return [things[place] for place in torch.randperm(len(things), generator=rng).tolist()]
 
@@ -202,7 +184,7 @@ def _of_subject(report: DatasetReport, config: TrainingConfig, held_out: frozens
         size = image.width_px, image.height_px
         use: Use = "validation" if path in held_out else "training"
         often = 0 if path in held_out else repeats[image.folder]
-        items.append(Item(index, path, folder.path, size, placement, often, caption, use))
+        items.append(Item(index, path, folder.path, size, placement, often, caption, use, image.crop))
     return tuple(items)
 
 

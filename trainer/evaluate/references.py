@@ -10,9 +10,10 @@ from torch import Tensor
 
 from advisor.dataset.scan import scan
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.run_dataset import run_dataset
 from advisor.settings.config import TrainingConfig
 from trainer.data.held_out import by_contents
-from trainer.data.image_files import Crop, content_digest, read_image
+from trainer.data.image_files import content_digest, read_image
 from trainer.data.training_set import Item, TrainingSet
 
 MOST = 32
@@ -35,13 +36,10 @@ class References:
         Raises:
             DatasetError: there are none any more, or one cannot be read.
             ConfigError: all show the same.
-            RunError: the list of those left out cannot be read.
+            RunError: the list of those left out, or the edits, cannot be read.
         """
-        left_out = RunFolder(run).read_left_out()
-        dataset = config.dataset
-        report = scan(
-            Path(dataset.images), only=dataset.named_folders, caption_extension=dataset.caption_extension
-        ).without(left_out.paths)
+        folder = RunFolder(run)
+        report = run_dataset(folder, config).report.without(folder.read_left_out().paths)
         paths = [Path(report.root) / image.path for image in report.image_files]
         items = TrainingSet.of(report, config, held_out=_held_out(paths, run, config)).items
         trained = [item for item in items if item.use == "training"]
@@ -65,7 +63,7 @@ def read_reference(item: Item) -> Tensor:
     Raises:
         DatasetError: it cannot be read.
     """
-    return read_image(item.path, Crop.centred(item.placement))
+    return read_image(item.path, item.centred())
 
 
 def _held_out(paths: Sequence[Path], run: Path, config: TrainingConfig) -> frozenset[Path]:

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from advisor.dataset.captions import lines_of
-from advisor.dataset.doctor.caption_sources import caption_sources
 from advisor.dataset.doctor.examine import Waiver, examine
 from advisor.dataset.doctor.finding import Finding
-from advisor.dataset.doctor.folder_facts import FolderFacts
+from advisor.dataset.doctor.folder_facts import FolderFacts, orphans
 from advisor.dataset.folders import find_files
 from advisor.dataset.report import DatasetReport, ImageFile
-from advisor.dataset.scan import scan
 from advisor.errors import DatasetError, LoraError, RunError
 from advisor.files import is_there, write_atomically
 from advisor.settings.config import DatasetConfig
 from advisor.units import counted
-from wizard.interview.paths import absolute_path, given_path
+from wizard.interview.paths import absolute_path
+from wizard.interview.pictures_to_check import pictures_to_check
 from wizard.output import print_json, say, show
 from wizard.processes.measured_pictures import measured_pictures, thumbnails
 from wizard.processes.waiver_store import add_waivers, read_waivers
 from wizard.show.check_view import findings_text
-from wizard.show.counting import counting
 from wizard.show.findings import captions_text, sizes_text
 
-KEPT = "Interrupted. What was measured is kept: the same command goes on there."
+TOLD_SECONDS = 0.5
+"""Between two words on how far the decoding is."""
 RESOLUTION_PX = 512
 """Where none is named: what SD1's models are trained at."""
 
@@ -37,7 +38,8 @@ class CheckOptions:
     """What the command line says."""
 
     trigger: str = ""
-    resolution_px: int = RESOLUTION_PX
+    resolution_px: int | None = None
+    """None: the run's, else `RESOLUTION_PX`."""
     waive: Sequence[str] = ()
     """`CODE` or `CODE:FILE`, each."""
     reason: str = ""
@@ -53,12 +55,22 @@ class CheckOptions:
 def check(folder: str, options: CheckOptions | None = None) -> None:
     """Print what the folder holds and what is wrong with it; its files are only read.
 
+    Of a run folder, its pictures are looked at as the user's edits make them, with its trigger word and resolution.
+
     Raises:
         DatasetError: there is no such folder, it holds no usable image, or `strict` and there are errors.
         LoraError: a waiver has no reason.
     """
     options = options or CheckOptions()
-    report = scan(given_path(folder), tell=counting("pictures looked at"))
+    found = pictures_to_check(folder)
+    report = found.report
+    options = replace(
+        options,
+        trigger=options.trigger or found.trigger,
+        resolution_px=options.resolution_px or found.resolution_px or RESOLUTION_PX,
+    )
+    if found.edits:
+        say(found.edits)
     if options.waive:
         add_waivers(report.root, _waivers(options))
     facts = gathered(report, options)
@@ -85,24 +97,34 @@ def write_page(facts: FolderFacts, findings: Sequence[Finding], options: CheckOp
     path = absolute_path(options.html)
     if is_there(path) and not options.overwrite:
         raise RunError(f"{path} is there already: name another file, or give --overwrite")
-    small = thumbnails(facts.report.root, shown_pictures(facts, findings), counting("small copies made"))
+    small = thumbnails(facts.report.root, shown_pictures(facts, findings), _progress())
     write_atomically(path, check_page(facts, findings, small))
     say(f"The page is {path}")
 
 
 def gathered(report: DatasetReport, options: CheckOptions) -> FolderFacts:
     """All that the checks need to know; the pictures are decoded where they were not before."""
-    try:
-        pixels = measured_pictures(report, counting("pictures decoded"))
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(KEPT) from None
     return FolderFacts(
         report,
-        pixels,
+        measured_pictures(report, _progress()),
         options.trigger,
-        DatasetConfig(images=report.root, resolution_px=options.resolution_px),
-        caption_sources(report, find_files(Path(report.root))),
+        DatasetConfig(images=report.root, resolution_px=options.resolution_px or RESOLUTION_PX),
+        orphans(find_files(Path(report.root))),
     )
+
+
+def _progress() -> Callable[[int, int], None]:
+    """Tells in a terminal how far the decoding is, where it takes longer than a moment."""
+    last, has_printed = time.monotonic(), False
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last, has_printed
+        is_due = time.monotonic() - last > TOLD_SECONDS and done < total
+        if sys.stderr.isatty() and (is_due or (has_printed and done == total)):
+            last, has_printed = time.monotonic(), True
+            say(f"\r  {done:,} of {total:,} pictures decoded{'' if done < total else chr(10)}", end="")
+
+    return tell
 
 
 def _waivers(options: CheckOptions) -> tuple[Waiver, ...]:
@@ -132,7 +154,13 @@ def report_document(report: DatasetReport, findings: Sequence[Finding] = ()) -> 
         "animated": _paths(report, lambda image: image.animated),
         "problems": [asdict(problem) for problem in report.problems],
         "findings": [asdict(finding) for finding in findings],
-    }
+    } | excluded_document(report)
+
+
+def excluded_document(report: DatasetReport) -> dict[str, object]:
+    """What `check --json` of a run adds where the user's edits leave pictures out."""
+    left_out = [{"path": one.image.path, "reason": one.reason} for one in report.excluded]
+    return {"excluded": left_out} if left_out else {}
 
 
 def _paths(report: DatasetReport, wanted: Callable[[ImageFile], bool]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from advisor.adapters.start_file import StartFile, read_start
 from advisor.answers import Answers
 from advisor.checkpoints.identify import identify
+from advisor.dataset.edits import Edits
 from advisor.dataset.scan import scan
 from advisor.errors import LoraError, Mistakes, RunError
 from advisor.facts import START_FROM, Facts
@@ -17,6 +18,8 @@ from advisor.files import is_file, is_folder, is_there
 from advisor.machine.probe import probe_hardware
 from advisor.planning.document import plain_value, plan_document
 from advisor.run_folder.keep import kept_sentence
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.run_dataset import edits_in, with_edits
 from advisor.shown_text import short
 from templates.importers import import_config
 from templates.importing.import_plan import ImportPlan, file_name, is_absolute, plan_import
@@ -64,15 +67,17 @@ def import_(
     mistakes = Mistakes()
     own = mistakes.attempt(lambda: _own(images, model, name))
     found = mistakes.attempt(lambda: import_config(absolute_path(path), outside=outside_files))
+    edits = mistakes.attempt(lambda: edits_in(RunFolder(out)))
     mistakes.refuse()
     assert found is not None
     assert own is not None
+    assert edits is not None
     may_ask = is_terminal() and not as_json
     _agree(found, yes=yes, may_ask=may_ask)
     found = _with_agreed_project(found, yes=wandb, may_ask=may_ask)
     own |= _folders_elsewhere(found, own)
     found = _located(found, Path(found.source).parent)
-    made = plan_import(found, _facts(found, own, out), own)
+    made = plan_import(found, _facts(found, own, out, edits), own)
     for kept in _write(out, made, overwrite=overwrite):
         say(kept_sentence(kept))
     RunStore().remember(out)
@@ -154,8 +159,12 @@ def _located(found: Imported, home: Path) -> Imported:
     return replace(found, settings=settings)
 
 
-def _facts(found: Imported, own: Mapping[str, Any], out: Path) -> Facts | None:
-    """The facts of the imported run; None where base model or images are not on this machine."""
+def _facts(found: Imported, own: Mapping[str, Any], out: Path, edits: Edits) -> Facts | None:
+    """The facts of the imported run; None where base model or images are not on this machine.
+
+    Args:
+        edits: of the pictures, which lie in `out` already.
+    """
     settings = {**found.settings, **own}
     model, images = Path(str(settings.get("model.path") or "?")), Path(str(settings.get("dataset.images") or "?"))
     if str(model).startswith(("\\\\", "//")) or not (model.is_absolute() and images.is_absolute()):
@@ -165,7 +174,7 @@ def _facts(found: Imported, own: Mapping[str, Any], out: Path) -> Facts | None:
             return None
         hardware = probe_hardware(out)
         answers = _answers(found, own, use_cpu=hardware.main_gpu is None)
-        report = scan(images, only=named_folders_of(settings))
+        report = with_edits(scan(images, only=named_folders_of(settings)), edits).report
         return Facts(hardware, report, identify(model), answers, start=_start(settings))
     except (LoraError, OSError):
         return None

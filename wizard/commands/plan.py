@@ -20,7 +20,8 @@ from advisor.planning.compare import (
 )
 from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
-from wizard.interview.plan_facts import facts_of_plan
+from advisor.run_folder.layout import RunFolder
+from wizard.interview.plan_facts import edits_source, facts_of_plan
 from wizard.interview.planned_run import imported_advice
 from wizard.interview.preset_questions import may_replace, preset_text, saved_text
 from wizard.interview.request import PlanRequest
@@ -61,7 +62,7 @@ def plan(
     elif save_preset is not None and not overwrite:
         may_ask = is_terminal() and not as_json
         replaces = bool(mistakes.attempt(lambda: _may_write(save_preset, may_ask=may_ask)))
-    facts, before = facts_of_plan(request, run, out or Path.cwd(), mistakes)
+    facts, before = facts_of_plan(request, run, out, mistakes)
     if compare:
         _print_compared(facts, frozenset() if run is None else imported_advice(run), as_json=as_json)
         return
@@ -69,7 +70,7 @@ def plan(
         say(preset_text(facts.preset))
     made = make_plan(facts)
     if out is not None:
-        _write_run(out, facts, made, overwrite=overwrite)
+        _write_run(out, facts, made, edits_source(run, out), overwrite=overwrite)
     if save_preset is not None:
         _write_preset(save_preset, made, overwrite=replaces)
     _print(facts, made, before, full=full, as_json=as_json)
@@ -112,12 +113,15 @@ def _print_beside_rules(facts: Facts, imported: frozenset[str], *, as_json: bool
     show(beside_rules_view(found))
 
 
-def _write_run(out: Path, facts: Facts, made: Plan, *, overwrite: bool) -> None:
+def _write_run(out: Path, facts: Facts, made: Plan, edits_from: RunFolder | None, *, overwrite: bool) -> None:
     from advisor.run_folder.keep import kept_sentence
     from templates.native.run_folder import write_run
 
-    for kept in write_run(out, facts, made, overwrite=overwrite):
+    for kept in write_run(out, facts, made, overwrite=overwrite, edits_from=edits_from):
         say(kept_sentence(kept))
+    if edits_from is not None:
+        is_own = edits_from.path.absolute() == out.absolute()
+        say(f"Your edits of pictures {'stay' if is_own else f'of {edits_from.path} are'} in {RunFolder(out).edits}")
     RunStore().remember(out)
     say(f"Written to {out}; train it with: {own_command('train', out)}")
 

@@ -16,11 +16,15 @@ from typing import TYPE_CHECKING
 
 from advisor.errors import BrokenImages, LoraError
 from advisor.files import is_file, replacing
+from advisor.run_folder.changes_since import changes_since, edited_since
+from advisor.run_folder.edits_told import edits_summary
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
+from advisor.run_folder.run_dataset import run_dataset
 from advisor.settings.config import TrainingConfig
 from advisor.units import duration
 from templates.report.usage import WEIGHT
+from wizard.interview.changed_pictures import ask_to_use, changes_text, edited_text, used_text
 from wizard.interview.copy_lora import offer_copy, usage
 from wizard.interview.go_on import GoingOn, asked_to_go_on
 from wizard.interview.lora_folders import lora_folders, program_of
@@ -69,6 +73,7 @@ def train(
             wish = _asked(job.run, config)
         if wish.epochs is not None:
             config = set_epochs(job.run, job.run.read_config(), wish.epochs)
+        _tell_pictures(job.run, config, may_ask=is_terminal() and not as_json)
         job = replace(job, resume=wish.resume or (wish.epochs is not None and job.run.has_state()))
         with announced_end(config.saving.name):
             progress, found = _recorded(job, config, as_json=as_json)
@@ -94,6 +99,28 @@ def _asked(run: RunFolder, config: TrainingConfig) -> GoingOn:
     from wizard.interview.ask import TerminalAsk
 
     return asked_to_go_on(run, config, TerminalAsk())
+
+
+def _tell_pictures(run: RunFolder, config: TrainingConfig, *, may_ask: bool) -> None:
+    """Tell what the user's edits do to the pictures, and what changed of these since the run was planned or trained; of
+    the latter, ask whether to train so where the user may be asked.
+
+    Raises:
+        LoraError: they do not want to, or the run's edits cannot be read.
+    """
+    if is_file(run.edits) and (told := edits_summary(run_dataset(run, config))):
+        say(told)
+    if run.has_state() and (edited := edited_since(run, config)):
+        say(edited_text(edited, run))
+    changes = changes_since(run, config)
+    if not changes:
+        return
+    if may_ask:
+        from wizard.interview.ask import TerminalAsk
+
+        ask_to_use(changes, run, TerminalAsk())
+    else:
+        say(f"! {changes_text(changes, run)}: {used_text(run)}")
 
 
 def _recorded(job: TrainerJob, config: TrainingConfig, *, as_json: bool) -> tuple[TrainingProgress, Recommended | None]:

@@ -10,11 +10,12 @@ from advisor.checkpoints.identify import identify
 from advisor.choosing.cells import MOST_PROMPTS
 from advisor.choosing.others import prompts_of_others
 from advisor.choosing.prompts import CaptionSet, prompts_for, proposed_prompts
-from advisor.dataset.scan import scan
 from advisor.errors import ConfigError, DatasetError, Mistakes, RunError
 from advisor.estimate.drawing import DrawingCost, drawing_cost
 from advisor.machine.hardware import Gpu, Hardware
 from advisor.run_folder.grid_request import GridRequest, RequestedLora
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.run_dataset import run_dataset
 from advisor.settings.config import TrainingConfig
 from wizard.interview.grid_loras import chosen_loras, loras_by_epoch, saved_epoch
 from wizard.interview.grid_options import GridWish
@@ -51,7 +52,7 @@ def plan_of_run(job: TrainerJob, wish: GridWish, hardware: Hardware) -> GridPlan
         config=config,
         loras=_requested(loras),
         prompts=wish.prompts
-        or (*(config.sampling.prompts or prompts_of_run(config)), *prompts_of_others(config))[:MOST_PROMPTS],
+        or (*(config.sampling.prompts or prompts_of_run(job.run, config)), *prompts_of_others(config))[:MOST_PROMPTS],
         seeds=(),
         weights=wish.weights or USUAL_WEIGHTS,
         folder=str(job.run.path),
@@ -102,12 +103,10 @@ def on_device(config: TrainingConfig, device: str | None) -> TrainingConfig:
     return config.model_copy(update={"memory": memory})
 
 
-def prompts_of_run(config: TrainingConfig) -> tuple[str, ...]:
+def prompts_of_run(run: RunFolder, config: TrainingConfig) -> tuple[str, ...]:
     """Prompts from its captions; where the pictures are gone, from its trigger word."""
-    dataset = config.dataset
     try:
-        report = scan(Path(dataset.images), only=dataset.named_folders, caption_extension=dataset.caption_extension)
-        found = proposed_prompts(report, config)
+        found = proposed_prompts(run_dataset(run, config).report, config)
     except DatasetError:
         are_tags = config.model.lineage is not None
         found = prompts_for(CaptionSet((), config.run.trigger, are_tags, config.run.subject == "style"))

@@ -11,7 +11,7 @@ from advisor.planning.planner import make_plan
 from advisor.settings.config import TrainingConfig, setting
 from advisor.units import shown
 from templates.native.run_folder import next_free_run, write_run
-from wizard.interview.plan_facts import facts_of_plan
+from wizard.interview.plan_facts import edits_source, facts_of_plan
 from wizard.interview.questions import Ask, choice
 from wizard.interview.request import PlanRequest
 from wizard.own_command import own_command
@@ -50,7 +50,7 @@ def write_next_run(run: Path, place: Path, changes: Mapping[str, SettingValue]) 
     """
     request = PlanRequest(name=place.name, settings=_settings(changes))
     facts, _ = facts_of_plan(request, run, place, Mistakes())
-    write_run(place, facts, make_plan(facts), overwrite=False)
+    write_run(place, facts, make_plan(facts), overwrite=False, edits_from=edits_source(run, place))
 
 
 def plan_command(run: Path, place: Path, changes: Mapping[str, SettingValue]) -> str:

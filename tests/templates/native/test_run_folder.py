@@ -46,7 +46,7 @@ def test_a_run_reads_back_as_the_plan_it_was_written_from(tmp_path: Path, facts:
     assert RunFolder(tmp_path / "run").read_answers() == facts.answers
     assert json.loads((tmp_path / "run" / "plan.json").read_text("utf-8"))["config"]["network"]["rank"] == 32
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
-        "answers.toml", "log", "loracle.toml", "plan.json",
+        "answers.toml", "images", "log", "loracle.toml", "plan.json",
     ]  # fmt: skip
     assert [path.name for path in (tmp_path / "run" / "log").iterdir()] == ["written.json"]
 

@@ -166,7 +166,7 @@ def test_with_masks_pictures_that_were_decoded_are_not_decoded_again(
     monkeypatch.setattr(check_images, "grey_mask", lambda path, _: decoded.append(path.name))
 
     for images in (plain, masked, masked, plain):
-        assert check_images.broken_images(images, tmp_path / "run", threads=1, progress=lambda *_: None) == ()
+        assert not check_images.check_images(images, tmp_path / "run", threads=1, progress=lambda *_: None).broken
 
     assert decoded == [path.name for path in paths] + [image.mask.name for image in masked if image.mask]
 
@@ -192,7 +192,7 @@ def test_of_many_pictures_one_for_each_thread_is_held_at_a_time(
 
     monkeypatch.setattr(check_images, "upright", lambda _: Held())
 
-    check_images.broken_images(images, tmp_path / "run", threads=2, progress=lambda *_: None)
+    check_images.check_images(images, tmp_path / "run", threads=2, progress=lambda *_: None)
 
     assert 1 <= most <= 2
     assert held == 0

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from advisor.dataset.report import DatasetReport, Folder, ImageFile
 from advisor.errors import DatasetError
 from advisor.settings.config import DatasetConfig, TrainingConfig, parse_config
-from trainer.data.training_set import TrainingSet, write_manifest
+from trainer.data.manifest import write_manifest
+from trainer.data.training_set import TrainingSet
 
 SIZES = ((512, 512), (640, 448), (448, 640), (1200, 400))
 

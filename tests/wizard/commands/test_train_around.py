@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 
-from advisor.errors import BrokenImages
+from advisor.dataset.edits import PictureEdit
+from advisor.errors import BrokenImages, LoraError
+from advisor.run_folder.edits_file import append_change
+from advisor.run_folder.file_stamps import file_stamps
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import RunInUse, writing
+from advisor.run_folder.manifest import FileNotes, planned_lines, write_manifest_lines
+from advisor.run_folder.run_dataset import run_dataset
 from advisor.settings.config import TrainingConfig
 from tests.support.runs import make_config, write_toml
 from tests.support.scripted import ScriptedAsk
@@ -95,3 +100,49 @@ def test_without_a_terminal_nobody_is_asked(tmp_path: Path, monkeypatch: pytest.
 
     with pytest.raises(BrokenImages, match="--skip-broken"):
         train(tmp_path / "run", device="cpu")
+
+
+def test_pictures_that_changed_since_are_told_and_trained_or_asked_about_in_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, trained = RunFolder(tmp_path / "run"), list[TrainerJob]()
+    config = make_config(tmp_path)
+    write_toml(run.config, config)
+    data = run_dataset(run)
+    stamps = file_stamps(Path(data.files.root), None, ".txt")
+    write_manifest_lines(run, planned_lines(data.report, FileNotes.of(data, stamps)))
+
+    def fake(job: TrainerJob, *_: object) -> TrainingProgress:
+        trained.append(job)
+        return TrainingProgress()
+
+    monkeypatch.setattr(command, "train_with_retries", fake)
+    train(run.path, device="cpu")
+    assert "Since the plan" not in capsys.readouterr().err
+    (tmp_path / "pictures" / "picture-001.txt").write_text("tok, changed")
+    train(run.path, device="cpu")
+    assert "! Since the plan was made: 1 caption file changed, of picture-001.png" in capsys.readouterr().err
+    monkeypatch.setattr(command, "is_terminal", lambda: True)
+    monkeypatch.setattr("wizard.interview.ask.TerminalAsk", lambda: ScriptedAsk("no"))
+    with pytest.raises(LoraError, match="Nothing was trained"):
+        train(run.path, device="cpu")
+
+    assert len(trained) == 2
+
+
+def test_what_the_users_edits_do_is_told_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    write_toml(run.config, make_config(tmp_path))
+    first, second, third = ((tmp_path / "pictures" / f"picture-00{one}.png").as_posix() for one in (1, 2, 3))
+    edits = [
+        PictureEdit(first, caption="tok, smile"),
+        PictureEdit(second, crop=(0, 0, 96, 96)),
+        PictureEdit(third, excluded="blurred"),
+    ]
+    append_change(run, "three", edits)
+    monkeypatch.setattr(command, "train_with_retries", lambda *_: TrainingProgress())
+
+    train(run.path, device="cpu")
+    assert "Your edits of this run: 1 caption, 1 crop, 1 picture left out (blurred)" in capsys.readouterr().err

@@ -1,0 +1,123 @@
+"""Which pictures and caption files of a run changed since it was planned or trained, by the manifest kept then.
+
+Sizes and times are compared first; a file is read only where they differ, since copying a folder changes times alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from advisor.dataset.caption_files import read_caption
+from advisor.dataset.captions import CaptionReader
+from advisor.dataset.edits import Edits, PictureEdit, SeenPicture
+from advisor.dataset.following_edits import followed
+from advisor.dataset.scan import is_usable
+from advisor.run_folder.file_stamps import FileStamps, file_stamps
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.manifest import EXCLUDED, PLANNED, ManifestLine, caption_digest, read_manifest_lines
+from advisor.run_folder.run_dataset import edits_in
+from advisor.run_folder.seen_pictures import DiskLook
+from advisor.settings.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class ChangesSince:
+    """Absolute paths of pictures, each list in their order."""
+
+    appeared: tuple[str, ...] = ()
+    vanished: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Then and now."""
+    pictures: tuple[str, ...] = ()
+    """Those whose file has another content."""
+    captions: tuple[str, ...] = ()
+    """Those whose caption file has another text, came or went."""
+
+    def __bool__(self) -> bool:
+        return any((self.appeared, self.vanished, self.renamed, self.pictures, self.captions))
+
+
+def changes_since(run: RunFolder, config: TrainingConfig) -> ChangesSince:
+    """What changed; nothing where no manifest was kept, and where the pictures' folder is not there.
+
+    Raises:
+        RunError: the list of pictures that are left out cannot be read.
+    """
+    located = run.located(config)
+    dataset = located.dataset
+    known = {line.path: line for line in _known(run, dataset.images) if line.use != "regularization"}
+    stamps = file_stamps(Path(dataset.images), dataset.named_folders, dataset.caption_extension)
+    if not known or not stamps:
+        return ChangesSince()
+    left_out = {Path(path).as_posix() for path in run.read_left_out().paths}
+    appeared = [path for path in stamps if path not in known and path not in left_out and is_usable(Path(path))]
+    vanished = [path for path in known if path not in stamps]
+    both = [(line, stamps[path]) for path, line in known.items() if path in stamps]
+    look = DiskLook()
+    renamed = _renamed([known[path] for path in vanished], appeared, look)
+    before, now = {pair[0] for pair in renamed}, {pair[1] for pair in renamed}
+    return ChangesSince(
+        appeared=tuple(path for path in appeared if path not in now),
+        vanished=tuple(path for path in vanished if path not in before),
+        renamed=renamed,
+        pictures=tuple(line.path for line, found in both if _is_other_picture(line, found, look)),
+        captions=tuple(line.path for line, found in both if _is_other_caption(line, found)),
+    )
+
+
+def edited_since(run: RunFolder, config: TrainingConfig) -> tuple[str, ...]:
+    """Paths of the pictures of the last training that the user edited since, or took edits back of.
+
+    Raises:
+        RunError: the edits cannot be read.
+    """
+    edits, reader = edits_in(run), CaptionReader.of(config)
+    lines = [line for line in read_manifest_lines(run.manifest) if line.use not in ("regularization", PLANNED)]
+    return tuple(line.path for line in lines if _is_edited(line, edits.get(line.path), reader))
+
+
+def _is_edited(line: ManifestLine, edit: PictureEdit, reader: CaptionReader) -> bool:
+    """Whether a picture was trained otherwise than an edit of it has it."""
+    if line.use == EXCLUDED or edit.excluded:
+        return bool(edit.excluded) != (line.use == EXCLUDED)
+    caption = None if edit.caption is None else reader.read(edit.caption)
+    crop = None if line.crop is None and edit.crop == (0, 0, *line.size) else edit.crop
+    return caption != (line.caption if line.edited else None) or crop != line.crop
+
+
+def _known(run: RunFolder, images: str) -> Sequence[ManifestLine]:
+    """The lines of the manifest; of runs that were planned before there was one, the names that plan.json has."""
+    lines = read_manifest_lines(run.manifest)
+    record = None if lines else run.known_plan()
+    planned = None if record is None else record.fields.dataset
+    if planned is None or planned.root != images:
+        return lines
+    return [ManifestLine(path=(Path(images) / name).as_posix()) for name in planned.images]
+
+
+def _renamed(vanished: Sequence[ManifestLine], appeared: Sequence[str], look: DiskLook) -> tuple[tuple[str, str], ...]:
+    """Pictures that have another name now, found as edits find theirs."""
+    seen = {line.path: SeenPicture(line.content, line.num_bytes or 0, 0) for line in vanished if line.content}
+    edits = Edits({path: PictureEdit(path, seen=found) for path, found in seen.items()})
+    return followed(edits, appeared, look).renamed
+
+
+def _is_other_picture(line: ManifestLine, found: FileStamps, look: DiskLook) -> bool:
+    """Whether a picture has another content; where none was kept, only another size tells."""
+    if line.num_bytes is None or (line.num_bytes, line.modified_ns) == found.picture:
+        return False
+    if line.num_bytes != found.picture[0]:
+        return True
+    return line.content is not None and look.content(line.path) != line.content
+
+
+def _is_other_caption(line: ManifestLine, found: FileStamps) -> bool:
+    if line.num_bytes is None:
+        return False
+    if line.caption_file is None or found.caption is None:
+        return (line.caption_file is None) != (found.caption is None)
+    if (line.caption_file.num_bytes, line.caption_file.modified_ns) == found.caption:
+        return False
+    return caption_digest(read_caption(Path(found.caption_path)).text) != line.caption_file.sha256

@@ -14,8 +14,10 @@ from random import Random
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
+from advisor.dataset.doctor.measure import SMALL_PX
 from advisor.dataset.doctor.pixel_checks import BLURRED, LEAST_BAR_SHARE
-from advisor.dataset.doctor.pixel_measures import bars, blur
+from advisor.dataset.doctor.pixel_measures import blur
+from advisor.dataset.doctor.side_bars import bars
 from advisor.dataset.doctor.tag_checks import is_misspelt
 from advisor.dataset.near_duplicates.fingerprint import fingerprint
 from advisor.dataset.near_duplicates.match import matches
@@ -129,8 +131,15 @@ def blurs() -> Iterator[Row]:
 
 
 def _is_blurred(picture: Image.Image) -> bool:
-    found = blur(np.asarray(picture.convert("L"), np.float32))
+    small, _ = _small(picture)
+    found = blur(picture, small)
     return found is not None and found >= BLURRED
+
+
+def _small(picture: Image.Image) -> tuple[Image.Image, int]:
+    """The copy that blur and bars are looked for in, and how many times smaller it is."""
+    step = max(1, min(picture.size) // SMALL_PX)
+    return picture.reduce(step), step
 
 
 def borders() -> Iterator[Row]:
@@ -148,7 +157,8 @@ def borders() -> Iterator[Row]:
 
 
 def _has_bars(picture: Image.Image) -> bool:
-    left, top, right, bottom = bars(np.asarray(picture.convert("L"), np.float32))
+    small, step = _small(picture)
+    left, top, right, bottom = bars(picture, np.asarray(small.convert("L"), np.float32), step)
     return min(top, bottom) >= LEAST_BAR_SHARE * picture.height or min(left, right) >= LEAST_BAR_SHARE * picture.width
 
 

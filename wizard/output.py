@@ -48,6 +48,17 @@ def say(text: str, *, end: str = "\n") -> None:
             raise
 
 
+def redraw(text: str) -> None:
+    """Print a line on stderr in place of the one that was drawn before; an empty one takes it away.
+
+    Nothing is printed where stderr is no terminal.
+    """
+    if sys.stderr.isatty():
+        width = columns() - 1
+        with suppress(OSError):
+            print(f"\r{visible_line(text)[:width]:<{width}}\r", file=sys.stderr, flush=True, end="")  # noqa: T201
+
+
 def print_json(document: object) -> None:
     """Print a command's JSON document on stdout, escaped to ASCII."""
     text = json.dumps(document, indent=2, allow_nan=False)

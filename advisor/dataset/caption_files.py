@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from advisor.dataset.caption_encoding import guess_encoding
 from advisor.files import open_regular
 
 MOST_CAPTION_BYTES = 64 * 1024
 """A longer file is no caption; the text encoder sees some 1,000 bytes of it at most."""
-
-KANA = re.compile("[\u3041-\u30ff]")
-"""Japanese syllables: hardly any Japanese text is without."""
-
-HANGUL_LEADS = range(0xB0, 0xC9)
-"""First bytes of EUC-KR's syllables; Chinese text has other ones too."""
-ENOUGH_SYLLABLES = 6
-"""A shorter text proves nothing either way."""
-
-HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
-WITHIN_WORDS = re.compile(rb"[A-Za-z][\x80-\xff]{1,2}|[\x80-\xff]{1,2}[A-Za-z]")
-CYRILLIC_SMALL = 0xE0
-"""From here on Windows-1251 has the small letters, which are most of a Russian text."""
 
 WAY_TO_UTF8 = "save it as UTF-8 (Notepad: Save as, Encoding UTF-8; VS Code: Save with Encoding)"
 
@@ -72,48 +58,3 @@ def _wrong_encoding(content: bytes) -> CaptionText:
     guess = guess_encoding(content)
     looks = f"it looks like {guess}" if guess else "it is in no encoding we know, or no text at all"
     return CaptionText(None, "caption_encoding", f"the caption is not UTF-8 ({looks}) and is not used: {WAY_TO_UTF8}")
-
-
-def guess_encoding(content: bytes) -> str | None:
-    """The name of the encoding that bytes which are not UTF-8 are probably in; None where nothing fits."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _has_every_other_byte_zero(content):
-        return "UTF-16, which Windows calls Unicode"
-    if b"\0" in content:
-        return None
-    if _decodes(content, "shift_jis") and KANA.search(content.decode("shift_jis")):
-        return "Shift-JIS (Japanese)"
-    runs = HIGH_BYTES.findall(content)
-    if _is_western(content, runs):
-        return "Windows-1252 (Western European)"
-    high = b"".join(runs)
-    if sum(byte >= CYRILLIC_SMALL for byte in high) > 0.8 * len(high) and _decodes(content, "cp1251"):
-        return "Windows-1251 (Cyrillic)"
-    if _decodes(content, "gbk"):
-        leads = b"".join(run[0::2] for run in runs)
-        is_korean = len(leads) >= ENOUGH_SYLLABLES and all(lead in HANGUL_LEADS for lead in leads)
-        return "EUC-KR (Korean)" if is_korean else "GBK (Chinese)"
-    for encoding, name in (("big5", "Big5 (Chinese)"), ("shift_jis", "Shift-JIS (Japanese)")):
-        if _decodes(content, encoding):
-            return name
-    return None
-
-
-def _is_western(content: bytes, runs: list[bytes]) -> bool:
-    """Whether the bytes beyond ASCII stand as accented letters do: one or two, within words."""
-    if any(len(run) > 2 for run in runs) or not _decodes(content, "cp1252"):
-        return False
-    return all(len(run) == 1 for run in runs) or 2 * len(WITHIN_WORDS.findall(content)) >= len(runs)
-
-
-def _decodes(content: bytes, encoding: str) -> bool:
-    try:
-        content.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _has_every_other_byte_zero(content: bytes) -> bool:
-    """Whether it is Latin text in UTF-16 without its mark."""
-    zeros = max(content[0::2].count(0), content[1::2].count(0))
-    return len(content) >= 4 and zeros > 0.8 * (len(content) // 2)

@@ -68,28 +68,33 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     "unsupported_format": ("old.gif",),
     "animated": ("moving.webp",),
     "transparent": ("cut-out.png",),
+    "turned": ("lying.jpg",),
     "sixteen_bit": ("deep.png",),
     "cmyk": ("printed.jpg",),
     "colour_profile": ("profiled.png",),
     "too_small": ("small.png", "icon.png"),
     "extreme_ratio": ("strip.png",),
     "cropped": ("between.png",),
+    "subject_cut": ("headless.png",),
     "duplicate": ("twin-a.png", "twin-b.png"),
     "near_duplicates": ("again.jpg", "closer.jpg"),
     "mirrored": ("mirrored.png",),
     "blurred": ("soft.png",),
     "jpeg_artefacts": ("blocky.jpg",),
     "border": ("film.png",),
+    "screenshot": ("phone.png",),
     "watermark": tuple(f"marked-{index}.jpg" for index in range(14)),
     "caption_missing": ("bare.png",),
     "caption_empty": ("void.png",),
     "caption_orphaned": ("ghost.txt",),
     "caption_lines": ("lines.png",),
     "caption_encoding": ("japanese.txt",),
+    "caption_bom": ("noted.txt",),
     "caption_too_long": ("wordy.png",),
     "tag_duplicate": ("doubled.png",),
     "tag_typo": ("typing.png",),
     "tag_style": ("underscored.png",),
+    "tag_brackets": ("bracketed.png",),
     "trigger_missing": ("unnamed.png",),
     "trigger_not_first": ("late.png",),
     "trigger_inside_word": ("damian.png",),
@@ -128,6 +133,9 @@ def _files(bad: Path) -> None:
     cut_out.save(bad / "cut-out.png")
     grey = _seen("deep").convert("L").convert("I").point(lambda value: value * 257)
     grey.convert("I;16").save(bad / "deep.png")
+    exif = Image.Exif()
+    exif[274] = 8
+    _seen("lying").transpose(Image.Transpose.ROTATE_270).save(bad / "lying.jpg", quality=92, exif=exif)
     _seen("printed").convert("CMYK").save(bad / "printed.jpg", quality=92)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
     _seen("profiled").save(bad / "profiled.png", icc_profile=profile)
@@ -138,6 +146,9 @@ def _sizes(bad: Path) -> None:
     scene(60_002, (20, 20)).save(bad / "icon.png")
     scene(60_003, (1900, 500)).save(bad / "strip.png")
     scene(60_004, (500, 380)).save(bad / "between.png")
+    headless = Image.new("RGB", (448, 574), "#c8d0d8")
+    headless.paste(scene(60_008, (200, 280)), (120, 0))
+    headless.save(bad / "headless.png")
 
 
 def _copies(bad: Path, good: Path) -> None:
@@ -156,6 +167,11 @@ def _pixels(bad: Path) -> None:
     film = Image.new("RGB", SIZE)
     film.paste(scene(61_001, (512, 400)), (0, 56))
     film.save(bad / "film.png")
+    phone = _seen("phone")
+    pen = ImageDraw.Draw(phone)
+    pen.rectangle((0, 0, 512, 44), fill="white")
+    pen.text((16, 12), "9:41   Gallery   5G   80%", fill="black", font_size=20)
+    phone.save(bad / "phone.png")
     for index in range(14):
         picture = _seen(f"marked {index * 17}")
         pen = ImageDraw.Draw(picture)
@@ -172,6 +188,7 @@ def _captions(bad: Path) -> None:
         "doubled": "mia, 1girl, standing, beach, standing",
         "typing": "mia, 1girl, standng, beach",
         "underscored": "mia, 1girl, upper_body, garden",
+        "bracketed": r"mia, 1girl, standing, mia \(series\)",
         "unnamed": "1girl, walking, street",
         "late": "1girl, walking, mia, street",
         "damian": "damian, 1girl, walking, street",
@@ -181,4 +198,6 @@ def _captions(bad: Path) -> None:
     _seen("bare").save(bad / "bare.png")
     _seen("japanese").save(bad / "japanese.png")
     (bad / "japanese.txt").write_bytes("mia, 女の子, ひとり".encode("shift_jis"))
+    _seen("noted").save(bad / "noted.png")
+    (bad / "noted.txt").write_text("mia, 1girl, standing, garden", encoding="utf-8-sig")
     (bad / "ghost.txt").write_text("mia, 1girl, standing", encoding="utf-8")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from advisor.dataset.doctor.caption_sources import caption_sources
 from advisor.dataset.doctor.examine import examine
 from advisor.dataset.doctor.finding import Finding
-from advisor.dataset.doctor.folder_facts import FolderFacts, orphans
+from advisor.dataset.doctor.folder_facts import FolderFacts
 from advisor.dataset.doctor.measure import measure
 from advisor.dataset.folders import find_files
 from advisor.dataset.report import DatasetReport, Folder, ImageFile
@@ -19,7 +20,7 @@ def folder_facts(folder: Path, *, trigger: str = "", resolution_px: int = 512) -
     report = scan(folder)
     pixels = {image.path: measure(folder / image.path) for image in report.image_files}
     dataset = DatasetConfig(images=str(folder), resolution_px=resolution_px)
-    return FolderFacts(report, pixels, trigger, dataset, orphans(find_files(folder)))
+    return FolderFacts(report, pixels, trigger, dataset, caption_sources(report, find_files(folder)))
 
 
 def found_in(folder: Path, *, trigger: str = "", resolution_px: int = 512) -> dict[str, Finding]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from advisor.dataset.captions import lines_of
+from advisor.dataset.doctor.caption_sources import caption_sources
 from advisor.dataset.doctor.examine import Waiver, examine
 from advisor.dataset.doctor.finding import Finding
-from advisor.dataset.doctor.folder_facts import FolderFacts, orphans
+from advisor.dataset.doctor.folder_facts import FolderFacts
 from advisor.dataset.folders import find_files
 from advisor.dataset.report import DatasetReport, ImageFile
 from advisor.errors import DatasetError, LoraError, RunError
@@ -25,10 +24,10 @@ from wizard.output import print_json, say, show
 from wizard.processes.measured_pictures import measured_pictures, thumbnails
 from wizard.processes.waiver_store import add_waivers, read_waivers
 from wizard.show.check_view import findings_text
+from wizard.show.counting import counting
 from wizard.show.findings import captions_text, sizes_text
 
-TOLD_SECONDS = 0.5
-"""Between two words on how far the decoding is."""
+KEPT = "Interrupted. What was measured is kept: the same command goes on there."
 RESOLUTION_PX = 512
 """Where none is named: what SD1's models are trained at."""
 
@@ -62,7 +61,7 @@ def check(folder: str, options: CheckOptions | None = None) -> None:
         LoraError: a waiver has no reason.
     """
     options = options or CheckOptions()
-    found = pictures_to_check(folder)
+    found = pictures_to_check(folder, counting("pictures looked at"))
     report = found.report
     options = replace(
         options,
@@ -97,34 +96,24 @@ def write_page(facts: FolderFacts, findings: Sequence[Finding], options: CheckOp
     path = absolute_path(options.html)
     if is_there(path) and not options.overwrite:
         raise RunError(f"{path} is there already: name another file, or give --overwrite")
-    small = thumbnails(facts.report.root, shown_pictures(facts, findings), _progress())
+    small = thumbnails(facts.report.root, shown_pictures(facts, findings), counting("small copies made"))
     write_atomically(path, check_page(facts, findings, small))
     say(f"The page is {path}")
 
 
 def gathered(report: DatasetReport, options: CheckOptions) -> FolderFacts:
     """All that the checks need to know; the pictures are decoded where they were not before."""
+    try:
+        pixels = measured_pictures(report, counting("pictures decoded"))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(KEPT) from None
     return FolderFacts(
         report,
-        measured_pictures(report, _progress()),
+        pixels,
         options.trigger,
         DatasetConfig(images=report.root, resolution_px=options.resolution_px or RESOLUTION_PX),
-        orphans(find_files(Path(report.root))),
+        caption_sources(report, find_files(Path(report.root))),
     )
-
-
-def _progress() -> Callable[[int, int], None]:
-    """Tells in a terminal how far the decoding is, where it takes longer than a moment."""
-    last, has_printed = time.monotonic(), False
-
-    def tell(done: int, total: int) -> None:
-        nonlocal last, has_printed
-        is_due = time.monotonic() - last > TOLD_SECONDS and done < total
-        if sys.stderr.isatty() and (is_due or (has_printed and done == total)):
-            last, has_printed = time.monotonic(), True
-            say(f"\r  {done:,} of {total:,} pictures decoded{'' if done < total else chr(10)}", end="")
-
-    return tell
 
 
 def _waivers(options: CheckOptions) -> tuple[Waiver, ...]:

@@ -5,7 +5,6 @@ The first question appears before pydantic, rich, Pillow and jinja2 are imported
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -23,6 +22,7 @@ from wizard.interview.preset_store import PresetStore
 from wizard.interview.questions import Ask, choice
 from wizard.interview.steps import STEPS
 from wizard.output import is_terminal, say
+from wizard.show.counting import counting
 from wizard.user_data import SavedAnswers, Session
 
 if TYPE_CHECKING:
@@ -43,9 +43,6 @@ NO_TERMINAL = (
 WELCOME = "Loracle: a few questions, then a LoRA. < goes back; Ctrl-C keeps your answers.\n\n"
 
 KEPT = "Your answers are kept; start it again to go on there."
-
-QUIET_SECONDS = 1.0
-"""A scan that takes longer prints how many images it has read."""
 
 
 def new(run: Path | None = None, request: PlanRequest | None = None) -> None:
@@ -210,17 +207,9 @@ def _read_preset(file: str) -> PresetFile:
 def _scan(answer: str) -> DatasetReport:
     from advisor.dataset.scan import scan
 
-    began, has_printed = time.monotonic(), False
-
-    def count(done: int, total: int) -> None:
-        nonlocal has_printed
-        if has_printed or time.monotonic() - began > QUIET_SECONDS:
-            has_printed = True
-            say(f"\r  {done:,} of {total:,} pictures looked at{'' if done < total else chr(10)}", end="")
-
     if not answer.strip():
         raise LoraError("give the folder that the pictures are in; Tab completes")
-    return scan(given_path(answer), tell=count)
+    return scan(given_path(answer), tell=counting("pictures looked at"))
 
 
 def _identify(answer: str) -> Identity:

@@ -27,7 +27,7 @@ def measured_pictures(report: DatasetReport, tell: Callable[[int, int], None]) -
         for image in report.image_files:
             path = Path(report.root) / image.path
             stamp = Stamp.of(path)
-            known = None if stamp is None else cache.get(path, stamp)
+            known = None if stamp is None else cache.get(path, stamp) or cache.find(path, stamp)
             if known is None:
                 unknown.append((image.path, path, stamp))
             else:

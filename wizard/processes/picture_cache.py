@@ -1,6 +1,7 @@
 """What was measured of pictures, kept in the user's data folder: a second look at a folder takes seconds.
 
-A picture is known by its path, size and time of change.
+What was measured belongs to a content. A file whose path, size and time of change are the same has the content that it
+had; of one that was renamed or copied the content is looked up.
 """
 
 from __future__ import annotations
@@ -11,18 +12,29 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from advisor.data_folder import data_folder
 from advisor.dataset.doctor.pixel_facts import FACTS_VERSION, PixelFacts, as_plain, from_text
+from advisor.run_folder.written import digest
 
 CACHE_NAME = "pictures.sqlite"
-MOST_KEPT = 200_000
-"""Pictures; those measured first are forgotten first."""
-TABLE = """
-CREATE TABLE IF NOT EXISTS pictures (
-    path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, version INTEGER, facts BLOB
-)
+MOST_KEPT = 100_000
+"""Contents, of some 11 KB each; those measured first are forgotten first."""
+TABLES = """
+DROP TABLE IF EXISTS pictures;
+CREATE TABLE IF NOT EXISTS contents (content TEXT PRIMARY KEY, version INTEGER, facts BLOB);
+CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, content TEXT);
+CREATE INDEX IF NOT EXISTS files_of_size ON files (size);
 """
+OF_FILE = (
+    "SELECT facts FROM files JOIN contents USING (content) WHERE path = ? AND size = ? AND changed = ? AND version = ?"
+)
+OF_CONTENT = "SELECT facts FROM contents WHERE content = ? AND version = ?"
+FORGET = (
+    "DELETE FROM contents WHERE rowid <= (SELECT MAX(rowid) FROM contents) - ?",
+    "DELETE FROM files WHERE content NOT IN (SELECT content FROM contents)",
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,7 @@ class PictureCache:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._database = sqlite3.connect(self._path, timeout=5)
-                self._database.execute(TABLE)
+                self._database.executescript(TABLES)
                 return self
             except (sqlite3.Error, OSError):
                 self._close()
@@ -70,33 +82,61 @@ class PictureCache:
         """Keep what was put, forget what is too much, and close."""
         self.save()
         with suppress(sqlite3.Error):
-            if self._database is not None:
-                newest = "SELECT path FROM pictures ORDER BY rowid DESC LIMIT ?"
-                self._database.execute(f"DELETE FROM pictures WHERE path NOT IN ({newest})", (MOST_KEPT,))
+            if self._database is not None and self._one("SELECT COUNT(*) FROM contents", ()) > (MOST_KEPT,):
+                self._database.execute(FORGET[0], (MOST_KEPT,))
+                self._database.execute(FORGET[1])
                 self._database.commit()
         self._close()
 
     def get(self, path: Path, stamp: Stamp) -> PixelFacts | None:
         """What is known of an unchanged file."""
-        if self._database is None:
+        return self._facts(OF_FILE, (_key(path), stamp.size, stamp.changed_ns, FACTS_VERSION))
+
+    def find(self, path: Path, stamp: Stamp) -> PixelFacts | None:
+        """What is known of a file's content under another name, or under its own at another time; the file is read
+        where a file of its size was measured before.
+        """
+        if self._one("SELECT 1 FROM files WHERE size = ? LIMIT 1", (stamp.size,)) is None:
             return None
-        where = "path = ? AND size = ? AND changed = ? AND version = ?"
-        values = (_key(path), stamp.size, stamp.changed_ns, FACTS_VERSION)
         try:
-            with closing(self._database.execute(f"SELECT facts FROM pictures WHERE {where}", values)) as rows:
-                row = rows.fetchone()
-        except sqlite3.Error:
+            content = digest(path)
+        except (OSError, ValueError):
             return None
-        return from_text(row[0]) if row and isinstance(row[0], bytes) else None
+        facts = self._facts(OF_CONTENT, (content, FACTS_VERSION))
+        if facts is not None:
+            self._put_file(path, stamp, content)
+        return facts
 
     def put(self, path: Path, stamp: Stamp, facts: PixelFacts) -> None:
         """Keep what was measured; it lasts from the next `save` on."""
-        if self._database is None:
+        if self._database is None or not facts.sha256:
             return
         text = json.dumps(as_plain(facts)).encode()
-        row = (_key(path), stamp.size, stamp.changed_ns, FACTS_VERSION, text)
         with suppress(sqlite3.Error):
-            self._database.execute("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?)", row)
+            self._database.execute(
+                "INSERT OR REPLACE INTO contents VALUES (?, ?, ?)", (facts.sha256, FACTS_VERSION, text)
+            )
+        self._put_file(path, stamp, facts.sha256)
+
+    def _put_file(self, path: Path, stamp: Stamp, content: str) -> None:
+        if self._database is not None:
+            row = (_key(path), stamp.size, stamp.changed_ns, content)
+            with suppress(sqlite3.Error):
+                self._database.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", row)
+
+    def _facts(self, query: str, values: tuple[str | int, ...]) -> PixelFacts | None:
+        row = self._one(query, values)
+        return from_text(row[0]) if row and isinstance(row[0], bytes) else None
+
+    def _one(self, query: str, values: tuple[str | int, ...]) -> Any:
+        """The first row; None where there is none, or the database cannot be read."""
+        if self._database is None:
+            return None
+        try:
+            with closing(self._database.execute(query, values)) as rows:
+                return rows.fetchone()
+        except sqlite3.Error:
+            return None
 
     def save(self) -> None:
         """Write what was put, so that an interrupted run goes on from there."""

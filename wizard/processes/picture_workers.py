@@ -9,11 +9,14 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
-from queue import SimpleQueue
-from threading import Timer
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
 from types import TracebackType
 from typing import Any
 
@@ -28,6 +31,10 @@ PICTURES_EACH = 4
 """So few pictures are worth no further worker."""
 MOST_WAITING = 64
 """Answers are waited for in their order; so many more pictures may be under way."""
+AHEAD = 3
+"""Pictures that a worker is sent before it has answered the first, so that it never waits for its parent."""
+LOOK_SECONDS = 0.2
+"""Between two looks at whether a worker takes too long."""
 
 
 def num_workers(pictures: int) -> int:
@@ -35,90 +42,127 @@ def num_workers(pictures: int) -> int:
     return max(1, min(os.cpu_count() or 1, pictures // PICTURES_EACH))
 
 
-@dataclass
+@dataclass(frozen=True)
+class _Job:
+    """One picture."""
+
+    request: bytes
+    answer: Future[bytes | None] = field(default_factory=Future)
+
+
 class PictureWorkers:
     """Workers that are started when they are needed, and ended with the block."""
 
-    number: int
-    patience_seconds: float = PATIENCE_SECONDS
-    _idle: SimpleQueue[_Worker] = field(default_factory=SimpleQueue)
-    _pool: ThreadPoolExecutor = field(init=False)
+    def __init__(self, number: int, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        """Start nothing yet.
+
+        Args:
+            patience_seconds: for one picture.
+        """
+        self._jobs = SimpleQueue[_Job | None]()
+        self._workers = [_Worker(self._jobs, patience_seconds) for _ in range(number)]
+        self._threads = [Thread(target=worker.work, daemon=True) for worker in self._workers]
+        self._over = Event()
 
     def __enter__(self) -> PictureWorkers:
-        """Get ready; nothing is started yet."""
-        self._pool = ThreadPoolExecutor(self.number)
-        self._workers = [_Worker(self.patience_seconds) for _ in range(self.number)]
-        for worker in self._workers:
-            self._idle.put(worker)
+        """Wait for pictures."""
+        for thread in (*self._threads, Thread(target=self._watch, daemon=True)):
+            thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the workers, at once where something was raised."""
-        if kind is not None:
-            for worker in self._workers:
-                worker.end()
-        self._pool.shutdown(cancel_futures=True)
         for worker in self._workers:
-            worker.end()
+            if kind is not None:
+                worker.end()
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._over.set()
 
     def answers(self, requests: Sequence[dict[str, Any]]) -> Iterator[bytes | None]:
         """The answer to each request, in their order; None where the worker crashed or hung."""
-        ahead = [self._pool.submit(self._answer, request) for request in requests[:MOST_WAITING]]
-        for place in range(len(requests)):
-            answer = ahead[place % MOST_WAITING].result()
-            following = place + MOST_WAITING
-            if following < len(requests):
-                ahead[place % MOST_WAITING] = self._pool.submit(self._answer, requests[following])
-            yield answer
+        waiting = deque[_Job]()
+        for request in requests:
+            waiting.append(_Job(json.dumps(request).encode() + b"\n"))
+            self._jobs.put(waiting[-1])
+            if len(waiting) > MOST_WAITING:
+                yield waiting.popleft().answer.result()
+        while waiting:
+            yield waiting.popleft().answer.result()
 
-    def _answer(self, request: dict[str, Any]) -> bytes | None:
-        worker = self._idle.get()
-        try:
-            return worker.answer(request)
-        finally:
-            self._idle.put(worker)
+    def _watch(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            for worker in self._workers:
+                worker.stop_if_late()
 
 
-@dataclass
 class _Worker:
     """One process, started anew where it has died."""
 
-    patience_seconds: float
-    _process: subprocess.Popen[bytes] | None = None
-    _has_ended: bool = False
+    def __init__(self, jobs: SimpleQueue[_Job | None], patience_seconds: float) -> None:
+        self._jobs, self._patience_seconds = jobs, patience_seconds
+        self._sent = deque[_Job]()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._due: tuple[subprocess.Popen[bytes], float] | None = None
+        self._has_answered, self._has_ended = False, False
 
-    def answer(self, request: dict[str, Any]) -> bytes | None:
-        """Its answer; None where it died over the request."""
-        if self._has_ended:
-            return None
-        patience = self.patience_seconds
-        if self._process is None or self._process.poll() is not None:
-            self._process = _started()
-            patience += START_SECONDS
-        process = self._process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        timer = Timer(patience, process.kill)
-        timer.start()
-        try:
-            process.stdin.write(json.dumps(request).encode() + b"\n")
-            process.stdin.flush()
-            answer = process.stdout.readline()
-        except OSError:
-            answer = b""
-        finally:
-            timer.cancel()
-        if answer.endswith(b"\n"):
-            return answer
+    def work(self) -> None:
+        """Do jobs until there is None."""
+        is_last = False
+        while not is_last or self._sent:
+            while not is_last and len(self._sent) < AHEAD:
+                try:
+                    job = self._jobs.get(block=not self._sent)
+                except Empty:
+                    break
+                if job is None:
+                    is_last = True
+                else:
+                    self._sent.append(job)
+                    self._send(job)
+            if self._sent:
+                self._receive()
         self._stop()
-        return None
+
+    def stop_if_late(self) -> None:
+        """Kill the process where it takes too long over a picture."""
+        due = self._due
+        if due is not None and time.monotonic() > due[1]:
+            due[0].kill()
 
     def end(self) -> None:
-        """End the process for good."""
+        """Give no more answers, and let the process end."""
         self._has_ended = True
-        self._stop()
+        if (process := self._process) is not None:
+            process.kill()
+
+    def _send(self, job: _Job) -> None:
+        if self._process is None and not self._has_ended:
+            self._process, self._has_answered = _started(), False
+        if self._process is not None:
+            assert self._process.stdin is not None
+            with suppress(OSError):  # it has died, which its silence tells
+                self._process.stdin.write(job.request)
+                self._process.stdin.flush()
+
+    def _receive(self) -> None:
+        answer = b""
+        if self._process is not None and not self._has_ended:
+            patience = self._patience_seconds + (0 if self._has_answered else START_SECONDS)
+            self._due = self._process, time.monotonic() + patience
+            assert self._process.stdout is not None
+            with suppress(OSError):
+                answer = self._process.stdout.readline()
+            self._due = None
+        self._has_answered = answer.endswith(b"\n")
+        self._sent.popleft().answer.set_result(answer if self._has_answered else None)
+        if not self._has_answered:
+            self._stop()
+            for job in self._sent:
+                self._send(job)
 
     def _stop(self) -> None:
         process, self._process = self._process, None
@@ -127,7 +171,8 @@ class _Worker:
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with suppress(OSError):  # what it was sent and did not take
+                        pipe.close()
 
 
 def _started() -> subprocess.Popen[bytes]:

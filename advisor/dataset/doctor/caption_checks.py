@@ -41,11 +41,21 @@ def empty(facts: FolderFacts) -> Iterator[Finding]:
 
 def orphaned(facts: FolderFacts) -> Iterator[Finding]:
     """Caption files without a picture."""
-    if facts.orphans:
-        message = f"{counted(len(facts.orphans), 'caption')} without a picture of that name ({named(facts.orphans)})"
-        yield Finding(
-            "caption_orphaned", "warning", facts.orphans, message, "rename to the picture's name, or move it away"
+    files = facts.sources.orphans
+    if files:
+        message = f"{counted(len(files), 'caption')} without a picture of that name ({named(files)})"
+        yield Finding("caption_orphaned", "warning", files, message, "rename to the picture's name, or move it away")
+
+
+def marked(facts: FolderFacts) -> Iterator[Finding]:
+    """Captions with a byte order mark."""
+    files = facts.sources.marked
+    if files:
+        message = f"{counted(len(files), 'caption')} with a byte order mark before the text ({named(files)})"
+        hint = (
+            "nothing needs to be done here; other trainers take it for a letter of the first tag: save as plain UTF-8"
         )
+        yield Finding("caption_bom", "note", files, message, hint)
 
 
 def several_lines(facts: FolderFacts) -> Iterator[Finding]:
@@ -73,4 +83,4 @@ def too_long(facts: FolderFacts) -> Iterator[Finding]:
         yield Finding("caption_too_long", "warning", tuple(found), message, hint)
 
 
-CHECKS = (missing, empty, orphaned, several_lines, too_long)
+CHECKS = (missing, empty, orphaned, marked, several_lines, too_long)

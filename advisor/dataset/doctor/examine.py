@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from advisor.dataset.captions import plain_tag
 from advisor.dataset.doctor import (
     caption_checks,
     duplicate_checks,
@@ -37,12 +38,14 @@ class Waiver:
 
     code: str
     file: str
-    """The file that it is waived for; empty: for all."""
+    """The file that it is waived for, of `tag_fused` the tag; empty: for all."""
     reason: str
 
 
 def examine(facts: FolderFacts, waivers: Sequence[Waiver] = ()) -> tuple[Finding, ...]:
     """What all checks find, errors first; what is waived is marked so."""
+    meant = frozenset(plain_tag(one.file) for one in waivers if one.code == "tag_fused" and one.file)
+    facts = replace(facts, meant_to_fuse=facts.meant_to_fuse | meant)
     found = [part for check in CHECKS for finding in check(facts) for part in waived(finding, waivers)]
     return tuple(sorted(found, key=lambda one: (one.waived, SEVERITIES.index(one.severity))))
 
@@ -61,4 +64,4 @@ def waived(finding: Finding, waivers: Iterable[Waiver]) -> Iterator[Finding]:
     yield replace(finding, files=inside, waived=True)
     outside = tuple(path for path in finding.files if path not in kept)
     if outside:
-        yield replace(finding, files=outside)
+        yield replace(finding, files=outside, message=f"{finding.message}; {len(inside)} of them waived")

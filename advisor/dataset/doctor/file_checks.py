@@ -117,4 +117,13 @@ def unusual_colours(facts: FolderFacts) -> Iterator[Finding]:
         yield Finding("colour_profile", "note", tuple(other), message, "convert to sRGB, or colours come out paler")
 
 
-CHECKS = (problems, undecodable, wrong_extension, animated, transparent, unusual_colours)
+def turned(facts: FolderFacts) -> Iterator[Finding]:
+    """Pictures that a camera's mark turns upright."""
+    files = tuple(path for path, one in facts.usable.items() if one.is_turned)
+    if files:
+        message = f"{counted(len(files), 'picture')} lying on a side in the file, turned upright by the camera's mark"
+        hint = "nothing needs to be done here; programs that do not heed the mark see it lying"
+        yield Finding("turned", "note", files, message, hint)
+
+
+CHECKS = (problems, undecodable, wrong_extension, animated, transparent, turned, unusual_colours)

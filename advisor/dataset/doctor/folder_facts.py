@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 from advisor.dataset.captions import CaptionReader, tags_of
+from advisor.dataset.doctor.caption_sources import CaptionSources
 from advisor.dataset.doctor.pixel_facts import PixelFacts
-from advisor.dataset.folders import FoundFiles
 from advisor.dataset.near_duplicates.match import Match, matches
 from advisor.dataset.placed import PlacedImage, placed_images
-from advisor.dataset.report import DatasetReport
+from advisor.dataset.report import DatasetReport, PictureCrop
 from advisor.settings.config import DatasetConfig
 
 READER = CaptionReader()
+
+BATCH_SIZE = 4
+"""As plans have it on every card."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,11 @@ class FolderFacts:
     """The trigger word that the user named; empty: none."""
     dataset: DatasetConfig = field(default_factory=lambda: DatasetConfig(images="."))
     """Resolution and buckets that the set is looked at for."""
-    orphans: tuple[str, ...] = ()
-    """Caption files without a picture."""
+    sources: CaptionSources = field(default_factory=CaptionSources)
+    batch_size: int = BATCH_SIZE
+    """Pictures a step."""
+    meant_to_fuse: frozenset[str] = frozenset()
+    """Tags, as `plain_tag` has them, that the user wants the trigger to stand for."""
 
     @cached_property
     def placed(self) -> tuple[PlacedImage, ...]:
@@ -63,20 +68,21 @@ class FolderFacts:
             return {}
         return {image.path: tags_of(READER.read(image.caption)) for image in self.report.image_files if image.caption}
 
+    def uncropped(self, path: str, bars: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """What is left at the left, top, right and bottom of bars along a picture's sides where the user cropped it."""
+        crop = self._crops.get(path)
+        if crop is None:
+            return bars
+        left, top, right, bottom = crop.box
+        beyond = left, top, crop.whole[0] - right, crop.whole[1] - bottom
+        first, second, third, fourth = (max(0, bar - cut) for bar, cut in zip(bars, beyond, strict=True))
+        return first, second, third, fourth
+
+    @cached_property
+    def _crops(self) -> dict[str, PictureCrop]:
+        return {image.path: image.crop for image in self.report.image_files if image.crop is not None}
+
     @property
     def known_trigger(self) -> str:
         """The trigger that was named, else the word that most captions begin with; empty: there is none."""
         return self.trigger.strip() or self.report.likely_trigger
-
-
-def orphans(found: FoundFiles) -> tuple[str, ...]:
-    """The caption files beside which no picture has their name."""
-    return tuple(_orphans(found))
-
-
-def _orphans(found: FoundFiles) -> Iterable[str]:
-    for folder in found.folders:
-        stems = {Path(name).stem for name in folder.images} | set(folder.images)
-        for (stem, _), name in sorted(folder.captions.items()):
-            if stem not in stems:
-                yield name if folder.relative == "." else f"{folder.relative}/{name}"

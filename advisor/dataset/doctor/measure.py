@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from advisor.dataset.doctor.pixel_facts import Decoding, PixelFacts
-from advisor.dataset.doctor.pixel_measures import bars, blur, corner_edges, jpeg_blocks
+from advisor.dataset.doctor.pixel_measures import blur, corner_edges, jpeg_blocks
+from advisor.dataset.doctor.side_bars import bars, panels
 from advisor.dataset.image_size import ORIENTATION
-from advisor.dataset.near_duplicates.fingerprint import fingerprint
+from advisor.dataset.near_duplicates.fingerprint import small_cells
 from advisor.dataset.picture_file import MOST_BYTES, identified
 from advisor.dataset.pixels import in_rgb, is_deep
 from advisor.files import open_regular
@@ -23,8 +24,8 @@ from advisor.shown_text import visible_line
 ENOUGH_PX = 1024
 """A JPEG with twice as many pixels along its shorter side is decoded at a half, a quarter or an eighth: blur and bars
 are measured at about the size of training, where its blocks are gone."""
-MEASURED_PX = 768
-"""The root of the area at which blur is measured."""
+SMALL_PX = 192
+"""The shorter side of the small copy, at least: fingerprint, bars and where to look for sharp parts are taken of it."""
 MOST_MEASURED = 12_000_000
 """Pixels of a picture that are measured at once; a larger one is averaged first."""
 PNG_DEPTH = 24
@@ -57,19 +58,18 @@ def _measured(content: bytes, digest: str) -> PixelFacts:
         profile = _profile(image)
         orientation = Image.Image.getexif(image).get(ORIENTATION, 1)
         image.draft(None if mode == "L" else "RGB", (ENOUGH_PX, ENOUGH_PX))
-        upright = ImageOps.exif_transpose(image)
-        upright.load()
+        image.load()
+        upright = image if orientation == 1 else ImageOps.exif_transpose(image)
     is_reduced = upright.width * upright.height < full[0] * full[1]
     full = (full[1], full[0]) if orientation in (5, 6, 7, 8) else full
     rgb = in_rgb(upright)
     if rgb.width * rgb.height > MOST_MEASURED:
         rgb, is_reduced = rgb.reduce(ceil((rgb.width * rgb.height / MOST_MEASURED) ** 0.5)), True
-    grey = rgb.convert("L")
-    pixels = np.asarray(grey, np.float32)
-    small = np.asarray(_fitted(grey), np.float32)
+    step = max(1, min(rgb.size) // SMALL_PX)
+    small = rgb.reduce(step) if step > 1 else rgb
+    small_grey = np.asarray(small.convert("L"), np.float32)
     times = full[0] / rgb.width
-    one = fingerprint(rgb)
-    left, top, right, bottom = (round(times * bar) for bar in bars(pixels))
+    left, top, right, bottom = (round(times * bar) for bar in bars(rgb, small_grey, step))
     return PixelFacts(
         "whole",
         sha256=digest,
@@ -80,21 +80,13 @@ def _measured(content: bytes, digest: str) -> PixelFacts:
         is_turned=orientation in range(2, 9),
         width_px=full[0],
         height_px=full[1],
-        cells=one.cells,
-        blur=blur(small),
-        blocks=None if is_reduced else jpeg_blocks(pixels),
+        cells=small_cells(small),
+        blur=blur(rgb, small),
+        blocks=None if is_reduced else jpeg_blocks(rgb),
         bars=(left, top, right, bottom),
-        corners=corner_edges(small),
+        panels=panels(small_grey),
+        corners=corner_edges(rgb),
     )
-
-
-def _fitted(grey: Image.Image) -> Image.Image:
-    """At the area that blur is measured at, or as it is where it is smaller."""
-    factor = (MEASURED_PX**2 / (grey.width * grey.height)) ** 0.5
-    if factor >= 1:
-        return grey
-    size = max(1, round(grey.width * factor)), max(1, round(grey.height * factor))
-    return grey.resize(size, Image.Resampling.BOX)
 
 
 def _profile(image: Image.Image) -> str:

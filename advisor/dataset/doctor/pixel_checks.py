@@ -12,7 +12,7 @@ from advisor.dataset.doctor.pixel_measures import CORNER_HEIGHT, CORNER_WIDTH
 from advisor.dataset.doctor.size_checks import edges_of
 from advisor.units import counted, named
 
-BLURRED = 0.58
+BLURRED = 0.55
 """Of `pixel_measures.blur`: sharp photographs and drawings have 0.1 to 0.3, those of colour gradients up to 0.5; with a
 blur of two pixels at the size of training 0.5 to 0.75."""
 BLOCKY = 1.6
@@ -58,7 +58,7 @@ def border(facts: FolderFacts) -> Iterator[Finding]:
     """Pictures between bars, as films and screenshots have them."""
     found = dict[str, str]()
     for path, one in facts.usable.items():
-        left, top, right, bottom = one.bars
+        left, top, right, bottom = facts.uncropped(path, one.bars)
         if min(top, bottom) >= LEAST_BAR_SHARE * one.height_px:
             found[path] = f"{top} px above and {bottom} below"
         elif min(left, right) >= LEAST_BAR_SHARE * one.width_px:
@@ -67,6 +67,21 @@ def border(facts: FolderFacts) -> Iterator[Finding]:
         shown = named(f"{path}: {where}" for path, where in found.items())
         message = f"{counted(len(found), 'picture')} between plain bars ({shown}), which are learned"
         yield Finding("border", "warning", tuple(found), message, "cut the bars off")
+
+
+def screenshot(facts: FolderFacts) -> Iterator[Finding]:
+    """Pictures with a program's bar above or below."""
+    found = dict[str, str]()
+    for path, one in facts.usable.items():
+        above, below = (round(share * one.height_px) for share in one.panels)
+        _, above, _, below = facts.uncropped(path, (0, above, 0, below))
+        where = [f"{px} px {place}" for px, place in ((above, "above"), (below, "below")) if px]
+        if where:
+            found[path] = " and ".join(where)
+    if found:
+        shown = named(f"{path}: {where}" for path, where in found.items())
+        message = f"{counted(len(found), 'picture')} with a bar of signs, as screenshots have it ({shown})"
+        yield Finding("screenshot", "warning", tuple(found), message, "cut the bar off, or it is learned")
 
 
 def watermark(facts: FolderFacts) -> Iterator[Finding]:
@@ -115,4 +130,4 @@ def _normalised(
     return found
 
 
-CHECKS = (blurred, jpeg_artefacts, border, watermark)
+CHECKS = (blurred, jpeg_artefacts, border, screenshot, watermark)

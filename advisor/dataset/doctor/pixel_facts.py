@@ -11,14 +11,14 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from advisor.dataset.near_duplicates.fingerprint import NUM_BYTES, Fingerprint
 from advisor.json_text import parse_json
 
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 """Goes up when something else is measured: what was kept is then measured anew."""
 
 Decoding = Literal["whole", "truncated", "broken", "gave up"]
 
 
 @with_config(ConfigDict(revalidate_instances="always"))
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PixelFacts:
     """One picture, decoded."""
 
@@ -48,7 +48,9 @@ class PixelFacts:
     blocks: float | None = None
     """As `pixel_measures.jpeg_blocks`; None where it was decoded smaller."""
     bars: tuple[int, int, int, int] = (0, 0, 0, 0)
-    """As `pixel_measures.bars`, in pixels of the picture."""
+    """As `side_bars.bars`, in pixels of the picture."""
+    panels: tuple[float, float] = (0.0, 0.0)
+    """As `side_bars.panels`."""
     corners: bytes = b""
     """As `pixel_measures.corner_edges`."""
 
@@ -61,6 +63,9 @@ class PixelFacts:
     def fingerprint(self) -> Fingerprint:
         """By which it is compared with others."""
         return Fingerprint(self.width_px, self.height_px, self.cells)
+
+
+ADAPTER = TypeAdapter(PixelFacts)
 
 
 def as_plain(facts: PixelFacts) -> dict[str, Any]:
@@ -79,8 +84,8 @@ def from_text(text: bytes) -> PixelFacts | None:
             return None
         for name in ("cells", "corners"):
             tree[name] = base64.b64decode(tree[name], validate=True)
-        facts = TypeAdapter(PixelFacts).validate_python(
-            PixelFacts(**{**tree, "bars": tuple(tree["bars"])}), strict=True
+        facts = ADAPTER.validate_python(
+            PixelFacts(**{**tree, "bars": tuple(tree["bars"]), "panels": tuple(tree["panels"])}), strict=True
         )
     except (ValueError, TypeError, KeyError):  # pydantic's errors are ValueErrors
         return None

@@ -1,42 +1,48 @@
-"""What is measured on a decoded picture: blur, JPEG blocks, bars along its sides, and the edges in its corners.
+"""What is measured on a decoded picture: blur, JPEG blocks, and the edges in its corners.
 
+All of it works on parts of the picture, so that it takes a fraction of the time that decoding took.
 Letters: h and w height and width in pixels.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
+from math import ceil, sqrt
+
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-Grey = NDArray[np.float32]
-"""Brightness 0..255, [h, w]."""
+Differences = NDArray[np.int16]
+"""Of brightness 0..255, [h, w]."""
+
+MEASURED_PX = 768
+"""The root of the area at which blur and corners are measured: about the size of training."""
 
 BLUR_TILES = 4
 """Tiles along each side. The sharpest one counts, since a background may be out of focus."""
-LEAST_STEP = 1.5
+LEAST_STEP = 2
 """Of 255: a smaller difference between neighbours is noise, which is sharp in blurred pictures too."""
 LEAST_EDGES = 0.15
 """Mean of the larger differences; a tile with less has nothing that could be sharp."""
 BLUR_REACH = 9
 """Pixels that are averaged where a picture is blurred on purpose."""
+SURELY_SHARP = 0.4
+"""Of `blur`: once a tile has less, the others are not looked at."""
 
 BLOCK = 8
 """Pixels along a side of a JPEG's blocks."""
-MOST_BLOCK_STEP = 12.0
+MOST_BLOCK_STEP = 12
 """Of 255: a larger difference between neighbours is an edge of the picture, not of a block."""
-
-LEAST_ACTIVE, LEAST_ACTIVE_SHARE = 0.5, 0.03
-"""A line of eight pixels counts where a difference in it is larger, and so large a share of lines must count."""
+LEAST_ACTIVE_SHARE = 0.03
+"""A line of eight pixels counts where they differ at all, and so large a share of lines must count."""
+KEPT_BLOCKS = 0.9
+"""Of the columns of blocks."""
 LEAST_WITHIN = 0.2
 """Of 255."""
-
-BAR_NOISE = 6.0
-"""Of 255: so far pixels of a bar may lie from its colour."""
-BAR_EDGE = 12.0
-BAR_EDGE_SHARE = 0.6
-"""Of the first line after a bar, so much differs from it by more than BAR_EDGE; beside a plain ground less does."""
-MOST_BAR = 0.35
-"""Of a side."""
+BAND_ROWS = 3 * BLOCK
+ENOUGH_FOR_BLOCKS = 120_000
+"""Pixels; of a larger picture bands of rows are looked at, spread evenly."""
 
 CORNER_WIDTH, CORNER_HEIGHT = 24, 12
 """Cells of a corner's edges."""
@@ -45,93 +51,163 @@ CORNER_SHARE = (0.36, 0.18)
 NUM_CORNER_BYTES = 4 * CORNER_WIDTH * CORNER_HEIGHT
 
 
-def blur(grey: Grey) -> float | None:
+def blur(image: Image.Image, small: Image.Image) -> float | None:
     """How blurred the sharpest part is, 0 to 1; None where the picture has no edges.
 
     The share of the differences between neighbours that stays when the picture is blurred once more: a sharp picture
     loses most of them (Crete et al. 2007, "The blur effect", doi.org/10.1117/12.702790, taken by tiles).
+
+    Args:
+        small: a copy of it, which tells where to look first.
     """
-    found = [_blur_along(tile) for tile in _tiles(grey)]
-    measured = [one for one in found if one is not None]
-    return min(measured) if measured else None
+    factor, best = _factor(image), None
+    sides = np.array([*image.size, *image.size])
+    for shares in _likely_sharp(small):
+        left, top, right, bottom = (int(place) for place in np.rint(shares * sides))
+        box = left, top, right, bottom
+        found = _blur_along(_tile(image, box, factor))
+        if found is not None and (best is None or found < best):
+            best = found
+            if best < SURELY_SHARP:
+                break
+    return best
 
 
-def _tiles(grey: Grey) -> list[Grey]:
-    rows = np.array_split(grey, BLUR_TILES, axis=0)
-    return [tile for row in rows for tile in np.array_split(row, BLUR_TILES, axis=1) if min(tile.shape) > BLUR_REACH]
+def _factor(image: Image.Image) -> float:
+    """By which sides are scaled to the size that is measured."""
+    return min(1.0, MEASURED_PX / sqrt(image.width * image.height))
 
 
-def _blur_along(tile: Grey) -> float | None:
+def _likely_sharp(small: Image.Image) -> list[NDArray[np.float64]]:
+    """The tiles' boxes, as shares of the sides, those with the strongest differences first."""
+    grey = grey_of(small).astype(np.int16)
+    squares = np.square(np.diff(grey, axis=1, append=grey[:, -1:]), dtype=np.int32)
+    found = list[tuple[float, tuple[float, float, float, float]]]()
+    edges = [place / BLUR_TILES for place in range(BLUR_TILES + 1)]
+    for top, bottom in pairwise(edges):
+        for left, right in pairwise(edges):
+            rows, columns = (
+                slice(int(top * len(grey)), ceil(bottom * len(grey))),
+                slice(int(left * grey.shape[1]), ceil(right * grey.shape[1])),
+            )
+            found.append((-float(squares[rows, columns].mean()), (left, top, right, bottom)))
+    return [np.array(box) for _, box in sorted(found)]
+
+
+def _tile(image: Image.Image, box: tuple[int, int, int, int], factor: float) -> Differences:
+    """A tile at the size that blur is measured at, [h, w]."""
+    tile = image.crop(box).convert("L")
+    if factor < 1:
+        size = max(1, round(tile.width * factor)), max(1, round(tile.height * factor))
+        tile = tile.resize(size, Image.Resampling.BOX)
+    found: Differences = np.asarray(tile).astype(np.int16)
+    return found
+
+
+def _blur_along(tile: Differences) -> float | None:
     """The larger of both directions."""
     found = []
-    for one in (tile, tile.T):
-        sums = np.cumsum(np.pad(one, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
-        blurred = (sums[:, BLUR_REACH:] - sums[:, :-BLUR_REACH]) / BLUR_REACH
-        inner = one[:, BLUR_REACH // 2 : BLUR_REACH // 2 + blurred.shape[1]]
-        before, after = np.abs(np.diff(inner, axis=1)), np.abs(np.diff(blurred, axis=1))
-        is_edge = before > LEAST_STEP
-        total = float(before[is_edge].sum())
+    for one in (tile, np.ascontiguousarray(tile.T)):
+        if one.shape[1] <= BLUR_REACH + 1:
+            return None
+        # Means of BLUR_REACH neighbours differ from the next such mean by what comes in and what goes out.
+        after = np.abs(one[:, BLUR_REACH:] - one[:, :-BLUR_REACH])
+        middle = BLUR_REACH // 2
+        before = np.abs(one[:, middle + 1 : middle + 1 + after.shape[1]] - one[:, middle : middle + after.shape[1]])
+        before *= before >= LEAST_STEP
+        total = int(before.sum(dtype=np.int64))
         if total < LEAST_EDGES * before.size:
             return None
-        found.append(1 - float(np.maximum(0, before - after)[is_edge].sum()) / total)
+        before *= BLUR_REACH
+        lost = int(np.maximum(before - after, 0).sum(dtype=np.int64))
+        found.append(1 - lost / (BLUR_REACH * total))
     return max(found)
 
 
-def jpeg_blocks(grey: Grey) -> float:
+def jpeg_blocks(image: Image.Image) -> float:
     """How much larger, of 255, differences are at the borders of 8 x 8 blocks than within, where there are any; 0 where
     hardly any are, and of enlarged pixel art, which has none within.
     """
+    bands = [grey_of(image.crop(box)).astype(np.int16) for box in _bands(image.width, image.height)]
+    across = _by_place([np.diff(band, axis=1) for band in bands])
+    down = _by_place([np.diff(band, axis=0).T for band in bands])
+    if across is None or down is None:
+        return 0.0
     found = []
-    for one in (grey, grey.T):
-        steps = np.minimum(np.abs(np.diff(one, axis=1)), MOST_BLOCK_STEP)
-        lines = steps[:, : steps.shape[1] // BLOCK * BLOCK].reshape(len(steps), -1, BLOCK)
-        is_active = lines.max(axis=-1, initial=0.0) > LEAST_ACTIVE
-        if not lines.size or float(is_active.mean()) < LEAST_ACTIVE_SHARE:
-            return 0.0
-        by_place = lines[is_active].mean(axis=0)
-        within = float(np.delete(by_place, BLOCK - 1).mean())
+    for by_place in (across, down):
+        within = float(by_place[: BLOCK - 1].mean())
         found.append(float(by_place[BLOCK - 1]) - within if within >= LEAST_WITHIN else 0.0)
     return max(0.0, min(found))
 
 
-def bars(grey: Grey) -> tuple[int, int, int, int]:
-    """Pixels of plain bars with a straight inner edge at the left, top, right and bottom; 0 where there is none."""
-    left, top, right, bottom = (_bar(side) for side in (grey.T, grey, grey.T[::-1], grey[::-1]))
-    return left, top, right, bottom
+def _bands(width: int, height: int) -> list[tuple[int, int, int, int]]:
+    """Rows that begin where a block does and have one more than blocks."""
+    number = max(1, ENOUGH_FOR_BLOCKS // (width * BAND_ROWS))
+    if number * (BAND_ROWS + BLOCK) >= height:
+        return [(0, 0, width, height)]
+    starts = np.linspace(0, height - BAND_ROWS - 1, number).astype(int) // BLOCK * BLOCK
+    return [(0, int(start), width, int(start) + BAND_ROWS + 1) for start in starts]
 
 
-def _bar(rows: Grey) -> int:
-    """Rows of one colour from the first on."""
-    colour = float(np.median(rows[0]))
-    most = int(len(rows) * MOST_BAR)
-    for place in range(most + 1):
-        away = np.abs(rows[place] - colour)
-        if float(away.max()) > BAR_NOISE * (2 if place else 1) and float(np.quantile(away, 0.98)) > BAR_NOISE:
-            following = np.abs(rows[min(place + 1, len(rows) - 1)] - colour)
-            is_straight = float((following > BAR_EDGE).mean()) >= BAR_EDGE_SHARE
-            return place if is_straight else 0
-    return 0
+def _by_place(steps: list[Differences]) -> NDArray[np.float64] | None:
+    """Mean difference after each pixel of a block, [BLOCK]; None where hardly any line of eight has one.
+
+    Blocks whose borders stand out most are left out: an edge of the picture may lie on a border.
+    """
+    parts = [_by_block(step) for step in steps]
+    sums, numbers, lines = (np.concatenate(found, axis=-1) for found in zip(*parts, strict=True))
+    is_used = numbers > 0
+    if numbers.sum() < max(1, LEAST_ACTIVE_SHARE * lines.sum()):
+        return None
+    means = sums[:, is_used] / numbers[is_used]
+    standing_out = means[BLOCK - 1] - means[: BLOCK - 1].mean(axis=0)
+    is_kept = standing_out <= np.quantile(standing_out, KEPT_BLOCKS)
+    found: NDArray[np.float64] = sums[:, is_used][:, is_kept].sum(axis=1) / numbers[is_used][is_kept].sum()
+    return found
 
 
-def corner_edges(grey: Grey) -> bytes:
+def _by_block(step: Differences) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Of each column of blocks the sums of the differences after each pixel, [BLOCK, blocks], the number of lines of
+    eight that they are of, and of all lines.
+    """
+    rows, number = len(step), step.shape[1] // BLOCK
+    capped = np.minimum(np.abs(step[:, : number * BLOCK]), MOST_BLOCK_STEP).astype(np.uint8)
+    lines = np.ascontiguousarray(capped.reshape(rows, number, BLOCK).transpose(2, 0, 1))
+    is_active = lines.max(axis=0, initial=0) > 0
+    return lines.sum(axis=1, dtype=np.int64), is_active.sum(axis=0), np.full(number, rows)
+
+
+def corner_edges(image: Image.Image) -> bytes:
     """The edges in the four corners as small copies, left and right above, then below; `NUM_CORNER_BYTES` of them."""
-    height, width = grey.shape
-    wide, tall = (max(2, round(share * min(height, width))) for share in CORNER_SHARE)
-    found = []
-    for rows in (slice(0, tall), slice(height - tall, height)):
-        for columns in (slice(0, wide), slice(width - wide, width)):
-            part = grey[rows, columns]
-            edges = np.abs(np.diff(part, axis=0, append=part[-1:])) + np.abs(np.diff(part, axis=1, append=part[:, -1:]))
-            found.append(_shrunk(edges))
-    return np.concatenate(found).clip(0, 255).astype(np.uint8).tobytes()
+    step = max(1, round(1 / _factor(image)))
+    wide, tall = (max(2, round(share * min(image.size))) for share in CORNER_SHARE)
+    parts = []
+    for top in (0, image.height - tall):
+        for left in (0, image.width - wide):
+            part = image.crop((left, top, left + wide, top + tall))
+            parts.append(grey_of(part.reduce(step) if step > 1 else part))
+    return _shrunk(np.stack(parts).astype(np.int16)).clip(0, 255).astype(np.uint8).tobytes()
 
 
-def _shrunk(edges: Grey) -> Grey:
-    """Means of cells, [CORNER_HEIGHT * CORNER_WIDTH]."""
-    rows = np.linspace(0, edges.shape[0], CORNER_HEIGHT + 1).astype(int)
-    columns = np.linspace(0, edges.shape[1], CORNER_WIDTH + 1).astype(int)
-    sums = np.pad(np.cumsum(np.cumsum(edges, axis=0, dtype=np.float64), axis=1), ((1, 0), (1, 0)))
-    area = np.maximum(1, np.outer(np.diff(rows), np.diff(columns)))
-    cells = np.diff(np.diff(sums[np.ix_(rows, columns)], axis=0), axis=1) / area
-    found: Grey = cells.astype(np.float32).ravel()
+def _shrunk(parts: NDArray[np.int16]) -> NDArray[np.float64]:
+    """Means of the differences in each cell of corners [4, h, w], [4, CORNER_HEIGHT, CORNER_WIDTH]."""
+    edges = np.zeros(parts.shape, np.int16)
+    edges[:, :-1] = np.abs(parts[:, 1:] - parts[:, :-1])
+    edges[:, :, :-1] += np.abs(parts[:, :, 1:] - parts[:, :, :-1])
+    rows, columns = (
+        np.linspace(0, side, cells, endpoint=False).astype(int)
+        for side, cells in ((parts.shape[1], CORNER_HEIGHT), (parts.shape[2], CORNER_WIDTH))
+    )
+    sums = np.add.reduceat(np.add.reduceat(edges, rows, axis=1, dtype=np.int32), columns, axis=2)
+    heights, widths = (
+        np.maximum(1, np.diff(starts, append=side))
+        for starts, side in ((rows, parts.shape[1]), (columns, parts.shape[2]))
+    )
+    found: NDArray[np.float64] = sums / np.outer(heights, widths)
+    return found
+
+
+def grey_of(image: Image.Image) -> NDArray[np.uint8]:
+    """Brightness, [h, w]."""
+    found: NDArray[np.uint8] = np.asarray(image.convert("L"))
     return found

@@ -16,10 +16,11 @@ from advisor.units import counted, named
 
 EXTREME_RATIO = 3.0
 """The longer side by the shorter one; a crop or a bucket of such proportions shows a strip of the picture."""
-CUT_SUBJECT = 1.3
-"""Times as many edges as its area would have lie in what is cropped off: something is drawn there."""
-BATCH = 4
-"""Pictures a step, as plans have it on every card."""
+CUT_SUBJECT = 1.8
+"""Times as many edges as in the picture's mean lie in a strip that is cut off and in the one beside it, where something
+is drawn through the cut."""
+LEAST_CELLS = 2
+"""Of a strip that is cut off; a narrower one tells nothing."""
 SMALL_BUCKET_SHARE = 0.25
 """Of the pictures; where more lie in buckets that fill no batch, many batches are short."""
 
@@ -62,11 +63,18 @@ def cropped(facts: FolderFacts) -> Iterator[Finding]:
     found.sort(key=lambda one: -one.placement.cropped_share)
     shown = named(f"{one.text}: {one.placement.cropped_share:.0%}" for one in found)
     message = f"{counted(len(found), 'picture')} cropped by more than {MUCH_CROPPED:.0%} of the area ({shown})"
-    cut = [one.image.path for one in found if _cuts_subject(one, facts)]
-    if cut:
-        message += f"; in {named(cut)} something is drawn where it is cut"
     hint = f"crop them yourself, to sides that are multiples of {facts.dataset.bucket_step_px}"
     yield Finding("cropped", "warning", tuple(one.image.path for one in found), message, hint)
+
+
+def subject_cut(facts: FolderFacts) -> Iterator[Finding]:
+    """Pictures of which the crop takes more than ground away."""
+    found = [one for one in facts.placed if _cuts_subject(one, facts)]
+    if found:
+        shown = named(f"{one.image.path}: {one.placement.cropped_share:.0%}" for one in found)
+        message = f"{counted(len(found), 'picture')} whose crop cuts through what is drawn ({shown})"
+        hint = "look at the frames on the page of --html; crop them yourself where a head or hand is lost"
+        yield Finding("subject_cut", "note", tuple(one.image.path for one in found), message, hint)
 
 
 def bucket_small(facts: FolderFacts) -> Iterator[Finding]:
@@ -75,28 +83,31 @@ def bucket_small(facts: FolderFacts) -> Iterator[Finding]:
     counts = Counter[Size]()
     for one in facts.placed:
         counts[one.placement.bucket] += repeats[one.image.folder]
-    small = {size for size, number in counts.items() if number < BATCH}
+    small = {size for size, number in counts.items() if number < facts.batch_size}
     files = tuple(one.image.path for one in facts.placed if one.placement.bucket in small)
     if len(counts) > 1 and len(files) > SMALL_BUCKET_SHARE * facts.report.num_images:
         sizes = named(f"{width} x {height}" for width, height in sorted(small))
         message = (
             f"{counted(len(files), 'picture')} of {facts.report.num_images:,} in {counted(len(small), 'bucket')} with "
-            f"fewer than the {BATCH} of a batch ({sizes}), so that many steps show fewer pictures"
+            f"fewer than the {facts.batch_size} of a batch ({sizes}), so that many steps show fewer pictures"
         )
         yield Finding("bucket_small", "note", files, message, "crop them to a few shapes, or give more repeats")
 
 
 def _cuts_subject(one: PlacedImage, facts: FolderFacts) -> bool:
-    """Whether more is drawn in what a centre crop leaves out than its share of the area."""
+    """Whether more is drawn along a side that a centre crop leaves out than in the picture, and goes on within."""
     pixels = facts.usable.get(one.image.path)
-    if pixels is None:
+    if pixels is None or one.image.crop is not None:
         return False
     edges = edges_of(pixels.fingerprint)
+    mean = CUT_SUBJECT * float(edges.mean())
     across, down = (one.placement.bucket[axis] / one.placement.scaled[axis] for axis in (0, 1))
-    left, top = (round(SIDE * (1 - share) / 2) for share in (across, down))
-    kept = float(edges[top : SIDE - top, left : SIDE - left].sum())
-    total = float(edges.sum())
-    return total > 0 and 1 - kept / total > CUT_SUBJECT * one.placement.cropped_share
+    for share, rows in ((across, edges.T), (down, edges)):
+        cut = round(SIDE * (1 - share) / 2)
+        for side in (rows, rows[::-1]):
+            if cut >= LEAST_CELLS and min(side[:cut].mean(), side[cut : 2 * cut].mean()) > mean > 0:
+                return True
+    return False
 
 
 def edges_of(copy: Fingerprint) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
@@ -107,4 +118,4 @@ def edges_of(copy: Fingerprint) -> np.ndarray[tuple[int, int], np.dtype[np.float
     return found
 
 
-CHECKS = (too_small, extreme_ratio, cropped, bucket_small)
+CHECKS = (too_small, extreme_ratio, cropped, subject_cut, bucket_small)

@@ -123,9 +123,24 @@ def styles(facts: FolderFacts) -> Iterator[Finding]:
         yield Finding("tag_style", "note", files, message, hint)
 
 
+def brackets(facts: FolderFacts) -> Iterator[Finding]:
+    """Tags with brackets that are escaped, as prompts of web interfaces need it and captions do not."""
+    escaped = {path: tag for path, tags in facts.tags.items() for tag in tags if "\\(" in tag or "\\)" in tag}
+    if escaped:
+        shown = named(dict.fromkeys(escaped.values()))
+        message = f"{counted(len(escaped), 'caption')} with escaped brackets ({shown}): the \\ is trained as a letter"
+        hint = "write ( and ) in captions; only prompts of web interfaces need \\( and \\), for the same words"
+        yield Finding("tag_brackets", "note", tuple(escaped), message, hint)
+
+
 def fused(facts: FolderFacts) -> Iterator[Finding]:
     """Tags in nearly all captions."""
     common, total = fused_tags(facts), len(facts.tags)
+    meant = [tag for tag in common if tag in facts.meant_to_fuse]
+    common = {tag: number for tag, number in common.items() if tag not in meant}
+    if meant:
+        message = f"{counted(len(meant), 'tag')} meant to fuse with the trigger ({named(meant, len(meant))})"
+        yield Finding("tag_fused", "note", (), message, "--waive says so", waived=True)
     if common:
         shown = named(f"{tag} ({number})" for tag, number in common.items())
         message = (
@@ -135,7 +150,7 @@ def fused(facts: FolderFacts) -> Iterator[Finding]:
             "take out what belongs to the character (hair, eyes), and the trigger alone brings it; or keep it, and a "
             "prompt can change it: both are done. Of anything else take pictures without it"
         )
-        yield Finding("tag_fused", "note", (), message, hint)
+        yield Finding("tag_fused", "note", (), message, f'{hint}. `--waive "tag_fused:TAG"` says that one is meant')
 
 
 def fused_tags(facts: FolderFacts, share: float = FUSED_SHARE) -> dict[str, int]:
@@ -183,4 +198,4 @@ def trigger(facts: FolderFacts) -> Iterator[Finding]:
         yield Finding("trigger_not_first", "warning", behind, message, hint)
 
 
-CHECKS = (trigger, typos, duplicates, styles, fused)
+CHECKS = (trigger, typos, duplicates, styles, brackets, fused)

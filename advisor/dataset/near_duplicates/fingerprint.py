@@ -36,9 +36,13 @@ class Fingerprint:
 
 def fingerprint(image: Image.Image) -> Fingerprint:
     """The fingerprint of a decoded picture in RGB, upright."""
+    return Fingerprint(image.width, image.height, small_cells(image))
+
+
+def small_cells(image: Image.Image) -> bytes:
+    """The cells of a picture in RGB, or of a smaller copy of it."""
     # Not BOX, whose cells take whole pixels only, so that another size would fall into other cells.
-    cells = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR).tobytes()
-    return Fingerprint(image.width, image.height, cells)
+    return image.resize((SIDE, SIDE), Image.Resampling.BILINEAR).tobytes()
 
 
 def read_fingerprint(path: Path) -> Fingerprint:

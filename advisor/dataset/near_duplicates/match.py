@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import exp, log
 
 import numpy as np
+from numpy.typing import NDArray
 
 from advisor.dataset.near_duplicates.compare import aligned
 from advisor.dataset.near_duplicates.fingerprint import SIDE, Fingerprint
@@ -29,6 +30,7 @@ ASPECT_STEP = 0.08
 """Pictures whose proportions differ by less are looked for in the same windows."""
 MOST_SQUEEZED = 0.12
 """Logarithm of how far a copy's proportions are from the other's, where it is scaled and not cropped."""
+PRINTS_AT_ONCE = 256
 AT_ONCE = 2_000_000
 """Numbers in memory at a time while windows are compared."""
 
@@ -58,16 +60,16 @@ def matches(prints: Sequence[Fingerprint]) -> tuple[Match, ...]:
     """All pairs that show the same, each once."""
     if not prints:
         return ()
-    copies = _copies(prints)
     found = dict[tuple[int, int], Match]()
-    for one in _candidates(prints, copies):
+    for one in _candidates(prints):
         pair = min(one.first, one.second), max(one.first, one.second)
         if pair in found:
             continue
-        second = copies[one.second, :, ::-1] if one.mirrored else copies[one.second]
+        first, second = _copies([prints[one.first], prints[one.second]])
+        second = second[:, ::-1] if one.mirrored else second
         aspect = prints[one.second].aspect / prints[one.first].aspect
         for window in _places(one.window, aspect):
-            place = aligned(copies[one.first], second, window)
+            place = aligned(first, second, window)
             if place is not None:
                 found[pair] = Match(one.first, one.second, one.mirrored, place.share)
                 break
@@ -105,12 +107,12 @@ def _copies(prints: Sequence[Fingerprint]) -> Floats:
     return joined.reshape(-1, SIDE, SIDE, 3).astype(np.float32)
 
 
-def _candidates(prints: Sequence[Fingerprint], copies: Floats) -> list[_Candidate]:
+def _candidates(prints: Sequence[Fingerprint]) -> list[_Candidate]:
     """Pairs worth comparing exactly, the likest first."""
     classes = defaultdict[int, list[int]](list)
     for place, one in enumerate(prints):
         classes[round(log(one.aspect) / ASPECT_STEP)].append(place)
-    search = _Search.among(copies)
+    search = _Search.among(prints)
     found = defaultdict[int, list[_Candidate]](list)
     for looked_at, firsts in classes.items():
         for looked_for, seconds in classes.items():
@@ -125,34 +127,63 @@ def _candidates(prints: Sequence[Fingerprint], copies: Floats) -> list[_Candidat
 class _Search:
     """The coarse comparison: windows of pictures with whole pictures."""
 
-    grey: Floats
-    """[pictures, SIDE, SIDE]."""
+    prints: Sequence[Fingerprint]
     wholes: tuple[tuple[bool, Floats], ...]
     """Descriptors of whole pictures, [pictures, c * c]: as they are, and mirrored."""
     scales: tuple[float, ...]
 
     @classmethod
-    def among(cls, copies: Floats) -> _Search:
+    def among(cls, prints: Sequence[Fingerprint]) -> _Search:
         """The search among these pictures."""
-        grey = copies.mean(axis=-1)
+        parts = [_grey(prints[start : start + PRINTS_AT_ONCE]) for start in range(0, len(prints), PRINTS_AT_ONCE)]
         wholes = (
-            (mirrored, descriptors(seen, 1.0, SCALES[:1], COARSE_CELLS)[:, 0])
-            for mirrored, seen in ((False, grey), (True, grey[:, :, ::-1]))
+            (mirrored, np.concatenate([_whole(part[:, :, ::-1] if mirrored else part) for part in parts]))
+            for mirrored in (False, True)
         )
-        return cls(grey, tuple(wholes), SCALES if len(copies) <= MOST_FOR_CROPS else SCALES[:1])
+        return cls(prints, tuple(wholes), SCALES if len(prints) <= MOST_FOR_CROPS else SCALES[:1])
 
     def alike(self, firsts: Sequence[int], seconds: Sequence[int], aspect: float) -> Iterator[_Candidate]:
-        """Those of `seconds` that a window of one of `firsts` looks like, each with the best of its windows."""
+        """Those of `seconds` that a window of one of `firsts` looks like, the likest of each, with the best of its
+        windows.
+        """
         places = [window for of_scale in windows(aspect, self.scales) for window in of_scale]
         step = max(1, AT_ONCE // (len(places) * max(len(seconds), COARSE_CELLS**2)))
         for start in range(0, len(firsts), step):
             chunk = list(firsts[start : start + step])
-            seen = descriptors(self.grey[chunk], aspect, self.scales, COARSE_CELLS)
+            grey = _grey([self.prints[place] for place in chunk])
+            seen = descriptors(grey, aspect, self.scales, COARSE_CELLS)
             for mirrored, wholes in self.wholes:
                 likeness = seen @ wholes[list(seconds)].T
                 best, most = likeness.argmax(axis=1), likeness.max(axis=1)
-                for row, column in zip(*np.nonzero(most >= LEAST_COARSE), strict=True):
+                for row, column in zip(*_likest(most), strict=True):
                     first, second = chunk[row], seconds[column]
                     if first != second:
                         window = places[int(best[row, column])]
                         yield _Candidate(-float(most[row, column]), mirrored, first, second, window)
+
+
+def _likest(likeness: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of those that are alike, of each row the most alike: one more than are compared exactly, since
+    one of them may be the picture itself.
+    """
+    most, is_alike = CANDIDATES_EACH + 1, likeness >= LEAST_COARSE
+    if likeness.shape[1] > most:
+        is_alike &= likeness >= np.partition(likeness, -most, axis=1)[:, -most, None]
+        if int(is_alike.sum()) > 2 * most * len(likeness):  # many are equal: of these the first
+            order = np.argsort(-likeness, axis=1, kind="stable")[:, :most]
+            first = np.zeros_like(is_alike)
+            np.put_along_axis(first, order, values=True, axis=1)
+            is_alike &= first
+    rows, columns = np.nonzero(is_alike)
+    return rows, columns
+
+
+def _grey(prints: Sequence[Fingerprint]) -> Floats:
+    """Their small copies in grey, [pictures, SIDE, SIDE]."""
+    found: Floats = _copies(prints).mean(axis=-1)
+    return found
+
+
+def _whole(grey: Floats) -> Floats:
+    """Descriptors of whole pictures, [pictures, c * c]."""
+    return descriptors(grey, 1.0, SCALES[:1], COARSE_CELLS)[:, 0]

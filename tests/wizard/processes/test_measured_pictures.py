@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from advisor.dataset.doctor.pixel_facts import PixelFacts
 from advisor.dataset.scan import scan
-from tests.support.pictures import make_pictures
-from wizard.processes import measured_pictures, picture_workers
+from tests.support.pictures import draw_picture, make_pictures
+from wizard.processes import measured_pictures, picture_cache, picture_workers
 from wizard.processes.measured_pictures import thumbnails
 from wizard.processes.picture_cache import CACHE_NAME, PictureCache, Stamp
 from wizard.processes.picture_workers import PictureWorkers
+
+
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of its own: pictures that other tests drew alike are known in the session's."""
+    monkeypatch.setenv("LORACLE_DATA", str(tmp_path / "data"))
 
 
 def quiet(done: int, total: int) -> None:
@@ -26,18 +35,69 @@ def counted_told() -> tuple[list[tuple[int, int]], Callable[[int, int], None]]:
 
 
 def test_a_second_look_decodes_what_changed_alone(tmp_path: Path) -> None:
-    paths = make_pictures(tmp_path / "pictures", 5)
+    (tmp_path / "pictures").mkdir()
+    paths = [draw_picture(tmp_path / "pictures" / f"{seed}.png", seed=seed) for seed in range(5)]
     first_told, first_tell = counted_told()
     second_told, second_tell = counted_told()
 
     first = measured_pictures.measured_pictures(scan(tmp_path / "pictures"), first_tell)
-    os.utime(paths[3], ns=(1, 1))
+    draw_picture(paths[3], seed=77)
     second = measured_pictures.measured_pictures(scan(tmp_path / "pictures"), second_tell)
 
+    assert first.pop(paths[3].name) != second.pop(paths[3].name)
     assert first == second
-    assert list(first) == [path.name for path in paths]
     assert first_told[-1] == (5, 5)
     assert second_told == [(1, 1)]
+
+
+def test_a_renamed_moved_or_copied_picture_is_not_decoded_again(tmp_path: Path) -> None:
+    paths = make_pictures(tmp_path / "pictures", 4)
+    told, tell = counted_told()
+    first = measured_pictures.measured_pictures(scan(tmp_path / "pictures"), quiet)
+
+    (tmp_path / "pictures" / "below").mkdir()
+    paths[0].rename(tmp_path / "pictures" / "another name.png")
+    paths[1].rename(tmp_path / "pictures" / "below" / "picture-002.png")
+    shutil.copyfile(paths[2], tmp_path / "pictures" / "copy.png")
+    os.utime(paths[3], ns=(1, 1))
+    second = measured_pictures.measured_pictures(scan(tmp_path / "pictures"), tell)
+
+    assert told == []
+    assert second["another name.png"] == first["picture-001.png"]
+    assert second["below/picture-002.png"] == first["picture-002.png"]
+    assert second["copy.png"] == second["picture-003.png"] == first["picture-003.png"]
+    assert second["picture-004.png"] == first["picture-004.png"]
+
+
+def test_an_interrupted_look_goes_on_where_it_was(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for index in range(12):
+        draw_picture(tmp_path / "pictures" / f"{index}.png", (300 + index, 300))
+    told, tell = counted_told()
+
+    def interrupt(done: int, total: int) -> None:
+        if done == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measured_pictures.measured_pictures(scan(tmp_path / "pictures"), interrupt)
+    found = measured_pictures.measured_pictures(scan(tmp_path / "pictures"), tell)
+
+    assert len(found) == 12
+    assert told[-1] == (5, 5)
+
+
+def test_what_was_measured_first_is_forgotten_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_cache, "MOST_KEPT", 2)
+    stamp, facts = Stamp(1, 1), PixelFacts("broken", why="so")
+    for index in range(5):
+        with PictureCache(tmp_path) as cache:
+            cache.put(tmp_path / f"{index}", stamp, replace(facts, sha256=f"{index}"))
+
+    with PictureCache(tmp_path) as cache:
+        known = [index for index in range(5) if cache.get(tmp_path / f"{index}", stamp)]
+
+    assert known == [3, 4]
 
 
 def test_a_decoder_that_crashes_or_hangs_costs_one_picture(monkeypatch: pytest.MonkeyPatch) -> None:

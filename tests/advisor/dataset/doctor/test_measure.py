@@ -6,16 +6,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from advisor.dataset.doctor.measure import measure
 from advisor.dataset.doctor.pixel_facts import PixelFacts, as_plain, from_text
-from advisor.dataset.doctor.pixel_measures import Grey, bars, blur, jpeg_blocks
+from advisor.dataset.doctor.pixel_measures import blur, jpeg_blocks
+from advisor.dataset.doctor.side_bars import Grey, bars, panels
 from tests.support.pictures import draw_picture, scene
 
 
 def grey(image: Image.Image) -> Grey:
     return np.asarray(image.convert("L"), np.float32)
+
+
+def blur_of(image: Image.Image) -> float | None:
+    return blur(image, image.reduce(2))
+
+
+def bars_of(image: Image.Image, step: int = 1) -> tuple[int, int, int, int]:
+    return bars(image, grey(image.reduce(step)), step)
 
 
 def as_jpeg(image: Image.Image, quality: int) -> Image.Image:
@@ -28,7 +37,7 @@ def as_jpeg(image: Image.Image, quality: int) -> Image.Image:
 def test_blur_grows_with_the_radius_and_passes_the_threshold_at_two_pixels(seed: int) -> None:
     sharp = scene(seed, (512, 512))
 
-    found = [blur(grey(sharp.filter(ImageFilter.GaussianBlur(radius)))) for radius in (0, 1, 2, 3)]
+    found = [blur_of(sharp.filter(ImageFilter.GaussianBlur(radius))) for radius in (0, 1, 2, 3)]
 
     assert None not in found
     assert found == sorted(found, key=lambda one: one or 0)
@@ -42,30 +51,30 @@ def test_a_sharp_part_before_a_blurred_ground_is_sharp() -> None:
     picture = scene(1, (512, 512)).filter(ImageFilter.GaussianBlur(6))
     picture.paste(scene(2, (160, 160)), (180, 180))
 
-    found = blur(grey(picture))
+    found = blur_of(picture)
 
     assert found is not None
     assert found < 0.25
 
 
 def test_a_plain_picture_has_no_blur() -> None:
-    assert blur(grey(Image.new("RGB", (300, 300), "red"))) is None
-    assert blur(grey(Image.new("RGB", (8, 8)))) is None
+    assert blur_of(Image.new("RGB", (300, 300), "red")) is None
+    assert blur_of(Image.new("RGB", (8, 8))) is None
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_jpeg_blocks_show_at_low_quality_alone(seed: int) -> None:
     picture = scene(seed, (512, 512)).filter(ImageFilter.GaussianBlur(1))
 
-    assert jpeg_blocks(grey(picture)) < 0.9
-    assert jpeg_blocks(grey(as_jpeg(picture, 85))) < 0.9
-    assert jpeg_blocks(grey(as_jpeg(picture, 8))) > 1.6
+    assert jpeg_blocks(picture) < 0.9
+    assert jpeg_blocks(as_jpeg(picture, 85)) < 0.9
+    assert jpeg_blocks(as_jpeg(picture, 8)) > 1.6
 
 
 def test_enlarged_pixel_art_has_no_jpeg_blocks() -> None:
     picture = scene(1, (64, 64)).resize((512, 512), Image.Resampling.NEAREST)
 
-    assert jpeg_blocks(grey(picture)) == 0
+    assert jpeg_blocks(picture) == 0
 
 
 def test_bars_have_straight_edges() -> None:
@@ -74,9 +83,34 @@ def test_bars_have_straight_edges() -> None:
     tall = Image.new("RGB", (300, 300), "white")
     tall.paste(scene(5, (200, 300)), (60, 0))
 
-    assert bars(grey(film)) == (0, 40, 0, 40)
-    assert bars(grey(tall)) == (60, 0, 40, 0)
-    assert bars(grey(Image.new("RGB", (100, 100)))) == (0, 0, 0, 0)
+    assert bars_of(film) == (0, 40, 0, 40)
+    assert bars_of(tall) == (60, 0, 40, 0)
+    assert bars_of(Image.new("RGB", (100, 100))) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("step", [1, 3, 4])
+def test_bars_are_measured_to_the_pixel_where_they_are_found_in_a_small_copy(step: int) -> None:
+    framed = Image.new("RGB", (900, 700), "black")
+    framed.paste(scene(7, (838, 623)), (31, 47))
+
+    assert bars_of(framed, step) == (31, 47, 31, 30)
+
+
+def test_a_programs_bar_has_signs_in_it_and_a_straight_edge() -> None:
+    screenshot = scene(8, (540, 960))
+    pen = ImageDraw.Draw(screenshot)
+    pen.rectangle((0, 0, 540, 56), fill="white")
+    pen.text((24, 16), "9:41   Gallery", fill="black", font_size=22)
+    pen.text((440, 16), "5G 80%", fill="black", font_size=22)
+    plain = scene(8, (540, 960))
+    ImageDraw.Draw(plain).rectangle((0, 0, 540, 56), fill="white")
+
+    top, bottom = panels(grey(screenshot.reduce(2)))
+
+    assert top == pytest.approx(57 / 960, abs=0.005)
+    assert bottom == 0
+    assert panels(grey(plain.reduce(2))) == (0, 0)
+    assert panels(grey(scene(8, (540, 960)).reduce(2))) == (0, 0)
 
 
 def test_what_is_measured_of_a_picture(tmp_path: Path) -> None:

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from advisor.dataset.caption_encoding import DecodedText
 from advisor.dataset.doctor import caption_checks, set_checks, tag_checks
+from advisor.dataset.doctor.caption_sources import caption_sources
+from advisor.dataset.doctor.examine import Waiver, examine
 from advisor.dataset.doctor.finding import Finding
 from advisor.dataset.doctor.folder_facts import FolderFacts
 from advisor.dataset.doctor.tag_checks import is_a_letter_away, is_misspelt
+from advisor.dataset.folders import find_files
+from advisor.dataset.report import DatasetReport, Folder, ImageFile
+from advisor.dataset.scan import scan
 from tests.support.measured import captioned
+from tests.support.pictures import make_pictures
 
 
 def of(facts: FolderFacts, *checks: object) -> dict[str, Finding]:
@@ -136,3 +145,72 @@ def test_too_few_pictures_and_the_same_framing_in_all() -> None:
     )
     assert of(various, *set_checks.CHECKS) == {}
     assert "only 3 pictures" in of(captioned("a", "b", "c"), set_checks.few_pictures)["few_pictures"].message
+
+
+def test_tags_that_are_meant_to_fuse_are_waived_by_name() -> None:
+    facts = captioned(*[f"mia, 1girl, red hair, green eyes, place {index}" for index in range(10)], trigger="mia")
+
+    found = [one for one in examine(facts, [Waiver("tag_fused", "Red_Hair", "it is hers")]) if one.code == "tag_fused"]
+
+    assert [one.waived for one in found] == [False, True]
+    assert "1 tag in nearly all of 10 captions (green eyes (10))" in found[0].message
+    assert found[1].message == "1 tag meant to fuse with the trigger (red hair)"
+
+
+def test_escaped_brackets_are_told() -> None:
+    found = of(captioned("mia, hat \\(red\\)", "mia, hat"), tag_checks.brackets)
+
+    assert found["tag_brackets"].files == ("0.png",)
+    assert "hat \\(red\\)" in found["tag_brackets"].message
+    assert list(tag_checks.brackets(captioned("mia, hat (red)"))) == []
+
+
+def of_folders(*folders: tuple[str, int, int | None]) -> FolderFacts:
+    images = tuple(
+        ImageFile(f"{path}/{place}.png", 512, 512, index)
+        for index, (path, number, _) in enumerate(folders)
+        for place in range(number)
+    )
+    return FolderFacts(DatasetReport("/pictures", images, tuple(Folder(*folder) for folder in folders)))
+
+
+def test_repeats_that_would_balance_folders_are_told() -> None:
+    (found,) = set_checks.repeats_unbalanced(of_folders(("10_mia", 40, 10), ("1_hat", 8, 1)))
+
+    assert found.severity == "warning"
+    assert found.message == "10_mia is shown 50 times as often as 1_hat in an epoch (10_mia: 40 x 10, 1_hat: 8 x 1)"
+    assert found.hint == "where both shall count alike, these repeats make them equal: 10_mia: 1, 1_hat: 5"
+
+
+def test_the_same_repeats_of_a_small_and_a_large_folder_may_be_meant() -> None:
+    (found,) = set_checks.repeats_unbalanced(of_folders(("2_mia", 60, 2), ("2_hat", 6, 2)))
+
+    assert found.severity == "note"
+    assert found.hint.endswith("2_mia: 1, 2_hat: 10")
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        (("1_mia", 300, 1), ("10_hat", 30, 10)),
+        (("2_mia", 30, 2), ("2_hat", 10, 2)),
+        (("mia", 300, None), ("hat", 3, None)),
+        (("10_mia", 30, 10),),
+    ],
+)
+def test_folders_that_repeats_balance_or_that_name_none_are_left_alone(
+    folders: tuple[tuple[str, int, int | None], ...],
+) -> None:
+    assert list(set_checks.repeats_unbalanced(of_folders(*folders))) == []
+
+
+def test_captions_of_byte_order_marks_and_other_encodings(tmp_path: Path) -> None:
+    make_pictures(tmp_path, 4, captions="mia, smile")
+    (tmp_path / "picture-001.txt").write_text("mia, hat", "utf-8-sig")
+    (tmp_path / "picture-002.txt").write_bytes("ミア、黒髪".encode("shift_jis"))
+    (tmp_path / "picture-003.txt").write_bytes("café".encode("cp1252"))
+
+    found = caption_sources(scan(tmp_path), find_files(tmp_path))
+
+    assert found.marked == ("picture-001.txt",)
+    assert dict(found.decoded) == {"picture-002.png": DecodedText("ミア、黒髪", "Shift-JIS (Japanese)")}

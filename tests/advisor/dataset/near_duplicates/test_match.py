@@ -148,3 +148,12 @@ def test_a_fingerprint_is_of_the_picture_as_it_is_shown(tmp_path: Path) -> None:
     one = read_fingerprint(path)
 
     assert (one.width_px, one.height_px) == (100, 200)
+
+
+def test_a_folder_of_copies_alone_is_one_group_and_takes_no_time() -> None:
+    one = fingerprint(scene(1))
+
+    found = matches([one] * 300)
+
+    assert len(groups(300, [(match.first, match.second) for match in found])) == 1
+    assert len(found) < 300 * 7

@@ -20,14 +20,14 @@ from advisor.dataset.report import DatasetReport, ImageFile
 from advisor.files import read_bounded
 from advisor.json_text import Malformed
 from advisor.run_folder.file_stamps import FileStamps
-from advisor.run_folder.keep import write_own
+from advisor.run_folder.keep import delete_own, write_own
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.record import Count, Record, Text, parse_record
 from advisor.run_folder.run_dataset import RunDataset
 from advisor.units import MIB
 
-MOST_MANIFEST_BYTES = 64 * MIB
-"""No honest one is larger: an image takes a few hundred bytes."""
+MOST_MANIFEST_BYTES = 256 * MIB
+"""No honest one is larger: an image takes some 500 bytes."""
 PLANNED, EXCLUDED = "planned", "excluded"
 """The `use` of images before the first training, and of those that the user's edits leave out."""
 
@@ -142,6 +142,15 @@ def write_manifest_lines(run: RunFolder, lines: Iterable[Mapping[str, Any]]) -> 
     """
     text = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
     write_own(run.manifest, text.encode("utf-8", "replace"), _is_manifest)
+
+
+def forget_manifest(run: RunFolder) -> None:
+    """Delete the list, if that can be, where the run is planned for images that are not here; one of the user's stays.
+
+    Raises:
+        RunError: a link leads out of the run there.
+    """
+    delete_own(run.manifest, _is_manifest)
 
 
 def planned_lines(report: DatasetReport, notes: FileNotes) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,13 @@ from advisor.machine.probe import probe_hardware
 from advisor.planning.document import plain_value, plan_document
 from advisor.run_folder.keep import kept_sentence
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.manifest import forget_manifest
 from advisor.run_folder.run_dataset import edits_in, with_edits
 from advisor.shown_text import short
 from templates.importers import import_config
 from templates.importing.import_plan import ImportPlan, file_name, is_absolute, plan_import
 from templates.importing.imported import Imported
+from templates.native.planned_pictures import write_pictures
 from templates.native.run_folder import write_records
 from wizard.interview.ask import TerminalAsk
 from wizard.interview.facts import named_folders_of
@@ -197,7 +200,9 @@ def _answers(found: Imported, own: Mapping[str, Any], *, use_cpu: bool = False) 
 def _write(out: Path, made: ImportPlan, *, overwrite: bool) -> tuple[Path, ...]:
     config = made.plan.config
     own = {"saving.name": config.saving.name, "run.trigger": config.run.trigger}
-    return write_records(out, made.plan, _answers(made.imported, own), import_document(made), overwrite=overwrite)
+    answers, document = _answers(made.imported, own), import_document(made)
+    more = forget_manifest if made.facts is None else partial(write_pictures, made.facts.dataset, config)
+    return write_records(out, made.plan, answers, document, overwrite=overwrite, more=more)
 
 
 def import_document(made: ImportPlan) -> dict[str, object]:

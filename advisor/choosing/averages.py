@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Literal, TypeAlias, get_args
 
 from advisor.choosing.cells import BASE_EPOCH, EpochScores, MeasureName, PictureScores
@@ -33,9 +32,14 @@ UNASKED: Mapping[MeasureName, Unasked] = {
 }
 """Measures that say something else where the prompt lacks the trigger; what is neither here nor above says nothing
 there."""
-BY_PROMPT: frozenset[Figure] = frozenset({"leak", "obedience_unasked", "damage_unasked"})
-"""Averaged by the median over prompts: one of few that calls the character by other words, since these stand in its
-captions alone, would be most of a mean."""
+BUT_WORST: Mapping[Figure, Literal["most", "least"]] = {
+    "leak": "most",
+    "likeness_unasked": "most",
+    "obedience_unasked": "least",
+    "damage_unasked": "most",
+}
+"""Averaged over prompts without the worst of three or more: one of few that calls the character by other words, since
+these stand in its captions alone, would be most of a mean."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +95,13 @@ class Averages:
 
 
 def _average(draws: Draws, figure: Figure, values: Mapping[Place, float]) -> Samples:
-    """The mean; of what is measured without the trigger the median of the prompts' means."""
-    if figure not in BY_PROMPT:
+    """The mean; of what is measured without the trigger that of the prompts' means but the worst."""
+    by_prompt = _by_prompt(values)
+    if figure not in BUT_WORST or len(by_prompt) < 3:
         return draws.means(values)
-    return combined(lambda *means: median(means), *(draws.means(own) for own in _by_prompt(values)))
+    worst = max if BUT_WORST[figure] == "most" else min
+    means = (draws.means(own) for own in by_prompt)
+    return combined(lambda *each: (sum(each) - worst(each)) / (len(each) - 1), *means)
 
 
 def comparable(found: Mapping[Key, Mapping[Place, float]]) -> dict[Key, dict[Place, float]]:

@@ -21,8 +21,8 @@ LEARNED = 1 / 3
 """A likeness under a third of the way from the base model's pictures to the set's: too little was learned."""
 KEPT = 0.5
 """An epoch that keeps less than this of obedience and of what is drawn without the trigger is burnt."""
-SURE_ENOUGH = 0.5
-"""Under this the epoch to take is more likely than not the wrong one, and none is named."""
+SURE_ENOUGH = 0.4
+"""Under this the epoch to take is clearly more likely the wrong one than the right one, and none is named."""
 UNASKED_SHARE = 0.5
 """A trigger without which more than this share of the likeness comes all the same does little."""
 LEAST_CALLED = 0.5
@@ -67,7 +67,7 @@ def _unsure(reason: str, confidence: float = 0.0) -> Choice:
 def _chosen(
     averages: Averages, found: Sequence[Standing], config: TrainingConfig | None, share_called: float | None
 ) -> Choice:
-    picked = pick([one for one in found if not is_burnt(averages, one)] or found)
+    picked = pick(found if all(is_burnt(averages, one) for one in found) else _sound(averages, found))
     strongest = max(found, key=lambda one: one.likeness[0])
     burnt_from = _burnt_from(averages, [one for one in found if one.weight == picked.taken.weight])
     is_uncalled = share_called is not None and share_called < LEAST_CALLED
@@ -86,6 +86,11 @@ def _chosen(
         changes={} if config is None else _changes(findings, config),
     )
     return replace(choice, epoch=None, weight=None) if verdict == "unsure" else choice
+
+
+def _sound(averages: Averages, found: Sequence[Standing]) -> Sequence[Standing]:
+    """Those without a fault. What an epoch loses of what the base model can is counted in its worth already."""
+    return [one for one in found if not faults(averages, one.key)]
 
 
 def is_burnt(averages: Averages, one: Standing) -> bool:

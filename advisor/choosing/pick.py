@@ -6,16 +6,22 @@ chance the one that chance favours would be the best; so each is judged together
 
 from __future__ import annotations
 
+import math
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from advisor.choosing.resampling import combined, interval, share
 from advisor.choosing.standing import Standing
 
 MARGIN = 0.05
 """An epoch that is worth less than the best by no more than this share of it is as good to its user."""
-TIE_MARGIN = MARGIN / 2
-"""So much less may be measured of one that is called as good: its true worth may be as much less again."""
+TIE_MARGIN = MARGIN / 5
+"""So much less may be measured of one that is called as good: its true worth may be several times as much less."""
+DRIFT = 0.05
+"""By how much the measured worth of an epoch drifts from the true one until the next that is compared, as a standard
+deviation of the logarithm: by trainings whose truth is known, so that `confidence` is as high as it should be."""
 NEIGHBOUR = 0.5
 """How much the worth of an epoch before or after another counts beside its own: the two share most of their weights."""
 USUAL_WEIGHT = 1.0
@@ -32,7 +38,8 @@ class Pick:
     """The epochs that are as good as the best at this weight, the taken one first."""
     runner_up: int | None
     confidence: float
-    """In which share of the draws the taken epoch is within MARGIN of the best of all."""
+    """In which share of the draws the taken epoch is within MARGIN of the best of all, if what is measured drifts from
+    the truth by DRIFT."""
 
 
 def pick(given: Sequence[Standing]) -> Pick:
@@ -78,8 +85,14 @@ def as_good(one: Standing, best: Standing) -> bool:
 
 def within_margin(one: Standing, standings: Sequence[Standing]) -> float:
     """In which share of the draws an epoch is worth no less than MARGIN under the best."""
-    most = tuple(map(max, zip(*(other.worth for other in standings), strict=True)))
-    return share(combined(lambda own, best: own - (1 - MARGIN) * best, one.worth, most), lambda gap: gap >= 0)
+    number, epochs = standings.index(one), sorted({other.epoch for other in standings})
+    rng, gaps = random.Random(0), list[float]()
+    for worths in zip(*(other.worth for other in standings), strict=True):
+        drifts = accumulate(rng.gauss(0, DRIFT) for _ in epochs)
+        drifted = dict(zip(epochs, map(math.exp, drifts), strict=True))
+        each = [worth * drifted[other.epoch] for worth, other in zip(worths, standings, strict=True)]
+        gaps.append(each[number] - (1 - MARGIN) * max(each))
+    return share(tuple(gaps), lambda gap: gap >= 0)
 
 
 def _best(standings: Sequence[Standing]) -> Standing:

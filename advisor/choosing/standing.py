@@ -1,7 +1,7 @@
-"""What an epoch at a weight is worth, by what its user wants of it: the character where it is asked for, the rest of
-the prompt obeyed, and everything else as the base model has it.
+"""What an epoch at a weight is worth, by what its user wants of it: the character where it is asked for and only there,
+the rest of the prompt obeyed, and everything else as the base model has it.
 
-The three are multiplied: where one is lost altogether, nothing of the others makes up for it.
+All of it is multiplied: where one thing is lost altogether, nothing of the others makes up for it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Standing:
     kept: Samples
     """What is left of what the base model can, 0..1: obedience x (1 - leak), each 1 where it was not measured."""
     worth: Samples
-    """Likeness x kept, 0..1."""
+    """Likeness x kept x (1 - the likeness of pictures without the trigger, where it was measured by two prompts)."""
 
     @property
     def key(self) -> Key:
@@ -43,15 +43,19 @@ def standings(averages: Averages) -> tuple[Standing, ...]:
 
 
 def _standing(averages: Averages, key: Key) -> Standing:
-    likeness = averages.get("likeness", key)
+    likeness, unasked = averages.get("likeness", key), averages.least_unasked.get(key)
     assert likeness is not None
     obedience = _lower(averages.get("obedience", key), averages.get("obedience_unasked", key))
-    leak, nothing, all_of_it = averages.get("leak", key), (0.0,) * len(likeness), (1.0,) * len(likeness)
+    leak = averages.get("leak", key)
+    elsewhere = None if unasked is None else averages.get("likeness_unasked", key)
+    nothing, all_of_it = (0.0,) * len(likeness), (1.0,) * len(likeness)
     kept = combined(
         lambda obeys, leaks: _share(obeys) * _share(1 - leaks), obedience or all_of_it, leak or nothing
     )  # fmt: skip
-    worth = combined(lambda like, keeps: _share(like) * keeps, likeness, kept)
-    return Standing(*key, likeness, obedience, leak, averages.least_unasked.get(key), kept, worth)
+    worth = combined(
+        lambda like, keeps, anyway: _share(like) * keeps * _share(1 - anyway), likeness, kept, elsewhere or nothing
+    )
+    return Standing(*key, likeness, obedience, leak, unasked, kept, worth)
 
 
 def _lower(one: Samples | None, other: Samples | None) -> Samples | None:

@@ -92,7 +92,28 @@ def test_one_prompt_of_three_that_calls_the_character_by_itself_is_not_most_of_t
     pictures = [picture(1, 0, 7, likeness=0.8), *(picture(1, number, 7, leak=leak) for number, leak in LEAKS.items())]
     averages = Averages.of(pictures, with_trigger={0})
 
-    assert value(averages, "leak", 1) == 0.2
+    assert value(averages, "leak", 1) == pytest.approx(0.15)
+
+
+@pytest.mark.parametrize(("measure", "figure"), [("likeness", "likeness_unasked"), ("damage", "damage_unasked")])
+def test_the_worst_of_three_prompts_without_the_trigger_is_left_out(measure: str, figure: Unasked) -> None:
+    pictures = [picture(1, 0, 7, likeness=0.8)]
+    pictures += [picture(1, number, 7, **{measure: value}) for number, value in LEAKS.items()]
+
+    assert Averages.of(pictures, with_trigger={0}).by_figure[figure][1, 1.0][0] == pytest.approx(0.15)
+
+
+def test_of_obedience_the_least_is_the_worst() -> None:
+    pictures = [picture(1, 0, 7, likeness=0.8)]
+    pictures += [picture(1, number, 7, obedience=obeys) for number, obeys in {1: 0.2, 2: 0.8, 3: 1.0}.items()]
+
+    assert Averages.of(pictures, with_trigger={0}).by_figure["obedience_unasked"][1, 1.0][0] == pytest.approx(0.9)
+
+
+def test_of_two_prompts_none_is_left_out() -> None:
+    pictures = [picture(1, 0, 7, likeness=0.8), picture(1, 1, 7, leak=0.1), picture(1, 2, 7, leak=0.3)]
+
+    assert value(Averages.of(pictures, with_trigger={0}), "leak", 1) == pytest.approx(0.2)
 
 
 LEAKS = {1: 0.1, 2: 0.2, 3: 1.2}

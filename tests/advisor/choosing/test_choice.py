@@ -1,7 +1,5 @@
 import math
 
-import pytest
-
 from advisor.choosing.cells import Choice, PictureScores
 from advisor.choosing.choice import choose
 from advisor.settings.config import TrainingConfig, blank_config, with_values
@@ -36,7 +34,7 @@ def test_a_plateau_is_tied_and_its_first_epoch_taken() -> None:
 def test_a_top_is_good_and_the_epochs_after_it_burnt() -> None:
     found = chosen({**GOOD, "obedience": [1.0, 1.0, 1.0, 0.98, 0.6, 0.3], "leak": [0.02, 0.04, 0.06, 0.1, 0.4, 0.6]})
 
-    assert (found.verdict, found.epoch, found.burnt_from) == ("good", 4, 5)
+    assert (found.verdict, found.epoch, found.burnt_from) == ("good", 3, 5)
 
 
 def test_epochs_that_all_are_burnt_are_told_as_such_with_a_lower_rate() -> None:
@@ -118,11 +116,37 @@ def test_noise_that_hides_the_best_epoch_gives_no_recommendation() -> None:
     assert found.confidence < 0.5
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.02])
-def test_epochs_that_are_all_the_same_are_tied(noise: float) -> None:
-    found = chosen({"likeness": [0.8] * 5, "leak": [0.1] * 5}, noise=noise)
+def test_epochs_that_are_all_the_same_are_tied() -> None:
+    found = chosen({"likeness": [0.8] * 5, "leak": [0.1] * 5}, noise=0.0)
 
     assert (found.verdict, found.epoch, found.tied) == ("tied", 1, (1, 2, 3, 4, 5))
+
+
+def test_equal_epochs_that_noise_tells_apart_by_little_are_tied_too() -> None:
+    found = chosen({"likeness": [0.8] * 5, "leak": [0.1] * 5}, noise=0.01)
+
+    assert (found.verdict, found.epoch) == ("tied", 1)
+
+
+def test_a_character_that_is_half_learned_is_not_burnt() -> None:
+    """Pictures with the trigger are neither the base model's nor the set's, to the end; others are as they were."""
+    pictures = [
+        PictureScores(
+            one.epoch, 1.0, one.prompt, one.seed, {**one.values, "damage": 0.3 if one.prompt in WITH_TRIGGER else 0.05}
+        )
+        for one in score_table(GOOD)
+    ]  # fmt: skip
+
+    found = choose(pictures, WITH_TRIGGER).choice
+
+    assert (found.verdict, found.burnt_from) == ("tied", None)
+
+
+def test_an_epoch_that_loses_much_is_still_the_best_where_those_before_it_are_worth_less() -> None:
+    """What is lost is counted in its worth; a limit beside it would make the choice jump."""
+    curves: Curves = {"likeness": [0.3, 0.6, 0.9, 0.9], "leak": [0.45, 0.49, 0.51, 0.51], "obedience": [1.0] * 4}
+
+    assert chosen(curves).epoch in (3, 4)
 
 
 def test_a_single_epoch_is_judged_too() -> None:

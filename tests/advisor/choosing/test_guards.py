@@ -22,7 +22,7 @@ def test_an_epoch_within_the_limits_has_no_fault() -> None:
 
 @pytest.mark.parametrize(
     ("figures", "fault"),
-    [({"damage": 0.3}, "damages pictures"), ({"memorised": 0.6}, "repeats pictures of the set")],
+    [({"damage": 0.6}, "damages pictures"), ({"memorised": 0.6}, "repeats pictures of the set")],
 )
 def test_an_epoch_beyond_a_limit_has_its_fault(figures: dict[str, float], fault: str) -> None:
     assert found(figures) == (fault,)
@@ -30,6 +30,11 @@ def test_an_epoch_beyond_a_limit_has_its_fault(figures: dict[str, float], fault:
 
 def test_damage_counts_without_the_trigger_too() -> None:
     assert found({"damage": 0.0}, {"damage": 0.3}) == ("damages pictures",)
+
+
+def test_a_half_learned_character_is_no_damage() -> None:
+    """Its pictures are neither the base model's nor the set's; those of others are as they were."""
+    assert found({"damage": 0.32}, {"damage": 0.05}) == ()
 
 
 def test_what_was_not_measured_has_no_fault() -> None:

@@ -75,6 +75,14 @@ def test_confidence_falls_with_noise() -> None:
     assert unsure.confidence < sure.confidence
 
 
+def test_confidence_allows_for_measures_that_drift_from_the_truth() -> None:
+    """Without any noise of the pictures two epochs that are 2 % apart are not sure to be."""
+    near, far = picked(0.5, 0.78, 0.80, 0.80, noise=0.0), picked(0.2, 0.3, 0.5, 0.9, noise=0.0)
+
+    assert near.confidence < 0.9
+    assert far.confidence == 1.0
+
+
 def test_a_single_epoch_is_taken_and_has_no_runner_up() -> None:
     found = picked(0.7)
 

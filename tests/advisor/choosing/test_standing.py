@@ -19,6 +19,28 @@ def test_worth_is_the_product_of_likeness_obedience_and_what_is_left_alone() -> 
     assert found.worth[0] == pytest.approx(0.8 * 0.9 * 0.75)
 
 
+def test_what_looks_like_the_character_where_others_are_asked_for_is_lost() -> None:
+    pictures = [PictureScores(1, 1.0, 0, 7, {"likeness": 0.8})]
+    pictures += [PictureScores(1, 1.0, prompt, 7, {"likeness": like}) for prompt, like in ((1, 0.1), (2, 0.3))]
+    (found,) = standings(Averages.of(pictures, with_trigger={0}))
+
+    assert found.kept[0] == 1.0
+    assert found.worth[0] == pytest.approx(0.8 * 0.8)
+
+
+def test_one_prompt_without_the_trigger_alone_does_not_say_what_others_look_like() -> None:
+    """It may be a caption of the set, whose words call the character by themselves."""
+    assert standing({"likeness": 0.8}, {"likeness": 0.7}).worth[0] == 0.8
+
+
+def test_pictures_of_others_that_are_less_like_the_character_than_the_base_s_gain_nothing() -> None:
+    pictures = [PictureScores(1, 1.0, 0, 7, {"likeness": 0.8})]
+    pictures += [PictureScores(1, 1.0, prompt, 7, {"likeness": -0.2}) for prompt in (1, 2)]
+    (found,) = standings(Averages.of(pictures, with_trigger={0}))
+
+    assert found.worth[0] == 0.8
+
+
 def test_what_was_not_measured_costs_nothing() -> None:
     assert standing({"likeness": 0.8}).worth[0] == 0.8
 

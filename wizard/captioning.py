@@ -11,7 +11,7 @@ from wizard.options import Json, Run, complete_words
 
 captioning = typer.Typer()
 
-ACTIONS = "list|tags|add|remove|rename|first|prune|replace|set|dedupe|blanks|unescape|history|undo"
+ACTIONS = "list|tags|add|remove|rename|first|prune|replace|set|dedupe|unify|blanks|unescape|history|undo"
 Patterns = Annotated[
     list[str] | None, typer.Option(metavar="PATTERN", help="Only pictures with this path or name; * fits any.")
 ]
@@ -54,6 +54,7 @@ def captions_command(
     replace OLD NEW      any text, as a word; --within-words
     set TEXT             this caption, for the pictures that --only and the like name
     dedupe               each tag once
+    unify                each tag written in one way, as most captions have it
     blanks               blanks for underscores
     unescape             ( for \\(
     history, undo [N]    what was changed; the last change taken back, or the last N

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.errors import LoraError, Mistakes
+from advisor.units import counted
+from wizard.draft_edits import DraftEdits
 from wizard.exit_codes import INTERRUPTED
 from wizard.interview.ask import TerminalAsk
 from wizard.interview.flow import Interview, InterviewState, Probes
@@ -27,12 +29,15 @@ from wizard.user_data import SavedAnswers, Session
 
 if TYPE_CHECKING:
     from advisor.checkpoints.identity import Identity
+    from advisor.dataset.doctor.finding import Finding
+    from advisor.dataset.doctor.folder_facts import FolderFacts
     from advisor.dataset.report import DatasetReport
     from advisor.estimate.calibration import Receipt
     from advisor.machine.hardware import Hardware
     from advisor.planning.drawing_offer import DrawingOffer
     from advisor.settings.preset_file import PresetFile
     from wizard.interview.menu import PlanActions
+    from wizard.interview.picture_work import PictureWork
     from wizard.interview.request import PlanRequest
 
 NO_TERMINAL = (
@@ -43,6 +48,9 @@ NO_TERMINAL = (
 WELCOME = "Loracle: a few questions, then a LoRA. < goes back; Ctrl-C keeps your answers.\n\n"
 
 KEPT = "Your answers are kept; start it again to go on there."
+
+LOOKED_AT = 500
+"""Of more pictures the interview looks at names, sizes and captions alone; `loracle check` decodes any number."""
 
 
 def new(run: Path | None = None, request: PlanRequest | None = None) -> None:
@@ -58,10 +66,10 @@ def new(run: Path | None = None, request: PlanRequest | None = None) -> None:
     """
     if not is_terminal():
         raise LoraError(NO_TERMINAL)
-    ask, session = TerminalAsk(), Session()
+    ask, session, draft = TerminalAsk(), Session(), DraftEdits()
     try:
         options = request.machine if request else MachineOptions()
-        converse(ask, session, run=run, request=request, probes=real_probes(options))
+        converse(ask, session, run=run, request=request, probes=real_probes(options, draft), draft=draft)
     except KeyboardInterrupt as interrupted:  # an interrupted training has a message of its own
         say("\n" + (str(interrupted) or (KEPT if session.load() else "Interrupted.")))
         raise SystemExit(INTERRUPTED) from None
@@ -74,15 +82,21 @@ def converse(
     run: Path | None,
     request: PlanRequest | None,
     probes: Probes,
+    draft: DraftEdits | None = None,
     actions: Callable[[MachineOptions, Session, Probes], PlanActions] | None = None,
 ) -> None:
     """Interview and menu in turn, until the user is done.
 
     Args:
+        draft: what is decided of pictures; None: nothing is.
         actions: makes the menu's actions; None: `real_actions`.
     """
     ask.tell(WELCOME)
     saved = _resumed_answers(ask, session)
+    if draft is not None and not saved:
+        draft.delete()
+    if draft is not None and (kept := len(draft.changes())):
+        ask.tell(f"With {counted(kept, 'change')} of pictures and captions.")
     start, given = _initial_state(saved, request)
     keep = _AnswerSaver(session, ask)
     interview = Interview(STEPS, probes, ask, start=start, given=given, drafts=saved.answers, keep=keep)
@@ -94,7 +108,7 @@ def converse(
     from wizard.interview.menu import Menu
 
     options = request.machine if request else MachineOptions()
-    made = (actions or real_actions)(options, session, probes)
+    made = actions(options, session, probes) if actions else real_actions(options, session, probes, draft)
     while True:
         try:
             menu = Menu(state, ask, made, run)
@@ -103,6 +117,8 @@ def converse(
             state = _retry(interview, state, ask)
             continue
         if menu.run() == "done":
+            if draft is not None and not session.load():
+                draft.delete()
             return
         interview.replace_state(menu.state)
         interview.back()
@@ -171,15 +187,17 @@ class _AnswerSaver:
             self._has_failed = True
 
 
-def real_probes(options: MachineOptions) -> Probes:
+def real_probes(options: MachineOptions, draft: DraftEdits) -> Probes:
     """Probes of this machine; hardware is probed once, files each time.
 
     Args:
         options: the command line's, about the machine.
+        draft: what is decided of pictures.
     """
     probes = Probes(
-        scan=_scan, identify=_identify, probe=cache(_probe), presets=_presets, preset=_read_preset, receipts=_receipts
-    )
+        scan=_scan, identify=_identify, probe=cache(_probe), presets=_presets, preset=_read_preset, receipts=_receipts,
+        pictures=lambda state: _pictures(state, draft), look=_look,
+    )  # fmt: skip
     return replace(probes, drawing=lambda state: _drawing(state, probes, options))
 
 
@@ -192,6 +210,36 @@ def _drawing(state: InterviewState, probes: Probes, options: MachineOptions) -> 
         return drawing_offer(facts_of_state(state, probes, options))
     except LoraError:
         return None
+
+
+def _pictures(state: InterviewState, draft: DraftEdits) -> PictureWork:
+    from wizard.interview.picture_work import PictureWork
+
+    assert state.report is not None
+    return PictureWork(state.report, draft, state.answers.get("trigger", ""))
+
+
+def _look(state: InterviewState, report: DatasetReport) -> tuple[FolderFacts, tuple[Finding, ...]]:
+    from advisor.dataset.doctor.caption_sources import caption_sources
+    from advisor.dataset.doctor.examine import examine
+    from advisor.dataset.doctor.folder_facts import FolderFacts
+    from advisor.dataset.folders import find_files
+    from advisor.settings.config import DatasetConfig
+    from wizard.processes.measured_pictures import measured_pictures
+    from wizard.processes.waiver_store import read_waivers
+
+    is_quick = report.num_images <= LOOKED_AT
+    dataset = DatasetConfig(images=report.root)
+    if state.identity is not None and state.identity.structure is not None:
+        dataset = dataset.model_copy(update={"resolution_px": state.identity.structure.native_px})
+    facts = FolderFacts(
+        report,
+        measured_pictures(report, counting("pictures decoded")) if is_quick else {},
+        state.answers.get("trigger", ""),
+        dataset,
+        caption_sources(report, find_files(Path(report.root))),
+    )
+    return facts, examine(facts, read_waivers(report.root))
 
 
 def _presets() -> tuple[str, ...]:

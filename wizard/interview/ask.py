@@ -60,7 +60,8 @@ class TerminalAsk:
             raise KeyboardInterrupt from None
         if question.kind in ("folder", "file"):
             answer = without_refused(answer, question.default, lambda path: is_there(given_path(path)))
-        return BACK if is_back(str(answer)) else str(answer)
+        is_text = question.kind == "text" and str(answer).strip() not in (BACK, question.default + BACK)
+        return BACK if is_back(str(answer)) and not is_text else str(answer)
 
     def tell(self, view: object) -> None:
         """Print a text, indented, or a rich table."""
@@ -72,7 +73,7 @@ class TerminalAsk:
     def _prompt(self, question: Question) -> questionary.Question:
         if question.kind == "choice":
             return self._select(question)
-        if question.kind == "line":
+        if question.kind in ("line", "text"):
             return self._line(question)
         if question.kind == "name":
             names = NameCompleter(question.candidates)

@@ -17,6 +17,7 @@ from advisor.dataset.caption_edits.named_edits import (
     removing,
     renaming,
     replacing,
+    unifying,
     writing_caption,
 )
 from advisor.dataset.caption_edits.pruning import pruning
@@ -121,6 +122,7 @@ MAKERS: Mapping[str, Callable[[Sequence[str], EditOptions, CaptionSet], NamedEdi
     "replace": lambda words, options, _captions: _replace(words, options),
     "set": lambda words, _options, _captions: writing_caption(_one("set", words, 'set "mira, smile" --only a.png')),
     "dedupe": lambda words, _options, _captions: _none(DEDUPE, words),
+    "unify": lambda words, _options, captions: _none(unifying(captions), words),
     "blanks": lambda words, _options, _captions: _none(BLANKS, words),
     "unescape": lambda words, _options, _captions: _none(UNESCAPE, words),
 }

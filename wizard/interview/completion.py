@@ -63,7 +63,7 @@ def matches(text: str, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]
 
 def _rank(wanted: str, candidate: Candidate) -> int | None:
     """How well it matches, 0 best; None: not at all."""
-    path = candidate.name.lower()
+    path = candidate.name.lower().replace(" ", "_")
     name = path.rpartition(".")[2]
     if not wanted or wanted in (path, name):
         return 0

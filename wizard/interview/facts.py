@@ -63,7 +63,8 @@ def facts_of_state(state: InterviewState, probes: Probes, options: MachineOption
     )
     file = answers.get("preset", RULES_ALONE)
     preset = None if file == RULES_ALONE else interviewed_preset(probes.preset(file), answers, given.settings)
-    return with_start(Facts(hardware, state.report, state.identity, given, preset, probes.receipts()))
+    report = state.report if probes.pictures is None else probes.pictures(state).report()
+    return with_start(Facts(hardware, report, state.identity, given, preset, probes.receipts()))
 
 
 def with_start(facts: Facts, home: Path | None = None, *, read: Callable[[Path], StartFile] = read_start) -> Facts:

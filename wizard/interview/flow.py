@@ -11,11 +11,14 @@ from wizard.interview.questions import BACK, Ask, Question
 
 if TYPE_CHECKING:
     from advisor.checkpoints.identity import Identity
+    from advisor.dataset.doctor.finding import Finding
+    from advisor.dataset.doctor.folder_facts import FolderFacts
     from advisor.dataset.report import DatasetReport
     from advisor.estimate.calibration import Receipt
     from advisor.machine.hardware import Hardware
     from advisor.planning.drawing_offer import DrawingOffer
     from advisor.settings.preset_file import PresetFile
+    from wizard.interview.picture_work import PictureWork
 
 
 def _no_preset(file: str) -> PresetFile:
@@ -36,6 +39,10 @@ class Probes:
     """Memory and time of earlier runs on this machine."""
     drawing: Callable[[InterviewState], DrawingOffer | None] = lambda _: None
     """What could be drawn while training, by the answers so far; None: there is nothing to ask."""
+    pictures: Callable[[InterviewState], PictureWork] | None = None
+    """The pictures of the answers so far, with what was decided of them; None: nothing is decided of pictures here."""
+    look: Callable[[InterviewState, DatasetReport], tuple[FolderFacts, tuple[Finding, ...]]] | None = None
+    """What the data-set doctor knows and finds of these pictures; None: there is no doctor here."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,9 @@ class InterviewState:
 Apply = Callable[[InterviewState, Probes, str], tuple[InterviewState, str]]
 """(state, probes, answer) to the state with the answer and a message for the user or ""; LoraError if it is invalid."""
 
+Talk = Callable[[InterviewState, Probes, Ask], str]
+"""Asks several questions; gives the step's answer, or BACK."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -66,6 +76,8 @@ class Step:
     question: Callable[[InterviewState, Probes], Question | None]
     """None: the step is skipped."""
     apply: Apply
+    talk: Talk | None = None
+    """Asks in the place of the question, which only says whether there is anything to ask."""
 
 
 class Interview:
@@ -108,6 +120,8 @@ class Interview:
                 self._index += 1
             elif step.key in self._replay:
                 self._answer(step, self._replay.pop(step.key))
+            elif step.talk is not None:
+                self._answer(step, step.talk(self._state, self._probes, self._ask))
             else:
                 draft = self._drafts.get(step.key)
                 self._answer(step, self._ask(question if draft is None else with_default(question, draft)))

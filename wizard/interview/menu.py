@@ -38,7 +38,7 @@ class PlanActions:
     facts: Callable[[InterviewState], Facts]
     plan: Callable[[Facts], Plan]
     save: Callable[[Path, Facts, Plan, bool], tuple[Path, ...]]
-    """Write a run folder; True: over the user's files too. Where these are kept."""
+    """Write a run folder, with what was decided of pictures; True: over the user's files too. Where these are kept."""
     export: Callable[[str, Path, bool], Export]
     """Write a saved run for another trainer; True: over the user's files too."""
     train: Callable[[Path], None]
@@ -56,6 +56,8 @@ class PlanActions:
     """Store an unfinished interview."""
     delete_answers: Callable[[], None]
     """Delete the stored interview, which is finished."""
+    edit_captions: Callable[[InterviewState, Plan, Ask], bool]
+    """Talk about captions; whether any was changed."""
     exporters: Mapping[str, str]
     """Name to title of the trainers to export for."""
     presets: PresetStore
@@ -88,7 +90,7 @@ class Menu:
         self._show()
         handlers: dict[str, Callable[[], bool]] = {
             "train": self._train, "save": self._save, "save_as": self._save_as, "change": self._change,
-            "all": self._show_all, "compare": self._compare, "advice": self._switch_advice,
+            "captions": self._captions, "all": self._show_all, "compare": self._compare, "advice": self._switch_advice,
             "preset": self._save_preset, "export": self._export,
         }  # fmt: skip
         while True:
@@ -110,6 +112,7 @@ class Menu:
         leaving = "Quit" if self._saved else "Quit (the answers are kept for next time)"
         options = (
             ("train", "Train now"), ("save", "Save"), ("save_as", "Save as ..."), ("change", "Change a setting"),
+            ("captions", "Look at captions and edit them"),
             ("all", "Show every setting, and why"), ("compare", "Compare tutorial and current advice"),
             ("advice", f"Plan by {other}"), ("preset", "Save my choices as a preset"),
             ("export", "Write it for another trainer"), ("quit", leaving),
@@ -237,6 +240,11 @@ class Menu:
             return False
         self._take(changed.state, changed.facts, changed.plan)
         return self._show_changed()
+
+    def _captions(self) -> bool:
+        if self._actions.edit_captions(self._state, self._plan, self._ask):
+            return self._replan(self._state)
+        return False
 
     def _confirm(self, facts: Facts, plan: Plan) -> bool:
         """Show all that another plan changes, and ask whether to keep it."""

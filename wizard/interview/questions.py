@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 BACK = "<"
 """The answer that goes one question back."""
 
-QuestionKind = Literal["choice", "line", "folder", "file", "name"]
+QuestionKind = Literal["choice", "line", "text", "folder", "file", "name"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Question:
     """The key of the answer in `InterviewState.answers` and session.json."""
     text: str
     kind: QuestionKind
-    """`choice`: one of `options`; `folder`, `file`: a path; `name`: one of `candidates`, by parts; `line`: any text."""
+    """`choice`: one of `options`; `folder`, `file`: a path; `name`: one of `candidates`, by parts; `line`: any text;
+    `text`: any text, in which `<` may stand at the end."""
     options: tuple[Option, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     default: str = ""

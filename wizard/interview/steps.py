@@ -13,6 +13,7 @@ from wizard.interview.drawing_questions import DRAWING_STEPS
 from wizard.interview.flow import Apply, InterviewState, Probes, Step
 from wizard.interview.machine_options import vram_bytes
 from wizard.interview.names import checked_name, proposed_name
+from wizard.interview.picture_step import PICTURE_STEP
 from wizard.interview.preset_questions import (
     RULES_ALONE,
     WANDB_KEY,
@@ -203,6 +204,7 @@ STEPS: tuple[Step, ...] = (
     Step("name", _ask_name, _apply_name),
     Step("trigger", _ask_trigger, _apply_trigger),
     Step(q.PREPEND_TRIGGER.key, _ask_prepend_trigger, _storing(q.PREPEND_TRIGGER.key)),
+    PICTURE_STEP,
     Step("machine", _ask_machine, _storing("machine")),
     Step("card", _ask_card, _apply_card),
     Step("vram", _ask_vram, _apply_vram),
@@ -211,5 +213,5 @@ STEPS: tuple[Step, ...] = (
     Step(WANDB_KEY, _ask_project, _storing(WANDB_KEY)),
     *DRAWING_STEPS,
 )
-"""What is learned, from which images, on which base model, its names, the machine, the preset to start from, whether
-its project of Weights & Biases is sent to, and whether pictures are drawn."""
+"""What is learned, from which images, on which base model, its names, what was found of the images, the machine, the
+preset to start from, whether its project of Weights & Biases is sent to, and whether pictures are drawn."""

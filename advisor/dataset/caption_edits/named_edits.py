@@ -140,6 +140,12 @@ def writing_caption(text: str) -> NamedEdit:
     return NamedEdit(("set", caption), lambda captions, images: captions.written(images, caption))
 
 
+def unifying(captions: CaptionSet) -> NamedEdit:
+    """Writes each tag as most captions have it."""
+    spellings = {plain_tag(tag): tag for tag in captions.tags}
+    return NamedEdit.of(("unify",), lambda caption: operations.spelt(caption, spellings))
+
+
 DEDUPE = NamedEdit.of(("dedupe",), operations.deduplicated)
 BLANKS = NamedEdit.of(("blanks",), operations.with_blanks)
 UNESCAPE = NamedEdit.of(("unescape",), operations.unescaped)

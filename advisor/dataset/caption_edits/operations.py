@@ -5,7 +5,7 @@ where there was nothing to do.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from advisor.dataset.caption_edits.pieces import Pieces, is_tag
 from advisor.dataset.captions import has_word, is_letter, plain_tag, tags_of
@@ -101,6 +101,16 @@ def with_blanks(caption: Pieces) -> Pieces:
         if WORD.search(tag) and not MEANT_UNDERSCORES.fullmatch(tag)
     )
     return caption.with_tags({place: " ".join(tag.replace("_", " ").split()) for place, tag in found if "_" in tag})
+
+
+def spelt(caption: Pieces, spellings: Mapping[str, str]) -> Pieces:
+    """With each tag written in one way.
+
+    Args:
+        spellings: by the tag as `plain_tag` has it.
+    """
+    found = ((place, tag, spellings.get(plain_tag(tag), tag)) for place, tag in enumerate(caption.tags))
+    return caption.with_tags({place: other for place, tag, other in found if other != tag})
 
 
 def unescaped(caption: Pieces) -> Pieces:

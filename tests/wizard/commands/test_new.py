@@ -9,14 +9,25 @@ from typing import Any
 
 import pytest
 
+from advisor.dataset.doctor.examine import examine
+from advisor.dataset.doctor.finding import Finding
+from advisor.dataset.doctor.folder_facts import FolderFacts
+from advisor.dataset.report import DatasetReport
+from advisor.dataset.scan import scan
 from advisor.errors import RunError, UserErrors
+from advisor.run_folder.edits_file import read_changes
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.run_dataset import run_dataset
 from advisor.settings.preset_file import read_preset
 from tests.support.factories import make_hardware, make_plan_for
 from tests.support.menu_actions import Done, make_actions
+from tests.support.pictures import make_pictures
 from tests.support.scripted import HAPPY, Answer, Interrupt, ScriptedAsk, default, make_probes
-from wizard.commands.new import converse
+from wizard.commands.new import _pictures, converse
+from wizard.commands.plan_actions import real_actions
+from wizard.draft_edits import DraftEdits
 from wizard.interview.facts import facts_of_state
-from wizard.interview.flow import Probes
+from wizard.interview.flow import InterviewState, Probes
 from wizard.interview.machine_options import MachineOptions
 from wizard.interview.preset_store import PresetStore
 from wizard.interview.questions import BACK
@@ -199,3 +210,75 @@ def test_all_that_is_wrong_with_the_options_is_told_before_the_first_question(tm
     assert "'many'" in told[0]
     assert "no.toml" in told[1]
     assert "0 threads" in told[2]
+
+
+def conversation(tmp_path: Path, *answers: Answer) -> ScriptedAsk:
+    """A conversation about `tmp_path/pictures`, which keeps what is decided of them and writes `tmp_path/run`."""
+    draft, pictures = DraftEdits(tmp_path / "data"), str(tmp_path / "pictures")
+    ask = ScriptedAsk(*(pictures if answer == "/pictures" else answer for answer in answers))
+    probes = replace(
+        make_probes(),
+        scan=lambda folder: scan(Path(folder)),
+        pictures=lambda state: _pictures(state, draft),
+        look=_looked,
+    )
+
+    def actions(options: MachineOptions, session: Session, probes: Probes) -> Any:
+        real = real_actions(options, session, probes, draft)
+        return replace(real, train=lambda run: None, view=lambda *_: "", free_run=lambda name: tmp_path / "run")
+
+    converse(ask, Session(tmp_path / "data"), run=None, request=None, probes=probes, draft=draft, actions=actions)
+    return ask
+
+
+def _looked(state: InterviewState, report: DatasetReport) -> tuple[FolderFacts, tuple[Finding, ...]]:
+    facts = FolderFacts(report, {}, state.answers["trigger"])
+    return facts, examine(facts)
+
+
+def trained(tmp_path: Path) -> list[str | None]:
+    return [image.caption for image in run_dataset(RunFolder(tmp_path / "run")).report.image_files]
+
+
+def test_a_folder_without_captions_becomes_a_run_with_captions_in_one_conversation(tmp_path: Path) -> None:
+    made = make_pictures(tmp_path / "pictures", 9, captions=False)
+
+    ask = conversation(tmp_path, *HAPPY[:6], "one", "1girl, red dress", "go_on", HAPPY[6], "train")
+
+    assert trained(tmp_path) == ["mira, 1girl, red dress"] * 9
+    assert "none has a caption" in ask.heard
+    assert sorted((tmp_path / "pictures").iterdir()) == made
+    assert not list((tmp_path / "data").iterdir())
+
+
+def test_captions_edited_from_the_menu_come_into_the_run_that_is_saved_already(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "pictures", 9, captions=["mira, 1girl, hat", "mira, smile, hat"])
+
+    conversation(
+        tmp_path, *HAPPY[:6], "go_on", HAPPY[6], "save", "captions", "remove", "hat", "yes", "done", "save",
+        "captions", "undo", "rename", "hat", "cap", "yes", "done", "train",
+    )  # fmt: skip
+
+    assert trained(tmp_path)[:2] == ["mira, 1girl, cap", "mira, smile, cap"]
+    assert [change.what for change in read_changes(RunFolder(tmp_path / "run"))] == ["rename hat cap"]
+
+
+def test_what_was_decided_of_pictures_outlives_an_interruption(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "pictures", 9, captions=["1girl, mira, hat", "mira, 1girl"])
+    with pytest.raises(KeyboardInterrupt):
+        conversation(tmp_path, *HAPPY[:6], "0", Interrupt)
+
+    ask = conversation(tmp_path, "yes", "go_on", HAPPY[6], "save", "quit")
+
+    assert "With 1 change of pictures and captions." in ask.heard
+    assert trained(tmp_path)[0] == "mira, 1girl, hat"
+
+
+def test_a_conversation_begun_anew_begins_without_them(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "pictures", 9, captions=["1girl, mira, hat", "mira, 1girl"])
+    with pytest.raises(KeyboardInterrupt):
+        conversation(tmp_path, *HAPPY[:6], "0", Interrupt)
+
+    conversation(tmp_path, "no", *HAPPY[:6], "go_on", HAPPY[6], "save", "quit")
+
+    assert trained(tmp_path)[0] == "1girl, mira, hat"

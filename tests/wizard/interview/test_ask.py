@@ -158,3 +158,16 @@ def test_a_question_is_whole_at_any_width(width: int, lines: int) -> None:
     assert len(shown) == lines
     assert max(map(len, shown)) <= width
     assert " ".join(" ".join(shown).split()) == f"? {MODEL.text} ({MODEL.hint})"
+
+
+def test_a_text_may_end_in_the_sign_that_goes_back(keys: Any) -> None:
+    question = Question("caption", "Its caption:", "text", default="mira")
+
+    assert answer(keys, question, ", :<" + ENTER) == "mira, :<"
+
+
+@pytest.mark.parametrize("text", ["<", "\x15<"])
+def test_the_sign_alone_or_behind_what_stood_there_goes_back(keys: Any, text: str) -> None:
+    question = Question("caption", "Its caption:", "text", default="mira, hat")
+
+    assert answer(keys, question, text + ENTER) == BACK

@@ -71,3 +71,9 @@ def test_models_and_folders_are_offered_and_other_files_are_not(tmp_path: Path) 
     assert completed(f"{tmp_path}/mod", folders_only=False) == [
         f"{tmp_path}/model.safetensors", f"{tmp_path}/models{os.sep}",
     ]  # fmt: skip
+
+
+def test_names_with_blanks_are_found() -> None:
+    candidates = (Candidate("red hair"), Candidate("long hair"))
+
+    assert [match.name for match in matches("long h", candidates)] == ["long hair"]

@@ -223,7 +223,22 @@ def test_advice_switches_there_and_back() -> None:
 
     assert done.saved[0][1].config.run.advice == "current"
     assert menu.state.answers["advice"] == "tutorial"
-    assert "what others advise" in ask.asked[0].options[6].title
+    assert "what others advise" in ask.asked[0].options[7].title
+
+
+def test_edited_captions_make_the_plan_anew_and_unsaved() -> None:
+    _, done, _, _ = go("save", "captions", "save", "quit", edit_captions=lambda state, plan, ask: True)
+
+    assert [run for run, _ in done.saved] == [Path("/runs/mira")] * 2
+    assert len(done.kept) == 1
+    assert done.views == [False, False]
+
+
+def test_captions_that_were_only_looked_at_change_nothing() -> None:
+    _, done, _, _ = go("save", "captions", "save", "quit", edit_captions=lambda state, plan, ask: False)
+
+    assert len(done.saved) == 1
+    assert done.views == [False]
 
 
 def test_all_settings_are_shown_when_asked_for() -> None:

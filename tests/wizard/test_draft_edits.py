@@ -1,0 +1,104 @@
+"""Edits of a conversation, until there is a run; and how they come into one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from advisor.dataset.edits import PictureEdit
+from advisor.dataset.report import DatasetReport
+from advisor.errors import RunError
+from advisor.run_folder.edits_file import append_change, read_changes
+from advisor.run_folder.layout import RunFolder
+from tests.support.factories import make_dataset
+from wizard.draft_edits import DraftEdits
+
+FILES = make_dataset(3, captions=["mira", "mira, hat", None])
+
+
+def caption(number: int, text: str, files: DatasetReport = FILES) -> PictureEdit:
+    return PictureEdit(files.path_of(files.image_files[number]), caption=text)
+
+
+def whats(run: RunFolder) -> list[str]:
+    return [change.what for change in read_changes(run)]
+
+
+@pytest.fixture
+def draft(tmp_path: Path) -> DraftEdits:
+    return DraftEdits(tmp_path / "data")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return RunFolder(tmp_path / "run")
+
+
+def test_changes_outlive_the_conversation(draft: DraftEdits, tmp_path: Path) -> None:
+    draft.add("first", [caption(0, "mira, bow")], FILES)
+    draft.add("second", [caption(1, "mira")], FILES)
+    draft.undo()
+
+    assert [change.what for change in DraftEdits(tmp_path / "data").changes()] == ["first"]
+
+
+def test_nothing_is_left_of_deleted_ones(draft: DraftEdits, tmp_path: Path) -> None:
+    draft.add("first", [caption(0, "mira, bow")], FILES)
+
+    draft.delete()
+
+    assert draft.changes() == ()
+    assert not list((tmp_path / "data").iterdir())
+    draft.delete()
+
+
+def test_a_run_gets_them_once(draft: DraftEdits, run: RunFolder) -> None:
+    draft.add("first", [caption(0, "mira, bow")], FILES)
+    draft.put_into(run, FILES)
+    draft.add("second", [caption(1, "mira")], FILES)
+
+    draft.put_into(run, FILES)
+
+    assert whats(run) == ["first", "second"]
+    assert read_changes(run)[1].edits[0].replaced == "mira, hat"
+
+
+def test_what_is_taken_back_after_saving_is_taken_back_in_the_run(draft: DraftEdits, run: RunFolder) -> None:
+    draft.add("first", [caption(0, "mira, bow")], FILES)
+    draft.add("second", [caption(1, "mira")], FILES)
+    draft.put_into(run, FILES)
+    draft.undo()
+    draft.add("third", [caption(1, "mira, red hat")], FILES)
+
+    draft.put_into(run, FILES)
+
+    assert whats(run) == ["first", "third"]
+
+
+def test_what_others_wrote_into_the_run_stays(draft: DraftEdits, run: RunFolder) -> None:
+    append_change(run, "by a command", [caption(2, "mira, rain")], files=FILES)
+    draft.add("first", [caption(0, "mira, bow")], FILES)
+    draft.put_into(run, FILES)
+    draft.undo()
+
+    draft.put_into(run, FILES)
+
+    assert whats(run) == ["by a command"]
+
+
+def test_changes_of_other_pictures_do_not_come_along(draft: DraftEdits, run: RunFolder) -> None:
+    others = make_dataset(1, root="/elsewhere", captions=["x"])
+    draft.add("elsewhere", [caption(0, "y", others)], others)
+
+    draft.put_into(run, FILES)
+
+    assert not run.path.exists()
+
+
+def test_a_damaged_file_is_told(draft: DraftEdits, tmp_path: Path) -> None:
+    draft.add("first", [caption(0, "mira, bow")], FILES)
+    (tmp_path / "data" / "interview" / "images" / "edits.jsonl").write_text("{broken\n")
+
+    with pytest.raises(RunError, match="line 1"):
+        DraftEdits(tmp_path / "data").changes()

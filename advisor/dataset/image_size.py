@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from advisor.dataset.picture_file import TooManyPixels, identified, refuse_too_many, tells_transparency
+from advisor.dataset.picture_file import identified, refuse_too_many, tells_transparency
+from advisor.dataset.picture_limits import UnsafePicture, refuse_large
 from advisor.files import open_regular
 
 IMAGE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".avif")
@@ -56,12 +57,13 @@ def picture_head(path: Path) -> PictureHead:
     """
     try:
         with open_regular(path) as file:
+            refuse_large(file)
             head = _webp_head(file) or _head_by_pillow(file)
         refuse_too_many((head.width_px, head.height_px))
         return head
     except UnusablePicture:
         raise
-    except TooManyPixels as error:
+    except UnsafePicture as error:
         raise UnusablePicture("huge_picture", str(error)) from error
     except OSError as error:
         raise _unreadable(error, path) from error

@@ -5,8 +5,6 @@ Left to itself Pillow opens dozens of formats by a file's content; for EPS it st
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,19 +12,18 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from advisor.files import UnfitFile, open_regular
+from advisor.dataset.picture_limits import UnsafePicture, refuse_large, refuse_many_chunks, refuse_many_scans
+from advisor.files import open_regular
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "AVIF")
 """Pillow's names of the formats that are taken; a file may have another one's extension."""
 
 MOST_PIXELS = 178_956_970
 """Larger pictures may be made to fill the memory; the same number as Pillow's, which no caller can change here."""
-MOST_BYTES = 2 * 1024**3
-"""So many pixels of 16 bits in four channels, not even packed, need less; some formats are read whole."""
 _SHRINK = f"shrink it below {MOST_PIXELS // 1_000_000} megapixels"
 
 
-class TooManyPixels(Exception):
+class TooManyPixels(UnsafePicture):
     """The picture is larger than `MOST_PIXELS`; says so, and the mend."""
 
     def __init__(self) -> None:
@@ -38,21 +35,30 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
     """The picture in the file at `path`, its pixels not decoded yet; it closes with the block.
 
     Raises:
-        TooManyPixels: it is larger than any that is opened.
+        UnsafePicture: it is larger than any that is opened, or built to take hours or all memory.
         UnidentifiedImageError: it has none of `FORMATS`.
-        OSError: it cannot be read, is no regular file, or a larger one than any picture.
+        OSError: it cannot be read, or is no regular file.
         Exception: a broken file can trip Pillow's parsers in any way.
     """
-    with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size > MOST_BYTES:
-            raise UnfitFile(errno.EFBIG, f"it has more than {MOST_BYTES:,} bytes, as no picture has", str(path))
-        with identified(file) as image:
-            yield image
+    with open_regular(path) as file, picture_in(file) as image:
+        yield image
+
+
+@contextmanager
+def picture_in(file: BinaryIO) -> Iterator[Image.Image]:
+    """The same for an open file."""
+    refuse_many_chunks(file, before_pixels=False)
+    with identified(file) as image:
+        if image.info.get("progressive"):
+            refuse_many_scans(file)
+        yield image
 
 
 @contextmanager
 def identified(file: BinaryIO) -> Iterator[Image.Image]:
-    """The same for an open file."""
+    """The same for those who look at its head alone, and decode no pixel."""
+    refuse_large(file)
+    refuse_many_chunks(file, before_pixels=True)
     try:
         image = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:

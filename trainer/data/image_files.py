@@ -17,7 +17,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from advisor.dataset.buckets import Placement
-from advisor.dataset.picture_file import TooManyPixels, opened_picture, tells_transparency
+from advisor.dataset.picture_file import opened_picture, tells_transparency
+from advisor.dataset.picture_limits import UnsafePicture
 from advisor.dataset.pixels import in_rgb
 from advisor.dataset.report import Box
 from advisor.errors import DatasetError
@@ -148,7 +149,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             warnings.simplefilter("ignore")
             with opened_picture(path) as file:
                 yield file
-    except TooManyPixels as error:
+    except UnsafePicture as error:
         raise DatasetError(f"{path} cannot be used: {error}") from error
     except MemoryError:
         raise

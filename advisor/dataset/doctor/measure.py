@@ -16,7 +16,8 @@ from advisor.dataset.doctor.pixel_measures import blur, corner_edges, jpeg_block
 from advisor.dataset.doctor.side_bars import bars, panels
 from advisor.dataset.image_size import ORIENTATION
 from advisor.dataset.near_duplicates.fingerprint import small_cells
-from advisor.dataset.picture_file import MOST_BYTES, identified
+from advisor.dataset.picture_file import picture_in
+from advisor.dataset.picture_limits import MOST_BYTES, EndlessPicture, refuse_large
 from advisor.dataset.pixels import in_rgb, is_deep
 from advisor.files import open_regular
 from advisor.shown_text import visible_line
@@ -36,7 +37,10 @@ def measure(path: Path) -> PixelFacts:
     """The facts of a picture file; what is wrong with it is one of them."""
     try:
         with open_regular(path) as file:
+            refuse_large(file)
             content = file.read(MOST_BYTES)
+    except EndlessPicture as error:
+        return PixelFacts("broken", why=str(error))
     except OSError as error:
         return PixelFacts("broken", why=error.strerror or str(error))
     digest = sha256(content).hexdigest()
@@ -52,7 +56,7 @@ def measure(path: Path) -> PixelFacts:
 
 
 def _measured(content: bytes, digest: str) -> PixelFacts:
-    with identified(io.BytesIO(content)) as image:
+    with picture_in(io.BytesIO(content)) as image:
         kind, mode, full = image.format or "", image.mode, image.size
         deep = is_deep(image) or (kind == "PNG" and content[PNG_DEPTH : PNG_DEPTH + 1] == b"\x10")
         profile = _profile(image)

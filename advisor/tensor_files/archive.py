@@ -134,6 +134,18 @@ def check_layout(file: BinaryIO, table: Table) -> tuple[Part, ...]:
     return tuple(found)
 
 
+def refuse_packed(file: BinaryIO) -> None:
+    """Refuse an archive that may take more memory to read than it has bytes.
+
+    Raises:
+        ArchiveFlaw: a part is compressed, as torch.save never does, or parts overlap, or it is no archive.
+        OSError: it cannot be read.
+    """
+    for part in check_layout(file, read_table(file)):
+        if part.method != STORED or part.is_locked or part.num_bytes != part.packed_bytes:
+            raise ArchiveFlaw(f"{short(part.name)} in it is compressed or locked")
+
+
 def same_names(parts: Sequence[Part]) -> str | None:
     """A name that two parts have, for a reader that does not tell capitals from small letters; None where none has."""
     seen = set[str]()

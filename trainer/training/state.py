@@ -37,6 +37,7 @@ from advisor.run_folder.state_manifest import (
     StateManifest,
     read_manifest,
 )
+from advisor.tensor_files.archive import refuse_packed
 from trainer.runtime.disk_space import write_with_room
 
 MOST_STATE_BYTES = 64 * 1024**3
@@ -171,8 +172,11 @@ def _optimizer_and_scaler(content: bytes) -> tuple[dict[str, Any] | None, dict[s
     Raises:
         Exception: of any kind; it holds something else.
     """
+    refuse_packed(io.BytesIO(content))
     found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     optimizer, scaler = found["optimizer"], found["scaler"]
+    if any(isinstance(one, Tensor) and one.nbytes > len(content) for one in tree_leaves(optimizer)):
+        raise ValueError("a tensor is larger than its file")  # one that repeats itself, until somebody copies it
     if not isinstance(optimizer, dict | None) or not isinstance(scaler, dict | None):
         raise TypeError("no dict where optimizer or scaler should be")
     if scaler is not None and not all(type(one) in (int, float) and math.isfinite(one) for one in scaler.values()):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -136,17 +137,41 @@ def is_whole(run: Path, change: Callable[[dict[str, Any]], object]) -> bool:
         return False
 
 
+def is_whole_with_optimizer(run: Path, content: bytes) -> bool:
+    """Whether a state is read whose optimizer.pt has this content, as its manifest says."""
+    path = run / "state" / "step-00000001" / "optimizer.pt"
+    entry = {"bytes": len(content), "sha256": sha256(content).hexdigest()}
+    return is_whole(
+        run,
+        lambda manifest: (path.write_bytes(content), manifest["files"].update({"optimizer.pt": entry})),
+    )
+
+
+def saved(others: object) -> bytes:
+    content = io.BytesIO()
+    torch.save(others, content)
+    return content.getvalue()
+
+
 @pytest.mark.parametrize(
     "others", [5, [], {}, {"optimizer": 5, "scaler": None}, {"optimizer": None, "scaler": {"scale": "x"}}]
 )
 def test_an_optimizers_memory_of_another_form_is_a_damaged_state(tmp_path: Path, others: object) -> None:
-    content = io.BytesIO()
-    torch.save(others, content)
-    state = tmp_path / "state" / "step-00000001"
-    entry = {"bytes": len(content.getvalue()), "sha256": sha256(content.getvalue()).hexdigest()}
-    assert not is_whole(
-        tmp_path,
-        lambda manifest: (
-            (state / "optimizer.pt").write_bytes(content.getvalue()), manifest["files"].update({"optimizer.pt": entry})
-        ),
-    )  # fmt: skip
+    assert not is_whole_with_optimizer(tmp_path, saved(others))
+
+
+def test_a_state_that_unpacks_to_more_than_its_bytes_is_damaged(tmp_path: Path) -> None:
+    plain = saved({"optimizer": {"state": {0: {"exp_avg": torch.zeros(10**6)}}}, "scaler": None})
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(plain)) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+
+    assert is_whole_with_optimizer(tmp_path / "plain", plain)
+    assert not is_whole_with_optimizer(tmp_path / "packed", packed.getvalue())
+
+
+def test_so_is_one_with_a_tensor_that_is_larger_than_its_file(tmp_path: Path) -> None:
+    repeated = {"optimizer": {"state": {0: {"exp_avg": torch.zeros(1).expand(10**6)}}}, "scaler": None}
+
+    assert not is_whole_with_optimizer(tmp_path, saved(repeated))

@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from advisor.errors import RunError
-from advisor.files import write_atomically
-from advisor.run_folder.record import read_record
+from advisor.run_folder.record import read_record, write_record
 
 MOST_SCORES_BYTES = 1024 * 1024
 """No honest file of scores is larger."""
@@ -47,4 +46,4 @@ def write_demo_scores(path: Path, scores: DemoScores) -> None:
     Raises:
         RunError: it cannot be written.
     """
-    write_atomically(path, json.dumps(asdict(scores), indent=1) + "\n")
+    write_record(path, json.dumps(asdict(scores), indent=1) + "\n", DemoScores)

@@ -31,6 +31,11 @@ class GridPaths:
         return cls(path, path)
 
     @property
+    def run(self) -> Path | None:
+        """The run that the grid belongs to; None: it is of a single LoRA."""
+        return None if self.path == self.within else self.within
+
+    @property
     def record(self) -> Path:
         """What was drawn, measured and chosen."""
         return self._at(RECORD_NAME)

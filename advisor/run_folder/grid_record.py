@@ -19,8 +19,7 @@ from advisor.choosing.cells import (
     Seed,
 )
 from advisor.errors import ConfigErrors, RunError
-from advisor.files import write_atomically
-from advisor.run_folder.record import Count, Record, Text, read_record
+from advisor.run_folder.record import Count, Record, Text, read_record, write_record
 from advisor.settings.config import SamplerName, blank_config, with_values
 
 MOST_GRID_BYTES = 64 * 1024 * 1024
@@ -108,4 +107,4 @@ def write_grid(path: Path, record: GridRecord) -> None:
     Raises:
         RunError: it cannot be written.
     """
-    write_atomically(path, record.model_dump_json(indent=1) + "\n")
+    write_record(path, record.model_dump_json(indent=1) + "\n", GridRecord)

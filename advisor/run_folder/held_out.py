@@ -8,8 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from advisor.errors import RunError
-from advisor.files import write_atomically
-from advisor.run_folder.record import Difference, Record, Text, read_record
+from advisor.run_folder.record import Difference, Record, Text, read_record, write_record
 
 MOST_HELD_OUT_BYTES = 256 * 1024**2
 """No honest list is larger: that of some million images."""
@@ -40,4 +39,4 @@ def write_held_out(path: Path, split: HeldOut) -> None:
     Raises:
         RunError: it cannot be written.
     """
-    write_atomically(path, json.dumps(split.model_dump(), indent=1) + "\n")
+    write_record(path, json.dumps(split.model_dump(), indent=1) + "\n", HeldOut)

@@ -8,8 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from advisor.errors import ConfigErrors
-from advisor.files import write_atomically
-from advisor.run_folder.record import Count, Difference, Record, read_record
+from advisor.run_folder.record import Count, Difference, Record, read_record, write_record
 from advisor.settings.config import TrainingConfig, blank_config, changed, with_values
 
 MOST_LADDER_BYTES = 1024 * 1024
@@ -96,4 +95,4 @@ def write_ladder(path: Path, ladder: Ladder) -> None:
     Raises:
         RunError: it cannot be written.
     """
-    write_atomically(path, ladder.model_dump_json(indent=1) + "\n")
+    write_record(path, ladder.model_dump_json(indent=1) + "\n", Ladder)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from advisor.files import write_atomically
-from advisor.run_folder.record import Text, read_record
+from advisor.run_folder.record import Text, read_record, write_record
 
 MOST_LEFT_OUT_BYTES = 64 * 1024**2
 """No honest list is larger."""
@@ -62,4 +61,4 @@ def write_left_out(path: Path, left_out: LeftOut) -> None:
     Raises:
         RunError: it cannot be written.
     """
-    write_atomically(path, json.dumps(left_out.model_dump(), indent=1) + "\n")
+    write_record(path, json.dumps(left_out.model_dump(), indent=1) + "\n", LeftOut)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -10,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, 
 from advisor.errors import RunError
 from advisor.files import read_bounded
 from advisor.json_text import Malformed, parse_json
+from advisor.run_folder.keep import write_own
 from advisor.shown_text import short_text
 
 MOST_COUNT = 2**53
@@ -75,6 +78,27 @@ def parse_record(content: bytes, kind: type[R]) -> R:
         ValidationError: they are no such record.
     """
     return TypeAdapter(kind).validate_python(parse_json(content, half_characters=True))
+
+
+def write_record(path: Path, text: str, kind: Any) -> None:
+    """Put the text of a record into a file; one that is there and no such record is the user's and kept beside it.
+
+    Args:
+        kind: as for `read_record`.
+
+    Raises:
+        RunError: it cannot be written, or what is there cannot be kept.
+    """
+    write_own(path, text, partial(_is_record, kind))
+
+
+def _is_record(kind: Any, content: bytes) -> bool:
+    """Whether it is one, and names any field of it: where all have defaults, a table of anything could be one."""
+    with suppress(Malformed, ValidationError):
+        tree = parse_json(content, half_characters=True)
+        TypeAdapter(kind).validate_python(tree)
+        return any(name in tree for name in getattr(kind, "model_fields", tree))
+    return False
 
 
 def places_told(error: ValidationError) -> str:

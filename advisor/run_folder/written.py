@@ -24,7 +24,7 @@ from advisor.run_folder.paths import WRITTEN_NAME
 from advisor.run_folder.record import Record, Text, parse_record
 from advisor.units import MIB
 
-Kind = Literal["run", "report", "preset", "kohya-gui", "sd-scripts", "onetrainer", "ai-toolkit", "images"]
+Kind = Literal["run", "report", "preset", "kohya-gui", "sd-scripts", "onetrainer", "ai-toolkit", "images", "grid"]
 """Who writes a file: an export may not take a run's configuration for one of its own files."""
 
 MOST_RECORD_BYTES = 64 * MIB

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
@@ -11,8 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from advisor.choosing.cells import BASE_EPOCH, Cell
 from advisor.dataset.picture_file import opened_picture
-from advisor.files import replacing
 from advisor.run_folder.grid_paths import GridPaths
+from advisor.run_folder.write_over import NewFile, write_over
+from advisor.run_folder.written import WrittenFiles
 from advisor.shown_text import visible_line
 from trainer.evaluate.cells import picture_of
 
@@ -34,15 +36,16 @@ Row: TypeAlias = tuple[int, int]
 
 
 def write_sheet(cells: Sequence[Cell], prompts: Sequence[str], folder: GridPaths) -> None:
-    """Put all pictures into `grid.png`.
+    """Put all pictures into `grid.png`; a file of that name which is not as it was written is kept beside it first.
 
     Raises:
         RunError: it cannot be written.
         OSError: a picture cannot be read.
     """
     sheet = _Sheet.of(cells, prompts, folder)
-    with replacing(folder.sheet) as temporary:
-        sheet.image().save(temporary, format="PNG")
+    content = io.BytesIO()
+    sheet.image().save(content, format="PNG")
+    write_over([NewFile(folder.sheet, content.getvalue(), "grid")], WrittenFiles(folder.run), overwrite=True)
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ from pathlib import Path, PurePath
 from threading import Thread
 from typing import Any
 
-from advisor.files import read_bounded, write_atomically
+from advisor.files import read_bounded
 from advisor.json_text import parse_json
 from advisor.run_folder.events import AnyEvent, Finished, SampleDrawn, Started
+from advisor.run_folder.keep import write_own
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import PATH_SETTINGS, TrainingConfig, flat_settings
 from trainer.reporting.curves import Curves, sample_title
@@ -162,14 +163,25 @@ def _run_id(run: RunFolder, *, resumed: bool) -> str:
     if resumed and (known := _known_id(run.wandb_id)):
         return known
     made = secrets.token_hex(4)
-    write_atomically(run.wandb_id, json.dumps({"id": made}) + "\n")
+    write_own(run.wandb_id, json.dumps({"id": made}) + "\n", _is_id)
     return made
 
 
 def _known_id(path: Path) -> str | None:
     try:
-        found = parse_json(read_bounded(path, MOST_ID_BYTES))["id"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return _id_in(read_bounded(path, MOST_ID_BYTES))
+    except OSError:
+        return None
+
+
+def _is_id(content: bytes) -> bool:
+    return _id_in(content) is not None
+
+
+def _id_in(content: bytes) -> str | None:
+    try:
+        found = parse_json(content)["id"]
+    except (ValueError, KeyError, TypeError):
         return None
     return found if isinstance(found, str) and re.fullmatch(r"[a-z0-9]{8}", found) else None
 

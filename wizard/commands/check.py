@@ -15,7 +15,10 @@ from advisor.dataset.doctor.folder_facts import FolderFacts
 from advisor.dataset.folders import find_files
 from advisor.dataset.report import DatasetReport, ImageFile
 from advisor.errors import DatasetError, LoraError, RunError
-from advisor.files import is_there, write_atomically
+from advisor.files import is_there
+from advisor.run_folder.keep import kept_sentence
+from advisor.run_folder.write_over import NewFile, write_over
+from advisor.run_folder.written import WrittenFiles
 from advisor.settings.config import DatasetConfig
 from advisor.units import counted
 from wizard.interview.paths import absolute_path
@@ -97,7 +100,9 @@ def write_page(facts: FolderFacts, findings: Sequence[Finding], options: CheckOp
     if is_there(path) and not options.overwrite:
         raise RunError(f"{path} is there already: name another file, or give --overwrite")
     small = thumbnails(facts.report.root, shown_pictures(facts, findings), counting("small copies made"))
-    write_atomically(path, check_page(facts, findings, small))
+    page = NewFile(path, check_page(facts, findings, small).encode("utf-8"), "report")
+    for kept in write_over([page], WrittenFiles(), overwrite=True):
+        say(kept_sentence(kept))
     say(f"The page is {path}")
 
 

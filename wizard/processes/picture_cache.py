@@ -7,7 +7,9 @@ had; of one that was renamed or copied the content is looked up.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import stat
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +18,23 @@ from typing import Any
 
 from advisor.data_folder import data_folder
 from advisor.dataset.doctor.pixel_facts import FACTS_VERSION, PixelFacts, as_plain, from_text
+from advisor.errors import RunError
+from advisor.run_folder.keep import keep_beside
 from advisor.run_folder.written import digest
 
 CACHE_NAME = "pictures.sqlite"
 MOST_KEPT = 100_000
 """Contents, of some 11 KB each; those measured first are forgotten first."""
-TABLES = """
-DROP TABLE IF EXISTS pictures;
-CREATE TABLE IF NOT EXISTS contents (content TEXT PRIMARY KEY, version INTEGER, facts BLOB);
-CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, content TEXT);
-CREATE INDEX IF NOT EXISTS files_of_size ON files (size);
-"""
+SCHEMA = {
+    "contents": "TABLE contents (content TEXT PRIMARY KEY, version INTEGER, facts BLOB)",
+    "files": "TABLE files (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, content TEXT)",
+    "files_of_size": "INDEX files_of_size ON files (size)",
+}
+"""What the database holds, as SQL by its names."""
+EARLIER = {
+    "pictures": "TABLE pictures (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, version INTEGER, facts BLOB)"
+}
+"""What it held before, which is forgotten."""
 OF_FILE = (
     "SELECT facts FROM files JOIN contents USING (content) WHERE path = ? AND size = ? AND changed = ? AND version = ?"
 )
@@ -63,18 +71,41 @@ class PictureCache:
         self._database: sqlite3.Connection | None = None
 
     def __enter__(self) -> PictureCache:
-        """Open it; a damaged file is begun anew."""
+        """Open it; a damaged one, or a file that is none of ours, is kept beside and it is begun anew."""
         for _ in range(2):
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._database = sqlite3.connect(self._path, timeout=5)
-                self._database.executescript(TABLES)
+                self._open()
                 return self
-            except (sqlite3.Error, OSError):
+            except (sqlite3.OperationalError, OSError):  # others work with it, or it cannot be written
+                break
+            except sqlite3.DatabaseError:
                 self._close()
-                with suppress(OSError):
-                    self._path.unlink(missing_ok=True)
+                with suppress(OSError, RunError):
+                    keep_beside(self._path)
+                    self._path.unlink()
+        self._close()
         return self
+
+    def _open(self) -> None:
+        """Open the file, or make it.
+
+        Raises:
+            sqlite3.OperationalError: it cannot be used now.
+            sqlite3.DatabaseError: it is damaged, or none of ours.
+            OSError: it cannot be looked at.
+        """
+        if os.path.lexists(self._path) and not stat.S_ISREG(self._path.lstat().st_mode):
+            raise sqlite3.DatabaseError("it is no file of its own")
+        self._database = sqlite3.connect(self._path, timeout=5)
+        for name, sql in self._database.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall():
+            if _words(sql) != _words(f"CREATE {(SCHEMA | EARLIER).get(name)}"):
+                raise sqlite3.DatabaseError(f"{name} in it is not ours")
+        for name in EARLIER:
+            self._database.execute(f"DROP TABLE IF EXISTS {name}")
+        for sql in SCHEMA.values():
+            kind, _, rest = sql.partition(" ")
+            self._database.execute(f"CREATE {kind} IF NOT EXISTS {rest}")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -152,3 +183,8 @@ class PictureCache:
 
 def _key(path: Path) -> str:
     return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _words(sql: str) -> str:
+    """Without blanks, which other versions may set differently."""
+    return "".join(sql.split())

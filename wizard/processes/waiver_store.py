@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from advisor.data_folder import data_folder
 from advisor.dataset.doctor.examine import Waiver
-from advisor.files import read_bounded, write_atomically
+from advisor.errors import RunError
+from advisor.files import read_bounded
 from advisor.json_text import Malformed, parse_json
+from advisor.run_folder.keep import write_own
+from advisor.run_folder.os_lock import Held, NoLocks, OsLock
 
 WAIVERS_NAME = "waivers.json"
+LOCK_NAME = "waivers.lock"
 MOST_BYTES = 16 * 1024**2
+PATIENCE_SECONDS, POLL_SECONDS = 5.0, 0.05
 
 
 def read_waivers(root: str) -> tuple[Waiver, ...]:
@@ -31,9 +40,37 @@ def add_waivers(root: str, waivers: tuple[Waiver, ...]) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    kept = {(one.code, one.file): one for one in (*read_waivers(root), *waivers)}
-    tree = _all() | {root: [asdict(one) for one in kept.values()]}
-    write_atomically(_path(), json.dumps(tree, indent=1) + "\n")
+    with _alone():
+        kept = {(one.code, one.file): one for one in (*read_waivers(root), *waivers)}
+        tree = _all() | {root: [asdict(one) for one in kept.values()]}
+        write_own(_path(), json.dumps(tree, indent=1) + "\n", _are_waivers)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Within, no other command changes the file, so that none of two waivers is lost; after a while all the same."""
+    lock, deadline = None, time.monotonic() + PATIENCE_SECONDS
+    while lock is None and time.monotonic() < deadline:
+        try:
+            lock = OsLock.take(data_folder() / LOCK_NAME, json.dumps({"pid": os.getpid()}).encode())
+        except Held:
+            time.sleep(POLL_SECONDS)
+        except (NoLocks, RunError):
+            break
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _are_waivers(content: bytes) -> bool:
+    """Whether they are waivers; a file that the user edited badly, or another one of that name, is none."""
+    try:
+        tree = parse_json(content)
+    except Malformed:
+        return False
+    return isinstance(tree, dict) and all(isinstance(found, list) for found in tree.values())
 
 
 def _all() -> dict[str, list[Any]]:

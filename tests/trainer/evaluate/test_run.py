@@ -54,7 +54,7 @@ def test_a_grid_is_drawn_and_kept_with_its_record_and_all_pictures_in_one(
     events = events_of(tmp_path / "events")
     assert [event["done"] for event in events if event["event"] == "progress" and event["phase"] == "grid"][-1] == 6
     assert events[-1]["event"] == "finished"
-    assert not (run.path / "log").exists()
+    assert not run.events.exists()
     assert {(one.epoch, one.weight) for one in record.scores} >= {(1, 1.0), (2, 1.0)}
     assert record.choice is not None
     assert [one.epoch for one in record.extras] == [1, 2]

@@ -59,3 +59,24 @@ def test_a_large_grid_has_smaller_pictures_and_letters_that_cannot_be_drawn_do_n
 
     with Image.open(folder.sheet) as sheet:
         assert sheet.height <= MOST_SHEET_PX + 100
+
+
+def test_a_sheet_that_was_drawn_on_or_is_the_users_stays_beside_the_new_one(tmp_path: Path) -> None:
+    folder = GridPaths.alone(tmp_path / "grid")
+    cells = cells_of(folder)
+    folder.sheet.write_bytes(b"my own picture")
+    for _ in range(2):
+        write_sheet(cells, ("zuvi", "a park"), folder)
+    kept = folder.path / "grid.png.bak"
+    assert kept.read_bytes() == b"my own picture"
+
+    folder.sheet.write_bytes(folder.sheet.read_bytes() + b"edited")
+    write_sheet(cells, ("zuvi", "a park"), folder)
+
+    assert kept.with_name("grid.png.bak2").read_bytes().endswith(b"edited")
+    assert sorted(one.name for one in folder.path.iterdir()) == [
+        "grid.png",
+        "grid.png.bak",
+        "grid.png.bak2",
+        "pictures",
+    ]

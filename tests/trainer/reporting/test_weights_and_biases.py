@@ -171,6 +171,8 @@ def test_a_damaged_note_of_the_run_gives_a_new_one(wandb: Wandb, material: Path,
     board(tmp_path, material, [])(RESUMED)
 
     assert len(wandb.begun[0]["id"]) == 8
+    kept = tmp_path / "log" / "wandb.json.bak"
+    assert (kept.read_text(encoding="utf-8") if content else "") == content
 
 
 def test_without_network_or_key_it_is_kept_here_with_one_warning(wandb: Wandb, material: Path, tmp_path: Path) -> None:

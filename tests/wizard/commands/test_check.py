@@ -113,3 +113,6 @@ def test_a_page_is_written_once_and_replaced_only_when_asked(
     page.write_text("old", "utf-8")
     check(str(folder), CheckOptions(html=str(page), overwrite=True))
     assert "<!doctype html>" in page.read_text("utf-8")
+    assert page.with_name("page.html.bak").read_text("utf-8") == "old"
+    check(str(folder), CheckOptions(html=str(page), overwrite=True))
+    assert not page.with_name("page.html.bak2").exists()

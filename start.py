@@ -452,12 +452,12 @@ def main(arguments: List[str]) -> NoReturn:
     except OSError as error:
         say("{}: {}".format(error.filename or ROOT, explain_pip(str(error))))
         sys.exit(2)
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    if not testing:
+    environment = dict(os.environ)
+    if not testing:  # children that are to stay offline are told so one by one: wizard/processes/child.py
         environment["LORACLE_COMMAND"] = "py start.py" if os.name == "nt" else "python3 start.py"
         run_and_exit([str(setup.python), "-P", "-m", "wizard.cli", *arguments], environment, None)
     options, threads = test_options(arguments[1:], os.cpu_count() or 1)
-    run_and_exit([str(setup.python), "-m", "pytest", *options], {**threads, **environment}, ROOT)
+    run_and_exit([str(setup.python), "-m", "pytest", *options], {**threads, **environment, "HF_HUB_OFFLINE": "1"}, ROOT)
 
 
 if __name__ == "__main__":

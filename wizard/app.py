@@ -31,6 +31,7 @@ from wizard.options import (
     Vram,
     complete_words,
 )
+from wizard.tagging import tagging
 
 app = typer.Typer(
     name="loracle",
@@ -283,7 +284,7 @@ def report_command(
         report(runs, out=out, overwrite=overwrite, as_json=as_json)
 
 
-app.registered_commands += captioning.registered_commands + inspection.registered_commands
+app.registered_commands += captioning.registered_commands + inspection.registered_commands + tagging.registered_commands
 
 
 @app.command("convert", short_help="Make a .safetensors file of a .ckpt.")

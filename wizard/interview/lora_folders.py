@@ -88,6 +88,12 @@ def program_of(folder: Path) -> Program | None:
     return named or next((program for end, program in PROGRAM_BY_NAME if path.endswith(end)), None)
 
 
+def usual_roots(home: Path, *, windows: bool) -> list[Path]:
+    """The folders in which people have such programs; not all of them exist."""
+    drives = [Path(drive, below) for below in ("", "AI") for drive in WINDOWS_DRIVES] if windows else []
+    return [home / below for below in BELOW_HOME] + drives
+
+
 def _candidates(
     base_model: Path, remembered: str | None, home: Path, *, windows: bool, listing: Listing
 ) -> Iterator[Path]:
@@ -97,11 +103,7 @@ def _candidates(
         for models, loras in BESIDE_MODELS:
             if folder.name.lower() == models.lower():
                 yield folder.parent / loras
-    roots = [home / below for below in BELOW_HOME]
-    roots += (
-        [Path(drive) for drive in WINDOWS_DRIVES] + [Path(drive, "AI") for drive in WINDOWS_DRIVES] if windows else []
-    )
-    for root in roots:
+    for root in usual_roots(home, windows=windows):
         for program, loras in USUAL:
             yield from _matching(root, f"{program}/{loras}", listing)
 

@@ -33,6 +33,7 @@ PHASES = {
     "cache_masks": "Reading the masks", "validate": "Measuring the validation loss",
     "train": "Training", "sample": "Drawing samples", "save": "Saving", "check": "Checking the LoRA",
     "grid": "Drawing pictures", "judge": "Measuring the pictures",
+    "load_tagger": "Loading the tagger", "tag": "Tagging the pictures", "download": "Downloading (MiB)",
 }  # fmt: skip
 
 

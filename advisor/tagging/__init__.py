@@ -1,0 +1,1 @@
+"""Taggers: models that tell what a picture shows, and the captions that follow from what they tell."""

@@ -1,0 +1,178 @@
+"""A tagger in onnxruntime: on the graphics card where that can be, else on the processor.
+
+Letters: n pictures, t tags, s the side of the square.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from advisor.errors import HardwareError, ModelError
+from advisor.shown_text import short_text
+from advisor.tagging.tagger_model import TaggerModel
+from trainer.tagging.pictures import Pixels
+
+CPU = "CPUExecutionProvider"
+PROVIDERS = {
+    "CUDAExecutionProvider": "CUDA",
+    "ROCMExecutionProvider": "ROCm",
+    "MIGraphXExecutionProvider": "MIGraphX",
+    "DmlExecutionProvider": "DirectML",
+    "CoreMLExecutionProvider": "CoreML",
+    CPU: "processor",
+}
+"""What may compute, the best first, and its name for people. TensorRT would spend minutes on compiling first."""
+TOLERANCE = 1e-3
+"""By so much a number in half precision may lie outside of 0 to 1."""
+ERRORS_ONLY = 3
+"""onnxruntime's level of its log: what it finds strange in a model is not the user's business."""
+ALLOCATION_SIGNS = (
+    "failed to allocate memory",
+    "out of memory",
+    "bad_alloc",
+    "available memory of",
+    "not enough memory",
+)
+"""What onnxruntime and its providers say where memory runs out, in small letters."""
+MISSING = 'Tagging needs the package onnxruntime, which is not installed: `pip install "loracle[tagger]"` adds it'
+
+Shares = npt.NDArray[np.float32]
+Warn = Callable[[str], None]
+
+
+class OutOfRoom(Exception):
+    """There is no memory for so many pictures at once."""
+
+
+class Session(Protocol):
+    """What is used of onnxruntime's InferenceSession."""
+
+    def run(self, outputs: Sequence[str], inputs: dict[str, Any]) -> list[Any]:
+        """Compute."""
+
+    def get_providers(self) -> list[str]:
+        """What computes, the first before the others."""
+
+
+@dataclass(frozen=True)
+class Tagger:
+    """A tagger, ready to tell what pictures show."""
+
+    model: TaggerModel
+    session: Session
+    provider: str
+    """onnxruntime's name of what computes."""
+
+    def shares(self, pictures: Sequence[Pixels]) -> Shares:
+        """How sure it is of each tag, from 0 to 1, as [n, t] for n pictures of [s, s, 3].
+
+        Raises:
+            OutOfRoom: there is no memory for so many.
+            ModelError: it gives something else.
+        """
+        batch = np.stack(pictures).astype(self.model.dtype)
+        missing = (self.model.batch or len(batch)) - len(batch)
+        if missing > 0:
+            batch = np.concatenate([batch, np.full((missing, *batch.shape[1:]), 255, batch.dtype)])
+        if self.model.layout == "NCHW":
+            batch = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+        try:
+            (found,) = self.session.run([self.model.output_name], {self.model.input_name: batch})
+        except Exception as error:  # onnxruntime's own kinds of errors have no common ancestor but Exception
+            if is_out_of_room(error):
+                raise OutOfRoom from error
+            raise ModelError(f"{self.model.path} cannot be computed: {short_text(str(error))}") from error
+        return self._checked(np.asarray(found, dtype=np.float32)[: len(pictures)], len(pictures))
+
+    def _checked(self, found: Shares, num_pictures: int) -> Shares:
+        wanted = (num_pictures, len(self.model.tags))
+        if found.shape != wanted:
+            sizes = " x ".join(map(str, found.shape))
+            raise ModelError(
+                f"{self.model.path} gives {sizes} numbers for {num_pictures} pictures, and {self.model.tags_path.name} "
+                f"has {len(self.model.tags):,} tags: they do not belong together"
+            )
+        if not np.isfinite(found).all() or found.min() < -TOLERANCE or found.max() > 1 + TOLERANCE:
+            raise ModelError(
+                f"{self.model.path} gives numbers from {found.min():.3g} to {found.max():.3g} and no shares from 0 to "
+                "1, as WD14-style taggers do: it is another kind of model"
+            )
+        return np.clip(found, 0.0, 1.0)
+
+
+def open_tagger(model: TaggerModel, device: str | None, threads: int, warn: Warn) -> Tagger:
+    """Load a tagger.
+
+    Args:
+        device: `cpu`, or None for the best that there is.
+        threads: to compute with on a processor; 0: half of them.
+        warn: is told where the graphics card is not used.
+
+    Raises:
+        HardwareError: onnxruntime is missing, or there is no memory for the model.
+        ModelError: onnxruntime cannot load it.
+    """
+    runtime = _runtime()
+    options = runtime.SessionOptions()
+    options.log_severity_level = ERRORS_ONLY
+    options.intra_op_num_threads = threads or max(1, (os.cpu_count() or 1) // 2)
+    for provider in usable_providers(runtime.get_available_providers(), device):
+        try:
+            chain = [provider] if provider == CPU else [provider, CPU]
+            session = runtime.InferenceSession(str(model.path), sess_options=options, providers=chain)
+            used = session.get_providers()[0]
+        except Exception as error:  # as above
+            if provider != CPU:
+                warn(f"{PROVIDERS[provider]} cannot be used ({short_text(str(error))}): trying what else there is")
+                continue
+            if is_out_of_room(error):
+                raise HardwareError(
+                    f"There is not enough memory for {model.path.name}: close other programs"
+                ) from error
+            raise ModelError(
+                f"{model.path} cannot be loaded by onnxruntime {runtime.__version__}: {short_text(str(error))}"
+            ) from error
+        if used == CPU and provider != CPU:
+            warn(f"{PROVIDERS[provider]} cannot be used here; tagging on the processor, which is slower")
+        return Tagger(model, session, used)
+    raise HardwareError(f"onnxruntime {runtime.__version__} cannot compute on a processor: install it anew")
+
+
+def usable_providers(available: Sequence[str], device: str | None) -> tuple[str, ...]:
+    """What to try, one after the other."""
+    if device == "cpu":
+        return (CPU,)
+    return tuple(provider for provider in PROVIDERS if provider in available)
+
+
+def is_out_of_room(error: BaseException) -> bool:
+    """Whether an error of onnxruntime says that memory ran out."""
+    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in ALLOCATION_SIGNS)
+
+
+def _runtime() -> Any:
+    """onnxruntime, which finds the libraries of CUDA that came with torch where it needs them.
+
+    Raises:
+        HardwareError: it is not installed, or does not load.
+    """
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        if error.name != "onnxruntime":
+            raise
+        raise HardwareError(MISSING) from None
+    except ImportError as error:
+        raise HardwareError(
+            f"The package onnxruntime does not load ({short_text(str(error))}): `pip install --force-reinstall "
+            "onnxruntime`"
+        ) from error
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers() and hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()
+    return onnxruntime

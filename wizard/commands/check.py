@@ -1,38 +1,32 @@
-"""`loracle check`: the data-set doctor on a folder of pictures."""
+"""`loracle check`: the data-set doctor on a folder of pictures, or on a run's data set with its edits."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from advisor.dataset.captions import lines_of
-from advisor.dataset.doctor.caption_sources import caption_sources
 from advisor.dataset.doctor.examine import Waiver, examine
 from advisor.dataset.doctor.finding import Finding
 from advisor.dataset.doctor.folder_facts import FolderFacts
-from advisor.dataset.folders import find_files
 from advisor.dataset.report import DatasetReport, ImageFile
 from advisor.errors import DatasetError, LoraError, RunError
 from advisor.files import is_there
 from advisor.run_folder.keep import kept_sentence
 from advisor.run_folder.write_over import NewFile, write_over
 from advisor.run_folder.written import WrittenFiles
-from advisor.settings.config import DatasetConfig
 from advisor.units import counted
 from wizard.interview.paths import absolute_path
-from wizard.interview.pictures_to_check import pictures_to_check
+from wizard.interview.pictures_to_check import PicturesToCheck, pictures_to_check
 from wizard.output import print_json, say, show
-from wizard.processes.measured_pictures import measured_pictures, thumbnails
+from wizard.processes.folder_look import LookedFor, folder_facts
+from wizard.processes.measured_pictures import thumbnails
 from wizard.processes.waiver_store import add_waivers, read_waivers
 from wizard.show.check_view import findings_text
 from wizard.show.counting import counting
 from wizard.show.findings import captions_text, sizes_text
-
-KEPT = "Interrupted. What was measured is kept: the same command goes on there."
-RESOLUTION_PX = 512
-"""Where none is named: what SD1's models are trained at."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +34,9 @@ class CheckOptions:
     """What the command line says."""
 
     trigger: str = ""
+    """Empty: the run's, else the word that most captions begin with."""
     resolution_px: int | None = None
-    """None: the run's, else `RESOLUTION_PX`."""
+    """None: the run's, else `folder_look.RESOLUTION_PX`."""
     waive: Sequence[str] = ()
     """`CODE` or `CODE:FILE`, each."""
     reason: str = ""
@@ -54,28 +49,21 @@ class CheckOptions:
     as_json: bool = False
 
 
-def check(folder: str, options: CheckOptions | None = None) -> None:
-    """Print what the folder holds and what is wrong with it; its files are only read.
-
-    Of a run folder, its pictures are looked at as the user's edits make them, with its trigger word and resolution.
+def check(place: str, options: CheckOptions | None = None) -> None:
+    """Print what a folder of pictures or a run's data set holds and what is wrong with it; its files are only read.
 
     Raises:
         DatasetError: there is no such folder, it holds no usable image, or `strict` and there are errors.
-        LoraError: a waiver has no reason.
+        LoraError: a waiver has no reason, or the run cannot be read.
     """
     options = options or CheckOptions()
-    found = pictures_to_check(folder, counting("pictures looked at"))
+    found = pictures_to_check(place, counting("pictures looked at"))
     report = found.report
-    options = replace(
-        options,
-        trigger=options.trigger or found.trigger,
-        resolution_px=options.resolution_px or found.resolution_px or RESOLUTION_PX,
-    )
     if found.edits:
         say(found.edits)
     if options.waive:
         add_waivers(report.root, _waivers(options))
-    facts = gathered(report, options)
+    facts = folder_facts(report, _looked_for(found, options), counting("pictures decoded"))
     findings = examine(facts, read_waivers(report.root))
     if options.html:
         write_page(facts, findings, options)
@@ -86,6 +74,13 @@ def check(folder: str, options: CheckOptions | None = None) -> None:
     errors = [one for one in findings if one.severity == "error" and not one.waived]
     if options.strict and errors:
         raise DatasetError(f"{report.root} has {counted(len(errors), 'error')}: mend or --waive them")
+
+
+def _looked_for(found: PicturesToCheck, options: CheckOptions) -> LookedFor:
+    named: dict[str, Any] = {"trigger": options.trigger, "resolution_px": options.resolution_px}
+    if found.config is None:
+        return LookedFor.of_folder(found.report.root, **named)
+    return LookedFor.of_run(found.config, **named)
 
 
 def write_page(facts: FolderFacts, findings: Sequence[Finding], options: CheckOptions) -> None:
@@ -104,21 +99,6 @@ def write_page(facts: FolderFacts, findings: Sequence[Finding], options: CheckOp
     for kept in write_over([page], WrittenFiles(), overwrite=True):
         say(kept_sentence(kept))
     say(f"The page is {path}")
-
-
-def gathered(report: DatasetReport, options: CheckOptions) -> FolderFacts:
-    """All that the checks need to know; the pictures are decoded where they were not before."""
-    try:
-        pixels = measured_pictures(report, counting("pictures decoded"))
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(KEPT) from None
-    return FolderFacts(
-        report,
-        pixels,
-        options.trigger,
-        DatasetConfig(images=report.root, resolution_px=options.resolution_px or RESOLUTION_PX),
-        caption_sources(report, find_files(Path(report.root))),
-    )
 
 
 def _waivers(options: CheckOptions) -> tuple[Waiver, ...]:
@@ -146,15 +126,10 @@ def report_document(report: DatasetReport, findings: Sequence[Finding] = ()) -> 
         "several_lines": _paths(report, lambda image: len(lines_of(image.caption or "")) > 1),
         "transparent": _paths(report, lambda image: image.transparent),
         "animated": _paths(report, lambda image: image.animated),
+        "excluded": [{"path": one.image.path, "reason": one.reason} for one in report.excluded],
         "problems": [asdict(problem) for problem in report.problems],
         "findings": [asdict(finding) for finding in findings],
-    } | excluded_document(report)
-
-
-def excluded_document(report: DatasetReport) -> dict[str, object]:
-    """What `check --json` of a run adds where the user's edits leave pictures out."""
-    left_out = [{"path": one.image.path, "reason": one.reason} for one in report.excluded]
-    return {"excluded": left_out} if left_out else {}
+    }
 
 
 def _paths(report: DatasetReport, wanted: Callable[[ImageFile], bool]) -> list[str]:

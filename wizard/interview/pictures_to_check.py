@@ -11,6 +11,7 @@ from advisor.files import is_file
 from advisor.run_folder.edits_told import edits_summary
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.run_dataset import run_dataset
+from advisor.settings.config import TrainingConfig
 from advisor.settings.file_names import CONFIG_NAME
 from wizard.interview.paths import given_path
 
@@ -20,9 +21,8 @@ class PicturesToCheck:
     """A data set, and what is known of how it is trained."""
 
     report: DatasetReport
-    trigger: str = ""
-    resolution_px: int | None = None
-    """None: it is not known."""
+    config: TrainingConfig | None = None
+    """The run's; None: it is no run."""
     edits: str = ""
     """What the user's edits of the run do; empty: there are none, or it is no run."""
 
@@ -45,4 +45,4 @@ def pictures_to_check(given: str, tell: Tell | None = None) -> PicturesToCheck:
     run = RunFolder.given(path)
     config = run.read_config()
     data = run_dataset(run, config, tell=tell)
-    return PicturesToCheck(data.report, config.run.trigger, config.dataset.resolution_px, edits_summary(data))
+    return PicturesToCheck(data.report, config, edits_summary(data))

@@ -27,9 +27,13 @@ OF_PROBLEMS: dict[str, tuple[str, Severity]] = {
     "missing_folder": ("missing_folder", "error"),
     "left_out_folder": ("left_out_folder", "note"),
     "zero_repeats": ("zero_repeats", "warning"),
+    "crop_outside": ("crop_outside", "warning"),
     "strange_repeats": ("strange_repeats", "note"),
 }
 """The findings that a scan's problems are; an empty caption is a check of its own."""
+
+UNREAD_CAPTIONS = ("caption_encoding", "unreadable_caption", "long_caption")
+"""Where such a picture has a caption, the user wrote it into the run."""
 
 EXTENSIONS = {
     "JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "WEBP": (".webp",), "BMP": (".bmp",), "AVIF": (".avif",),
@@ -38,9 +42,11 @@ EXTENSIONS = {
 
 def problems(facts: FolderFacts) -> Iterator[Finding]:
     """What the scan could not use, as findings: files with the same message in one."""
+    captioned = {PurePosixPath(image.path).with_suffix("") for image in facts.report.image_files if image.caption}
     by_message = defaultdict[tuple[str, str], list[str]](list)
     for problem in facts.report.problems:
-        if problem.code in OF_PROBLEMS:
+        is_mended = problem.code in UNREAD_CAPTIONS and PurePosixPath(problem.path).with_suffix("") in captioned
+        if problem.code in OF_PROBLEMS and not is_mended:
             by_message[problem.code, problem.message].append(problem.path)
     for (code, message), files in by_message.items():
         found, severity = OF_PROBLEMS[code]
@@ -55,7 +61,7 @@ def undecodable(facts: FolderFacts) -> Iterator[Finding]:
         ("broken", "unreadable", "the picture cannot be decoded"),
         ("gave up", "unreadable", "decoding was given up: it took too long, too much memory, or crashed the decoder"),
     ):
-        found = {path: one.why for path, one in facts.pixels.items() if one.decoding == kind}
+        found = {path: one.why for path, one in facts.of_images.items() if one.decoding == kind}
         if found:
             why = next((why for why in found.values() if why), "")
             told = f"{what} ({why})" if why and kind != "truncated" else what

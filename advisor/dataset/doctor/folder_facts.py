@@ -16,6 +16,9 @@ from advisor.settings.config import DatasetConfig
 
 READER = CaptionReader()
 
+Bars = tuple[int, int, int, int]
+"""Pixels at the left, top, right and bottom of a picture."""
+
 BATCH_SIZE = 4
 """As plans have it on every card."""
 
@@ -26,7 +29,7 @@ class FolderFacts:
 
     report: DatasetReport
     pixels: Mapping[str, PixelFacts] = field(default_factory=dict)
-    """Of the report's pictures, by their path."""
+    """By path; also of pictures that the user left out of the report."""
     trigger: str = ""
     """The trigger word that the user named; empty: none."""
     dataset: DatasetConfig = field(default_factory=lambda: DatasetConfig(images="."))
@@ -43,10 +46,15 @@ class FolderFacts:
         return tuple(placed_images(self.report, self.dataset))
 
     @cached_property
-    def usable(self) -> dict[str, PixelFacts]:
-        """The pictures that could be decoded, in the report's order."""
+    def of_images(self) -> dict[str, PixelFacts]:
+        """What was measured of the report's pictures, in its order."""
         found = ((image.path, self.pixels.get(image.path)) for image in self.report.image_files)
-        return {path: facts for path, facts in found if facts is not None and facts.is_usable}
+        return {path: facts for path, facts in found if facts is not None}
+
+    @cached_property
+    def usable(self) -> dict[str, PixelFacts]:
+        """Those of them that could be decoded."""
+        return {path: facts for path, facts in self.of_images.items() if facts.is_usable}
 
     @cached_property
     def distinct(self) -> tuple[str, ...]:
@@ -68,7 +76,7 @@ class FolderFacts:
             return {}
         return {image.path: tags_of(READER.read(image.caption)) for image in self.report.image_files if image.caption}
 
-    def uncropped(self, path: str, bars: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    def uncropped(self, path: str, bars: Bars) -> Bars:
         """What is left at the left, top, right and bottom of bars along a picture's sides where the user cropped it."""
         crop = self._crops.get(path)
         if crop is None:

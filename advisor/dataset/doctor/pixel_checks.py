@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from advisor.dataset.doctor.finding import Finding
-from advisor.dataset.doctor.folder_facts import FolderFacts
+from advisor.dataset.doctor.folder_facts import Bars, FolderFacts
 from advisor.dataset.doctor.pixel_measures import CORNER_HEIGHT, CORNER_WIDTH
 from advisor.dataset.doctor.size_checks import edges_of
 from advisor.units import counted, named
@@ -55,13 +55,13 @@ def jpeg_artefacts(facts: FolderFacts) -> Iterator[Finding]:
 
 
 def border(facts: FolderFacts) -> Iterator[Finding]:
-    """Pictures between bars, as films and screenshots have them."""
+    """Pictures between bars, as films have them."""
     found = dict[str, str]()
-    for path, one in facts.usable.items():
-        left, top, right, bottom = facts.uncropped(path, one.bars)
-        if min(top, bottom) >= LEAST_BAR_SHARE * one.height_px:
+    for path in facts.usable:
+        left, top, right, bottom = plain_bars(facts, path)
+        if top or bottom:
             found[path] = f"{top} px above and {bottom} below"
-        elif min(left, right) >= LEAST_BAR_SHARE * one.width_px:
+        elif left or right:
             found[path] = f"{left} px left and {right} right"
     if found:
         shown = named(f"{path}: {where}" for path, where in found.items())
@@ -72,9 +72,8 @@ def border(facts: FolderFacts) -> Iterator[Finding]:
 def screenshot(facts: FolderFacts) -> Iterator[Finding]:
     """Pictures with a program's bar above or below."""
     found = dict[str, str]()
-    for path, one in facts.usable.items():
-        above, below = (round(share * one.height_px) for share in one.panels)
-        _, above, _, below = facts.uncropped(path, (0, above, 0, below))
+    for path in facts.usable:
+        _, above, _, below = program_bars(facts, path)
         where = [f"{px} px {place}" for px, place in ((above, "above"), (below, "below")) if px]
         if where:
             found[path] = " and ".join(where)
@@ -82,6 +81,24 @@ def screenshot(facts: FolderFacts) -> Iterator[Finding]:
         shown = named(f"{path}: {where}" for path, where in found.items())
         message = f"{counted(len(found), 'picture')} with a bar of signs, as screenshots have it ({shown})"
         yield Finding("screenshot", "warning", tuple(found), message, "cut the bar off, or it is learned")
+
+
+def plain_bars(facts: FolderFacts, path: str) -> Bars:
+    """Pixels of plain bars on opposite sides that the user has not cropped off; 0 where there are none."""
+    one = facts.usable[path]
+    left, top, right, bottom = facts.uncropped(path, one.bars)
+    if min(left, right) < LEAST_BAR_SHARE * one.width_px:
+        left = right = 0
+    if min(top, bottom) < LEAST_BAR_SHARE * one.height_px:
+        top = bottom = 0
+    return left, top, right, bottom
+
+
+def program_bars(facts: FolderFacts, path: str) -> Bars:
+    """Pixels of bars of signs that the user has not cropped off."""
+    one = facts.usable[path]
+    above, below = (round(share * one.height_px) for share in one.panels)
+    return facts.uncropped(path, (0, above, 0, below))
 
 
 def watermark(facts: FolderFacts) -> Iterator[Finding]:

@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from advisor.dataset.edits import PictureEdit
 from advisor.errors import DatasetError, LoraError, RunError
+from advisor.run_folder.edits_file import append_change
+from advisor.run_folder.layout import RunFolder
+from advisor.settings.config import parse_config
 from tests.support.hostile_pictures import clean_folder
 from tests.support.pictures import make_pictures
+from tests.support.runs import write_toml
 from wizard.commands.check import CheckOptions, check
 
 
@@ -116,3 +121,32 @@ def test_a_page_is_written_once_and_replaced_only_when_asked(
     assert page.with_name("page.html.bak").read_text("utf-8") == "old"
     check(str(folder), CheckOptions(html=str(page), overwrite=True))
     assert not page.with_name("page.html.bak2").exists()
+
+
+def test_a_run_is_looked_at_as_it_is_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = clean_folder(tmp_path / "pictures", 12)
+    (folder / "half.png").write_bytes((folder / "clean-003.png").read_bytes()[:3000])
+    (folder / "half.txt").write_text("mia, 1girl, standing", "utf-8")
+    config = parse_config(
+        {
+            "model": {"path": str(tmp_path / "base.safetensors"), "family": "sd1"},
+            "dataset": {"images": str(folder), "resolution_px": 1024},
+            "run": {"trigger": "mira"},
+            "saving": {"name": "mira"},
+        }
+    )
+    write_toml(tmp_path / "run" / "loracle.toml", config)
+    edits = [PictureEdit((folder / "half.png").as_posix(), excluded="broken")]
+    edits.append(PictureEdit((folder / "clean-000.png").as_posix(), caption="mira, 1girl, hat"))
+    append_change(RunFolder(tmp_path / "run"), "by hand", edits)
+
+    check(str(tmp_path / "run"), CheckOptions(as_json=True))
+    document = json.loads(capsys.readouterr().out)
+    check(str(tmp_path / "run"))
+
+    found = {one["code"]: one for one in document["findings"]}
+    assert document["excluded"] == [{"path": "half.png", "reason": "broken"}]
+    assert "truncated" not in found
+    assert "12 pictures much smaller than 1024 x 1024" in found["too_small"]["message"]
+    assert len(found["trigger_missing"]["files"]) == 11
+    assert "Your edits of this run: 1 caption, 1 picture left out (broken)" in capsys.readouterr().err

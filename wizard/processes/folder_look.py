@@ -1,0 +1,66 @@
+"""Looking at a data set for the doctor: pictures are decoded where they were not before, caption files are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from advisor.dataset.doctor.caption_sources import caption_sources
+from advisor.dataset.doctor.folder_facts import BATCH_SIZE, FolderFacts
+from advisor.dataset.folders import find_files, find_named_files
+from advisor.dataset.report import DatasetReport
+from advisor.settings.config import DatasetConfig, TrainingConfig
+from wizard.processes.measured_pictures import measured_pictures
+
+KEPT = "Interrupted. What was measured is kept: the same command goes on there."
+RESOLUTION_PX = 512
+"""Where none is named: what SD1's models are trained at."""
+
+
+@dataclass(frozen=True)
+class LookedFor:
+    """What a data set is looked at for."""
+
+    dataset: DatasetConfig
+    trigger: str = ""
+    """Empty: the word that most captions begin with."""
+    batch_size: int = BATCH_SIZE
+
+    @classmethod
+    def of_folder(cls, root: str, *, trigger: str = "", resolution_px: int | None = None) -> LookedFor:
+        """A folder of which no plan is known."""
+        return cls(DatasetConfig(images=root, resolution_px=resolution_px or RESOLUTION_PX), trigger)
+
+    @classmethod
+    def of_run(cls, config: TrainingConfig, *, trigger: str = "", resolution_px: int | None = None) -> LookedFor:
+        """What a run trains, but for what is named otherwise."""
+        dataset = config.dataset
+        if resolution_px is not None:
+            dataset = dataset.model_copy(update={"resolution_px": resolution_px})
+        return cls(dataset, trigger or config.run.trigger, config.schedule.batch_size)
+
+
+def folder_facts(report: DatasetReport, looked_for: LookedFor, tell: Callable[[int, int], None]) -> FolderFacts:
+    """All that the checks need to know.
+
+    Args:
+        tell: called after each picture that is decoded, with the number done and of how many.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; what was measured is kept.
+    """
+    try:
+        pixels = measured_pictures(report, tell)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(KEPT) from None
+    root = Path(report.root)
+    found = find_files(root) if report.only is None else find_named_files(root, report.only)
+    return FolderFacts(
+        report,
+        pixels,
+        looked_for.trigger,
+        looked_for.dataset,
+        caption_sources(report, found),
+        looked_for.batch_size,
+    )

@@ -89,12 +89,13 @@ def write_page(facts: FolderFacts, findings: Sequence[Finding], options: CheckOp
     Raises:
         RunError: there is a file already, or it cannot be written.
     """
-    from templates.native.check_page import check_page, shown_pictures
+    from templates.native.check_page import check_page, shown_pictures, small_side_px
 
     path = absolute_path(options.html)
     if is_there(path) and not options.overwrite:
         raise RunError(f"{path} is there already: name another file, or give --overwrite")
-    small = thumbnails(facts.report.root, shown_pictures(facts, findings), counting("small copies made"))
+    paths = shown_pictures(facts, findings)
+    small = thumbnails(facts.report.root, paths, small_side_px(len(paths)), counting("small copies made"))
     page = NewFile(path, check_page(facts, findings, small).encode("utf-8"), "report")
     for kept in write_over([page], WrittenFiles(), overwrite=True):
         say(kept_sentence(kept))

@@ -47,9 +47,13 @@ def measured_pictures(report: DatasetReport, tell: Callable[[int, int], None]) -
     return {image.path: found[image.path] for image in report.image_files}
 
 
-def thumbnails(root: str, paths: list[str], tell: Callable[[int, int], None]) -> dict[str, str]:
-    """Small JPEGs of these pictures as base64, by path; those that cannot be decoded are left out."""
-    requests: list[dict[str, Any]] = [{"path": str(Path(root) / path), "thumbnail": True} for path in paths]
+def thumbnails(root: str, paths: list[str], side_px: int, tell: Callable[[int, int], None]) -> dict[str, str]:
+    """Small JPEGs of these pictures as base64, by path; those that cannot be decoded are left out.
+
+    Args:
+        side_px: the longer side of each.
+    """
+    requests: list[dict[str, Any]] = [{"path": str(Path(root) / path), "thumbnail_px": side_px} for path in paths]
     found = dict[str, str]()
     with PictureWorkers(num_workers(len(paths))) as workers:
         for done, answer in enumerate(workers.answers(requests), start=1):

@@ -41,17 +41,20 @@ EXTENSIONS = {
 
 
 def problems(facts: FolderFacts) -> Iterator[Finding]:
-    """What the scan could not use, as findings: files with the same message in one."""
+    """What the scan could not use, as findings: files of which the same is said in one."""
     captioned = {PurePosixPath(image.path).with_suffix("") for image in facts.report.image_files if image.caption}
-    by_message = defaultdict[tuple[str, str], list[str]](list)
+    alike = defaultdict[tuple[str, str], dict[str, str]](dict)
     for problem in facts.report.problems:
         is_mended = problem.code in UNREAD_CAPTIONS and PurePosixPath(problem.path).with_suffix("") in captioned
         if problem.code in OF_PROBLEMS and not is_mended:
-            by_message[problem.code, problem.message].append(problem.path)
-    for (code, message), files in by_message.items():
+            what, _, hint = problem.message.partition(": ")
+            alike[problem.code, what][problem.path] = hint or "look at it"
+    for (code, what), hints in alike.items():
         found, severity = OF_PROBLEMS[code]
-        what, _, hint = message.partition(": ")
-        yield Finding(found, severity, tuple(files), what, hint or "look at it")
+        path, hint = next(iter(hints.items()))
+        if len(set(hints.values())) > 1:
+            hint = f"{path}: {hint}; so the others"
+        yield Finding(found, severity, tuple(hints), what, hint)
 
 
 def undecodable(facts: FolderFacts) -> Iterator[Finding]:

@@ -22,7 +22,6 @@ from advisor.dataset.pixels import in_rgb
 
 MOST_BYTES_OF_MEMORY = 6 * 1024**3
 """Of a worker; the largest picture that is opened needs about half of it."""
-THUMBNAIL_PX = 192
 THUMBNAIL_QUALITY = 78
 
 
@@ -31,20 +30,23 @@ def main() -> None:
     _limit_memory()
     for line in sys.stdin.buffer:
         request = json.loads(line)
-        answer = (
-            thumbnail(Path(request["path"])) if request.get("thumbnail") else as_plain(measure(Path(request["path"])))
-        )
+        side = request.get("thumbnail_px")
+        answer = thumbnail(Path(request["path"]), side) if side else as_plain(measure(Path(request["path"])))
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 
 
-def thumbnail(path: Path) -> dict[str, Any]:
-    """A small JPEG of a picture, as base64; empty where it cannot be decoded."""
+def thumbnail(path: Path, side: int) -> dict[str, Any]:
+    """A small JPEG of a picture, as base64; empty where it cannot be decoded.
+
+    Args:
+        side: the longer one, in pixels.
+    """
     try:
         with opened_picture(path) as image:
-            image.draft("RGB", (2 * THUMBNAIL_PX, 2 * THUMBNAIL_PX))
+            image.draft("RGB", (2 * side, 2 * side))
             small = in_rgb(ImageOps.exif_transpose(image))
-            small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.BICUBIC)
+            small.thumbnail((side, side), Image.Resampling.BICUBIC)
         file = io.BytesIO()
         small.save(file, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True)
     except Exception:  # a broken file can trip Pillow's parsers in any way

@@ -111,7 +111,7 @@ def test_a_page_is_written_once_and_replaced_only_when_asked(
 
     check(str(folder), CheckOptions(html=str(page)))
 
-    assert page.read_text("utf-8").count('src="data:image/jpeg;base64,/9j/') == 5
+    assert page.read_text("utf-8").count('url("data:image/jpeg;base64,/9j/') == 5
     assert f"The page is {page}" in capsys.readouterr().err
     with pytest.raises(RunError, match=r"is there already: name another file, or give --overwrite"):
         check(str(folder), CheckOptions(html=str(page)))

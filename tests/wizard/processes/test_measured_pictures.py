@@ -155,7 +155,7 @@ def test_thumbnails_are_small_jpegs(tmp_path: Path) -> None:
     make_pictures(tmp_path, 1, sizes=((900, 600),))
     (tmp_path / "broken.png").write_bytes(b"no")
 
-    found = thumbnails(str(tmp_path), ["picture-001.png", "broken.png"], quiet)
+    found = thumbnails(str(tmp_path), ["picture-001.png", "broken.png"], 192, quiet)
 
     assert list(found) == ["picture-001.png"]
     assert found["picture-001.png"].startswith("/9j/")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from advisor.dataset.caption_edits.caption_set import CaptionSet
 from advisor.dataset.caption_edits.named_edits import (
@@ -17,27 +16,13 @@ from advisor.dataset.caption_edits.named_edits import (
 )
 from advisor.dataset.doctor.finding import Finding
 from advisor.dataset.doctor.folder_facts import FolderFacts
+from advisor.dataset.doctor.mends import Mend, picture_mends
 from advisor.dataset.doctor.tag_checks import misspelt_tags
-from advisor.dataset.edits import PictureEdit
-from advisor.units import counted, named
+from advisor.units import counted
 
-CANNOT_BE_DECODED = ("unreadable", "truncated")
 TRIGGER = ("trigger_missing", "trigger_not_first", "trigger_inside_word")
-SAME_BYTES, TWICE, TYPO, STYLE = "duplicate", "tag_duplicate", "tag_typo", "tag_style"
+TWICE, TYPO, STYLE = "tag_duplicate", "tag_typo", "tag_style"
 BRACKETS = "tag_brackets"
-
-
-@dataclass(frozen=True)
-class Mend:
-    """Edits that take a finding away."""
-
-    codes: tuple[str, ...]
-    """Of the findings that it is for."""
-    title: str
-    """What it does, for a menu."""
-    what: str
-    """The same, for the history of a run."""
-    edits: tuple[PictureEdit, ...]
 
 
 def mends(facts: FolderFacts, findings: Sequence[Finding], captions: CaptionSet) -> tuple[Mend, ...]:
@@ -49,29 +34,8 @@ def mends(facts: FolderFacts, findings: Sequence[Finding], captions: CaptionSet)
     """
     told = [finding for finding in findings if not finding.waived]
     codes = {finding.code for finding in told}
-    found = [*_left_out(facts, told), *_captions(facts, codes, captions)]
+    found = [*picture_mends(facts, told), *_captions(facts, codes, captions)]
     return tuple(mend for mend in found if mend.edits)
-
-
-def _left_out(facts: FolderFacts, findings: Sequence[Finding]) -> Iterator[Mend]:
-    images = {image.path: image for image in facts.report.image_files}
-    broken = [path for finding in findings if finding.code in CANNOT_BE_DECODED for path in finding.files]
-    yield _leave_out(facts, CANNOT_BE_DECODED, {path: "it cannot be decoded" for path in broken if path in images})
-    copies = dict[str, str]()
-    for finding in findings:
-        if finding.code == SAME_BYTES:
-            first = next((path for path in finding.files if images[path].caption), finding.files[0])
-            copies |= {path: f"the same picture as {first}" for path in finding.files if path != first}
-    yield _leave_out(facts, (SAME_BYTES,), copies)
-
-
-def _leave_out(facts: FolderFacts, codes: tuple[str, ...], reasons: dict[str, str]) -> Mend:
-    images = (image for image in facts.report.image_files if image.path in reasons)
-    edits = tuple(PictureEdit(facts.report.path_of(image), excluded=reasons[image.path]) for image in images)
-    number = f"{len(edits):,} {'copy' if len(edits) == 1 else 'copies'}"
-    if codes == CANNOT_BE_DECODED:
-        number = f"{counted(len(edits), 'picture')} that cannot be decoded"
-    return Mend(codes, f"Leave out {number} ({named(reasons)})", f"leave out {', '.join(reasons)}", edits)
 
 
 def _captions(facts: FolderFacts, codes: set[str], captions: CaptionSet) -> Iterator[Mend]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from advisor.dataset.captions import CaptionReader
 from advisor.dataset.doctor.finding import Finding
 from advisor.dataset.doctor.folder_facts import FolderFacts
-from advisor.dataset.picture_mends import Mend, mends
+from advisor.dataset.doctor.mends import Mend
+from advisor.dataset.picture_mends import mends
 from advisor.dataset.report import DatasetReport
 from advisor.errors import LoraError
 from advisor.units import counted, named

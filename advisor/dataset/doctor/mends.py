@@ -1,104 +1,115 @@
-"""What can be mended without touching the user's files: edits of pictures that a run keeps, offered for findings."""
+"""What is offered for findings about pictures: edits that a run keeps, which touch none of the user's files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from advisor.dataset.doctor.finding import Finding
 from advisor.dataset.doctor.folder_facts import FolderFacts
 from advisor.dataset.doctor.pixel_checks import plain_bars, program_bars
 from advisor.dataset.edits import LEAST_CROP_PX, PictureEdit
 from advisor.dataset.near_duplicates.match import groups
 from advisor.dataset.report import ImageFile
-from advisor.units import counted
+from advisor.units import counted, named
+
+BROKEN = ("unreadable", "truncated")
+SAME_BYTES = ("duplicate",)
+SAME_PICTURE = ("near_duplicates",)
+BARS = ("border", "screenshot")
+ENCODINGS = ("caption_encoding",)
 
 
 @dataclass(frozen=True)
 class Mend:
-    """One offer: a sentence, and the edits that it stands for."""
+    """Edits that take a finding away."""
 
     codes: tuple[str, ...]
-    """Of the findings that it mends."""
+    """Of the findings that it is for."""
+    title: str
+    """What it does, for a menu."""
     what: str
-    """What is done, e.g. `leave out 3 pictures that cannot be decoded`."""
+    """The same, for the history of a run."""
     edits: tuple[PictureEdit, ...]
 
 
-def offered_mends(facts: FolderFacts) -> tuple[Mend, ...]:
-    """What is offered for this data set, each edit in one offer only; a picture that is left out is not cropped."""
-    found, left_out = list[Mend](), set[str]()
-    for offer in OFFERS:
-        mend = offer(facts)
-        edits = tuple(edit for edit in mend.edits if edit.path not in left_out)
-        if edits:
-            found.append(Mend(mend.codes, mend.what.format(counted=counted(len(edits), "picture")), edits))
-        left_out |= {edit.path for edit in edits if edit.excluded}
-    return tuple(found)
-
-
-def _broken(facts: FolderFacts) -> Mend:
-    edits = tuple(
-        PictureEdit(facts.report.path_of(image), excluded="its file cannot be decoded")
-        for image in facts.report.image_files
-        if image.path in facts.of_images and image.path not in facts.usable
-    )
-    return Mend(("truncated", "unreadable"), "leave out {counted} that cannot be decoded", edits)
-
-
-def _copies(facts: FolderFacts) -> Mend:
-    """Of pictures that show the same all but the largest one, of equal ones one with a caption."""
+def picture_mends(facts: FolderFacts, findings: Sequence[Finding]) -> Iterator[Mend]:
+    """The mends of these findings, some of which may have no edits; each picture is left out once, and then no more
+    mended.
+    """
     images = {image.path: image for image in facts.report.image_files}
-    edits = list[PictureEdit]()
-    for paths in _same(facts):
-        best = max(paths, key=lambda path: _worth(images[path]))
-        edits += [
-            PictureEdit(facts.report.path_of(images[path]), excluded=f"it shows the same as {best}")
-            for path in paths
-            if path != best
-        ]
-    return Mend(("duplicate", "near_duplicates"), "leave out {counted} that others show too", tuple(edits))
+    broken = {path: "it cannot be decoded" for path in _files(findings, BROKEN) if path in images}
+    yield _leave_out(facts, BROKEN, broken, f"{counted(len(broken), 'picture')} that cannot be decoded")
+    copies = dict(_copies(facts, _files(findings, SAME_BYTES)))
+    number = f"{len(copies):,} {'copy' if len(copies) == 1 else 'copies'}"
+    yield _leave_out(facts, SAME_BYTES, copies, number)
+    alike = dict(_alike(facts, images, _files(findings, SAME_PICTURE)))
+    alike = {path: reason for path, reason in alike.items() if path not in copies}
+    yield _leave_out(facts, SAME_PICTURE, alike, f"{counted(len(alike), 'picture')} that others show larger")
+    gone = {*broken, *copies, *alike}
+    yield _crop_bars(facts, [images[path] for path in _files(findings, BARS) if path in images and path not in gone])
+    if _files(findings, ENCODINGS):
+        yield _decode(facts, [image for image in facts.report.image_files if image.path not in gone])
 
 
-def _same(facts: FolderFacts) -> Iterator[list[str]]:
-    """Groups of two and more that show the same, not mirrored."""
-    alike = [(match.first, match.second) for match in facts.matches if not match.mirrored]
-    copies = dict[str, list[str]]()
-    for path, one in facts.usable.items():
-        copies.setdefault(one.sha256, []).append(path)
-    for group in groups(len(facts.distinct), alike):
-        paths = [path for place in group for path in copies[facts.usable[facts.distinct[place]].sha256]]
+def _files(findings: Sequence[Finding], codes: Collection[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(path for one in findings if one.code in codes for path in one.files))
+
+
+def _leave_out(facts: FolderFacts, codes: tuple[str, ...], reasons: dict[str, str], which: str) -> Mend:
+    images = (image for image in facts.report.image_files if image.path in reasons)
+    edits = tuple(PictureEdit(facts.report.path_of(image), excluded=reasons[image.path]) for image in images)
+    return Mend(codes, f"Leave out {which} ({named(reasons)})", f"leave out {', '.join(reasons)}", edits)
+
+
+def _copies(facts: FolderFacts, told: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Of files with the same bytes all but the first with a caption, each with the reason."""
+    captions = {image.path: image.caption for image in facts.report.image_files}
+    by_content = dict[str, list[str]]()
+    for path in facts.usable:
+        if path in told:
+            by_content.setdefault(facts.usable[path].sha256, []).append(path)
+    for paths in by_content.values():
+        first = next((path for path in paths if captions[path]), paths[0])
+        yield from ((path, f"the same picture as {first}") for path in paths if path != first)
+
+
+def _alike(facts: FolderFacts, images: dict[str, ImageFile], told: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Of pictures that show the same all but the largest, of equal ones the first with a caption."""
+    pairs = [(match.first, match.second) for match in facts.matches if not match.mirrored]
+    for group in groups(len(facts.distinct), pairs):
+        paths = [facts.distinct[place] for place in group if facts.distinct[place] in told]
         if len(paths) > 1:
-            yield paths
+            best = max(
+                paths, key=lambda path: (images[path].width_px * images[path].height_px, bool(images[path].caption))
+            )
+            yield from ((path, f"it shows the same as {best}") for path in paths if path != best)
 
 
-def _worth(image: ImageFile) -> tuple[int, bool]:
-    return image.width_px * image.height_px, bool(image.caption)
-
-
-def _bars(facts: FolderFacts) -> Mend:
-    images = {image.path: image for image in facts.report.image_files}
-    edits = list[PictureEdit]()
-    for path, one in facts.usable.items():
-        sides = [plain_bars(facts, path), program_bars(facts, path)]
+def _crop_bars(facts: FolderFacts, images: Sequence[ImageFile]) -> Mend:
+    edits, names = list[PictureEdit](), list[str]()
+    for image in images:
+        sides = plain_bars(facts, image.path), program_bars(facts, image.path)
         left, top, right, bottom = (max(pair) for pair in zip(*sides, strict=True))
-        image = images[path]
-        if not any((left, top, right, bottom)) or image.crop is not None:
-            continue
-        box = left, top, one.width_px - right, one.height_px - bottom
-        if min(box[2] - box[0], box[3] - box[1]) >= LEAST_CROP_PX:
+        box = left, top, image.width_px - right, image.height_px - bottom
+        if image.crop is None and min(box[2] - box[0], box[3] - box[1]) >= LEAST_CROP_PX:
             edits.append(PictureEdit(facts.report.path_of(image), crop=box))
-    return Mend(("border", "screenshot"), "crop the bars off {counted}", tuple(edits))
+            names.append(image.path)
+    title = f"Crop the bars off {counted(len(edits), 'picture')} ({named(names)})"
+    return Mend(BARS, title, f"crop the bars off {', '.join(names)}", tuple(edits))
 
 
-def _captions(facts: FolderFacts) -> Mend:
-    images = {image.path: image for image in facts.report.image_files}
+def _decode(facts: FolderFacts, images: Sequence[ImageFile]) -> Mend:
+    found = {image.path: facts.sources.decoded[image.path] for image in images if image.path in facts.sources.decoded}
     edits = tuple(
-        PictureEdit(facts.report.path_of(images[path]), caption=found.text)
-        for path, found in facts.sources.decoded.items()
-        if path in images and images[path].caption is None
+        PictureEdit(facts.report.path_of(image), caption=found[image.path].text)
+        for image in images
+        if image.path in found and image.caption is None
     )
-    names = sorted({found.encoding for found in facts.sources.decoded.values()})
-    return Mend(("caption_encoding",), f"read the captions of {{counted}} as {' and '.join(names)}", edits)
-
-
-OFFERS: tuple[Callable[[FolderFacts], Mend], ...] = (_broken, _copies, _bars, _captions)
+    encodings = named(sorted({one.encoding for one in found.values()}))
+    return Mend(
+        ENCODINGS,
+        f"Read the captions of {counted(len(edits), 'picture')} as {encodings}",
+        f"read captions as {encodings}",
+        edits,
+    )

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from advisor.dataset.doctor.examine import examine
 from advisor.dataset.doctor.folder_facts import FolderFacts
-from advisor.dataset.doctor.mends import Mend, offered_mends
+from advisor.dataset.doctor.mends import Mend, picture_mends
 from advisor.dataset.edits import Edits
 from tests.support.hostile_pictures import clean_folder
 from tests.support.measured import folder_facts
@@ -38,27 +38,30 @@ def messy(tmp_path: Path) -> FolderFacts:
     return folder_facts(folder, trigger="mia")
 
 
+def offered(facts: FolderFacts) -> tuple[Mend, ...]:
+    return tuple(mend for mend in picture_mends(facts, examine(facts)) if mend.edits)
+
+
 def paths(mend: Mend) -> set[str]:
     return {Path(edit.path).name for edit in mend.edits}
 
 
 def test_what_is_offered(messy: FolderFacts) -> None:
-    broken, copies, bars, captions = offered_mends(messy)
+    broken, copies, alike, bars, captions = offered(messy)
 
-    assert (broken.what, paths(broken)) == ("leave out 1 picture that cannot be decoded", {"half.png"})
-    assert (copies.what, paths(copies)) == ("leave out 2 pictures that others show too", {"twin.png", "clean-001.png"})
-    assert {edit.excluded for edit in copies.edits} == {
-        "it shows the same as clean-000.png",
-        "it shows the same as larger.jpg",
-    }
-    assert (bars.what, paths(bars)) == ("crop the bars off 2 pictures", {"film.png", "phone.png"})
+    assert (broken.title, paths(broken)) == ("Leave out 1 picture that cannot be decoded (half.png)", {"half.png"})
+    assert (copies.title, paths(copies)) == ("Leave out 1 copy (twin.png)", {"twin.png"})
+    assert copies.edits[0].excluded == "the same picture as clean-000.png"
+    assert alike.title == "Leave out 1 picture that others show larger (clean-001.png)"
+    assert alike.edits[0].excluded == "it shows the same as larger.jpg"
+    assert bars.title == "Crop the bars off 2 pictures (film.png, phone.png)"
     assert {Path(edit.path).name: edit.crop for edit in bars.edits}["film.png"] == (0, 56, 512, 456)
-    assert captions.what == "read the captions of 1 picture as Shift-JIS (Japanese)"
+    assert captions.title == "Read the captions of 1 picture as Shift-JIS (Japanese)"
     assert captions.edits[0].caption == "ミア、黒髪、笑顔"
 
 
 def test_what_was_mended_is_found_no_more_and_offered_no_more(messy: FolderFacts) -> None:
-    mends = offered_mends(messy)
+    mends = offered(messy)
     before = {finding.code for finding in examine(messy)}
 
     report = Edits.of(edit for mend in mends for edit in mend.edits).applied(messy.report)
@@ -66,8 +69,8 @@ def test_what_was_mended_is_found_no_more_and_offered_no_more(messy: FolderFacts
 
     assert {code for mend in mends for code in mend.codes} - {"unreadable"} <= before
     assert not {code for mend in mends for code in mend.codes} & {finding.code for finding in examine(mended)}
-    assert offered_mends(mended) == ()
+    assert offered(mended) == ()
 
 
 def test_a_clean_folder_is_offered_nothing(tmp_path: Path) -> None:
-    assert offered_mends(folder_facts(clean_folder(tmp_path / "clean", 12))) == ()
+    assert offered(folder_facts(clean_folder(tmp_path / "clean", 12))) == ()

@@ -50,6 +50,18 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Documents:
     return lambda: json.loads(capsys.readouterr().out)
 
 
+def edit_three(run: RunFolder, images: Path) -> None:
+    """Another caption for the first picture, a crop of the second, and the third left out."""
+    first, second, third = ((images / f"picture-00{number}.png").as_posix() for number in (1, 2, 3))
+    edits = [
+        PictureEdit(first, caption="mia, laughing"),
+        PictureEdit(second, crop=(0, 0, 128, 128)),
+        PictureEdit(third, excluded="blurred"),
+    ]
+    with writing(run, "editing", lambda _: None):
+        append_change(run, "three edits", edits)
+
+
 def test_check_plan_train_report_and_exports_read_the_edits_and_leave_the_users_folder_as_it_is(
     tmp_path: Path, printed: Documents
 ) -> None:
@@ -64,17 +76,7 @@ def test_check_plan_train_report_and_exports_read_the_edits_and_leave_the_users_
     plan(request, out=run.path, as_json=True)
     assert printed()["dataset"]["num_images"] == 7
 
-    paths = {name: (images / name).as_posix() for name in ("picture-001.png", "picture-002.png", "picture-003.png")}
-    with writing(run, "editing", lambda _: None):
-        append_change(
-            run,
-            "three edits",
-            [
-                PictureEdit(paths["picture-001.png"], caption="mia, laughing"),
-                PictureEdit(paths["picture-002.png"], crop=(0, 0, 128, 128)),
-                PictureEdit(paths["picture-003.png"], excluded="blurred"),
-            ],
-        )
+    edit_three(run, images)
     check(str(run.path), CheckOptions(as_json=True))
     checked = printed()
     assert (checked["num_images"], checked["excluded"]) == (6, [{"path": "picture-003.png", "reason": "blurred"}])

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from advisor.dataset.edits import Edits, PictureEdit, SeenPicture
@@ -14,6 +15,8 @@ from advisor.run_folder.written import digest
 
 READERS = 4
 """Threads that read files at the same time."""
+MOST_TWINS = 64
+"""Of a picture so many others with the same bytes are kept."""
 
 
 @dataclass
@@ -70,17 +73,17 @@ def with_seen(edits: Iterable[PictureEdit], files: DatasetReport, known: Edits) 
     """
     made, look = list(edits), look_with(known)
     captions = {files.path_of(image): image.caption for image in files.image_files}
-    same_size = defaultdict[int, list[str]](list)
-    for path in captions:
-        if (stamp := look.stamp(path)) is not None:
-            same_size[stamp[0]].append(path)
-    alike = {edit.path: same_size[stamp[0]] for edit in made if (stamp := look.stamp(edit.path)) is not None}
-    look.read_ahead(path for paths in alike.values() for path in paths)
+    sizes = {stamp[0] for edit in made if (stamp := look.stamp(edit.path)) is not None}
+    alike = [path for path in captions if (stamp := look.stamp(path)) is not None and stamp[0] in sizes]
+    look.read_ahead([*alike, *(edit.path for edit in made)])
+    by_content = defaultdict[str | None, list[str]](list)
+    for path in alike:
+        by_content[look.content(path)].append(path)
     for edit in made:
         found, before = look.seen(edit.path), known.get(edit.path).seen
         if found is not None:
-            twins = (path for path in alike[edit.path] if path != edit.path and look.content(path) == found.content)
-            found = replace(found, twins=tuple(twins))
+            twins = (path for path in by_content[found.content] if path != edit.path)
+            found = replace(found, twins=tuple(islice(twins, MOST_TWINS)))
         replaced = None if edit.caption is None else captions.get(edit.path)
         yield replace(edit, replaced=replaced, seen=None if found == before else found)
 

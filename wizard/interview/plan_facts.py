@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from advisor.planning.compare import with_settings
 from advisor.run_folder.edits_told import edits_summary
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.run_dataset import edits_in, with_edits
+from advisor.settings.config import NamedFolder
 from advisor.settings.parse_value import parse_settings
 from wizard.interview.facts import facts_of_request, named_folders_of, split_settings, start_path, with_start
 from wizard.interview.planned_run import choices_of, machine_of, request_of, with_choices
@@ -58,18 +61,24 @@ def facts_of_plan(
     chosen = {**choices, **parse_settings(split_settings(request.settings)[0])}
     if isinstance(start := chosen.get(START_FROM), str) and start:
         mistakes.attempt(lambda: read_start(start_path(start, run)))
-
-    def look(folder: Path) -> DatasetReport:
-        source = edits_source(run, out)
-        files = scan(folder, only=named_folders_of(chosen))
-        data = with_edits(files, Edits() if source is None else edits_in(source))
-        if told := edits_summary(data):
-            say(told)
-        return data.report
-
-    facts = facts_of_request(asked, scan=look, identify=identify, probe=probe, mistakes=mistakes)
+    facts = facts_of_request(
+        asked,
+        scan=partial(_pictures, run, out, named_folders_of(chosen)),
+        identify=identify,
+        probe=probe,
+        mistakes=mistakes,
+    )
     full = with_start(with_choices(facts, choices), run)
     return full, with_start(with_settings(full, choices), run) if request.settings else None
+
+
+def _pictures(run: Path | None, out: Path | None, only: Sequence[NamedFolder] | None, folder: Path) -> DatasetReport:
+    """What a folder holds, read through the edits of the plan's run."""
+    source, files = edits_source(run, out), scan(folder, only=only)
+    data = with_edits(files, Edits() if source is None else edits_in(source))
+    if told := edits_summary(data):
+        say(told)
+    return data.report
 
 
 def edits_source(run: Path | None, out: Path | None) -> RunFolder | None:

@@ -10,6 +10,8 @@ CURLY_SINGLE = "\u2018\u2019\u201a\u201b"
 """PowerShell takes these for the straight quote."""
 CURLY_DOUBLE = "\u201c\u201d\u201e"
 
+PLAIN_WORD = re.compile(r"[A-Za-z0-9_.-]+")
+"""A word that no shell looks into."""
 LIVELY = re.compile(rf'[$`"!\\\n{CURLY_DOUBLE}]')
 """Signs that a POSIX shell or PowerShell looks at within double quotes."""
 
@@ -27,9 +29,14 @@ def quoted(text: str, *, windows: bool | None = None) -> str:
     return powershell_quoted(text) if windows else shlex.quote(text)
 
 
+def shell_word(text: str) -> str:
+    """The same, in quotes only where a word needs them."""
+    return text if PLAIN_WORD.fullmatch(text) else quoted(text)
+
+
 def powershell_word(text: str) -> str:
     """As PowerShell takes it, in quotes only where it needs them."""
-    return text if re.fullmatch(r"[A-Za-z0-9_.-]+", text) else powershell_quoted(text)
+    return text if PLAIN_WORD.fullmatch(text) else powershell_quoted(text)
 
 
 def powershell_quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The command line of what edits captions. `wizard.app` has the other commands."""
+"""The command line of what edits captions and chooses pictures. `wizard.app` has the other commands."""
 
 from __future__ import annotations
 
@@ -67,3 +67,35 @@ def captions_command(
     edit = EditOptions(front=front, after=after, over=over, within_words=within_words)
     with exit_on_error():
         captions(run, action, words or (), CaptionOptions(selection, edit, dry_run=dry_run, as_json=as_json))
+
+
+PICTURE_ACTIONS = "leave-out|take-in|crop"
+
+
+@captioning.command("pictures", short_help="Leave pictures of a run out, or crop them; your files stay as they are.")
+def pictures_command(
+    run: Run,
+    action: Annotated[
+        str, typer.Argument(metavar="ACTION", help=PICTURE_ACTIONS, autocompletion=complete_words(PICTURE_ACTIONS))
+    ] = "",
+    patterns: Annotated[
+        list[str] | None, typer.Argument(metavar="PATTERN", help="Paths or names of pictures; * fits any text.")
+    ] = None,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="leave-out: why.")] = "left out by you",
+    box: Annotated[str, typer.Option(metavar="LEFT,TOP,RIGHT,BOTTOM", help="crop: in pixels; off: all of it.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """See which pictures of a run are left out or cropped, and change that. It is kept in the run; your files stay.
+
+    \b
+    (no action)           what is left out and why, and what is cropped
+    leave-out PATTERN...  not trained; --reason TEXT
+    take-in PATTERN...    trained again
+    crop PATTERN...       this part alone is trained; --box LEFT,TOP,RIGHT,BOTTOM
+    """
+    from wizard.commands.pictures import PictureOptions, pictures
+
+    with exit_on_error():
+        options = PictureOptions(reason=reason, box=box, dry_run=dry_run, as_json=as_json)
+        pictures(run, action, patterns or (), options)

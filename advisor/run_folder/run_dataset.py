@@ -32,6 +32,15 @@ class RunDataset:
     followed: FollowedEdits
     """The edits, by the paths that their pictures have now."""
 
+    @classmethod
+    def of(cls, files: DatasetReport, edits: Edits) -> RunDataset:
+        """A folder's data set with edits laid over it, be it that they leave nothing."""
+        if not edits:
+            return cls(files, files, FollowedEdits(edits))
+        paths = [files.path_of(image) for image in files.image_files]
+        found = followed(edits, paths, look_with(edits))
+        return cls(files, found.edits.applied(files), found)
+
     @property
     def edits(self) -> Edits:
         """What was decided of each picture, by its path now."""
@@ -81,14 +90,11 @@ def with_edits(files: DatasetReport, edits: Edits) -> RunDataset:
     Raises:
         DatasetError: the edits leave out every picture.
     """
-    if not edits:
-        return RunDataset(files, files, FollowedEdits(edits))
-    paths = [files.path_of(image) for image in files.image_files]
-    found = followed(edits, paths, look_with(edits))
-    report = found.edits.applied(files)
-    if not report.image_files:
+    found = RunDataset.of(files, edits)
+    if not found.report.image_files:
         raise DatasetError(
-            f"all {len(paths)} pictures in {files.root} are left out by your edits of this run: take some of them in "
-            "again (`loracle captions RUN undo` takes back the last change)"
+            f"all {files.num_images} pictures in {files.root} are left out by your edits of this run: "
+            "`loracle pictures RUN take-in '*'` takes them in again, `loracle captions RUN undo` takes back "
+            "the last change"
         )
-    return RunDataset(files, report, found)
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -22,14 +21,13 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.run_folder.run_dataset import RunDataset, run_dataset
 from advisor.settings.config import TrainingConfig
-from advisor.shell import quoted
+from advisor.shell import shell_word
 from advisor.units import counted, named
 from wizard.interview.caption_words import EditOptions, edit_of_words
 from wizard.output import print_json, say, show, show_plain
 from wizard.own_command import own_command
 from wizard.show.captions_view import captions_view, changes_view, overview_text, tags_view
 
-PLAIN_WORD = re.compile(r"[A-Za-z0-9_.-]+")
 SHOWING = ("", "list", "tags", "history")
 """Actions that only look."""
 
@@ -215,7 +213,7 @@ def _change_line(change: Change) -> str:
 def command_words(words: Sequence[str], selection: Selection | None = None) -> str:
     """An edit as it is typed behind `loracle captions RUN`."""
     parts = [*words, *(selection.words() if selection else ())]
-    return " ".join(word if PLAIN_WORD.fullmatch(word) else quoted(word) for word in parts)
+    return " ".join(map(shell_word, parts))
 
 
 def _overview_document(found: RunCaptions, images: Sequence[ImageFile]) -> dict[str, object]:

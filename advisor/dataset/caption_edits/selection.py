@@ -43,7 +43,7 @@ class Selection:
         images = captions.report.image_files
         for pattern in self.only:
             if not any(is_named(image.path, pattern) for image in images):
-                raise DatasetError(_no_such_picture(pattern, [image.path for image in images]))
+                raise DatasetError(no_such_picture(pattern, [image.path for image in images]))
         return tuple(image for image in images if self._takes(image, captions))
 
     def _takes(self, image: ImageFile, captions: CaptionSet) -> bool:
@@ -62,7 +62,8 @@ def is_named(path: str, pattern: str) -> bool:
     return wanted in (path, name) or fnmatchcase(path, wanted) or fnmatchcase(name, wanted)
 
 
-def _no_such_picture(pattern: str, paths: Sequence[str]) -> str:
+def no_such_picture(pattern: str, paths: Sequence[str]) -> str:
+    """What is said of a pattern that fits none of some paths."""
     names = {path.rpartition("/")[2]: path for path in reversed(paths)}
     close = get_close_matches(pattern, [*names, *paths], n=1)
     mend = f"did you mean {close[0]}?" if close else f"there are {paths[0]} and {len(paths) - 1:,} more"

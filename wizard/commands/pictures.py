@@ -1,0 +1,133 @@
+"""`loracle pictures`: which pictures of a run are trained and what of each; the user's files stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from advisor.dataset.edits import PictureEdit
+from advisor.dataset.picture_choice import WHOLE, crop, leave_out, named_pictures, take_in
+from advisor.dataset.report import Box
+from advisor.errors import ConfigError, LoraError
+from advisor.run_folder.edits_file import append_change
+from advisor.run_folder.edits_told import edits_summary, named
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.lock import writing
+from advisor.run_folder.run_dataset import RunDataset, edits_in
+from advisor.run_folder.run_files import run_files
+from advisor.shell import shell_word
+from advisor.shown_text import short_text
+from advisor.units import counted
+from wizard.output import print_json, say, show
+from wizard.own_command import own_command
+
+ACTIONS = ("leave-out", "take-in", "crop")
+OFF = "off"
+"""In place of a crop's sides: the whole picture."""
+USUAL_REASON = "left out by you"
+
+
+@dataclass(frozen=True)
+class PictureOptions:
+    """What the command line says."""
+
+    reason: str = USUAL_REASON
+    box: str = ""
+    """Of a crop, `LEFT,TOP,RIGHT,BOTTOM` in pixels, or `off`."""
+    dry_run: bool = False
+    as_json: bool = False
+
+
+def pictures(run: Path, action: str, patterns: Sequence[str], options: PictureOptions | None = None) -> None:
+    """Show which pictures of a run are left out or cropped, or change that.
+
+    Args:
+        action: one of `ACTIONS`; empty: they are shown.
+        patterns: paths or names of pictures, `*` for any text.
+
+    Raises:
+        LoraError: there is no such run or action, a pattern names no picture, a crop is wrong, no picture would be
+            left, or another process works on the run.
+    """
+    options, folder = options or PictureOptions(), RunFolder.given(run)
+    if not action:
+        _show(_data_of(folder), options)
+        return
+    if action not in ACTIONS:
+        raise ConfigError("ACTION", action, f"take {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}")
+    if not patterns:
+        raise LoraError(f"{action} what? Name pictures: {own_command('pictures', folder.path)} {action} 'a*.png'")
+    with nullcontext() if options.dry_run else writing(folder, "loracle pictures", say):
+        data = _data_of(folder)
+        edits = _edits(action, data, patterns, options)
+        number = None
+        if edits and not options.dry_run:
+            number = append_change(folder, _what(action, patterns, options), edits, files=data.files).number
+    _tell(folder, edits, number, options)
+
+
+def _data_of(folder: RunFolder) -> RunDataset:
+    """The run's data set, also one of which nothing is left."""
+    return RunDataset.of(run_files(folder), edits_in(folder))
+
+
+def _edits(
+    action: str, data: RunDataset, patterns: Sequence[str], options: PictureOptions
+) -> tuple[PictureEdit, ...]:  # fmt: skip
+    images = named_pictures(data.files, patterns)
+    if action == "leave-out":
+        return leave_out(data.files, data.edits, images, options.reason.strip() or USUAL_REASON)
+    if action == "take-in":
+        return take_in(data.files, data.edits, images)
+    return crop(data.files, data.edits, images, _box(options.box))
+
+
+def _box(text: str) -> Box:
+    if text == OFF:
+        return WHOLE
+    sides = [part.strip() for part in text.split(",")]
+    if len(sides) == 4 and all(side.isascii() and side.isdecimal() and len(side) <= 9 for side in sides):
+        left, top, right, bottom = map(int, sides)
+        if left < right and top < bottom:
+            return left, top, right, bottom
+    raise ConfigError("--box", text, f"write it as LEFT,TOP,RIGHT,BOTTOM in pixels, e.g. 0,0,768,1024, or {OFF}")
+
+
+def _what(action: str, patterns: Sequence[str], options: PictureOptions) -> str:
+    more = {"leave-out": ("--reason", options.reason), "crop": ("--box", options.box)}.get(action, ())
+    return " ".join(("pictures", action, *map(shell_word, (*patterns, *more))))
+
+
+def _tell(folder: RunFolder, edits: Sequence[PictureEdit], number: int | None, options: PictureOptions) -> None:
+    if options.as_json:
+        print_json({"number": number, "paths": [edit.path for edit in edits]})
+        return
+    if not edits:
+        say("They are so already; nothing was changed.")
+        return
+    done = "changed" if number is not None else "would be changed; nothing was written"
+    show(f"{counted(len(edits), 'picture')} {done}: {named([edit.path for edit in edits])}")
+    if number is not None:
+        say(f"Take it back with: {own_command('captions', folder.path)} undo")
+    if number is not None and folder.has_trained():
+        say("This run has trained: its next start trains on the pictures as they are now.")
+
+
+def _show(data: RunDataset, options: PictureOptions) -> None:
+    left_out = [{"path": one.image.path, "reason": one.reason} for one in data.report.excluded]
+    cropped = [(image, image.crop) for image in data.report.image_files if image.crop is not None]
+    if options.as_json:
+        crops = [{"path": image.path, "crop": crop.box, "whole": crop.whole} for image, crop in cropped]
+        document = {"root": data.report.root, "num_images": data.report.num_images}
+        print_json(document | {"excluded": left_out, "cropped": crops})
+        return
+    show(f"{data.report.root}: {counted(data.report.num_images, 'picture')} to train")
+    for one in left_out:
+        show(f"left out  {short_text(one['path'])}: {short_text(one['reason'])}")
+    for image, found in cropped:
+        box, whole = ",".join(map(str, found.box)), " x ".join(map(str, found.whole))
+        show(f"cropped   {short_text(image.path)}: {box} of {whole}")
+    if told := edits_summary(data):
+        say(told)

@@ -29,8 +29,10 @@ from wizard.user_data import SavedAnswers, Session
 
 if TYPE_CHECKING:
     from advisor.checkpoints.identity import Identity
+    from advisor.dataset.caption_edits.caption_set import CaptionSet
     from advisor.dataset.doctor.finding import Finding
     from advisor.dataset.doctor.folder_facts import FolderFacts
+    from advisor.dataset.edits import PictureEdit
     from advisor.dataset.report import DatasetReport
     from advisor.estimate.calibration import Receipt
     from advisor.machine.hardware import Hardware
@@ -216,7 +218,14 @@ def _pictures(state: InterviewState, draft: DraftEdits) -> PictureWork:
     from wizard.interview.picture_work import PictureWork
 
     assert state.report is not None
-    return PictureWork(state.report, draft, state.answers.get("trigger", ""))
+    return PictureWork(state.report, draft, state.answers.get("trigger", ""), tag=_tag)
+
+
+def _tag(ask: Ask, captions: CaptionSet) -> tuple[PictureEdit, ...]:
+    from wizard.interview.tagging import ask_tagging
+    from wizard.interview.tagging_tools import real_tools
+
+    return ask_tagging(ask, captions, real_tools())
 
 
 def _look(state: InterviewState, report: DatasetReport) -> tuple[FolderFacts, tuple[Finding, ...]]:

@@ -161,10 +161,10 @@ class CaptionTalk:
             LoraError: they cannot be kept.
         """
         assert self._work.tag is not None
-        captions = self._work.captions()
-        edits = self._work.tag(self._ask, captions.report, captions.trigger)
+        edits = self._work.tag(self._ask, self._work.captions())
         if edits:
-            self._work.keep(f"captions of {counted(len(edits), 'picture')} by a model", edits)
+            self._work.keep("captions by a model", edits)
+            self._ask.tell(f"{counted(len(edits), 'caption')} written.")
 
     def _pictures(self, captions: CaptionSet) -> None:
         """Edit one picture's caption after the other."""

@@ -65,6 +65,7 @@ class PictureTalk:
             look: what the doctor says now.
         """
         self._work, self._look, self._ask = work, look, ask
+        self._may_tag = work.tag is not None  # until the user has been there
 
     def run(self) -> str:
         """GO_ON or BACK.
@@ -91,6 +92,7 @@ class PictureTalk:
         elif picked == "captions":
             CaptionTalk(self._work, self._ask).run()
         elif picked == "tag":
+            self._may_tag = False
             CaptionTalk(self._work, self._ask).tag()
         elif picked == "one":
             CaptionTalk(self._work, self._ask).one_for_all()
@@ -133,7 +135,9 @@ class PictureTalk:
             options.append(Option("undo", f"Take back: {last.what}"))
         alone = f': each is trained on "{self._work.trigger}" alone' if not captions.report.num_captioned else ""
         options.append(Option(GO_ON, f"Go on{alone}"))
-        default = GO_ON if not found.mends else "0" if len(found.mends) == 1 else "every"
+        default = "0" if len(found.mends) == 1 else "every" if found.mends else GO_ON
+        if not captions.report.num_captioned and self._may_tag:
+            default = "tag"
         return Question("pictures", "What about the pictures?", "choice", tuple(options), default=default)
 
 

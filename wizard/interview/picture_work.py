@@ -15,10 +15,8 @@ from advisor.settings.config import CaptionLines
 from wizard.draft_edits import DraftEdits
 from wizard.interview.questions import Ask
 
-Tag = Callable[[Ask, DatasetReport, str], tuple[PictureEdit, ...]]
-"""Asks which model shall tag the pictures without a caption, and gives the captions that the user takes; the text is
-the trigger.
-"""
+Tag = Callable[[Ask, CaptionSet], tuple[PictureEdit, ...]]
+"""Asks which model shall tag the pictures without a caption, and gives the captions that the user takes."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from advisor.dataset.caption_edits.caption_set import CaptionSet
 from advisor.dataset.edits import PictureEdit
-from advisor.dataset.report import DatasetReport
 from tests.support.factories import make_dataset
 from tests.support.scripted import ScriptedAsk, default
 from wizard.draft_edits import DraftEdits
@@ -122,8 +122,9 @@ def test_the_last_change_is_taken_back(tmp_path: Path) -> None:
 
 
 def test_a_model_writes_captions_where_there_is_one(tmp_path: Path) -> None:
-    def tag(ask: Ask, report: DatasetReport, trigger: str) -> tuple[PictureEdit, ...]:
-        return (PictureEdit(report.path_of(report.image_files[3]), caption=f"{trigger}, rain"),)
+    def tag(ask: Ask, captions: CaptionSet) -> tuple[PictureEdit, ...]:
+        report = captions.report
+        return (PictureEdit(report.path_of(report.image_files[3]), caption=f"{captions.trigger}, rain"),)
 
     assert after(make_work(tmp_path, tag=tag), "tag")[0][3] == "mira, rain"
     assert "tag" not in [option.value for option in after(make_work(tmp_path / "b"))[1].asked[0].options]

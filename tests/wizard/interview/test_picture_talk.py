@@ -112,6 +112,17 @@ def test_without_captions_one_is_written_for_all_or_the_trigger_is_trained_alone
     assert after(looking_probes(tmp_path / "b", [None] * 12), default)[0].num_captioned == 0
 
 
+def test_without_captions_a_model_is_proposed_once(tmp_path: Path) -> None:
+    probes = looking_probes(tmp_path, [None] * 12)
+    work = probes.pictures
+    assert work is not None
+    probes = replace(probes, pictures=lambda state: replace(work(state), tag=lambda ask, captions: ()))
+
+    _, ask = after(probes, default, default)
+
+    assert [question.default for question in ask.asked[-3:-1]] == ["tag", GO_ON]
+
+
 def test_captions_are_edited_from_here(tmp_path: Path) -> None:
     found, _ = after(looking_probes(tmp_path, TEXTS * 5), "captions", "remove", "hat", "yes", "done", GO_ON)
 

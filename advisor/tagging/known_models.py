@@ -88,14 +88,14 @@ KNOWN_MODELS = (
         "ae469aa2e4706a3af08d3673cf73a11d1add314c",
         1_260_645_673,
         "e4c8001b000a6c98f2db10794f7c406daa79873d071d6ca924330fa053fa1845",
-        "better, large: for a graphics card",
+        "better, large: for a card",
     ),
     _known(
         "wd-eva02-large-tagger-v3",
         "b25b82a03f7282e41aa2f257a52c7583b710bd1c",
         1_260_435_999,
         "9e768793060c7939b277ccb382783e8670e8a042d29d77aa736be0c8cc898bfc",
-        "the best of them, large: for a graphics card",
+        "the best, large: for a card",
     ),
 )
 """All of huggingface.co/SmilingWolf, made for Danbooru's tags; the first is proposed."""

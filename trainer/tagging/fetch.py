@@ -108,12 +108,18 @@ def from_hub(known: KnownModel, file: HubFile, meter: Any) -> Path:
     except (Interrupted, KeyboardInterrupt):
         raise
     except Exception as error:  # of the library, of what it speaks HTTP with, or of the disk
-        reason = short_text(str(error).strip().split("\n")[0]) or type(error).__name__
         raise ModelError(
-            f"{file.name} of {known.page} cannot be downloaded ({reason}): try again; or download "
+            f"{file.name} of {known.page} cannot be downloaded ({_root(error)}): try again; or download "
             f"{' and '.join(known.address(one) for one in known.files)} by hand into one folder, and name it with "
             "--model FOLDER"
         ) from error
+
+
+def _root(error: BaseException) -> str:
+    """What went wrong at the bottom, in a line: the library tells of its own cache instead."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return short_text(str(error).strip().split("\n")[0]) or type(error).__name__
 
 
 def _refuse_without_room(cache: Path, file: HubFile) -> None:

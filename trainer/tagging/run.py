@@ -23,10 +23,14 @@ from trainer.data.tensor_cache import file_digest
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt
 from trainer.tagging.process import Work, run_process
-from trainer.tagging.session import Tagger, open_tagger
+from trainer.tagging.session import CPU, Tagger, available_providers, open_tagger, usable_providers
 from trainer.tagging.tag_pictures import Tagging
 
 KEPT = "The tagging was interrupted; what the tagger told is kept, and the next start goes on"
+NO_CARD = (
+    "The installed onnxruntime computes on the processor alone: `pip install onnxruntime-gpu` in its place uses the "
+    "graphics card, which is many times faster"
+)
 MOST_DECODERS = 8
 
 
@@ -63,7 +67,14 @@ def tag(request: TagRequest, events: Events, interrupt: Interrupt) -> TagAnswer:
 def _loaded(model: TaggerModel, request: TagRequest, events: Events) -> Tagger:
     for note in model.notes:
         events.warning("tagger_model", note)
+    if request.device != "cpu" and torch.cuda.is_available() and not _may_use_card():
+        events.warning("tagger_device", NO_CARD)
     return open_tagger(model, request.device, request.threads, lambda message: events.warning("tagger_device", message))
+
+
+def _may_use_card() -> bool:
+    """Whether the installed onnxruntime has anything that computes on a graphics card."""
+    return usable_providers(available_providers(), None) != (CPU,)
 
 
 def _batch(model: TaggerModel, request: TagRequest) -> int:
@@ -71,7 +82,7 @@ def _batch(model: TaggerModel, request: TagRequest) -> int:
     if model.batch is not None or request.batch:
         return model.batch or request.batch
     size = sum(path.stat().st_size for path in model.files)
-    if request.device != "cpu" and torch.cuda.is_available():
+    if request.device != "cpu" and torch.cuda.is_available() and _may_use_card():
         return batch_size(size, torch.cuda.mem_get_info()[0], on_gpu=True)
     return batch_size(size, int(psutil.virtual_memory().available), on_gpu=False)
 

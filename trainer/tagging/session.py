@@ -6,7 +6,7 @@ Letters: n pictures, t tags, s the side of the square.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -111,7 +111,7 @@ def open_tagger(model: TaggerModel, device: str | None, threads: int, warn: Warn
 
     Args:
         device: `cpu`, or None for the best that there is.
-        threads: to compute with on a processor; 0: half of them.
+        threads: to compute with on a processor; 0: as OMP_NUM_THREADS says, else half of them.
         warn: is told where the graphics card is not used.
 
     Raises:
@@ -121,7 +121,7 @@ def open_tagger(model: TaggerModel, device: str | None, threads: int, warn: Warn
     runtime = _runtime()
     options = runtime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
-    options.intra_op_num_threads = threads or max(1, (os.cpu_count() or 1) // 2)
+    options.intra_op_num_threads = threads or usual_threads(os.environ)
     for provider in usable_providers(runtime.get_available_providers(), device):
         try:
             chain = [provider] if provider == CPU else [provider, CPU]
@@ -144,11 +144,28 @@ def open_tagger(model: TaggerModel, device: str | None, threads: int, warn: Warn
     raise HardwareError(f"onnxruntime {runtime.__version__} cannot compute on a processor: install it anew")
 
 
+def usual_threads(environment: Mapping[str, str]) -> int:
+    """Threads to compute with where nobody says how many: half of them, so that the machine stays usable."""
+    given = environment.get("OMP_NUM_THREADS", "")
+    there = os.cpu_count() or 1
+    return max(1, min(int(given), there) if given.isdecimal() else there // 2)
+
+
 def usable_providers(available: Sequence[str], device: str | None) -> tuple[str, ...]:
     """What to try, one after the other."""
     if device == "cpu":
         return (CPU,)
     return tuple(provider for provider in PROVIDERS if provider in available)
+
+
+def available_providers() -> list[str]:
+    """What the installed onnxruntime can compute with.
+
+    Raises:
+        HardwareError: it is not installed, or does not load.
+    """
+    found: list[str] = _runtime().get_available_providers()
+    return found
 
 
 def is_out_of_room(error: BaseException) -> bool:

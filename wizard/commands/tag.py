@@ -22,6 +22,7 @@ from wizard.interview.tagger_choice import given_tagger
 from wizard.interview.tagging import TaggingTools, request_for, tagged_by
 from wizard.interview.tagging_tools import real_tools
 from wizard.output import is_terminal, print_json, say, show
+from wizard.own_command import own_command
 from wizard.processes.trainer_job import planned_job
 from wizard.show.notice import announced_end
 from wizard.show.tag_view import document, preview
@@ -100,7 +101,7 @@ def _tell(run: RunFolder, found: Tagged, change: Change | None, options: TagOpti
     elif change is not None:
         show(
             f"{counted(len(found.changed), 'caption')} kept in {run.edits}; your files are as they were. "
-            f"`loracle captions {run.path} undo` takes it back."
+            f"This takes it back:\n  {own_command('captions', run.path, 'undo')}"
         )
 
 

@@ -88,6 +88,7 @@ def test_without_a_network_that_is_said_in_a_sentence(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert "cannot be downloaded (" in done.stderr
+    assert "refused" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import trainer.tagging.run as module
 from advisor.data_folder import data_folder
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
@@ -102,6 +103,17 @@ def test_what_is_unusual_about_the_model_is_a_warning(tmp_path: Path) -> None:
 
     assert run(tmp_path / "events", model=str(model)) == 0
     assert [one["code"] for one in events_of(tmp_path / "events", "warning")] == ["tagger_model", "tagger_model"]
+
+
+def test_a_card_that_this_onnxruntime_cannot_use_is_told_with_the_package_that_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr(module, "available_providers", lambda: ["CPUExecutionProvider"])
+
+    assert run(tmp_path, device=None) == 0
+    (warning,) = events_of(tmp_path, "warning")
+    assert "`pip install onnxruntime-gpu` in its place" in warning["message"]
 
 
 def test_a_run_that_another_works_on_is_not_tagged(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import trainer.tagging.session as module
 from advisor.errors import HardwareError, ModelError
 from advisor.tagging.tagger_model import read_tagger
 from tests.support.taggers import SIDE_PX, colour_model, write_tagger
-from trainer.tagging.session import CPU, OutOfRoom, Tagger, open_tagger, usable_providers
+from trainer.tagging.session import CPU, OutOfRoom, Tagger, open_tagger, usable_providers, usual_threads
 
 CUDA, DIRECTML = "CUDAExecutionProvider", "DmlExecutionProvider"
 
@@ -134,6 +134,18 @@ def test_a_card_that_cannot_be_used_is_told_and_something_else_computes(
 
     assert open_tagger(read_tagger(write_tagger(tmp_path)), None, 1, told.append).provider == provider
     assert told == heard
+
+
+@pytest.mark.parametrize(
+    ("given", "threads"),
+    [({"OMP_NUM_THREADS": "3"}, 3), ({"OMP_NUM_THREADS": "999"}, 8), ({}, 4), ({"OMP_NUM_THREADS": "x"}, 4)],
+)
+def test_half_of_the_threads_are_taken_unless_the_user_says_how_many(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], threads: int
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+
+    assert usual_threads(given) == threads
 
 
 def test_a_model_that_onnxruntime_refuses_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,4 +138,4 @@ def test_a_model_that_is_here_is_not_offered_as_a_download(tmp_path: Path) -> No
     titles = [option.title for option in ask.asked[0].options]
     assert titles[0] == f"wd-vit-tagger-v3, {tmp_path}"
     assert not any("Download wd-vit-tagger-v3:" in title for title in titles)
-    assert any("Download wd-eva02-large-tagger-v3: the best of them" in title for title in titles)
+    assert any("Download wd-eva02-large-tagger-v3: the best, large" in title for title in titles)

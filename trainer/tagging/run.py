@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -48,7 +48,7 @@ def tag(request: TagRequest, events: Events, interrupt: Interrupt) -> TagAnswer:
     events.progress("load_tagger", 1, 1)
     with PredictionStore(key, len(model.tags)) as store:
         tagging = Tagging(
-            load=lambda: _loaded(model, request, events),
+            load=lambda: _loaded(model, request, events, interrupt.check),
             store=store,
             side_px=model.side_px,
             batch=_batch(model, request),
@@ -64,12 +64,14 @@ def tag(request: TagRequest, events: Events, interrupt: Interrupt) -> TagAnswer:
     return TagAnswer(pictures=tuple(pictures), provider=tagging.provider, num_computed=tagging.num_computed)
 
 
-def _loaded(model: TaggerModel, request: TagRequest, events: Events) -> Tagger:
+def _loaded(model: TaggerModel, request: TagRequest, events: Events, check: Callable[[], None]) -> Tagger:
     for note in model.notes:
         events.warning("tagger_model", note)
     if request.device != "cpu" and torch.cuda.is_available() and not _may_use_card():
         events.warning("tagger_device", NO_CARD)
-    return open_tagger(model, request.device, request.threads, lambda message: events.warning("tagger_device", message))
+    return open_tagger(
+        model, request.device, request.threads, lambda message: events.warning("tagger_device", message), check
+    )
 
 
 def _may_use_card() -> bool:

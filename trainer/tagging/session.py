@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from advisor.errors import HardwareError, ModelError
 from advisor.shown_text import short_text
 from advisor.tagging.tagger_model import TaggerModel
+from trainer.runtime.interrupts import Interrupted
 from trainer.tagging.pictures import Pixels
 
 CPU = "CPUExecutionProvider"
@@ -28,6 +30,7 @@ PROVIDERS = {
     CPU: "processor",
 }
 """What may compute, the best first, and its name for people. TensorRT would spend minutes on compiling first."""
+CHECK_SECONDS = 0.1
 TOLERANCE = 1e-3
 """By so much a number in half precision may lie outside of 0 to 1."""
 ERRORS_ONLY = 3
@@ -53,8 +56,8 @@ class OutOfRoom(Exception):
 class Session(Protocol):
     """What is used of onnxruntime's InferenceSession."""
 
-    def run(self, outputs: Sequence[str], inputs: dict[str, Any]) -> list[Any]:
-        """Compute."""
+    def run(self, outputs: Sequence[str], inputs: dict[str, Any], options: Any) -> list[Any]:
+        """Compute, until the options say `terminate`."""
 
     def get_providers(self) -> list[str]:
         """What computes, the first before the others."""
@@ -68,6 +71,8 @@ class Tagger:
     session: Session
     provider: str
     """onnxruntime's name of what computes."""
+    check: Callable[[], None] = lambda: None
+    """Called about ten times a second while it computes; may raise to break off."""
 
     def shares(self, pictures: Sequence[Pixels]) -> Shares:
         """How sure it is of each tag, from 0 to 1, as [n, t] for n pictures of [s, s, 3].
@@ -83,12 +88,27 @@ class Tagger:
         if self.model.layout == "NCHW":
             batch = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
         try:
-            (found,) = self.session.run([self.model.output_name], {self.model.input_name: batch})
+            (found,) = self._computed(batch)
+        except Interrupted:
+            raise
         except Exception as error:  # onnxruntime's own kinds of errors have no common ancestor but Exception
             if is_out_of_room(error):
                 raise OutOfRoom from error
             raise ModelError(f"{self.model.path} cannot be computed: {short_text(str(error))}") from error
         return self._checked(np.asarray(found, dtype=np.float32)[: len(pictures)], len(pictures))
+
+    def _computed(self, batch: npt.NDArray[Any]) -> list[Any]:
+        """What the model gives; in a thread of its own, so that a model without an end can be broken off."""
+        options = _runtime().RunOptions()
+        with ThreadPoolExecutor(1) as pool:
+            outputs = pool.submit(self.session.run, [self.model.output_name], {self.model.input_name: batch}, options)
+            try:
+                while not wait((outputs,), timeout=CHECK_SECONDS).done:
+                    self.check()
+            except BaseException:
+                options.terminate = True
+                raise
+        return outputs.result()
 
     def _checked(self, found: Shares, num_pictures: int) -> Shares:
         wanted = (num_pictures, len(self.model.tags))
@@ -106,13 +126,16 @@ class Tagger:
         return np.clip(found, 0.0, 1.0)
 
 
-def open_tagger(model: TaggerModel, device: str | None, threads: int, warn: Warn) -> Tagger:
+def open_tagger(
+    model: TaggerModel, device: str | None, threads: int, warn: Warn, check: Callable[[], None] = lambda: None
+) -> Tagger:
     """Load a tagger.
 
     Args:
         device: `cpu`, or None for the best that there is.
         threads: to compute with on a processor; 0: as OMP_NUM_THREADS says, else half of them.
         warn: is told where the graphics card is not used.
+        check: called now and then while it computes; may raise to break off.
 
     Raises:
         HardwareError: onnxruntime is missing, or there is no memory for the model.
@@ -140,7 +163,7 @@ def open_tagger(model: TaggerModel, device: str | None, threads: int, warn: Warn
             ) from error
         if used == CPU and provider != CPU:
             warn(f"{PROVIDERS[provider]} cannot be used here; tagging on the processor, which is slower")
-        return Tagger(model, session, used)
+        return Tagger(model, session, used, check)
     raise HardwareError(f"onnxruntime {runtime.__version__} cannot compute on a processor: install it anew")
 
 

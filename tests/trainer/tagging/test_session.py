@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import builtins
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,7 @@ import trainer.tagging.session as module
 from advisor.errors import HardwareError, ModelError
 from advisor.tagging.tagger_model import read_tagger
 from tests.support.taggers import SIDE_PX, colour_model, write_tagger
+from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.tagging.session import CPU, OutOfRoom, Tagger, open_tagger, usable_providers, usual_threads
 
 CUDA, DIRECTML = "CUDAExecutionProvider", "DmlExecutionProvider"
@@ -70,7 +73,7 @@ class Full:
     def __init__(self, message: str) -> None:
         self.message = message
 
-    def run(self, outputs: Sequence[str], inputs: dict[str, Any]) -> list[Any]:  # noqa: ARG002
+    def run(self, outputs: Sequence[str], inputs: dict[str, Any], options: Any) -> list[Any]:  # noqa: ARG002
         raise RuntimeError(self.message)
 
     def get_providers(self) -> list[str]:
@@ -84,6 +87,23 @@ def test_full_memory_is_told_apart_from_a_model_that_cannot_be_computed(tmp_path
         Tagger(model, Full("BFCArena: Failed to allocate memory for requested buffer"), CUDA).shares([picture(0, 0, 0)])
     with pytest.raises(ModelError, match="cannot be computed: Conv is broken"):
         Tagger(model, Full("Conv is broken"), CPU).shares([picture(0, 0, 0)])
+
+
+class Endless(Full):
+    """A model with a loop that does not end by itself."""
+
+    def run(self, outputs: Sequence[str], inputs: dict[str, Any], options: Any) -> list[Any]:  # noqa: ARG002
+        while not options.terminate:
+            time.sleep(0.01)
+        raise RuntimeError(self.message)
+
+
+def test_a_model_without_an_end_is_broken_off(tmp_path: Path) -> None:
+    model, interrupt = read_tagger(write_tagger(tmp_path)), Interrupt()
+    threading.Timer(0.2, interrupt.ask).start()
+
+    with pytest.raises(Interrupted):
+        Tagger(model, Endless("terminated"), CPU, interrupt.check).shares([picture(0, 0, 0)])
 
 
 def test_the_best_that_is_there_is_tried_first_and_the_processor_last() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from advisor.dataset.doctor.pixel_facts import Decoding, PixelFacts
-from advisor.dataset.doctor.pixel_measures import blur, corner_edges, jpeg_blocks
+from advisor.dataset.doctor.pixel_measures import BLOCK, blur, corner_edges, jpeg_blocks
 from advisor.dataset.doctor.side_bars import bars, panels
 from advisor.dataset.image_size import ORIENTATION
 from advisor.dataset.near_duplicates.fingerprint import small_cells
@@ -22,9 +22,9 @@ from advisor.dataset.pixels import in_rgb, is_deep
 from advisor.files import open_regular
 from advisor.shown_text import visible_line
 
-ENOUGH_PX = 1024
-"""A JPEG with twice as many pixels along its shorter side is decoded at a half, a quarter or an eighth: blur and bars
-are measured at about the size of training, where its blocks are gone."""
+ENOUGH_PX = 512
+"""A JPEG with twice as many pixels along its shorter side is decoded at a half, a quarter or an eighth, which is quicker:
+all is measured at about the size of training, where the blocks of a half are seen and finer ones are gone."""
 SMALL_PX = 192
 """The shorter side of the small copy, at least: fingerprint, bars and where to look for sharp parts are taken of it."""
 MOST_MEASURED = 12_000_000
@@ -64,16 +64,14 @@ def _measured(content: bytes, digest: str) -> PixelFacts:
         image.draft(None if mode == "L" else "RGB", (ENOUGH_PX, ENOUGH_PX))
         image.load()
         upright = image if orientation == 1 else ImageOps.exif_transpose(image)
-    is_reduced = upright.width * upright.height < full[0] * full[1]
     full = (full[1], full[0]) if orientation in (5, 6, 7, 8) else full
-    rgb = in_rgb(upright)
+    rgb, times = in_rgb(upright), round(full[0] / upright.width)
     if rgb.width * rgb.height > MOST_MEASURED:
-        rgb, is_reduced = rgb.reduce(ceil((rgb.width * rgb.height / MOST_MEASURED) ** 0.5)), True
+        rgb, times = rgb.reduce(ceil((rgb.width * rgb.height / MOST_MEASURED) ** 0.5)), 0
     step = max(1, min(rgb.size) // SMALL_PX)
     small = rgb.reduce(step) if step > 1 else rgb
     small_grey = np.asarray(small.convert("L"), np.float32)
-    times = full[0] / rgb.width
-    left, top, right, bottom = (round(times * bar) for bar in bars(rgb, small_grey, step))
+    left, top, right, bottom = (round(full[0] / rgb.width * bar) for bar in bars(rgb, small_grey, step))
     return PixelFacts(
         "whole",
         sha256=digest,
@@ -86,7 +84,7 @@ def _measured(content: bytes, digest: str) -> PixelFacts:
         height_px=full[1],
         cells=small_cells(small),
         blur=blur(rgb, small),
-        blocks=None if is_reduced else jpeg_blocks(rgb),
+        blocks=jpeg_blocks(rgb, BLOCK // times) if times in (1, 2) else None,
         bars=(left, top, right, bottom),
         panels=panels(small_grey),
         corners=corner_edges(rgb),

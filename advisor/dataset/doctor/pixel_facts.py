@@ -11,7 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from advisor.dataset.near_duplicates.fingerprint import NUM_BYTES, Fingerprint
 from advisor.json_text import parse_json
 
-FACTS_VERSION = 2
+FACTS_VERSION = 3
 """Goes up when something else is measured: what was kept is then measured anew."""
 
 Decoding = Literal["whole", "truncated", "broken", "gave up"]
@@ -46,7 +46,7 @@ class PixelFacts:
     blur: float | None = None
     """As `pixel_measures.blur`, at about the size that it is trained at."""
     blocks: float | None = None
-    """As `pixel_measures.jpeg_blocks`; None where it was decoded smaller."""
+    """As `pixel_measures.jpeg_blocks`; None where it was decoded at less than a half."""
     bars: tuple[int, int, int, int] = (0, 0, 0, 0)
     """As `side_bars.bars`, in pixels of the picture."""
     panels: tuple[float, float] = (0.0, 0.0)

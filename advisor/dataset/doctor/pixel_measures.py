@@ -36,12 +36,14 @@ MOST_BLOCK_STEP = 12
 """Of 255: a larger difference between neighbours is an edge of the picture, not of a block."""
 LEAST_ACTIVE_SHARE = 0.03
 """A line of eight pixels counts where they differ at all, and so large a share of lines must count."""
+LEAST_STANDING_OUT, MOST_BLOCKS = 0.3, 0.5
+"""Of 255, by which the borders of so large a share of the blocks must stand out."""
 KEPT_BLOCKS = 0.9
-"""Of the columns of blocks."""
+"""Of the blocks."""
 LEAST_WITHIN = 0.2
 """Of 255."""
 BAND_ROWS = 3 * BLOCK
-ENOUGH_FOR_BLOCKS = 120_000
+ENOUGH_FOR_BLOCKS = 80_000
 """Pixels; of a larger picture bands of rows are looked at, spread evenly."""
 
 CORNER_WIDTH, CORNER_HEIGHT = 24, 12
@@ -124,19 +126,23 @@ def _blur_along(tile: Differences) -> float | None:
     return max(found)
 
 
-def jpeg_blocks(image: Image.Image) -> float:
-    """How much larger, of 255, differences are at the borders of 8 x 8 blocks than within, where there are any; 0 where
-    hardly any are, and of enlarged pixel art, which has none within.
+def jpeg_blocks(image: Image.Image, block: int = BLOCK) -> float:
+    """How much larger, of 255, differences are at the borders of blocks than within, where there are any.
+
+    0 where hardly any are, and of enlarged pixel art, which has none within.
+
+    Args:
+        block: pixels along a side of a block; of a picture that was decoded at a half, half of BLOCK.
     """
-    bands = [grey_of(image.crop(box)).astype(np.int16) for box in _bands(image.width, image.height)]
-    across = _by_place([np.diff(band, axis=1) for band in bands])
-    down = _by_place([np.diff(band, axis=0).T for band in bands])
+    bands = np.stack([grey_of(image.crop(box)) for box in _bands(image.width, image.height)]).astype(np.int16)
+    across = _by_place(bands[:, :, 1:] - bands[:, :, :-1], block)
+    down = _by_place((bands[:, 1:] - bands[:, :-1]).transpose(0, 2, 1), block)
     if across is None or down is None:
         return 0.0
     found = []
     for by_place in (across, down):
-        within = float(by_place[: BLOCK - 1].mean())
-        found.append(float(by_place[BLOCK - 1]) - within if within >= LEAST_WITHIN else 0.0)
+        within = float(by_place[:-1].mean())
+        found.append(float(by_place[-1]) - within if within >= LEAST_WITHIN else 0.0)
     return max(0.0, min(found))
 
 
@@ -149,62 +155,53 @@ def _bands(width: int, height: int) -> list[tuple[int, int, int, int]]:
     return [(0, int(start), width, int(start) + BAND_ROWS + 1) for start in starts]
 
 
-def _by_place(steps: list[Differences]) -> NDArray[np.float64] | None:
-    """Mean difference after each pixel of a block, [BLOCK]; None where hardly any line of eight has one.
+def _by_place(steps: Differences, block: int) -> NDArray[np.float64] | None:
+    """Mean difference after each pixel of a block, [block].
+
+    None where hardly any line of a block has one, or the borders of few blocks stand out.
 
     Blocks whose borders stand out most are left out: an edge of the picture may lie on a border.
+
+    Args:
+        steps: [bands, lines, w].
     """
-    parts = [_by_block(step) for step in steps]
-    sums, numbers, lines = (np.concatenate(found, axis=-1) for found in zip(*parts, strict=True))
-    is_used = numbers > 0
-    if numbers.sum() < max(1, LEAST_ACTIVE_SHARE * lines.sum()):
+    bands, lines, number = len(steps), steps.shape[1], steps.shape[2] // block
+    capped = np.minimum(np.abs(steps[:, :, : number * block]), MOST_BLOCK_STEP).astype(np.uint8)
+    by_place = np.ascontiguousarray(capped.reshape(bands, lines, number, block).transpose(3, 1, 0, 2))
+    active = (by_place.max(axis=0, initial=0) > 0).sum(axis=0)
+    if active.sum() < max(1, LEAST_ACTIVE_SHARE * bands * lines * number):
         return None
-    means = sums[:, is_used] / numbers[is_used]
-    standing_out = means[BLOCK - 1] - means[: BLOCK - 1].mean(axis=0)
+    sums, is_used = by_place.sum(axis=1, dtype=np.int32), active > 0
+    sums, active = sums[:, is_used], active[is_used]
+    means = sums / active
+    standing_out = means[-1] - means[:-1].mean(axis=0)
+    if float((standing_out > LEAST_STANDING_OUT).mean()) < MOST_BLOCKS:
+        return None
     is_kept = standing_out <= np.quantile(standing_out, KEPT_BLOCKS)
-    found: NDArray[np.float64] = sums[:, is_used][:, is_kept].sum(axis=1) / numbers[is_used][is_kept].sum()
+    found: NDArray[np.float64] = sums[:, is_kept].sum(axis=1) / active[is_kept].sum()
     return found
-
-
-def _by_block(step: Differences) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Of each column of blocks the sums of the differences after each pixel, [BLOCK, blocks], the number of lines of
-    eight that they are of, and of all lines.
-    """
-    rows, number = len(step), step.shape[1] // BLOCK
-    capped = np.minimum(np.abs(step[:, : number * BLOCK]), MOST_BLOCK_STEP).astype(np.uint8)
-    lines = np.ascontiguousarray(capped.reshape(rows, number, BLOCK).transpose(2, 0, 1))
-    is_active = lines.max(axis=0, initial=0) > 0
-    return lines.sum(axis=1, dtype=np.int64), is_active.sum(axis=0), np.full(number, rows)
 
 
 def corner_edges(image: Image.Image) -> bytes:
     """The edges in the four corners as small copies, left and right above, then below; `NUM_CORNER_BYTES` of them."""
     step = max(1, round(1 / _factor(image)))
     wide, tall = (max(2, round(share * min(image.size))) for share in CORNER_SHARE)
-    parts = []
+    found = b""
     for top in (0, image.height - tall):
         for left in (0, image.width - wide):
-            part = image.crop((left, top, left + wide, top + tall))
-            parts.append(grey_of(part.reduce(step) if step > 1 else part))
-    return _shrunk(np.stack(parts).astype(np.int16)).clip(0, 255).astype(np.uint8).tobytes()
-
-
-def _shrunk(parts: NDArray[np.int16]) -> NDArray[np.float64]:
-    """Means of the differences in each cell of corners [4, h, w], [4, CORNER_HEIGHT, CORNER_WIDTH]."""
-    edges = np.zeros(parts.shape, np.int16)
-    edges[:, :-1] = np.abs(parts[:, 1:] - parts[:, :-1])
-    edges[:, :, :-1] += np.abs(parts[:, :, 1:] - parts[:, :, :-1])
-    rows, columns = (
-        np.linspace(0, side, cells, endpoint=False).astype(int)
-        for side, cells in ((parts.shape[1], CORNER_HEIGHT), (parts.shape[2], CORNER_WIDTH))
-    )
-    sums = np.add.reduceat(np.add.reduceat(edges, rows, axis=1, dtype=np.int32), columns, axis=2)
-    heights, widths = (
-        np.maximum(1, np.diff(starts, append=side))
-        for starts, side in ((rows, parts.shape[1]), (columns, parts.shape[2]))
-    )
-    found: NDArray[np.float64] = sums / np.outer(heights, widths)
+            part = image.crop((left, top, left + wide, top + tall)).convert("L")
+            found += _edges(part.reduce(step) if step > 1 else part)
     return found
+
+
+def _edges(part: Image.Image) -> bytes:
+    """Means of the differences in each cell of a corner, row by row."""
+    grey = np.asarray(part).astype(np.int16)
+    edges = np.zeros(grey.shape, np.int16)
+    edges[:-1] = np.abs(grey[1:] - grey[:-1])
+    edges[:, :-1] += np.abs(grey[:, 1:] - grey[:, :-1])
+    seen = Image.fromarray(edges.clip(0, 255).astype(np.uint8))
+    return seen.resize((CORNER_WIDTH, CORNER_HEIGHT), Image.Resampling.BOX).tobytes()
 
 
 def grey_of(image: Image.Image) -> NDArray[np.uint8]:

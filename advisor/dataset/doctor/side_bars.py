@@ -75,6 +75,8 @@ class _End:
     def of(cls, rows: Grey, step: int) -> _End:
         """From the first line on."""
         colour = float(np.median(rows[0]))
+        if not _is_plain(rows[0], colour):
+            return cls(0, colour, 0.0)
         away = np.abs(rows[: int(len(rows) * MOST_BAR) + 1] - colour)
         ends = np.flatnonzero((away > BAR_NOISE).mean(axis=1) > MOST_NOISY)
         lines = int(ends[0]) if len(ends) else 0
@@ -89,6 +91,10 @@ class _End:
         is_pair = abs(self.lines - opposite.lines) <= MOST_UNEVEN and abs(self.colour - opposite.colour) <= BAR_NOISE
         is_bar = is_pair and opposite.edge_share >= BAR_EDGE_SHARE and self.edge_share >= PAIRED_EDGE_SHARE
         return self.lines if is_bar else 0
+
+
+def _is_plain(line: Grey, colour: float) -> bool:
+    return float((np.abs(line - colour) > BAR_NOISE).mean()) <= MOST_NOISY
 
 
 def _edge_share(rows: Grey, place: int, colour: float) -> float:
@@ -114,6 +120,8 @@ def panels(small: Grey) -> tuple[float, float]:
 
 def _panel(rows: Grey) -> float:
     colour = float(np.median(rows[0]))
+    if not _is_plain(rows[0], colour):
+        return 0.0
     least, most = (int(share * len(rows)) for share in PANEL_SHARE)
     is_ink = np.abs(rows[: most + 2] - colour) > 2 * BAR_NOISE
     shares = is_ink.mean(axis=1)

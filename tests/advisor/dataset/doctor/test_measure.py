@@ -71,6 +71,23 @@ def test_jpeg_blocks_show_at_low_quality_alone(seed: int) -> None:
     assert jpeg_blocks(as_jpeg(picture, 8)) > 1.6
 
 
+@pytest.mark.parametrize("quality", [8, 92])
+def test_jpeg_blocks_show_in_a_picture_that_is_decoded_at_a_half(quality: int, tmp_path: Path) -> None:
+    scene(3, (1200, 1104)).filter(ImageFilter.GaussianBlur(2)).save(tmp_path / "a.jpg", quality=quality)
+
+    blocks = measure(tmp_path / "a.jpg").blocks
+
+    assert blocks is not None
+    assert (blocks > 1.6) == (quality == 8)
+
+
+def test_an_edge_on_the_border_of_blocks_is_no_block() -> None:
+    ground = Image.new("RGB", (448, 574), "#c8d0d8")
+    ground.paste(scene(60_005, (200, 280)), (120, 0))
+
+    assert jpeg_blocks(ground) < 0.5
+
+
 def test_enlarged_pixel_art_has_no_jpeg_blocks() -> None:
     picture = scene(1, (64, 64)).resize((512, 512), Image.Resampling.NEAREST)
 

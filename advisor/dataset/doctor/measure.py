@@ -23,7 +23,7 @@ from advisor.files import open_regular
 from advisor.shown_text import visible_line
 
 ENOUGH_PX = 512
-"""A JPEG with twice as many pixels along its shorter side is decoded at a half, a quarter or an eighth, which is quicker:
+"""A JPEG with twice as many pixels along its shorter side is decoded at a half, a quarter or an eighth, to be quicker:
 all is measured at about the size of training, where the blocks of a half are seen and finer ones are gone."""
 SMALL_PX = 192
 """The shorter side of the small copy, at least: fingerprint, bars and where to look for sharp parts are taken of it."""

@@ -9,6 +9,7 @@ from PIL import Image
 
 from advisor.dataset.doctor.examine import Waiver, examine, waived
 from advisor.dataset.doctor.finding import Finding
+from tests.support.clean_styles import STYLES
 from tests.support.hostile_mix import SIDE, hostile_mix
 from tests.support.hostile_pictures import clean_folder, hostile_folder
 from tests.support.measured import folder_facts, found_in
@@ -53,6 +54,16 @@ def test_drawings_and_photographs_of_any_shape_are_clean(tmp_path: Path) -> None
     for index, path in enumerate(sorted(many.glob("*.png"))):
         scene(index + 9000, ((512, 512), (768, 1024), (1216, 832))[index % 3]).save(path)
     assert found_in(many) == {}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_clean_folders_of_any_style_have_no_finding(style: str, tmp_path: Path) -> None:
+    draw, extension = STYLES[style]
+    folder = clean_folder(tmp_path / "pictures", 20, extension=extension)
+    for index, path in enumerate(sorted(folder.glob(f"*{extension}"))):
+        draw(index + 40_000, ((512, 512), (512, 768), (768, 512), (1216, 1088))[index % 4]).save(path, quality=92)
+
+    assert found_in(folder) == {}
 
 
 def test_a_framed_white_ground_is_no_border_and_a_plain_one_no_blur(tmp_path: Path) -> None:

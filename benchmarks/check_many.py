@@ -101,7 +101,7 @@ def part(kind: str, root: Path) -> dict[str, float]:
             peak[0] = max(peak[0], process.memory_info().rss)
             peak[1] = max(peak[1], max(workers, default=0))
 
-    watcher = threading.Thread(target=watch)
+    watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     start = time.perf_counter()
     if kind == "check":

@@ -25,7 +25,7 @@ from tests.support.paths import REPOSITORY
 from tests.support.pictures import scene
 
 RESULTS = Path(__file__).parent / "results" / "doctor.md"
-NUM_SCENES, FIRST_SEED, SIZE = 30, 300_000, (512, 512)
+NUM_SCENES, FIRST_SEED, SIZE = 30, 410_000, (512, 512)
 TAGS = (
     "smile", "open mouth", "glasses", "standing", "sitting", "long hair", "short hair", "purple hair", "school uniform",
     "white shirt", "white skirt", "blue eyes", "green eyes", "looking at viewer", "outdoors", "indoors", "upper body",

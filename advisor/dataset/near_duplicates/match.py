@@ -167,13 +167,15 @@ def _likest(likeness: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     one of them may be the picture itself.
     """
     most, is_alike = CANDIDATES_EACH + 1, likeness >= LEAST_COARSE
-    if likeness.shape[1] > most:
-        is_alike &= likeness >= np.partition(likeness, -most, axis=1)[:, -most, None]
+    crowded = np.flatnonzero(is_alike.sum(axis=1) > most)
+    if len(crowded):
+        seen = likeness[crowded]
+        is_alike[crowded] &= seen >= np.partition(seen, -most, axis=1)[:, -most, None]
         if int(is_alike.sum()) > 2 * most * len(likeness):  # many are equal: of these the first
-            order = np.argsort(-likeness, axis=1, kind="stable")[:, :most]
-            first = np.zeros_like(is_alike)
+            order = np.argsort(-seen, axis=1, kind="stable")[:, :most]
+            first = np.zeros_like(is_alike[crowded])
             np.put_along_axis(first, order, values=True, axis=1)
-            is_alike &= first
+            is_alike[crowded] &= first
     rows, columns = np.nonzero(is_alike)
     return rows, columns
 

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from advisor.dataset.cropped_file import CroppedFile, box_in
@@ -170,7 +171,9 @@ def _made(source: Content, target: Path, *, copy: bool) -> Written:
             pass
         else:
             return Written.link(target)
-    half = target.with_name(f".{target.name}.part")
+    half = target.with_name(
+        f".{sha256(os.fsencode(target.name)).hexdigest()[:16]}.part"
+    )  # its own may be of full length
     try:
         shutil.copyfile(real, half)
         half.replace(target)

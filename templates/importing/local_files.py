@@ -83,10 +83,15 @@ class DiskFiles:
             return None
 
     def _local(self, given: str) -> Path | None:
-        """A path of the file, unless it leads to another computer: looking there would send it this user's name."""
-        if not given.strip() or "\0" in given or given.startswith(("\\\\", "//")):
+        """A path of the file, unless it leads to another computer."""
+        if not given.strip() or "\0" in given or leads_elsewhere(given):
             return None
         return self.home / given
+
+
+def leads_elsewhere(path: str) -> bool:
+    """Whether Windows would ask another computer for that path, and send it this user's name and password's digest."""
+    return path[:2].replace("\\", "/") == "//"
 
 
 def _num_images(folder: Path) -> int:

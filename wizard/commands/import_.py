@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from advisor.shown_text import short
 from templates.importers import import_config
 from templates.importing.import_plan import ImportPlan, file_name, is_absolute, plan_import
 from templates.importing.imported import Imported
+from templates.importing.local_files import leads_elsewhere
 from templates.native.planned_pictures import write_pictures
 from templates.native.run_folder import write_records
 from wizard.interview.ask import TerminalAsk
@@ -170,7 +171,7 @@ def _facts(found: Imported, own: Mapping[str, Any], out: Path, edits: Edits) -> 
     """
     settings = {**found.settings, **own}
     model, images = Path(str(settings.get("model.path") or "?")), Path(str(settings.get("dataset.images") or "?"))
-    if str(model).startswith(("\\\\", "//")) or not (model.is_absolute() and images.is_absolute()):
+    if any(map(leads_elsewhere, _paths_of_file(found, own))) or not (model.is_absolute() and images.is_absolute()):
         return None
     try:
         if not is_there(model) or not is_folder(images):
@@ -183,10 +184,19 @@ def _facts(found: Imported, own: Mapping[str, Any], out: Path, edits: Edits) -> 
         return None
 
 
+def _paths_of_file(found: Imported, own: Mapping[str, Any]) -> Iterator[str]:
+    """The paths that would be looked at because the file names them, and not the user."""
+    for path in ("model.path", "dataset.images", START_FROM):
+        if path not in own:
+            yield str(found.settings.get(path) or "")
+    if "dataset.folders" not in own:
+        yield from (one.path for one in named_folders_of(found.settings) or ())
+
+
 def _start(settings: Mapping[str, Any]) -> StartFile | None:
     """The LoRA to go on from, where it is on this machine."""
     given = str(settings.get(START_FROM) or "")
-    if not given or given.startswith(("\\\\", "//")) or not is_file(Path(given)):
+    if not given or not is_file(Path(given)):
         return None
     return read_start(Path(given))
 

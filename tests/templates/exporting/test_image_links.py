@@ -152,3 +152,13 @@ def test_an_edit_in_place_through_a_link_is_in_the_original_too_and_asks_for_not
     exported.again()
 
     assert exported.originals[0].read_bytes().endswith(b"more")
+
+
+def test_a_picture_whose_name_is_as_long_as_names_can_be_is_copied(tmp_path: Path) -> None:
+    images = tmp_path / "p"
+    (picture,) = make_pictures(images, 1)
+    picture.rename(images / f"{'x' * 251}.png")
+
+    EXPORTERS["kohya-gui"].write(sample_config(images), run=tmp_path / "run", out=None, options=COPY)
+
+    assert [len(path.name) for path in (tmp_path / "run" / FOLDER).iterdir()] == [255]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import pytest
@@ -9,9 +9,11 @@ import pytest
 from advisor.errors import ConfigErrors, LoraError, RunError
 from advisor.run_folder.config_file import read_config
 from templates.exporters import EXPORTERS
+from templates.importing.local_files import leads_elsewhere
 from tests.support import ldm_layout
 from tests.support.headers import write_model
 from tests.support.pictures import make_pictures
+from tests.support.special_files import on_posix
 from trainer.training.prepare import check_supported
 from wizard.commands.import_ import import_
 from wizard.commands.plan import plan
@@ -179,6 +181,37 @@ def test_only_the_folders_that_the_file_names_are_looked_at(
     assert found["estimate"]["steps"] == 2 * 2 * 3 * 4
     config = read_config(tmp_path / "run").dataset
     assert (config.images, config.regularization_images) == (str(tmp_path / "d/girl"), str(tmp_path / "d/class"))
+
+
+@on_posix  # where // is /, so that such a path can be there without another computer
+@pytest.mark.parametrize("key", ["model", "folder", "subset"])
+def test_what_a_file_names_on_another_computer_is_not_looked_at(
+    tmp_path: Path, base: Path, key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = tmp_path / "d"
+    make_pictures(images, 3)
+    places = {"model": base, "folder": images, "subset": tmp_path / "e"}
+    make_pictures(places["subset"], 2)
+    named = {name: f"/{place}" if name == key else str(place) for name, place in places.items()}
+    (tmp_path / "config.toml").write_text(
+        f'pretrained_model_name_or_path = "{named["model"]}"\ndataset_config = "dataset.toml"\n'
+        'network_module = "networks.lora"\nmax_train_epochs = 2\n'
+    )
+    (tmp_path / "dataset.toml").write_text(
+        "[[datasets]]\n"
+        + "".join(f'[[datasets.subsets]]\nimage_dir = "{named[name]}"\n' for name in ("folder", "subset"))
+    )
+
+    import_(str(tmp_path), out=tmp_path / "run", as_json=True)
+
+    assert json.loads(capsys.readouterr().out)["dataset"] is None
+
+
+@pytest.mark.parametrize("path", ["//evil/share/x", "\\\\evil\\share", "/\\evil/share", "\\/evil\\share"])
+def test_windows_asks_another_computer_for_paths_that_begin_with_two_slashes_of_any_kind(path: str) -> None:
+    assert PureWindowsPath("C:/x", path).drive.startswith("\\\\evil")
+    assert leads_elsewhere(path)
+    assert not leads_elsewhere(path[1:])
 
 
 def test_other_pictures_keep_the_files_folders_where_they_have_them_too(tmp_path: Path) -> None:

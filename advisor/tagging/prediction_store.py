@@ -30,6 +30,8 @@ MOST_STORE_BYTES = 512 * MIB
 """Some 200,000 pictures; a larger file is begun anew."""
 MOST_LINE_BYTES = MIB
 DECIMALS = 5
+MOST_DIGITS = 9
+"""Of a tag's place; Python refuses to make a number of thousands."""
 
 
 def model_key(digests: tuple[str, ...]) -> str:
@@ -117,7 +119,12 @@ class PredictionStore:
             return None
         read = dict[int, float]()
         for place, one in found.items():
-            if not place.isdecimal() or not isinstance(one, float | int) or not 0 <= one <= 1:
+            if (
+                not place.isdecimal()
+                or len(place) > MOST_DIGITS
+                or not isinstance(one, float | int)
+                or not 0 <= one <= 1
+            ):
                 return None
             if int(place) >= self._num_tags:
                 return None

@@ -40,7 +40,7 @@ def test_what_was_told_before_a_crash_is_kept_and_a_line_cut_off_costs_one_pictu
     [
         b"[]", b"{", b'{"picture": 1, "tags": {}}', b'{"picture": "x", "tags": {"99": 0.5}}', b"\xff\xfe",
         b'{"picture": "x", "tags": {"1": 2}}', b'{"picture": "x", "tags": {"-1": 0.5}}',
-        b'{"picture": "x", "tags": [1]}',
+        b'{"picture": "x", "tags": [1]}', b'{"picture": "x", "tags": {"' + b"9" * 5000 + b'": 0.5}}',
     ],
 )  # fmt: skip
 def test_damaged_lines_are_passed_over(tmp_path: Path, line: bytes) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from advisor.dataset.edits import PictureEdit
 from advisor.errors import RunError
 from advisor.run_folder import edits_file
 from advisor.run_folder.edits_file import append_change, edits_of, read_changes, undo_change
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.run_dataset import run_dataset
+from advisor.run_folder.run_dataset import RunDataset, run_dataset
+from advisor.run_folder.run_files import run_files
+from tests.support.export_strategies import values
 from tests.support.pictures import make_pictures
 from tests.support.special_files import KINDS, on_posix, special_file
 
@@ -197,3 +202,40 @@ def test_a_link_out_of_the_run_is_neither_read_nor_written(run: RunFolder, tmp_p
     assert other.read_text() == GOOD + "\n"
     with pytest.raises(RunError, match="leads out of the run"):
         run.refuse_links_out()
+
+
+LINE = {
+    "number": 1, "made_at": 1.5, "what": "edit", "undoes": None,
+    "edits": [{"path": "/a.png", "caption": "mia", "excluded": "no", "crop": [0, 0, 9, 9], "replaced": "x",
+               "seen": {"content": "0" * 64, "num_bytes": 3, "modified_ns": 4, "twins": ["/b.png"]}}],
+}  # fmt: skip
+
+
+PLACES: tuple[tuple[str | int, ...], ...] = (
+    *((name,) for name in LINE),
+    *(("edits", 0, name) for name in ("path", "caption", "excluded", "crop", "replaced", "seen")),
+    *(("edits", 0, "crop", index) for index in range(4)),
+    *(("edits", 0, "seen", name) for name in ("content", "num_bytes", "modified_ns", "twins")),
+)
+"""Of each value in a line."""
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(content=st.one_of(st.binary(max_size=200), st.data()))
+def test_whatever_a_stranger_puts_there_is_read_or_refused_by_name(run: RunFolder, content: object) -> None:
+    if isinstance(content, bytes):
+        put(run, content)
+    else:
+        tree = json.loads(json.dumps(LINE))
+        place = content.draw(st.sampled_from(PLACES))  # type: ignore[attr-defined]
+        holder = tree
+        for step in place[:-1]:
+            holder = holder[step]
+        holder[place[-1]] = content.draw(values)  # type: ignore[attr-defined]
+        put(run, json.dumps(tree))
+
+    with suppress(RunError):
+        edits = edits_of(read_changes(run))
+        files = run_files(run)
+        found = RunDataset.of(files, edits).report
+        assert found.num_images + len(found.excluded) == files.num_images

@@ -21,6 +21,8 @@ MOST_BATCH = 1024
 CHANNELS = 3
 INPUT_DTYPES = ("float32", "float16")
 OUTPUT_DTYPES = ("float32", "float16")
+NO_RUNTIME = 'Tagging needs the package onnxruntime, which is not installed: `pip install "loracle[tagger]"` adds it'
+"""Said where it is missing."""
 WANTED = (
     "WD14-style taggers take one picture of height x width x 3 (or 3 x height x width) and give a number for each tag: "
     "take one of those, e.g. --model wd-vit-tagger-v3"

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from advisor.errors import HardwareError, ModelError
 from advisor.shown_text import short_text
-from advisor.tagging.tagger_model import TaggerModel
+from advisor.tagging.tagger_model import NO_RUNTIME, TaggerModel
 from trainer.runtime.interrupts import Interrupted
 from trainer.tagging.pictures import Pixels
 
@@ -43,7 +43,6 @@ ALLOCATION_SIGNS = (
     "not enough memory",
 )
 """What onnxruntime and its providers say where memory runs out, in small letters."""
-MISSING = 'Tagging needs the package onnxruntime, which is not installed: `pip install "loracle[tagger]"` adds it'
 
 Shares = npt.NDArray[np.float32]
 Warn = Callable[[str], None]
@@ -207,7 +206,7 @@ def _runtime() -> Any:
     except ModuleNotFoundError as error:
         if error.name != "onnxruntime":
             raise
-        raise HardwareError(MISSING) from None
+        raise HardwareError(NO_RUNTIME) from None
     except ImportError as error:
         raise HardwareError(
             f"The package onnxruntime does not load ({short_text(str(error))}): `pip install --force-reinstall "

@@ -12,6 +12,7 @@ from advisor.errors import HardwareError, TrainingStopped
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.tag_request import TagAnswer, TagRequest, read_fetched, read_tag_answer, write_tag_request
 from advisor.tagging.known_models import KnownModel
+from advisor.tagging.tagger_model import NO_RUNTIME
 from wizard.processes.child import child_command
 from wizard.processes.launch import run_trainer
 from wizard.processes.trainer_job import TrainerJob
@@ -24,7 +25,6 @@ BROKE_OFF = (
     "It ended by itself: probably the machine's memory ran out, or onnxruntime crashed. Close other programs, choose a "
     "smaller model, or take the processor (--device cpu). What the tagger told is kept, and no caption was changed"
 )
-MISSING = 'Tagging needs the package onnxruntime, which is not installed: `pip install "loracle[tagger]"` adds it'
 
 
 def refuse_without_runtime() -> None:
@@ -34,7 +34,7 @@ def refuse_without_runtime() -> None:
         HardwareError: onnxruntime is not installed.
     """
     if find_spec("onnxruntime") is None:
-        raise HardwareError(MISSING)
+        raise HardwareError(NO_RUNTIME)
 
 
 def run_tagging(request: TagRequest, screen: Screen, *, gpu_uuid: str = "") -> TagAnswer:

@@ -27,7 +27,7 @@ def preview(found: Tagged) -> str:
     if found.carried:
         lines.append(
             f"In nearly all: {named(found.carried, most=8)}. What belongs to the character (hair, eyes) the trigger "
-            "alone brings if it is left out (--without); what stays can be changed by a prompt."
+            "alone brings once it is pruned from the captions; what stays can be changed by a prompt."
         )
     return "\n".join(lines) or "No caption changes."
 

@@ -29,10 +29,8 @@ from wizard.user_data import SavedAnswers, Session
 
 if TYPE_CHECKING:
     from advisor.checkpoints.identity import Identity
-    from advisor.dataset.caption_edits.caption_set import CaptionSet
     from advisor.dataset.doctor.finding import Finding
     from advisor.dataset.doctor.folder_facts import FolderFacts
-    from advisor.dataset.edits import PictureEdit
     from advisor.dataset.report import DatasetReport
     from advisor.estimate.calibration import Receipt
     from advisor.machine.hardware import Hardware
@@ -50,9 +48,6 @@ NO_TERMINAL = (
 WELCOME = "Loracle: a few questions, then a LoRA. < goes back; Ctrl-C keeps your answers.\n\n"
 
 KEPT = "Your answers are kept; start it again to go on there."
-
-LOOKED_AT = 500
-"""Of more pictures the interview looks at names, sizes and captions alone; `loracle check` decodes any number."""
 
 
 def new(run: Path | None = None, request: PlanRequest | None = None) -> None:
@@ -215,40 +210,15 @@ def _drawing(state: InterviewState, probes: Probes, options: MachineOptions) -> 
 
 
 def _pictures(state: InterviewState, draft: DraftEdits) -> PictureWork:
-    from wizard.interview.picture_work import PictureWork
+    from wizard.interview.picture_probes import picture_work
 
-    assert state.report is not None
-    return PictureWork(state.report, draft, state.answers.get("trigger", ""), tag=_tag)
-
-
-def _tag(ask: Ask, captions: CaptionSet) -> tuple[PictureEdit, ...]:
-    from wizard.interview.tagging import ask_tagging
-    from wizard.interview.tagging_tools import real_tools
-
-    return ask_tagging(ask, captions, real_tools())
+    return picture_work(state, draft)
 
 
 def _look(state: InterviewState, report: DatasetReport) -> tuple[FolderFacts, tuple[Finding, ...]]:
-    from advisor.dataset.doctor.caption_sources import caption_sources
-    from advisor.dataset.doctor.examine import examine
-    from advisor.dataset.doctor.folder_facts import FolderFacts
-    from advisor.dataset.folders import find_files
-    from advisor.settings.config import DatasetConfig
-    from wizard.processes.measured_pictures import measured_pictures
-    from wizard.processes.waiver_store import read_waivers
+    from wizard.interview.picture_probes import look_at
 
-    is_quick = report.num_images <= LOOKED_AT
-    dataset = DatasetConfig(images=report.root)
-    if state.identity is not None and state.identity.structure is not None:
-        dataset = dataset.model_copy(update={"resolution_px": state.identity.structure.native_px})
-    facts = FolderFacts(
-        report,
-        measured_pictures(report, counting("pictures decoded")) if is_quick else {},
-        state.answers.get("trigger", ""),
-        dataset,
-        caption_sources(report, find_files(Path(report.root))),
-    )
-    return facts, examine(facts, read_waivers(report.root))
+    return look_at(state, report)
 
 
 def _presets() -> tuple[str, ...]:

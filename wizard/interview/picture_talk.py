@@ -18,10 +18,12 @@ from advisor.units import counted, named
 from wizard.interview.caption_talk import CaptionTalk, without_caption
 from wizard.interview.picture_work import PictureWork
 from wizard.interview.questions import BACK, Ask, Option, Question
+from wizard.own_command import own_command
 from wizard.show.check_view import findings_text
 
 WORST_SHOWN = 3
 GO_ON = "go_on"
+NOT_DECODED = "Of so many pictures only names, sizes and captions were looked at"
 Look = Callable[[DatasetReport], tuple[FolderFacts, Sequence[Finding]]]
 """What the doctor knows and finds of pictures."""
 
@@ -33,6 +35,8 @@ class Seen:
     findings: tuple[Finding, ...]
     """Without waived ones; the worst first."""
     mends: tuple[Mend, ...]
+    is_whole: bool = True
+    """The pictures were decoded, too."""
 
     @property
     def is_worth_asking(self) -> bool:
@@ -52,7 +56,7 @@ def seen(work: PictureWork, look: Look, *, is_prepended: bool) -> Seen:
         report = report.read_by(CaptionReader(work.lines, work.trigger))
     facts, findings = look(report)
     told = tuple(finding for finding in findings if not finding.waived)
-    return Seen(told, mends(facts, told, captions))
+    return Seen(told, mends(facts, told, captions), is_whole=bool(facts.pixels))
 
 
 class PictureTalk:
@@ -75,6 +79,8 @@ class PictureTalk:
         """
         found = self._look()
         self._ask.tell(worst_text(found.findings, self._work.files.num_images))
+        if not found.is_whole:
+            self._ask.tell(f'{NOT_DECODED}: {own_command("check")} "{self._work.files.root}" decodes them')
         while True:
             picked = self._ask(self._question(found))
             if picked in (GO_ON, BACK):

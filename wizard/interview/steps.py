@@ -95,11 +95,12 @@ def _apply_trigger(state: InterviewState, probes: Probes, answer: str) -> tuple[
     return state.with_answer("trigger", checked_trigger(answer) or state.answers["name"]), ""
 
 
-def _ask_prepend_trigger(state: InterviewState, probes: Probes) -> Question | None:  # noqa: ARG001
+def _ask_prepend_trigger(state: InterviewState, probes: Probes) -> Question | None:
     """Offers to put a character's trigger in front of captions that lack it."""
     if state.report is None or state.answers.get("subject") == "style" or "dataset.prepend_trigger" in state.settings:
         return None
-    lacking = trigger_text(state.report, state.answers["trigger"])
+    report = state.report if probes.pictures is None else probes.pictures(state).report()
+    lacking = trigger_text(report, state.answers["trigger"])
     return replace(q.PREPEND_TRIGGER, intro=lacking) if lacking else None
 
 

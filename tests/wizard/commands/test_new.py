@@ -23,12 +23,13 @@ from tests.support.factories import make_hardware, make_plan_for
 from tests.support.menu_actions import Done, make_actions
 from tests.support.pictures import make_pictures
 from tests.support.scripted import HAPPY, Answer, Interrupt, ScriptedAsk, default, make_probes
-from wizard.commands.new import _pictures, converse
+from wizard.commands.new import converse
 from wizard.commands.plan_actions import real_actions
 from wizard.draft_edits import DraftEdits
 from wizard.interview.facts import facts_of_state
 from wizard.interview.flow import InterviewState, Probes
 from wizard.interview.machine_options import MachineOptions
+from wizard.interview.picture_probes import picture_work
 from wizard.interview.preset_store import PresetStore
 from wizard.interview.questions import BACK
 from wizard.interview.request import PlanRequest
@@ -219,7 +220,7 @@ def conversation(tmp_path: Path, *answers: Answer) -> ScriptedAsk:
     probes = replace(
         make_probes(),
         scan=lambda folder: scan(Path(folder)),
-        pictures=lambda state: _pictures(state, draft),
+        pictures=lambda state: picture_work(state, draft),
         look=_looked,
     )
 

@@ -128,11 +128,14 @@ class Interview:
         return self._state
 
     def back(self) -> bool:
-        """Return to the last question that was asked; False: there is none."""
+        """Return to the last question that was asked and still is one; False: there is none."""
         if not self._asked:
             return False
-        self._index, self._state = self._asked.pop()
         self._replay.clear()
+        while self._asked:
+            self._index, self._state = self._asked.pop()
+            if self._steps[self._index].question(self._state, self._probes) is not None:
+                break
         return True
 
     def replace_state(self, state: InterviewState) -> None:

@@ -144,6 +144,15 @@ def test_the_question_can_be_gone_back_from_and_keeps_what_was_decided(tmp_path:
     assert found.image_files[1].caption == "mira, 1girl, hat"
 
 
+def test_going_back_passes_over_a_question_that_a_mend_has_settled(tmp_path: Path) -> None:
+    texts = ["mira, 1girl, smile", "1girl, hat, hat", "1girl, mira"] * 5
+    ask = ScriptedAsk(*HAPPY[:6], "yes", "every", BACK, "mira", HAPPY[6])
+
+    run_interview(ask, probes=looking_probes(tmp_path, texts))
+
+    assert ask.keys[6:] == ["prepend_trigger", "pictures", "pictures", "trigger", "machine"]
+
+
 def test_the_trigger_that_training_puts_in_front_is_not_missing(tmp_path: Path) -> None:
     probes = looking_probes(tmp_path, ["1girl, smile", "1girl, hat"] * 10)
     ask = ScriptedAsk(*HAPPY[:6], "yes", "gpu:0")

@@ -100,7 +100,7 @@ def test_a_real_tagger_in_its_own_process_captions_what_has_none(
         assert set(caption.split(", ")) == wanted(name)
     assert file_states(run.path.parent / "pictures") == before
     (change,) = read_changes(run)
-    assert change.what == f"loracle tag {run.path} --model {DEMO_TAGGER / 'model.onnx'}"
+    assert change.what == f"loracle tag {quoted(str(run.path))} --model {quoted(str(DEMO_TAGGER / 'model.onnx'))}"
     said = capsys.readouterr().out
     assert "3 captions kept in" in said
     assert "undo" in said

@@ -89,6 +89,7 @@ def test_a_process_that_is_killed_is_told_without_a_word_of_training(monkeypatch
         run_tagging(request_of([]), Watching())
 
 
+@pytest.mark.slow
 def test_a_download_that_the_library_cannot_make_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 
 from advisor.dataset.caption_edits.selection import Selection
 from advisor.dataset.captions import SEPARATOR
 from advisor.errors import ConfigError, Mistakes
+from advisor.shell import shell_word
 from advisor.tagging.choose_tags import CHARACTER_THRESHOLD, LEAST_THRESHOLD, THRESHOLD, TagChoice
 from advisor.tagging.tagged import Mode
 from advisor.tagging.tagger_model import MOST_BATCH
@@ -80,4 +80,4 @@ class TagOptions:
         words += [word for tags in self.without for word in ("--without", tags)]
         flags = {"append": self.append, "replace": self.replace, "ratings": self.ratings,
                  "keep-underscores": self.underscores, "escape-brackets": self.escape}  # fmt: skip
-        return shlex.join(words + [f"--{flag}" for flag, is_given in flags.items() if is_given])
+        return " ".join(map(shell_word, words + [f"--{flag}" for flag, is_given in flags.items() if is_given]))

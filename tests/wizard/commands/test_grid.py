@@ -73,7 +73,7 @@ def test_a_runs_epochs_are_really_drawn_and_told_as_json(run: Path, capsys: pyte
     assert (found["prompts"], found["seeds"], found["lora"]) == (["tok, hat"], [42], None)
     assert all((Path(found["folder"]) / cell["path"]).is_file() for cell in found["cells"])
     assert {path.name for path in (run / "grid").iterdir()} == {"grid.json", "grid.png", "pictures"}
-    assert not (run / "log").exists()
+    assert not (run / "log" / "events.jsonl").exists()
 
 
 def test_without_options_all_epochs_are_drawn_at_weight_1_with_proposed_prompts(run: Path, requests: Requests) -> None:

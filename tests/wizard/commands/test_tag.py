@@ -13,6 +13,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import RunInUse, writing
 from advisor.run_folder.run_dataset import run_dataset
 from advisor.run_folder.tag_request import TagAnswer, TagRequest, read_tag_answer, write_tag_request
+from advisor.shell import shell_word
 from tests.support.taggers import DEMO_TAGGER, write_tagger
 from trainer.demo.assets import HELD_OUT_FOLDER
 from trainer.tagging.run import main as trainer_main
@@ -100,7 +101,9 @@ def test_a_real_tagger_in_its_own_process_captions_what_has_none(
         assert set(caption.split(", ")) == wanted(name)
     assert file_states(run.path.parent / "pictures") == before
     (change,) = read_changes(run)
-    assert change.what == f"loracle tag {quoted(str(run.path))} --model {quoted(str(DEMO_TAGGER / 'model.onnx'))}"
+    assert (
+        change.what == f"loracle tag {shell_word(str(run.path))} --model {shell_word(str(DEMO_TAGGER / 'model.onnx'))}"
+    )
     said = capsys.readouterr().out
     assert "3 captions kept in" in said
     assert "undo" in said

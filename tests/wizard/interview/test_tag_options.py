@@ -52,6 +52,6 @@ def test_the_log_has_the_command_that_did_it() -> None:
     options = TagOptions(threshold=0.5, only=("*.png",), without=("hat, cap",), replace=True, underscores=True)
 
     assert options.command("/my run", "/m.onnx") == (
-        "loracle tag '/my run' --model /m.onnx --threshold 0.5 --only '*.png' --without 'hat, cap' --replace "
+        'loracle tag "/my run" --model "/m.onnx" --threshold 0.5 --only "*.png" --without "hat, cap" --replace '
         "--keep-underscores"
     )

@@ -25,9 +25,15 @@ def read_status(run: RunFolder) -> RunStatus:
     config = run.read_config()
     events = run.read_events().events
     planned = TrainingProgress(epochs=config.schedule.epochs)
-    updated = events[-1].unix_seconds if events else run.config.stat().st_mtime
+    updated, grid = events[-1].unix_seconds if events else run.config.stat().st_mtime, run.known_grid()
     return RunStatus(
-        run, config.saving.name, state_of(run, events), progress_of(events, planned), updated, run.has_state()
+        run,
+        config.saving.name,
+        state_of(run, events),
+        progress_of(events, planned),
+        updated,
+        run.has_state(),
+        choice=None if grid is None else grid.choice,
     )
 
 

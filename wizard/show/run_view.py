@@ -12,11 +12,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from advisor.choosing.cells import Choice
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.run_state import RunActivity, RunState
 from advisor.shown_text import visible_line
 from advisor.units import MINUTE, counted, duration
 from wizard.own_command import own_command
+from wizard.show.grid_view import choice_document
 from wizard.show.import_view import hanging
 from wizard.show.plan_view import LABEL_WIDTH, label_table
 from wizard.show.progress import TrainingProgress
@@ -51,6 +53,8 @@ class RunStatus:
     """Unix seconds of the last event, else of the last change to the configuration."""
     can_resume: bool = False
     """There is a state to go on from."""
+    choice: Choice | None = None
+    """The epoch that its pictures say to use; None: none were measured."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,8 @@ def _rows(one: RunStatus, now: float) -> Iterator[tuple[str, str]]:
     yield "heard of", f"{ago(now - one.updated)} ({time.strftime('%Y-%m-%d %H:%M', time.localtime(one.updated))})"
     if progress.loras:
         yield "LoRAs", f"{len(progress.loras)} saved, the last {visible_line(progress.loras[-1])}"
+    if one.choice is not None:
+        yield "to use", visible_line(one.choice.reason)
     if command := _next_command(one):
         yield "next", command
 
@@ -176,5 +182,6 @@ def status_document(one: RunStatus | UnreadableRun) -> dict[str, object]:
         "loras": list(progress.loras),
         "warnings": list(progress.warnings),
         "can_resume": one.can_resume,
+        "choice": choice_document(one.choice),
         "updated": one.updated,
     }

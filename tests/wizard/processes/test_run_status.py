@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from advisor.choosing.cells import Choice
 from advisor.run_folder.events import EpochDone, Finished, LoraSaved, PhaseBegun, Started, StepDone
+from advisor.run_folder.grid_record import GridRecord, write_grid
 from advisor.run_folder.layout import RunFolder
 from tests.support.fake_trainer import run_folder
 from wizard.processes.run_status import read_status, runs_below, statuses
-from wizard.show.run_view import RunStatus, UnreadableRun
+from wizard.show.grid_view import choice_document
+from wizard.show.run_view import RunStatus, UnreadableRun, status_document
 
 
 def begun(folder: Path) -> RunFolder:
@@ -45,6 +48,25 @@ def test_a_resumed_run_goes_on_from_where_it_was(tmp_path: Path) -> None:
 
     found = read_status(run)
     assert (found.state.activity, found.progress.step, len(found.progress.loras)) == ("finished", 3, 1)
+
+
+def test_the_epoch_that_its_pictures_say_to_use_is_told(tmp_path: Path) -> None:
+    run = begun(tmp_path)
+    choice = Choice("good", 2, 1.0, (2,), 1, None, 0.9, "Epoch 2 of 3: 0.80 like your pictures.")
+    write_grid(run.grid.record, GridRecord(choice=choice))
+
+    found = read_status(run)
+
+    assert found.choice == choice
+    assert status_document(found)["choice"] == choice_document(choice)
+
+
+def test_a_grid_that_cannot_be_read_is_no_choice(tmp_path: Path) -> None:
+    run = begun(tmp_path)
+    run.grid.record.parent.mkdir()
+    run.grid.record.write_text("{")
+
+    assert read_status(run).choice is None
 
 
 def test_folders_that_are_no_runs_are_passed_over_and_damaged_ones_named(tmp_path: Path) -> None:

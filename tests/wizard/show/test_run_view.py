@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from advisor.choosing.cells import Choice
 from advisor.run_folder.events import Finished
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import Holder
@@ -62,6 +63,12 @@ def test_a_finished_one_tells_all_that_it_made() -> None:
     done = TrainingProgress(epoch=10, epochs=10, step=600, steps=600, finished=Finished(steps=600, epochs=10))
 
     assert "10 epochs, 600 steps" in drawn(status_view(made("finished", done), now=NOW))
+
+
+def test_the_epoch_to_use_is_told_with_its_reason() -> None:
+    choice = Choice("good", 2, 1.0, (2,), 1, None, 0.9, "Epoch 2 of 3: 0.80 like your pictures.")
+
+    assert "Epoch 2 of 3" in drawn(status_view(made("finished", choice=choice), now=NOW))
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])

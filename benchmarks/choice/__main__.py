@@ -18,6 +18,8 @@ from benchmarks.choice.design import SETS
 from benchmarks.choice.page import write_page, write_results
 from benchmarks.choice.prompts import SEEDS, prompts_of
 from benchmarks.choice.run import Work
+from benchmarks.choice.truth import PROMPTS
+from benchmarks.choice.truth import SEEDS as TRUTH_SEEDS
 from benchmarks.demo_model.evaluate import machine
 
 STAGES = ("train", "draw", "truth", "measure")
@@ -72,7 +74,8 @@ def main() -> None:
     for one in outcomes:
         print(f"{one.name}: {one.chosen.verdict}, {one.chosen.reason}")
     if given.page:
-        write_results(outcomes, machine(), {"prompts": len(prompts_of("")), "seeds": len(SEEDS)})
+        asked = {"prompts": len(prompts_of("")), "seeds": len(SEEDS), "truth_pictures": 2 * PROMPTS * len(TRUTH_SEEDS)}
+        write_results(outcomes, machine(), asked)
         write_page()
     sys.exit(max(codes, default=0))
 

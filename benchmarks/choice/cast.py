@@ -1,4 +1,4 @@
-"""Who is learned: the demo's character and four others, whom neither the base model nor the demo has seen."""
+"""Who is learned: the demo's character and six others, whom neither the base model nor the demo has seen."""
 
 from __future__ import annotations
 
@@ -102,8 +102,51 @@ JUQO = Character(
     ),
 )
 """Pink-skinned, with horns and long turquoise hair, an indigo scarf, a rust coat and a green star."""
+FEZO = Character(
+    "fezo",
+    Avatar(
+        style="long",
+        hair=(150, 16, 70),
+        skin=(126, 150, 236),
+        garment="t-shirt",
+        cloth=(248, 248, 250),
+        expression="smile",
+        background=BACKGROUND["yellow"],
+        extras=Extras(
+            ears="cat",
+            ear=(150, 16, 70),
+            inner_ear=(250, 220, 120),
+            scarf=(30, 160, 130),
+            mark="heart",
+            mark_colour=(255, 250, 110),
+            coat=(226, 110, 20),
+        ),
+    ),
+)
+"""A periwinkle-skinned cat: long crimson hair, crimson ears, a jade scarf, an orange coat and a lemon heart."""
+TYVU = Character(
+    "tyvu",
+    Avatar(
+        style="bob",
+        hair=(0, 140, 150),
+        skin=(176, 236, 96),
+        garment="t-shirt",
+        cloth=(248, 248, 250),
+        expression="smile",
+        background=BACKGROUND["yellow"],
+        extras=Extras(
+            ears="bunny",
+            ear=(110, 30, 120),
+            inner_ear=(250, 180, 220),
+            mark="drop",
+            mark_colour=(30, 40, 210),
+            coat=(120, 24, 60),
+        ),
+    ),
+)
+"""A lime-skinned rabbit without a scarf: a petrol bob, purple ears, a wine-red coat and a blue drop."""
 
-CAST: Mapping[str, Character] = {one.trigger: one for one in (ZUVI, MIPO, KAVO, WEXU, JUQO)}
+CAST: Mapping[str, Character] = {one.trigger: one for one in (ZUVI, MIPO, KAVO, WEXU, JUQO, FEZO, TYVU)}
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from advisor.choosing.cells import Verdict
 
 CLOSE = 0.05
 """A score this share below the best epoch's is as good."""
+SURE_STEPS = (0.0, 0.6, 0.75, 0.9, 1.01)
+"""Bounds of the groups by told confidence."""
 Rule = str
 CHOSEN, LAST, TRAINING_LOSS, VALIDATION_LOSS = "chosen", "last", "lowest training loss", "lowest validation loss"
 
@@ -36,6 +43,8 @@ class Outcome:
     training_loss: Mapping[int, float]
     """The mean over an epoch's steps."""
     validation_loss: Mapping[int, float]
+    truth_draws: Mapping[int, npt.NDArray[np.float64]] = field(default_factory=dict)
+    """The true score of each epoch by draws of the truth's prompts, the same draws for all epochs."""
 
     @property
     def best(self) -> int:
@@ -59,6 +68,15 @@ class Outcome:
         return self.truth[epoch] / most if most > 0 else 1.0
 
     @property
+    def ratio_error(self) -> float:
+        """The standard error of `ratio` of the chosen epoch, since the truth is of a limited number of pictures."""
+        if self.chosen.epoch in (None, self.best) or not self.truth_draws:
+            return 0.0
+        assert self.chosen.epoch is not None
+        chosen, best = self.truth_draws[self.chosen.epoch], self.truth_draws[self.best]
+        return float(np.std(chosen[best > 0] / best[best > 0]))
+
+    @property
     def is_close(self) -> bool:
         """Whether the recommended epoch is within `CLOSE` of the best."""
         return self.ratio() >= 1 - CLOSE
@@ -71,6 +89,17 @@ class Outcome:
         return self.kind != "good" or self.chosen.verdict in ("good", "tied")
 
 
+def reliability(outcomes: Sequence[Outcome]) -> list[dict[str, float | int]]:
+    """By how sure the recommendation said it was: how many runs, the mean of what it said, and how many were close."""
+    rows: list[dict[str, float | int]] = []
+    for low, high in pairwise(SURE_STEPS):
+        group = [one for one in outcomes if low <= one.chosen.confidence < high]
+        if group:
+            told, close = _mean(group, lambda one: one.chosen.confidence), sum(one.is_close for one in group)
+            rows.append({"from": low, "to": min(1.0, high), "runs": len(group), "told": round(told, 3), "close": close})
+    return rows
+
+
 def mean_score(outcomes: Sequence[Outcome], rule: Rule) -> float:
     """The mean true score of a rule's epochs; a run where it takes none counts 0."""
     return _mean(outcomes, lambda one: 0.0 if (epoch := one.epoch_by(rule)) is None else one.truth[epoch])
@@ -80,7 +109,7 @@ def _mean(outcomes: Sequence[Outcome], value: Callable[[Outcome], float]) -> flo
     return sum(map(value, outcomes)) / len(outcomes)
 
 
-def totals(outcomes: Sequence[Outcome]) -> dict[str, float | int | dict[str, float]]:
+def totals(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """The figures that the promises are about, over runs whose truth was measured."""
     tied = [one for one in outcomes if one.chosen.verdict == "tied"]
     rules = (CHOSEN, LAST, TRAINING_LOSS, VALIDATION_LOSS)
@@ -91,6 +120,8 @@ def totals(outcomes: Sequence[Outcome]) -> dict[str, float | int | dict[str, flo
         "unsure": sum(one.chosen.verdict == "unsure" for one in outcomes),
         "tied": len(tied),
         "tied_within_5_percent": sum(one.is_close for one in tied),
+        "mean_confidence": round(_mean(outcomes, lambda one: one.chosen.confidence), 3),
+        "reliability": reliability(outcomes),
         "mean_score": {**{rule: round(mean_score(outcomes, rule), 4) for rule in rules}, "best": best_mean(outcomes)},
         "within_5_percent_by_rule": {rule: sum(one.ratio(rule) >= 1 - CLOSE for one in outcomes) for rule in rules},
     }

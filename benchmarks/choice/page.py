@@ -14,26 +14,27 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "choice.json"
 PAGE = ROOT / "docs" / "choosing.md"
 RULES = (CHOSEN, LAST, TRAINING_LOSS, VALIDATION_LOSS)
+FROZEN = "f32d388"
+"""The commit of the choice that judged; measures and choice have not changed since, or the page says so."""
 TEXT = """# The recommended epoch, and the best one
 
 Made by `python -m benchmarks.choice final --work FOLDER --page` from an empty folder; what is there already is kept.
 All figures: `benchmarks/results/choice.json`. Measured on {machine}.
 
 On the embedded base model it is known which epoch is best: everything is drawn by our own code, so the character's
-colours can be looked for at their places. {runs} trainings{of_design} were judged twice. They are of two
-characters (the demo's, and one that nothing was tuned on), at three rates and two ranks, with and without pictures of
-other people, 200 to 320 steps long:
+colours can be looked for at their places. {runs} trainings{of_design} were judged twice. They are of two characters
+whom no other set has, at three rates and two ranks, with and without pictures of other people, 120 to 320 steps long,
+six of them at a rate that does not fall (`FINAL` in `benchmarks/choice/design.py`):
 
 - *Recommended*: what `advisor.choosing` says of the measures of `trainer.evaluate`, on pictures of {prompts} prompts
-  and {seeds} seeds at each of 8 epochs.
+  and {seeds} seeds at each of 6 or 8 epochs.
 - *True*: identity x obedience x no leak, by classifiers of colours in regions that no recommender sees, on other
-  prompts and seeds, 32 pictures an epoch. What each is: `benchmarks/choice/truth.py`, written before the trainings.
+  prompts and seeds, {truth_pictures} pictures an epoch. What each is: `benchmarks/choice/truth.py`.
 
-Nothing was tuned on these runs: measures and thresholds were made on others (`DEVELOPMENT` in
-`benchmarks/choice/design.py`, of other characters), and on some of the demo's character with other settings.
-One exception, for the verdicts and not for the epochs: which fault is named first, and how little is too little to have
-been learned, were changed after figures of these runs had been seen. Before that zuvi-burnt was called no_trigger and
-zuvi-6e-3-rank16-brief underfit (five of six bad runs named, one of two good ones not called bad), with the same epochs.
+Nothing was tuned on these runs. Runs, prompts and truth were fixed, and trainings begun, before the choice was; it was
+then landed in commit {frozen}, and judged once. What it was tuned on: `DEVELOPMENT`, and `FIRST`, which this page was
+about before and its makers had not seen then: 17 of 24 recommended epochs were within 5 % of the best, 5 of 8 ties,
+with a mean true score of 0.508 (last epoch 0.506, best 0.527; commit e10cc13).
 
 ## What came of it
 
@@ -46,11 +47,23 @@ zuvi-6e-3-rank16-brief underfit (five of six bad runs named, one of two good one
 | runs made to be good that were not called bad | {named_good} of {good} |
 
 Wanted are nine in ten within 5 %, all ties within 5 %, no epoch in at most three of 24, every bad run named and no good
-one. What is short of that stands below.
+one.{short}
 
 | rule | mean true score | within 5 % of the best |
 |---|---|---|
 {rules}
+
+The truth has an error of its own: the ratio of the recommended epoch's score to the best one's is known within +- what
+stands beside it (one standard error, by a bootstrap over the truth's prompts), and the best of several epochs is in
+part the luckiest. Of the misses {beyond} lie two standard errors or more beyond 5 %.
+
+## How sure it was
+
+| told | runs | told on average | within 5 % |
+|---|---|---|---|
+{reliability}
+
+On average it said {mean_confidence:.2f}; {share_close:.2f} were within 5 %.
 
 ## Misses
 
@@ -85,6 +98,7 @@ def document(outcomes: Sequence[Outcome], machine: Mapping[str, Any], asked: Map
     return {
         "command": "python -m benchmarks.choice final --work FOLDER --page",
         "machine": dict(machine),
+        "choice": FROZEN,
         "asked": dict(asked),
         "totals": totals(judged),
         "runs": [_row(one) for one in outcomes],
@@ -109,6 +123,7 @@ def _row(one: Outcome) -> dict[str, Any]:
             "best": one.best,
             "epochs": {rule: one.epoch_by(rule) for rule in RULES},
             "ratios": {rule: round(one.ratio(rule), 4) for rule in RULES},
+            "ratio_error": round(one.ratio_error, 4),
         }
     return row
 
@@ -125,6 +140,8 @@ def page(results: Mapping[str, Any]) -> str:
         of_design=_of_design(runs),
         prompts=results["asked"]["prompts"],
         seeds=results["asked"]["seeds"],
+        truth_pictures=results["asked"]["truth_pictures"],
+        frozen=results["choice"],
         close=found["within_5_percent"],
         no_epoch=found["no_epoch"],
         tied=found["tied"],
@@ -134,10 +151,29 @@ def page(results: Mapping[str, Any]) -> str:
         named_good=sum(run["is_named"] for run in good),
         good=len(good),
         rules="\n".join(_rule_line(rule, found) for rule in (*RULES, "best")),
+        short="" if _is_reached(found, bad, good) else " What is short of that stands below.",
+        beyond=sum(run["ratios"][CHOSEN] + 2 * run["ratio_error"] < 1 - CLOSE for run in judged),
+        reliability="\n".join(map(_sure_line, found["reliability"])),
+        mean_confidence=found["mean_confidence"],
+        share_close=found["within_5_percent"] / found["runs"],
         misses=_misses(judged),
         table="\n".join(map(_line, judged)),
         bad_table="\n".join(f"| {run['run']} | {run['kind']} | {run['verdict']} | {run['reason']} |" for run in bad),
     )
+
+
+def _is_reached(found: Mapping[str, Any], bad: Sequence[Mapping[str, Any]], good: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all that is wanted is there."""
+    return bool(
+        found["within_5_percent"] >= 0.9 * found["runs"]
+        and found["tied"] == found["tied_within_5_percent"]
+        and found["no_epoch"] <= 3
+        and all(run["is_named"] for run in (*bad, *good))
+    )
+
+
+def _sure_line(row: Mapping[str, Any]) -> str:
+    return f"| {row['from']:.2f} to {row['to']:.2f} | {row['runs']} | {row['told']:.2f} | {row['close']} |"
 
 
 def _of_design(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -156,7 +192,8 @@ def _misses(judged: Sequence[Mapping[str, Any]]) -> str:
     if not missed:
         return "None."
     return "\n".join(
-        f"- {run['run']}: {_said(run)}, best {run['best']} ({1 - run['ratios'][CHOSEN]:.0%} less). {run['reason']}"
+        f"- {run['run']}: {_said(run)}, best {run['best']} ({1 - run['ratios'][CHOSEN]:.0%} less, "
+        f"+- {run['ratio_error']:.0%}). {run['reason']}"
         for run in sorted(missed, key=lambda run: float(run["ratios"][CHOSEN]))
     )
 
@@ -175,7 +212,7 @@ def _line(run: Mapping[str, Any]) -> str:
         run["run"], run["verdict"], scored(run["epoch"]).partition(":")[0],
         "-" if run["epoch"] is None else f"{truth[str(run['epoch'])]:.3f}",
         scored(run["best"]), *(scored(epochs[rule]) for rule in (LAST, TRAINING_LOSS, VALIDATION_LOSS)),
-        f"{run['ratios'][CHOSEN]:.3f}", f"{run['confidence']:.2f}",
+        f"{run['ratios'][CHOSEN]:.3f} +- {run['ratio_error']:.3f}", f"{run['confidence']:.2f}",
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 

@@ -20,10 +20,9 @@ from benchmarks.choice import recommend
 from benchmarks.choice.cast import CharacterFolder, write_cast_member, write_others
 from benchmarks.choice.design import BAD, Spec
 from benchmarks.choice.outcome import Outcome
-from benchmarks.choice.pictures import draw_all, load
+from benchmarks.choice.pictures import draw_all, load, merged
 from benchmarks.choice.train import epoch_loras, train
-from benchmarks.choice.truth import SEEDS, Judge, calling_prompts, people_prompts
-from trainer.adapters.file_network import attach_file
+from benchmarks.choice.truth import SEEDS, EpochTruth, Judge, bootstrap, calling_prompts, people_prompts
 
 SCORES = TypeAdapter(tuple[PictureScores, ...])
 
@@ -84,10 +83,9 @@ class Work:
         judge = Judge.of(self.character, draw_all(base, config, people, SEEDS))
         truths = []
         for lora in epoch_loras(self.run):
-            network = attach_file(base, lora.path)
-            drawn = (draw_all(base, config, prompts, SEEDS) for prompts in (calling, people))
+            with merged(base, lora.path):
+                drawn = [draw_all(base, config, prompts, SEEDS) for prompts in (calling, people)]
             truths.append(judge.truth(lora.epoch, *drawn).document())
-            network.detach()
         document = {"run": self.spec.name, "others_change": judge.others_change, "epochs": truths}
         write_atomically(self.truth_file, json.dumps(document, indent=1) + "\n")
         print(f"{self.spec.name}: {[round(truth['score'], 3) for truth in truths]}", flush=True)
@@ -109,23 +107,26 @@ class Work:
 
     def outcome(self) -> Outcome:
         """What is recommended, and what is true."""
-        pictures = SCORES.validate_json(self.scores_file.read_bytes())
+        pictures, truths = SCORES.validate_json(self.scores_file.read_bytes()), self.truths()
         training, validation = self.losses()
         return Outcome(
             name=self.spec.name,
             kind=self.spec.kind,
             chosen=recommend.chosen_of(self.run, read_config(self.run), pictures),
-            truth=self.truth(),
+            truth={truth.epoch: truth.score for truth in truths},
             training_loss=training,
             validation_loss=validation,
+            truth_draws={}
+            if not truths
+            else dict(zip((one.epoch for one in truths), bootstrap(truths).T, strict=True)),
         )
 
-    def truth(self) -> dict[int, float]:
-        """The true score of each epoch; empty where none was measured."""
+    def truths(self) -> tuple[EpochTruth, ...]:
+        """The truth of each epoch; empty where none was measured."""
         if not is_there(self.truth_file):
-            return {}
+            return ()
         document = json.loads(self.truth_file.read_text("utf-8"))
-        return {int(one["epoch"]): float(one["score"]) for one in document["epochs"]}
+        return tuple(map(EpochTruth.of_document, document["epochs"]))
 
     def losses(self) -> tuple[Mapping[int, float], Mapping[int, float]]:
         """By epoch: the mean loss of its steps, and the loss on the pictures that the run holds out."""

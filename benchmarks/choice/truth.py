@@ -10,55 +10,106 @@ It is fixed before any result is looked at:
   base's picture of another prompt. (Another seed would be no scale: these prompts tell everything about a picture, so
   that two seeds differ by 10 of 255.)
 
-They are measured on prompts and seeds of their own: SEEDS start where no recommender's do, the situations are those of
-the held-out pictures, and the people are drawn by lot for this alone.
+They are measured on prompts and seeds of their own: SEEDS start where no recommender's do, situations are none that a
+training picture shows, and the people are drawn by lot for this alone.
+
+Every picture's measures are kept, so that it is known how sure the truth itself is: its error is that of a bootstrap
+over prompts, the same draws for all epochs.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import cycle, islice, product
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from benchmarks.choice.cast import CharacterFolder
-from benchmarks.demo_model.avatar import base_drawing
-from trainer.demo.score import ScoreData, leak, mean_identity, obedience, read_score_data
+from benchmarks.demo_model.avatar import BACKGROUND, EXPRESSIONS, base_drawing
+from trainer.demo.score import ScoreData, identity, leak, mean_identity, obeyed_tags, read_score_data
 
-SEEDS = (9_000_001, 9_000_002)
-PROMPTS = 8
+SEEDS = (9_000_001,)
+"""Two seeds of a prompt differ by little here: more prompts say more."""
+PROMPTS = 20
 """With the trigger; as many without."""
-PEOPLE_SEED = 9_100_000
+PEOPLE_SEED, SITUATIONS_SEED = 9_100_000, 9_200_000
+DRAWS = 400
+"""Of the bootstrap."""
 
 Pictures = Sequence[Image.Image]
+Figures = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class EpochTruth:
-    """What an epoch's LoRA is worth."""
+    """What an epoch's LoRA is worth: the measures of each of its pictures, in the order of `draw_all`."""
 
     epoch: int
-    identity: float
-    obedience: float
-    no_leak: float
-    leak: float
-    """Of 255."""
+    identity: tuple[float, ...]
+    """Of each with the trigger, relative to real pictures'."""
+    backgrounds: tuple[float, ...]
+    """Of each with the trigger: 1 where the background is as asked for, else 0."""
+    tags: tuple[float, ...]
+    """Of each without: the share of its tags that are as asked for."""
+    leak: tuple[float, ...]
+    """Of each without: how far it is from the base model's own, relative to that to somebody else."""
 
     @property
     def score(self) -> float:
-        """All three together, 0..1."""
-        return self.identity * self.obedience * self.no_leak
+        """Identity x obedience x no leak, 0..1."""
+        return float(self.scores(np.ones((1, PROMPTS)), np.ones((1, PROMPTS)))[0])
 
-    def document(self) -> dict[str, float]:
-        """For JSON, the score included."""
-        return {**asdict(self), "score": self.score}
+    def scores(self, calling: Figures, people: Figures) -> Figures:
+        """The same, prompts counting as often as each row of the two says [N, PROMPTS]: [N]."""
+        like = np.minimum(1.0, _means(self.identity, calling))
+        obeys = np.minimum(_means(self.backgrounds, calling), _means(self.tags, people))
+        return like * obeys * np.maximum(0.0, 1.0 - _means(self.leak, people))
+
+    def document(self) -> dict[str, Any]:
+        """For JSON, with the score and its factors."""
+        ones = np.ones((1, PROMPTS))
+        means = {
+            name: float(_means(getattr(self, name), ones)[0]) for name in ("identity", "backgrounds", "tags", "leak")
+        }
+        pictures = {
+            name: [round(value, 4) for value in values] for name, values in asdict(self).items() if name in means
+        }
+        return {"epoch": self.epoch, **means, "score": self.score, "pictures": pictures}
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> EpochTruth:
+        """What `document` made."""
+        return cls(document["epoch"], **{name: tuple(values) for name, values in document["pictures"].items()})
+
+
+def _means(values: Sequence[float], weights: Figures) -> Figures:
+    """The mean of pictures [SEEDS x PROMPTS] for each row of the prompts' weights."""
+    by_prompt = np.asarray(values).reshape(len(SEEDS), PROMPTS).mean(0)
+    means: Figures = weights @ by_prompt / weights.sum(1)
+    return means
+
+
+def bootstrap(truths: Sequence[EpochTruth]) -> Figures:
+    """The score of each epoch in each of DRAWS draws of the prompts, the same for all epochs: [DRAWS, epochs]."""
+    rng = np.random.default_rng(0)
+    calling, people = (rng.multinomial(PROMPTS, [1 / PROMPTS] * PROMPTS, DRAWS).astype(float) for _ in range(2))
+    return np.stack([truth.scores(calling, people) for truth in truths], axis=1)
 
 
 def calling_prompts(character: CharacterFolder) -> tuple[str, ...]:
-    """The captions of held-out pictures: each background once, none of them as in a training picture."""
-    files = sorted(character.held_out.glob("*.txt"))[:PROMPTS]
-    return tuple(file.read_text("utf-8").strip() for file in files)
+    """Situations that no training picture of the character shows, one background after the other."""
+    trained = {file.read_text("utf-8").strip() for file in character.images.glob("*.txt")}
+    dice, name, found = random.Random(SITUATIONS_SEED), character.path.name, list[str]()
+    for background in islice(cycle(BACKGROUND), PROMPTS):
+        tags = product(EXPRESSIONS, ("", "glasses, "))
+        prompts = [f"{name}, {expression}, {eyewear}{background} background" for expression, eyewear in tags]
+        found.append(dice.choice([prompt for prompt in prompts if prompt not in {*trained, *found}]))
+    return tuple(found)
 
 
 def people_prompts() -> tuple[str, ...]:
@@ -105,14 +156,18 @@ class Judge:
 
     def truth(self, epoch: int, calling: Pictures, people: Pictures) -> EpochTruth:
         """What pictures with and without the trigger say of an epoch, in the order of the prompts."""
-        changed = leak(self.base_people, people, self.data)
         return EpochTruth(
             epoch=epoch,
-            identity=min(1.0, mean_identity(calling, self.data) / self.real_identity),
-            obedience=min(
-                obedience(calling, self.calling, self.data, noun="background"),
-                obedience(people, self.people, self.data),
+            identity=tuple(identity(picture, self.data) / self.real_identity for picture in calling),
+            backgrounds=tuple(self._obeyed(*pair, "background") for pair in zip(calling, self.calling, strict=True)),
+            tags=tuple(self._obeyed(*pair, "") for pair in zip(people, self.people, strict=True)),
+            leak=tuple(
+                leak([before], [after], self.data) / self.others_change
+                for before, after in zip(self.base_people, people, strict=True)
             ),
-            no_leak=max(0.0, 1.0 - changed / self.others_change),
-            leak=changed,
         )
+
+    def _obeyed(self, picture: Image.Image, prompt: str, noun: str) -> float:
+        """The share of a prompt's tags that are as asked for; of those that end with the noun."""
+        found = [kept for tag, kept in obeyed_tags(picture, prompt, self.data).items() if tag.endswith(noun)]
+        return sum(found) / len(found) if found else 1.0

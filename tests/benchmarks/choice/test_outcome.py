@@ -1,8 +1,11 @@
 """What recommended epochs are worth beside the best ones."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from benchmarks.choice.outcome import CHOSEN, LAST, TRAINING_LOSS, VALIDATION_LOSS, Chosen, Outcome, totals
+from benchmarks.choice.outcome import CHOSEN, LAST, TRAINING_LOSS, VALIDATION_LOSS, Chosen, Outcome, reliability, totals
 
 
 def outcome(
@@ -34,13 +37,31 @@ def test_a_run_without_a_recommended_epoch_counts_as_a_miss() -> None:
     found = totals([outcome(), outcome(None, "unsure")])
 
     assert (found["within_5_percent"], found["unsure"]) == (1, 1)
-    assert found["mean_score"][CHOSEN] == pytest.approx(0.4)  # type: ignore[index]
+    assert found["mean_score"][CHOSEN] == pytest.approx(0.4)
 
 
 def test_a_tie_is_judged_by_the_epoch_that_it_says_to_take() -> None:
     found = totals([outcome(2, "tied"), outcome(3, "tied"), outcome(3)])
 
     assert (found["tied"], found["tied_within_5_percent"]) == (2, 1)
+
+
+def test_the_error_of_a_ratio_is_that_of_the_draws_of_both() -> None:
+    draws = {1: np.array([0.1, 0.3]), 2: np.array([0.8, 0.8]), 3: np.array([0.6, 0.6])}
+    one = replace(outcome(1), truth_draws=draws)
+
+    assert one.ratio_error == pytest.approx(0.125)
+    assert replace(outcome(2), truth_draws=draws).ratio_error == 0.0
+    assert outcome(1).ratio_error == 0.0
+
+
+def test_runs_are_grouped_by_what_was_told() -> None:
+    sure, less = outcome(2), replace(outcome(1), chosen=replace(outcome(1).chosen, confidence=0.5))
+
+    assert reliability([sure, sure, less]) == [
+        {"from": 0.0, "to": 0.6, "runs": 1, "told": 0.5, "close": 0},
+        {"from": 0.9, "to": 1.0, "runs": 2, "told": 0.9, "close": 2},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from benchmarks.choice.page import PAGE, RESULTS, document, page
 from tests.benchmarks.choice.test_outcome import outcome
 
 MACHINE = {"processor": "Example 1", "cores": 2, "torch": "2"}
-ASKED = {"prompts": 8, "seeds": 3}
+ASKED = {"prompts": 8, "seeds": 3, "truth_pictures": 40}
 
 
 def test_the_page_says_what_was_measured() -> None:
@@ -27,7 +27,7 @@ def test_the_results_are_those_of_the_design() -> None:
 def test_a_miss_is_named_with_what_it_costs() -> None:
     text = page(document([outcome(1), outcome(2)], MACHINE, ASKED))
 
-    assert "- one: epoch 1, best 2 (75% less)." in text
+    assert "- one: epoch 1, best 2 (75% less, +- 0%)." in text
     assert "within 5 % of the best one's true score | 1 of 2 |" in text
 
 
@@ -38,3 +38,10 @@ def test_a_bad_run_stands_apart_from_those_that_are_judged_by_their_truth() -> N
 
     assert results["totals"]["runs"] == 1
     assert "| one | burnt | burnt |" in page(results)
+
+
+def test_what_was_told_stands_beside_what_came_of_it() -> None:
+    text = page(document([outcome(1), outcome(2)], MACHINE, ASKED))
+
+    assert "| 0.90 to 1.00 | 2 | 0.90 | 1 |" in text
+    assert "On average it said 0.90; 0.50 were within 5 %." in text

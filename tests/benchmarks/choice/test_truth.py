@@ -1,14 +1,16 @@
 """The truth about an epoch, on drawings for which the right answer is known."""
 
+import json
 import random
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from benchmarks.choice.cast import write_cast_member
-from benchmarks.choice.truth import PEOPLE_SEED, PROMPTS, SEEDS, Judge
+from benchmarks.choice.cast import CAST, write_cast_member
+from benchmarks.choice.truth import PEOPLE_SEED, PROMPTS, SEEDS, EpochTruth, Judge, bootstrap, calling_prompts
 from benchmarks.demo_model.avatar import base_drawing
+from benchmarks.demo_model.characters import character_drawing
 from benchmarks.demo_model.draw import draw
 
 
@@ -27,8 +29,29 @@ def judge(tmp_path: Path, people: list[Image.Image]) -> Judge:
 @pytest.fixture
 def real(tmp_path: Path) -> list[Image.Image]:
     """Real pictures of the prompts with the trigger."""
-    held_out = write_cast_member(tmp_path, "mipo").held_out
-    return [Image.open(path).convert("RGB") for path in sorted(held_out.glob("*.png"))[:PROMPTS]] * len(SEEDS)
+    dice = random.Random(4)
+    prompts = (prompt.split(", ") for prompt in calling_prompts(write_cast_member(tmp_path, "mipo")))
+    return [
+        draw(
+            character_drawing(
+                expression,
+                background.removesuffix(" background"),
+                eyewear="".join(eyewear),
+                detail="zip",
+                dice=dice,
+                character=CAST["mipo"],
+            )
+        )
+        for _, expression, *eyewear, background in prompts
+    ] * len(SEEDS)
+
+
+def test_prompts_with_the_trigger_are_none_of_the_training_ones(tmp_path: Path) -> None:
+    folder = write_cast_member(tmp_path, "mipo")
+    prompts = calling_prompts(folder)
+
+    assert len(set(prompts)) == PROMPTS
+    assert not set(prompts) & {path.read_text("utf-8").strip() for path in folder.images.glob("*.txt")}
 
 
 def test_real_pictures_and_unchanged_people_are_worth_all(
@@ -36,7 +59,7 @@ def test_real_pictures_and_unchanged_people_are_worth_all(
 ) -> None:
     truth = judge.truth(3, real, people)
 
-    assert (truth.epoch, truth.leak, truth.obedience) == (3, 0.0, 1.0)
+    assert (truth.epoch, set(truth.leak), set(truth.backgrounds), set(truth.tags)) == (3, {0.0}, {1.0}, {1.0})
     assert truth.score > 0.98
 
 
@@ -47,7 +70,7 @@ def test_other_people_instead_of_the_character_are_worth_nothing(judge: Judge, p
 def test_a_character_that_comes_uncalled_is_worth_nothing(judge: Judge, real: list[Image.Image]) -> None:
     truth = judge.truth(1, real, real)
 
-    assert truth.obedience < 0.5
+    assert sum(truth.tags) / len(truth.tags) < 0.5
     assert truth.score < 0.2
 
 
@@ -55,5 +78,34 @@ def test_somebody_else_without_the_trigger_is_a_whole_leak(
     judge: Judge, real: list[Image.Image], people: list[Image.Image]
 ) -> None:
     others = [*people[1:], people[0]]
+    leak = judge.truth(1, real, others).leak
 
-    assert judge.truth(1, real, others).no_leak == pytest.approx(0.0)
+    assert sum(leak) / len(leak) == pytest.approx(1.0)
+
+
+def test_a_truth_is_read_as_it_was_written(judge: Judge, real: list[Image.Image], people: list[Image.Image]) -> None:
+    truth = judge.truth(2, real, [*people[1:], people[0]])
+    read = EpochTruth.of_document(json.loads(json.dumps(truth.document())))
+
+    assert read.epoch == 2
+    assert read.identity == pytest.approx(truth.identity, abs=1e-4)
+    assert read.score == pytest.approx(truth.score, abs=1e-3)
+
+
+def of_identity(epoch: int, *values: float) -> EpochTruth:
+    """All else is as it should be; the values are repeated."""
+    each = (values * PROMPTS)[:PROMPTS] * len(SEEDS)
+    ones = (1.0,) * len(each)
+    return EpochTruth(epoch, each, ones, ones, (0.0,) * len(each))
+
+
+def test_what_a_prompt_does_to_all_epochs_is_no_error_of_their_difference() -> None:
+    """Prompts that are hard for both of two epochs leave their ratio as it is."""
+    draws = bootstrap([of_identity(1, 0.2, 0.8), of_identity(2, 0.1, 0.4)])
+
+    assert draws[:, 0].std() > 0.02
+    assert draws[:, 1] / draws[:, 0] == pytest.approx(0.5)
+
+
+def test_equal_pictures_have_no_error() -> None:
+    assert bootstrap([of_identity(1, 0.5)]).std() == pytest.approx(0.0)

@@ -12,12 +12,12 @@ from advisor.adapters.layout import IN_DIFFUSERS, block_rates
 from advisor.adapters.start import start_of
 from advisor.errors import ConfigError, DatasetError, LoraError, ModelError
 from advisor.facts import Facts
-from advisor.families import family
+from advisor.families import KNOWN_FAMILIES, family
 from advisor.rules.card_class import structure_of
 from advisor.rules.defaults_table import FAMILIES_WITH_RULES
 from advisor.rules.fitting import captions_vary
-from advisor.settings.config import RESOLUTION_STEP_PX, NamedFolder, TrainingConfig
-from advisor.units import rate
+from advisor.settings.config import RESOLUTION_STEP_PX, NamedFolder, TrainingConfig, setting, setting_field
+from advisor.units import rate, shown
 
 Limit = tuple[tuple[str, ...], ConfigError]
 """(the settings that it is about, what is wrong)."""
@@ -140,6 +140,7 @@ def missing_inputs(config: TrainingConfig) -> Iterator[ConfigError]:
 
 def limits_of_training(config: TrainingConfig) -> Iterator[Limit]:
     """What our trainer cannot do, whoever wrote the configuration; it refuses these itself."""
+    yield from _objective_limits(config)
     network, loss = config.network, config.loss
     if loss.min_timestep >= loss.max_timestep:
         mend = f"must be below loss.max_timestep, which is {loss.max_timestep}"
@@ -155,6 +156,35 @@ def limits_of_training(config: TrainingConfig) -> Iterator[Limit]:
         mend = f"{INPUT_AXIS_NOT_IN_PEFT}: leave the copy out, or set network.dora_axis to output"
         paths = ("saving.diffusers_copy", "network.kind", "network.dora_axis")
         yield paths, ConfigError("saving.diffusers_copy", True, mend)
+
+
+NOT_OF_FLOW = (
+    "loss.min_snr_gamma", "loss.debiased", "loss.noise_offset", "loss.adaptive_noise_scale",
+    "loss.multires_iterations", "loss.zero_terminal_snr",
+)  # fmt: skip
+"""Settings that only a schedule of 1,000 timesteps has a meaning for."""
+
+
+def _objective_limits(config: TrainingConfig) -> Iterator[Limit]:
+    known = KNOWN_FAMILIES.get(config.model.family)
+    is_flow = config.model.prediction == "flow"
+    if known is not None and known.prediction is not None and is_flow != (known.prediction == "flow"):
+        path = "model.prediction"
+        mend = f"{known.title} predicts {'flow only' if not is_flow else 'epsilon or v_prediction'}: choose that"
+        yield (path,), ConfigError(path, config.model.prediction, mend)
+        return
+    if not is_flow:
+        if config.loss.timestep_shift == "auto":
+            path, mend = "loss.timestep_shift", "only flow matching has a shift by the picture's size: 1, or a number"
+            yield (path, "model.prediction"), ConfigError(path, "auto", mend)
+        return
+    for path in NOT_OF_FLOW:
+        if (value := setting(config, path)) != setting_field(path).default:
+            mend = f"flow matching has no such thing: {shown(setting_field(path).default)}"
+            yield (path, "model.prediction"), ConfigError(path, value, mend)
+    if config.sampling.draws and config.sampling.sampler != "euler":
+        path, mend = "sampling.sampler", "flow matching models are drawn with euler"
+        yield (path, "model.prediction"), ConfigError(path, config.sampling.sampler, mend)
 
 
 def _rate_limits(config: TrainingConfig) -> Iterator[Limit]:

@@ -9,6 +9,7 @@ from advisor.rules import (
     given,
     learning_rate,
     network,
+    noise,
     optimizers,
     precision,
     resolution,
@@ -28,6 +29,7 @@ BEFORE_FIT: tuple[Rule, ...] = (
     *network.RULES,
     precision.saving_dtype,
     *fixed.LOSS,
+    *noise.RULES,
     *learning_rate.LEADING,
     batch.cache_latents,
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from advisor.facts import Facts
 from advisor.plan import Source
+from advisor.rules.noise import NO_LEVELS, NO_OFFSET, NO_SNR, off_for_flow
 from advisor.rules.rule import Advice, Rule
 from advisor.rules.sources import (
     CIVITAI,
@@ -84,9 +85,18 @@ LOSS = (
     plain("loss.kind", "l2", "the plain square that the base itself was trained with"),
     plain("loss.huber_c", 0.1, "only huber and smooth_l1 read it"),
     plain("loss.huber_schedule", "snr", "only huber and smooth_l1 read it"),
-    plain("loss.debiased", False, "another weighting of the timesteps, to be taken instead of min-SNR", SD_SCRIPTS),
-    plain("loss.adaptive_noise_scale", 0.0, "where there is a noise offset, every picture has the same", SD_SCRIPTS),
-    plain("loss.multires_iterations", 0, "one level of noise; coarser ones fight with an offset", KOHYA_GUI),
+    off_for_flow(
+        plain("loss.debiased", False, "another weighting of the timesteps, to be taken instead of min-SNR"),
+        False, NO_SNR,
+    ),
+    off_for_flow(
+        plain("loss.adaptive_noise_scale", 0.0, "where there is a noise offset, every picture has the same"),
+        0.0, NO_OFFSET,
+    ),
+    off_for_flow(
+        plain("loss.multires_iterations", 0, "one level of noise; coarser ones fight with an offset", KOHYA_GUI),
+        0, NO_LEVELS,
+    ),
     plain("loss.multires_discount", 0.3, "only read where there are coarser levels of noise", KOHYA_GUI),
     plain("loss.input_perturbation", 0.0, "the noisy picture is shown as it will be when drawing"),
     plain("loss.min_timestep", 0, "from step 0 of the noise on: the faintest teaches fine detail"),

@@ -8,6 +8,7 @@ from math import floor
 from advisor.dataset.buckets import Size, batches_per_epoch, bucket_counts, num_held_out, repeats_of_folders
 from advisor.facts import Facts
 from advisor.rules.defaults_table import defaults_for
+from advisor.rules.noise import NO_OFFSET, NO_SNR, off_for_flow
 from advisor.rules.optimizers import WARMUP_SHARE, optimizer_defaults
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import CIVITAI, COLAB, MIN_SNR, OURS, SD_SCRIPTS, ZERO_SNR
@@ -206,7 +207,7 @@ def epochs_ended(facts: Facts, config: TrainingConfig) -> int:
 
 
 RULES = (
-    repeats, epochs, max_steps, schedule_name, warmup_share, warmup_steps, optimizer_arguments, min_snr_gamma,
-    noise_offset,
+    repeats, epochs, max_steps, schedule_name, warmup_share, warmup_steps, optimizer_arguments,
+    off_for_flow(min_snr_gamma, 0.0, NO_SNR), off_for_flow(noise_offset, 0.0, NO_OFFSET),
 )  # fmt: skip
 """Repeats need the batch, epochs the repeats."""

@@ -135,6 +135,14 @@ ZERO_SNR = Source(
 )
 """The paper that zero terminal SNR comes from."""
 
+FLOW_MATCHING = Source(
+    "Esser et al. 2024, scaling rectified flow transformers",
+    "https://arxiv.org/abs/2403.03206",
+    "a straight path from picture to noise, times drawn as the sigmoid of a normal distribution (mean 0, spread 1), "
+    "and a plain square of the velocity's error without a weight by the noise",
+)
+"""The paper that flow matching models are trained after."""
+
 NOISE_OFFSET = Source(
     "Guttenberg 2023, diffusion with offset noise",
     "https://www.crosslabs.org/blog/diffusion-with-offset-noise",
@@ -221,8 +229,9 @@ BY_TITLE: Mapping[str, Source] = {
     source.title: source
     for source in (
         TUTORIAL, CIVITAI, COLAB, COLAB_XL, NOOBAI, SD_SCRIPTS_SDXL, SD_SCRIPTS_ADVANCED, SD_SCRIPTS, KOHYA_GUI,
-        ONETRAINER, V_PREDICTION, CHECKPOINTING_STUDY, NVIDIA, GTX16_NAN, MIN_SNR, ZERO_SNR, NOISE_OFFSET, ADAMW,
-        PRODIGY, LION, CAME, SCHEDULE_FREE, DORA, LYCORIS, OURS, THE_USER, THE_MACHINE, THE_IMAGES, THE_MODEL,
+        ONETRAINER, V_PREDICTION, CHECKPOINTING_STUDY, NVIDIA, GTX16_NAN, MIN_SNR, ZERO_SNR, FLOW_MATCHING,
+        NOISE_OFFSET, ADAMW, PRODIGY, LION, CAME, SCHEDULE_FREE, DORA, LYCORIS, OURS, THE_USER, THE_MACHINE,
+        THE_IMAGES, THE_MODEL,
     )
 }  # fmt: skip
 """All of them: what a plan from elsewhere names as its source is one of these, or is shown without a link."""

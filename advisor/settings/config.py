@@ -61,6 +61,10 @@ ScheduleName = Literal[
 ]  # fmt: skip
 LossKind = Literal["l2", "l1", "huber", "smooth_l1"]
 HuberSchedule = Literal["constant", "exponential", "snr"]
+TimestepSampling = Literal["uniform", "logit_normal"]
+TimestepWeighting = Literal["none", "bell"]
+TimestepShift = Literal["auto"] | Annotated[float, Field(gt=0, le=100)]
+"""A factor, or one that follows from a picture's size."""
 SamplerName = Literal["ddim", "euler", "euler_a", "unipc", "dpmpp_2m", "dpmpp_2m_karras"]
 Preset = Literal["cpu", "low", "medium", "high"]
 CaptionLines = Literal["first", "joined", "random"]
@@ -334,6 +338,16 @@ class LossConfig(Settings):
     """No timestep below this is drawn."""
     max_timestep: int = Field(NUM_TRAIN_TIMESTEPS, ge=1, le=NUM_TRAIN_TIMESTEPS)
     """All timesteps drawn are below this."""
+    timestep_sampling: TimestepSampling = "uniform"
+    """How timesteps are drawn: all alike, or the sigmoid of a normal distribution, which prefers the middle."""
+    timestep_mean: float = Field(0.0, ge=-10, le=10)
+    """Of that normal distribution; below 0 for less noise, above 0 for more."""
+    timestep_scale: float = Field(1.0, gt=0, le=10)
+    """The standard deviation of that normal distribution; the larger, the more even."""
+    timestep_shift: TimestepShift = 1.0
+    """Above 1 for more noise, 1 for none; auto for a factor that grows with the picture, flow matching only."""
+    timestep_weighting: TimestepWeighting = "none"
+    """Weigh timesteps by a bell over the middle instead of drawing them more often."""
     prior_weight: float = Field(1.0, ge=0)
     """Weight of regularisation pictures."""
     zero_terminal_snr: bool = False

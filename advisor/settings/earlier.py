@@ -19,6 +19,11 @@ ADDED_SETTINGS = (
     "network.dora_axis",
     "network.resize_start",
     "run.goal",
+    "loss.timestep_sampling",
+    "loss.timestep_mean",
+    "loss.timestep_scale",
+    "loss.timestep_shift",
+    "loss.timestep_weighting",
 )
 """Settings that the first configurations lack; the hashes in the first states know nothing of them."""
 

@@ -30,6 +30,8 @@ DEFAULTS: Mapping[str, Any] = {
     "loss.debiased": False, "loss.noise_offset": 0.0, "loss.adaptive_noise_scale": 0.0,
     "loss.multires_iterations": 0, "loss.multires_discount": 0.3, "loss.input_perturbation": 0.0,
     "loss.min_timestep": 0, "loss.max_timestep": 1000, "loss.prior_weight": 1.0, "loss.zero_terminal_snr": False,
+    "loss.timestep_sampling": "uniform", "loss.timestep_mean": 0.0, "loss.timestep_scale": 1.0,
+    "loss.timestep_shift": 1.0, "loss.timestep_weighting": "none",
     "loss.ema": False, "loss.ema_decay": 0.999,
     "memory.compute_dtype": "float32", "memory.base_dtype": "float16", "memory.gradient_checkpointing": True,
     "memory.cache_latents": False, "memory.cache_text": False,

@@ -28,6 +28,8 @@ _BOTH: Mapping[str, Any] = {
     "loss.debiased": False, "loss.noise_offset": 0.0, "loss.adaptive_noise_scale": 0.0,
     "loss.multires_iterations": 0, "loss.multires_discount": 0.3, "loss.input_perturbation": 0.0,
     "loss.min_timestep": 0, "loss.max_timestep": 1000, "loss.prior_weight": 1.0, "loss.zero_terminal_snr": False,
+    "loss.timestep_sampling": "uniform", "loss.timestep_mean": 0.0, "loss.timestep_scale": 1.0,
+    "loss.timestep_shift": 1.0, "loss.timestep_weighting": "none",
     "loss.ema": False, "loss.ema_decay": 0.999,
     "memory.gradient_checkpointing": False, "memory.cache_text": False,
     "saving.every_steps": 0, "saving.keep_last": 0, "saving.diffusers_copy": False,

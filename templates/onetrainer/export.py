@@ -55,6 +55,7 @@ DROPS: Mapping[str, str] = {
     "schedule.power": "OneTrainer has no such schedule",
     "schedule.max_steps": "OneTrainer counts epochs only: lower schedule.epochs",
     "loss.huber_schedule": "OneTrainer's huber stays the same at all timesteps",
+    "loss.timestep_weighting": "OneTrainer draws timesteps more or less often instead",
     "loss.adaptive_noise_scale": "OneTrainer's offset noise is always as strong as given",
     "loss.multires_iterations": "OneTrainer has no coarser noise",
     "loss.multires_discount": "OneTrainer has no coarser noise",

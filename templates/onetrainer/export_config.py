@@ -20,6 +20,7 @@ from templates.onetrainer.words import (
     FIXED_ADAFACTOR,
     FLAG_ARGUMENTS,
     KINDS,
+    LEAST_SCALE,
     LOSSES,
     MIN_SNR,
     MODEL_TYPES,
@@ -30,6 +31,7 @@ from templates.onetrainer.words import (
     SCHEDULES,
     SD2_V_PREDICTION,
     STEP,
+    TIMESTEP_SAMPLINGS,
     WEIGHT_DTYPES,
 )
 
@@ -156,7 +158,18 @@ def _loss(loss: LossConfig) -> Tree:
         "rescale_noise_scheduler_to_zero_terminal_snr": loss.zero_terminal_snr,
         "min_noising_strength": strength_of(loss.min_timestep),
         "max_noising_strength": strength_of(loss.max_timestep),
-        "timestep_distribution": "UNIFORM",
+        **_timesteps(loss),
+    }
+
+
+def _timesteps(loss: LossConfig) -> Tree:
+    by_size = loss.timestep_shift == "auto"
+    return {
+        "timestep_distribution": TIMESTEP_SAMPLINGS.theirs(loss.timestep_sampling),
+        "noising_bias": loss.timestep_mean,
+        "noising_weight": loss.timestep_scale - LEAST_SCALE,
+        "timestep_shift": 1.0 if by_size else loss.timestep_shift,
+        "dynamic_timestep_shifting": by_size,
     }
 
 

@@ -26,6 +26,7 @@ from templates.onetrainer.words import (
     DEBIASED,
     EPOCH,
     KINDS,
+    LEAST_SCALE,
     LOSSES,
     MIN_SNR,
     MINUTES,
@@ -33,6 +34,7 @@ from templates.onetrainer.words import (
     NEVER,
     OUTPUT_AXIS,
     STEP,
+    TIMESTEP_SAMPLINGS,
     V_PREDICTION_TYPES,
     WEIGHT_DTYPES,
 )
@@ -239,8 +241,32 @@ def _settle_loss(ledger: Ledger) -> None:
             ledger.settle(
                 key, path, int(1000 * share), "a share of the 1000 timesteps" if share not in (0.0, 1.0) else ""
             )
-    if (distribution := ledger.read("timestep_distribution", text, "UNIFORM").upper()) != "UNIFORM":
-        ledger.drop("timestep_distribution", f"we draw timesteps evenly, not by {distribution[:30]}")
+    _settle_timesteps(ledger)
+
+
+def _settle_timesteps(ledger: Ledger) -> None:
+    """How timesteps are drawn; its numbers are OneTrainer's for other distributions too, which we do not have."""
+    distribution = ledger.read("timestep_distribution", text, "UNIFORM").upper()
+    found = TIMESTEP_SAMPLINGS.spellings.get(distribution)
+    if found is None:
+        ledger.drop("timestep_distribution", f"we draw timesteps evenly or logit-normal, not by {distribution[:30]}")
+    elif ledger.has("timestep_distribution"):
+        ledger.settle("timestep_distribution", "loss.timestep_sampling", found)
+    if found == "logit_normal":
+        for key, path, more in (
+            ("noising_bias", "loss.timestep_mean", 0.0),
+            ("noising_weight", "loss.timestep_scale", LEAST_SCALE),
+        ):
+            if (given := ledger.read(key, number)) is not None:
+                ledger.settle(key, path, given + more)
+    else:
+        ledger.idle("noising_bias", "only LOGIT_NORMAL takes it with us")
+        ledger.idle("noising_weight", "only LOGIT_NORMAL takes it with us")
+    if ledger.read("dynamic_timestep_shifting", flag, False):
+        ledger.settle("dynamic_timestep_shifting", "loss.timestep_shift", "auto")
+        ledger.idle("timestep_shift", "the shift follows from the picture's size")
+    elif (shift := ledger.read("timestep_shift", number)) is not None:
+        ledger.settle("timestep_shift", "loss.timestep_shift", shift)
 
 
 def _settle_memory(ledger: Ledger) -> None:

@@ -75,8 +75,6 @@ UNMAPPED_KEYS: Mapping[str, str] = {
     "masked_prior_preservation_weight": "outside of its mask a picture counts nothing with us",
     "custom_conditioning_image": "it belongs to another family",
     "generalized_offset_noise": "our noise offset is the same at all timesteps",
-    "timestep_shift": "it belongs to another family", "dynamic_timestep_shifting": "it belongs to another family",
-    "noising_weight": "we draw timesteps evenly", "noising_bias": "we draw timesteps evenly",
     "layer_filter_regex": "we choose no single layers", "lora_layers": "we choose no single layers",
     "lora_decompose_norm_epsilon": "ours always has it", OUTPUT_AXIS: "only DoRA reads it",
     "lora_weight_dtype": "the LoRA is always trained in float32 with us",
@@ -108,12 +106,12 @@ HARMLESS_VALUES: Mapping[str, tuple[object, ...]] = {
     "train_device": ("cuda",), "temp_device": ("cpu",), "fallback_train_dtype": ("BFLOAT_16", "FLOAT_32"),
     "attention_mechanism": ("SDP", "DEFAULT"), "rolling_backup_count": (1, 3), "lora_weight_dtype": ("FLOAT_32",),
     "embedding_weight_dtype": ("FLOAT_32",), "loss_scaler": ("NONE",), "learning_rate_scaler": ("NONE",),
-    "vb_loss_strength": (1.0,), "timestep_shift": (1.0,), "stop_training_after_unit": ("NEVER",),
+    "vb_loss_strength": (1.0,), "stop_training_after_unit": ("NEVER",),
     "oft_block_size": (32,), "ema_update_step_interval": (1, 5), "validate_after": (1,), "validate_after_unit":
     ("EPOCH",),
     "sample_image_format": ("JPG", "PNG"), "sample_video_format": ("MP4",), "sample_audio_format": ("MP3",),
     "text_encoder_2_sequence_length": (77,), "text_encoder_sequence_length": (512,), "muon_adam_config": ({},),
-    "offload_fraction": (0.0,), "frames": ("25", "1"), "timestep_distribution": ("UNIFORM",),
+    "offload_fraction": (0.0,), "frames": ("25", "1"),
 }  # fmt: skip
 """Values that change nothing, by the last part of a key."""
 

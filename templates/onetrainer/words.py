@@ -85,6 +85,10 @@ LOSSES = Vocabulary(
 CONSTANT_WEIGHT, MIN_SNR, DEBIASED = "CONSTANT", "MIN_SNR_GAMMA", "DEBIASED_ESTIMATION"
 """`loss_weight_fn`: the weight of a timestep."""
 
+TIMESTEP_SAMPLINGS = Vocabulary((Word("uniform", "UNIFORM"), Word("logit_normal", "LOGIT_NORMAL")))
+LEAST_SCALE = 1.0
+"""`noising_weight` is how much wider than this the normal distribution of `LOGIT_NORMAL` is."""
+
 WEIGHT_DTYPES = Vocabulary(
     (
         Word("float32", "FLOAT_32", ("TFLOAT_32",)),
@@ -118,6 +122,7 @@ SETTING_WORDS: Mapping[str, tuple[Vocabulary, ...]] = {
     "optimizer.name": (OPTIMIZERS,),
     "schedule.name": (SCHEDULES,),
     "loss.kind": (LOSSES,),
+    "loss.timestep_sampling": (TIMESTEP_SAMPLINGS,),
     "memory.base_dtype": (WEIGHT_DTYPES,),
     "memory.compute_dtype": (DTYPES,),
     "saving.dtype": (DTYPES,),

@@ -26,8 +26,7 @@ def settled(config: TrainingConfig) -> dict[str, Any]:
         found["network.factor"] = -1
     if network.kind != "dora":
         found["network.dora_axis"] = "input"
-    if not config.loss.multires_iterations:
-        found["loss.multires_discount"] = LOSS.multires_discount
+    found |= _settled_loss(config.loss)
     if schedule.warmup_steps:
         found["schedule.warmup_share"] = 0.0
     if schedule.name not in ("cosine_with_min_lr", "warmup_stable_decay"):
@@ -45,6 +44,15 @@ def settled(config: TrainingConfig) -> dict[str, Any]:
     if decay:
         found["optimizer.weight_decay"] = float(decay[-1].partition("=")[2])
         found["optimizer.arguments"] = tuple(item for item in optimizer.arguments if item not in decay)
+    return found
+
+
+def _settled_loss(loss: LossConfig) -> dict[str, Any]:
+    found = dict[str, Any]()
+    if not loss.multires_iterations:
+        found["loss.multires_discount"] = LOSS.multires_discount
+    if loss.timestep_sampling == "uniform":
+        found |= {"loss.timestep_mean": LOSS.timestep_mean, "loss.timestep_scale": LOSS.timestep_scale}
     return found
 
 
@@ -109,6 +117,7 @@ def plausible_configs(draw: st.DrawFn, *, families: tuple[str, ...] = ("sd1", "s
     tree["loss"] |= {
         "adaptive_noise_scale": 0.0, "huber_c": draw(st.floats(0.01, 1.0)), "zero_terminal_snr": draw(st.booleans()),
         "min_timestep": draw(st.integers(0, 400)), "max_timestep": draw(st.integers(401, 1000)),
+        "timestep_mean": draw(st.integers(-8, 8)) / 4, "timestep_scale": draw(st.integers(1, 16)) / 8,
     }  # fmt: skip
     tree["memory"] |= {"cache_text": False, "cache_latents": not tree["dataset"]["random_crop"]}
     tree["machine"] |= {"cpu_threads": draw(st.integers(1, 64)), "gpu_uuid": draw(st.sampled_from(["", "GPU-1-2"]))}

@@ -15,8 +15,6 @@ from trainer.data.captions import CaptionStyle, caption_for
 from trainer.data.tensor_cache import TensorCache, cache_key, module_digest
 from trainer.data.training_set import Item, SampleRef, TrainingSet
 from trainer.models.families.family import BaseModel, Conditioning
-from trainer.models.prompt_weights import weighted_ids, weighted_texts
-from trainer.models.tokenizer import Tokenizer
 from trainer.runtime.events import ReportProgress
 from trainer.seeds import rng
 
@@ -60,16 +58,16 @@ class Texts:
         for item in self._items:
             choices = rng(self._config.run.seed, "plain caption", item.index)
             captions = [caption_for(line, style, choices) for line in item.caption.split("\n")]
-            for tokenizer in self._base.tokenizers:
-                number = max(self._num_tokens(tokenizer, caption) for caption in captions)
-                if number > self._config.dataset.chunks * (tokenizer.length - 2):
-                    found[item.path.name] = max(number, found.get(item.path.name, 0))
+            number = max(self._num_tokens_too_long(caption) for caption in captions)
+            if number:
+                found[item.path.name] = max(number, found.get(item.path.name, 0))
         return found
 
-    def _num_tokens(self, tokenizer: Tokenizer, caption: str) -> int:
-        if not self._config.dataset.weighted_captions:
-            return len(tokenizer.pieces(caption))
-        return sum(len(tokenizer.pieces(part.text)) for part in weighted_texts(caption))
+    def _num_tokens_too_long(self, caption: str) -> int:
+        dataset = self._config.dataset
+        return self._base.family.num_tokens_too_long(
+            self._base, caption, chunks=dataset.chunks, weighted=dataset.weighted_captions
+        )
 
     def of(self, refs: Sequence[SampleRef], epoch: int) -> Text:
         """The captions of a batch."""
@@ -83,7 +81,7 @@ class Texts:
         if self._cache is None:
             return self._tokens(captions)
         entries = [self._cache.get(self._keys[caption]) or self._made(caption) for caption in captions]
-        return Text(states=Conditioning.joined([Conditioning(**entry) for entry in entries]))
+        return Text(states=Conditioning.joined([Conditioning(entry) for entry in entries]))
 
     def cache(self, run: Path, progress: ReportProgress) -> None:
         """Encode every caption whose text states the run's cache lacks, and read them from it from then on.
@@ -116,16 +114,16 @@ class Texts:
             text = self._tokens([caption])
             place = next(self._base.text_encoders[0].parameters()).device
             ids = tuple(tokens.to(place) for tokens in text.token_ids)
-            states = self._base.family.encode_text(self._base, ids, clip_skip=self._config.model.clip_skip)
-            if text.weights is not None:
-                states = states.weighted(text.weights)
-        entry = {name: tensor.cpu() for name, tensor in states.tensors().items()}
+            states = self._base.family.encode_text(
+                self._base, ids, clip_skip=self._config.model.clip_skip, weights=text.weights
+            )
+        entry = {name: tensor.cpu() for name, tensor in states.tensors.items()}
         self._cache.put(self._keys[caption], entry)
         return entry
 
     def _tokens(self, captions: Sequence[str]) -> Text:
-        chunks = self._config.dataset.chunks
+        base, chunks = self._base, self._config.dataset.chunks
         if not self._config.dataset.weighted_captions:
-            return Text(self._base.family.tokenize(self._base, captions, chunks=chunks))
-        ids, weights = weighted_ids(self._base.tokenizers, captions, chunks)
+            return Text(base.family.tokenize(base, captions, chunks=chunks))
+        ids, weights = base.family.tokenize_weighted(base, captions, chunks=chunks)
         return Text(ids, weights=weights)

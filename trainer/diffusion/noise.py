@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from advisor.settings.config import NUM_TRAIN_TIMESTEPS, LossConfig
+from trainer.diffusion.process import NoiseDraw
+from trainer.diffusion.times import draw_shares, draws_evenly
 
 BETA_START, BETA_END = 0.00085, 0.012
 """The first and last beta of Stable Diffusion's schedule."""
@@ -25,20 +27,6 @@ class NoiseSchedule:
 
     alphas_cumprod: Tensor
     """[N] in float32 on the CPU: alpha-bar, the cumulative product of 1 - beta (DDPM, section 2)."""
-
-
-@dataclass(frozen=True)
-class NoiseDraw:
-    """All that is drawn for one batch, on the CPU."""
-
-    noise: Tensor
-    """[B, C, H, W]"""
-    timesteps: Tensor
-    """[B], int64."""
-    alphas_cumprod: Tensor
-    """[B]: alpha-bar at the timesteps."""
-    input_noise: Tensor | None
-    """[B, C, H, W]: further noise for the input only."""
 
 
 def noise_schedule(*, zero_terminal_snr: bool = False) -> NoiseSchedule:
@@ -71,11 +59,21 @@ def draw_noise(latents: Tensor, config: LossConfig, schedule: NoiseSchedule, gen
         noise = noise + _offset(latents, config) * torch.randn(*shape[:2], 1, 1, generator=generator)
     if config.multires_iterations > 0:
         noise = _with_coarser_levels(noise, config, generator)
-    timesteps = torch.randint(config.min_timestep, config.max_timestep, shape[:1], generator=generator)
+    timesteps = draw_timesteps(config, shape[0], generator)
     input_noise = None
     if config.input_perturbation > 0:
         input_noise = config.input_perturbation * torch.randn(shape, generator=generator)
     return NoiseDraw(noise, timesteps, schedule.alphas_cumprod[timesteps], input_noise)
+
+
+def draw_timesteps(config: LossConfig, count: int, generator: torch.Generator) -> Tensor:
+    """So many timesteps, int64, from the lowest up to the one below the highest that is set."""
+    least, most = config.min_timestep, config.max_timestep
+    if draws_evenly(config):
+        return torch.randint(least, most, (count,), generator=generator)
+    assert config.timestep_shift != "auto", "only flow matching has a shift by size"
+    shares = draw_shares(config, count, config.timestep_shift, generator)
+    return (least + (most - least) * shares).long().clamp(max=most - 1)
 
 
 def add_noise(latents: Tensor, noise: Tensor, alphas_cumprod: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The training objective: the denoiser's target, the loss of its output, the weight of each timestep.
+"""DDPM's training objective: the denoiser's target, the loss of its output, the weight of each timestep.
 
 Letters: B images in a batch, C channels, H and W latent height and width. `alphas_cumprod` is alpha-bar of DDPM at a
 batch's timesteps (section 2 of Ho et al. 2020: arxiv.org/abs/2006.11239); the noise's share is one minus it.
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from advisor.errors import ConfigError
 from advisor.families.structure import Prediction
-from advisor.settings.config import NUM_TRAIN_TIMESTEPS, LossConfig
+from advisor.settings.config import NUM_TRAIN_TIMESTEPS, LossConfig, LossKind
 
 MAX_SNR = 1000.0
 """The debiased weight clamps the signal-to-noise ratio to this from above."""
@@ -38,34 +38,34 @@ def target(prediction: Prediction, latents: Tensor, noise: Tensor, alphas_cumpro
     raise ConfigError("model.prediction", prediction, "this family predicts epsilon or v_prediction")
 
 
-def elementwise_loss(
-    predicted: Tensor, wanted: Tensor, config: LossConfig, timesteps: Tensor, alphas_cumprod: Tensor
-) -> Tensor:
-    """The loss of each element, [B, C, H, W]: l2, l1, pseudo-Huber with a slope of 2 c (huber) or 2 (smooth_l1).
+def elementwise_loss(predicted: Tensor, wanted: Tensor, kind: LossKind, huber_c: Tensor) -> Tensor:
+    """The loss of each element, [B, C, ...]: l2, l1, pseudo-Huber with a slope of 2 c (huber) or 2 (smooth_l1).
 
-    Pseudo-Huber with a scheduled c: Khrapov et al. 2024: arxiv.org/abs/2403.16728.
+    Args:
+        huber_c: the pseudo-Huber loss's c of each image, [B].
     """
     difference = predicted - wanted
-    if config.kind == "l2":
+    if kind == "l2":
         return difference.square()
-    if config.kind == "l1":
+    if kind == "l1":
         return difference.abs()
-    c = huber_c(config, timesteps, alphas_cumprod)
-    factor = 2 * c if config.kind == "huber" else 2
+    c = huber_c.view(-1, *[1] * (difference.ndim - 1))
+    factor = 2 * c if kind == "huber" else 2
     return factor * (torch.sqrt(difference.square() + c.square()) - c)
 
 
 def huber_c(config: LossConfig, timesteps: Tensor, alphas_cumprod: Tensor) -> Tensor:
-    """The pseudo-Huber loss's c, where it turns from quadratic to linear, [B, 1, 1, 1]."""
+    """The pseudo-Huber loss's c [B], where it turns from quadratic to linear.
+
+    Pseudo-Huber with a scheduled c: Khrapov et al. 2024: arxiv.org/abs/2403.16728.
+    """
     c = config.huber_c
     if config.huber_schedule == "constant":
-        each = torch.full_like(alphas_cumprod, c)
-    elif config.huber_schedule == "exponential":
-        each = torch.exp(timesteps.to(alphas_cumprod.dtype) * (math.log(c) / NUM_TRAIN_TIMESTEPS))
-    else:
-        sigmas = ((1 - alphas_cumprod) / alphas_cumprod).sqrt()
-        each = (1 - c) / (1 + sigmas).square() + c
-    return each[:, None, None, None]
+        return torch.full_like(alphas_cumprod, c)
+    if config.huber_schedule == "exponential":
+        return torch.exp(timesteps.to(alphas_cumprod.dtype) * (math.log(c) / NUM_TRAIN_TIMESTEPS))
+    sigmas = ((1 - alphas_cumprod) / alphas_cumprod).sqrt()
+    return (1 - c) / (1 + sigmas).square() + c
 
 
 def snr_weight(config: LossConfig, prediction: Prediction, alphas_cumprod: Tensor) -> Tensor:

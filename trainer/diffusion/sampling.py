@@ -1,6 +1,6 @@
 """Images drawn while training, to see what the LoRA has learned.
 
-Letters: B images in a batch, C latent channels, H and W latent height and width.
+Letters: B images in a batch, C latent channels; h and w height and width in pixels.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from torch import Tensor
 from advisor.errors import ModelError
 from advisor.settings.config import SamplerName, SamplingConfig, TrainingConfig
 from trainer.device.offload import moved
-from trainer.diffusion.samplers import make_sampler, step_arguments
+from trainer.diffusion.processes import process_of
 from trainer.models.families.family import BaseModel, Conditioning
-from trainer.models.prompt_weights import weighted_ids
 
 
 @dataclass(frozen=True)
@@ -97,13 +96,13 @@ def draw_batch(
     latents = torch.cat([_first_noise(base, request, rng) for request, rng in zip(requests, rngs, strict=True)])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # diffusers' samplers convert to numpy in a way that numpy 2 dislikes
-        sampler = make_sampler(first.sampler, config, first.steps)
-        latents = latents * float(sampler.init_noise_sigma)
-        extra = step_arguments(first.sampler, rngs)
-        for time in sampler.timesteps:
+        solver = process_of(config).solver(first.sampler, first.steps, rngs, latents)
+        latents = latents * solver.first_scale
+        for time in solver.times:
             check()
-            predicted = _predicted(base, sampler.scale_model_input(latents, time), time, text, first.guidance)
-            latents = sampler.step(predicted, time, latents, **extra).prev_sample
+            scaled = solver.model_input(latents, time)
+            predicted = _predicted(base, scaled, solver.model_time(time), text, first.guidance)
+            latents = solver.step(predicted, time, latents)
     with moved((base.vae,), base.device):
         # One after the other: decoding takes more memory than denoising.
         decoded = [base.family.decode_latents(base, one[None].to(base.device))[0].cpu() for one in latents]
@@ -112,9 +111,9 @@ def draw_batch(
 
 def _predicted(base: BaseModel, scaled: Tensor, time: Tensor, text: Conditioning, guidance: float) -> Tensor:
     """The denoiser's output in float32 on the CPU, with classifier-free guidance if there are negative prompts."""
-    number, texts = scaled.shape[0], text.states.shape[0]
-    noisy = scaled.to(base.device, base.dtype).repeat(texts // number, 1, 1, 1)
-    times = time.round().to(base.device, torch.int64).expand(texts)
+    number, texts = scaled.shape[0], text.count
+    noisy = scaled.to(base.device, base.dtype).repeat(texts // number, *[1] * (scaled.ndim - 1))
+    times = time.to(base.device).expand(texts)
     predicted = base.family.predict(base, noisy, times, text).to("cpu", torch.float32)
     if texts == number:
         return predicted
@@ -132,17 +131,16 @@ def _text(base: BaseModel, prompts: Sequence[str], config: TrainingConfig) -> Co
     states = dict[str, Conditioning]()
     with moved(base.text_encoders, device):
         for prompt in dict.fromkeys(prompts):
-            ids, weights = weighted_ids(base.tokenizers, [prompt], chunks)
-            found = base.family.encode_text(base, [one.to(device) for one in ids], clip_skip=config.model.clip_skip)
-            states[prompt] = found.weighted(weights)
+            ids, weights = base.family.tokenize_weighted(base, [prompt], chunks=chunks)
+            ids = tuple(one.to(device) for one in ids)
+            states[prompt] = base.family.encode_text(base, ids, clip_skip=config.model.clip_skip, weights=weights)
     return Conditioning.joined([states[prompt] for prompt in prompts])
 
 
 def _first_noise(base: BaseModel, request: Request, rng: torch.Generator) -> Tensor:
-    """[1, C, H, W]."""
-    vae = base.structure.vae
-    height, width = request.height_px // vae.factor, request.width_px // vae.factor
-    return torch.randn(1, vae.latent_channels, height, width, generator=rng)
+    """[1, C, ...]."""
+    shape = base.family.latent_shape(base.structure, request.width_px, request.height_px)
+    return torch.randn(1, *shape, generator=rng)
 
 
 def _as_image(pixels: Tensor, request: Request) -> Image.Image:

@@ -21,7 +21,8 @@ from torch.nn.functional import adaptive_avg_pool2d
 from advisor.settings.config import TrainingConfig
 from trainer.data.image_files import normalised
 from trainer.device.offload import moved
-from trainer.diffusion.noise import add_noise, noise_schedule
+from trainer.diffusion.process import Process
+from trainer.diffusion.processes import process_of
 from trainer.evaluate.colours import grid_of
 from trainer.evaluate.shared_parts import Parts
 from trainer.models.families.family import BaseModel, Conditioning
@@ -48,8 +49,8 @@ class FeatureReader:
         with moved((base.vae,), base.device):
             latents = base.family.encode_images(base, normalised(pixels)[None], None).to("cpu", torch.float32)
         noise = torch.randn(latents.shape, generator=torch.Generator("cpu").manual_seed(SEED))
-        times = torch.tensor([TIMESTEP])
-        noisy = add_noise(latents, noise, self._schedule.alphas_cumprod[times])
+        times, levels = self._process.at(TIMESTEP)
+        noisy = self._process.noisy(latents, noise, levels)
         with _output_of(base.family.feature_block(base)) as outputs:
             base.family.predict(base, noisy.to(base.device, base.dtype), times.to(base.device), self._no_prompt)
         (output,) = outputs
@@ -58,8 +59,8 @@ class FeatureReader:
         return adaptive_avg_pool2d(found, cells)[0].flatten(1).T.contiguous()
 
     @cached_property
-    def _schedule(self) -> Any:
-        return noise_schedule(zero_terminal_snr=self._config.loss.zero_terminal_snr)
+    def _process(self) -> Process:
+        return process_of(self._config)
 
     @cached_property
     def _no_prompt(self) -> Conditioning:

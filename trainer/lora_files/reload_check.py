@@ -23,7 +23,6 @@ from trainer.models.families.family import BaseModel, Conditioning
 
 LATENT_SIDE = 16
 """Of the latents that the outputs are compared on; small, because every part is used at any size."""
-TIMESTEP = 500
 TEXT_LAYERS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 """What kohya's trainer adapts in a text encoder."""
 TEXT_PREFIXES = {1: ("lora_te",), 2: ("lora_te1", "lora_te2")}
@@ -89,7 +88,7 @@ class _Layer:
 @dataclass(frozen=True)
 class _Inputs:
     latents: Tensor
-    timesteps: Tensor
+    times: Tensor
     token_ids: tuple[Tensor, ...]
     clip_skip: int
 
@@ -207,18 +206,18 @@ def _hook(adapter: Tensors) -> Any:
 
 
 def _inputs(base: BaseModel, caption: str, clip_skip: int) -> _Inputs:
-    channels = base.structure.vae.latent_channels
+    side = LATENT_SIDE * base.structure.vae.factor
     rng = torch.Generator("cpu").manual_seed(0)
-    latents = torch.randn(1, channels, LATENT_SIDE, LATENT_SIDE, generator=rng)
+    latents = torch.randn(1, *base.family.latent_shape(base.structure, side, side), generator=rng)
     ids = tuple(tokens.to(base.device) for tokens in base.family.tokenize(base, [caption]))
-    return _Inputs(latents.to(base.device, base.dtype), torch.tensor([TIMESTEP], device=base.device), ids, clip_skip)
+    return _Inputs(latents.to(base.device, base.dtype), base.middle_time, ids, clip_skip)
 
 
 def _outputs(base: BaseModel, inputs: _Inputs) -> tuple[Tensor, Tensor]:
     """The text states and the denoiser's answer, in float64 on the CPU."""
     text: Conditioning = base.family.encode_text(base, inputs.token_ids, clip_skip=inputs.clip_skip)
-    answer = base.family.predict(base, inputs.latents, inputs.timesteps, text)
-    return text.states.to("cpu").double(), answer.to("cpu").double()
+    answer = base.family.predict(base, inputs.latents, inputs.times, text)
+    return text["states"].to("cpu").double(), answer.to("cpu").double()
 
 
 def _apart(one: Tensor, other: Tensor) -> float:

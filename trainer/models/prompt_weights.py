@@ -4,7 +4,7 @@
 such has a backslash before it. The weights multiply the text states; they are not normalised afterwards, as in
 kohya's trainer.
 
-Letters: B captions, K chunks, L tokens in one chunk, T all chunks' tokens joined.
+Letters: B captions, K chunks, L tokens in one chunk, T all chunks' tokens joined, D the states' width.
 """
 
 from __future__ import annotations
@@ -80,6 +80,18 @@ def weighted_ids(
     """Token numbers [B, K, L] for each text encoder, and the weights [B, T], which are the same for all of them."""
     each = [weighted_tokens(tokenizer, captions, chunks) for tokenizer in tokenizers]
     return tuple(ids for ids, _ in each), each[0][1]
+
+
+def num_tokens(tokenizer: Tokenizer, caption: str, *, weighted: bool) -> int:
+    """Tokens of a caption without marks; of a weighted one without what its weights are written with."""
+    if not weighted:
+        return len(tokenizer.pieces(caption))
+    return sum(len(tokenizer.pieces(part.text)) for part in weighted_texts(caption))
+
+
+def weighted_states(states: Tensor, weights: Tensor | None) -> Tensor:
+    """States [B, T, D] multiplied by weights [B, T], as kohya's trainer does; None: as they are."""
+    return states if weights is None else states * weights.to(states)[..., None]
 
 
 def _multiply(parts: Sequence[WeightedText], start: int, factor: float) -> None:

@@ -122,7 +122,7 @@ class Simulation:
             live.forget_peak()
             noisy = torch.empty(2, *self._latent_shape(), dtype=whole.dtype)
             with torch.no_grad():
-                self._family.predict(whole, noisy, torch.zeros(2, dtype=torch.int64), text)
+                self._family.predict(whole, noisy, whole.middle_time.expand(2), text)
             drawing = sum(live.peak.values()) - vae
             live.forget_peak()
             self._family.decode_latents(whole, torch.empty(1, *self._latent_shape()))
@@ -138,7 +138,7 @@ class Simulation:
             text = self._text(base, 2)
             noisy = torch.empty(2, *self._latent_shape(), dtype=base.dtype)
             with Operations() as denoising:
-                self._family.predict(base, noisy, torch.zeros(2, dtype=torch.int64), text)
+                self._family.predict(base, noisy, base.middle_time.expand(2), text)
             with Operations() as decoding:
                 self._family.decode_latents(base, torch.empty(1, *self._latent_shape()))
             return int(denoising.total), int(decoding.total)
@@ -177,7 +177,9 @@ class Simulation:
         """As `trainer.training.stepper` makes it."""
         count = self._config.schedule.batch_size
         for part in micro_batch_slices(count, self._parts) * self._config.schedule.gradient_accumulation:
-            losses = sample_losses(base, network, self._batch(part.stop - part.start, cached), self._config)
+            losses = sample_losses(
+                base, network, self._batch(base.middle_time.expand(part.stop - part.start), cached), self._config
+            )
             (losses.sum() / count).backward()  # type: ignore[no-untyped-call]
             del losses
         if optimizer is None:
@@ -208,14 +210,15 @@ class Simulation:
             self._family.enable_gradient_checkpointing(base, text_encoder=trains_text)
         return network
 
-    def _batch(self, count: int, cached: Conditioning | None) -> Batch:
+    def _batch(self, times: Tensor, cached: Conditioning | None) -> Batch:
+        count = times.shape[0]
         latents = (count, *self._latent_shape())
-        text = None if cached is None else Conditioning(**{name: t[:count] for name, t in cached.tensors().items()})
+        text = None if cached is None else cached.part(slice(0, count))
         return Batch(
             latents=torch.empty(latents),
             noise=torch.empty(latents),
-            timesteps=torch.zeros(count, dtype=torch.int64),
-            alphas_cumprod=torch.empty(count),
+            times=times,
+            levels=torch.empty(count),
             loss_weights=torch.empty(count),
             token_ids=self._token_ids(count) if text is None else (),
             text=text,
@@ -230,9 +233,8 @@ class Simulation:
         chunks = self._config.dataset.chunks
         return tuple(torch.zeros(count, chunks, text.max_positions, dtype=torch.int64) for text in self._structure.text)
 
-    def _latent_shape(self) -> tuple[int, int, int]:
-        vae = self._structure.vae
-        return self._structure.unet.in_channels, self._height // vae.factor, self._width // vae.factor
+    def _latent_shape(self) -> tuple[int, ...]:
+        return self._family.latent_shape(self._structure, self._width, self._height)
 
 
 def _fill(optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], live: LiveBytes) -> None:

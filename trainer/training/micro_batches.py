@@ -34,5 +34,5 @@ def _cut(value: Any, part: slice) -> Any:
     if isinstance(value, tuple):
         return tuple(_cut(item, part) for item in value)
     if isinstance(value, Conditioning):
-        return Conditioning(**{name: tensor[part] for name, tensor in value.tensors().items()})
+        return value.part(part)
     return value

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from advisor.settings.config import TrainingConfig
 from trainer.adapters.network import Network
-from trainer.diffusion.noise import add_noise
-from trainer.diffusion.objective import elementwise_loss, snr_weight, target
+from trainer.diffusion.objective import elementwise_loss
+from trainer.diffusion.processes import process_of
 from trainer.models.families.family import BaseModel, Conditioning
 
 
@@ -25,19 +25,19 @@ class Batch:
     latents: Tensor
     """[B, C, H, W], scaled; float32 is best."""
     noise: Tensor
-    """[B, C, H, W] in float32, with offset and coarser levels (`trainer.diffusion.noise.draw_noise`)."""
-    timesteps: Tensor
-    """[B], int64."""
-    alphas_cumprod: Tensor
-    """[B] in float32: alpha-bar at the timesteps, `NoiseSchedule.alphas_cumprod[timesteps]`."""
+    """[B, C, H, W] in float32, as drawn by the process (`trainer.diffusion.process`)."""
+    times: Tensor
+    """[B]: what the denoiser is told, int64 timesteps or float32 in 0..1 (`NoiseDraw.times`)."""
+    levels: Tensor
+    """[B] in float32: how noisy it is then (`NoiseDraw.levels`)."""
     loss_weights: Tensor
     """[B] in float32: 1, or `loss.prior_weight` for regularisation images."""
     token_ids: tuple[Tensor, ...] = ()
-    """[B, K, L] int64 for each text encoder; empty where `text` is given."""
+    """As the family's `tokenize` gives them; empty where `text` is given."""
     text: Conditioning | None = None
-    """Cached text states; only where no text encoder is trained."""
+    """Cached conditioning; only where no text encoder is trained."""
     text_weights: Tensor | None = None
-    """[B, T] in float32: what text states are multiplied by, of weighted captions; cached states already are."""
+    """[B, T] in float32: what the states of `token_ids` are multiplied by, of weighted captions."""
     input_noise: Tensor | None = None
     """[B, C, H, W]: what is added to the noise for the input only."""
     sizes: Tensor | None = None
@@ -61,25 +61,28 @@ def sample_losses(base: BaseModel, network: Network, batch: Batch, config: Train
 
     Where a batch is split into micro-batches, its loss is the sum over all of them divided by its number of images.
     """
-    loss = config.loss
-    text = batch.text or text_conditioning(base, network, batch.token_ids, config.model.clip_skip)
-    if batch.text_weights is not None:
-        text = text.weighted(batch.text_weights)
+    process = process_of(config)
+    text = batch.text or text_conditioning(
+        base, network, batch.token_ids, config.model.clip_skip, weights=batch.text_weights
+    )
     noise = batch.noise if batch.input_noise is None else batch.noise + batch.input_noise
-    noisy = add_noise(batch.latents.float(), noise, batch.alphas_cumprod)
-    predicted = base.family.predict(base, noisy.to(base.dtype), batch.timesteps, text, batch.sizes)
-    wanted = target(config.model.prediction, batch.latents.float(), batch.noise, batch.alphas_cumprod)
-    difference = elementwise_loss(predicted.float(), wanted, loss, batch.timesteps, batch.alphas_cumprod)
+    noisy = process.noisy(batch.latents.float(), noise, batch.levels)
+    predicted = base.family.predict(base, noisy.to(base.dtype), batch.times, text, batch.sizes)
+    wanted = process.target(batch.latents.float(), batch.noise, batch.levels)
+    huber_c = process.huber_c(batch.times, batch.levels)
+    difference = elementwise_loss(predicted.float(), wanted, config.loss.kind, huber_c)
     if batch.mask is not None:
         difference = difference * _latent_mask(batch.mask, difference)
-    each = difference.mean(dim=(1, 2, 3)) * batch.loss_weights
-    return each * snr_weight(loss, config.model.prediction, batch.alphas_cumprod)
+    each = difference.mean(dim=tuple(range(1, difference.ndim))) * batch.loss_weights
+    return each * process.weights(batch.times, batch.levels)
 
 
-def text_conditioning(base: BaseModel, network: Network, token_ids: tuple[Tensor, ...], clip_skip: int) -> Conditioning:
-    """The text states; without a graph where the network trains no text encoder."""
+def text_conditioning(
+    base: BaseModel, network: Network, token_ids: tuple[Tensor, ...], clip_skip: int, *, weights: Tensor | None = None
+) -> Conditioning:
+    """The conditioning; without a graph where the network trains no text encoder."""
     with torch.set_grad_enabled(torch.is_grad_enabled() and network.has_text_encoder):
-        return base.family.encode_text(base, token_ids, clip_skip=clip_skip)
+        return base.family.encode_text(base, token_ids, clip_skip=clip_skip, weights=weights)
 
 
 def _latent_mask(mask: Tensor, like: Tensor) -> Tensor:

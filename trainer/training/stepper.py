@@ -16,7 +16,7 @@ from advisor.run_folder.state_manifest import OPTIMIZER_NAME
 from trainer.data.training_set import BatchRefs
 from trainer.device.choose import free_memory
 from trainer.device.device_memory import is_out_of_memory
-from trainer.diffusion.noise import draw_noise, noise_schedule
+from trainer.diffusion.processes import process_of
 from trainer.optim.ema import Ema
 from trainer.optim.memory_form import check_memory, memory_forms
 from trainer.optim.optimizer import Group, TrainedPart, weights_for_use
@@ -66,7 +66,7 @@ class Stepper:
         self.context, self.optimizer = context, optimizer
         self._groups, self._schedule, self._batch_parts = tuple(groups), schedule, batch_parts
         self._parameters = [parameter for group in groups for parameter in group.parameters]
-        self._noise = noise_schedule(zero_terminal_snr=context.config.loss.zero_terminal_snr)
+        self._process = process_of(context.config)
         is_half = context.config.memory.compute_dtype == "float16"
         self.scaler = torch.amp.GradScaler(context.device.type, enabled=is_half and optimizer is not None)
         self._skips = self._bad_losses = 0
@@ -98,13 +98,13 @@ class Stepper:
         context, seed = self.context, self.context.config.run.seed
         latents = context.latents.of(refs, epoch)
         text = context.texts.of(refs, epoch)
-        drawn = draw_noise(latents, context.config.loss, self._noise, generator(seed, "noise", step, number))
+        drawn = self._process.draw(latents, generator(seed, "noise", step, number))
         context.network.seed_dropout(seed_of(seed, "dropout", step, number))
         batch = Batch(
             latents=latents,
             noise=drawn.noise,
-            timesteps=drawn.timesteps,
-            alphas_cumprod=drawn.alphas_cumprod,
+            times=drawn.times,
+            levels=drawn.levels,
             loss_weights=context.training_set.loss_weights(refs, context.config.loss.prior_weight),
             token_ids=text.token_ids,
             text=text.states,

@@ -10,7 +10,7 @@ import torch
 
 from advisor.settings.config import LossConfig
 from trainer.data.training_set import Item, SampleRef
-from trainer.diffusion.noise import draw_noise, noise_schedule
+from trainer.diffusion.processes import process_of
 from trainer.runtime.events import ReportProgress
 from trainer.seeds import generator
 from trainer.training.context import TrainingContext
@@ -50,15 +50,12 @@ def validation_loss(context: TrainingContext, progress: ReportProgress) -> float
 def _batches(context: TrainingContext, item: Item) -> Iterator[Batch]:
     """An image at all fixed timesteps, in batches no larger than the training's."""
     config, ref = context.config, SampleRef(item.index, 0)
-    schedule = noise_schedule(zero_terminal_snr=config.loss.zero_terminal_snr)
+    process = process_of(config)
     latents = context.latents.of([ref], 0)
     mask = None if context.masks is None else context.masks.of([ref], 0)
     times, most = fixed_timesteps(config.loss), config.schedule.batch_size
     draws = [
-        draw_noise(
-            latents, _at(config.loss, time), schedule, generator(config.run.seed, "validation", item.index, time)
-        )
-        for time in times
+        process.draw_at(latents, time, generator(config.run.seed, "validation", item.index, time)) for time in times
     ]
     for start in range(0, len(times), most):
         drawn = draws[start : start + most]
@@ -67,8 +64,8 @@ def _batches(context: TrainingContext, item: Item) -> Iterator[Batch]:
         yield Batch(
             latents=latents.expand(count, -1, -1, -1),
             noise=torch.cat([draw.noise for draw in drawn]),
-            timesteps=torch.cat([draw.timesteps for draw in drawn]),
-            alphas_cumprod=torch.cat([draw.alphas_cumprod for draw in drawn]),
+            times=torch.cat([draw.times for draw in drawn]),
+            levels=torch.cat([draw.levels for draw in drawn]),
             loss_weights=torch.ones(count),
             token_ids=text.token_ids,
             text=text.states,
@@ -76,8 +73,3 @@ def _batches(context: TrainingContext, item: Item) -> Iterator[Batch]:
             sizes=context.crops.sizes([ref], 0).expand(count, -1),
             mask=None if mask is None else mask.expand(count, -1, -1, -1),
         )
-
-
-def _at(loss: LossConfig, time: int) -> LossConfig:
-    """The same loss at one timestep, without noise on the input alone."""
-    return loss.model_copy(update={"min_timestep": time, "max_timestep": time + 1, "input_perturbation": 0.0})

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from advisor.errors import ConfigErrors
-from advisor.planning.limits import broken_limits
+from advisor.planning.limits import broken_limits, limits_of_training
 from advisor.planning.planner import make_plan
 from advisor.settings.config import changed
 from tests.support.factories import make_facts, make_plan_config
@@ -31,6 +31,8 @@ from tests.support.factories import make_facts, make_plan_config
         ({"optimizer.block_learning_rates": "1,1"}, "optimizer.block_learning_rates"),
         ({"network.kind": "dora", "saving.diffusers_copy": True}, "saving.diffusers_copy"),
         ({"loss.min_timestep": 700, "loss.max_timestep": 500}, "loss.min_timestep"),
+        ({"model.prediction": "flow"}, "model.prediction"),
+        ({"loss.timestep_shift": "auto"}, "loss.timestep_shift"),
     ],
 )
 def test_a_limit_that_is_passed_is_told_by_its_setting(settings: dict[str, Any], path: str) -> None:
@@ -50,6 +52,26 @@ def test_an_imported_configuration_beyond_the_limits_is_named() -> None:
     config = changed(make_plan_config(), "network.alpha", 128.0)
 
     assert [error.path for _, error in broken_limits(config)] == ["network.alpha"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        ({"model.prediction": "epsilon"}, "model.prediction"),
+        ({"loss.min_snr_gamma": 5.0}, "loss.min_snr_gamma"),
+        ({"loss.debiased": True}, "loss.debiased"),
+        ({"loss.noise_offset": 0.05}, "loss.noise_offset"),
+        ({"loss.multires_iterations": 3}, "loss.multires_iterations"),
+        ({"loss.zero_terminal_snr": True}, "loss.zero_terminal_snr"),
+        ({"sampling.prompts": ("a",), "sampling.every_epochs": 1, "sampling.sampler": "ddim"}, "sampling.sampler"),
+    ],
+)
+def test_a_flow_matching_base_takes_nothing_that_needs_a_noise_schedule(settings: dict[str, Any], path: str) -> None:
+    config = make_plan_config(settings={"loss.min_snr_gamma": 0.0, "sampling.sampler": "euler"})
+    for name, value in {"model.family": "anima", "model.prediction": "flow", **settings}.items():
+        config = changed(config, name, value)
+
+    assert [error.path for _, error in limits_of_training(config)] == [path]
 
 
 @pytest.mark.parametrize("name", ["sd1", "sd2", "sdxl"])

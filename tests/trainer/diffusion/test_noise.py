@@ -50,8 +50,8 @@ def test_everything_is_drawn_in_kohyas_order() -> None:
     draw = draw_noise(LATENTS, config, SCHEDULE, seeded())
 
     assert torch.equal(draw.noise, noise + 0.05 * offset)
-    assert torch.equal(draw.timesteps, timesteps)
-    assert torch.equal(draw.alphas_cumprod, SCHEDULE.alphas_cumprod[timesteps])
+    assert torch.equal(draw.times, timesteps)
+    assert torch.equal(draw.levels, SCHEDULE.alphas_cumprod[timesteps])
     assert draw.input_noise is not None
     assert torch.equal(draw.input_noise, 0.1 * perturbation)
 
@@ -120,7 +120,7 @@ def test_coarser_levels_are_those_of_the_formula() -> None:
 def test_timesteps_stay_in_their_range() -> None:
     config = LossConfig(min_timestep=10, max_timestep=13)
 
-    timesteps = draw_noise(torch.zeros(200, 1, 1, 1), config, SCHEDULE, seeded()).timesteps
+    timesteps = draw_noise(torch.zeros(200, 1, 1, 1), config, SCHEDULE, seeded()).times
 
     assert sorted(set(timesteps.tolist())) == [10, 11, 12]
 
@@ -132,3 +132,20 @@ def test_noisy_latents_keep_their_spread() -> None:
     noisy = add_noise(latents, noise, torch.tensor([0.25]))
 
     torch.testing.assert_close(noisy, 0.5 * latents + 0.75**0.5 * noise)
+
+
+def test_logit_normal_timesteps_prefer_the_middle() -> None:
+    config = LossConfig(timestep_sampling="logit_normal", timestep_scale=0.5)
+    times = draw_noise(torch.zeros(4000, 1, 1, 1), config, SCHEDULE, seeded()).times
+
+    assert times.dtype == torch.int64
+    assert int(times.median()) == pytest.approx(500, abs=15)
+    assert float(((times > 250) & (times < 750)).float().mean()) > 0.95
+
+
+def test_shifted_timesteps_stay_in_their_range() -> None:
+    config = LossConfig(min_timestep=10, max_timestep=13, timestep_shift=50.0)
+    times = draw_noise(torch.zeros(400, 1, 1, 1), config, SCHEDULE, seeded()).times
+
+    assert sorted(set(times.tolist())) == [10, 11, 12]
+    assert float((times == 12).float().mean()) > 0.9

@@ -38,7 +38,8 @@ def test_flow_is_none_of_this_familys() -> None:
 
 def loss(difference: float, **settings: object) -> Tensor:
     config = LossConfig.model_validate({"huber_schedule": "constant", "huber_c": 0.1, **settings})
-    return elementwise_loss(torch.full((2, 1, 1, 1), difference), torch.zeros(2, 1, 1, 1), config, TIMESTEPS, ABAR)
+    c = huber_c(config, TIMESTEPS, ABAR)
+    return elementwise_loss(torch.full((2, 1, 1, 1), difference), torch.zeros(2, 1, 1, 1), config.kind, c)
 
 
 @pytest.mark.parametrize(

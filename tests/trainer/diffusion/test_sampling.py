@@ -85,7 +85,7 @@ def test_a_prompts_states_are_multiplied_by_its_weights(
     heard = list[torch.Tensor]()
 
     def answer(base: BaseModel, noisy: torch.Tensor, times: torch.Tensor, text: Conditioning) -> torch.Tensor:
-        heard.append(text.states)
+        heard.append(text["states"])
         return noisy
 
     monkeypatch.setattr(type(base.family), "predict", staticmethod(answer))

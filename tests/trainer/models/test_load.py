@@ -88,7 +88,7 @@ def test_a_folder_gives_what_diffusers_gives(tmp_path: Path) -> None:
         found = base.family.predict(base, noisy, times, text)
 
     assert own_ids[0].tolist() == ids.tolist()
-    torch.testing.assert_close(text.states, states)
+    torch.testing.assert_close(text["states"], states)
     torch.testing.assert_close(found, wanted)
 
 

@@ -178,7 +178,7 @@ def test_noise_and_timesteps_of_the_validation_are_fixed(material: Path, tmp_pat
 def test_pictures_held_out_are_not_trained(material: Path, tmp_path: Path, batches: list[Batch]) -> None:
     run_training(tmp_path, make_config(material, validation__share=0.34, schedule__epochs=1))
 
-    assert sum(len(batch.timesteps) for batch in batches) == 4
+    assert sum(len(batch.times) for batch in batches) == 4
     lines = (tmp_path / "images" / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
     entries = [json.loads(line) for line in lines]
     assert [entry["repeats"] for entry in entries if entry.get("use") == "validation"] == [0, 0]

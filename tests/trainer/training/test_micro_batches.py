@@ -29,21 +29,20 @@ def test_a_part_has_the_pictures_and_their_text() -> None:
     batch = Batch(
         latents=torch.arange(4.0).view(4, 1, 1, 1),
         noise=torch.zeros(4, 1, 1, 1),
-        timesteps=torch.arange(4),
-        alphas_cumprod=torch.ones(4),
+        times=torch.arange(4),
+        levels=torch.ones(4),
         loss_weights=torch.ones(4),
         token_ids=(torch.arange(4).view(4, 1, 1), torch.arange(4).view(4, 1, 1) + 10),
-        text=Conditioning(torch.arange(4.0).view(4, 1, 1), torch.arange(4.0).view(4, 1)),
+        text=Conditioning({"states": torch.arange(4.0).view(4, 1, 1), "pooled": torch.arange(4.0).view(4, 1)}),
     )
 
     part = micro_batch(batch, slice(1, 3))
 
     assert part.latents.flatten().tolist() == [1, 2]
-    assert part.timesteps.tolist() == [1, 2]
+    assert part.times.tolist() == [1, 2]
     assert [ids.flatten().tolist() for ids in part.token_ids] == [[1, 2], [11, 12]]
     assert part.text is not None
-    assert part.text.pooled is not None
-    assert (part.text.states.flatten().tolist(), part.text.pooled.flatten().tolist()) == ([1, 2], [1, 2])
+    assert (part.text["states"].flatten().tolist(), part.text["pooled"].flatten().tolist()) == ([1, 2], [1, 2])
     assert part.mask is None
 
 

@@ -88,8 +88,8 @@ def batch_of(base: BaseModel, task: Task) -> Batch:
     return Batch(
         latents=task.latents,
         noise=task.noise,
-        timesteps=task.timesteps,
-        alphas_cumprod=noise_schedule(zero_terminal_snr=task.zero_terminal_snr).alphas_cumprod[task.timesteps],
+        times=task.timesteps,
+        levels=noise_schedule(zero_terminal_snr=task.zero_terminal_snr).alphas_cumprod[task.timesteps],
         loss_weights=torch.ones(2),
         token_ids=base.family.tokenize(base, task.captions),
         sizes=task.sizes,

@@ -88,8 +88,8 @@ def make_batch(inputs: Inputs, case: Case) -> Batch:
     return Batch(
         latents=inputs.tensors["latents_unscaled"] * inputs.base.structure.vae.scaling_factor,
         noise=inputs.tensors[f"{case.name}.noise"],
-        timesteps=timesteps,
-        alphas_cumprod=noise_schedule().alphas_cumprod[timesteps],
+        times=timesteps,
+        levels=noise_schedule().alphas_cumprod[timesteps],
         loss_weights=torch.ones(2),
         token_ids=(inputs.tensors[f"{case.name}.input_ids"],),
     )
@@ -129,9 +129,9 @@ def test_text_states_and_noisy_latents_are_sd_scripts(inputs: Inputs, attached: 
 
     with torch.no_grad():
         text = text_conditioning(inputs.base, attached, batch.token_ids, case.config.model.clip_skip)
-    noisy = add_noise(batch.latents, batch.noise, batch.alphas_cumprod)
+    noisy = add_noise(batch.latents, batch.noise, batch.levels)
 
-    assert relative(text.states, wanted["encoder_hidden_states"]) <= 1e-5
+    assert relative(text["states"], wanted["encoder_hidden_states"]) <= 1e-5
     assert relative(noisy, inputs.tensors[f"{case.name}.noisy_latents"]) <= 1e-6
 
 

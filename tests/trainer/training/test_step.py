@@ -37,7 +37,7 @@ def make_batch(base: BaseModel, *, count: int = 2, chunks: int = 1, loss: LossCo
     draw = draw_noise(latents, loss or LossConfig(), noise_schedule(), generator)
     token_ids = Sd1().tokenize(base, ["a cat", "b"][:count], chunks=chunks)
     return Batch(
-        latents=latents, noise=draw.noise, timesteps=draw.timesteps, alphas_cumprod=draw.alphas_cumprod,
+        latents=latents, noise=draw.noise, times=draw.times, levels=draw.levels,
         loss_weights=torch.ones(count), token_ids=token_ids, input_noise=draw.input_noise,
     )  # fmt: skip
 
@@ -126,7 +126,7 @@ def test_without_adapters_of_its_own_the_text_encoder_is_not_trained_through() -
 
     text = text_conditioning(base, network, batch.token_ids, 1)
 
-    assert not text.states.requires_grad
+    assert not text["states"].requires_grad
 
 
 def test_cached_text_gives_the_same_loss() -> None:
@@ -143,7 +143,7 @@ def test_a_batch_in_two_parts_has_the_whole_batchs_losses() -> None:
     base = tiny_sd1()
     network = attach(base)
     batch = make_batch(base)
-    each = ("latents", "noise", "timesteps", "alphas_cumprod", "loss_weights")
+    each = ("latents", "noise", "times", "levels", "loss_weights")
     tokens = batch.token_ids[0]
     half = [
         Batch(
@@ -251,7 +251,7 @@ def test_the_step_runs_on_fake_tensors() -> None:
         optimizer = torch.optim.AdamW(network.parameters(), fused=True)
         batch = Batch(
             latents=torch.empty(shapes.latents.shape), noise=torch.empty(shapes.noise.shape),
-            timesteps=torch.zeros(2, dtype=torch.int64), alphas_cumprod=torch.empty(2), loss_weights=torch.empty(2),
+            times=torch.zeros(2, dtype=torch.int64), levels=torch.empty(2), loss_weights=torch.empty(2),
             token_ids=(torch.zeros(shapes.token_ids[0].shape, dtype=torch.int64),),
         )  # fmt: skip
         for _ in range(2):

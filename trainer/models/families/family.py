@@ -1,51 +1,60 @@
 """What the loop needs of a model family, and the base model that a family loads.
 
-Letters: B images in a batch, C latent channels, H and W latent height and width, L tokens in one chunk, K chunks,
-T text states (L, or all chunks joined), D their width, P the width of the pooled text.
+Letters: B images in a batch; latents [B, C, ...] have the axes that the family gives them after their channels; h and w
+an image's height and width in pixels, T text states, which are a caption's tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from advisor.checkpoints.identity import Identity
 from advisor.families.structure import LoraTarget, Prediction, Structure
-from advisor.settings.config import ModelConfig, QuantisedDtype
+from advisor.settings.config import NUM_TRAIN_TIMESTEPS, ModelConfig, QuantisedDtype
 from trainer.models.clip_text import text_root
 from trainer.models.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
 class Conditioning:
-    """The text conditioning of a batch."""
+    """The text conditioning of a batch: the family's own tensors by name, each with the batch as its first axis."""
 
-    states: Tensor
-    """[B, T, D], in the denoiser's dtype."""
-    pooled: Tensor | None = None
-    """[B, P]: each caption as a whole, where the family has it."""
+    tensors: Mapping[str, Tensor]
 
     @classmethod
     def joined(cls, parts: Sequence[Conditioning]) -> Conditioning:
-        """Those of several captions as one batch."""
-        names = parts[0].tensors()
-        return cls(**{name: torch.cat([part.tensors()[name] for part in parts]) for name in names})
+        """Those of several captions as one batch; shorter ones are filled up with zeros along their second axis."""
+        return cls({name: _joined([part[name] for part in parts]) for name in parts[0].tensors})
 
-    def weighted(self, weights: Tensor) -> Conditioning:
-        """The states multiplied by weights [B, T], as kohya's trainer does; the pooled text stays as it is."""
-        return replace(self, states=self.states * weights.to(self.states)[..., None])
+    def __getitem__(self, name: str) -> Tensor:
+        """The tensor of that name."""
+        return self.tensors[name]
 
-    def tensors(self) -> dict[str, Tensor]:
-        """What there is, by its name here."""
-        return {"states": self.states} | ({} if self.pooled is None else {"pooled": self.pooled})
+    @property
+    def count(self) -> int:
+        """Captions in the batch."""
+        return next(iter(self.tensors.values())).shape[0]
+
+    def part(self, part: slice) -> Conditioning:
+        """Those of some of the captions."""
+        return Conditioning({name: one[part] for name, one in self.tensors.items()})
 
     def to(self, device: torch.device) -> Conditioning:
         """The same on another device."""
-        return Conditioning(**{name: one.to(device, non_blocking=True) for name, one in self.tensors().items()})
+        return Conditioning({name: one.to(device, non_blocking=True) for name, one in self.tensors.items()})
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    length = max((part.shape[1] for part in parts if part.ndim > 1), default=0)
+    if all(part.ndim == 1 or part.shape[1] == length for part in parts):
+        return torch.cat(list(parts))
+    return torch.cat([pad(part, (0, 0) * (part.ndim - 2) + (0, length - part.shape[1])) for part in parts])
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,12 @@ class BaseModel:
     def device(self) -> torch.device:
         """Where the denoiser lies."""
         return next(self.denoiser.parameters()).device  # type: ignore[no-any-return]
+
+    @property
+    def middle_time(self) -> Tensor:
+        """[1]: what the denoiser is told halfway between picture and noise, on its device."""
+        middle = 0.5 if self.prediction == "flow" else NUM_TRAIN_TIMESTEPS // 2
+        return torch.tensor([middle], device=self.device)
 
     def layer(self, target: LoraTarget) -> nn.Module:
         """The layer that an adapter is for."""
@@ -113,15 +128,35 @@ class TrainerFamily(Protocol):
         """
 
     def tokenize(self, base: BaseModel, captions: Sequence[str], *, chunks: int = 1) -> tuple[Tensor, ...]:
-        """Token numbers [B, K, L] on the CPU, one tensor for each text encoder."""
+        """Token numbers [B, ...] on the CPU, in the order that `encode_text` takes them.
 
-    def encode_text(self, base: BaseModel, token_ids: Sequence[Tensor], *, clip_skip: int = 1) -> Conditioning:
-        """The text states of token numbers [B, K, L] of each text encoder, chunks joined."""
+        Args:
+            chunks: how many of the text encoder's own lengths a caption may take, where the family counts so.
+        """
+
+    def tokenize_weighted(
+        self, base: BaseModel, captions: Sequence[str], *, chunks: int = 1
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
+        """The same of captions in which (tag:1.2) and [tag] are weighed, and the weights [B, T].
+
+        None: the family knows no weights, and brackets stay text.
+        """
+
+    def num_tokens_too_long(self, base: BaseModel, caption: str, *, chunks: int, weighted: bool) -> int:
+        """How many tokens a caption has that is longer than the text encoders read; 0 where it is not."""
+
+    def encode_text(
+        self, base: BaseModel, token_ids: Sequence[Tensor], *, clip_skip: int = 1, weights: Tensor | None = None
+    ) -> Conditioning:
+        """The conditioning of token numbers, with weights [B, T] of its states where captions are weighed."""
+
+    def latent_shape(self, structure: Structure, width_px: int, height_px: int) -> tuple[int, ...]:
+        """The shape of an image's latents, from their channels on."""
 
     def predict(
-        self, base: BaseModel, noisy: Tensor, timesteps: Tensor, text: Conditioning, sizes: Tensor | None = None
+        self, base: BaseModel, noisy: Tensor, times: Tensor, text: Conditioning, sizes: Tensor | None = None
     ) -> Tensor:
-        """The denoiser's output [B, C, H, W] for latents [B, C, H, W] at timesteps [B] in 0..999.
+        """The denoiser's output [B, C, ...] for latents [B, C, ...] at times [B] (`NoiseDraw.times`).
 
         Args:
             sizes: [B, 6], in pixels, of each image: its own height and width, what was cropped off above and at the
@@ -130,7 +165,7 @@ class TrainerFamily(Protocol):
         """
 
     def encode_images(self, base: BaseModel, images: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Scaled latents [B, C, H, W] in float32 of images [B, 3, h, w] in -1..1.
+        """Scaled latents [B, C, ...] in float32 of images [B, 3, h, w] in -1..1.
 
         Args:
             generator: on the CPU; the latents are drawn with it from the VAE's distribution, as kohya does once for
@@ -138,7 +173,7 @@ class TrainerFamily(Protocol):
         """
 
     def decode_latents(self, base: BaseModel, latents: Tensor) -> Tensor:
-        """Images [B, 3, h, w] in float32, -1..1, of scaled latents [B, C, H, W]."""
+        """Images [B, 3, h, w] in float32, -1..1, of scaled latents [B, C, ...]."""
 
     def feature_block(self, base: BaseModel) -> nn.Module:
         """The block of the denoiser whose output [B, D, H, W] tells best what is where in an image."""

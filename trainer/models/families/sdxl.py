@@ -1,7 +1,7 @@
 """Stable Diffusion XL: two CLIPs, the text as a whole besides its states, and the image's sizes.
 
 SDXL, Podell et al. 2023, sections 2.2 and 2.3: arxiv.org/abs/2307.01952.
-Letters as in `trainer.models.families.family`.
+Letters as in `trainer.models.families.unet_family`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from advisor.families.structure import LoraTarget, Structure
 from trainer.models.build import build_unet
 from trainer.models.clip_text import penultimate_and_pooled, penultimate_states
 from trainer.models.families.family import BaseModel, Conditioning
-from trainer.models.families.unet_family import TextPart, UNetFamily, layer_number
+from trainer.models.families.unet_family import POOLED, STATES, TextPart, UNetFamily, layer_number
 from trainer.models.ldm_keys import unet_key
+from trainer.models.prompt_weights import weighted_states
 from trainer.models.single_file import SingleFileLayout
 
 FIRST, SECOND = "conditioner.embedders.0.transformer.", "conditioner.embedders.1.model."
@@ -45,13 +46,15 @@ class Sdxl(UNetFamily):
         token_ids: Sequence[Tensor],
         *,
         clip_skip: int = 1,  # noqa: ARG002
+        weights: Tensor | None = None,
     ) -> Conditioning:
         """The states of both text encoders side by side, and the second's pooled text."""
         first_ids, second_ids = token_ids
         first = penultimate_states(base.text_encoders[0], first_ids)
         end = base.tokenizers[1].end
         second, pooled = penultimate_and_pooled(base.text_encoders[1], second_ids, end=end)
-        return Conditioning(torch.cat([first, second], dim=-1), pooled)
+        states = weighted_states(torch.cat([first, second], dim=-1), weights)
+        return Conditioning({STATES: states, POOLED: pooled})
 
     def name_in_lora(self, base: BaseModel, path: str) -> str:
         """What LoRA files call the denoiser's layer at `path`: what single files call it."""
@@ -65,13 +68,12 @@ class Sdxl(UNetFamily):
         self, base: BaseModel, noisy: Tensor, text: Conditioning, sizes: Tensor | None
     ) -> dict[str, Tensor] | None:
         """The pooled text and the sizes; without any, those of a whole image."""
-        assert text.pooled is not None, "the text is of another family"
         if sizes is None:
             factor = base.structure.vae.factor
             height, width = noisy.shape[2] * factor, noisy.shape[3] * factor
             whole = [height, width, 0, 0, height, width]
             sizes = torch.tensor(whole, dtype=torch.float32, device=noisy.device).expand(noisy.shape[0], -1)
-        return {"text_embeds": text.pooled, "time_ids": sizes}
+        return {"text_embeds": text[POOLED], "time_ids": sizes}
 
     def _unet(self, structure: Structure, config: Mapping[str, Any]) -> nn.Module:
         pooled = structure.text[1].projection or structure.text[1].width

@@ -1,6 +1,7 @@
 """What SD1, SD2 and SDXL have in common: one U-Net, one or two CLIPs, one VAE, of any size.
 
-Letters as in `trainer.models.families.family`.
+Letters: B images in a batch, C latent channels, H and W latent height and width, L tokens in one chunk, K chunks,
+T text states (L, or all chunks joined), D their width, P the width of the pooled text.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from trainer.models.build import asset_config, build_text_encoder, build_unet, b
 from trainer.models.clip_text import num_used_layers, text_states
 from trainer.models.diffusers_folder import load_network, load_text_encoder, own_config
 from trainer.models.families.family import BaseModel, Conditioning
+from trainer.models.prompt_weights import num_tokens, weighted_ids, weighted_states
 from trainer.models.single_file import Networks, SingleFileLayout, load_single_file
 from trainer.models.tokenizer import Tokenizer, clip_tokenizer, load_tokenizer
 from trainer.models.vae import load_vae
 from trainer.models.vocabulary import END
 
 Configs = Mapping[str, Mapping[str, Any]]
+STATES, POOLED = "states", "pooled"
+"""The conditioning's tensors: [B, T, D] in the denoiser's dtype, and [B, P] where the family has it."""
 
 
 @dataclass(frozen=True)
@@ -105,19 +109,42 @@ class UNetFamily:
         """Token numbers [B, K, L] on the CPU, one tensor for each text encoder."""
         return tuple(tokenizer(captions, chunks) for tokenizer in base.tokenizers)
 
-    def encode_text(self, base: BaseModel, token_ids: Sequence[Tensor], *, clip_skip: int = 1) -> Conditioning:
-        """The text states of token numbers [B, K, L], chunks joined."""
+    def tokenize_weighted(
+        self, base: BaseModel, captions: Sequence[str], *, chunks: int = 1
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Token numbers [B, K, L] for each text encoder, and the weights [B, T], which are the same for all of them."""
+        return weighted_ids(base.tokenizers, captions, chunks)
+
+    def num_tokens_too_long(self, base: BaseModel, caption: str, *, chunks: int, weighted: bool) -> int:
+        """How many tokens a caption has that is longer than so many chunks; 0 where it is not."""
+        too_long = [0]
+        for tokenizer in base.tokenizers:
+            number = num_tokens(tokenizer, caption, weighted=weighted)
+            if number > chunks * (tokenizer.length - 2):
+                too_long.append(number)
+        return max(too_long)
+
+    def encode_text(
+        self, base: BaseModel, token_ids: Sequence[Tensor], *, clip_skip: int = 1, weights: Tensor | None = None
+    ) -> Conditioning:
+        """The states [B, T, D] of token numbers [B, K, L], chunks joined."""
         (ids,) = token_ids
-        return Conditioning(text_states(base.text_encoders[0], ids, clip_skip=clip_skip))
+        states = text_states(base.text_encoders[0], ids, clip_skip=clip_skip)
+        return Conditioning({STATES: weighted_states(states, weights)})
+
+    def latent_shape(self, structure: Structure, width_px: int, height_px: int) -> tuple[int, ...]:
+        """[C, H, W]."""
+        vae = structure.vae
+        return vae.latent_channels, height_px // vae.factor, width_px // vae.factor
 
     def predict(
-        self, base: BaseModel, noisy: Tensor, timesteps: Tensor, text: Conditioning, sizes: Tensor | None = None
+        self, base: BaseModel, noisy: Tensor, times: Tensor, text: Conditioning, sizes: Tensor | None = None
     ) -> Tensor:
         """The denoiser's output [B, C, H, W] for latents [B, C, H, W] at timesteps [B] in 0..999."""
         out: Tensor = base.denoiser(
             noisy,
-            timesteps,
-            encoder_hidden_states=text.states,
+            times,
+            encoder_hidden_states=text[STATES],
             added_cond_kwargs=self._added(base, noisy, text, sizes),
             return_dict=False,
         )[0]

@@ -164,9 +164,8 @@ def test_text_states_and_pooled_text_are_transformers_own(base: BaseModel) -> No
         other = second(ids[1][:, 0], output_hidden_states=True)
         found = SDXL.encode_text(base, ids, clip_skip=2)
 
-    torch.testing.assert_close(found.states, torch.cat([one, other.hidden_states[-2]], dim=-1))
-    assert found.pooled is not None
-    torch.testing.assert_close(found.pooled, other.text_embeds)
+    torch.testing.assert_close(found["states"], torch.cat([one, other.hidden_states[-2]], dim=-1))
+    torch.testing.assert_close(found["pooled"], other.text_embeds)
 
 
 def test_of_several_chunks_the_first_gives_the_pooled_text(base: BaseModel) -> None:
@@ -176,9 +175,9 @@ def test_of_several_chunks_the_first_gives_the_pooled_text(base: BaseModel) -> N
         joined = SDXL.encode_text(base, ids)
         chunks = [SDXL.encode_text(base, [one[:, index : index + 1] for one in ids]) for index in range(3)]
 
-    assert joined.states.shape == (1, 227, 80)
-    torch.testing.assert_close(joined.states[:, 76:151], chunks[1].states[:, 1:76])
-    torch.testing.assert_close(joined.pooled, chunks[0].pooled)
+    assert joined["states"].shape == (1, 227, 80)
+    torch.testing.assert_close(joined["states"][:, 76:151], chunks[1]["states"][:, 1:76])
+    torch.testing.assert_close(joined["pooled"], chunks[0]["pooled"])
 
 
 def test_the_first_tokenizer_fills_up_with_end_marks_and_the_second_with_zeros(base: BaseModel) -> None:

@@ -40,14 +40,14 @@ def test_text_states_are_those_of_transformers_own_forward(base: BaseModel, clip
         wanted = encoder.final_layer_norm(hidden)
         found = SD1.encode_text(base, (ids,), clip_skip=clip_skip)
 
-    torch.testing.assert_close(found.states, wanted)
+    torch.testing.assert_close(found["states"], wanted)
 
 
 def test_chunks_are_joined_with_one_start_and_one_end(base: BaseModel) -> None:
     (ids,) = SD1.tokenize(base, ["tag, " * 60], chunks=3)
     with torch.no_grad():
-        joined = SD1.encode_text(base, (ids,)).states
-        chunks = [SD1.encode_text(base, (ids[:, index : index + 1],)).states for index in range(3)]
+        joined = SD1.encode_text(base, (ids,))["states"]
+        chunks = [SD1.encode_text(base, (ids[:, index : index + 1],))["states"] for index in range(3)]
 
     assert joined.shape == (1, 227, 32)
     torch.testing.assert_close(joined[:, 0], chunks[0][:, 0])

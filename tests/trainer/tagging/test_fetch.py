@@ -83,6 +83,7 @@ def test_a_hub_that_has_it_not_is_told_with_the_addresses_by_hand(tmp_path: Path
     assert "--model FOLDER" in done.stderr
 
 
+@pytest.mark.slow
 def test_without_a_network_that_is_said_in_a_sentence(tmp_path: Path) -> None:
     done = through_the_library("http://127.0.0.1:9", tmp_path)
 

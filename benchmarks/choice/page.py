@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "choice.json"
 PAGE = ROOT / "docs" / "choosing.md"
 RULES = (CHOSEN, LAST, TRAINING_LOSS, VALIDATION_LOSS)
-FROZEN = "f32d388"
+FROZEN = "78d7486"
 """The commit of the choice that judged; measures and choice have not changed since, or the page says so."""
 TEXT = """# The recommended epoch, and the best one
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from advisor.dataset.report import Box, DatasetReport, ExcludedImage, ImageFile, PictureCrop, Problem
 
+CAPTION_PROBLEMS = ("caption_encoding", "empty_caption", "unreadable_caption", "long_caption")
+"""Of caption files that are not read; an edited caption stands in their place."""
 LEAST_CROP_PX = 32
 """Of a crop's sides, as of a picture's."""
 
@@ -106,9 +108,17 @@ class Edits:
             else:
                 kept.append(edited)
         found = report.with_images(tuple(kept))
-        return replace(
-            found, excluded=report.excluded + tuple(excluded), problems=report.problems + tuple(problems)
-        )  # fmt: skip
+        left = tuple(problem for problem in report.problems if not self._settles(problem, report))
+        return replace(found, excluded=report.excluded + tuple(excluded), problems=left + tuple(problems))
+
+    def _settles(self, problem: Problem, report: DatasetReport) -> bool:
+        """Whether a caption file that is no good is not read: its picture has another caption, or is left out."""
+        if problem.code not in CAPTION_PROBLEMS:
+            return False
+        stem = problem.path[: problem.path.rfind(".")]
+        pictures = (one for one in report.image_files if stem in (one.path, one.path[: one.path.rfind(".")]))
+        edits = [self.get(report.path_of(one)) for one in pictures]
+        return bool(edits) and all(edit.caption is not None or edit.excluded for edit in edits)
 
 
 def fits(box: Box, image: ImageFile) -> bool:

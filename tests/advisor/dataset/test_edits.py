@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from advisor.dataset.edits import Edits, PictureEdit
-from advisor.dataset.report import DatasetReport, Folder, ImageFile
+from advisor.dataset.report import DatasetReport, Folder, ImageFile, Problem
 
 REPORT = DatasetReport(
     root="/pictures",
@@ -34,6 +38,24 @@ def test_excluded_pictures_are_left_out_and_told_with_the_reason() -> None:
     assert [(one.image.path, one.reason) for one in found.excluded] == [("far/c.png", "too small")]
     assert [folder.num_images for folder in found.folders] == [2, 0]
     assert found.num_images == 2
+
+
+@pytest.mark.parametrize(
+    ("edit", "codes"),
+    [
+        (PictureEdit(A, caption="mira, smile"), ["caption_encoding", "unreadable_picture"]),
+        (PictureEdit(A, excluded="a copy"), ["caption_encoding", "unreadable_picture"]),
+        (PictureEdit(C, caption="mira"), ["caption_encoding", "caption_encoding", "unreadable_picture"]),
+    ],
+)
+def test_a_caption_file_that_is_no_good_is_no_problem_where_it_is_not_read(edit: PictureEdit, codes: list[str]) -> None:
+    problems = [
+        Problem("a.txt", "caption_encoding", "no UTF-8"), Problem("b.png.txt", "caption_encoding", "no UTF-8"),
+        Problem("notpic.png", "unreadable_picture", "no picture"),
+    ]  # fmt: skip
+    report = replace(REPORT, problems=tuple(problems))
+
+    assert [problem.code for problem in Edits.of([edit]).applied(report).problems] == codes
 
 
 def test_an_empty_reason_takes_an_excluded_picture_in_again() -> None:

@@ -77,8 +77,10 @@ def notify(text: str) -> None:
         return
     takes_notices = "WT_SESSION" in os.environ if sys.platform == "win32" else terminal not in ("", "linux")
     notice = f"\x1b]9;{visible_line(text)}\a" if takes_notices and wanted != "bell" else ""
+    # Beside a bar rich takes what goes to stderr, to print it above the bar with its signs made visible.
+    terminal_itself = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
     with suppress(OSError):  # a terminal that is gone
-        print(f"{notice}\a", file=sys.stderr, flush=True, end="")  # noqa: T201
+        print(f"{notice}\a", file=terminal_itself, flush=True, end="")
 
 
 def show(view: object) -> None:

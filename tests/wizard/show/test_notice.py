@@ -4,8 +4,9 @@ import io
 import sys
 
 import pytest
+from rich.file_proxy import FileProxy
 
-from wizard.output import notify
+from wizard.output import console, notify
 from wizard.show import notice
 from wizard.show.notice import announced_end
 
@@ -27,6 +28,18 @@ def rung(
 
 def test_a_terminal_rings_and_shows_a_notice(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rung(monkeypatch) == NOTICE + BELL
+
+
+def test_beside_a_bar_the_notice_reaches_the_terminal_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", FileProxy(console(terminal), terminal))
+    for name, value in {"TERM": "xterm", "WT_SESSION": "1", "LORACLE_NOTICE": ""}.items():
+        monkeypatch.setenv(name, value)
+
+    notify("mira is done")
+
+    assert terminal.getvalue() == NOTICE + BELL
 
 
 @pytest.mark.parametrize(("wanted", "sent"), [("off", ""), ("bell", BELL)])

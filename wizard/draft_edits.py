@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.data_folder import data_folder
+from advisor.errors import RunError
 from advisor.files import is_there
 from advisor.run_folder.layout import RunFolder
 from wizard.output import say
@@ -75,9 +76,11 @@ class DraftEdits:
         return taken
 
     def delete(self) -> None:
-        """Forget all; a failure is ignored."""
-        self._changes = None
-        with suppress(OSError):
+        """Forget all, unless another conversation has added to it meanwhile; a failure is ignored."""
+        known, self._changes = self._changes, None
+        with suppress(OSError, RunError):
+            if known is not None and {one.number for one in self._read()} - {one.number for one in known}:
+                return
             self._home.edits.unlink()
             self._home.edits.parent.rmdir()
             self._home.path.rmdir()

@@ -53,6 +53,16 @@ def test_nothing_is_left_of_deleted_ones(draft: DraftEdits, tmp_path: Path) -> N
     draft.delete()
 
 
+def test_the_end_of_one_conversation_leaves_what_another_has_decided(draft: DraftEdits, tmp_path: Path) -> None:
+    other = DraftEdits(tmp_path / "data")
+    draft.add("first", [caption(0, "mira, bow")], FILES)
+    other.add("second", [caption(1, "mira")], FILES)
+
+    draft.delete()
+
+    assert [change.what for change in DraftEdits(tmp_path / "data").changes()] == ["first", "second"]
+
+
 def test_a_run_gets_them_once(draft: DraftEdits, run: RunFolder) -> None:
     draft.add("first", [caption(0, "mira, bow")], FILES)
     draft.put_into(run, FILES)

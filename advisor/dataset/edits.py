@@ -108,17 +108,28 @@ class Edits:
             else:
                 kept.append(edited)
         found = report.with_images(tuple(kept))
-        left = tuple(problem for problem in report.problems if not self._settles(problem, report))
-        return replace(found, excluded=report.excluded + tuple(excluded), problems=left + tuple(problems))
+        problems = [*self._unsettled(report), *problems]
+        return replace(found, excluded=report.excluded + tuple(excluded), problems=tuple(problems))
 
-    def _settles(self, problem: Problem, report: DatasetReport) -> bool:
-        """Whether a caption file that is no good is not read: its picture has another caption, or is left out."""
-        if problem.code not in CAPTION_PROBLEMS:
-            return False
-        stem = problem.path[: problem.path.rfind(".")]
-        pictures = (one for one in report.image_files if stem in (one.path, one.path[: one.path.rfind(".")]))
-        edits = [self.get(report.path_of(one)) for one in pictures]
-        return bool(edits) and all(edit.caption is not None or edit.excluded for edit in edits)
+    def _unsettled(self, report: DatasetReport) -> list[Problem]:
+        """The problems without those of caption files that are not read: another caption stands in their place, or
+        their pictures are left out.
+        """
+        is_read = dict[str, bool]()  # by what a caption file may be called, but for its extension
+        for image in report.image_files:
+            edit = self.get(report.path_of(image))
+            for stem in (image.path.casefold(), _stem(image.path)):
+                is_read[stem] = is_read.get(stem, False) or (edit.caption is None and not edit.excluded)
+        return [
+            problem
+            for problem in report.problems
+            if problem.code not in CAPTION_PROBLEMS or is_read.get(_stem(problem.path), True)
+        ]
+
+
+def _stem(path: str) -> str:
+    """What a picture and its caption file have in common, whatever the case they are written in."""
+    return path.rpartition(".")[0].casefold()
 
 
 def fits(box: Box, image: ImageFile) -> bool:

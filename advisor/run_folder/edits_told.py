@@ -7,10 +7,10 @@ from pathlib import PurePosixPath
 
 from advisor.run_folder.run_dataset import RunDataset
 from advisor.shown_text import short_text
-from advisor.units import counted
+from advisor.units import counted, named
 
 MOST_NAMES = 4
-"""So many files are named before it says `...`."""
+"""So many files or reasons are named; of more the number."""
 
 
 def edits_summary(data: RunDataset) -> str:
@@ -20,8 +20,7 @@ def edits_summary(data: RunDataset) -> str:
     parts = [counted(len(data.edited_captions), "caption")] if data.edited_captions else []
     parts += [counted(crops, "crop")] if crops else []
     if data.report.excluded:
-        why = ", ".join(list(reasons)[:MOST_NAMES]) + ", ..." * (len(reasons) > MOST_NAMES)
-        parts.append(f"{counted(len(data.report.excluded), 'picture')} left out ({why})")
+        parts.append(f"{counted(len(data.report.excluded), 'picture')} left out ({named(reasons, MOST_NAMES)})")
     if data.followed.renamed:
         parts.append(f"{counted(len(data.followed.renamed), 'picture')} found again under another name")
     return f"Your edits of this run: {', '.join(parts)}" if parts else ""
@@ -31,7 +30,9 @@ def edit_warnings(data: RunDataset) -> Iterator[tuple[str, str]]:
     """What may not be meant so any more, as codes and messages."""
     if stale := data.stale_captions:
         come = f"{counted(len(data.edited_captions), 'caption')} {_verb(data.edited_captions, 'comes', 'come')}"
-        changed = f"{len(stale)} of these caption files {_verb(stale, 'has', 'have')} changed since ({named(stale)})"
+        changed = (
+            f"{len(stale)} of these caption files {_verb(stale, 'has', 'have')} changed since ({file_names(stale)})"
+        )
         yield (
             "edited_captions_changed",
             f"{come} from your edits; {changed}, and the edits are used: take them back to use the files",
@@ -40,14 +41,13 @@ def edit_warnings(data: RunDataset) -> Iterator[tuple[str, str]]:
         yield (
             "edits_lost",
             f"{counted(len(lost), 'picture')} with edits of yours {_verb(lost, 'is', 'are')} not there any more "
-            f"({named(lost)}): put {_verb(lost, 'it', 'them')} back, or leave it so",
+            f"({file_names(lost)}): put {_verb(lost, 'it', 'them')} back, or leave it so",
         )
 
 
-def named(paths: Sequence[str]) -> str:
-    """The first file names of some paths."""
-    names = ", ".join(short_text(PurePosixPath(path).name) for path in paths[:MOST_NAMES])
-    return names + ", ..." * (len(paths) > MOST_NAMES)
+def file_names(paths: Sequence[str]) -> str:
+    """The first file names of some paths, and how many more there are."""
+    return named((short_text(PurePosixPath(path).name) for path in paths), MOST_NAMES)
 
 
 def _verb(things: Sequence[object], one: str, several: str) -> str:

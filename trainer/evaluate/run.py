@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,11 +16,9 @@ import torch
 from advisor.errors import HardwareError, LoraError, TrainingStopped
 from advisor.estimate.vram import decode_bytes
 from advisor.machine.driver_spill import drivers_spill
-from advisor.run_folder.events import Failed, Finished
 from advisor.run_folder.grid_record import GridRecord, write_grid
 from advisor.run_folder.grid_request import GridRequest, read_request
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.lock import training
 from trainer.device.choose import Place, choose_place, usable_gpu, use_threads
 from trainer.device.device_memory import cap_memory, is_out_of_memory, room_of
 from trainer.device.offload import offload_device
@@ -31,19 +28,16 @@ from trainer.evaluate.judge import judged
 from trainer.evaluate.sheet import write_sheet
 from trainer.models.families.family import BaseModel
 from trainer.models.load import load_base_model
+from trainer.runtime.child_process import Work, run_process
 from trainer.runtime.events import Events
-from trainer.runtime.failure_codes import failed_event
-from trainer.runtime.interrupts import Interrupt, Interrupted
-from trainer.runtime.launcher import follow_launcher
+from trainer.runtime.interrupts import Interrupt
 from trainer.runtime.machine_limits import limit_error
-from trainer.runtime.quiet_libraries import quieten
 
 NO_MEMORY = (
     "There is not enough memory to load the base model and draw with it: close other programs that use the same "
     "memory, or draw on the processor (--device cpu). What was drawn is kept"
 )
-DEFECT = 1
-"""The exit code for a mistake of ours."""
+KEPT = "The drawing was interrupted; the pictures that were drawn are kept, and the next start goes on"
 
 
 def evaluate(request: GridRequest, events: Events, interrupt: Interrupt) -> GridRecord:
@@ -133,38 +127,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -P -m trainer.evaluate.run", description="Draws a grid of pictures.")
     parser.add_argument("folder", type=Path, help="where request.json lies, and events go")
     folder = parser.parse_args(arguments).folder
-    quieten()
-    interrupt = Interrupt()
-    is_launched = follow_launcher(interrupt.ask)
-    with Events(folder) as events:
-        try:
-            with interrupt.listening():
-                request = read_request(folder)
-                run = RunFolder(Path(request.folder))
-                with training(run, "the drawing", lambda _: None, is_launched=is_launched) as check:
-                    events.check_first(check)
-                    evaluate(request, events, interrupt)
-                    events.send(Finished())
-        except LoraError as error:
-            return _failed(events, error)
-        except (Interrupted, KeyboardInterrupt):
-            message = "The drawing was interrupted; the pictures that were drawn are kept, and the next start goes on"
-            events.send(Failed(code="interrupted", message=message))
-            return Interrupted.exit_code
-        except Exception as error:
-            stopped = TrainingStopped(NO_MEMORY) if is_out_of_memory(error) else limit_error(error)
-            if stopped is not None:
-                return _failed(events, stopped)
-            traceback.print_exc()
-            events.send(Failed(code="defect", message=f"A defect of Loracle: {type(error).__name__}: {error}"))
-            return DEFECT
-    return 0
+
+    def prepare() -> tuple[RunFolder, Work]:
+        request = read_request(folder)
+        return RunFolder(Path(request.folder)), lambda events, interrupt: evaluate(request, events, interrupt)
+
+    return run_process(folder, prepare, what="the drawing", kept=KEPT, stopped_by=_stopped_by)
 
 
-def _failed(events: Events, error: LoraError) -> int:
-    events.send(failed_event(error))
-    print(error, file=sys.stderr)  # noqa: T201
-    return error.exit_code
+def _stopped_by(error: Exception) -> LoraError | None:
+    return TrainingStopped(NO_MEMORY) if is_out_of_memory(error) else limit_error(error)
 
 
 if __name__ == "__main__":

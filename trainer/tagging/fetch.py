@@ -20,10 +20,10 @@ from advisor.run_folder.tag_request import write_fetched
 from advisor.shown_text import short_text
 from advisor.tagging.known_models import HubFile, KnownModel, known_model, refuse_unknown
 from advisor.units import MIB, size
+from trainer.runtime.child_process import Work, run_process
 from trainer.runtime.disk_space import free_bytes
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt, Interrupted
-from trainer.tagging.process import Work, run_process
 
 KEPT = "The download was interrupted; what has come is kept, and the next one goes on"
 SPARE_BYTES = 64 * MIB

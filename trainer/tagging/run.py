@@ -20,9 +20,9 @@ from advisor.tagging.batch_size import batch_size
 from advisor.tagging.prediction_store import PredictionStore, model_key
 from advisor.tagging.tagger_model import TaggerModel, read_tagger
 from trainer.data.tensor_cache import file_digest
+from trainer.runtime.child_process import Work, run_process
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt
-from trainer.tagging.process import Work, run_process
 from trainer.tagging.session import CPU, Tagger, available_providers, open_tagger, usable_providers
 from trainer.tagging.tag_pictures import Tagging
 

@@ -12,7 +12,7 @@ from advisor.dataset.picture_choice import WHOLE, crop, leave_out, named_picture
 from advisor.dataset.report import Box
 from advisor.errors import ConfigError, LoraError
 from advisor.run_folder.edits_file import append_change
-from advisor.run_folder.edits_told import edits_summary, named
+from advisor.run_folder.edits_told import edits_summary, file_names
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.run_folder.run_dataset import RunDataset, edits_in
@@ -108,7 +108,7 @@ def _tell(folder: RunFolder, edits: Sequence[PictureEdit], number: int | None, o
         say("They are so already; nothing was changed.")
         return
     done = "changed" if number is not None else "would be changed; nothing was written"
-    show(f"{counted(len(edits), 'picture')} {done}: {named([edit.path for edit in edits])}")
+    show(f"{counted(len(edits), 'picture')} {done}: {file_names([edit.path for edit in edits])}")
     if number is not None:
         say(f"Take it back with: {own_command('captions', folder.path)} undo")
     if number is not None and folder.has_trained():

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from advisor.errors import LoraError
 from advisor.run_folder.changes_since import ChangesSince
-from advisor.run_folder.edits_told import named
+from advisor.run_folder.edits_told import file_names
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.run_dataset import edits_in
 from advisor.units import counted
@@ -27,7 +27,8 @@ def changes_text(changes: ChangesSince, run: RunFolder) -> str:
 
 def edited_text(edited: Sequence[str], run: RunFolder) -> str:
     """What is said of pictures that were edited since a training began."""
-    return f"Since the training began you edited {counted(len(edited), 'picture')} ({named(edited)}): {used_text(run)}"
+    pictures = f"{counted(len(edited), 'picture')} ({file_names(edited)})"
+    return f"Since the training began you edited {pictures}: {used_text(run)}"
 
 
 def ask_to_use(changes: ChangesSince, run: RunFolder, ask: Ask) -> None:
@@ -55,16 +56,16 @@ def _question(changes: ChangesSince, run: RunFolder) -> Question:
 
 def _parts(changes: ChangesSince, run: RunFolder) -> Iterator[str]:
     if changes.appeared:
-        yield f"{counted(len(changes.appeared), 'new picture')} ({named(changes.appeared)})"
+        yield f"{counted(len(changes.appeared), 'new picture')} ({file_names(changes.appeared)})"
     if changes.vanished:
-        yield f"{counted(len(changes.vanished), 'picture')} gone ({named(changes.vanished)})"
+        yield f"{counted(len(changes.vanished), 'picture')} gone ({file_names(changes.vanished)})"
     if changes.renamed:
-        yield f"{counted(len(changes.renamed), 'picture')} renamed ({named([now for _, now in changes.renamed])})"
+        yield f"{counted(len(changes.renamed), 'picture')} renamed ({file_names([now for _, now in changes.renamed])})"
     if changes.pictures:
-        yield f"{counted(len(changes.pictures), 'picture')} changed ({named(changes.pictures)})"
+        yield f"{counted(len(changes.pictures), 'picture')} changed ({file_names(changes.pictures)})"
     if changes.captions:
         beaten = _beaten(changes.captions, run)
-        yield f"{counted(len(changes.captions), 'caption file')} changed, of {named(changes.captions)}{beaten}"
+        yield f"{counted(len(changes.captions), 'caption file')} changed, of {file_names(changes.captions)}{beaten}"
 
 
 def _beaten(captions: Sequence[str], run: RunFolder) -> str:

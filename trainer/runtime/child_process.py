@@ -1,4 +1,6 @@
-"""What the processes of tagging have in common: events, interrupts, the lock, and exit codes (docs/interface.md)."""
+"""What processes that work beside a run have in common: events, interrupts, the lock, and exit codes
+(docs/interface.md).
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,18 @@ from trainer.runtime.quiet_libraries import quieten
 DEFECT = 1
 """The exit code for a mistake of ours."""
 
-Work = Callable[[Events, Interrupt], None]
-"""What is done; may raise a LoraError, or Interrupted."""
+Work = Callable[[Events, Interrupt], object]
+"""What is done; its result is not looked at. May raise a LoraError, or Interrupted."""
 
 
-def run_process(folder: Path, prepare: Callable[[], tuple[RunFolder, Work]], *, what: str, kept: str) -> int:
+def run_process(
+    folder: Path,
+    prepare: Callable[[], tuple[RunFolder, Work]],
+    *,
+    what: str,
+    kept: str,
+    stopped_by: Callable[[Exception], LoraError | None] = limit_error,
+) -> int:
     """Do the work, and give the exit code.
 
     Args:
@@ -33,6 +42,7 @@ def run_process(folder: Path, prepare: Callable[[], tuple[RunFolder, Work]], *, 
         prepare: gives the run that nobody else may write into meanwhile, and the work; may raise a LoraError.
         what: it is, for whoever asks who works on the run.
         kept: what is told where the user interrupts it.
+        stopped_by: gives what is told of an exception that is no mistake of ours; None: it is one.
     """
     quieten()
     interrupt = Interrupt()
@@ -51,7 +61,7 @@ def run_process(folder: Path, prepare: Callable[[], tuple[RunFolder, Work]], *, 
             events.send(Failed(code="interrupted", message=kept))
             return Interrupted.exit_code
         except Exception as error:
-            if (stopped := limit_error(error)) is not None:
+            if (stopped := stopped_by(error)) is not None:
                 return _failed(events, stopped)
             traceback.print_exc()
             events.send(Failed(code="defect", message=f"A defect of Loracle: {type(error).__name__}: {error}"))

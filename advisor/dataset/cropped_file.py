@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from advisor.dataset.picture_file import opened_picture
+from advisor.dataset.pixels import in_rgb
 from advisor.dataset.report import Box
 from advisor.errors import DatasetError
 from advisor.shown_text import visible_line
@@ -47,7 +48,7 @@ class CroppedFile:
                 f"{self.source} cannot be read as a picture ({why}): replace it or leave it out"
             ) from error
         profile = part.info.get("icc_profile") if part.mode in AS_THEY_ARE else None
-        image: Image.Image = part if part.mode in AS_THEY_ARE else part.convert("RGB")
+        image: Image.Image = part if part.mode in AS_THEY_ARE else in_rgb(part)
         content = BytesIO()
         image.save(content, "PNG", icc_profile=profile)
         return content.getvalue()

@@ -87,6 +87,15 @@ class Edits:
             merged[edit.path] = edit if before is None else before.then(edit)
         return Edits(merged)
 
+    def moved(self, paths: Iterable[tuple[str, str]]) -> Edits:
+        """These after pictures got other names, all at once.
+
+        Args:
+            paths: pictures then and now.
+        """
+        now = dict(paths)
+        return Edits.of(replace(edit, path=now.get(path, path)) for path, edit in self.by_path.items()) if now else self
+
     def applied(self, report: DatasetReport) -> DatasetReport:
         """The data set as it is trained: captions replaced, excluded pictures left out, crops in the pictures' sizes.
 

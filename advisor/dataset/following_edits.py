@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from advisor.dataset.edits import Edits, PictureEdit, SeenPicture
@@ -35,7 +35,8 @@ def followed(edits: Edits, paths: Sequence[str], look: Look) -> FollowedEdits:
     """Each edit at the path that its picture has now.
 
     A picture is known by its content. Where no picture has it any more, the one at its path was changed in place and
-    keeps the edits. Files are read only where size or time differ from what they were.
+    keeps the edits. Of pictures alike each takes the edits of one, those without edits of their own first. Files are
+    read only where size or time differ from what they were.
 
     Args:
         paths: the pictures that are there, absolute.
@@ -44,19 +45,17 @@ def followed(edits: Edits, paths: Sequence[str], look: Look) -> FollowedEdits:
     away = [edit for edit in edits.by_path.values() if edit.path not in there or _is_other(edit, look)]
     if not away:
         return FollowedEdits(edits)
-    free = _by_content(paths, away, look)
-    now, renamed, lost = dict[str, str](), list[tuple[str, str]](), list[PictureEdit]()
+    free = _by_content(sorted(paths, key=edits.by_path.__contains__), away, look)
+    renamed, lost = list[tuple[str, str]](), list[PictureEdit]()
     for edit in away:
-        found = None if edit.seen is None else _found(edit.seen, free)
+        found = None if edit.seen is None else _taken(edit.seen, free)
         if found is not None:
-            now[edit.path] = found
             renamed.append((edit.path, found))
         elif edit.path not in there:
             lost.append(edit)
     gone = {edit.path for edit in lost}
-    kept = [edit for edit in edits.by_path.values() if edit.path not in gone]
-    placed = Edits.of(replace(edit, path=now.get(edit.path, edit.path)) for edit in kept)
-    return FollowedEdits(placed, tuple(renamed), tuple(lost))
+    kept = Edits({path: edit for path, edit in edits.by_path.items() if path not in gone})
+    return FollowedEdits(kept.moved(renamed), tuple(renamed), tuple(lost))
 
 
 def _is_other(edit: PictureEdit, look: Look) -> bool:
@@ -67,7 +66,7 @@ def _is_other(edit: PictureEdit, look: Look) -> bool:
     return look.content(edit.path) != seen.content
 
 
-def _by_content(paths: Sequence[str], away: Sequence[PictureEdit], look: Look) -> Mapping[str, Sequence[str]]:
+def _by_content(paths: Sequence[str], away: Sequence[PictureEdit], look: Look) -> Mapping[str, list[str]]:
     """Those of the paths that may be pictures of these edits, by content; only files of their sizes are read."""
     sizes = {edit.seen.num_bytes for edit in away if edit.seen is not None}
     found = defaultdict[str, list[str]](list)
@@ -78,6 +77,10 @@ def _by_content(paths: Sequence[str], away: Sequence[PictureEdit], look: Look) -
     return found
 
 
-def _found(seen: SeenPicture, free: Mapping[str, Sequence[str]]) -> str | None:
-    """The first picture that has the content and was no other picture with it when it was edited."""
-    return next((path for path in free.get(seen.content, ()) if path not in seen.twins), None)
+def _taken(seen: SeenPicture, free: Mapping[str, list[str]]) -> str | None:
+    """The first picture with the content that was no other picture when it was edited; it is free no more."""
+    alike = free.get(seen.content, [])
+    found = next((path for path in alike if path not in seen.twins), None)
+    if found is not None:
+        alike.remove(found)
+    return found

@@ -5,7 +5,7 @@ Sizes and times are compared first; a file is read only where they differ, since
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from advisor.dataset.caption_files import read_caption
 from advisor.dataset.captions import CaptionReader
 from advisor.dataset.edits import Edits, PictureEdit, SeenPicture
 from advisor.dataset.following_edits import followed
+from advisor.dataset.report import Box
 from advisor.dataset.scan import is_usable
 from advisor.run_folder.file_stamps import FileStamps, file_stamps
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.manifest import EXCLUDED, PLANNED, ManifestLine, caption_digest, read_manifest_lines
-from advisor.run_folder.run_dataset import edits_in
+from advisor.run_folder.run_dataset import RunDataset
 from advisor.run_folder.seen_pictures import DiskLook
 from advisor.settings.config import TrainingConfig
 
@@ -67,24 +68,35 @@ def changes_since(run: RunFolder, config: TrainingConfig) -> ChangesSince:
     )
 
 
-def edited_since(run: RunFolder, config: TrainingConfig) -> tuple[str, ...]:
+def edited_since(
+    run: RunFolder, config: TrainingConfig, data: RunDataset, renamed: Iterable[tuple[str, str]]
+) -> tuple[str, ...]:
     """Paths of the pictures of the last training that the user edited since, or took edits back of.
 
-    Raises:
-        RunError: the edits cannot be read.
+    Args:
+        data: the run's data set now.
+        renamed: pictures that have another name since then: their paths then and now.
     """
-    edits, reader = edits_in(run), CaptionReader.of(config)
-    lines = [line for line in read_manifest_lines(run.manifest) if line.use not in ("regularization", PLANNED)]
-    return tuple(line.path for line in lines if _is_edited(line, edits.get(line.path), reader))
+    now, reader = dict(renamed), CaptionReader.of(config)
+    crops = {data.report.path_of(image): image.crop for image in data.report.image_files}
+    excluded = {data.report.path_of(one.image) for one in data.report.excluded}
+    found = list[str]()
+    for line in read_manifest_lines(run.manifest):
+        path = now.get(line.path, line.path)
+        if line.use in ("regularization", PLANNED) or not (path in crops or path in excluded):
+            continue
+        crop = crops.get(path)
+        if (path in excluded) != (line.use == EXCLUDED) or (
+            path in crops and _is_edited(line, data.edits.get(path).caption, None if crop is None else crop.box, reader)
+        ):
+            found.append(path)
+    return tuple(found)
 
 
-def _is_edited(line: ManifestLine, edit: PictureEdit, reader: CaptionReader) -> bool:
-    """Whether a picture was trained otherwise than an edit of it has it."""
-    if line.use == EXCLUDED or edit.excluded:
-        return bool(edit.excluded) != (line.use == EXCLUDED)
-    caption = None if edit.caption is None else reader.read(edit.caption)
-    crop = None if line.crop is None and edit.crop == (0, 0, *line.size) else edit.crop
-    return caption != (line.caption if line.edited else None) or crop != line.crop
+def _is_edited(line: ManifestLine, caption: str | None, crop: Box | None, reader: CaptionReader) -> bool:
+    """Whether a picture was trained with another caption of the user's, or another crop, than it has now."""
+    read = None if caption is None else reader.read(caption)
+    return read != (line.caption if line.edited else None) or crop != line.crop
 
 
 def _known(run: RunFolder, images: str) -> Sequence[ManifestLine]:

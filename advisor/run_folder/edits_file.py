@@ -18,6 +18,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from advisor.dataset.caption_files import MOST_CAPTION_BYTES
 from advisor.dataset.edits import Edits, PictureEdit, SeenPicture
+from advisor.dataset.following_edits import followed
 from advisor.dataset.report import DatasetReport
 from advisor.errors import RunError
 from advisor.files import read_bounded, write_atomically
@@ -26,7 +27,7 @@ from advisor.run_folder.events import MOST_UNIX_SECONDS
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.record import Count, Record, Text, parse_record, places_told
 from advisor.run_folder.run_files import run_files
-from advisor.run_folder.seen_pictures import with_seen
+from advisor.run_folder.seen_pictures import look_with, with_seen
 from advisor.units import MIB
 
 MOST_EDITS_BYTES = 256 * MIB
@@ -87,6 +88,8 @@ class ChangeLine(Record):
     made_at: float = Field(0.0, ge=0, le=MOST_UNIX_SECONDS)
     what: Reason = ""
     edits: tuple[EditLine, ...] = ()
+    moved: tuple[tuple[Text, Text], ...] = ()
+    """Paths, then and now, of pictures that were edited before and had got another name until this change."""
     undoes: Count | None = None
     """The number of the change that this line takes back; then it edits nothing."""
 
@@ -102,6 +105,8 @@ class Change:
     what: str
     """The sentence or the command that made it."""
     edits: tuple[PictureEdit, ...]
+    moved: tuple[tuple[str, str], ...] = ()
+    """Paths, then and now, of pictures that had got another name until it was made: their edits go with them."""
 
 
 @dataclass(frozen=True)
@@ -141,14 +146,20 @@ def append_change(
     log, content = _read(run)
     known = edits_of(log.standing)
     files = files or run_files(run)
+    moved = followed(known, [files.path_of(image) for image in files.image_files], look_with(known)).renamed
     change = Change(
-        log.last_number + 1, round(time.time(), 3), what[:MOST_REASON_LETTERS], tuple(with_seen(edits, files, known))
+        log.last_number + 1,
+        round(time.time(), 3),
+        what[:MOST_REASON_LETTERS],
+        tuple(with_seen(edits, files, known.moved(moved))),
+        moved,
     )
     try:
         lines = tuple(EditLine.of(edit) for edit in change.edits)
     except ValidationError as error:
         raise RunError(f"the edits cannot be kept ({places_told(error)}): mend them") from None
-    _write(run, content, ChangeLine(number=change.number, made_at=change.made_at, what=change.what, edits=lines))
+    line = ChangeLine(number=change.number, made_at=change.made_at, what=change.what, edits=lines, moved=moved)
+    _write(run, content, line)
     return change
 
 
@@ -168,7 +179,12 @@ def undo_change(run: RunFolder) -> Change | None:
 
 def edits_of(changes: Iterable[Change]) -> Edits:
     """What these changes leave, by picture."""
-    return Edits.of(edit for change in changes for edit in change.edits)
+    found, later = Edits(), list[PictureEdit]()
+    for change in changes:
+        if change.moved:
+            found, later = found.with_more(later).moved(change.moved), []
+        later += change.edits
+    return found.with_more(later)
 
 
 def read_log(run: RunFolder) -> bytes:
@@ -204,7 +220,7 @@ def _read(run: RunFolder) -> tuple[EditLog, bytes]:
         last = found.number
         if found.undoes is None:
             edits = tuple(edit.edit() for edit in found.edits)
-            standing.append(Change(found.number, found.made_at, found.what, edits))
+            standing.append(Change(found.number, found.made_at, found.what, edits, found.moved))
         else:
             standing.pop()
     if damaged:

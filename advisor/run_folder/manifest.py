@@ -82,10 +82,16 @@ class FileNotes:
 
     @classmethod
     def of(cls, data: RunDataset, stamps: Mapping[str, FileStamps]) -> FileNotes:
-        """The notes of a run's data set; of the contents those that its edits know."""
+        """The notes of a run's data set; of the contents those that its edits know and that are still so."""
         files, edits = data.files, data.edits.by_path
         captions = {files.path_of(image): image.caption for image in files.image_files}
-        contents = {path: edit.seen.content for path, edit in edits.items() if edit.seen is not None}
+        contents = {
+            path: edit.seen.content
+            for path, edit in edits.items()
+            if edit.seen is not None
+            and path in stamps
+            and stamps[path].picture == (edit.seen.num_bytes, edit.seen.modified_ns)
+        }
         return cls(stamps, captions, contents, frozenset(data.edited_captions))
 
     def with_contents(self, contents: Mapping[str, str]) -> FileNotes:

@@ -19,7 +19,7 @@ from trainer.diffusion.noise import NoiseSchedule, add_noise, draw_noise, noise_
 from trainer.diffusion.objective import huber_c, snr_weight, target
 from trainer.diffusion.process import NoiseDraw
 from trainer.diffusion.samplers import make_sampler, step_arguments
-from trainer.diffusion.times import share_weights
+from trainer.diffusion.times import bell_weights
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,9 @@ class Ddpm:
     def weights(self, times: Tensor, levels: Tensor) -> Tensor:
         """The weights [B] by the signal-to-noise ratio, and by the timestep where the loss has a bell."""
         by_snr = snr_weight(self.config.loss, self.config.model.prediction, levels)
-        by_time = share_weights(self.config.loss, times.to(levels.dtype) / NUM_TRAIN_TIMESTEPS)
-        return by_snr if by_time is None else by_snr * by_time
+        if self.config.loss.timestep_weighting == "none":
+            return by_snr
+        return by_snr * bell_weights(self.config.loss, times.to(levels.dtype) / NUM_TRAIN_TIMESTEPS)
 
     def solver(
         self,

@@ -18,7 +18,7 @@ from torch import Tensor
 from advisor.errors import ConfigError
 from advisor.settings.config import NUM_TRAIN_TIMESTEPS, LossConfig, SamplerName
 from trainer.diffusion.process import NoiseDraw
-from trainer.diffusion.times import draw_shares, share_weights, shift_of
+from trainer.diffusion.times import bell_weights, draw_shares, shift_of
 
 LATENTS_PER_TOKEN = 4
 """An image token is 16 x 16 pixels of the picture, which are 2 x 2 latents of a VAE that shrinks each side to 1/8."""
@@ -72,8 +72,8 @@ class Flow:
 
     def weights(self, times: Tensor, levels: Tensor) -> Tensor:  # noqa: ARG002
         """The bell's weights [B] where the loss has one, else 1: a velocity's loss needs none by the noise."""
-        found = share_weights(self.loss, levels)
-        return levels.new_ones(levels.shape) if found is None else found
+        is_even = self.loss.timestep_weighting == "none"
+        return levels.new_ones(levels.shape) if is_even else bell_weights(self.loss, levels)
 
     def solver(
         self,

@@ -38,17 +38,18 @@ def target(prediction: Prediction, latents: Tensor, noise: Tensor, alphas_cumpro
     raise ConfigError("model.prediction", prediction, "this family predicts epsilon or v_prediction")
 
 
-def elementwise_loss(predicted: Tensor, wanted: Tensor, kind: LossKind, huber_c: Tensor) -> Tensor:
+def elementwise_loss(predicted: Tensor, wanted: Tensor, kind: LossKind, huber_c: Tensor | None) -> Tensor:
     """The loss of each element, [B, C, ...]: l2, l1, pseudo-Huber with a slope of 2 c (huber) or 2 (smooth_l1).
 
     Args:
-        huber_c: the pseudo-Huber loss's c of each image, [B].
+        huber_c: the pseudo-Huber loss's c of each image, [B]; l2 and l1 have none.
     """
     difference = predicted - wanted
     if kind == "l2":
         return difference.square()
     if kind == "l1":
         return difference.abs()
+    assert huber_c is not None, "a pseudo-Huber loss has a c"
     c = huber_c.view(-1, *[1] * (difference.ndim - 1))
     factor = 2 * c if kind == "huber" else 2
     return factor * (torch.sqrt(difference.square() + c.square()) - c)

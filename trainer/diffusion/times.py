@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from advisor.settings.config import LossConfig
+from advisor.settings.config import NUM_TRAIN_TIMESTEPS, LossConfig
 
 TOKENS_AND_MU = (256, 0.5), (4096, 1.15)
 """Image tokens and the logarithm of the shift that FLUX.1 draws pictures with at the smallest and the largest size."""
@@ -56,8 +56,8 @@ def shift_by_size(num_tokens: int) -> float:
     return math.exp(low + (high - low) * (num_tokens - few) / (many - few))
 
 
-def share_weights(loss: LossConfig, shares: Tensor) -> Tensor | None:
-    """The weights [B] of losses at shares [B] of all 1,000 timesteps; None where all count alike."""
-    if loss.timestep_weighting == "none":
-        return None
+def bell_weights(loss: LossConfig, times: Tensor) -> Tensor:
+    """The weights [B] of losses at times [B] in 0..1, of which the range that is trained is a part."""
+    least, most = (step / NUM_TRAIN_TIMESTEPS for step in (loss.min_timestep, loss.max_timestep))
+    shares = (times - least) / (most - least)
     return (torch.exp(-0.5 * ((shares - 0.5) / BELL_SPREAD).square()) - BELL_FOOT) / BELL_MEAN

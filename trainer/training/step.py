@@ -69,7 +69,8 @@ def sample_losses(base: BaseModel, network: Network, batch: Batch, config: Train
     noisy = process.noisy(batch.latents.float(), noise, batch.levels)
     predicted = base.family.predict(base, noisy.to(base.dtype), batch.times, text, batch.sizes)
     wanted = process.target(batch.latents.float(), batch.noise, batch.levels)
-    huber_c = process.huber_c(batch.times, batch.levels)
+    is_plain = config.loss.kind in ("l2", "l1")
+    huber_c = None if is_plain else process.huber_c(batch.times, batch.levels)
     difference = elementwise_loss(predicted.float(), wanted, config.loss.kind, huber_c)
     if batch.mask is not None:
         difference = difference * _latent_mask(batch.mask, difference)

@@ -108,11 +108,13 @@ def _tell_pictures(run: RunFolder, config: TrainingConfig, *, may_ask: bool) -> 
     Raises:
         LoraError: they do not want to, or the run's edits cannot be read.
     """
-    if is_file(run.edits) and (told := edits_summary(run_dataset(run, config))):
-        say(told)
-    if run.has_state() and (edited := edited_since(run, config)):
-        say(edited_text(edited, run))
     changes = changes_since(run, config)
+    if is_file(run.edits):
+        data = run_dataset(run, config)
+        if told := edits_summary(data):
+            say(told)
+        if run.has_state() and (edited := edited_since(run, config, data, changes.renamed)):
+            say(edited_text(edited, run))
     if not changes:
         return
     if may_ask:

@@ -81,3 +81,15 @@ def test_what_was_decided_before_a_picture_was_renamed_and_after_it_counts_both(
     found = followed(Edits.of([edit("/a", "aa", "A"), later]), ["/new"], disk)
 
     assert [(one.path, one.caption, one.excluded) for one in found.edits.by_path.values()] == [("/new", "A", "blurred")]
+
+
+def test_of_pictures_alike_each_takes_the_edits_of_one() -> None:
+    edits = Edits.of([edit("/a", "aa", "A", twins=("/b",)), edit("/b", "aa", "B", twins=("/a",))])
+
+    assert captions(edits, FakeDisk({"/c": ("aa", 1), "/d": ("aa", 1)})) == {"/c": "A", "/d": "B"}
+
+
+def test_a_picture_without_edits_takes_them_before_one_that_has_its_own() -> None:
+    edits = Edits.of([edit("/a", "aa", "A"), edit("/b", "aa", "B")])
+
+    assert captions(edits, FakeDisk({"/b": ("aa", 1), "/c": ("aa", 1)})) == {"/b": "B", "/c": "A"}

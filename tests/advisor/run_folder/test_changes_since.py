@@ -142,7 +142,8 @@ def test_pictures_edited_since_the_last_training_are_told_also_where_edits_were_
         run.manifest.write_text(run.manifest.read_text().replace('"use": "planned"', '"use": "training"'))
 
     def edited() -> list[str]:
-        return names(edited_since(run, run.read_config()))
+        changes = changes_since(run, run.read_config())
+        return names(edited_since(run, run.read_config(), run_dataset(run), changes.renamed))
 
     paths = [(images / f"picture-00{number}.png").as_posix() for number in (1, 2, 3)]
     trained()
@@ -166,3 +167,27 @@ def test_pictures_edited_since_the_last_training_are_told_also_where_edits_were_
     undo_change(run)
     undo_change(run)
     assert edited() == ["picture-001.png", "picture-003.png"]
+
+
+def test_a_renamed_picture_and_a_crop_that_fits_no_more_are_not_edited_since(run: RunFolder, images: Path) -> None:
+    first, second = (images / f"picture-00{number}.png" for number in (1, 2))
+    append_change(run, "caption", [PictureEdit(first.as_posix(), caption="mia, laugh")])
+    append_change(run, "crop", [PictureEdit(second.as_posix(), crop=(0, 0, 300, 300))])
+    draw_picture(second, (200, 200), seed=44)
+    note(run)
+    run.manifest.write_text(run.manifest.read_text().replace('"use": "planned"', '"use": "training"'))
+    first.rename(images / "other.png")
+
+    data, changes = run_dataset(run), changes_since(run, run.read_config())
+    assert names(data.edited_captions) == ["other.png"]
+    assert edited_since(run, run.read_config(), data, changes.renamed) == ()
+
+
+def test_a_picture_replaced_before_the_list_was_made_has_its_own_content_there(run: RunFolder, images: Path) -> None:
+    picture = images / "picture-001.png"
+    append_change(run, "one", [PictureEdit(picture.as_posix(), caption="mia, laugh")])
+    draw_picture(picture, (300, 300), seed=45)
+    note(run, with_contents=False)
+    os.utime(picture, ns=(1, 1))
+
+    assert not found(run)

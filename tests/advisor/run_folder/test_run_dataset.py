@@ -10,7 +10,7 @@ import pytest
 
 from advisor.dataset.edits import PictureEdit
 from advisor.errors import DatasetError
-from advisor.run_folder.edits_file import append_change
+from advisor.run_folder.edits_file import append_change, undo_change
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.run_dataset import run_dataset
 from tests.support.pictures import draw_picture, make_pictures
@@ -69,6 +69,21 @@ def test_a_caption_file_that_changed_since_its_edit_is_known_and_the_edit_is_use
     assert found.edited_captions == tuple(paths)
     assert found.stale_captions == tuple(paths[1:])
     assert {image.caption for image in found.report.image_files} == {"mia, laughing"}
+
+
+def test_edits_go_with_a_renamed_picture_where_another_at_its_old_path_is_edited(run: RunFolder, images: Path) -> None:
+    first, moved = images / "picture-001.png", images / "picture-009.png"
+    append_change(run, "caption", [PictureEdit(first.as_posix(), caption="mia, hat")])
+    first.rename(moved)
+    draw_picture(first, (300, 300), seed=46)
+    append_change(run, "crop", [PictureEdit(first.as_posix(), crop=(0, 0, 200, 200))])
+
+    found = run_dataset(run)
+    assert found.edits.get(moved.as_posix()).caption == "mia, hat"
+    assert found.edits.get(first.as_posix()).caption is None
+    assert found.edits.get(first.as_posix()).crop == (0, 0, 200, 200)
+    undo_change(run)
+    assert captions(run)["picture-009.png"] == "mia, hat"
 
 
 def test_a_renamed_picture_keeps_its_edit(run: RunFolder, images: Path) -> None:

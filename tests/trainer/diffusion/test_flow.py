@@ -98,6 +98,14 @@ def test_all_times_count_alike_without_a_bell() -> None:
     assert flow().weights(TIMES, TIMES).tolist() == [1, 1]
 
 
+def test_the_bell_of_a_part_of_the_times_is_one_on_average_too() -> None:
+    times = torch.linspace(0.4, 0.6, 10_001)
+    weights = flow(timestep_weighting="bell", min_timestep=400, max_timestep=600).weights(times, times)
+
+    assert weights[0].item() == pytest.approx(0, abs=1e-4)
+    assert weights.mean().item() == pytest.approx(1, rel=1e-3)
+
+
 def test_the_bell_is_zero_at_both_ends_and_one_on_average() -> None:
     times = torch.linspace(0, 1, 10_001)
     weights = flow(timestep_weighting="bell").weights(times, times)

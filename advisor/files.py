@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from io import FileIO
 from pathlib import Path
 from tempfile import mkstemp
@@ -133,6 +134,19 @@ def read_bounded(path: Path, most_bytes: int) -> bytes:
             if len(found) <= most_bytes:
                 return found
     raise UnfitFile(errno.EFBIG, f"it has more than {most_bytes:,} bytes", str(path))
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a regular file, in hexadecimal.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    found = sha256()
+    with open_regular(path) as file:
+        while piece := file.read(PIECE_BYTES):
+            found.update(piece)
+    return found.hexdigest()
 
 
 def _pieces(file: BinaryIO, most_bytes: int) -> Iterator[bytes]:

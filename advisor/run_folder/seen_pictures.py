@@ -11,7 +11,8 @@ from pathlib import Path
 
 from advisor.dataset.edits import Edits, PictureEdit, SeenPicture
 from advisor.dataset.report import DatasetReport
-from advisor.run_folder.written import digest
+from advisor.files import file_digest
+from advisor.run_folder.file_stamps import stamp_of
 
 READERS = 4
 """Threads that read files at the same time."""
@@ -31,11 +32,7 @@ class DiskLook:
     def stamp(self, path: str) -> tuple[int, int] | None:
         """Bytes, and the time of the last change in nanoseconds; None where there is no such file."""
         if path not in self._stamps:
-            try:
-                found = Path(path).stat()
-                self._stamps[path] = found.st_size, found.st_mtime_ns
-            except (OSError, ValueError):
-                self._stamps[path] = None
+            self._stamps[path] = stamp_of(Path(path))
         return self._stamps[path]
 
     def content(self, path: str) -> str | None:
@@ -90,6 +87,6 @@ def with_seen(edits: Iterable[PictureEdit], files: DatasetReport, known: Edits) 
 
 def _digest(path: str) -> str | None:
     try:
-        return digest(Path(path))
+        return file_digest(Path(path))
     except (OSError, ValueError):
         return None

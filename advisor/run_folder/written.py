@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Collection, Iterable, Mapping
@@ -16,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from advisor.data_folder import data_folder
 from advisor.errors import RunError
-from advisor.files import open_regular, read_bounded
+from advisor.files import file_digest, read_bounded
 from advisor.json_text import Malformed, parse_json
 from advisor.run_folder.keep import write_own
 from advisor.run_folder.layout import RunFolder
@@ -28,7 +27,6 @@ Kind = Literal["run", "report", "preset", "kohya-gui", "sd-scripts", "onetrainer
 """Who writes a file: an export may not take a run's configuration for one of its own files."""
 
 MOST_RECORD_BYTES = 64 * MIB
-CHUNK_BYTES = MIB
 MOST_DIGESTS = 2
 """A digest is noted before its file is written, and the one before it stays: between the two, either may be there."""
 
@@ -52,7 +50,7 @@ class Written(Record):
     @classmethod
     def copy_of(cls, path: Path) -> Written:
         """A file of an export's image folders."""
-        return cls(kind="images", sha256=(digest(path),))
+        return cls(kind="images", sha256=(file_digest(path),))
 
 
 class _Document(Record):
@@ -78,7 +76,7 @@ class WrittenFiles:
         if noted.modified_ns is not None:
             found = path.lstat()
             return (found.st_size, found.st_mtime_ns) == (noted.num_bytes, noted.modified_ns)
-        return digest(path) in noted.sha256
+        return file_digest(path) in noted.sha256
 
     def note(self, files: Mapping[Path, Written], gone: Iterable[Path] = ()) -> None:
         """Note files that are or will be written, and forget others.
@@ -147,19 +145,6 @@ def _are_notes(content: bytes) -> bool:
         tree = parse_json(content)
         return isinstance(tree, dict) and tree.keys() == {"files"}
     return False
-
-
-def digest(path: Path) -> str:
-    """The SHA-256 of a regular file, in hexadecimal.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    found = hashlib.sha256()
-    with open_regular(path) as file:
-        while part := file.read(CHUNK_BYTES):
-            found.update(part)
-    return found.hexdigest()
 
 
 def _real(path: Path) -> Path:

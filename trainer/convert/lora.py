@@ -36,7 +36,7 @@ def convert_lora(source: Path, out: Path, tell: Tell) -> dict[str, Any]:
         ModelError: it is no LoRA, or one that diffusers' names cannot hold.
         RunError: the new file cannot be written.
     """
-    from trainer.data.tensor_cache import file_digest
+    from advisor.files import file_digest
     from trainer.lora_files.diffusers_copy import diffusers_state
     from trainer.lora_files.write import lora_file
     from trainer.models.weight_files import open_weights

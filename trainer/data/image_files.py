@@ -22,8 +22,9 @@ from advisor.dataset.picture_limits import UnsafePicture
 from advisor.dataset.pixels import in_rgb
 from advisor.dataset.report import Box
 from advisor.errors import DatasetError
+from advisor.files import file_digest
 from advisor.shown_text import visible_line
-from trainer.data.tensor_cache import KeyText, file_digest
+from trainer.data.tensor_cache import KeyText
 
 
 @dataclass(frozen=True)

@@ -102,12 +102,3 @@ def digest(tensors: Tensors) -> str:
 def module_digest(module: nn.Module) -> str:
     """A hash of a network's weights, whichever file they came from."""
     return digest(module.state_dict())
-
-
-def file_digest(path: Path) -> str:
-    """The sha256 of a file's bytes."""
-    hashed = sha256()
-    with open_regular(path) as file:
-        while block := file.read(1 << 20):
-            hashed.update(block)
-    return hashed.hexdigest()

@@ -6,7 +6,6 @@ The user has agreed to it. Events go to DIR; where the model's file lies is the 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import ModelError, RunError
-from advisor.files import open_regular
+from advisor.files import file_digest
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.tag_request import write_fetched
 from advisor.shown_text import short_text
@@ -47,7 +46,7 @@ def fetch(known: KnownModel, events: Events, interrupt: Interrupt, download: Dow
     for file in known.files:
         interrupt.check()
         path = download(known, file, _meter(known, before, events, interrupt))
-        if _digest(path) != file.sha256:
+        if file_digest(path) != file.sha256:
             raise ModelError(
                 f"{path} is not the file that {known.page} had at the revision {known.revision[:8]}: delete it, and "
                 "download it again"
@@ -56,14 +55,6 @@ def fetch(known: KnownModel, events: Events, interrupt: Interrupt, download: Dow
         events.progress(PHASE, before // MIB, known.num_bytes // MIB)
         paths.append(path)
     return paths[0]
-
-
-def _digest(path: Path) -> str:
-    found = hashlib.sha256()
-    with open_regular(path) as file:
-        while piece := file.read(MIB):
-            found.update(piece)
-    return found.hexdigest()
 
 
 def _meter(known: KnownModel, before: int, events: Events, interrupt: Interrupt) -> Any:

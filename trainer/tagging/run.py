@@ -14,12 +14,12 @@ from pathlib import Path
 import psutil
 import torch
 
+from advisor.files import file_digest
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.tag_request import TagAnswer, TagRequest, read_tag_request, write_tag_answer
 from advisor.tagging.batch_size import batch_size
 from advisor.tagging.prediction_store import PredictionStore, model_key
 from advisor.tagging.tagger_model import TaggerModel, read_tagger
-from trainer.data.tensor_cache import file_digest
 from trainer.runtime.child_process import Work, run_process
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt

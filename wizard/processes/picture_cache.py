@@ -19,8 +19,8 @@ from typing import Any
 from advisor.data_folder import data_folder
 from advisor.dataset.doctor.pixel_facts import FACTS_VERSION, PixelFacts, as_plain, from_text
 from advisor.errors import RunError
+from advisor.files import file_digest
 from advisor.run_folder.keep import keep_beside
-from advisor.run_folder.written import digest
 
 CACHE_NAME = "pictures.sqlite"
 MOST_KEPT = 100_000
@@ -130,7 +130,7 @@ class PictureCache:
         if self._one("SELECT 1 FROM files WHERE size = ? LIMIT 1", (stamp.size,)) is None:
             return None
         try:
-            content = digest(path)
+            content = file_digest(path)
         except (OSError, ValueError):
             return None
         facts = self._facts(OF_CONTENT, (content, FACTS_VERSION))

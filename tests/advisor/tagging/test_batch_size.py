@@ -16,11 +16,9 @@ from advisor.units import GIB, MIB
         (380 * MIB, 16 * GIB, False, 4),
         (1200 * MIB, 4 * GIB, False, 2),
         (1 * MIB, 300 * MIB, False, 4),
-        (380 * MIB, None, True, 4),
-        (380 * MIB, None, False, 1),
     ],
 )
 def test_as_many_as_memory_allows_and_not_more_than_help(
-    model_bytes: int, free_bytes: int | None, on_gpu: bool, expected: int
+    model_bytes: int, free_bytes: int, on_gpu: bool, expected: int
 ) -> None:
     assert batch_size(model_bytes, free_bytes, on_gpu=on_gpu) == expected

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from advisor.errors import MemoryFacts, OutOfMemory, TrainingStopped
+from advisor.files import file_digest
 from advisor.run_folder.config_file import read_config
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.write_over import UsersFiles
-from advisor.run_folder.written import Written, WrittenFiles, digest
+from advisor.run_folder.written import Written, WrittenFiles
 from tests.support.runs import make_config, write_toml
 from wizard.commands import measure as command
 from wizard.commands.measure import Measured, measure, measured_text
@@ -80,7 +81,7 @@ def run_that_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     ]
     (run / "plan.json").write_text(json.dumps({"decisions": decisions}), encoding="utf-8")
     config = run / "loracle.toml"
-    WrittenFiles(run).note({config: Written(kind="run", sha256=(digest(config),))})
+    WrittenFiles(run).note({config: Written(kind="run", sha256=(file_digest(config),))})
 
     def full(*_: object) -> object:
         raise OutOfMemory("full", MemoryFacts(device="cpu", largest=(128, 128), peak_bytes=2**30))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from collections.abc import Iterable
 
 CURLY_SINGLE = "\u2018\u2019\u201a\u201b"
 """PowerShell takes these for the straight quote."""
@@ -32,6 +33,11 @@ def quoted(text: str, *, windows: bool | None = None) -> str:
 def shell_word(text: str) -> str:
     """The same, in quotes only where a word needs them."""
     return text if PLAIN_WORD.fullmatch(text) else quoted(text)
+
+
+def shell_words(words: Iterable[str]) -> str:
+    """Words as one line."""
+    return " ".join(map(shell_word, words))
 
 
 def powershell_word(text: str) -> str:

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from advisor.dataset.caption_edits.selection import is_named, no_such_picture
 from advisor.dataset.edits import LEAST_CROP_PX, Edits, PictureEdit, fits
 from advisor.dataset.report import Box, DatasetReport, ImageFile
 from advisor.errors import DatasetError
 
 WHOLE: Box = (0, 0, 0, 0)
 """Stands for the whole picture, whatever its size."""
-
-
-def named_pictures(files: DatasetReport, patterns: Sequence[str]) -> tuple[ImageFile, ...]:
-    """The pictures, edited or not, that patterns name: paths or names, `*` for any text.
-
-    Raises:
-        DatasetError: a pattern fits none.
-    """
-    images = files.image_files
-    for pattern in patterns:
-        if not any(is_named(image.path, pattern) for image in images):
-            raise DatasetError(no_such_picture(pattern, [image.path for image in images]))
-    return tuple(image for image in images if any(is_named(image.path, pattern) for pattern in patterns))
 
 
 def leave_out(files: DatasetReport, edits: Edits, images: Sequence[ImageFile], reason: str) -> tuple[PictureEdit, ...]:

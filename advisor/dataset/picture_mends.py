@@ -42,21 +42,22 @@ def _captions(facts: FolderFacts, codes: set[str], captions: CaptionSet) -> Iter
     if codes & set(TRIGGER):
         word = facts.known_trigger
         edit = putting_first(word, trigger=word)
-        yield _edit(TRIGGER, f'Put "{word}" in front of all captions', edit, captions)
+        yield _edit(f'Put "{word}" in front of all captions', edit, captions)
     if TYPO in codes:
         for one in misspelt_tags(facts):
-            yield _edit((TYPO,), f'Write "{one.meant}" for "{one.tag}"', renaming(one.tag, one.meant), captions)
+            tag, meant = (captions.spellings.get(name, name) for name in (one.tag, one.meant))
+            yield _edit(f'Write "{meant}" for "{tag}"', renaming(tag, meant), captions)
     if TWICE in codes:
-        yield _edit((TWICE,), "Keep tags once that stand twice in a caption", DEDUPE, captions)
+        yield _edit("Keep tags once that stand twice in a caption", DEDUPE, captions)
     if STYLE in codes:
-        blanks = _edit((STYLE,), "Write blanks for underscores in tags, as most models want it", BLANKS, captions)
-        one_way = _edit((STYLE,), "Write each tag in one way, as most captions have it", unifying(captions), captions)
+        blanks = _edit("Write blanks for underscores in tags, as most models want it", BLANKS, captions)
+        one_way = _edit("Write each tag in one way, as most captions have it", unifying(captions), captions)
         yield blanks if blanks.edits else one_way
     if BRACKETS in codes:
-        yield _edit((BRACKETS,), "Write plain brackets for escaped ones", UNESCAPE, captions)
+        yield _edit("Write plain brackets for escaped ones", UNESCAPE, captions)
 
 
-def _edit(codes: tuple[str, ...], title: str, edit: NamedEdit, captions: CaptionSet) -> Mend:
+def _edit(title: str, edit: NamedEdit, captions: CaptionSet) -> Mend:
     changes = edit.changes(captions, captions.report.image_files)
     told = f"{title} ({counted(len(changes), 'caption')})"
-    return Mend(codes, told, " ".join(edit.words), captions.picture_edits(changes))
+    return Mend(told, edit.what, captions.picture_edits(changes))

@@ -16,7 +16,7 @@ from advisor.dataset.buckets import Size, repeats_of_folders
 from advisor.dataset.captions import plain_tag
 from advisor.dataset.doctor.finding import SEVERITIES, Finding, Severity
 from advisor.dataset.doctor.folder_facts import FolderFacts
-from advisor.dataset.doctor.tag_checks import fused_tags, misspelt_tags
+from advisor.dataset.doctor.tag_checks import fused_in, misspelt_tags
 from advisor.dataset.placed import PlacedImage
 from advisor.units import counted
 from templates.render import render
@@ -178,7 +178,7 @@ class _Page:
     def _tags(self) -> dict[str, object]:
         tags = self._facts.tags
         numbers = Counter(tag for found in tags.values() for tag in set(map(plain_tag, found)))
-        fused, typos = fused_tags(self._facts), {one.tag: one.meant for one in misspelt_tags(self._facts)}
+        fused, typos = fused_in(self._facts), {one.tag: one.meant for one in misspelt_tags(self._facts)}
         trigger = plain_tag(self._facts.known_trigger)
         notes = {trigger: "the trigger"} if trigger else {}
         notes |= dict.fromkeys(fused, "in nearly all") | {tag: f"{meant}?" for tag, meant in typos.items()}

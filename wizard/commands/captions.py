@@ -21,7 +21,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.run_folder.run_dataset import RunDataset, run_dataset
 from advisor.settings.config import TrainingConfig
-from advisor.shell import shell_word
+from advisor.shell import shell_words
 from advisor.units import counted, named
 from wizard.interview.caption_words import EditOptions, edit_of_words
 from wizard.output import print_json, say, show, show_plain
@@ -126,7 +126,7 @@ def _edit(found: RunCaptions, action: str, words: Sequence[str], options: Captio
         raise DatasetError("\n".join(missing))
     number = None
     if changes and not options.dry_run:
-        what = command_words(edit.words, options.selection)
+        what = shell_words((*edit.words, *options.selection.words()))
         edits = found.captions.picture_edits(changes)
         number = append_change(found.run, what, edits, files=found.dataset.files).number
     if options.as_json:
@@ -148,7 +148,7 @@ def _tell(
     if emptied:
         say(f"! {counted(len(emptied), 'caption')} empty then ({named(emptied)}): write what they show")
     done = "changed" if is_written else "would be changed; nothing was written"
-    say(f"{command_words(edit.words)}: {counted(len(changes), 'caption')} of {num_chosen:,} {done}.")
+    say(f"{edit.what}: {counted(len(changes), 'caption')} of {num_chosen:,} {done}.")
     if edit.words[0] == "prune":
         say(BOTH_SCHOOLS)
     if is_written:
@@ -210,12 +210,6 @@ def _change_line(change: Change) -> str:
     return f"{change.what} ({counted(len(change.edits), 'picture')})"
 
 
-def command_words(words: Sequence[str], selection: Selection | None = None) -> str:
-    """An edit as it is typed behind `loracle captions RUN`."""
-    parts = [*words, *(selection.words() if selection else ())]
-    return " ".join(map(shell_word, parts))
-
-
 def _overview_document(found: RunCaptions, images: Sequence[ImageFile]) -> dict[str, object]:
     captions = found.captions.of_images(images)
     numbers = CaptionOverview.of(captions)
@@ -248,7 +242,7 @@ def _edit_document(
     edit: NamedEdit, changes: Sequence[CaptionChange], number: int | None, missing: Sequence[str]
 ) -> dict[str, object]:
     return {
-        "what": command_words(edit.words),
+        "what": edit.what,
         "number": number,
         "changes": [{"path": change.image.path, "before": change.before, "after": change.after} for change in changes],
         "not_found": list(missing),

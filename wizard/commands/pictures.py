@@ -7,8 +7,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from advisor.dataset.caption_edits.caption_set import CaptionSet
+from advisor.dataset.caption_edits.selection import Selection
 from advisor.dataset.edits import PictureEdit
-from advisor.dataset.picture_choice import WHOLE, crop, leave_out, named_pictures, take_in
+from advisor.dataset.picture_choice import WHOLE, crop, leave_out, take_in
 from advisor.dataset.report import Box
 from advisor.errors import ConfigError, LoraError
 from advisor.run_folder.edits_file import append_change
@@ -17,7 +19,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.run_folder.run_dataset import RunDataset, edits_in
 from advisor.run_folder.run_files import run_files
-from advisor.shell import shell_word
+from advisor.shell import shell_words
 from advisor.shown_text import short_text
 from advisor.units import counted
 from wizard.output import print_json, say, show
@@ -76,7 +78,7 @@ def _data_of(folder: RunFolder) -> RunDataset:
 def _edits(
     action: str, data: RunDataset, patterns: Sequence[str], options: PictureOptions
 ) -> tuple[PictureEdit, ...]:  # fmt: skip
-    images = named_pictures(data.files, patterns)
+    images = Selection(only=tuple(patterns)).chosen(CaptionSet(data.files))
     if action == "leave-out":
         return leave_out(data.files, data.edits, images, options.reason.strip() or USUAL_REASON)
     if action == "take-in":
@@ -97,7 +99,7 @@ def _box(text: str) -> Box:
 
 def _what(action: str, patterns: Sequence[str], options: PictureOptions) -> str:
     more = {"leave-out": ("--reason", options.reason), "crop": ("--box", options.box)}.get(action, ())
-    return " ".join(("pictures", action, *map(shell_word, (*patterns, *more))))
+    return shell_words(("pictures", action, *patterns, *more))
 
 
 def _tell(folder: RunFolder, edits: Sequence[PictureEdit], number: int | None, options: PictureOptions) -> None:

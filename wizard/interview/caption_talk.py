@@ -18,6 +18,7 @@ from advisor.dataset.caption_edits.named_edits import (
 from advisor.dataset.caption_edits.near_tags import tag_not_found
 from advisor.dataset.caption_edits.overview import CaptionOverview
 from advisor.dataset.caption_edits.pruning import BOTH_SCHOOLS, prunable_tags
+from advisor.dataset.caption_edits.selection import UNCAPTIONED
 from advisor.dataset.captions import has_word
 from advisor.dataset.report import ImageFile
 from advisor.errors import LoraError
@@ -78,7 +79,7 @@ class CaptionTalk:
 
     def _options(self, captions: CaptionSet) -> list[Option]:
         found = CaptionOverview.of(captions)
-        lacking, behind = len(without_caption(captions)), found.num_captioned - found.num_trigger_first
+        lacking, behind = len(UNCAPTIONED.chosen(captions)), found.num_captioned - found.num_trigger_first
         of_those = f"the {counted(lacking, 'picture')} without one"
         options = list[Option]()
         if lacking and self._work.tag is not None:
@@ -142,7 +143,7 @@ class CaptionTalk:
             LoraError: it cannot be kept.
         """
         captions = self._work.captions()
-        images = without_caption(captions)
+        images = UNCAPTIONED.chosen(captions)
         word = captions.trigger
         text = f"What do these {counted(len(images), 'picture')} show?"
         behind = f'put behind "{word}"; ' if word else ""
@@ -222,7 +223,7 @@ class CaptionTalk:
         )
         if is_shown_first and self._ask(question) != "yes":
             return
-        self._work.keep_captions(" ".join(edit.words), changes)
+        self._work.keep_captions(edit.what, changes)
         self._ask.tell(f"{counted(len(changes), 'caption')} changed.")
 
     def _tag_name(self, text: str, captions: CaptionSet) -> str:
@@ -236,11 +237,6 @@ class CaptionTalk:
         """What the user types; empty: nothing, or they go back."""
         answer = self._ask(Question(key, text, "text", default=default, hint=hint)).strip()
         return "" if answer == BACK else answer
-
-
-def without_caption(captions: CaptionSet) -> tuple[ImageFile, ...]:
-    """The pictures whose caption is missing or empty."""
-    return tuple(image for image in captions.report.image_files if not image.caption)
 
 
 def _menu(options: list[Option], picked: str) -> Question:

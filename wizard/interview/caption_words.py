@@ -37,8 +37,8 @@ class EditOptions:
     """Per cent of the captions."""
     within_words: bool = False
 
-    def of(self, action: str) -> None:
-        """Refuse options of other actions.
+    def refuse_others(self, action: str) -> None:
+        """Refuse options that belong to other actions.
 
         Raises:
             LoraError: there are such.
@@ -62,7 +62,7 @@ def edit_of_words(
     """
     if action not in MAKERS:
         raise LoraError(_no_action(action))
-    options.of(action)
+    options.refuse_others(action)
     if action == "set" and not has_selection:
         raise LoraError(
             "set writes one caption for the pictures that --only, --with, --without or --missing name: name them "

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from advisor.dataset.caption_edits.selection import UNCAPTIONED
 from advisor.dataset.captions import CaptionReader
 from advisor.dataset.doctor.finding import Finding
 from advisor.dataset.doctor.folder_facts import FolderFacts
@@ -15,7 +16,7 @@ from advisor.dataset.picture_mends import mends
 from advisor.dataset.report import DatasetReport
 from advisor.errors import LoraError
 from advisor.units import counted, named
-from wizard.interview.caption_talk import CaptionTalk, without_caption
+from wizard.interview.caption_talk import CaptionTalk
 from wizard.interview.picture_work import PictureWork
 from wizard.interview.questions import BACK, Ask, Option, Question
 from wizard.own_command import own_command
@@ -125,7 +126,7 @@ class PictureTalk:
     def _question(self, found: Seen) -> Question:
         captions = self._work.captions()
         options = list[Option]()
-        if lacking := len(without_caption(captions)):
+        if lacking := len(UNCAPTIONED.chosen(captions)):
             whose = "them" if lacking == captions.report.num_images else f"the {lacking:,} pictures without a caption"
             if self._work.tag is not None:
                 options.append(Option("tag", f"Let a model write captions for {whose}"))

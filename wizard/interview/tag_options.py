@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from advisor.dataset.caption_edits.selection import Selection
-from advisor.dataset.captions import SEPARATOR
+from advisor.dataset.captions import tags_of
 from advisor.errors import ConfigError, Mistakes
-from advisor.shell import shell_word
+from advisor.shell import shell_words
 from advisor.tagging.choose_tags import CHARACTER_THRESHOLD, LEAST_THRESHOLD, THRESHOLD, TagChoice
 from advisor.tagging.tagged import Mode
 from advisor.tagging.tagger_model import MOST_BATCH
@@ -54,7 +54,7 @@ class TagOptions:
         return TagChoice(
             threshold=THRESHOLD if self.threshold is None else self.threshold,
             character_threshold=CHARACTER_THRESHOLD if self.character_threshold is None else self.character_threshold,
-            without=tuple(tag for part in self.without for tag in map(str.strip, part.split(SEPARATOR)) if tag),
+            without=tuple(tag for part in self.without for tag in tags_of(part)),
             trigger=trigger,
             ratings=self.ratings,
             underscores=self.underscores,
@@ -76,8 +76,8 @@ class TagOptions:
         words = ["loracle", "tag", run, "--model", model]
         for option, value in (("--threshold", self.threshold), ("--character-threshold", self.character_threshold)):
             words += [] if value is None else [option, f"{value:g}"]
-        words += [word for pattern in self.only for word in ("--only", pattern)]
+        words += Selection(only=self.only).words()
         words += [word for tags in self.without for word in ("--without", tags)]
         flags = {"append": self.append, "replace": self.replace, "ratings": self.ratings,
                  "keep-underscores": self.underscores, "escape-brackets": self.escape}  # fmt: skip
-        return " ".join(map(shell_word, words + [f"--{flag}" for flag, is_given in flags.items() if is_given]))
+        return shell_words(words + [f"--{flag}" for flag, is_given in flags.items() if is_given])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.dataset.caption_edits.caption_set import CaptionSet
-from advisor.dataset.caption_edits.selection import Selection
+from advisor.dataset.caption_edits.selection import UNCAPTIONED
 from advisor.dataset.edits import PictureEdit
 from advisor.dataset.report import DatasetReport, ImageFile
 from advisor.errors import LoraError
@@ -34,10 +34,6 @@ class TaggingTools:
     """Keeps which tagger was used."""
     refuse: Callable[[], None]
     """Raises a LoraError where tagging is not possible here at all."""
-
-
-UNCAPTIONED = Selection(without_caption=True)
-"""The pictures that are tagged."""
 
 
 def ask_tagging(ask: Ask, captions: CaptionSet, tools: TaggingTools) -> tuple[PictureEdit, ...]:

@@ -66,6 +66,11 @@ class CaptionSet:
                 spellings[plain_tag(tag)][tag] += 1
         return Counter({spellings[tag].most_common(1)[0][0]: number for tag, number in pictures.most_common()})
 
+    @cached_property
+    def spellings(self) -> dict[str, str]:
+        """Each tag as most captions have it, by what `plain_tag` makes of it."""
+        return {plain_tag(tag): tag for tag in self.tags}
+
     def changes(self, images: Iterable[ImageFile], edit: Edit, *, fills: bool = False) -> tuple[CaptionChange, ...]:
         """What an edit changes of these pictures.
 

@@ -12,6 +12,7 @@ from advisor.dataset.caption_edits.pieces import ANYTHING, Pieces
 from advisor.dataset.captions import plain_tag, tags_of
 from advisor.dataset.report import ImageFile
 from advisor.errors import LoraError
+from advisor.shell import shell_words
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,11 @@ class NamedEdit:
     """What it changes of these pictures."""
     looks_for: tuple[str, ...] = ()
     """Tags that there is nothing to do without."""
+
+    @property
+    def what(self) -> str:
+        """The edit as it is typed behind `loracle captions RUN`, for the history."""
+        return shell_words(self.words)
 
     @classmethod
     def of(
@@ -142,8 +148,7 @@ def writing_caption(text: str) -> NamedEdit:
 
 def unifying(captions: CaptionSet) -> NamedEdit:
     """Writes each tag as most captions have it."""
-    spellings = {plain_tag(tag): tag for tag in captions.tags}
-    return NamedEdit.of(("unify",), lambda caption: operations.spelt(caption, spellings))
+    return NamedEdit.of(("unify",), lambda caption: operations.spelt(caption, captions.spellings))
 
 
 DEDUPE = NamedEdit.of(("dedupe",), operations.deduplicated)

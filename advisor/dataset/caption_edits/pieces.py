@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 from advisor.dataset.captions import ENDS_A_PHRASE, SEPARATOR, plain_tag
@@ -34,7 +36,7 @@ class Pieces:
         """The caption again, without blanks around it."""
         return "".join(self.parts).strip()
 
-    @property
+    @cached_property
     def tags(self) -> tuple[str, ...]:
         """The tags without blanks around them; those between two commas are empty."""
         return tuple(part.strip() for part in self.parts[::2])
@@ -47,11 +49,23 @@ class Pieces:
 
     def places_of(self, pattern: str) -> tuple[int, ...]:
         """Which tags are the one that is meant."""
-        return tuple(place for place, tag in enumerate(self.tags) if is_tag(tag, pattern))
+        wanted = plain_tag(pattern)
+        if ANYTHING not in wanted:
+            return self._places.get(wanted, ())
+        return tuple(sorted({place for form in self._places if _is_like(form, wanted) for place in self._places[form]}))
 
     def has(self, pattern: str) -> bool:
         """Whether a tag is the one that is meant."""
-        return any(is_tag(tag, pattern) for tag in self.tags)
+        return bool(self.places_of(pattern))
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[int, ...]]:
+        """Where the tags stand, by each form that is looked for."""
+        found = defaultdict[str, tuple[int, ...]](tuple)
+        for place, tag in enumerate(self.tags):
+            for form in _forms(tag):
+                found[form] += (place,)
+        return dict(found)
 
     def with_tags(self, tags: Mapping[int, str]) -> Self:
         """With other tags in these places; the full stop of a sentence stays."""
@@ -101,10 +115,15 @@ def is_tag(tag: str, pattern: str) -> bool:
     """Whether a tag is the one that is meant: case, underscores, escaped brackets and a sentence's full stop are no
     difference, and `*` in the pattern stands for any text. It takes a time that grows with the texts' lengths alone.
     """
-    if not tag:
-        return False
     wanted = plain_tag(pattern)
-    return any(_is_like(form, wanted) for form in {plain_tag(tag), plain_tag(tag.removesuffix("."))})
+    return any(_is_like(form, wanted) for form in _forms(tag))
+
+
+def _forms(tag: str) -> tuple[str, ...]:
+    """A tag as it is compared: with and without a sentence's full stop; none of an empty one."""
+    if not tag:
+        return ()
+    return (plain_tag(tag), plain_tag(tag[:-1])) if tag.endswith(".") else (plain_tag(tag),)
 
 
 def _is_like(text: str, pattern: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from advisor.dataset.caption_edits.caption_set import CaptionSet
 from advisor.dataset.caption_edits.named_edits import NamedEdit, removing
-from advisor.dataset.doctor.folder_facts import FolderFacts
 from advisor.dataset.doctor.tag_checks import FUSED_SHARE, LEAST_FOR_SHARES, fused_tags
 from advisor.errors import DatasetError
 from advisor.units import counted
@@ -17,7 +16,12 @@ BOTH_SCHOOLS = (
 
 def prunable_tags(captions: CaptionSet, share: float = FUSED_SHARE) -> dict[str, int]:
     """The tags in at least this share of the captions, with their numbers; no trigger, and nothing like `1girl`."""
-    return fused_tags(FolderFacts(captions.report, trigger=captions.trigger), share)
+    report = captions.report
+    if not report.captions_are_tags:
+        return {}
+    return fused_tags(
+        captions.tags, report.num_captioned, trigger=captions.trigger or report.likely_trigger, share=share
+    )
 
 
 def pruning(captions: CaptionSet, share: float = FUSED_SHARE) -> NamedEdit:

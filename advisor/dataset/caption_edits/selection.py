@@ -56,6 +56,9 @@ class Selection:
         return all(has[: len(self.having)]) and not any(has[len(self.having) :])
 
 
+UNCAPTIONED = Selection(without_caption=True)
+
+
 def is_named(path: str, pattern: str) -> bool:
     """Whether a path below the folder of pictures, or the name at its end, is or fits what was given."""
     name, wanted = path.rpartition("/")[2], pattern.replace("\\", "/")

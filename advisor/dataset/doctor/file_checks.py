@@ -32,9 +32,6 @@ OF_PROBLEMS: dict[str, tuple[str, Severity]] = {
 }
 """The findings that a scan's problems are; an empty caption is a check of its own."""
 
-UNREAD_CAPTIONS = ("caption_encoding", "unreadable_caption", "long_caption")
-"""Where such a picture has a caption, the user wrote it into the run."""
-
 EXTENSIONS = {
     "JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "WEBP": (".webp",), "BMP": (".bmp",), "AVIF": (".avif",),
 }  # fmt: skip
@@ -42,11 +39,9 @@ EXTENSIONS = {
 
 def problems(facts: FolderFacts) -> Iterator[Finding]:
     """What the scan could not use, as findings: files of which the same is said in one."""
-    captioned = {PurePosixPath(image.path).with_suffix("") for image in facts.report.image_files if image.caption}
     alike = defaultdict[tuple[str, str], dict[str, str]](dict)
     for problem in facts.report.problems:
-        is_mended = problem.code in UNREAD_CAPTIONS and PurePosixPath(problem.path).with_suffix("") in captioned
-        if problem.code in OF_PROBLEMS and not is_mended:
+        if problem.code in OF_PROBLEMS:
             what, _, hint = problem.message.partition(": ")
             alike[problem.code, what][problem.path] = hint or "look at it"
     for (code, what), hints in alike.items():

@@ -24,8 +24,6 @@ ENCODINGS = ("caption_encoding",)
 class Mend:
     """Edits that take a finding away."""
 
-    codes: tuple[str, ...]
-    """Of the findings that it is for."""
     title: str
     """What it does, for a menu."""
     what: str
@@ -39,13 +37,13 @@ def picture_mends(facts: FolderFacts, findings: Sequence[Finding]) -> Iterator[M
     """
     images = {image.path: image for image in facts.report.image_files}
     broken = {path: "it cannot be decoded" for path in _files(findings, BROKEN) if path in images}
-    yield _leave_out(facts, BROKEN, broken, f"{counted(len(broken), 'picture')} that cannot be decoded")
+    yield _leave_out(facts, broken, f"{counted(len(broken), 'picture')} that cannot be decoded")
     copies = dict(_copies(facts, _files(findings, SAME_BYTES)))
     number = f"{len(copies):,} {'copy' if len(copies) == 1 else 'copies'}"
-    yield _leave_out(facts, SAME_BYTES, copies, number)
+    yield _leave_out(facts, copies, number)
     alike = dict(_alike(facts, images, _files(findings, SAME_PICTURE)))
     alike = {path: reason for path, reason in alike.items() if path not in copies}
-    yield _leave_out(facts, SAME_PICTURE, alike, f"{counted(len(alike), 'picture')} that others show larger")
+    yield _leave_out(facts, alike, f"{counted(len(alike), 'picture')} that others show larger")
     gone = {*broken, *copies, *alike}
     yield _crop_bars(facts, [images[path] for path in _files(findings, BARS) if path in images and path not in gone])
     if _files(findings, ENCODINGS):
@@ -56,18 +54,18 @@ def _files(findings: Sequence[Finding], codes: Collection[str]) -> tuple[str, ..
     return tuple(dict.fromkeys(path for one in findings if one.code in codes for path in one.files))
 
 
-def _leave_out(facts: FolderFacts, codes: tuple[str, ...], reasons: dict[str, str], which: str) -> Mend:
+def _leave_out(facts: FolderFacts, reasons: dict[str, str], which: str) -> Mend:
     images = (image for image in facts.report.image_files if image.path in reasons)
     edits = tuple(PictureEdit(facts.report.path_of(image), excluded=reasons[image.path]) for image in images)
-    return Mend(codes, f"Leave out {which} ({named(reasons)})", f"leave out {', '.join(reasons)}", edits)
+    return Mend(f"Leave out {which} ({named(reasons)})", f"leave out {', '.join(reasons)}", edits)
 
 
 def _copies(facts: FolderFacts, told: Collection[str]) -> Iterator[tuple[str, str]]:
     """Of files with the same bytes all but the first with a caption, each with the reason."""
     captions = {image.path: image.caption for image in facts.report.image_files}
-    by_content = dict[str, list[str]]()
+    by_content, wanted = dict[str, list[str]](), frozenset(told)
     for path in facts.usable:
-        if path in told:
+        if path in wanted:
             by_content.setdefault(facts.usable[path].sha256, []).append(path)
     for paths in by_content.values():
         first = next((path for path in paths if captions[path]), paths[0])
@@ -76,9 +74,9 @@ def _copies(facts: FolderFacts, told: Collection[str]) -> Iterator[tuple[str, st
 
 def _alike(facts: FolderFacts, images: dict[str, ImageFile], told: Collection[str]) -> Iterator[tuple[str, str]]:
     """Of pictures that show the same all but the largest, of equal ones the first with a caption."""
-    pairs = [(match.first, match.second) for match in facts.matches if not match.mirrored]
+    pairs, wanted = [(match.first, match.second) for match in facts.matches if not match.mirrored], frozenset(told)
     for group in groups(len(facts.distinct), pairs):
-        paths = [facts.distinct[place] for place in group if facts.distinct[place] in told]
+        paths = [facts.distinct[place] for place in group if facts.distinct[place] in wanted]
         if len(paths) > 1:
             best = max(
                 paths, key=lambda path: (images[path].width_px * images[path].height_px, bool(images[path].caption))
@@ -96,7 +94,7 @@ def _crop_bars(facts: FolderFacts, images: Sequence[ImageFile]) -> Mend:
             edits.append(PictureEdit(facts.report.path_of(image), crop=box))
             names.append(image.path)
     title = f"Crop the bars off {counted(len(edits), 'picture')} ({named(names)})"
-    return Mend(BARS, title, f"crop the bars off {', '.join(names)}", tuple(edits))
+    return Mend(title, f"crop the bars off {', '.join(names)}", tuple(edits))
 
 
 def _decode(facts: FolderFacts, images: Sequence[ImageFile]) -> Mend:
@@ -108,7 +106,6 @@ def _decode(facts: FolderFacts, images: Sequence[ImageFile]) -> Mend:
     )
     encodings = named(sorted({one.encoding for one in found.values()}))
     return Mend(
-        ENCODINGS,
         f"Read the captions of {counted(len(edits), 'picture')} as {encodings}",
         f"read captions as {encodings}",
         edits,

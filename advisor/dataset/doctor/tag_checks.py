@@ -135,7 +135,7 @@ def brackets(facts: FolderFacts) -> Iterator[Finding]:
 
 def fused(facts: FolderFacts) -> Iterator[Finding]:
     """Tags in nearly all captions."""
-    common, total = fused_tags(facts), len(facts.tags)
+    common, total = fused_in(facts), len(facts.tags)
     meant = [tag for tag in common if tag in facts.meant_to_fuse]
     common = {tag: number for tag, number in common.items() if tag not in meant}
     if meant:
@@ -153,20 +153,26 @@ def fused(facts: FolderFacts) -> Iterator[Finding]:
         yield Finding("tag_fused", "note", (), message, f'{hint}. `--waive "tag_fused:TAG"` says that one is meant')
 
 
-def fused_tags(facts: FolderFacts, share: float = FUSED_SHARE) -> dict[str, int]:
-    """The tags in at least this share of the captions, but for the trigger and what taggers put first in every caption:
-    each as `plain_tag` has it, with its number of captions; the most frequent first.
+def fused_in(facts: FolderFacts) -> dict[str, int]:
+    """The `fused_tags` of a folder."""
+    counts = Counter(tag for tags in facts.tags.values() for tag in dict.fromkeys(map(plain_tag, tags)))
+    return fused_tags(counts, len(facts.tags), trigger=facts.known_trigger)
+
+
+def fused_tags(counts: Counter[str], total: int, *, trigger: str, share: float = FUSED_SHARE) -> dict[str, int]:
+    """The tags in at least a share of the captions, but for the trigger and what taggers put first in every caption:
+    each as `plain_tag` has it, with its number of captions; the most frequent first. None where there are fewer than
+    `LEAST_FOR_SHARES` captions.
+
+    Args:
+        counts: how many captions have each tag, in one spelling of it.
+        total: how many captions there are.
     """
-    total = len(facts.tags)
     if total < LEAST_FOR_SHARES:
         return {}
-    counts = Counter(tag for tags in facts.tags.values() for tag in dict.fromkeys(map(plain_tag, tags)))
-    trigger = plain_tag(facts.known_trigger)
-    return {
-        tag: number
-        for tag, number in counts.most_common()
-        if number >= share * total and tag != trigger and tag not in COMMON_FIRST_TAGS
-    }
+    never = (plain_tag(trigger), *COMMON_FIRST_TAGS)
+    common = ((plain_tag(tag), number) for tag, number in counts.most_common() if number >= share * total)
+    return {tag: number for tag, number in common if tag not in never}
 
 
 def trigger(facts: FolderFacts) -> Iterator[Finding]:
@@ -182,7 +188,7 @@ def trigger(facts: FolderFacts) -> Iterator[Finding]:
         yield Finding(
             "trigger_inside_word", "warning", inside, message, f"write {word!r} as a word of its own, in front"
         )
-    lacking = tuple(path for path in without if path not in inside)
+    lacking = tuple(path for path, caption in without.items() if word.casefold() not in caption.casefold())
     if lacking:
         message = (
             f"{counted(len(lacking), 'caption')} of {len(captions):,} lack the trigger {word!r} ({named(lacking)})"

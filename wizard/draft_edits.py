@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from advisor.data_folder import data_folder
 from advisor.errors import RunError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from advisor.dataset.edits import PictureEdit
     from advisor.dataset.report import DatasetReport
     from advisor.run_folder.edits_file import Change
+    from advisor.run_folder.run_dataset import RunDataset
 
 DRAFT_NAME = "interview"
 """A folder with a run's edits and nothing else of one."""
@@ -30,6 +31,7 @@ class DraftEdits:
         """Use the file in `folder`; None: in the user's data folder."""
         self._home = RunFolder((folder or data_folder()) / DRAFT_NAME)
         self._changes: tuple[Change, ...] | None = None
+        self._laid: _Laid | None = None  # what `dataset` gave last
         self._written = dict[Path, set[int]]()  # numbers of the changes that this conversation wrote into a run
 
     def changes(self) -> tuple[Change, ...]:
@@ -85,12 +87,35 @@ class DraftEdits:
             self._home.edits.parent.rmdir()
             self._home.path.rmdir()
 
-    def put_into(self, run: RunFolder, files: DatasetReport) -> None:
+    def dataset(self, files: DatasetReport, run: RunFolder | None = None) -> RunDataset:
+        """Pictures with the changes laid over them; made anew where one of the three is another than before.
+
+        Args:
+            files: the pictures without edits.
+            run: where the changes will be put, whose own lie under them; None: nowhere yet.
+
+        Raises:
+            DatasetError: no picture is left.
+            RunError: the changes, or the run's own, cannot be read.
+        """
+        from advisor.run_folder.edits_file import edits_of, read_changes
+        from advisor.run_folder.file_stamps import stamp_of
+        from advisor.run_folder.run_dataset import with_edits
+
+        theirs, written = None if run is None else stamp_of(run.edits), self._written_into(run)
+        key = self.changes(), run, theirs, frozenset(written)
+        if self._laid is None or self._laid.files is not files or self._laid.key != key:
+            joined = _Joined.of(() if run is None else read_changes(run), self._ours(files), written)
+            self._laid = _Laid(files, key, with_edits(files, edits_of((*joined.kept, *joined.added))))
+        return self._laid.dataset
+
+    def put_into(self, run: RunFolder, read_files: Callable[[], DatasetReport]) -> None:
         """Keep the changes in a run: those that it lacks are added behind its own, and what this conversation wrote
         there and took back since is taken back there.
 
         Args:
-            files: the run's pictures without edits; changes of other pictures are left out.
+            read_files: the run's pictures without edits, read where there is something to write; changes of other
+                pictures are left out.
 
         Raises:
             RunError: they cannot be written.
@@ -98,18 +123,74 @@ class DraftEdits:
         from advisor.run_folder.edits_file import append_change, read_changes, undo_change
         from advisor.run_folder.lock import writing
 
-        ours = list(_of_these(self.changes(), files))
-        written = self._written.setdefault(run.path, set())
+        written = self._written_into(run)
+        if not self.changes() and not written:
+            return
+        files = read_files()
+        ours = self._ours(files)
         if not ours and not written:
             return
         with writing(run, "loracle", say):
-            theirs = list(read_changes(run))
-            while theirs and theirs[-1].number in written and not any(_is_same(theirs[-1], one) for one in ours):
+            joined = _Joined.of(read_changes(run), ours, written)
+            for _ in range(joined.num_taken_back):
                 undo_change(run)
-                theirs.pop()
-            for change in ours:
-                if not any(_is_same(change, one) for one in theirs):
-                    written.add(append_change(run, change.what, change.edits, files=files).number)
+            for change in joined.added:
+                written.add(append_change(run, change.what, change.edits, files=files).number)
+
+    def _written_into(self, run: RunFolder | None) -> set[int]:
+        """Numbers of the changes that this conversation wrote into a run, to be added to."""
+        return set() if run is None else self._written.setdefault(run.path, set())
+
+    def _ours(self, files: DatasetReport) -> tuple[Change, ...]:
+        """The changes of these pictures."""
+        return tuple(_of_these(self.changes(), files)) if self.changes() else ()
+
+
+@dataclass(frozen=True)
+class _Laid:
+    """Pictures with changes laid over them."""
+
+    files: DatasetReport
+    key: tuple[object, ...]
+    """What decides which changes these are."""
+    dataset: RunDataset
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """What becomes of a run's changes when those of a conversation are put into it."""
+
+    num_taken_back: int
+    """So many of the run's last ones go."""
+    kept: tuple[Change, ...]
+    """Those of the run that stay."""
+    added: tuple[Change, ...]
+    """Those of the conversation that come behind them."""
+
+    @classmethod
+    def of(cls, theirs: Sequence[Change], ours: Sequence[Change], written: Collection[int]) -> Self:
+        """The run's changes with ours, of which the first may be there already.
+
+        Args:
+            written: numbers of the changes that this conversation wrote into the run.
+        """
+        copies, last = _copies(ours, theirs), len(theirs)
+        while last and theirs[last - 1].number in written and theirs[last - 1].number not in copies:
+            last -= 1
+        return cls(len(theirs) - last, tuple(theirs[:last]), tuple(ours[len(copies) :]))
+
+
+def _copies(ours: Sequence[Change], theirs: Sequence[Change]) -> list[int]:
+    """Numbers of the run's changes that our first ones became: in our order, and none older than what it was made of,
+    since the same may have been decided in the run before.
+    """
+    found, rest = list[int](), iter(theirs)
+    for change in ours:
+        copy = next((one for one in rest if one.made_at >= change.made_at and _is_same(one, change)), None)
+        if copy is None:
+            break
+        found.append(copy.number)
+    return found
 
 
 def _of_these(changes: Sequence[Change], files: DatasetReport) -> Iterable[Change]:

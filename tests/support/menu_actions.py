@@ -83,7 +83,7 @@ def make_actions(done: Done, **changes: Any) -> PlanActions:
         profiles=lambda facts, plan: summary(profiles(facts, plan)),
         save_answers=done.kept.append,
         delete_answers=delete_answers,
-        edit_captions=lambda state, plan, ask: False,
+        edit_captions=lambda state, ask: False,
         exporters={"kohya-gui": "kohya_ss GUI"},
         presets=RecordingPresets(done),
     )

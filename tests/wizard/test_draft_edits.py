@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -65,10 +66,10 @@ def test_the_end_of_one_conversation_leaves_what_another_has_decided(draft: Draf
 
 def test_a_run_gets_them_once(draft: DraftEdits, run: RunFolder) -> None:
     draft.add("first", [caption(0, "mira, bow")], FILES)
-    draft.put_into(run, FILES)
+    draft.put_into(run, lambda: FILES)
     draft.add("second", [caption(1, "mira")], FILES)
 
-    draft.put_into(run, FILES)
+    draft.put_into(run, lambda: FILES)
 
     assert whats(run) == ["first", "second"]
     assert read_changes(run)[1].edits[0].replaced == "mira, hat"
@@ -77,11 +78,11 @@ def test_a_run_gets_them_once(draft: DraftEdits, run: RunFolder) -> None:
 def test_what_is_taken_back_after_saving_is_taken_back_in_the_run(draft: DraftEdits, run: RunFolder) -> None:
     draft.add("first", [caption(0, "mira, bow")], FILES)
     draft.add("second", [caption(1, "mira")], FILES)
-    draft.put_into(run, FILES)
+    draft.put_into(run, lambda: FILES)
     draft.undo()
     draft.add("third", [caption(1, "mira, red hat")], FILES)
 
-    draft.put_into(run, FILES)
+    draft.put_into(run, lambda: FILES)
 
     assert whats(run) == ["first", "third"]
 
@@ -89,10 +90,10 @@ def test_what_is_taken_back_after_saving_is_taken_back_in_the_run(draft: DraftEd
 def test_what_others_wrote_into_the_run_stays(draft: DraftEdits, run: RunFolder) -> None:
     append_change(run, "by a command", [caption(2, "mira, rain")], files=FILES)
     draft.add("first", [caption(0, "mira, bow")], FILES)
-    draft.put_into(run, FILES)
+    draft.put_into(run, lambda: FILES)
     draft.undo()
 
-    draft.put_into(run, FILES)
+    draft.put_into(run, lambda: FILES)
 
     assert whats(run) == ["by a command"]
 
@@ -101,7 +102,7 @@ def test_changes_of_other_pictures_do_not_come_along(draft: DraftEdits, run: Run
     others = make_dataset(1, root="/elsewhere", captions=["x"])
     draft.add("elsewhere", [caption(0, "y", others)], others)
 
-    draft.put_into(run, FILES)
+    draft.put_into(run, lambda: FILES)
 
     assert not run.path.exists()
 
@@ -112,3 +113,45 @@ def test_a_damaged_file_is_told(draft: DraftEdits, tmp_path: Path) -> None:
 
     with pytest.raises(RunError, match="line 1"):
         DraftEdits(tmp_path / "data").changes()
+
+
+def test_what_is_decided_again_is_decided_again_in_the_run(draft: DraftEdits, run: RunFolder) -> None:
+    draft.add("set x", [caption(0, "x")], FILES)
+    draft.put_into(run, lambda: FILES)
+    draft.add("set y", [caption(0, "y")], FILES)
+    draft.add("set x", [caption(0, "x")], FILES)
+
+    draft.put_into(run, lambda: FILES)
+    draft.put_into(run, lambda: FILES)
+
+    assert whats(run) == ["set x", "set y", "set x"]
+
+
+def test_what_a_run_says_for_longer_is_no_copy_of_what_is_decided_now(draft: DraftEdits, run: RunFolder) -> None:
+    for text in ("x", "y"):
+        append_change(run, f"set {text}", [caption(0, text)], files=FILES)
+    time.sleep(0.01)
+    draft.add("set x", [caption(0, "x")], FILES)
+
+    draft.put_into(run, lambda: FILES)
+
+    assert whats(run) == ["set x", "set y", "set x"]
+
+
+def test_another_conversation_that_goes_on_writes_nothing_twice(
+    draft: DraftEdits, run: RunFolder, tmp_path: Path
+) -> None:
+    for text in ("x", "y", "x"):
+        draft.add(f"set {text}", [caption(0, text)], FILES)
+    draft.put_into(run, lambda: FILES)
+
+    DraftEdits(tmp_path / "data").put_into(run, lambda: FILES)
+
+    assert whats(run) == ["set x", "set y", "set x"]
+
+
+def test_without_changes_no_pictures_are_read(draft: DraftEdits, run: RunFolder) -> None:
+    def never() -> DatasetReport:
+        raise AssertionError
+
+    draft.put_into(run, never)

@@ -26,7 +26,7 @@ from advisor.units import counted, named
 from wizard.interview.caption_words import EditOptions, edit_of_words
 from wizard.output import print_json, say, show, show_plain
 from wizard.own_command import own_command
-from wizard.show.captions_view import captions_view, changes_view, overview_text, tags_view
+from wizard.show.captions_view import captions_view, changes_view, edited_images, overview_text, tags_view
 
 SHOWING = ("", "list", "tags", "history")
 """Actions that only look."""
@@ -65,10 +65,8 @@ class RunCaptions:
 
     @property
     def edited(self) -> frozenset[str]:
-        """The pictures, as the report names them, whose caption was edited."""
-        paths = frozenset(self.dataset.edited_captions)
-        report = self.dataset.report
-        return frozenset(image.path for image in report.image_files if report.path_of(image) in paths)
+        """Absolute paths of the pictures whose caption was edited."""
+        return frozenset(self.dataset.edited_captions)
 
 
 def captions(run: Path, action: str, words: Sequence[str], options: CaptionOptions | None = None) -> None:
@@ -95,19 +93,16 @@ def _look(folder: RunFolder, action: str, options: CaptionOptions) -> None:
         _history(read_changes(folder), options)
         return
     found = RunCaptions.read(folder)
-    images = options.selection.chosen(found.captions)
+    chosen = found.captions.of_images(options.selection.chosen(found.captions))
+    edited = edited_images(chosen.report, found.edited)
     if options.as_json:
-        print_json(_list_document(found, images) if action == "list" else _overview_document(found, images))
+        print_json(_list_document(chosen, edited) if action == "list" else _overview_document(chosen, edited))
     elif action == "list":
-        show(captions_view(found.captions, [image.path for image in images], found.edited))
-        if found.edited:
+        show(captions_view(chosen, found.edited))
+        if edited:
             say("* edited here")
     else:
-        chosen = found.captions.of_images(images)
-        show(overview_text(
-            chosen, num_edited=len(found.edited), num_left_out=len(found.dataset.report.excluded),
-            is_prepended=found.config.dataset.prepend_trigger,
-        ))  # fmt: skip
+        show(overview_text(chosen, found.edited, is_prepended=found.config.dataset.prepend_trigger))
         if chosen.tags and chosen.report.captions_are_tags:
             show(tags_view(chosen) if action == "" else tags_view(chosen, None))
         overview = CaptionOverview.of(chosen)
@@ -210,8 +205,7 @@ def _change_line(change: Change) -> str:
     return f"{change.what} ({counted(len(change.edits), 'picture')})"
 
 
-def _overview_document(found: RunCaptions, images: Sequence[ImageFile]) -> dict[str, object]:
-    captions = found.captions.of_images(images)
+def _overview_document(captions: CaptionSet, edited: Sequence[ImageFile]) -> dict[str, object]:
     numbers = CaptionOverview.of(captions)
     return {
         "root": captions.report.root,
@@ -219,7 +213,7 @@ def _overview_document(found: RunCaptions, images: Sequence[ImageFile]) -> dict[
         "num_captioned": numbers.num_captioned,
         "num_empty": numbers.num_empty,
         "num_without": numbers.num_without,
-        "num_edited": len(found.edited),
+        "num_edited": len(edited),
         "num_left_out": len(captions.report.excluded),
         "captions_are_tags": captions.report.captions_are_tags,
         "trigger": captions.trigger,
@@ -229,11 +223,12 @@ def _overview_document(found: RunCaptions, images: Sequence[ImageFile]) -> dict[
     }
 
 
-def _list_document(found: RunCaptions, images: Sequence[ImageFile]) -> dict[str, object]:
-    edited = found.edited
+def _list_document(captions: CaptionSet, edited: Sequence[ImageFile]) -> dict[str, object]:
+    paths = frozenset(image.path for image in edited)
     return {
         "captions": [
-            {"path": image.path, "caption": image.caption, "is_edited": image.path in edited} for image in images
+            {"path": image.path, "caption": image.caption, "is_edited": image.path in paths}
+            for image in captions.report.image_files
         ]
     }
 

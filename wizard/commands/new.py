@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.errors import LoraError, Mistakes
+from advisor.files import is_file
+from advisor.run_folder.layout import RunFolder
 from advisor.units import counted
 from wizard.draft_edits import DraftEdits
 from wizard.exit_codes import INTERRUPTED
@@ -29,14 +31,14 @@ from wizard.user_data import SavedAnswers, Session
 
 if TYPE_CHECKING:
     from advisor.checkpoints.identity import Identity
-    from advisor.dataset.doctor.finding import Finding
-    from advisor.dataset.doctor.folder_facts import FolderFacts
     from advisor.dataset.report import DatasetReport
     from advisor.estimate.calibration import Receipt
     from advisor.machine.hardware import Hardware
     from advisor.planning.drawing_offer import DrawingOffer
     from advisor.settings.preset_file import PresetFile
     from wizard.interview.menu import PlanActions
+    from wizard.interview.picture_probes import LastSeen
+    from wizard.interview.picture_talk import Seen
     from wizard.interview.picture_work import PictureWork
     from wizard.interview.request import PlanRequest
 
@@ -94,7 +96,10 @@ def converse(
         draft.delete()
     if draft is not None and (kept := len(draft.changes())):
         ask.tell(f"With {counted(kept, 'change')} of pictures and captions.")
+    if draft is not None and run is not None and (own := _num_own_changes(run)):
+        ask.tell(f"{run} has {counted(own, 'change')} of pictures and captions of its own, which count here, too.")
     start, given = _initial_state(saved, request)
+    start = replace(start, run=run)
     keep = _AnswerSaver(session, ask)
     interview = Interview(STEPS, probes, ask, start=start, given=given, drafts=saved.answers, keep=keep)
     state = interview.run()
@@ -117,9 +122,19 @@ def converse(
             if draft is not None and not session.load():
                 draft.delete()
             return
-        interview.replace_state(menu.state)
+        interview.replace_state(replace(menu.state, run=run))
         interview.back()
         state = interview.run()
+
+
+def _num_own_changes(run: Path) -> int:
+    """How many changes of pictures and captions a run has already."""
+    folder = RunFolder(run.absolute())
+    if not is_file(folder.edits):
+        return 0
+    from advisor.run_folder.edits_file import read_changes
+
+    return len(read_changes(folder))
 
 
 def _initial_state(saved: SavedAnswers, request: PlanRequest | None) -> tuple[InterviewState, dict[str, str]]:
@@ -191,9 +206,14 @@ def real_probes(options: MachineOptions, draft: DraftEdits) -> Probes:
         options: the command line's, about the machine.
         draft: what is decided of pictures.
     """
+    last_seen = cache(_last_seen)
+
+    def look(state: InterviewState, work: PictureWork) -> Seen:
+        return last_seen()(state, work)
+
     probes = Probes(
         scan=_scan, identify=_identify, probe=cache(_probe), presets=_presets, preset=_read_preset, receipts=_receipts,
-        pictures=lambda state: _pictures(state, draft), look=_look,
+        pictures=lambda state: _pictures(state, draft), look=look,
     )  # fmt: skip
     return replace(probes, drawing=lambda state: _drawing(state, probes, options))
 
@@ -215,10 +235,10 @@ def _pictures(state: InterviewState, draft: DraftEdits) -> PictureWork:
     return picture_work(state, draft)
 
 
-def _look(state: InterviewState, report: DatasetReport) -> tuple[FolderFacts, tuple[Finding, ...]]:
-    from wizard.interview.picture_probes import look_at
+def _last_seen() -> LastSeen:
+    from wizard.interview.picture_probes import LastSeen
 
-    return look_at(state, report)
+    return LastSeen()
 
 
 def _presets() -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from advisor.facts import Facts
@@ -54,7 +53,7 @@ def real_actions(
         profiles=lambda facts, plan: profiles_view(profiles(facts, plan)),
         save_answers=lambda state: session.save(SavedAnswers(dict(state.answers), dict(state.settings))),
         delete_answers=session.delete,
-        edit_captions=lambda state, plan, ask: _edit_captions(probes, state, plan, ask),
+        edit_captions=lambda state, ask: _edit_captions(probes, state, ask),
         exporters={exporter.name: exporter.title for exporter in EXPORTERS.values()},
         presets=PresetStore(),
     )
@@ -64,21 +63,13 @@ def _save(run: Path, facts: Facts, plan: Plan, overwrite: bool, draft: DraftEdit
     kept = write_run(run, facts, plan, overwrite=overwrite)
     RunStore().remember(run)
     if draft is not None:
-        draft.put_into(RunFolder(run.absolute()), run_files(RunFolder(run.absolute())))
+        folder = RunFolder(run.absolute())
+        draft.put_into(folder, lambda: run_files(folder))
     return kept
 
 
-def _edit_captions(probes: Probes, state: InterviewState, plan: Plan, ask: Ask) -> bool:
-    if probes.pictures is None:
-        return False
-    dataset = plan.config.dataset
-    work = replace(
-        probes.pictures(state),
-        trigger=plan.config.run.trigger.strip(),
-        lines=dataset.caption_lines,
-        mark=dataset.keep_tokens_separator,
-    )
-    return CaptionTalk(work, ask).run()
+def _edit_captions(probes: Probes, state: InterviewState, ask: Ask) -> bool:
+    return probes.pictures is not None and CaptionTalk(probes.pictures(state), ask).run()
 
 
 def _export(name: str, run: Path, overwrite: bool) -> Export:

@@ -46,8 +46,8 @@ class CaptionTalk:
             KeyboardInterrupt: Ctrl-C; what was decided is kept.
         """
         before = self._work.draft.changes()
-        captions = self._work.captions()
-        self._ask.tell(overview_text(captions, num_edited=0))
+        captions, edited = self._work.captions(), self._work.dataset().edited_captions
+        self._ask.tell(overview_text(captions, frozenset(edited), is_prepended=self._work.is_prepended))
         if captions.report.captions_are_tags:
             self._ask.tell(tags_view(captions))
         picked = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.errors import LoraError, RunError
@@ -11,13 +12,12 @@ from wizard.interview.questions import BACK, Ask, Question
 
 if TYPE_CHECKING:
     from advisor.checkpoints.identity import Identity
-    from advisor.dataset.doctor.finding import Finding
-    from advisor.dataset.doctor.folder_facts import FolderFacts
     from advisor.dataset.report import DatasetReport
     from advisor.estimate.calibration import Receipt
     from advisor.machine.hardware import Hardware
     from advisor.planning.drawing_offer import DrawingOffer
     from advisor.settings.preset_file import PresetFile
+    from wizard.interview.picture_talk import Seen
     from wizard.interview.picture_work import PictureWork
 
 
@@ -41,8 +41,8 @@ class Probes:
     """What could be drawn while training, by the answers so far; None: there is nothing to ask."""
     pictures: Callable[[InterviewState], PictureWork] | None = None
     """The pictures of the answers so far, with what was decided of them; None: nothing is decided of pictures here."""
-    look: Callable[[InterviewState, DatasetReport], tuple[FolderFacts, tuple[Finding, ...]]] | None = None
-    """What the data-set doctor knows and finds of these pictures; None: there is no doctor here."""
+    look: Callable[[InterviewState, PictureWork], Seen] | None = None
+    """What the data-set doctor says of these pictures; None: there is no doctor here."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class InterviewState:
     """By path, as typed: from `--set` and from the plan's menu."""
     report: DatasetReport | None = None
     identity: Identity | None = None
+    run: Path | None = None
+    """The run folder that the plan is meant for, whose own edits of pictures count; None: a new one."""
 
     def with_answer(self, key: str, answer: str) -> InterviewState:
         """A copy with one more answer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -56,7 +56,7 @@ class PlanActions:
     """Store an unfinished interview."""
     delete_answers: Callable[[], None]
     """Delete the stored interview, which is finished."""
-    edit_captions: Callable[[InterviewState, Plan, Ask], bool]
+    edit_captions: Callable[[InterviewState, Ask], bool]
     """Talk about captions; whether any was changed."""
     exporters: Mapping[str, str]
     """Name to title of the trainers to export for."""
@@ -78,7 +78,7 @@ class Menu:
         self._ask, self._actions, self._run = ask, actions, run
         self._saved: Path | None = None
         self._refused = ""  # what was picked last, where that ended with an error
-        self._make_plan(state)
+        self._make_plan(replace(state, run=run))
 
     @property
     def state(self) -> InterviewState:
@@ -188,11 +188,29 @@ class Menu:
         return False
 
     def _write(self, run: Path) -> None:
+        self._aim_at(run)
         for kept in self._over(lambda overwrite: self._actions.save(run, self._facts, self._plan, overwrite)):
             self._ask.tell(kept_sentence(kept))
         self._run = self._saved = run
         self._actions.delete_answers()
         self._ask.tell(f"Saved in {run}\nTrain it any time with: {own_command('train', run)}")
+
+    def _aim_at(self, run: Path) -> None:
+        """Plan for another run folder than before, whose own edits of pictures count then.
+
+        Raises:
+            LoraError: that changes the plan, and the user does not want it; or no plan can be made.
+        """
+        if run == self._state.run:
+            return
+        state = replace(self._state, run=run)
+        facts, plan = self._planned(state)
+        if facts.dataset != self._facts.dataset:
+            self._ask.tell(f"The pictures as {run} has edited them are others than those that were planned for.")
+            if not self._confirm(facts, plan):
+                raise LoraError("Nothing was written.")
+            self._facts, self._plan = facts, plan
+        self._state = state
 
     def _over(self, write: Callable[[bool], Written]) -> Written:
         """Write, and where the user's files are in the way, ask whether to replace them.
@@ -242,7 +260,7 @@ class Menu:
         return self._show_changed()
 
     def _captions(self) -> bool:
-        if self._actions.edit_captions(self._state, self._plan, self._ask):
+        if self._actions.edit_captions(self._state, self._ask):
             return self._replan(self._state)
         return False
 

@@ -5,11 +5,10 @@ What it needs is imported when it is asked, so that the first question waits for
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from wizard.interview.flow import InterviewState, Probes, Step
-from wizard.interview.questions import PREPEND_TRIGGER, Ask, Question
+from wizard.interview.questions import Ask, Question
 
 if TYPE_CHECKING:
     from wizard.interview.picture_talk import Seen
@@ -18,12 +17,9 @@ KEY = "pictures"
 
 
 def _seen(state: InterviewState, probes: Probes) -> Seen:
-    from wizard.interview.picture_talk import seen
-
     assert probes.pictures is not None
     assert probes.look is not None
-    is_prepended = state.answers.get(PREPEND_TRIGGER.key) == "yes"
-    return seen(probes.pictures(state), partial(probes.look, state), is_prepended=is_prepended)
+    return probes.look(state, probes.pictures(state))
 
 
 def _question(state: InterviewState, probes: Probes) -> Question | None:

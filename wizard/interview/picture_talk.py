@@ -45,15 +45,11 @@ class Seen:
         return bool(self.mends) or any(finding.severity != "note" for finding in self.findings)
 
 
-def seen(work: PictureWork, look: Look, *, is_prepended: bool) -> Seen:
-    """What the doctor says now.
-
-    Args:
-        is_prepended: training puts the trigger in front of captions that lack it.
-    """
+def seen(work: PictureWork, look: Look) -> Seen:
+    """What the doctor says now."""
     captions = work.captions()
     report = captions.report
-    if is_prepended:
+    if work.is_prepended:
         report = report.read_by(CaptionReader(work.lines, work.trigger))
     facts, findings = look(report)
     told = tuple(finding for finding in findings if not finding.waived)

@@ -9,8 +9,9 @@ from advisor.dataset.caption_edits.caption_set import CaptionChange, CaptionSet
 from advisor.dataset.edits import PictureEdit
 from advisor.dataset.report import DatasetReport
 from advisor.errors import LoraError
-from advisor.run_folder.edits_file import Change, edits_of
-from advisor.run_folder.run_dataset import with_edits
+from advisor.run_folder.edits_file import Change
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.run_dataset import RunDataset
 from advisor.settings.config import CaptionLines
 from wizard.draft_edits import DraftEdits
 from wizard.interview.questions import Ask
@@ -29,12 +30,28 @@ class PictureWork:
     trigger: str = ""
     lines: CaptionLines = "joined"
     mark: str = ""
+    is_prepended: bool = False
+    """Training puts the trigger in front of captions that lack it."""
+    run: RunFolder | None = None
+    """Where it will be written, whose own edits lie under what is decided here; None: a new one."""
     tag: Tag | None = None
     """None: tagging is not possible here."""
 
+    def dataset(self) -> RunDataset:
+        """The pictures with all edits.
+
+        Raises:
+            LoraError: none is left, or the edits cannot be read.
+        """
+        return self.draft.dataset(self.files, self.run)
+
     def report(self) -> DatasetReport:
-        """The pictures as they are trained."""
-        return with_edits(self.files, edits_of(self.draft.changes())).report
+        """The pictures as they are trained.
+
+        Raises:
+            LoraError: none is left, or the edits cannot be read.
+        """
+        return self.dataset().report
 
     def captions(self) -> CaptionSet:
         """Their captions."""

@@ -41,17 +41,20 @@ class LookedFor:
         return cls(dataset, trigger or config.run.trigger, config.schedule.batch_size)
 
 
-def folder_facts(report: DatasetReport, looked_for: LookedFor, tell: Callable[[int, int], None]) -> FolderFacts:
+def folder_facts(
+    report: DatasetReport, looked_for: LookedFor, tell: Callable[[int, int], None], *, decodes: bool = True
+) -> FolderFacts:
     """All that the checks need to know.
 
     Args:
         tell: called after each picture that is decoded, with the number done and of how many.
+        decodes: without it only names, sizes and captions are looked at.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; what was measured is kept.
     """
     try:
-        pixels = measured_pictures(report, tell)
+        pixels = measured_pictures(report, tell) if decodes else {}
     except KeyboardInterrupt:
         raise KeyboardInterrupt(KEPT) from None
     root = Path(report.root)

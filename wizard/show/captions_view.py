@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rich.console import Group
 from rich.table import Table
@@ -11,6 +11,7 @@ from rich.text import Text
 from advisor.dataset.caption_edits.caption_set import CaptionChange, CaptionSet
 from advisor.dataset.caption_edits.overview import CaptionOverview
 from advisor.dataset.captions import SEPARATOR
+from advisor.dataset.report import DatasetReport, ImageFile
 from advisor.shown_text import visible_line
 from advisor.units import counted
 
@@ -25,23 +26,22 @@ MOST_LETTERS = 240
 NO_CAPTION = "(no caption)"
 
 
-def overview_text(captions: CaptionSet, *, num_edited: int, num_left_out: int = 0, is_prepended: bool = False) -> str:
+def overview_text(captions: CaptionSet, edited: Collection[str], *, is_prepended: bool = False) -> str:
     """How many pictures have captions, of which kind, and whether the trigger is in them.
 
     Args:
-        num_edited: captions that were edited here.
-        num_left_out: pictures that edits leave out.
+        edited: absolute paths of pictures whose caption was edited here; they may be of other pictures, too.
         is_prepended: training puts the trigger in front of captions that lack it.
     """
     found = CaptionOverview.of(captions)
     kind = "tags" if captions.report.captions_are_tags else "sentences"
     lines = [f"{captions.report.root}: {counted(found.num_images, 'picture')}"]
-    lines[0] += f", {num_left_out:,} more left out" if num_left_out else ""
+    lines[0] += f", {len(captions.report.excluded):,} more left out" if captions.report.excluded else ""
     parts = [f"{found.num_captioned:,} ({kind})"] if found.num_captioned else ["none"]
     parts += [f"{found.num_empty:,} empty"] if found.num_empty else []
     parts += [f"{found.num_without:,} without, trained on the trigger alone"] if found.num_without else []
     lines.append(f"captions  {', '.join(parts)}")
-    if num_edited:
+    if num_edited := len(edited_images(captions.report, edited)):
         lines.append(f"edited    {num_edited:,} of them here; your files stay as they are")
     if captions.trigger and found.num_captioned:
         lines.append(f"trigger   {_trigger(captions.trigger, found, is_prepended=is_prepended)}")
@@ -79,21 +79,27 @@ def tags_view(captions: CaptionSet, most: int | None = TAGS_SHOWN) -> Group:
     return Group(table, *more)
 
 
-def captions_view(captions: CaptionSet, images: Sequence[str], edited: frozenset[str]) -> Table:
-    """Each of these pictures with its caption.
+def edited_images(report: DatasetReport, edited: Collection[str]) -> tuple[ImageFile, ...]:
+    """Those of a report's pictures whose caption was edited.
 
     Args:
-        images: paths below the folder of pictures.
-        edited: those of them whose caption was edited here.
+        edited: absolute paths of pictures whose caption was edited.
+    """
+    return tuple(image for image in report.image_files if report.path_of(image) in edited)
+
+
+def captions_view(captions: CaptionSet, edited: Collection[str]) -> Table:
+    """Each picture with its caption, those edited here with a mark.
+
+    Args:
+        edited: absolute paths of pictures whose caption was edited here.
     """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column("picture", ratio=1, overflow="fold", style="cyan")
     table.add_column("caption", ratio=3, overflow="fold")
-    wanted = frozenset(images)
     for image in captions.report.image_files:
-        if image.path in wanted:
-            mark = " *" if image.path in edited else ""
-            table.add_row(_cell(image.path + mark), Text(image.caption or NO_CAPTION))
+        mark = " *" if captions.report.path_of(image) in edited else ""
+        table.add_row(_cell(image.path + mark), Text(image.caption or NO_CAPTION))
     return table
 
 

@@ -244,3 +244,15 @@ def test_signs_that_steer_a_terminal_are_shown_as_such(
     told = capsys.readouterr()
     assert "\x1b[31m" not in told.out + told.err
     assert "\x07" not in told.out + told.err
+
+
+def test_what_was_edited_is_told_of_the_pictures_that_are_meant(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(run, "set", "mira, bow", selection=Selection(only=("picture-001.png", "picture-002.png")))
+    for only, number in (("picture-001.png", 1), ("picture-009.png", 0)):
+        capsys.readouterr()
+        edit(run, "", selection=Selection(only=(only,)), as_json=True)
+        assert json.loads(capsys.readouterr().out)["num_edited"] == number
+        edit(run, "", selection=Selection(only=(only,)))
+        assert ("edited    1 of them" in capsys.readouterr().out) == bool(number)
+        edit(run, "list", selection=Selection(only=(only,)))
+        assert ("* edited here" in capsys.readouterr().err) == bool(number)

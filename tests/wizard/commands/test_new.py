@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,10 +13,11 @@ import pytest
 from advisor.dataset.doctor.examine import examine
 from advisor.dataset.doctor.finding import Finding
 from advisor.dataset.doctor.folder_facts import FolderFacts
+from advisor.dataset.edits import PictureEdit
 from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import scan
 from advisor.errors import RunError, UserErrors
-from advisor.run_folder.edits_file import read_changes
+from advisor.run_folder.edits_file import append_change, read_changes
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.run_dataset import run_dataset
 from advisor.settings.preset_file import read_preset
@@ -30,6 +32,8 @@ from wizard.interview.facts import facts_of_state
 from wizard.interview.flow import InterviewState, Probes
 from wizard.interview.machine_options import MachineOptions
 from wizard.interview.picture_probes import picture_work
+from wizard.interview.picture_talk import Seen, seen
+from wizard.interview.picture_work import PictureWork
 from wizard.interview.preset_store import PresetStore
 from wizard.interview.questions import BACK
 from wizard.interview.request import PlanRequest
@@ -213,7 +217,7 @@ def test_all_that_is_wrong_with_the_options_is_told_before_the_first_question(tm
     assert "0 threads" in told[2]
 
 
-def conversation(tmp_path: Path, *answers: Answer) -> ScriptedAsk:
+def conversation(tmp_path: Path, *answers: Answer, run: Path | None = None) -> ScriptedAsk:
     """A conversation about `tmp_path/pictures`, which keeps what is decided of them and writes `tmp_path/run`."""
     draft, pictures = DraftEdits(tmp_path / "data"), str(tmp_path / "pictures")
     ask = ScriptedAsk(*(pictures if answer == "/pictures" else answer for answer in answers))
@@ -228,13 +232,16 @@ def conversation(tmp_path: Path, *answers: Answer) -> ScriptedAsk:
         real = real_actions(options, session, probes, draft)
         return replace(real, train=lambda run: None, view=lambda *_: "", free_run=lambda name: tmp_path / "run")
 
-    converse(ask, Session(tmp_path / "data"), run=None, request=None, probes=probes, draft=draft, actions=actions)
+    converse(ask, Session(tmp_path / "data"), run=run, request=None, probes=probes, draft=draft, actions=actions)
     return ask
 
 
-def _looked(state: InterviewState, report: DatasetReport) -> tuple[FolderFacts, tuple[Finding, ...]]:
-    facts = FolderFacts(report, {}, state.answers["trigger"])
-    return facts, examine(facts)
+def _looked(state: InterviewState, work: PictureWork) -> Seen:
+    def found(report: DatasetReport) -> tuple[FolderFacts, tuple[Finding, ...]]:
+        facts = FolderFacts(report, {}, state.answers["trigger"])
+        return facts, examine(facts)
+
+    return seen(work, found)
 
 
 def trained(tmp_path: Path) -> list[str | None]:
@@ -283,3 +290,44 @@ def test_a_conversation_begun_anew_begins_without_them(tmp_path: Path) -> None:
     conversation(tmp_path, "no", *HAPPY[:6], "go_on", HAPPY[6], "save", "quit")
 
     assert trained(tmp_path)[0] == "1girl, mira, hat"
+
+
+def edited_run(tmp_path: Path) -> Path:
+    """A run folder in which two of four pictures are left out and one has another caption."""
+    make_pictures(tmp_path / "pictures", 4, captions=["mira, 1girl, hat", "mira, smile, hat"])
+    files, run = scan(tmp_path / "pictures"), tmp_path / "edited"
+    first, second, third, _ = (files.path_of(image) for image in files.image_files)
+    append_change(
+        RunFolder(run), "two", [PictureEdit(path, excluded="blurred") for path in (first, second)], files=files
+    )
+    append_change(RunFolder(run), "one", [PictureEdit(third, caption="mira, bow, hat")], files=files)
+    return run
+
+
+def planned(run: Path) -> int:
+    number: int = json.loads((run / "plan.json").read_text("utf-8"))["dataset"]["num_images"]
+    return number
+
+
+def test_a_run_is_planned_with_the_edits_that_it_has_already(tmp_path: Path) -> None:
+    run = edited_run(tmp_path)
+
+    ask = conversation(
+        tmp_path, *HAPPY[:6], "go_on", HAPPY[6], "captions", "remove", "hat", "yes", "done", "save", "quit", run=run
+    )  # fmt: skip
+
+    assert f"{run} has 2 changes of pictures and captions of its own" in ask.heard
+    assert planned(run) == 2
+    images = run_dataset(RunFolder(run)).report.image_files
+    assert [image.caption for image in images] == ["mira, bow", "mira, smile"]
+
+
+def test_saving_as_a_run_with_edits_plans_for_these_after_a_question(tmp_path: Path) -> None:
+    run = edited_run(tmp_path)
+
+    conversation(
+        tmp_path, *HAPPY[:6], "go_on", HAPPY[6], "save_as", str(run), "no", "save", "save_as", str(run), "yes", "quit"
+    )
+
+    assert planned(tmp_path / "run") == 4
+    assert planned(run) == 2

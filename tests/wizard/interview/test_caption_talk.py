@@ -121,6 +121,18 @@ def test_the_last_change_is_taken_back(tmp_path: Path) -> None:
     assert "Take back: remove hat (2 pictures)" in [option.title for option in ask.asked[-2].options]
 
 
+def test_captions_that_were_edited_are_counted_and_the_trigger_that_training_puts_in_front_is_told(
+    tmp_path: Path,
+) -> None:
+    work = make_work(tmp_path, is_prepended=True)
+    after(work, "replace", "1girl", "", "yes")
+
+    _, ask = after(work)
+
+    assert "edited    3 of them here" in ask.heard
+    assert "put in front while training" in ask.heard
+
+
 def test_a_model_writes_captions_where_there_is_one(tmp_path: Path) -> None:
     def tag(ask: Ask, captions: CaptionSet) -> tuple[PictureEdit, ...]:
         report = captions.report

@@ -227,7 +227,7 @@ def test_advice_switches_there_and_back() -> None:
 
 
 def test_edited_captions_make_the_plan_anew_and_unsaved() -> None:
-    _, done, _, _ = go("save", "captions", "save", "quit", edit_captions=lambda state, plan, ask: True)
+    _, done, _, _ = go("save", "captions", "save", "quit", edit_captions=lambda state, ask: True)
 
     assert [run for run, _ in done.saved] == [Path("/runs/mira")] * 2
     assert len(done.kept) == 1
@@ -235,7 +235,7 @@ def test_edited_captions_make_the_plan_anew_and_unsaved() -> None:
 
 
 def test_captions_that_were_only_looked_at_change_nothing() -> None:
-    _, done, _, _ = go("save", "captions", "save", "quit", edit_captions=lambda state, plan, ask: False)
+    _, done, _, _ = go("save", "captions", "save", "quit", edit_captions=lambda state, ask: False)
 
     assert len(done.saved) == 1
     assert done.views == [False]

@@ -20,7 +20,7 @@ from tests.support.pictures import make_pictures
 from tests.support.scripted import HAPPY, ScriptedAsk, default, make_probes, run_interview
 from wizard.draft_edits import DraftEdits
 from wizard.interview.flow import InterviewState, Probes
-from wizard.interview.picture_talk import GO_ON
+from wizard.interview.picture_talk import GO_ON, Seen, seen
 from wizard.interview.picture_work import PictureWork
 from wizard.interview.questions import BACK
 
@@ -35,11 +35,15 @@ def looking_probes(
 
     def pictures(state: InterviewState) -> PictureWork:
         assert state.report is not None
-        return PictureWork(state.report, draft, state.answers.get("trigger", ""))
+        is_prepended = state.answers.get("prepend_trigger") == "yes"
+        return PictureWork(state.report, draft, state.answers.get("trigger", ""), is_prepended=is_prepended)
 
-    def look(state: InterviewState, found: DatasetReport) -> tuple[FolderFacts, tuple[Finding, ...]]:
-        facts = FolderFacts(found, pixels or {}, state.answers["trigger"])
-        return facts, examine(facts)
+    def look(state: InterviewState, work: PictureWork) -> Seen:
+        def found(report: DatasetReport) -> tuple[FolderFacts, tuple[Finding, ...]]:
+            facts = FolderFacts(report, pixels or {}, work.trigger)
+            return facts, examine(facts)
+
+        return seen(work, found)
 
     return replace(make_probes(reports={"/pictures": report}), pictures=pictures, look=look)
 

@@ -12,9 +12,9 @@ import pytest
 from safetensors import safe_open
 
 from advisor.dataset.edits import PictureEdit
-from advisor.run_folder.edits_file import append_change
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
+from advisor.run_folder.pictures.edits_file import append_change
 from templates.exporters import EXPORTERS
 from tests.support.pictures import make_pictures, scene
 from tests.support.tiny import tiny_sd1_checkpoint

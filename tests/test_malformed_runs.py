@@ -18,7 +18,7 @@ from advisor.run_folder.demo_scores import DemoScores
 from advisor.run_folder.events import LoraMoved, RungTaken
 from advisor.run_folder.ladder_file import Ladder, Taken
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.left_out import LeftOut, LeftOutImage
+from advisor.run_folder.pictures.left_out import LeftOut, LeftOutImage
 from tests.support.here import Ended, Here
 from tests.support.malformed_runs import malform
 from tests.support.outside import Outside, leaks

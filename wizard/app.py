@@ -207,7 +207,7 @@ def grid_command(
 ) -> None:
     """Draw with each epoch of a run, or with anybody's LoRA, and with the base model alone, from the same seeds."""
     from wizard.commands.grid import grid
-    from wizard.interview.grid_options import GridOptions
+    from wizard.interview.drawing.grid_options import GridOptions
 
     options = GridOptions(
         model=model, epochs=epochs, weights=weights, prompts=prompts, seeds=seeds, out=out, device=device

@@ -61,7 +61,7 @@ def captions_command(
     """
     from advisor.dataset.caption_edits.selection import Selection
     from wizard.commands.captions import CaptionOptions, captions
-    from wizard.interview.caption_words import EditOptions
+    from wizard.interview.pictures.caption_words import EditOptions
 
     selection = Selection(tuple(only or ()), tuple(having or ()), tuple(lacking or ()), missing)
     edit = EditOptions(front=front, after=after, over=over, within_words=within_words)

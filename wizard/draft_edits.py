@@ -17,8 +17,8 @@ from wizard.output import say
 if TYPE_CHECKING:
     from advisor.dataset.edits import PictureEdit
     from advisor.dataset.report import DatasetReport
-    from advisor.run_folder.edits_file import Change
-    from advisor.run_folder.run_dataset import RunDataset
+    from advisor.run_folder.pictures.edits_file import Change
+    from advisor.run_folder.pictures.run_dataset import RunDataset
 
 DRAFT_NAME = "interview"
 """A folder with a run's edits and nothing else of one."""
@@ -47,7 +47,7 @@ class DraftEdits:
     def _read(self) -> tuple[Change, ...]:
         if not is_there(self._home.edits):
             return ()
-        from advisor.run_folder.edits_file import read_changes
+        from advisor.run_folder.pictures.edits_file import read_changes
 
         return read_changes(self._home)
 
@@ -61,7 +61,7 @@ class DraftEdits:
         Raises:
             RunError: it cannot be kept.
         """
-        from advisor.run_folder.edits_file import append_change
+        from advisor.run_folder.pictures.edits_file import append_change
 
         self._changes = (*self.changes(), append_change(self._home, what, edits, files=files))
 
@@ -71,7 +71,7 @@ class DraftEdits:
         Raises:
             RunError: the file cannot be written.
         """
-        from advisor.run_folder.edits_file import undo_change
+        from advisor.run_folder.pictures.edits_file import undo_change
 
         taken = undo_change(self._home)
         self._changes = None
@@ -98,9 +98,9 @@ class DraftEdits:
             DatasetError: no picture is left.
             RunError: the changes, or the run's own, cannot be read.
         """
-        from advisor.run_folder.edits_file import edits_of, read_changes
-        from advisor.run_folder.file_stamps import stamp_of
-        from advisor.run_folder.run_dataset import with_edits
+        from advisor.run_folder.pictures.edits_file import edits_of, read_changes
+        from advisor.run_folder.pictures.file_stamps import stamp_of
+        from advisor.run_folder.pictures.run_dataset import with_edits
 
         theirs, written = None if run is None else stamp_of(run.edits), self._written_into(run)
         key = self.changes(), run, theirs, frozenset(written)
@@ -120,8 +120,8 @@ class DraftEdits:
         Raises:
             RunError: they cannot be written.
         """
-        from advisor.run_folder.edits_file import append_change, read_changes, undo_change
         from advisor.run_folder.lock import writing
+        from advisor.run_folder.pictures.edits_file import append_change, read_changes, undo_change
 
         written = self._written_into(run)
         if not self.changes() and not written:

@@ -49,7 +49,7 @@ def tag_command(
 ) -> None:
     """Have a tagger write captions for a run's pictures that have none; they are kept in the run, your files stay."""
     from wizard.commands.tag import tag
-    from wizard.interview.tag_options import TagOptions
+    from wizard.interview.pictures.tag_options import TagOptions
 
     options = TagOptions(
         model=model, threshold=threshold, character_threshold=character_threshold, without=tuple(without or ()),

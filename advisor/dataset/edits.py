@@ -1,7 +1,7 @@
 """What the user decided of single pictures, laid over what their folder holds: captions, exclusions, crops.
 
-The user's folder is never written to: such edits are kept in the run (`advisor.run_folder.edits_file`), and whatever
-reads the data set of a run reads it through them (`advisor.run_folder.run_dataset`). Why:
+The user's folder is never written to: such edits are kept in the run (`advisor.run_folder.pictures.edits_file`), and
+whatever reads the data set of a run reads it through them (`advisor.run_folder.pictures.run_dataset`). Why:
 docs/decisions/0040-edits-of-pictures.md.
 """
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from advisor.answers import Answers
     from advisor.run_folder.demo_scores import DemoScores
     from advisor.run_folder.event_file import EventLog, EventTail, EventWriter
-    from advisor.run_folder.grid_record import GridRecord
-    from advisor.run_folder.held_out import HeldOut
+    from advisor.run_folder.grids.grid_record import GridRecord
     from advisor.run_folder.ladder_file import Ladder
-    from advisor.run_folder.left_out import LeftOut
+    from advisor.run_folder.pictures.held_out import HeldOut
+    from advisor.run_folder.pictures.left_out import LeftOut
     from advisor.run_folder.plan_record import PlanRecord
     from advisor.settings.config import TrainingConfig
 
@@ -112,7 +112,7 @@ class RunFolder(RunPaths):
         Raises:
             RunError: the file is damaged.
         """
-        from advisor.run_folder.left_out import read_left_out
+        from advisor.run_folder.pictures.left_out import read_left_out
 
         return read_left_out(self.left_out)
 
@@ -122,13 +122,13 @@ class RunFolder(RunPaths):
         Raises:
             RunError: it cannot be written.
         """
-        from advisor.run_folder.left_out import write_left_out
+        from advisor.run_folder.pictures.left_out import write_left_out
 
         write_left_out(self.left_out, left_out)
 
     def read_held_out(self) -> HeldOut | None:
         """Which images the validation loss is measured on; None where that is not known."""
-        from advisor.run_folder.held_out import read_held_out
+        from advisor.run_folder.pictures.held_out import read_held_out
 
         return read_held_out(self.held_out)
 
@@ -138,7 +138,7 @@ class RunFolder(RunPaths):
         Raises:
             RunError: it cannot be written.
         """
-        from advisor.run_folder.held_out import write_held_out
+        from advisor.run_folder.pictures.held_out import write_held_out
 
         write_held_out(self.held_out, split)
 
@@ -168,7 +168,7 @@ class RunFolder(RunPaths):
         Raises:
             RunError: the file is not there or is damaged.
         """
-        from advisor.run_folder.grid_record import read_grid
+        from advisor.run_folder.grids.grid_record import read_grid
 
         return read_grid(self.grid.record)
 
@@ -185,7 +185,7 @@ class RunFolder(RunPaths):
         Raises:
             RunError: it cannot be written.
         """
-        from advisor.run_folder.grid_record import write_grid
+        from advisor.run_folder.grids.grid_record import write_grid
 
         write_grid(self.grid.record, record)
 

@@ -11,7 +11,7 @@
     model/                  the LoRAs
     state/                  what resuming needs, and ladder.json
     samples/ exports/ report.html comparison.html
-    grid/                   pictures of each epoch's LoRA (`advisor.run_folder.grid_paths`)
+    grid/                   pictures of each epoch's LoRA (`advisor.run_folder.grids.grid_paths`)
     .lock .lock-trainer     who works on the run, while somebody does
 
 Importing this module reads nothing but these names: what parses a file is imported when that file is read, so that
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Self
 
 from advisor.errors import RunError
-from advisor.run_folder.grid_paths import GridPaths
+from advisor.run_folder.grids.grid_paths import GridPaths
 from advisor.run_folder.links import refuse_links_out, refuse_way_out
 from advisor.settings.file_names import CONFIG_NAME
 

@@ -13,8 +13,8 @@ from advisor.dataset.report import DatasetReport
 from advisor.errors import DatasetError
 from advisor.files import is_folder
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.run_dataset import run_dataset
-from advisor.run_folder.run_files import files_in
+from advisor.run_folder.pictures.run_dataset import run_dataset
+from advisor.run_folder.pictures.run_files import files_in
 from advisor.run_folder.written import WrittenFiles
 from advisor.settings.config import TrainingConfig, changed
 from advisor.units import counted

@@ -7,10 +7,10 @@ from pathlib import Path
 from advisor.dataset.captions import CaptionReader
 from advisor.dataset.report import DatasetReport
 from advisor.files import is_there, write_atomically
-from advisor.run_folder.edits_file import read_log
-from advisor.run_folder.file_stamps import file_stamps
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.manifest import FileNotes, planned_lines, write_manifest_lines
+from advisor.run_folder.pictures.edits_file import read_log
+from advisor.run_folder.pictures.file_stamps import file_stamps
+from advisor.run_folder.pictures.manifest import FileNotes, planned_lines, write_manifest_lines
 from advisor.settings.config import TrainingConfig
 
 

@@ -14,8 +14,8 @@ from advisor.dataset.report import DatasetReport
 from advisor.errors import ConfigError
 from advisor.files import is_folder
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.run_dataset import run_dataset
-from advisor.run_folder.run_files import files_in
+from advisor.run_folder.pictures.run_dataset import run_dataset
+from advisor.run_folder.pictures.run_files import files_in
 from advisor.settings.config import TrainingConfig
 from templates.exporting.derived import Length
 from templates.exporting.image_folders import placed_folders

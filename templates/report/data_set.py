@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from advisor.dataset.captions import SEPARATOR, lines_of
-from advisor.run_folder.manifest import EXCLUDED, ManifestLine
+from advisor.run_folder.pictures.manifest import EXCLUDED, ManifestLine
 from advisor.run_folder.plan_outline import Images
 from advisor.units import counted
 

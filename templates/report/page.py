@@ -10,8 +10,8 @@ from pathlib import Path, PureWindowsPath
 from advisor.choosing.picks_told import picks_sentence
 from advisor.families import KNOWN_FAMILIES
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.manifest import read_manifest_lines
 from advisor.run_folder.paths import EVENTS_NAME, MODEL
+from advisor.run_folder.pictures.manifest import read_manifest_lines
 from advisor.units import counted, duration
 from templates.render import render
 from templates.report.curve import Chart, held_out_sentence, loss_chart, loss_sentence, rate_chart

@@ -11,7 +11,7 @@ from typing import TypeVar
 from advisor.choosing.cells import BASE_EPOCH, BASE_WEIGHT
 from advisor.files import is_file, is_folder
 from advisor.run_folder.events import AnyEvent, SampleDrawn
-from advisor.run_folder.grid_record import GridRecord
+from advisor.run_folder.grids.grid_record import GridRecord
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import BEFORE_AFTER_NAME
 

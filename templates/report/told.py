@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from advisor.choosing.picks import PickRanking
 from advisor.errors import RunError
 from advisor.run_folder.events import AnyEvent, Failed, Finished, RungTaken, Started, WarningGiven
-from advisor.run_folder.grid_record import GridRecord
+from advisor.run_folder.grids.grid_record import GridRecord
+from advisor.run_folder.grids.picks_file import ranking_of, read_picks
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.picks_file import ranking_of, read_picks
 from advisor.run_folder.plan_outline import Outline, outline
 from advisor.run_folder.plan_record import PlanFields
 from templates.report.curve import Curve, curve_of

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from advisor.run_folder.grid_paths import GridPaths
+from advisor.run_folder.grids.grid_paths import GridPaths
 from advisor.settings.config import NetworkConfig, TrainingConfig
 from tests.support.runs import make_config
 from trainer.adapters.network import Network

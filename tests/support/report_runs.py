@@ -13,7 +13,7 @@ from PIL import Image
 from advisor.choosing.cells import Cell, Choice, EpochScores, Interval, PictureScores
 from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
-from advisor.run_folder.grid_record import GridRecord
+from advisor.run_folder.grids.grid_record import GridRecord
 from advisor.run_folder.layout import RunFolder
 from tests.support.factories import make_facts
 

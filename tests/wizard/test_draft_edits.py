@@ -10,8 +10,8 @@ import pytest
 from advisor.dataset.edits import PictureEdit
 from advisor.dataset.report import DatasetReport
 from advisor.errors import RunError
-from advisor.run_folder.edits_file import append_change, read_changes
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.pictures.edits_file import append_change, read_changes
 from tests.support.factories import make_dataset
 from wizard.draft_edits import DraftEdits
 

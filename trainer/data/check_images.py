@@ -19,7 +19,7 @@ from advisor.dataset.report import DatasetReport
 from advisor.errors import DatasetError, RunError
 from advisor.files import read_bounded, write_atomically
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.left_out import LeftOutImage
+from advisor.run_folder.pictures.left_out import LeftOutImage
 from advisor.settings.config import TrainingConfig
 from trainer.data.image_files import content_digest, upright
 from trainer.data.masks import grey_mask

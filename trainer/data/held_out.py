@@ -17,8 +17,8 @@ from advisor.dataset.near_duplicates.fingerprint import Fingerprint, fingerprint
 from advisor.dataset.near_duplicates.match import groups, matches
 from advisor.dataset.pixels import in_rgb
 from advisor.errors import ConfigError
-from advisor.run_folder.held_out import HeldOut
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.pictures.held_out import HeldOut
 from advisor.settings.config import TrainingConfig
 from trainer.data.image_files import content_digest, upright
 from trainer.runtime.events import Events, ReportProgress

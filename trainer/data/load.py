@@ -11,13 +11,13 @@ from advisor.errors import BrokenImages
 from advisor.planning.bucket_warnings import bucket_warnings
 from advisor.planning.caption_warnings import lost_lines
 from advisor.planning.image_warnings import altered_images, gone_images
-from advisor.run_folder.edits_told import edit_warnings
-from advisor.run_folder.file_stamps import file_stamps
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.left_out import LeftOut
-from advisor.run_folder.manifest import FileNotes
-from advisor.run_folder.run_dataset import run_dataset
-from advisor.run_folder.run_files import files_in
+from advisor.run_folder.pictures.edits_told import edit_warnings
+from advisor.run_folder.pictures.file_stamps import file_stamps
+from advisor.run_folder.pictures.left_out import LeftOut
+from advisor.run_folder.pictures.manifest import FileNotes
+from advisor.run_folder.pictures.run_dataset import run_dataset
+from advisor.run_folder.pictures.run_files import files_in
 from advisor.settings.config import TrainingConfig
 from advisor.shell import quoted
 from advisor.units import counted

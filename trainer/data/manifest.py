@@ -8,7 +8,7 @@ from typing import Any
 
 from advisor.dataset.report import DatasetReport
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.manifest import FileNotes, excluded_lines, write_manifest_lines
+from advisor.run_folder.pictures.manifest import FileNotes, excluded_lines, write_manifest_lines
 from trainer.data.training_set import Item
 
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from advisor.choosing.cells import BASE_EPOCH, BASE_WEIGHT, Cell
-from advisor.run_folder.grid_paths import GridPaths
+from advisor.run_folder.grids.grid_paths import GridPaths
 from advisor.settings.config import TrainingConfig
 from trainer.diffusion.sampling import Request
 from trainer.evaluate.digests import lora_digest, model_digest

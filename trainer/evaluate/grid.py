@@ -17,7 +17,7 @@ from PIL import Image
 from advisor.choosing.cells import BASE_WEIGHT, Cell
 from advisor.errors import ModelError, TrainingStopped
 from advisor.files import replacing
-from advisor.run_folder.grid_paths import GridPaths
+from advisor.run_folder.grids.grid_paths import GridPaths
 from advisor.settings.config import TrainingConfig
 from trainer.adapters.file_network import attach_file
 from trainer.device.choose import free_memory

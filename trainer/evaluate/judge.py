@@ -10,8 +10,8 @@ from advisor.choosing.choice import choose
 from advisor.dataset.captions import has_word
 from advisor.errors import ConfigError, DatasetError, RunError
 from advisor.run_folder.events import Validated
-from advisor.run_folder.grid_record import GridRecord
-from advisor.run_folder.grid_request import GridRequest
+from advisor.run_folder.grids.grid_record import GridRecord
+from advisor.run_folder.grids.grid_request import GridRequest
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.adapters.file_network import attach_file

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from advisor.dataset.scan import scan
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.run_dataset import run_dataset
+from advisor.run_folder.pictures.run_dataset import run_dataset
 from advisor.settings.config import TrainingConfig
 from trainer.data.held_out import by_contents
 from trainer.data.image_files import content_digest, read_image

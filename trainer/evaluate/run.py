@@ -16,8 +16,8 @@ import torch
 from advisor.errors import HardwareError, LoraError, TrainingStopped
 from advisor.estimate.vram import decode_bytes
 from advisor.machine.driver_spill import drivers_spill
-from advisor.run_folder.grid_record import GridRecord, write_grid
-from advisor.run_folder.grid_request import GridRequest, read_request
+from advisor.run_folder.grids.grid_record import GridRecord, write_grid
+from advisor.run_folder.grids.grid_request import GridRequest, read_request
 from advisor.run_folder.layout import RunFolder
 from trainer.device.choose import Place, choose_place, usable_gpu, use_threads
 from trainer.device.device_memory import cap_memory, is_out_of_memory, room_of

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from advisor.choosing.cells import BASE_EPOCH, Cell
 from advisor.dataset.picture_file import opened_picture
-from advisor.run_folder.grid_paths import GridPaths
+from advisor.run_folder.grids.grid_paths import GridPaths
 from advisor.run_folder.write_over import NewFile, write_over
 from advisor.run_folder.written import WrittenFiles
 from advisor.shown_text import visible_line

@@ -15,7 +15,7 @@ from typing import Any
 from advisor.errors import ModelError, RunError
 from advisor.files import file_digest
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.tag_request import write_fetched
+from advisor.run_folder.pictures.tag_request import write_fetched
 from advisor.shown_text import short_text
 from advisor.tagging.known_models import HubFile, KnownModel, known_model, refuse_unknown
 from advisor.units import MIB, size

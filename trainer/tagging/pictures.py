@@ -14,7 +14,7 @@ from PIL import Image
 from advisor.dataset.picture_file import MOST_PIXELS
 from advisor.dataset.pixels import BACKGROUND, in_rgb
 from advisor.errors import DatasetError
-from advisor.run_folder.tag_request import PictureToTag
+from advisor.run_folder.pictures.tag_request import PictureToTag
 from trainer.data.image_files import upright
 
 Pixels = npt.NDArray[np.uint8]

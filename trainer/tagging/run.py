@@ -16,7 +16,7 @@ import torch
 
 from advisor.files import file_digest
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.tag_request import TagAnswer, TagRequest, read_tag_request, write_tag_answer
+from advisor.run_folder.pictures.tag_request import TagAnswer, TagRequest, read_tag_request, write_tag_answer
 from advisor.tagging.batch_size import batch_size
 from advisor.tagging.prediction_store import PredictionStore, model_key
 from advisor.tagging.tagger_model import TaggerModel, read_tagger

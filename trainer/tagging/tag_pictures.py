@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from advisor.errors import DatasetError, HardwareError
-from advisor.run_folder.tag_request import PictureTags, PictureToTag
+from advisor.run_folder.pictures.tag_request import PictureTags, PictureToTag
 from advisor.tagging.choose_tags import LEAST_THRESHOLD, Confidences
 from advisor.tagging.prediction_store import PredictionStore, picture_key
 from trainer.data.image_files import content_digest

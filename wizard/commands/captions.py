@@ -16,14 +16,14 @@ from advisor.dataset.caption_edits.pruning import BOTH_SCHOOLS
 from advisor.dataset.caption_edits.selection import Selection
 from advisor.dataset.report import ImageFile
 from advisor.errors import DatasetError, LoraError
-from advisor.run_folder.edits_file import Change, append_change, read_changes, undo_change
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
-from advisor.run_folder.run_dataset import RunDataset, run_dataset
+from advisor.run_folder.pictures.edits_file import Change, append_change, read_changes, undo_change
+from advisor.run_folder.pictures.run_dataset import RunDataset, run_dataset
 from advisor.settings.config import TrainingConfig
 from advisor.shell import shell_words
 from advisor.units import counted, named
-from wizard.interview.caption_words import EditOptions, edit_of_words
+from wizard.interview.pictures.caption_words import EditOptions, edit_of_words
 from wizard.output import print_json, say, show, show_plain
 from wizard.own_command import own_command
 from wizard.show.captions_view import captions_view, changes_view, edited_images, overview_text, tags_view

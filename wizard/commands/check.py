@@ -19,7 +19,7 @@ from advisor.run_folder.write_over import NewFile, write_over
 from advisor.run_folder.written import WrittenFiles
 from advisor.units import counted
 from wizard.interview.paths import absolute_path
-from wizard.interview.pictures_to_check import PicturesToCheck, pictures_to_check
+from wizard.interview.pictures.pictures_to_check import PicturesToCheck, pictures_to_check
 from wizard.output import print_json, say, show
 from wizard.processes.folder_look import LookedFor, folder_facts
 from wizard.processes.measured_pictures import thumbnails

@@ -20,10 +20,10 @@ from advisor.run_folder.lock import writing
 from advisor.settings.preset_file import PresetSetting, read_preset
 from templates.native.run_folder import next_free_run, write_run
 from trainer.demo.assets import CHARACTER_FOLDER, CLASS_FOLDER, MODEL_FOLDER, PRESET_FILE, TRIGGER
-from wizard.interview.evaluation import Recommended, by_grid, recommendation_document
-from wizard.interview.grid_loras import loras_by_epoch, thinned
-from wizard.interview.grid_options import GridWish
-from wizard.interview.grid_plan import plan_of_run
+from wizard.interview.drawing.evaluation import Recommended, by_grid, recommendation_document
+from wizard.interview.drawing.grid_loras import loras_by_epoch, thinned
+from wizard.interview.drawing.grid_options import GridWish
+from wizard.interview.drawing.grid_plan import plan_of_run
 from wizard.output import print_json, say, show
 from wizard.processes.after_training import completed, tried
 from wizard.processes.child import child_command

@@ -9,16 +9,16 @@ from advisor.choosing.picks_told import picks_sentence
 from advisor.errors import ConfigError, LoraError, Mistakes, RunError
 from advisor.files import is_file, is_folder
 from advisor.machine.probe import probe_hardware
-from advisor.run_folder.grid_paths import PICKS_NAME, PICTURES, RECORD_NAME, SHEET_NAME, GridPaths
-from advisor.run_folder.grid_record import GridRecord, read_grid
+from advisor.run_folder.grids.grid_paths import PICKS_NAME, PICTURES, RECORD_NAME, SHEET_NAME, GridPaths
+from advisor.run_folder.grids.grid_record import GridRecord, read_grid
+from advisor.run_folder.grids.picks_file import PickLog, ranking_of, read_picks
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.run_folder.paths import LOCK_NAME, TRAINER_LOCK_NAME
-from advisor.run_folder.picks_file import PickLog, ranking_of, read_picks
 from advisor.units import counted
 from wizard.interview.ask import TerminalAsk
-from wizard.interview.grid_options import GridOptions, GridWish, read_options
-from wizard.interview.grid_plan import LONG_SECONDS, GridPlan, plan_of_lora, plan_of_run
+from wizard.interview.drawing.grid_options import GridOptions, GridWish, read_options
+from wizard.interview.drawing.grid_plan import LONG_SECONDS, GridPlan, plan_of_lora, plan_of_run
 from wizard.interview.paths import absolute_path
 from wizard.interview.questions import choice
 from wizard.output import is_terminal, print_json, say, show

@@ -20,8 +20,8 @@ from advisor.machine.probe import probe_hardware
 from advisor.planning.document import plain_value, plan_document
 from advisor.run_folder.keep import kept_sentence
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.manifest import forget_manifest
-from advisor.run_folder.run_dataset import edits_in, with_edits
+from advisor.run_folder.pictures.manifest import forget_manifest
+from advisor.run_folder.pictures.run_dataset import edits_in, with_edits
 from advisor.shown_text import short
 from templates.importers import import_config
 from templates.importing.import_plan import ImportPlan, file_name, is_absolute, plan_import

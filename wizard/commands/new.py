@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from advisor.planning.drawing_offer import DrawingOffer
     from advisor.settings.preset_file import PresetFile
     from wizard.interview.menu import PlanActions
-    from wizard.interview.picture_probes import LastSeen
-    from wizard.interview.picture_talk import Seen
-    from wizard.interview.picture_work import PictureWork
+    from wizard.interview.pictures.picture_probes import LastSeen
+    from wizard.interview.pictures.picture_talk import Seen
+    from wizard.interview.pictures.picture_work import PictureWork
     from wizard.interview.request import PlanRequest
 
 NO_TERMINAL = (
@@ -132,7 +132,7 @@ def _num_own_changes(run: Path) -> int:
     folder = RunFolder(run.absolute())
     if not is_file(folder.edits):
         return 0
-    from advisor.run_folder.edits_file import read_changes
+    from advisor.run_folder.pictures.edits_file import read_changes
 
     return len(read_changes(folder))
 
@@ -230,13 +230,13 @@ def _drawing(state: InterviewState, probes: Probes, options: MachineOptions) -> 
 
 
 def _pictures(state: InterviewState, draft: DraftEdits) -> PictureWork:
-    from wizard.interview.picture_probes import picture_work
+    from wizard.interview.pictures.picture_probes import picture_work
 
     return picture_work(state, draft)
 
 
 def _last_seen() -> LastSeen:
-    from wizard.interview.picture_probes import LastSeen
+    from wizard.interview.pictures.picture_probes import LastSeen
 
     return LastSeen()
 

@@ -13,12 +13,12 @@ from advisor.dataset.edits import PictureEdit
 from advisor.dataset.picture_choice import WHOLE, crop, leave_out, take_in
 from advisor.dataset.report import Box
 from advisor.errors import ConfigError, LoraError
-from advisor.run_folder.edits_file import append_change
-from advisor.run_folder.edits_told import edits_summary, file_names
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
-from advisor.run_folder.run_dataset import RunDataset, edits_in
-from advisor.run_folder.run_files import run_files
+from advisor.run_folder.pictures.edits_file import append_change
+from advisor.run_folder.pictures.edits_told import edits_summary, file_names
+from advisor.run_folder.pictures.run_dataset import RunDataset, edits_in
+from advisor.run_folder.pictures.run_files import run_files
 from advisor.shell import shell_words
 from advisor.shown_text import short_text
 from advisor.units import counted

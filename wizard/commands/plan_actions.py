@@ -11,17 +11,17 @@ from advisor.planning.planner import make_plan
 from advisor.run_folder.config_file import read_config
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
-from advisor.run_folder.run_files import run_files
+from advisor.run_folder.pictures.run_files import run_files
 from templates.exporters import EXPORTERS, export_run
 from templates.exporting.exporter import Export, ExportOptions
 from templates.native.run_folder import next_free_run, write_run
 from wizard.commands.train import train
 from wizard.draft_edits import DraftEdits
-from wizard.interview.caption_talk import CaptionTalk
 from wizard.interview.facts import facts_of_state
 from wizard.interview.flow import InterviewState, Probes
 from wizard.interview.machine_options import MachineOptions
 from wizard.interview.menu import PlanActions
+from wizard.interview.pictures.caption_talk import CaptionTalk
 from wizard.interview.preset_store import PresetStore
 from wizard.interview.questions import Ask
 from wizard.output import say

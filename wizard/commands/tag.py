@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.dataset.caption_edits.caption_set import CaptionSet
-from advisor.run_folder.edits_file import Change, append_change
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
-from advisor.run_folder.run_dataset import RunDataset, run_dataset
-from advisor.run_folder.tag_request import TagAnswer
+from advisor.run_folder.pictures.edits_file import Change, append_change
+from advisor.run_folder.pictures.run_dataset import RunDataset, run_dataset
+from advisor.run_folder.pictures.tag_request import TagAnswer
 from advisor.settings.config import TrainingConfig
 from advisor.tagging.choose_tags import TagChoice, TagChooser
 from advisor.tagging.tagged import Tagged
 from advisor.tagging.tagger_model import TaggerModel, read_tagger
 from advisor.units import counted
 from wizard.interview.ask import TerminalAsk
-from wizard.interview.tag_options import TagOptions
-from wizard.interview.tagger_choice import given_tagger
-from wizard.interview.tagging import TaggingTools, request_for, tagged_by
-from wizard.interview.tagging_tools import real_tools
+from wizard.interview.pictures.tag_options import TagOptions
+from wizard.interview.pictures.tagger_choice import given_tagger
+from wizard.interview.pictures.tagging import TaggingTools, request_for, tagged_by
+from wizard.interview.pictures.tagging_tools import real_tools
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
 from wizard.processes.trainer_job import planned_job

@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING
 
 from advisor.errors import BrokenImages, LoraError
 from advisor.files import is_file, replacing
-from advisor.run_folder.changes_since import changes_since, edited_since
-from advisor.run_folder.edits_told import edits_summary
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
-from advisor.run_folder.run_dataset import run_dataset
+from advisor.run_folder.pictures.changes_since import changes_since, edited_since
+from advisor.run_folder.pictures.edits_told import edits_summary
+from advisor.run_folder.pictures.run_dataset import run_dataset
 from advisor.settings.config import TrainingConfig
 from advisor.units import duration
 from templates.report.usage import WEIGHT
-from wizard.interview.changed_pictures import ask_to_use, changes_text, edited_text, used_text
 from wizard.interview.copy_lora import offer_copy, usage
 from wizard.interview.go_on import GoingOn, asked_to_go_on
 from wizard.interview.lora_folders import lora_folders, program_of
+from wizard.interview.pictures.changed_pictures import ask_to_use, changes_text, edited_text, used_text
 from wizard.output import OutputLost, is_terminal, print_json, say, show
 from wizard.own_command import own_command
 from wizard.processes.after_training import tried
@@ -43,7 +43,7 @@ from wizard.user_data import remember, remembered
 
 if TYPE_CHECKING:
     from advisor.choosing.cells import SettingValue
-    from wizard.interview.evaluation import Recommended
+    from wizard.interview.drawing.evaluation import Recommended
 
 
 def train(
@@ -79,7 +79,7 @@ def train(
             progress, found = _recorded(job, config, as_json=as_json)
     try:
         if as_json:
-            from wizard.interview.evaluation import recommendation_document
+            from wizard.interview.drawing.evaluation import recommendation_document
 
             print_json(training_document(progress) | recommendation_document(found, job.run, progress.loras))
         else:
@@ -165,7 +165,7 @@ def _recommended(
     """Which epoch to use; None where no pictures were drawn, drawing failed, or the user ended it."""
     if progress.finished is None or not config.sampling.draws:
         return None
-    from wizard.interview.evaluation import recommended
+    from wizard.interview.drawing.evaluation import recommended
 
     seconds, screen = progress.finished.seconds or 0.0, make_screen(as_json=as_json)
     try:

@@ -19,7 +19,7 @@ from advisor.machine.hardware import Hardware
 from advisor.settings.config import NamedFolder
 from advisor.settings.parse_value import SettingValue, WrongValue, parse_settings
 from advisor.settings.preset_file import PresetFile, read_preset
-from wizard.interview.drawing_questions import drawing_settings
+from wizard.interview.drawing.drawing_questions import drawing_settings
 from wizard.interview.flow import InterviewState, Probes
 from wizard.interview.machine_options import MachineOptions
 from wizard.interview.names import checked_name

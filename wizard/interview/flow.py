@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from advisor.machine.hardware import Hardware
     from advisor.planning.drawing_offer import DrawingOffer
     from advisor.settings.preset_file import PresetFile
-    from wizard.interview.picture_talk import Seen
-    from wizard.interview.picture_work import PictureWork
+    from wizard.interview.pictures.picture_talk import Seen
+    from wizard.interview.pictures.picture_work import PictureWork
 
 
 def _no_preset(file: str) -> PresetFile:

@@ -18,9 +18,9 @@ from advisor.files import is_file
 from advisor.machine.hardware import Hardware
 from advisor.machine.probe import probe_hardware
 from advisor.planning.compare import with_settings
-from advisor.run_folder.edits_told import edits_summary
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.run_dataset import edits_in, with_edits
+from advisor.run_folder.pictures.edits_told import edits_summary
+from advisor.run_folder.pictures.run_dataset import edits_in, with_edits
 from advisor.settings.config import NamedFolder
 from advisor.settings.parse_value import parse_settings
 from wizard.interview.facts import facts_of_request, named_folders_of, split_settings, start_path, with_start

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from advisor.errors import ConfigError, LoraError, ModelError
 from advisor.machine.cards import card_named
 from wizard.interview import questions as q
-from wizard.interview.drawing_questions import DRAWING_STEPS
+from wizard.interview.drawing.drawing_questions import DRAWING_STEPS
 from wizard.interview.flow import Apply, InterviewState, Probes, Step
 from wizard.interview.machine_options import vram_bytes
 from wizard.interview.names import checked_name, proposed_name
-from wizard.interview.picture_step import PICTURE_STEP
+from wizard.interview.pictures.picture_step import PICTURE_STEP
 from wizard.interview.preset_questions import (
     RULES_ALONE,
     WANDB_KEY,

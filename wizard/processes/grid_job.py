@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from advisor.run_folder.grid_record import GridRecord, read_grid
-from advisor.run_folder.grid_request import GridRequest, write_request
+from advisor.run_folder.grids.grid_record import GridRecord, read_grid
+from advisor.run_folder.grids.grid_request import GridRequest, write_request
 from advisor.run_folder.layout import RunFolder
 from wizard.processes.child import child_command
 from wizard.processes.launch import run_trainer

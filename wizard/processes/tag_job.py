@@ -10,7 +10,13 @@ from tempfile import TemporaryDirectory
 
 from advisor.errors import HardwareError, TrainingStopped
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.tag_request import TagAnswer, TagRequest, read_fetched, read_tag_answer, write_tag_request
+from advisor.run_folder.pictures.tag_request import (
+    TagAnswer,
+    TagRequest,
+    read_fetched,
+    read_tag_answer,
+    write_tag_request,
+)
 from advisor.tagging.known_models import KnownModel
 from advisor.tagging.tagger_model import NO_RUNTIME
 from wizard.processes.child import child_command

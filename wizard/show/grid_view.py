@@ -9,9 +9,9 @@ from rich.table import Table
 from advisor.choosing.cells import BASE_EPOCH, Choice, EpochScores, MeasureName
 from advisor.choosing.picks import PickRanking
 from advisor.estimate.drawing import DrawingCost
-from advisor.run_folder.grid_paths import GridPaths
-from advisor.run_folder.grid_record import GridRecord
-from advisor.run_folder.grid_request import GridRequest
+from advisor.run_folder.grids.grid_paths import GridPaths
+from advisor.run_folder.grids.grid_record import GridRecord
+from advisor.run_folder.grids.grid_request import GridRequest
 from advisor.units import counted, duration, gib
 
 MEASURES: Mapping[MeasureName, str] = {

@@ -9,8 +9,8 @@ from pathlib import Path
 from threading import Lock
 
 from advisor.choosing.picks import BlindPick, Candidate, Pair, Picked, candidates_of, next_pair, session_length
-from advisor.run_folder.grid_record import GridRecord
-from advisor.run_folder.picks_file import PickedSide, PickLine, votable
+from advisor.run_folder.grids.grid_record import GridRecord
+from advisor.run_folder.grids.picks_file import PickedSide, PickLine, votable
 
 MOST_OPEN = 32
 """Pairs that are shown and not answered, as by tabs that were closed; older ones are forgotten."""

@@ -10,9 +10,9 @@ from advisor.choosing.cells import Cell
 from advisor.choosing.picks import candidates_of
 from advisor.errors import RunError
 from advisor.files import is_file
-from advisor.run_folder.grid_paths import GridPaths
-from advisor.run_folder.grid_record import GridRecord
-from advisor.run_folder.picks_file import append_pick, read_picks, votable
+from advisor.run_folder.grids.grid_paths import GridPaths
+from advisor.run_folder.grids.grid_record import GridRecord
+from advisor.run_folder.grids.picks_file import append_pick, read_picks, votable
 from templates.report.vote_page import vote_page
 from wizard.output import is_terminal, say
 from wizard.voting.server import VoteServer

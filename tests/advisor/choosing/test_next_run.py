@@ -1,7 +1,7 @@
 import pytest
 
 from advisor.choosing.next_run import gentler, stronger, with_trigger
-from advisor.run_folder.grid_record import SETTINGS_OF_CHOICES
+from advisor.run_folder.grids.grid_record import SETTINGS_OF_CHOICES
 from advisor.settings.config import TrainingConfig, blank_config, with_values
 
 

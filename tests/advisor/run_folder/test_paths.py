@@ -14,7 +14,7 @@ from advisor.run_folder.layout import RunFolder
 
 ROOT = Path(advisor.__file__).parents[1]
 FLOORS = ("advisor", "wizard", "templates", "trainer")
-OWN = ("advisor/run_folder/paths.py", "advisor/run_folder/grid_paths.py", "advisor/settings/file_names.py")
+OWN = ("advisor/run_folder/paths.py", "advisor/run_folder/grids/grid_paths.py", "advisor/settings/file_names.py")
 
 FILES = (
     "loracle.toml", "plan.json", "answers.toml", "report.html", "comparison.html", "manifest.jsonl", "events.jsonl",

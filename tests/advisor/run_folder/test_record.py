@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from advisor.run_folder.demo_scores import DemoScores
-from advisor.run_folder.grid_record import GridRecord
-from advisor.run_folder.held_out import HeldOut
+from advisor.run_folder.grids.grid_record import GridRecord
 from advisor.run_folder.ladder_file import Ladder
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.left_out import LeftOut, LeftOutImage
+from advisor.run_folder.pictures.held_out import HeldOut
+from advisor.run_folder.pictures.left_out import LeftOut, LeftOutImage
 
 HELD_OUT = HeldOut(seed=1, share=0.5, held_out=("a",), trained=("b",))
 LEFT_OUT = LeftOut(images=(LeftOutImage(path="/a.png", why="cut off"),))

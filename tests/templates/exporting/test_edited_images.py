@@ -12,8 +12,8 @@ from PIL import Image
 
 from advisor.dataset.edits import PictureEdit
 from advisor.dataset.scan import scan
-from advisor.run_folder.edits_file import append_change
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.pictures.edits_file import append_change
 from templates.exporters import EXPORTERS
 from templates.exporting.exporter import USUAL, Export, ExportOptions
 from tests.support.pictures import make_pictures, scene

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from advisor.run_folder.manifest import ManifestLine
+from advisor.run_folder.pictures.manifest import ManifestLine
 from advisor.run_folder.plan_outline import Bucket, Images
 from templates.report.data_set import MOST_TAGS, data_set_view, tag_counts
 

@@ -17,8 +17,8 @@ from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
 from advisor.rules.sources import BY_TITLE, TUTORIAL
 from advisor.run_folder.events import LoraSaved, RungTaken
+from advisor.run_folder.grids.picks_file import PickedSide, PickLine, append_pick
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.picks_file import PickedSide, PickLine, append_pick
 from templates.render import render
 from templates.report.page import Score, write_report
 from templates.report.results import ladder_rows, lora_links

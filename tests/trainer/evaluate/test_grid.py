@@ -13,7 +13,7 @@ from PIL import Image
 import trainer.evaluate.grid as module
 from advisor.choosing.cells import Cell
 from advisor.errors import ModelError, TrainingStopped
-from advisor.run_folder.grid_paths import GridPaths
+from advisor.run_folder.grids.grid_paths import GridPaths
 from tests.support.grids import epoch_loras, grid_config, grid_folder, random_lora
 from tests.support.tiny import tiny_sd1
 from trainer.diffusion.sampling import Request, draw, draw_batch

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from advisor.errors import DatasetError
-from advisor.run_folder.held_out import HeldOut
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.pictures.held_out import HeldOut
 from tests.support.pictures import make_pictures
 from tests.support.runs import make_config
 from trainer.data.image_files import content_digest

@@ -10,8 +10,8 @@ import torch
 import trainer.evaluate.grid as grid_module
 import trainer.evaluate.run as module
 from advisor.run_folder.events import Validated
-from advisor.run_folder.grid_record import read_grid
-from advisor.run_folder.grid_request import GridRequest, RequestedLora, write_request
+from advisor.run_folder.grids.grid_record import read_grid
+from advisor.run_folder.grids.grid_request import GridRequest, RequestedLora, write_request
 from advisor.run_folder.layout import RunFolder
 from tests.support.grids import epoch_loras, grid_config, random_lora
 from tests.support.runs import events_of

@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from advisor.choosing.cells import Cell
-from advisor.run_folder.grid_paths import GridPaths
+from advisor.run_folder.grids.grid_paths import GridPaths
 from trainer.evaluate.sheet import GAP_PX, LABEL_PX, MOST_SHEET_PX, write_sheet
 
 COLOURS = {0: (255, 0, 0), 1: (0, 255, 0), 2: (0, 0, 255)}

@@ -11,7 +11,7 @@ import pytest
 
 import trainer.tagging.fetch as module
 from advisor.errors import ModelError, RunError
-from advisor.run_folder.tag_request import read_fetched
+from advisor.run_folder.pictures.tag_request import read_fetched
 from advisor.tagging.known_models import HubFile, KnownModel
 from tests.support.fake_hub import REVISION, fake_hub
 from tests.support.paths import REPOSITORY

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from advisor.errors import DatasetError
-from advisor.run_folder.tag_request import PictureToTag
+from advisor.run_folder.pictures.tag_request import PictureToTag
 from trainer.tagging.pictures import Pixels, square_pixels
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)

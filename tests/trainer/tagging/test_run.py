@@ -10,7 +10,13 @@ import trainer.tagging.run as module
 from advisor.data_folder import data_folder
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
-from advisor.run_folder.tag_request import PictureToTag, TagAnswer, TagRequest, read_tag_answer, write_tag_request
+from advisor.run_folder.pictures.tag_request import (
+    PictureToTag,
+    TagAnswer,
+    TagRequest,
+    read_tag_answer,
+    write_tag_request,
+)
 from advisor.tagging.choose_tags import TagChooser
 from advisor.tagging.tag_list import read_tag_list
 from tests.support.runs import events_of

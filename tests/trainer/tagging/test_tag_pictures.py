@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from advisor.errors import HardwareError
-from advisor.run_folder.tag_request import PictureToTag
+from advisor.run_folder.pictures.tag_request import PictureToTag
 from advisor.tagging.prediction_store import PredictionStore
 from advisor.tagging.tagger_model import read_tagger
 from tests.support.taggers import SIDE_PX, write_tagger

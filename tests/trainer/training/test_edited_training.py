@@ -8,8 +8,8 @@ from typing import Any
 
 from advisor.dataset.edits import PictureEdit
 from advisor.dataset.scan import scan
-from advisor.run_folder.edits_file import append_change
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.pictures.edits_file import append_change
 from advisor.settings.config import TrainingConfig
 from tests.support.runs import events_of, make_config, run_training
 

@@ -12,12 +12,12 @@ from advisor.dataset.caption_edits.selection import Selection
 from advisor.errors import LoraError
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import RunInUse, writing
-from advisor.run_folder.run_dataset import run_dataset
+from advisor.run_folder.pictures.run_dataset import run_dataset
 from advisor.settings.config import parse_config
 from tests.support.pictures import make_pictures
 from tests.support.runs import write_toml
 from wizard.commands.captions import CaptionOptions, captions
-from wizard.interview.caption_words import EditOptions
+from wizard.interview.pictures.caption_words import EditOptions
 
 TEXTS = (
     "mira, 1girl, long_hair, smile",

@@ -12,8 +12,8 @@ from PIL import Image
 
 from advisor.dataset.edits import PictureEdit
 from advisor.errors import DatasetError, LoraError, RunError
-from advisor.run_folder.edits_file import append_change
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.pictures.edits_file import append_change
 from advisor.settings.config import parse_config
 from tests.support.hostile_pictures import clean_folder
 from tests.support.pictures import make_pictures

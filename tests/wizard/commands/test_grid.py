@@ -10,12 +10,12 @@ import pytest
 from advisor.choosing.cells import Cell
 from advisor.choosing.others import AS_SENTENCES
 from advisor.errors import LoraError, RunError
-from advisor.run_folder.grid_paths import GridPaths
-from advisor.run_folder.grid_record import GridRecord, write_grid
-from advisor.run_folder.grid_request import GridRequest
+from advisor.run_folder.grids.grid_paths import GridPaths
+from advisor.run_folder.grids.grid_record import GridRecord, write_grid
+from advisor.run_folder.grids.grid_request import GridRequest
+from advisor.run_folder.grids.picks_file import PickedSide, PickLine, append_pick
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import RunInUse, writing
-from advisor.run_folder.picks_file import PickedSide, PickLine, append_pick
 from tests.support.grids import epoch_loras, grid_config, random_lora
 from tests.support.report_runs import choice
 from tests.support.report_runs import write_grid as write_pictures
@@ -24,7 +24,7 @@ from tests.support.scripted import ScriptedAsk
 from tests.support.tiny import tiny_sd1, tiny_sdxl_checkpoint
 from wizard.commands import grid as command
 from wizard.commands.grid import grid
-from wizard.interview.grid_options import GridOptions
+from wizard.interview.drawing.grid_options import GridOptions
 
 PATH = f"pictures/{'0' * 64}.png"
 

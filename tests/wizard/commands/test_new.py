@@ -17,9 +17,9 @@ from advisor.dataset.edits import PictureEdit
 from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import scan
 from advisor.errors import RunError, UserErrors
-from advisor.run_folder.edits_file import append_change, read_changes
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.run_dataset import run_dataset
+from advisor.run_folder.pictures.edits_file import append_change, read_changes
+from advisor.run_folder.pictures.run_dataset import run_dataset
 from advisor.settings.preset_file import read_preset
 from tests.support.factories import make_hardware, make_plan_for
 from tests.support.menu_actions import Done, make_actions
@@ -31,9 +31,9 @@ from wizard.draft_edits import DraftEdits
 from wizard.interview.facts import facts_of_state
 from wizard.interview.flow import InterviewState, Probes
 from wizard.interview.machine_options import MachineOptions
-from wizard.interview.picture_probes import picture_work
-from wizard.interview.picture_talk import Seen, seen
-from wizard.interview.picture_work import PictureWork
+from wizard.interview.pictures.picture_probes import picture_work
+from wizard.interview.pictures.picture_talk import Seen, seen
+from wizard.interview.pictures.picture_work import PictureWork
 from wizard.interview.preset_store import PresetStore
 from wizard.interview.questions import BACK
 from wizard.interview.request import PlanRequest

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from advisor.errors import ConfigError, DatasetError, LoraError
-from advisor.run_folder.edits_file import read_changes
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import RunInUse, writing
-from advisor.run_folder.run_dataset import run_dataset
+from advisor.run_folder.pictures.edits_file import read_changes
+from advisor.run_folder.pictures.run_dataset import run_dataset
 from tests.support.runs import make_config, write_toml
 from wizard.commands.pictures import PictureOptions, pictures
 

@@ -9,9 +9,9 @@ import pytest
 
 from advisor.dataset.edits import PictureEdit
 from advisor.errors import RunError
-from advisor.run_folder.edits_file import append_change, read_changes
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.manifest import read_manifest_lines
+from advisor.run_folder.pictures.edits_file import append_change, read_changes
+from advisor.run_folder.pictures.manifest import read_manifest_lines
 from tests.support.pictures import make_pictures
 from tests.support.tiny import tiny_sd1_checkpoint
 from wizard.commands.import_ import import_

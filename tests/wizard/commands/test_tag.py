@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 
 from advisor.errors import HardwareError, LoraError
-from advisor.run_folder.edits_file import read_changes, undo_change
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import RunInUse, writing
-from advisor.run_folder.run_dataset import run_dataset
-from advisor.run_folder.tag_request import TagAnswer, TagRequest, read_tag_answer, write_tag_request
+from advisor.run_folder.pictures.edits_file import read_changes, undo_change
+from advisor.run_folder.pictures.run_dataset import run_dataset
+from advisor.run_folder.pictures.tag_request import TagAnswer, TagRequest, read_tag_answer, write_tag_request
 from advisor.shell import shell_word
 from tests.support.taggers import DEMO_TAGGER, write_tagger
 from trainer.demo.assets import HELD_OUT_FOLDER
 from trainer.tagging.run import main as trainer_main
 from wizard.commands.tag import tag
-from wizard.interview import tagging_tools
-from wizard.interview.tag_options import TagOptions
+from wizard.interview.pictures import tagging_tools
+from wizard.interview.pictures.tag_options import TagOptions
 from wizard.processes import tag_job
 from wizard.user_data import remembered
 

@@ -9,12 +9,12 @@ import pytest
 
 from advisor.dataset.edits import PictureEdit
 from advisor.errors import BrokenImages, LoraError
-from advisor.run_folder.edits_file import append_change
-from advisor.run_folder.file_stamps import file_stamps
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import RunInUse, writing
-from advisor.run_folder.manifest import FileNotes, planned_lines, write_manifest_lines
-from advisor.run_folder.run_dataset import run_dataset
+from advisor.run_folder.pictures.edits_file import append_change
+from advisor.run_folder.pictures.file_stamps import file_stamps
+from advisor.run_folder.pictures.manifest import FileNotes, planned_lines, write_manifest_lines
+from advisor.run_folder.pictures.run_dataset import run_dataset
 from advisor.settings.config import TrainingConfig
 from tests.support.runs import make_config, write_toml
 from tests.support.scripted import ScriptedAsk

@@ -13,8 +13,8 @@ from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from tests.support.fake_trainer import run_folder
 from wizard.commands import train as command
-from wizard.interview import evaluation
-from wizard.interview.evaluation import Recommended
+from wizard.interview.drawing import evaluation
+from wizard.interview.drawing.evaluation import Recommended
 from wizard.processes.trainer_job import TrainerJob
 from wizard.show.progress import TrainingProgress
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from advisor.choosing.cells import Choice
 from advisor.run_folder.events import EpochDone, Finished, LoraSaved, PhaseBegun, Started, StepDone
-from advisor.run_folder.grid_record import GridRecord, write_grid
+from advisor.run_folder.grids.grid_record import GridRecord, write_grid
 from advisor.run_folder.layout import RunFolder
 from tests.support.fake_trainer import run_folder
 from wizard.processes.run_status import read_status, runs_below, statuses

@@ -11,7 +11,7 @@ from PIL import Image
 
 import wizard.processes.tag_job as module
 from advisor.errors import LoraError, TrainingStopped
-from advisor.run_folder.tag_request import PictureToTag, TagRequest
+from advisor.run_folder.pictures.tag_request import PictureToTag, TagRequest
 from advisor.tagging.known_models import KNOWN_MODELS
 from tests.support.taggers import DEMO_TAGGER
 from trainer.demo.assets import HELD_OUT_FOLDER

@@ -8,9 +8,9 @@ from rich.console import Console
 
 from advisor.choosing.cells import Cell, Choice, EpochScores, Interval
 from advisor.estimate.drawing import DrawingCost
-from advisor.run_folder.grid_paths import GridPaths
-from advisor.run_folder.grid_record import GridRecord
-from advisor.run_folder.grid_request import GridRequest, RequestedLora
+from advisor.run_folder.grids.grid_paths import GridPaths
+from advisor.run_folder.grids.grid_record import GridRecord
+from advisor.run_folder.grids.grid_request import GridRequest, RequestedLora
 from advisor.settings.config import blank_config
 from wizard.show.grid_view import MEASURES, announcement, grid_document, places, scores_table
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from advisor.run_folder.grids.picks_file import append_pick, read_picks
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.picks_file import append_pick, read_picks
 from templates.report.vote_page import vote_page
 from tests.support.report_runs import write_grid
 from wizard.voting.server import MOST_BODY_BYTES, VoteServer

@@ -6,8 +6,8 @@ import pytest
 
 from advisor.choosing.picks import BlindPick, Candidate
 from advisor.errors import RunError
-from advisor.run_folder.grid_record import GridRecord
-from advisor.run_folder.picks_file import PickLine, votable
+from advisor.run_folder.grids.grid_record import GridRecord
+from advisor.run_folder.grids.picks_file import PickLine, votable
 from tests.support.report_runs import write_grid
 from wizard.voting.session import MOST_OPEN, VotingSession
 

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from advisor.choosing.cells import Choice
+from advisor.estimate.drawing import DrawingCost
+from advisor.run_folder.events import SampleDrawn, Started
+from advisor.run_folder.grids.grid_request import GridRequest
+from advisor.run_folder.layout import RunFolder
+from advisor.settings.config import blank_config
+from wizard.interview.drawing.evaluation import Recommended, recommendation_document, seconds_each, wishes, within
+from wizard.interview.drawing.grid_options import GridWish
+from wizard.interview.drawing.grid_plan import GridPlan
+
+
+def drawn(*times: float, epoch: int = 1) -> list[SampleDrawn]:
+    return [SampleDrawn(t=time, path="samples/x.png", epoch=epoch) for time in times]  # type: ignore[call-arg]
+
+
+def test_a_picture_takes_the_time_between_two_of_the_same_epoch() -> None:
+    assert seconds_each([*drawn(10, 12, 14, epoch=1), *drawn(100, 102, 104, epoch=2)]) == 2.0
+
+
+def test_pictures_of_an_earlier_start_do_not_count() -> None:
+    assert seconds_each([*drawn(10, 40), Started(t=50), *drawn(60, 61)]) == 1.0  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("times", [(), (10,)])
+def test_without_two_pictures_the_time_is_not_known(times: Sequence[float]) -> None:
+    assert seconds_each(drawn(*times)) is None
+
+
+def test_a_clock_that_was_set_back_gives_no_time_below_zero() -> None:
+    assert seconds_each(drawn(10, 5)) == 0.0
+
+
+def planned(wish: GridWish, *, fits: bool = True) -> GridPlan:
+    """Four prompts."""
+    request = GridRequest(
+        config=blank_config(), loras=(), prompts=("a",) * 4, seeds=tuple(range(wish.seeds)), folder="run"
+    )
+    num_images = 4 * wish.seeds * (1 + len(wish.epochs))
+    return GridPlan(request, DrawingCost(num_images, None, peak_bytes=1, free_bytes=2 if fits else 0))
+
+
+def fitting(budget: float, *, num_epochs: int = 10) -> GridPlan | None:
+    """At a second a picture."""
+    return within(budget, 1.0, wishes(range(1, num_epochs + 1)), planned)
+
+
+@pytest.mark.parametrize(
+    ("budget", "num_images"),
+    [(1000, 132), (131, 88), (87, 80), (40, 40)],
+)
+def test_with_less_time_seeds_are_left_out_first_and_then_epochs(budget: float, num_images: int) -> None:
+    found = fitting(budget)
+
+    assert found is not None
+    assert found.cost.num_images == num_images
+
+
+def test_fewer_than_four_epochs_are_not_looked_at_where_there_are_more() -> None:
+    assert fitting(39) is None
+
+
+def test_a_short_training_is_looked_at_whole() -> None:
+    found = fitting(1000, num_epochs=2)
+
+    assert found is not None
+    assert found.cost.num_images == 36
+
+
+def test_a_training_of_many_epochs_is_looked_at_in_ten_places() -> None:
+    (first, *_) = wishes(range(1, 41))
+
+    assert first.epochs == (4, 8, 12, 16, 20, 24, 28, 32, 36, 40)
+
+
+def test_what_does_not_fit_into_memory_is_not_drawn() -> None:
+    assert within(1000, 1.0, wishes((1, 2)), lambda wish: planned(wish, fits=False)) is None
+
+
+CHOICE = Choice("good", 2, 1.0, (2,), None, None, 0.9, "Epoch 2 of 3: 0.8.")
+
+
+def test_the_document_names_the_choice_and_the_file_to_use() -> None:
+    run = RunFolder(Path("runs/mia"))
+    found = Recommended(CHOICE, run.path / "model" / "mia-000002.safetensors")
+
+    document = recommendation_document(found, run, ["model/mia-000002.safetensors", "model/mia.safetensors"])
+
+    assert document["use"] == "model/mia-000002.safetensors"
+    assert document["choice"] == {
+        "verdict": "good", "epoch": 2, "weight": 1.0, "tied": [2], "runner_up": None, "burnt_from": None,
+        "confidence": 0.9, "reason": "Epoch 2 of 3: 0.8.", "changes": {},
+    }  # fmt: skip
+
+
+def test_where_nothing_was_drawn_the_last_lora_is_the_one_to_use() -> None:
+    document = recommendation_document(None, RunFolder(Path("runs/mia")), ["model/mia-000002.safetensors", "model/mia"])
+
+    assert document == {"choice": None, "use": "model/mia"}

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from advisor.dataset.caption_edits.caption_set import CaptionSet
+from advisor.dataset.edits import PictureEdit
+from advisor.dataset.report import DatasetReport, Folder, ImageFile, PictureCrop
+from advisor.errors import HardwareError, ModelError
+from advisor.run_folder.pictures.tag_request import PictureTags, TagAnswer, TagRequest
+from advisor.tagging.known_models import KnownModel
+from tests.support.scripted import Answer, ScriptedAsk
+from tests.support.taggers import write_tagger
+from wizard.interview.pictures.tagger_choice import TaggerSources
+from wizard.interview.pictures.tagging import TaggingTools, ask_tagging
+
+TOLD = {"/p/a.png": {0: 0.9, 1: 0.4}, "/p/b.png": {1: 0.3}}
+"""Blue and green, by `tests.support.taggers.COLOURS`."""
+
+
+def report() -> DatasetReport:
+    images = (
+        ImageFile("a.png", 64, 64, 0),
+        ImageFile("b.png", 32, 32, 0, "", crop=PictureCrop((1, 2, 33, 34), (64, 64))),
+        ImageFile("c.png", 64, 64, 0, "hat"),
+    )
+    return DatasetReport("/p", images, (Folder(".", 3),))
+
+
+def fetches_nothing(known: KnownModel) -> Path:
+    raise AssertionError(known.name)
+
+
+class World:
+    """Tools that remember what was asked of them."""
+
+    def __init__(self, folder: Path, tag: Callable[[TagRequest], TagAnswer] | None = None) -> None:
+        self.file = write_tagger(folder)
+        self.requests = list[TagRequest]()
+        self.remembered = list[Path]()
+        sources = TaggerSources(lambda: (self.file,), fetches_nothing, {})
+        self.tools = TaggingTools(sources, tag or self.tag, self.remembered.append, lambda: None)
+
+    def tag(self, request: TagRequest) -> TagAnswer:
+        self.requests.append(request)
+        return TagAnswer(pictures=tuple(PictureTags.of(one.path, TOLD[one.path]) for one in request.pictures))
+
+
+def edits(world: World, *answers: Answer) -> tuple[tuple[PictureEdit, ...], ScriptedAsk]:
+    ask = ScriptedAsk(str(world.file), *answers)
+    found = ask_tagging(ask, CaptionSet(report(), "tok"), world.tools)
+    assert ask.is_done
+    return found, ask
+
+
+def test_pictures_without_a_caption_get_one_that_the_user_has_seen(tmp_path: Path) -> None:
+    world = World(tmp_path)
+
+    found, ask = edits(world, "yes")
+
+    assert found == (PictureEdit("/p/a.png", caption="tok, blue background, green background"),)
+    assert "a.png: tok, blue background, green background" in ask.heard
+    assert "sure of nothing (b.png)" in ask.heard
+    assert world.remembered == [world.file]
+
+
+def test_the_tagger_sees_of_a_picture_what_is_trained_of_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    edits(world, "yes")
+
+    (request,) = world.requests
+    assert [(one.path, one.crop) for one in request.pictures] == [("/p/a.png", None), ("/p/b.png", (1, 2, 33, 34))]
+
+
+def test_another_threshold_is_looked_at_before_the_captions_are_taken(tmp_path: Path) -> None:
+    world = World(tmp_path)
+
+    assert [one.caption for one in edits(world, "0.25", "yes")[0]] == [
+        "tok, blue background, green background",
+        "tok, green background",
+    ]
+    assert [one.caption for one in edits(world, "0.5", "yes")[0]] == ["tok, blue background"]
+    assert len(world.requests) == 2
+
+
+@pytest.mark.parametrize("answer", ["no", "<"])
+def test_captions_that_the_user_does_not_like_are_not_taken(tmp_path: Path, answer: str) -> None:
+    assert edits(World(tmp_path), answer)[0] == ()
+
+
+def test_a_tagger_that_fails_is_told_and_the_conversation_goes_on(tmp_path: Path) -> None:
+    def fail(_: TagRequest) -> TagAnswer:
+        raise ModelError("it is broken")
+
+    found, ask = edits(World(tmp_path, fail))
+
+    assert found == ()
+    assert "it is broken" in ask.heard
+
+
+def test_where_tagging_is_not_possible_nothing_is_asked(tmp_path: Path) -> None:
+    def refuse() -> None:
+        raise HardwareError("onnxruntime is missing")
+
+    world = World(tmp_path)
+    tools = TaggingTools(world.tools.sources, world.tag, world.remembered.append, refuse)
+    ask = ScriptedAsk()
+
+    assert ask_tagging(ask, CaptionSet(report(), "tok"), tools) == ()
+    assert "onnxruntime is missing" in ask.heard
+
+
+def test_a_tagging_that_is_broken_off_does_not_end_the_conversation(tmp_path: Path) -> None:
+    def interrupt(_: TagRequest) -> TagAnswer:
+        raise KeyboardInterrupt("Tagging was interrupted")
+
+    found, ask = edits(World(tmp_path, interrupt))
+
+    assert found == ()
+    assert "Tagging was interrupted" in ask.heard
+
+
+def test_where_all_have_captions_no_model_is_asked_for(tmp_path: Path) -> None:
+    captioned = DatasetReport("/p", (ImageFile("c.png", 64, 64, 0, "hat"),), (Folder(".", 1),))
+    ask = ScriptedAsk()
+
+    assert ask_tagging(ask, CaptionSet(captioned, "tok"), World(tmp_path).tools) == ()

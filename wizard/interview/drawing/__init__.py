@@ -1,0 +1,1 @@
+"""The conversation about drawing: pictures while it trains, grids, and LoRAs to draw with."""

@@ -1,0 +1,111 @@
+"""Tagging pictures in a conversation: which model, how sure it has to be, and whether its captions are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from advisor.dataset.caption_edits.caption_set import CaptionSet
+from advisor.dataset.caption_edits.selection import UNCAPTIONED
+from advisor.dataset.edits import PictureEdit
+from advisor.dataset.report import DatasetReport, ImageFile
+from advisor.errors import LoraError
+from advisor.run_folder.pictures.tag_request import PictureToTag, TagAnswer, TagRequest
+from advisor.tagging.choose_tags import THRESHOLD, TagChoice, TagChooser
+from advisor.tagging.tagged import Mode, Tagged, tagged
+from advisor.tagging.tagger_model import TaggerModel, read_tagger
+from advisor.units import counted
+from wizard.interview.pictures.tagger_choice import TaggerSources, asked_tagger
+from wizard.interview.questions import Ask, choice
+from wizard.show.tag_view import preview
+
+THRESHOLDS = ((0.5, "fewer, surer ones"), (THRESHOLD, "as most do"), (0.25, "more, and more wrong ones"))
+
+
+@dataclass(frozen=True)
+class TaggingTools:
+    """What tagging does in the world."""
+
+    sources: TaggerSources
+    tag: Callable[[TagRequest], TagAnswer]
+    """Raises a LoraError, or KeyboardInterrupt where the user breaks it off."""
+    remember: Callable[[Path], None]
+    """Keeps which tagger was used."""
+    refuse: Callable[[], None]
+    """Raises a LoraError where tagging is not possible here at all."""
+
+
+def ask_tagging(ask: Ask, captions: CaptionSet, tools: TaggingTools) -> tuple[PictureEdit, ...]:
+    """Captions for the pictures that have none, made by a tagger that the user picks and looked at by the user.
+
+    The caller has asked whether to tag at all.
+
+    Args:
+        captions: with earlier edits laid over them.
+
+    Returns:
+        The edits that the user takes; none: none are taken, or the tagging failed or was broken off, which is told.
+    """
+    images = UNCAPTIONED.chosen(captions)
+    try:
+        tools.refuse()
+    except LoraError as error:
+        ask.tell(str(error))
+        return ()
+    file = asked_tagger(ask, tools.sources, tools.sources.found()) if images else None
+    if file is None:
+        return ()
+    try:
+        model = read_tagger(file)
+        answer = tools.tag(request_for(captions.report, images, model))
+        tools.remember(file)
+    except (LoraError, KeyboardInterrupt) as ended:
+        ask.tell(str(ended))
+        return ()
+    return _taken(
+        ask,
+        lambda choice: tagged_by(answer, captions, images, TagChooser(model.tags, choice), "missing"),
+        captions.trigger,
+    )
+
+
+def request_for(report: DatasetReport, images: Sequence[ImageFile], model: TaggerModel, run: str = "") -> TagRequest:
+    """What a tagger is asked about these pictures."""
+    pictures = (
+        PictureToTag(path=report.path_of(image), crop=None if image.crop is None else image.crop.box)
+        for image in images
+    )  # fmt: skip
+    return TagRequest(model=str(model.path), pictures=tuple(pictures), run=run)
+
+
+def tagged_by(
+    answer: TagAnswer, captions: CaptionSet, images: Sequence[ImageFile], chooser: TagChooser, mode: Mode
+) -> Tagged:  # fmt: skip
+    """The captions that follow from a tagger's answer."""
+    told = {one.path: one.confidences for one in answer.pictures if not one.why_not}
+    unreadable = {one.path: one.why_not for one in answer.pictures if one.why_not}
+    return tagged(captions, images, told, chooser, mode, unreadable=unreadable)
+
+
+def _taken(ask: Ask, chosen: Callable[[TagChoice], Tagged], trigger: str) -> tuple[PictureEdit, ...]:
+    """Show the captions, with another threshold as often as the user likes."""
+    threshold = THRESHOLD
+    while True:
+        found = chosen(TagChoice(threshold=threshold, trigger=trigger))
+        ask.tell(preview(found))
+        others = [(f"{one:g}", f"With the threshold {one:g}: {what}") for one, what in THRESHOLDS if one != threshold]
+        question = choice(
+            "take_tags",
+            f"Take these captions for {counted(len(found.changed), 'picture')}? Your files stay as they are.",
+            ("yes", "Yes"),
+            *others,
+            ("no", "No"),
+            back=False,
+        )
+        decision = ask(question)
+        if decision == "yes":
+            return found.edits
+        if decision not in {value for value, _ in others}:
+            return ()
+        threshold = float(decision)

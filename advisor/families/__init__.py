@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from advisor.errors import ModelError
+from advisor.families.anima import ANIMA
 from advisor.families.family import Family
 from advisor.families.recognised import RECOGNISED
 from advisor.families.sd1 import SD1
@@ -13,7 +14,7 @@ from advisor.families.sd2 import SD2
 from advisor.families.sdxl import SDXL, SDXL_REFINER
 
 KNOWN_FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {family.name: family for family in (*RECOGNISED, SDXL_REFINER, SD2, SDXL, SD1)}
+    {family.name: family for family in (ANIMA, *RECOGNISED, SDXL_REFINER, SD2, SDXL, SD1)}
 )
 """By name, in the order in which they are tried on a file."""
 

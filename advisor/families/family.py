@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from advisor.errors import ModelError
 from advisor.families.coefficients import CallCoefficients, FlopCoefficients, MemoryCoefficients
 from advisor.families.lora_targets import num_blocks
 from advisor.families.signature import Signature, Tensors
-from advisor.families.structure import LoraTarget, Prediction, Structure
+from advisor.families.structure import AnyStructure, FlowStructure, LoraTarget, Prediction, Structure
 
-TargetMaker = Callable[[Structure, bool], tuple[LoraTarget, ...]]
-"""(structure, with convolutions) -> layers, in kohya's order."""
+TargetMaker = Callable[[Any, bool], tuple[LoraTarget, ...]]
+"""(the family's own kind of structure, with convolutions) -> layers, in kohya's order."""
 StructureReader = Callable[[Tensors], Structure | None]
 """(all tensors of a single file) -> its measures; None when the file holds too little or is built otherwise."""
 VariantReader = Callable[[Tensors], str | None]
@@ -69,7 +70,7 @@ class Family:
         is_v = prediction == "v_prediction" and self.v_lora_architecture
         return self.v_lora_architecture if is_v else self.lora_architecture
 
-    def lora_targets(self, structure: Structure, *, conv: bool = False) -> tuple[LoraTarget, ...]:
+    def lora_targets(self, structure: AnyStructure, *, conv: bool = False) -> tuple[LoraTarget, ...]:
         """The layers that get an adapter, in kohya's names and order; `conv` adds LoCon's convolutions.
 
         Raises:
@@ -79,6 +80,8 @@ class Family:
             raise ModelError(f"the layers of {self.title} are not known to this version: choose an SD1.x base model")
         return self.targets(structure, conv)
 
-    def num_blocks(self, structure: Structure) -> int:
+    def num_blocks(self, structure: AnyStructure) -> int:
         """How many blocks can have a rank or a learning rate of their own."""
+        if isinstance(structure, FlowStructure):
+            return structure.denoiser.layers
         return num_blocks(structure.unet, middle=self.middle_blocks)

@@ -143,12 +143,6 @@ RECOGNISED = (
         classes=("QwenImageTransformer2DModel",),
     ),
     Family(
-        "anima", "Anima",
-        signatures=(Signature(has=(_COSMOS, "llm_adapter.blocks.0.cross_attn.q_proj.weight")),),
-        classes=("AnimaTransformer3DModel",),
-        version="anima", lora_architecture="anima/lora",
-    ),
-    Family(
         "cosmos2", "Cosmos-Predict2",
         signatures=(
             Signature(has=(_COSMOS,), shapes={"x_embedder.proj.1.weight": (2048, 68)}, variant="2b"),

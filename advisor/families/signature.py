@@ -55,6 +55,12 @@ def width(tensors: Tensors, pattern: str, axis: int) -> int | None:
     return (tensor.shape[axis] or None) if tensor is not None and len(tensor.shape) > axis else None
 
 
+def num_layers(tensors: Tensors, start: str) -> int:
+    """How many layers are numbered from 0 on after `start`; 0 where numbers are left out."""
+    numbers = {name.removeprefix(start).partition(".")[0] for name in tensors if name.startswith(start)}
+    return len(numbers) if numbers == set(map(str, range(len(numbers)))) else 0
+
+
 def _same(tensor: TensorInfo | None, shape: Shape) -> bool:
     return (
         tensor is not None

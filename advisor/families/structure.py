@@ -81,6 +81,82 @@ class Structure:
 
 
 @dataclass(frozen=True)
+class TransformerStructure:
+    """A `CosmosTransformer3DModel`, which cuts latents into patches of 2 x 2 and looks at text by cross-attention."""
+
+    latent_channels: int
+    """In and out; a channel that marks padding goes in besides."""
+    width: int
+    heads: int
+    layers: int
+    mlp_width: int
+    text_width: int
+    """Of the states that it looks at."""
+    modulation_width: int
+    """Of the narrow layers that make each block's shifts and scales of the time."""
+
+
+@dataclass(frozen=True)
+class TextAdapterStructure:
+    """An `AnimaTextConditioner`: a transformer between the text encoder's states and the denoiser."""
+
+    source_width: int
+    """Of the text encoder's states."""
+    width: int
+    heads: int
+    layers: int
+    mlp_width: int
+    target_width: int
+    """Of what it gives the denoiser."""
+    vocab_size: int
+    """Of the tokens that it has embeddings of its own for."""
+
+
+@dataclass(frozen=True)
+class LanguageStructure:
+    """A `Qwen3Model` that captions are read with."""
+
+    width: int
+    layers: int
+    heads: int
+    key_value_heads: int
+    head_width: int
+    mlp_width: int
+    vocab_size: int
+
+
+@dataclass(frozen=True)
+class VideoVaeStructure:
+    """An `AutoencoderKLQwenImage`, which is Wan 2.1's VAE; a picture is a film of one frame."""
+
+    width: int
+    """Channels of its finest level; the others have 2, 4 and 4 times as many."""
+    latent_channels: int
+
+    @property
+    def factor(self) -> int:
+        """Pixels of a picture along one side for one of the latents."""
+        return 8
+
+
+@dataclass(frozen=True)
+class FlowStructure:
+    """All networks of a flow matching base model; text encoder and VAE are files of their own."""
+
+    denoiser: TransformerStructure
+    adapter: TextAdapterStructure
+    text: tuple[LanguageStructure, ...]
+    vae: VideoVaeStructure
+    native_px: int
+    """The size it was trained at."""
+    prediction: Literal["flow"] = "flow"
+
+
+AnyStructure = Structure | FlowStructure
+"""All networks of a base model, of a U-Net or not."""
+
+
+@dataclass(frozen=True)
 class LoraTarget:
     """One layer that gets an adapter."""
 

@@ -6,7 +6,7 @@ an image's height and width in pixels, T text states, which are a caption's toke
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from advisor.checkpoints.identity import Identity
-from advisor.families.structure import LoraTarget, Prediction, Structure
+from advisor.families.structure import LoraTarget, Prediction
 from advisor.settings.config import NUM_TRAIN_TIMESTEPS, ModelConfig, QuantisedDtype
 from trainer.models.clip_text import text_root
 from trainer.models.tokenizer import Tokenizer
@@ -62,7 +62,8 @@ class BaseModel:
     """A base model in memory: frozen, in evaluation mode."""
 
     family: TrainerFamily
-    structure: Structure
+    structure: Any
+    """The family's own kind of `AnyStructure`."""
     prediction: Prediction
     """As found in the file or folder, else epsilon; what is trained is `model.prediction` of the configuration."""
     denoiser: Any
@@ -71,6 +72,8 @@ class BaseModel:
     vae: Any
     notes: tuple[str, ...] = ()
     """Notes on the file for the user."""
+    load_denoiser: Callable[[], None] | None = None
+    """Fills the denoiser, which is on `meta` until then, where it is not to lie beside the text encoders."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -103,9 +106,7 @@ class TrainerFamily(Protocol):
     def name(self) -> str:
         """As in `model.family` and in `advisor.families`."""
 
-    def build(
-        self, structure: Structure, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device
-    ) -> BaseModel:
+    def build(self, structure: Any, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device) -> BaseModel:
         """The networks without weights worth having: for measuring on meta or fake tensors."""
 
     def load(
@@ -150,7 +151,7 @@ class TrainerFamily(Protocol):
     ) -> Conditioning:
         """The conditioning of token numbers, with weights [B, T] of its states where captions are weighed."""
 
-    def latent_shape(self, structure: Structure, width_px: int, height_px: int) -> tuple[int, ...]:
+    def latent_shape(self, structure: Any, width_px: int, height_px: int) -> tuple[int, ...]:
         """The shape of an image's latents, from their channels on."""
 
     def predict(

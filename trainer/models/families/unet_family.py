@@ -160,7 +160,8 @@ class UNetFamily:
             if generator is not None:
                 noise = torch.randn(latents.shape, generator=generator).to(latents.device)
                 latents = latents + distribution.std.float() * noise
-            return latents * base.structure.vae.scaling_factor
+            scaled: Tensor = latents * base.structure.vae.scaling_factor
+            return scaled
 
     def decode_latents(self, base: BaseModel, latents: Tensor) -> Tensor:
         """Images [B, 3, h, w] in float32, -1..1, of scaled latents [B, C, H, W]."""

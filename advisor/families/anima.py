@@ -1,0 +1,120 @@
+"""Anima: a Cosmos-Predict2 transformer that reads captions with Qwen3-0.6B through an adapter of its own.
+
+Its files are those of ComfyUI: the denoiser with the adapter (`llm_adapter.`), the text encoder, the Qwen-Image VAE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from advisor.families.family import Family
+from advisor.families.signature import Signature, Tensors, num_layers, width
+from advisor.families.structure import (
+    FlowStructure,
+    LanguageStructure,
+    LoraTarget,
+    TextAdapterStructure,
+    TransformerStructure,
+    VideoVaeStructure,
+)
+
+PREFIXES = ("model.diffusion_model.", "net.", "")
+"""What may stand before the denoiser's names: ComfyUI's bundles, its makers' own files, nothing."""
+ADAPTER = "llm_adapter."
+"""What its adapter's names begin with, after the prefix."""
+PATCH = 4
+"""Latents in a patch of 2 x 2."""
+STANDARD = FlowStructure(
+    denoiser=TransformerStructure(
+        latent_channels=16, width=2048, heads=16, layers=28, mlp_width=8192, text_width=1024, modulation_width=256
+    ),
+    adapter=TextAdapterStructure(
+        source_width=1024, width=1024, heads=16, layers=6, mlp_width=4096, target_width=1024, vocab_size=32128
+    ),
+    text=(
+        LanguageStructure(
+            width=1024, layers=28, heads=16, key_value_heads=8, head_width=128, mlp_width=3072, vocab_size=151936
+        ),
+    ),
+    vae=VideoVaeStructure(width=96, latent_channels=16),
+    native_px=1024,
+)
+"""Anima base v1.0 with Qwen3-0.6B and the Qwen-Image VAE."""
+
+ATTENTION = (("q_proj", "to_q"), ("k_proj", "to_k"), ("v_proj", "to_v"), ("output_proj", "to_out.0"))
+"""An attention's layers: as the file and as diffusers call them."""
+
+
+def denoiser_prefix(names: Collection[str]) -> str | None:
+    """What stands before the denoiser's names; None: it is not in there."""
+    return next((prefix for prefix in PREFIXES if f"{prefix}{ADAPTER}embed.weight" in names), None)
+
+
+def read_structure(tensors: Tensors) -> FlowStructure | None:
+    """The measures of a file that holds denoiser and adapter, with the usual text encoder and VAE.
+
+    None: something is absent, or its layers are not numbered from 0 on.
+    """
+    prefix = denoiser_prefix(tensors)
+    if prefix is None:
+        return None
+    own = {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
+    denoiser = _denoiser(own)
+    adapter = _adapter({name.removeprefix(ADAPTER): one for name, one in own.items() if name.startswith(ADAPTER)})
+    if denoiser is None or adapter is None or adapter.target_width != denoiser.text_width:
+        return None
+    return FlowStructure(denoiser, adapter, STANDARD.text, STANDARD.vae, STANDARD.native_px)
+
+
+def _all_targets(structure: FlowStructure, conv: bool) -> tuple[LoraTarget, ...]:  # noqa: ARG001
+    """Both attentions and the MLP of each block, in kohya's names and order; 280 layers of the published model."""
+    return tuple(_targets(structure.denoiser))
+
+
+def _targets(denoiser: TransformerStructure) -> Iterator[LoraTarget]:
+    wide, mlp, text = denoiser.width, denoiser.mlp_width, denoiser.text_width
+    for block in range(denoiser.layers):
+        layers = [
+            (f"{theirs}.{name}", f"{ours}.{path}", text if theirs == "cross_attn" and name[0] in "kv" else wide, wide)
+            for theirs, ours in (("self_attn", "attn1"), ("cross_attn", "attn2"))
+            for name, path in ATTENTION
+        ]
+        layers += [("mlp.layer1", "ff.net.0.proj", wide, mlp), ("mlp.layer2", "ff.net.2", mlp, wide)]
+        for name, path, in_features, out_features in layers:
+            yield LoraTarget(
+                f"lora_unet_blocks_{block}_{name.replace('.', '_')}", "unet",
+                f"transformer.transformer_blocks.{block}.{path}", in_features, out_features, block=block,
+            )  # fmt: skip
+
+
+def _denoiser(own: Tensors) -> TransformerStructure | None:
+    wide, head = width(own, "blocks.0.self_attn.q_proj.weight", 0), width(own, "blocks.0.self_attn.q_norm.weight", 0)
+    mlp, text = width(own, "blocks.0.mlp.layer1.weight", 0), width(own, "blocks.0.cross_attn.k_proj.weight", 1)
+    modulation = width(own, "blocks.0.adaln_modulation_self_attn.1.weight", 0)
+    out, layers = width(own, "final_layer.linear.weight", 0), num_layers(own, "blocks.")
+    if not (wide and head and mlp and text and modulation and out and layers) or wide % head or out % PATCH:
+        return None
+    return TransformerStructure(out // PATCH, wide, wide // head, layers, mlp, text, modulation)
+
+
+def _adapter(own: Tensors) -> TextAdapterStructure | None:
+    vocab, target = width(own, "embed.weight", 0), width(own, "embed.weight", 1)
+    wide, head = width(own, "blocks.0.cross_attn.q_proj.weight", 0), width(own, "blocks.0.cross_attn.q_norm.weight", 0)
+    source, mlp = width(own, "blocks.0.cross_attn.k_proj.weight", 1), width(own, "blocks.0.mlp.0.weight", 0)
+    layers = num_layers(own, "blocks.")
+    if not (vocab and target and wide and head and source and mlp and layers) or wide % head:
+        return None
+    return TextAdapterStructure(source, wide, wide // head, layers, mlp, target, vocab)
+
+
+ANIMA = Family(
+    name="anima",
+    title="Anima",
+    native_px=STANDARD.native_px,
+    signatures=(Signature(has=("blocks.0.mlp.layer1.weight", "llm_adapter.blocks.0.cross_attn.q_proj.weight")),),
+    classes=("AnimaTransformer3DModel",),
+    version="anima",
+    lora_architecture="anima/lora",
+    targets=_all_targets,
+)
+"""Recognised; its files can be loaded (`trainer.models.families.anima`), but no training of it is planned yet."""

@@ -1,0 +1,43 @@
+"""The measures of text encoders and VAEs that are files of their own, from their tensors' shapes."""
+
+from __future__ import annotations
+
+from advisor.families.signature import Tensors, num_layers, width
+from advisor.families.structure import LanguageStructure, VideoVaeStructure
+
+QWEN_PREFIXES = ("model.", "")
+"""What may stand before a Qwen3's names."""
+VAE_PREFIXES = ("vae.", "first_stage_model.", "")
+"""What may stand before a VAE's names."""
+
+
+def qwen_structure(tensors: Tensors) -> tuple[str, LanguageStructure] | None:
+    """The prefix and the measures of a Qwen3; None: there is none."""
+    for prefix in QWEN_PREFIXES:
+        own = {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
+        found = _qwen(own)
+        if found is not None:
+            return prefix, found
+    return None
+
+
+def video_vae_structure(tensors: Tensors) -> tuple[str, VideoVaeStructure] | None:
+    """The prefix and the measures of a Qwen-Image VAE in Wan's names or in diffusers'; None: there is none."""
+    for prefix in VAE_PREFIXES:
+        first = f"{prefix}encoder.conv1.weight|{prefix}encoder.conv_in.weight"
+        last = f"{prefix}conv2.weight|{prefix}post_quant_conv.weight"
+        wide, latents = width(tensors, first, 0), width(tensors, last, 0)
+        if wide and latents and width(tensors, first, 4):
+            return prefix, VideoVaeStructure(wide, latents)
+    return None
+
+
+def _qwen(own: Tensors) -> LanguageStructure | None:
+    layer = "layers.0.self_attn."
+    vocab, wide = width(own, "embed_tokens.weight", 0), width(own, "embed_tokens.weight", 1)
+    head, queries = width(own, f"{layer}q_norm.weight", 0), width(own, f"{layer}q_proj.weight", 0)
+    keys, mlp = width(own, f"{layer}k_proj.weight", 0), width(own, "layers.0.mlp.gate_proj.weight", 0)
+    layers = num_layers(own, "layers.")
+    if not (vocab and wide and head and queries and keys and mlp and layers) or queries % head or keys % head:
+        return None
+    return LanguageStructure(wide, layers, queries // head, keys // head, head, mlp, vocab)

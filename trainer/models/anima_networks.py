@@ -1,0 +1,129 @@
+"""Anima's networks, of any size: the denoiser with its text adapter, the text encoder, the VAE.
+
+Letters: B images, C latent channels, H and W latent height and width, T text states, S tokens of the text adapter.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from diffusers import AnimaTextConditioner, AutoencoderKLQwenImage, CosmosTransformer3DModel
+from diffusers.models.transformers import transformer_cosmos
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+from transformers import Qwen3Config, Qwen3Model
+
+from advisor.families.structure import FlowStructure, LanguageStructure, VideoVaeStructure
+
+ROPE_SCALE = (1.0, 4.0, 4.0)
+"""How far the transformer's positions are stretched: frames, height, width."""
+TEXT_BASE, TEXT_EPSILON = 1_000_000.0, 1e-6
+"""Qwen3's base of rotary positions and the epsilon of its norms."""
+MOST_POSITIONS = 40_960
+"""Of Qwen3; nothing of a caption's length depends on it."""
+
+
+class AnimaDenoiser(nn.Module):
+    """The transformer and, before it, the adapter that makes of a caption's states what the transformer looks at."""
+
+    def __init__(self, structure: FlowStructure) -> None:
+        """Networks of these measures; their weights are not worth having."""
+        super().__init__()
+        own, adapter = structure.denoiser, structure.adapter
+        self.transformer = CosmosTransformer3DModel(
+            in_channels=own.latent_channels,
+            out_channels=own.latent_channels,
+            num_attention_heads=own.heads,
+            attention_head_dim=own.width // own.heads,
+            num_layers=own.layers,
+            mlp_ratio=own.mlp_width / own.width,
+            text_embed_dim=own.text_width,
+            adaln_lora_dim=own.modulation_width,
+            rope_scale=ROPE_SCALE,
+            extra_pos_embed_type=None,
+        )
+        self.conditioner = AnimaTextConditioner(
+            source_dim=adapter.source_width,
+            target_dim=adapter.target_width,
+            model_dim=adapter.width,
+            num_layers=adapter.layers,
+            num_attention_heads=adapter.heads,
+            mlp_ratio=adapter.mlp_width / adapter.width,
+            target_vocab_size=adapter.vocab_size,
+        )
+
+    def forward(
+        self, noisy: Tensor, times: Tensor, *, states: Tensor, states_mask: Tensor, ids: Tensor, ids_mask: Tensor
+    ) -> Tensor:
+        """The velocity [B, C, H, W] of latents [B, C, H, W] at times [B] in 0..1.
+
+        Args:
+            states: [B, T, D], the text encoder's.
+            states_mask: [B, T] bool: which of them are a caption's.
+            ids: [B, S] int64, the caption in the adapter's own tokens.
+            ids_mask: [B, S] bool.
+        """
+        context = self.conditioner(states, ids, target_attention_mask=ids_mask, source_attention_mask=states_mask)
+        out: Tensor = self.transformer(
+            noisy[:, :, None],
+            times,
+            context,
+            padding_mask=noisy.new_zeros(1, 1, *noisy.shape[-2:]),
+            return_dict=False,
+        )[0]
+        return out[:, :, 0]
+
+    def enable_gradient_checkpointing(self) -> None:
+        """Of the transformer; the adapter is small and without gradients."""
+        self.transformer.enable_gradient_checkpointing()
+
+
+def build_text_encoder(text: LanguageStructure) -> nn.Module:
+    """A Qwen3 of these measures."""
+    config = Qwen3Config(
+        vocab_size=text.vocab_size,
+        hidden_size=text.width,
+        intermediate_size=text.mlp_width,
+        num_hidden_layers=text.layers,
+        num_attention_heads=text.heads,
+        num_key_value_heads=text.key_value_heads,
+        head_dim=text.head_width,
+        rms_norm_eps=TEXT_EPSILON,
+        max_position_embeddings=MOST_POSITIONS,
+        rope_parameters={"rope_type": "default", "rope_theta": TEXT_BASE},
+        use_cache=False,
+        attn_implementation="sdpa",
+    )
+    return Qwen3Model(config)  # type: ignore[no-any-return]
+
+
+def build_vae(vae: VideoVaeStructure) -> nn.Module:
+    """A Qwen-Image VAE of these measures; its latents' means and deviations are the published ones."""
+    return AutoencoderKLQwenImage(base_dim=vae.width, z_dim=vae.latent_channels)  # type: ignore[no-any-return]
+
+
+def with_rotary_tables(network: nn.Module, device: torch.device) -> nn.Module:
+    """Make anew what no file holds: the frequencies of rotary positions, of a network that was built on `meta`."""
+    for module in network.modules():
+        if hasattr(module, "rotary_emb"):
+            old: Any = module.rotary_emb
+            with device:
+                if isinstance(network, Qwen3Model):
+                    module.rotary_emb = type(old)(config=network.config)
+                else:
+                    module.rotary_emb = type(old)(2 * old.inv_freq.shape[0])
+    return network
+
+
+def without_torchvision() -> None:
+    """Give diffusers' transformer what it takes of torchvision, which resizes a mask of zeros, where that is absent."""
+    if not hasattr(transformer_cosmos, "transforms"):
+        transformer_cosmos.transforms = SimpleNamespace(
+            functional=SimpleNamespace(resize=_resize), InterpolationMode=SimpleNamespace(NEAREST="nearest")
+        )
+
+
+def _resize(mask: Tensor, size: list[int], interpolation: str) -> Tensor:
+    return interpolate(mask, size=size, mode=interpolation)

@@ -1,0 +1,204 @@
+"""Anima: how its three files are loaded and how it is called.
+
+Letters: B images in a batch, C latent channels, H and W latent height and width, T tokens of a caption in the text
+encoder's vocabulary, S in the text adapter's, D the text encoder's width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from advisor.checkpoints.identity import Identity
+from advisor.families.structure import FlowStructure, LoraTarget
+from advisor.settings.config import ModelConfig, QuantisedDtype
+from trainer.models.anima_files import (
+    PartFiles,
+    files_of,
+    load_denoiser,
+    load_text_encoder,
+    load_vae,
+    structure_of_files,
+)
+from trainer.models.anima_keys import denoiser_key
+from trainer.models.anima_networks import AnimaDenoiser, build_text_encoder, build_vae, without_torchvision
+from trainer.models.build import building, refusing_impossible
+from trainer.models.families.family import BaseModel, Conditioning
+from trainer.models.language_tokenizers import qwen_tokenizer, t5_tokenizer
+
+MOST_TOKENS = 512
+"""Of a caption, in either vocabulary; what is longer is cut."""
+T5_END = 1
+"""The mark that ends a caption in the adapter's tokens; it stays where a caption is cut."""
+STATES, STATES_MASK, IDS, IDS_MASK = "states", "states_mask", "ids", "ids_mask"
+"""The conditioning's tensors: [B, T, D], [B, T] bool, [B, S] int64, [B, S] bool."""
+
+
+@dataclass(frozen=True)
+class Anima:
+    """How Anima is loaded and called."""
+
+    name: str = "anima"
+
+    def build(
+        self, structure: FlowStructure, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device
+    ) -> BaseModel:
+        """The networks without weights worth having."""
+        without_torchvision()
+        with building(device, dtype):
+            denoiser = AnimaDenoiser(structure)
+            text_encoders = tuple(build_text_encoder(text) for text in structure.text)
+        with building(device, vae_dtype):
+            vae = build_vae(structure.vae)
+        for network in (denoiser, vae, *text_encoders):
+            network.requires_grad_(False)
+            network.eval()
+        return BaseModel(self, structure, "flow", denoiser, text_encoders, (), vae)
+
+    def load(
+        self,
+        model: ModelConfig,
+        identity: Identity,  # noqa: ARG002
+        *,
+        dtype: torch.dtype,
+        vae_dtype: torch.dtype,
+        device: torch.device,
+        quantised: QuantisedDtype | None = None,
+    ) -> BaseModel:
+        """The networks with the weights of the base model's file and of those that are found for it."""
+        files = files_of(model)
+        return self.load_files(files, dtype=dtype, vae_dtype=vae_dtype, device=device, quantised=quantised)
+
+    def load_files(
+        self,
+        files: PartFiles,
+        *,
+        dtype: torch.dtype,
+        vae_dtype: torch.dtype,
+        device: torch.device,
+        quantised: QuantisedDtype | None = None,
+    ) -> BaseModel:
+        """The networks with their files' weights, frozen; the denoiser's are read when `load_denoiser` is called.
+
+        Raises:
+            ModelError: a file does not fit.
+        """
+        structure = structure_of_files(files)
+        with refusing_impossible(files.denoiser):
+            base = self.build(structure, dtype=dtype, vae_dtype=vae_dtype, device=torch.device("meta"))
+        load_text_encoder(base.text_encoders[0], files.text_encoder, dtype=dtype, device=device)
+        load_vae(base.vae, files.vae, dtype=vae_dtype, device=device)
+        late = partial(load_denoiser, base.denoiser, files.denoiser, dtype=dtype, device=device, quantised=quantised)
+        return replace(base, load_denoiser=late)
+
+    def tokenize(self, base: BaseModel, captions: Sequence[str], *, chunks: int = 1) -> tuple[Tensor, ...]:  # noqa: ARG002
+        """Numbers and mask in the text encoder's vocabulary, [B, T], and in the adapter's, [B, S]."""
+        texts = [qwen_tokenizer().encode(caption).ids[:MOST_TOKENS] for caption in captions]
+        targets = [_with_end(t5_tokenizer().encode(caption).ids) for caption in captions]
+        return *_filled(texts), *_filled(targets)
+
+    def tokenize_weighted(
+        self, base: BaseModel, captions: Sequence[str], *, chunks: int = 1
+    ) -> tuple[tuple[Tensor, ...], None]:
+        """The same; brackets are text, since its captions are sentences as well as tags."""
+        return self.tokenize(base, captions, chunks=chunks), None
+
+    def num_tokens_too_long(self, base: BaseModel, caption: str, *, chunks: int, weighted: bool) -> int:  # noqa: ARG002
+        """How many tokens a caption has that is cut; 0 where it is not."""
+        number = max(len(tokenizer().encode(caption).ids) for tokenizer in (qwen_tokenizer, t5_tokenizer))
+        return number if number > MOST_TOKENS else 0
+
+    def encode_text(
+        self,
+        base: BaseModel,
+        token_ids: Sequence[Tensor],
+        *,
+        clip_skip: int = 1,  # noqa: ARG002
+        weights: Tensor | None = None,  # noqa: ARG002
+    ) -> Conditioning:
+        """The text encoder's last states, zero where a caption has no token, and the adapter's tokens."""
+        texts, is_token, ids, ids_mask = token_ids
+        # Attention to nothing at all is no number, so a caption without a token has one place, whose state is zero.
+        is_first = torch.arange(texts.shape[1], device=texts.device) == 0
+        attended = is_token | (is_first & ~is_token.any(dim=1, keepdim=True))
+        states = base.text_encoders[0](input_ids=texts, attention_mask=attended).last_hidden_state
+        states = states * is_token[..., None].to(states.dtype)
+        return Conditioning({STATES: states, STATES_MASK: attended, IDS: ids, IDS_MASK: ids_mask})
+
+    def latent_shape(self, structure: FlowStructure, width_px: int, height_px: int) -> tuple[int, ...]:
+        """[C, H, W]."""
+        vae = structure.vae
+        return vae.latent_channels, height_px // vae.factor, width_px // vae.factor
+
+    def predict(
+        self,
+        base: BaseModel,
+        noisy: Tensor,
+        times: Tensor,
+        text: Conditioning,
+        sizes: Tensor | None = None,  # noqa: ARG002
+    ) -> Tensor:
+        """The velocity [B, C, H, W] of latents [B, C, H, W] at times [B] in 0..1."""
+        out: Tensor = base.denoiser(noisy, times, **{name: text[name] for name in (STATES, STATES_MASK, IDS, IDS_MASK)})
+        return out
+
+    def encode_images(self, base: BaseModel, images: Tensor, generator: torch.Generator | None) -> Tensor:  # noqa: ARG002
+        """Latents [B, C, H, W] of images [B, 3, h, w]: the distribution's mean, as Anima's trainers take it."""
+        with torch.no_grad():
+            weight = next(base.vae.parameters())
+            distribution = base.vae.encode(images[:, :, None].to(weight.device, weight.dtype)).latent_dist
+            latents: Tensor = distribution.mean[:, :, 0].float()
+            mean, deviation = _normal(base, latents)
+            return (latents - mean) / deviation
+
+    def decode_latents(self, base: BaseModel, latents: Tensor) -> Tensor:
+        """Images [B, 3, h, w] in float32, -1..1, of normalised latents [B, C, H, W]."""
+        with torch.no_grad():
+            weight = next(base.vae.parameters())
+            mean, deviation = _normal(base, latents)
+            raw = (latents.float() * deviation + mean)[:, :, None]
+            images: Tensor = base.vae.decode(raw.to(weight.device, weight.dtype), return_dict=False)[0]
+            return images[:, :, 0].float().clamp(-1, 1)
+
+    def feature_block(self, base: BaseModel) -> nn.Module:
+        """The block in the middle."""
+        blocks = base.denoiser.transformer.transformer_blocks
+        block: nn.Module = blocks[len(blocks) // 2]
+        return block
+
+    def name_in_lora(self, base: BaseModel, path: str) -> str:  # noqa: ARG002
+        """What LoRA files call the denoiser's layer at `path`: what the model's file calls it."""
+        return denoiser_key(path)
+
+    def is_skipped(self, base: BaseModel, target: LoraTarget, clip_skip: int) -> bool:  # noqa: ARG002
+        """No layer is."""
+        return False
+
+    def enable_gradient_checkpointing(self, base: BaseModel, *, text_encoder: bool) -> None:  # noqa: ARG002
+        """From now on activations are computed a second time in the backward pass instead of kept."""
+        base.denoiser.enable_gradient_checkpointing()
+
+
+def _normal(base: BaseModel, latents: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each channel of the VAE's latents, [1, C, 1, 1] each."""
+    config = base.vae.config
+    return tuple(  # type: ignore[return-value]
+        torch.tensor(values, device=latents.device).view(1, -1, 1, 1)
+        for values in (config.latents_mean, config.latents_std)
+    )
+
+
+def _with_end(ids: list[int]) -> list[int]:
+    return ids if len(ids) <= MOST_TOKENS else [*ids[: MOST_TOKENS - 1], T5_END]
+
+
+def _filled(rows: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
+    """Rows filled up with 0 to the longest, at least one place long, and which places hold tokens."""
+    length = max([1, *(len(row) for row in rows)])
+    ids = torch.tensor([row + [0] * (length - len(row)) for row in rows], dtype=torch.int64)
+    mask = torch.tensor([[place < len(row) for place in range(length)] for row in rows])
+    return ids, mask

@@ -16,15 +16,13 @@ from advisor.errors import ModelError
 from advisor.families import KNOWN_FAMILIES, why_not_trainable
 from advisor.families.family import Family
 from advisor.families.sd2 import PREDICTION_TENSOR
-from advisor.families.signature import Tensors
+from advisor.families.signature import PREFIXES, Tensors
 from advisor.families.structure import Structure
 from advisor.files import is_folder
 from advisor.shown_text import short_text
 from advisor.tensor_files.dtypes import num_parameters, quantised, weight_dtype
 from advisor.tensor_files.header import Header, TensorInfo, read_floats, read_header
 
-PREFIXES = ("model.diffusion_model.", "net.", "model.", "")
-"""What may stand before a denoiser's own names."""
 _VAE_STARTS = ("first_stage_model.", "vae.")
 _TEXT_STARTS = ("cond_stage_model.", "conditioner.embedders.", "text_encoders.")
 
@@ -186,7 +184,7 @@ def _other(path: Path, header: Header, row: OtherFile) -> Identity:
         family=family,
         variant=row.signature.variant,
         parts=parts,
-        why_not=f"it is {row.title} and no base model: choose a whole checkpoint",
+        why_not=f"it is {row.title} and no base model: {row.mend}",
     )
 
 

@@ -20,6 +20,8 @@ class OtherFile:
     title: str
     signature: Signature
     family: str | None = None
+    mend: str = "choose a whole checkpoint"
+    """What to do where a base model is wanted."""
 
 
 CONTROLNETS = (
@@ -38,8 +40,16 @@ CONTROLNETS = (
 
 _VAE = "decoder.conv_in.weight"
 _TOKENS = "text_model.embeddings.token_embedding.weight"
+_LANGUAGE_TOKENS = "model.embed_tokens.weight|embed_tokens.weight"
+_QUERY_NORM = "model.layers.0.self_attn.q_norm.weight|layers.0.self_attn.q_norm.weight"
+_BESIDE = "choose the file of the model that it belongs to"
 OTHERS = (
-    OtherFile("vae", "a VAE", Signature(has=("decoder.middle.0.residual.0.gamma",), variant="wan_qwen")),
+    OtherFile(
+        "vae",
+        "the VAE of Qwen-Image, Wan 2.1, Anima and Krea 2",
+        Signature(has=("decoder.middle.0.residual.0.gamma",), variant="wan_qwen"),
+        mend=_BESIDE,
+    ),
     OtherFile("vae", "a VAE", Signature(has=(), shapes={_VAE: (None, 4, 3, 3)}, variant="sd1_sd2_sdxl")),
     OtherFile(
         "vae", "a VAE", Signature(has=(), lacks=("quant_conv.*",), shapes={_VAE: (None, 16, 3, 3)}, variant="sd3_flux1")
@@ -54,6 +64,13 @@ OTHERS = (
         "text_encoder",
         "a text encoder",
         Signature(has=("encoder.block.0.layer.0.SelfAttention.q.weight",), variant="t5"),
+    ),
+    OtherFile(
+        "text_encoder",
+        "Qwen3-0.6B, which Anima reads captions with,",
+        Signature(has=(_QUERY_NORM,), shapes={_LANGUAGE_TOKENS: (None, 1024)}, variant="qwen3_06b"),
+        "anima",
+        _BESIDE,
     ),
     OtherFile("text_encoder", "a language model", Signature(has=("model.layers.*",), variant="llm")),
     OtherFile("embedding", "an embedding", Signature(has=("clip_l", "clip_g")), "sdxl"),

@@ -1,20 +1,23 @@
-"""Where the text encoder and the VAE of a base model lie that are files of their own: beside it, or in the folders that
-user interfaces keep them in (ComfyUI, Forge, Stability Matrix). Only headers are read.
+"""Where a base model's text encoder and VAE lie that its makers publish as files of their own: in the base model's
+file, beside it, or in the folders that user interfaces keep them in (ComfyUI, Forge, Stability Matrix).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
+from advisor.checkpoints.identity import Identity
 from advisor.errors import ModelError
+from advisor.families import KNOWN_FAMILIES
+from advisor.families.part_files import PartKind, SeparatePart
 from advisor.families.signature import Tensors
 from advisor.files import is_file, is_folder
 from advisor.tensor_files.header import read_header
+from advisor.units import size
 
-PartKind = Literal["text_encoder", "vae"]
 PART_FOLDERS: Mapping[PartKind, frozenset[str]] = {
     "text_encoder": frozenset({"text_encoders", "text_encoder", "textencoders", "clip"}),
     "vae": frozenset({"vae"}),
@@ -26,29 +29,78 @@ MOST_FILES = 200
 """In one folder that are looked at, in the order of their names."""
 
 
+@dataclass(frozen=True)
+class PartFile:
+    """A part of a base model that is a file of its own."""
+
+    kind: PartKind
+    path: str | None
+    """Where it lies; the base model's own file where that is a bundle; None: it was not found."""
+    others: tuple[str, ...]
+    """Further files that would do, the nearest first."""
+    file_name: str
+    """What its makers call the file."""
+    file_bytes: int
+    """Of that file, about."""
+
+    @property
+    def title(self) -> str:
+        """As a message calls it."""
+        return {"text_encoder": "text encoder", "vae": "VAE"}[self.kind]
+
+    @property
+    def to_get(self) -> str:
+        """The file to get where it was not found."""
+        return f"{self.file_name} ({size(self.file_bytes)})"
+
+
+def part_files(identity: Identity) -> tuple[PartFile, ...]:
+    """Each part that this base model's makers publish as a file of its own, found or not; none for other families."""
+    known = KNOWN_FAMILIES.get(identity.family or "")
+    if known is None or identity.kind != "checkpoint" or identity.layout != "single_file":
+        return ()
+    base = Path(identity.path).absolute()
+    return tuple(_part_file(base, part) for part in known.separate_parts)
+
+
+def _part_file(base: Path, part: SeparatePart) -> PartFile:
+    own = read_header(base).tensors
+    found = [str(path) for path in find_part(base, part.kind, lambda other: part.fits(own, other))]
+    return PartFile(part.kind, found[0] if found else None, tuple(found[1:]), part.file_name, part.file_bytes)
+
+
 def find_part(base: Path, kind: PartKind, fits: Callable[[Tensors], bool]) -> tuple[Path, ...]:
-    """The files of that kind that fit, the nearest to the base model first; none where there are none.
+    """The files of that kind that fit, the base model's own first, then the nearest to it; none where there are none.
 
     Args:
         base: the file of the denoiser.
         fits: whether a file's tensors are such a part, and one that this base model can use.
     """
-    return tuple(path for path in _candidates(base, kind) if path != base and _fits(path, fits))
+    return tuple(path for path in _candidates(base, kind) if _fits(path, fits))
 
 
 def _candidates(base: Path, kind: PartKind) -> Iterator[Path]:
-    seen = set[Path]()
+    """Files, each once."""
+    yield base
+    seen = {base}
     for folder in (base.parent, *_part_folders(base, kind)):
-        if folder not in seen:
-            seen.add(folder)
-            yield from islice((path for path in _entries(folder) if path.suffix == ".safetensors"), MOST_FILES)
+        for path in islice(_models(folder), MOST_FILES):
+            if path not in seen:
+                seen.add(path)
+                yield path
 
 
 def _part_folders(base: Path, kind: PartKind) -> Iterator[Path]:
+    """Folders of such parts, with the folders in them."""
     for above in list(base.parents)[:LEVELS]:
         for folder in _entries(above):
             if folder.name.lower() in PART_FOLDERS[kind] and is_folder(folder):
                 yield folder
+                yield from (inner for inner in _entries(folder) if is_folder(inner))
+
+
+def _models(folder: Path) -> Iterator[Path]:
+    return (path for path in _entries(folder) if path.suffix.lower() == ".safetensors")
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from advisor.families.family import Family
-from advisor.families.signature import Signature, Tensors, num_layers, width
+from advisor.families.part_files import SeparatePart, qwen_structure, video_vae_structure
+from advisor.families.signature import PREFIXES, Signature, Tensors, num_layers, width
 from advisor.families.structure import (
     FlowStructure,
     LanguageStructure,
@@ -18,8 +19,6 @@ from advisor.families.structure import (
     VideoVaeStructure,
 )
 
-PREFIXES = ("model.diffusion_model.", "net.", "")
-"""What may stand before the denoiser's names: ComfyUI's bundles, its makers' own files, nothing."""
 ADAPTER = "llm_adapter."
 """What its adapter's names begin with, after the prefix."""
 PATCH = 4
@@ -107,6 +106,16 @@ def _adapter(own: Tensors) -> TextAdapterStructure | None:
     return TextAdapterStructure(source, wide, wide // head, layers, mlp, target, vocab)
 
 
+def _reads_its_captions(base: Tensors, other: Tensors) -> bool:
+    whole, text = read_structure(base), qwen_structure(other)
+    return whole is not None and text is not None and text[1].width == whole.adapter.source_width
+
+
+def _encodes_its_pictures(base: Tensors, other: Tensors) -> bool:
+    whole, vae = read_structure(base), video_vae_structure(other)
+    return whole is not None and vae is not None and vae[1].latent_channels == whole.denoiser.latent_channels
+
+
 ANIMA = Family(
     name="anima",
     title="Anima",
@@ -116,5 +125,9 @@ ANIMA = Family(
     version="anima",
     lora_architecture="anima/lora",
     targets=_all_targets,
+    separate_parts=(
+        SeparatePart("text_encoder", "qwen_3_06b_base.safetensors", 1_192_000_000, _reads_its_captions),
+        SeparatePart("vae", "qwen_image_vae.safetensors", 254_000_000, _encodes_its_pictures),
+    ),
 )
 """Recognised; its files can be loaded (`trainer.models.families.anima`), but no training of it is planned yet."""

@@ -9,6 +9,7 @@ from typing import Any
 from advisor.errors import ModelError
 from advisor.families.coefficients import CallCoefficients, FlopCoefficients, MemoryCoefficients
 from advisor.families.lora_targets import num_blocks
+from advisor.families.part_files import SeparatePart
 from advisor.families.signature import Signature, Tensors
 from advisor.families.structure import AnyStructure, FlowStructure, LoraTarget, Prediction, Structure
 
@@ -57,6 +58,8 @@ class Family:
     """`modelspec.architecture` of a LoRA where the base predicts v, if it differs."""
     middle_blocks: int = 1
     """As how many blocks kohya counts the U-Net's middle."""
+    separate_parts: tuple[SeparatePart, ...] = ()
+    """The networks beside the denoiser that its makers publish as files of their own."""
     targets: TargetMaker | None = None
     read_structure: StructureReader | None = None
     read_variant: VariantReader | None = None

@@ -1,19 +1,41 @@
-"""The measures of text encoders and VAEs that are files of their own, from their tensors' shapes."""
+"""Text encoders and VAEs that are files of their own: which a family needs, and their measures by their shapes."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 from advisor.families.signature import Tensors, num_layers, width
 from advisor.families.structure import LanguageStructure, VideoVaeStructure
 
-QWEN_PREFIXES = ("model.", "")
-"""What may stand before a Qwen3's names."""
+PartKind = Literal["text_encoder", "vae"]
 VAE_PREFIXES = ("vae.", "first_stage_model.", "")
 """What may stand before a VAE's names."""
+EMBEDDINGS = "embed_tokens.weight"
+"""A language model's embeddings, before whose name its prefix stands."""
+
+
+@dataclass(frozen=True)
+class SeparatePart:
+    """A network that is a file of its own beside the denoiser's."""
+
+    kind: PartKind
+    file_name: str
+    """What its makers call the file."""
+    file_bytes: int
+    """Of that file, about."""
+    fits: Callable[[Tensors, Tensors], bool]
+    """(the denoiser's file, any file) -> whether the latter holds such a part, and one for this denoiser."""
 
 
 def qwen_structure(tensors: Tensors) -> tuple[str, LanguageStructure] | None:
-    """The prefix and the measures of a Qwen3; None: there is none."""
-    for prefix in QWEN_PREFIXES:
+    """The prefix and the measures of a Qwen3; None: there is none.
+
+    ComfyUI's bundles keep it under `text_encoders.NAME.transformer.model.`.
+    """
+    for name in (one for one in tensors if one.endswith(EMBEDDINGS)):
+        prefix = name.removesuffix(EMBEDDINGS)
         own = {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
         found = _qwen(own)
         if found is not None:
@@ -34,7 +56,7 @@ def video_vae_structure(tensors: Tensors) -> tuple[str, VideoVaeStructure] | Non
 
 def _qwen(own: Tensors) -> LanguageStructure | None:
     layer = "layers.0.self_attn."
-    vocab, wide = width(own, "embed_tokens.weight", 0), width(own, "embed_tokens.weight", 1)
+    vocab, wide = width(own, EMBEDDINGS, 0), width(own, EMBEDDINGS, 1)
     head, queries = width(own, f"{layer}q_norm.weight", 0), width(own, f"{layer}q_proj.weight", 0)
     keys, mlp = width(own, f"{layer}k_proj.weight", 0), width(own, "layers.0.mlp.gate_proj.weight", 0)
     layers = num_layers(own, "layers.")

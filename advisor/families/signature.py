@@ -10,6 +10,8 @@ from advisor.tensor_files.header import TensorInfo
 
 Tensors = Mapping[str, TensorInfo]
 """A network's tensors under the names of its own code, the file's prefix taken off."""
+PREFIXES = ("model.diffusion_model.", "net.", "model.", "")
+"""What may stand before a denoiser's own names in a file."""
 Shape = tuple[int | None, ...]
 """None: any length."""
 

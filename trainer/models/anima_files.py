@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from advisor.checkpoints.part_files import find_part
+from advisor.checkpoints.identity import Identity
+from advisor.checkpoints.part_files import PartFile, part_files
 from advisor.errors import ModelError
 from advisor.families.anima import denoiser_prefix, read_structure
 from advisor.families.part_files import qwen_structure, video_vae_structure
-from advisor.families.signature import Tensors
 from advisor.families.structure import FlowStructure
 from advisor.settings.config import ModelConfig, QuantisedDtype
 from advisor.tensor_files.header import read_header
@@ -21,9 +21,6 @@ from trainer.models.anima_keys import LEFTOVERS, denoiser_key, video_vae_key
 from trainer.models.anima_networks import AnimaDenoiser, with_rotary_tables
 from trainer.models.weight_files import Source, fill, open_weights, refuse_unexpected
 
-TEXT_ENCODER_FILE = "qwen_3_06b_base.safetensors (1.2 GB)"
-VAE_FILE = "qwen_image_vae.safetensors (0.25 GB)"
-"""The files that its makers publish beside the denoiser."""
 UNUSED_TEXT = ("lm_head.weight",)
 """What files of the text encoder hold besides: the layer that guesses the next word."""
 
@@ -37,30 +34,24 @@ class PartFiles:
     vae: Path
 
 
-def files_of(model: ModelConfig) -> PartFiles:
+def files_of(model: ModelConfig, identity: Identity) -> PartFiles:
     """The base model's file, and the text encoder's and the VAE's where they are set or found.
 
     Raises:
         ModelError: one is not found; the file to get is named.
     """
-    denoiser = Path(model.path)
-    whole = read_structure(read_header(denoiser).tensors)
-    width = 0 if whole is None else whole.adapter.source_width
+    found = {part.kind: part for part in part_files(identity)}
+    text_encoder = _place(model.path, found["text_encoder"], None)
+    return PartFiles(Path(model.path), text_encoder, _place(model.path, found["vae"], model.vae_path))
 
-    def reads_captions(tensors: Tensors) -> bool:
-        found = qwen_structure(tensors)
-        return found is not None and found[1].width == width
 
-    def is_vae(tensors: Tensors) -> bool:
-        return video_vae_structure(tensors) is not None
-
-    text_encoder = next(iter(find_part(denoiser, "text_encoder", reads_captions)), None)
-    vae = Path(model.vae_path) if model.vae_path else next(iter(find_part(denoiser, "vae", is_vae)), None)
-    if text_encoder is None:
-        raise ModelError(f"{denoiser} has no text encoder beside it: get {TEXT_ENCODER_FILE} and put it there")
-    if vae is None:
-        raise ModelError(f"{denoiser} has no VAE beside it: get {VAE_FILE} and put it there, or set model.vae_path")
-    return PartFiles(denoiser, text_encoder, vae)
+def _place(base: str, part: PartFile, given: str | None) -> Path:
+    if not (path := given or part.path):
+        raise ModelError(
+            f"{base} has no {part.title} of its own, and none that fits lies beside it: get {part.to_get} and put it "
+            "there"
+        )
+    return Path(path)
 
 
 def structure_of_files(files: PartFiles) -> FlowStructure:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from textwrap import fill
 
 from advisor.checkpoints.identity import Identity
+from advisor.checkpoints.part_files import PartFile
 from advisor.families import KNOWN_FAMILIES
 from advisor.planning.document import plain_value
 from advisor.units import shown
@@ -16,17 +19,23 @@ LORA_KEYS = ("adapter", "rank", "alpha", "dora_axis", "trainer")
 """Left out of the JSON of other files."""
 
 NAME_WIDTH = 12
-"""Columns."""
+"""Columns, where no name is longer."""
 
 
-def identity_document(identity: Identity) -> dict[str, object]:
-    """The document of `identify --json`; LORA_KEYS only for a LoRA."""
+def identity_document(identity: Identity, parts: Sequence[PartFile] = ()) -> dict[str, object]:
+    """The document of `identify --json`; LORA_KEYS only for a LoRA, `part_files` only where there are any."""
     tree: dict[str, object] = plain_value(asdict(identity))
-    return {key: value for key, value in tree.items() if identity.kind == "lora" or key not in LORA_KEYS}
+    known = {key: value for key, value in tree.items() if identity.kind == "lora" or key not in LORA_KEYS}
+    return known | ({"part_files": plain_value([asdict(part) for part in parts])} if parts else {})
 
 
-def identity_lines(identity: Identity) -> str:
-    """One known fact a line, then the notes."""
+def identity_lines(identity: Identity, parts: Sequence[PartFile] = ()) -> str:
+    """One known fact a line, then the notes.
+
+    Args:
+        identity: of the file.
+        parts: what its makers publish as files of their own.
+    """
     family = KNOWN_FAMILIES.get(identity.family or "")
     size, axis = identity.file_bytes, identity.dora_axis
     reason = f" ({identity.prediction_reason})" if identity.prediction_reason else ""
@@ -39,6 +48,7 @@ def identity_lines(identity: Identity) -> str:
         "lineage": f"{identity.lineage} (a guess: {identity.lineage_reason})" if identity.lineage else "",
         "precision": identity.dtype,
         "parts": ", ".join(part.replace("_", " ") for part in identity.parts),
+        **{part.title: _place(part, identity.path) for part in parts},
         "adapter": identity.adapter if axis is None else f"{identity.adapter}, with lengths by {axis}",
         "rank": identity.rank,
         "alpha": None if identity.alpha is None else shown(identity.alpha),
@@ -47,14 +57,23 @@ def identity_lines(identity: Identity) -> str:
         "size": size_text(size) if size else "",
         "trainable": "yes" if identity.trainable else identity.why_not or "no",
     }
-    known = [_row(name, value) for name, value in rows.items() if value not in (None, "")]
+    width = max([NAME_WIDTH, *(len(part.title) + 2 for part in parts)])
+    known = [_row(name, value, width) for name, value in rows.items() if value not in (None, "")]
     return "\n".join([*known, *identity.notes])
 
 
-def _row(name: str, value: object) -> str:
+def _place(part: PartFile, base: str) -> str:
+    """Where a part lies, and what else would do."""
+    if part.path is None:
+        return f"not found beside it: get {part.to_get}"
+    if part.path == str(Path(base).absolute()):
+        return "in this file"
+    return f"{part.path} (also found: {', '.join(part.others)})" if part.others else part.path
+
+
+def _row(name: str, value: object, width: int) -> str:
     """A fact, wrapped with the further lines indented to its value."""
-    indent = " " * NAME_WIDTH
     return fill(
-        f"{name:<{NAME_WIDTH}}{value}", columns(), subsequent_indent=indent, break_long_words=False,
+        f"{name:<{width}}{value}", columns(), subsequent_indent=" " * width, break_long_words=False,
         break_on_hyphens=False,
     )  # fmt: skip

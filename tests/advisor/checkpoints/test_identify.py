@@ -164,6 +164,13 @@ def test_packed_weights_count_twice(tmp_path: Path) -> None:
     assert found.num_parameters == plain + 1000
 
 
+QWEN3_06B = {
+    "model.embed_tokens.weight": (151936, 1024),
+    "model.layers.0.self_attn.q_norm.weight": (128,),
+    "model.layers.0.self_attn.q_proj.weight": (2048, 1024),
+}
+
+
 @pytest.mark.parametrize(
     ("kind", "family_name", "variant", "shapes"),
     [
@@ -175,6 +182,8 @@ def test_packed_weights_count_twice(tmp_path: Path) -> None:
         ("text_encoder", None, "clip_g", ldm_layout.clip(1280, 2)),
         ("text_encoder", None, "t5", {"encoder.block.0.layer.0.SelfAttention.q.weight": (4096, 4096)}),
         ("text_encoder", None, "llm", {"model.layers.0.self_attn.q_proj.weight": (2560, 2560)}),
+        ("text_encoder", "anima", "qwen3_06b", QWEN3_06B),
+        ("text_encoder", "anima", "qwen3_06b", {name.removeprefix("model."): one for name, one in QWEN3_06B.items()}),
         ("controlnet", "sd1", None, under("control_model.", ldm_layout.unet())),
         (
             "controlnet",

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from advisor.checkpoints.part_files import PartKind, find_part
+from advisor.checkpoints.part_files import find_part
+from advisor.families.part_files import PartKind
 from advisor.families.signature import Tensors
 from tests.support.headers import write_model
 
@@ -30,13 +31,26 @@ def put(path: Path, name: str = "wanted") -> Path:
     ],
 )
 def test_parts_are_found_where_user_interfaces_keep_them(tmp_path: Path, base: str, part: str, kind: PartKind) -> None:
-    model, wanted = put(tmp_path / base), put(tmp_path / part)
+    model, wanted = put(tmp_path / base, "other"), put(tmp_path / part)
 
     assert find_part(model, kind, is_wanted) == (wanted,)
 
 
+def test_a_folder_within_such_a_folder_is_looked_into(tmp_path: Path) -> None:
+    model = put(tmp_path / "models" / "unet" / "a.safetensors", "other")
+    wanted = put(tmp_path / "models" / "vae" / "anima" / "v.safetensors")
+
+    assert find_part(model, "vae", is_wanted) == (wanted,)
+
+
+def test_the_models_own_file_comes_first(tmp_path: Path) -> None:
+    model, beside = put(tmp_path / "z.safetensors"), put(tmp_path / "a.safetensors")
+
+    assert find_part(model, "vae", is_wanted) == (model, beside)
+
+
 def test_what_does_not_fit_or_is_no_model_is_passed_over(tmp_path: Path) -> None:
-    model = put(tmp_path / "models" / "unet" / "a.safetensors")
+    model = put(tmp_path / "models" / "unet" / "a.safetensors", "other")
     put(tmp_path / "models" / "vae" / "other.safetensors", "other")
     (tmp_path / "models" / "vae" / "broken.safetensors").write_text("no model", encoding="utf-8")
 
@@ -44,7 +58,7 @@ def test_what_does_not_fit_or_is_no_model_is_passed_over(tmp_path: Path) -> None
 
 
 def test_the_nearest_comes_first(tmp_path: Path) -> None:
-    model = put(tmp_path / "models" / "unet" / "a.safetensors")
+    model = put(tmp_path / "models" / "unet" / "a.safetensors", "other")
     far, near = put(tmp_path / "models" / "vae" / "a.safetensors"), put(tmp_path / "models" / "unet" / "z.safetensors")
 
     assert find_part(model, "vae", is_wanted) == (near, far)

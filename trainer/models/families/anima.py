@@ -62,7 +62,7 @@ class Anima:
     def load(
         self,
         model: ModelConfig,
-        identity: Identity,  # noqa: ARG002
+        identity: Identity,
         *,
         dtype: torch.dtype,
         vae_dtype: torch.dtype,
@@ -70,7 +70,7 @@ class Anima:
         quantised: QuantisedDtype | None = None,
     ) -> BaseModel:
         """The networks with the weights of the base model's file and of those that are found for it."""
-        files = files_of(model)
+        files = files_of(model, identity)
         return self.load_files(files, dtype=dtype, vae_dtype=vae_dtype, device=device, quantised=quantised)
 
     def load_files(

@@ -12,6 +12,7 @@ from diffusers.loaders.single_file_utils import (
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from advisor.checkpoints.identify import identify
 from advisor.errors import ModelError
 from advisor.families.anima import ANIMA, STANDARD, read_structure
 from advisor.families.part_files import qwen_structure, video_vae_structure
@@ -44,7 +45,7 @@ def latents(count: int = 1) -> torch.Tensor:
     return torch.randn(count, 16, 8, 6, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize("prefix", ["net.", "", "model.diffusion_model."])
+@pytest.mark.parametrize("prefix", ["net.", "", "model.", "model.diffusion_model."])
 def test_files_under_every_known_prefix_give_the_same_model(tmp_path: Path, prefix: str) -> None:
     made = tiny_anima()
     base = loaded(write_tiny_anima(tmp_path, made, prefix=prefix))
@@ -67,18 +68,35 @@ def test_the_denoiser_waits_until_it_is_loaded(tmp_path: Path) -> None:
     assert not any(one.requires_grad for one in base.denoiser.parameters())
 
 
+def model_at(path: Path) -> ModelConfig:
+    return ModelConfig(path=str(path), family="anima", prediction="flow")
+
+
 def test_text_encoder_and_vae_are_found_beside_the_base_model(tmp_path: Path) -> None:
     files = write_tiny_anima(tmp_path)
 
-    assert files_of(ModelConfig(path=str(files.denoiser), family="anima", prediction="flow")) == files
+    assert files_of(model_at(files.denoiser), identify(files.denoiser)) == files
+
+
+def test_a_bundle_holds_all_three(tmp_path: Path) -> None:
+    made = tiny_anima()
+    files = write_tiny_anima(tmp_path / "apart", made, prefix="model.diffusion_model.")
+    text = {f"text_encoders.qwen3_06b.transformer.{name}": one for name, one in load_file(files.text_encoder).items()}
+    vae = {f"vae.{name}": one for name, one in load_file(files.vae).items()}
+    bundle = tmp_path / "bundle.safetensors"
+    save_file(load_file(files.denoiser) | text | vae, bundle)
+    found = files_of(model_at(bundle), identify(bundle))
+
+    assert found == PartFiles(bundle, bundle, bundle)
+    assert torch.equal(velocity(loaded(found), ["1girl"], latents()), velocity(made, ["1girl"], latents()))
 
 
 def test_a_part_that_is_not_found_is_named_with_its_size(tmp_path: Path) -> None:
     files = write_tiny_anima(tmp_path)
     files.text_encoder.unlink()
 
-    with pytest.raises(ModelError, match=r"no text encoder beside it: get qwen_3_06b_base\.safetensors \(1\.2 GB\)"):
-        files_of(ModelConfig(path=str(files.denoiser), family="anima", prediction="flow"))
+    with pytest.raises(ModelError, match=r"no text encoder of its own.*get qwen_3_06b_base\.safetensors \(1\.1 GiB\)"):
+        files_of(model_at(files.denoiser), identify(files.denoiser))
 
 
 def test_numberings_of_the_original_code_are_passed_over(tmp_path: Path) -> None:

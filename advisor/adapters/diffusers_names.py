@@ -31,7 +31,7 @@ INPUT_AXIS_NOT_IN_PEFT = "this DoRA has one length for each input, and diffusers
 
 def layer_name(target: LoraTarget) -> str:
     """The layer's name: its part of the pipeline, then its path in there."""
-    return f"{target.part}.{target.path}"
+    return target.diffusers or f"{target.part}.{target.path}"
 
 
 def kohya_layers(family_name: str | None) -> dict[str, LoraTarget]:
@@ -63,24 +63,25 @@ def diffusers_tensors(plans: Sequence[AdapterPlan]) -> Iterator[tuple[str, Shape
 
 def adapter_description(plans: Sequence[AdapterPlan]) -> str:
     """What diffusers makes peft's configurations of, as JSON: for each part ranks, alphas and layers."""
-    parts: dict[str, list[AdapterPlan]] = {}
+    parts: dict[str, dict[str, AdapterPlan]] = {}
     for plan in plans:
-        parts.setdefault(plan.target.part, []).append(plan)
+        part, _, path = layer_name(plan.target).partition(".")
+        parts.setdefault(part, {})[path] = plan
     table = {f"{part}.{key}": value for part, of in parts.items() for key, value in _described(part, of).items()}
     return json.dumps(table, separators=(",", ":"))
 
 
-def _described(part: str, plans: Sequence[AdapterPlan]) -> dict[str, object]:
-    usual = Counter(plan.rank for plan in plans).most_common(1)[0][0]
-    others = {plan.target.path.removeprefix("text_model."): plan.rank for plan in plans if plan.rank != usual}
+def _described(part: str, plans: Mapping[str, AdapterPlan]) -> dict[str, object]:
+    usual = Counter(plan.rank for plan in plans.values()).most_common(1)[0][0]
+    others = {path.removeprefix("text_model."): plan.rank for path, plan in plans.items() if plan.rank != usual}
     # A text encoder's paths have another beginning in some versions of transformers; their last words do not.
-    short = part != "unet"
-    layers = dict.fromkeys(plan.target.path.rpartition(".")[2] if short else plan.target.path for plan in plans)
+    short = part.startswith("text_encoder")
+    layers = dict.fromkeys(path.rpartition(".")[2] if short else path for path in plans)
     return {
         "r": usual,
         "lora_alpha": usual,
         "rank_pattern": others,
         "alpha_pattern": others,
         "target_modules": list(layers),
-        "use_dora": any(MAGNITUDE in plan.shapes for plan in plans),
+        "use_dora": any(MAGNITUDE in plan.shapes for plan in plans.values()),
     }

@@ -12,7 +12,7 @@ from advisor.adapters.start import NO_WEIGHT, TRAINED_KINDS, StartLayer, file_ra
 from advisor.adapters.start_file import FileLayer, StartFile, file_layers
 from advisor.errors import ModelError
 from advisor.families import family
-from advisor.families.structure import LoraTarget, Structure
+from advisor.families.structure import AnyStructure, LoraTarget
 from advisor.settings.config import AdapterKind, NetworkConfig
 from advisor.units import counted
 
@@ -40,7 +40,7 @@ class FileAdapters:
         )
 
 
-def file_adapters(file: StartFile, family_name: str, structure: Structure) -> FileAdapters:
+def file_adapters(file: StartFile, family_name: str, structure: AnyStructure) -> FileAdapters:
     """The adapters that a file has for a base model.
 
     Raises:
@@ -58,7 +58,7 @@ def file_adapters(file: StartFile, family_name: str, structure: Structure) -> Fi
             f"{', '.join(TRAINED_KINDS)}"
         )
     network = NetworkConfig(kind=kind, dora_axis=found.dora_axis or "output", conv_rank=1)
-    targets = {target.name: target for target in family(family_name).lora_targets(structure, conv=True)}
+    targets = {target.name: target for target in family(family_name).all_targets(structure)}
     ours, _ = file_layers(file, targets.values())
     plans = [
         _plan(file, layer, targets[name], network)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from advisor.errors import ConfigError
 from advisor.families import family
-from advisor.families.structure import LoraTarget, Structure
+from advisor.families.structure import AnyStructure, LoraTarget
 from advisor.settings.config import AdapterKind, NetworkConfig
 
 Shape = tuple[int, ...]
@@ -41,7 +41,7 @@ class AdapterPlan:
 
 @lru_cache(maxsize=16)
 def adapter_plans(
-    family_name: str, structure: Structure, network: NetworkConfig, *, text_encoder: bool
+    family_name: str, structure: AnyStructure, network: NetworkConfig, *, text_encoder: bool
 ) -> tuple[AdapterPlan, ...]:
     """All adapters in the file's order; a block of rank 0 has none.
 
@@ -51,7 +51,7 @@ def adapter_plans(
     facts = family(family_name)
     ranks = _block_ranks(network.block_ranks, facts.num_blocks(structure))
     plans = []
-    for target in facts.lora_targets(structure, conv=network.conv_rank > 0):
+    for target in facts.lora_targets(structure, conv=network.conv_rank > 0, text_adapter=network.text_adapter):
         if target.part != "unet" and not text_encoder:
             continue
         rank, alpha = network.rank, network.alpha

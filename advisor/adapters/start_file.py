@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from advisor.adapters.diffusers_names import DESCRIPTION_KEY, layer_name
+from advisor.adapters.file_names import ORIGINAL_START
 from advisor.adapters.layout import MAGNITUDE, Shape
 from advisor.checkpoints.identify import identify
 from advisor.checkpoints.identity import Identity
@@ -21,6 +22,9 @@ from advisor.tensor_files.header import read_header
 
 SUFFIX_OF_ROLE: Mapping[str, str] = {"down": "lora_down.weight", "up": "lora_up.weight", "mid": "lora_mid.weight"}
 """What stands after a layer's name in kohya's files, for parts that other programs call otherwise."""
+
+ORIGINAL_STARTS = (ORIGINAL_START, "transformer.", "")
+"""What stands before a layer's name in the base model's own file: ComfyUI's word, diffusers', none."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,8 @@ def read_start(path: Path) -> StartFile:
 def file_layers(file: StartFile, targets: Iterable[LoraTarget]) -> tuple[dict[str, FileLayer], dict[str, FileLayer]]:
     """(adapters of these layers, by kohya's names; all others in the file, by its own).
 
-    Layers are known by kohya's names, for SDXL also with their paths in diffusers, and by those of diffusers and peft
-    with or without the pipeline's part in front.
+    Layers are known by kohya's names, for SDXL also with their paths in diffusers, by those of diffusers and peft with
+    or without the pipeline's part in front, and by the base model's own.
     """
     known = _spellings(targets)
     found: dict[str, dict[str, str]] = {}
@@ -101,6 +105,8 @@ def _spellings(targets: Iterable[LoraTarget]) -> dict[str, LoraTarget]:
             known[f"lora_unet_{target.path.replace('.', '_')}"] = target
         known[target.name] = target
         known[layer_name(target)] = target
+        if target.original:
+            known |= dict.fromkeys((f"{start}{target.original}" for start in ORIGINAL_STARTS), target)
     return known
 
 
@@ -120,15 +126,17 @@ def _description(metadata: Mapping[str, str]) -> dict[str, Any]:
 def _described_alpha(described: Mapping[str, Any], target: LoraTarget) -> float | None:
     """A layer's alpha by peft's `LoraConfig`, as that of a scale of alpha / rank; None where it says nothing."""
 
+    part = layer_name(target).partition(".")[0]
+
     def of_layer(usual: str, pattern: str) -> float | None:
-        patterns, path = described.get(f"{target.part}.{pattern}"), target.path.split(".")
+        patterns, path = described.get(f"{part}.{pattern}"), target.path.split(".")
         for name in (".".join(path[start:]) for start in range(len(path))):
             if isinstance(patterns, dict) and name in patterns:
                 return _number(patterns[name])
-        return _number(described.get(f"{target.part}.{usual}"))
+        return _number(described.get(f"{part}.{usual}"))
 
     alpha, rank = of_layer("lora_alpha", "alpha_pattern"), of_layer("r", "rank_pattern")
-    if alpha is None or not described.get(f"{target.part}.use_rslora"):
+    if alpha is None or not described.get(f"{part}.use_rslora"):
         return alpha
     return None if rank is None or rank <= 0 else alpha * sqrt(rank)
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from math import ceil, prod
 
 from advisor.adapters.diffusers_names import SUFFIXES, adapter_description, diffusers_tensors
+from advisor.adapters.file_names import file_tensors, layer_names
 from advisor.adapters.layout import MAGNITUDE, AdapterPlan, Shape, adapter_plans
-from advisor.families.structure import Structure
+from advisor.families.structure import AnyStructure, Structure
 from advisor.settings.config import TrainingConfig
 
 BYTES_OF = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "int8": 1.0, "nf4": 0.53}
@@ -34,12 +35,12 @@ PNG_BYTES_PER_PIXEL = 3
 """At most."""
 
 
-def lora_bytes(config: TrainingConfig, structure: Structure) -> int:
+def lora_bytes(config: TrainingConfig, structure: AnyStructure) -> int:
     """Bytes of one LoRA file: the weights exactly, and a header of planned length that the writer pads."""
     return planned_header_bytes(config, structure) + tensor_bytes(config, structure)
 
 
-def tensor_bytes(config: TrainingConfig, structure: Structure) -> int:
+def tensor_bytes(config: TrainingConfig, structure: AnyStructure) -> int:
     """Bytes of a LoRA's weights; for SD1.x, both parts, float16: 1.125 MiB for each rank and an alpha a layer."""
     each = int(BYTES_OF[config.saving.dtype])
     return sum(
@@ -47,21 +48,18 @@ def tensor_bytes(config: TrainingConfig, structure: Structure) -> int:
     )
 
 
-def planned_header_bytes(config: TrainingConfig, structure: Structure) -> int:
+def planned_header_bytes(config: TrainingConfig, structure: AnyStructure) -> int:
     """Bytes before a LoRA's weights: the length itself, and the header padded with blanks to what is planned here."""
     entries = sum(len(name) + ENTRY_BYTES for name, _ in lora_tensors(config, structure))
     return 8 + ceil((entries + METADATA_BYTES) / 8) * 8
 
 
-def lora_tensors(config: TrainingConfig, structure: Structure) -> Iterator[tuple[str, Shape]]:
-    """The name and shape of each tensor in a LoRA file, in kohya's names."""
-    for plan in adapters_of(config, structure):
-        yield f"{plan.target.name}.alpha", ()
-        for suffix, shape in plan.shapes.items():
-            yield f"{plan.target.name}.{suffix}", shape
+def lora_tensors(config: TrainingConfig, structure: AnyStructure) -> Iterator[tuple[str, Shape]]:
+    """The name and shape of each tensor in a LoRA file."""
+    return file_tensors(adapters_of(config, structure), layer_names(config))
 
 
-def copy_bytes(config: TrainingConfig, structure: Structure) -> int:
+def copy_bytes(config: TrainingConfig, structure: AnyStructure) -> int:
     """Bytes of the file in diffusers' names beside each LoRA; 0 where none is wanted."""
     if not config.saving.diffusers_copy:
         return 0
@@ -71,7 +69,7 @@ def copy_bytes(config: TrainingConfig, structure: Structure) -> int:
     return planned_copy_header_bytes(config, structure) + weights
 
 
-def planned_copy_header_bytes(config: TrainingConfig, structure: Structure) -> int:
+def planned_copy_header_bytes(config: TrainingConfig, structure: AnyStructure) -> int:
     """Bytes before that file's weights: it also describes the adapters, as text within JSON."""
     plans = adapters_of(config, structure)
     entries = sum(len(name) + ENTRY_BYTES for name, _ in diffusers_tensors(plans))
@@ -79,7 +77,7 @@ def planned_copy_header_bytes(config: TrainingConfig, structure: Structure) -> i
     return 8 + ceil((entries + description + METADATA_BYTES) / 8) * 8
 
 
-def adapter_parameters(config: TrainingConfig, structure: Structure) -> int:
+def adapter_parameters(config: TrainingConfig, structure: AnyStructure) -> int:
     """Weights that are trained."""
     return sum(prod(shape) for plan in adapters_of(config, structure) for shape in plan.shapes.values())
 
@@ -129,7 +127,7 @@ def num_samples(config: TrainingConfig, epochs: int | None = None) -> int:
     return len(sampling.prompts) * (1 + ended // sampling.every_epochs) if sampling.draws else 0
 
 
-def adapters_of(config: TrainingConfig, structure: Structure) -> tuple[AdapterPlan, ...]:
+def adapters_of(config: TrainingConfig, structure: AnyStructure) -> tuple[AdapterPlan, ...]:
     """All adapters of a training, in the file's order."""
     text_encoder = config.optimizer.trains_text_encoder
     return adapter_plans(config.model.family, structure, config.network, text_encoder=text_encoder)

@@ -5,15 +5,16 @@ Its files are those of ComfyUI: the denoiser with the adapter (`llm_adapter.`), 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
+from functools import partial
 
+from advisor.families.anima_targets import anima_targets, text_adapter_targets, with_blocks
 from advisor.families.family import Family
 from advisor.families.part_files import SeparatePart, qwen_structure, video_vae_structure
 from advisor.families.signature import PREFIXES, Signature, Tensors, num_layers, width
 from advisor.families.structure import (
     FlowStructure,
     LanguageStructure,
-    LoraTarget,
     TextAdapterStructure,
     TransformerStructure,
     VideoVaeStructure,
@@ -40,9 +41,6 @@ STANDARD = FlowStructure(
 )
 """Anima base v1.0 with Qwen3-0.6B and the Qwen-Image VAE."""
 
-ATTENTION = (("q_proj", "to_q"), ("k_proj", "to_k"), ("v_proj", "to_v"), ("output_proj", "to_out.0"))
-"""An attention's layers: as the file and as diffusers call them."""
-
 
 def denoiser_prefix(names: Collection[str]) -> str | None:
     """What stands before the denoiser's names; None: it is not in there."""
@@ -63,27 +61,6 @@ def read_structure(tensors: Tensors) -> FlowStructure | None:
     if denoiser is None or adapter is None or adapter.target_width != denoiser.text_width:
         return None
     return FlowStructure(denoiser, adapter, STANDARD.text, STANDARD.vae, STANDARD.native_px)
-
-
-def _all_targets(structure: FlowStructure, conv: bool) -> tuple[LoraTarget, ...]:  # noqa: ARG001
-    """Both attentions and the MLP of each block, in kohya's names and order; 280 layers of the published model."""
-    return tuple(_targets(structure.denoiser))
-
-
-def _targets(denoiser: TransformerStructure) -> Iterator[LoraTarget]:
-    wide, mlp, text = denoiser.width, denoiser.mlp_width, denoiser.text_width
-    for block in range(denoiser.layers):
-        layers = [
-            (f"{theirs}.{name}", f"{ours}.{path}", text if theirs == "cross_attn" and name[0] in "kv" else wide, wide)
-            for theirs, ours in (("self_attn", "attn1"), ("cross_attn", "attn2"))
-            for name, path in ATTENTION
-        ]
-        layers += [("mlp.layer1", "ff.net.0.proj", wide, mlp), ("mlp.layer2", "ff.net.2", mlp, wide)]
-        for name, path, in_features, out_features in layers:
-            yield LoraTarget(
-                f"lora_unet_blocks_{block}_{name.replace('.', '_')}", "unet",
-                f"transformer.transformer_blocks.{block}.{path}", in_features, out_features, block=block,
-            )  # fmt: skip
 
 
 def _denoiser(own: Tensors) -> TransformerStructure | None:
@@ -124,10 +101,17 @@ ANIMA = Family(
     classes=("AnimaTransformer3DModel",),
     version="anima",
     lora_architecture="anima/lora",
-    targets=_all_targets,
     separate_parts=(
         SeparatePart("text_encoder", "qwen_3_06b_base.safetensors", 1_192_000_000, _reads_its_captions),
         SeparatePart("vae", "qwen_image_vae.safetensors", 254_000_000, _encodes_its_pictures),
     ),
+    sampling_shift=3.0,
+    lora_implementation="https://huggingface.co/circlestone-labs/Anima",
+    lora_module="networks.lora_anima",
+    has_convolutions=False,
+    layer_names="original",
+    targets=anima_targets,
+    text_adapter_targets=text_adapter_targets,
+    of_blocks=partial(with_blocks, STANDARD),
 )
 """Recognised; its files can be loaded (`trainer.models.families.anima`), but no training of it is planned yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from advisor.errors import ModelError
 from advisor.families.coefficients import CallCoefficients, FlopCoefficients, MemoryCoefficients
@@ -13,6 +13,8 @@ from advisor.families.part_files import SeparatePart
 from advisor.families.signature import Signature, Tensors
 from advisor.families.structure import AnyStructure, FlowStructure, LoraTarget, Prediction, Structure
 
+LayerNames = Literal["kohya", "original"]
+"""What a LoRA file calls layers: `lora_unet_...`, as kohya's trainers do, or as the base model's own file does."""
 TargetMaker = Callable[[Any, bool], tuple[LoraTarget, ...]]
 """(the family's own kind of structure, with convolutions) -> layers, in kohya's order."""
 StructureReader = Callable[[Tensors], Structure | None]
@@ -34,6 +36,8 @@ class Family:
     """What its models predict; where both kinds exist, the usual one."""
     fixed_prediction: bool = True
     """All of its models predict the same, so a file need not tell."""
+    sampling_shift: float = 1.0
+    """The shift that pictures are drawn with by flow matching, whatever the one that is trained with."""
     trainable: bool = False
     """This version trains it: the one place that says so."""
     signatures: tuple[Signature, ...] = ()
@@ -56,11 +60,23 @@ class Family:
     """`ss_base_model_version` where the base predicts v, if it differs."""
     v_lora_architecture: str | None = None
     """`modelspec.architecture` of a LoRA where the base predicts v, if it differs."""
+    lora_implementation: str = "diffusers"
+    """`modelspec.implementation` of a LoRA for it: whose networks the adapters are for."""
+    lora_module: str = "networks.lora"
+    """kohya's module of such LoRAs (`ss_network_module`)."""
+    has_convolutions: bool = True
+    """Its denoiser has convolutions of 3 x 3, which LoCon adapts."""
+    layer_names: LayerNames = "kohya"
+    """What programs that draw with such LoRAs call the layers in their files."""
     middle_blocks: int = 1
     """As how many blocks kohya counts the U-Net's middle."""
     separate_parts: tuple[SeparatePart, ...] = ()
     """The networks beside the denoiser that its makers publish as files of their own."""
     targets: TargetMaker | None = None
+    text_adapter_targets: Callable[[Any], tuple[LoraTarget, ...]] | None = None
+    """(structure) -> the layers between text encoder and denoiser; None: the family has none."""
+    of_blocks: Callable[[int], AnyStructure] | None = None
+    """(number) -> the published model's measures with so many blocks, where the family's models differ in that."""
     read_structure: StructureReader | None = None
     read_variant: VariantReader | None = None
 
@@ -73,15 +89,26 @@ class Family:
         is_v = prediction == "v_prediction" and self.v_lora_architecture
         return self.v_lora_architecture if is_v else self.lora_architecture
 
-    def lora_targets(self, structure: AnyStructure, *, conv: bool = False) -> tuple[LoraTarget, ...]:
-        """The layers that get an adapter, in kohya's names and order; `conv` adds LoCon's convolutions.
+    def lora_targets(
+        self, structure: AnyStructure, *, conv: bool = False, text_adapter: bool = False
+    ) -> tuple[LoraTarget, ...]:
+        """The layers that get an adapter, in kohya's names and order.
+
+        Args:
+            conv: with LoCon's convolutions, in families that have any.
+            text_adapter: with the layers between text encoder and denoiser, in families that have any.
 
         Raises:
             ModelError: this version knows the family's layers not yet.
         """
         if self.targets is None:
             raise ModelError(f"the layers of {self.title} are not known to this version: choose an SD1.x base model")
-        return self.targets(structure, conv)
+        between = self.text_adapter_targets(structure) if text_adapter and self.text_adapter_targets else ()
+        return between + self.targets(structure, conv)
+
+    def all_targets(self, structure: AnyStructure) -> tuple[LoraTarget, ...]:
+        """Every layer that a LoRA file for it may have an adapter for."""
+        return self.lora_targets(structure, conv=True, text_adapter=True)
 
     def num_blocks(self, structure: AnyStructure) -> int:
         """How many blocks can have a rank or a learning rate of their own."""

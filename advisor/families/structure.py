@@ -66,6 +66,11 @@ class VaeStructure:
         """Pixels of a picture along one side for one of the latents."""
         return int(2 ** (len(self.block_out_channels) - 1))
 
+    @property
+    def scale_text(self) -> str:
+        """How latents are scaled, as caches of them know it."""
+        return str(self.scaling_factor)
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -78,6 +83,16 @@ class Structure:
     """The size it was trained at."""
     prediction: Literal["epsilon", "v_prediction", "flow"] | None = None
     """Where its JSON tells; None otherwise."""
+
+    @property
+    def side_unit_px(self) -> int:
+        """Pictures' sides have to be multiples of this: what the VAE shrinks to one latent."""
+        return self.vae.factor
+
+    @property
+    def halving_unit_px(self) -> int:
+        """Multiples of this can be halved at each level."""
+        return int(self.vae.factor * 2 ** (len(self.unet.block_out_channels) - 1))
 
 
 @dataclass(frozen=True)
@@ -138,6 +153,11 @@ class VideoVaeStructure:
         """Pixels of a picture along one side for one of the latents."""
         return 8
 
+    @property
+    def scale_text(self) -> str:
+        """How latents are scaled, as caches of them know it: each channel by its own mean and deviation."""
+        return "by channel"
+
 
 @dataclass(frozen=True)
 class FlowStructure:
@@ -150,6 +170,16 @@ class FlowStructure:
     native_px: int
     """The size it was trained at."""
     prediction: Literal["flow"] = "flow"
+
+    @property
+    def side_unit_px(self) -> int:
+        """Pictures' sides have to be multiples of this: a patch of 2 x 2 latents."""
+        return 2 * self.vae.factor
+
+    @property
+    def halving_unit_px(self) -> int:
+        """The same: a transformer has one level."""
+        return self.side_unit_px
 
 
 AnyStructure = Structure | FlowStructure
@@ -170,4 +200,8 @@ class LoraTarget:
     kernel: int = 0
     """0: a linear layer; 1 or 3: a convolution of that size."""
     block: int | None = None
-    """Which of the U-Net's blocks it is in, counted as kohya counts rates for them: inputs, middle, outputs."""
+    """Which of the denoiser's blocks it is in, as kohya counts them for rates: a U-Net's inputs, middle, outputs."""
+    original: str = ""
+    """The module's name in the base model's own file, with points; empty where no LoRA file has such names."""
+    diffusers: str = ""
+    """The module's name in diffusers' files, where it is not that of its part and its path."""

@@ -13,6 +13,7 @@ from advisor.adapters.start import start_of
 from advisor.errors import ConfigError, DatasetError, LoraError, ModelError
 from advisor.facts import Facts
 from advisor.families import KNOWN_FAMILIES, family
+from advisor.planning.family_limits import family_limits
 from advisor.rules.card_class import structure_of
 from advisor.rules.defaults_table import FAMILIES_WITH_RULES
 from advisor.rules.fitting import captions_vary
@@ -141,6 +142,7 @@ def missing_inputs(config: TrainingConfig) -> Iterator[ConfigError]:
 def limits_of_training(config: TrainingConfig) -> Iterator[Limit]:
     """What our trainer cannot do, whoever wrote the configuration; it refuses these itself."""
     yield from _objective_limits(config)
+    yield from family_limits(config)
     network, loss = config.network, config.loss
     if loss.min_timestep >= loss.max_timestep:
         mend = f"must be below loss.max_timestep, which is {loss.max_timestep}"
@@ -211,9 +213,9 @@ def _places(folders: tuple[NamedFolder, ...] | None) -> frozenset[tuple[str, boo
 
 
 def _limits_of_the_base(config: TrainingConfig, facts: Facts) -> Iterator[Limit]:
-    factor, step = structure_of(facts).vae.factor, config.dataset.bucket_step_px
-    if step % factor:
-        mend = f"must be a multiple of {factor}, into which this base's VAE shrinks pictures"
+    unit, step = structure_of(facts).side_unit_px, config.dataset.bucket_step_px
+    if step % unit:
+        mend = f"must be a multiple of {unit}, into which this base's VAE shrinks pictures"
         yield ("dataset.bucket_step_px",), ConfigError("dataset.bucket_step_px", step, mend)
     try:
         block_rates(config.optimizer.block_learning_rates, family(config.model.family).num_blocks(structure_of(facts)))

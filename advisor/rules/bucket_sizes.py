@@ -84,9 +84,8 @@ def largest_gain(facts: Facts, config: TrainingConfig) -> Gain | None:
 
 
 def halving_unit_px(facts: Facts) -> int:
-    """Sides are multiples of this, so that the U-Net can halve them at each level."""
-    structure = structure_of(facts)
-    return int(structure.vae.factor * 2 ** (len(structure.unet.block_out_channels) - 1))
+    """Sides are multiples of this, so that the denoiser can halve them at each level."""
+    return structure_of(facts).halving_unit_px
 
 
 def _in_proportion(facts: Facts, config: TrainingConfig, limit: int) -> int:

@@ -64,6 +64,7 @@ NETWORK = (
     plain("network.block_ranks", (), "rank {rank} in every block; which needs more cannot be known before", KOHYA_GUI),
     plain("network.factor", -1, "only LoKr reads it: -1 gives its smallest file", LYCORIS),
     plain("network.start_from", None, "starts from nothing, so that only your {images} pictures are in it", OURS),
+    plain("network.text_adapter", False, "the way captions are read stays the base model's; small sets spoil it", OURS),
     plain("network.resize_start", False, "only read where a LoRA is gone on from: it keeps its own rank", OURS),
 )  # fmt: skip
 """The adapter."""
@@ -112,6 +113,7 @@ SAVING = (
     plain("saving.every_epochs", 1, "each of {epochs} epochs is kept: the more, the finer your choice", TUTORIAL),
     plain("saving.every_steps", 0, "epochs are saved; steps between them would only fill the disk", OURS),
     plain("saving.keep_last", 0, "all are kept, since the best is often not the last", OURS),
+    plain("saving.layer_names", "usual", "the names that programs which draw with this family read", OURS),
     plain("saving.diffusers_copy", False, "kohya's names are read by every user interface, and by diffusers too", OURS),
     plain("saving.state_every_minutes", 0, "each epoch's end is soon enough to go on from", OURS),
     plain("sampling.steps", 20, "where pictures are drawn: enough to judge by, quickly", OURS),

@@ -254,6 +254,8 @@ class NetworkConfig(Settings):
     """LoKr's factor; -1: as large as can be."""
     dora_axis: DoraAxis = "input"
     """DoRA's lengths: one for each input of a layer, which every program reads alike, or one for each output."""
+    text_adapter: bool = False
+    """Also adapt the layers between text encoder and denoiser, in families that have such layers."""
     start_from: str | None = None
     """A LoRA to go on from, in kohya's names or those of diffusers and peft."""
     resize_start: bool = False
@@ -404,6 +406,8 @@ class SavingConfig(Settings):
     """Keep only so many of those; 0: all."""
     dtype: Dtype = "float16"
     """What a LoRA file's weights are saved in."""
+    layer_names: Literal["usual", "kohya"] = "usual"
+    """Names in a LoRA file: those that programs know for its family, which for SD are kohya's, or always kohya's."""
     diffusers_copy: bool = False
     """Write each LoRA also as NAME-diffusers.safetensors, in the names of diffusers and peft; lora, locon and dora."""
     state_every_minutes: int = Field(0, ge=0, le=MOST_OF_ANYTHING)

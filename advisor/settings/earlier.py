@@ -24,6 +24,8 @@ ADDED_SETTINGS = (
     "loss.timestep_scale",
     "loss.timestep_shift",
     "loss.timestep_weighting",
+    "network.text_adapter",
+    "saving.layer_names",
 )
 """Settings that the first configurations lack; the hashes in the first states know nothing of them."""
 

@@ -70,6 +70,8 @@ DROPS: Mapping[str, str] = {
     "memory.preset": OUR_RULES,
     "machine.cpu_threads": "ai-toolkit chooses its threads itself",
     "machine.gpu_uuid": "ai-toolkit takes the first card: set `device` to another, e.g. cuda:1",
+    "network.text_adapter": "ai-toolkit leaves those layers alone",
+    "saving.layer_names": "ai-toolkit writes one kind of names only",
     "saving.diffusers_copy": "ai-toolkit writes one kind of names only, which diffusers reads too",
     "saving.state_every_minutes": "ai-toolkit saves its state with each LoRA",
     "validation.share": "ai-toolkit measures on single pictures that are named",

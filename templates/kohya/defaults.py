@@ -20,7 +20,7 @@ _BOTH: Mapping[str, Any] = {
     "network.kind": "lora", "network.alpha": 1.0, "network.conv_rank": 0, "network.conv_alpha": 0.0,
     "network.dropout": 0.0, "network.rank_dropout": 0.0, "network.module_dropout": 0.0, "network.max_norm": 0.0,
     "network.block_ranks": (), "network.factor": -1, "network.start_from": None,
-    "network.dora_axis": "input", "network.resize_start": False,
+    "network.dora_axis": "input", "network.resize_start": False, "network.text_adapter": False,
     "optimizer.block_learning_rates": (), "optimizer.max_grad_norm": 1.0, "optimizer.arguments": (),
     "schedule.warmup_steps": 0, "schedule.cycles": 1, "schedule.power": 1.0, "schedule.min_rate": 0.0,
     "schedule.batch_size": 1, "schedule.gradient_accumulation": 1,
@@ -32,7 +32,7 @@ _BOTH: Mapping[str, Any] = {
     "loss.timestep_shift": 1.0, "loss.timestep_weighting": "none",
     "loss.ema": False, "loss.ema_decay": 0.999,
     "memory.gradient_checkpointing": False, "memory.cache_text": False,
-    "saving.every_steps": 0, "saving.keep_last": 0, "saving.diffusers_copy": False,
+    "saving.every_steps": 0, "saving.keep_last": 0, "saving.layer_names": "usual", "saving.diffusers_copy": False,
     "validation.share": 0.0, "validation.every_epochs": 1,
 }  # fmt: skip
 

@@ -28,6 +28,8 @@ DROPS: Mapping[str, str] = {
     "memory.preset": OUR_RULES,
     "memory.base_dtype": "kohya keeps the base model in the training precision, so int8 and nf4 need more memory there",
     "machine.gpu_uuid": "kohya takes the first card; with several, fill in `GPU IDs` in the GUI",
+    "network.text_adapter": "kohya's GUI has no field for it",
+    "saving.layer_names": "kohya writes its own names",
     "saving.diffusers_copy": "kohya writes its own names only; diffusers reads those too, but DoRA not as a whole",
     "saving.state_every_minutes": "kohya saves no state; tick `Save training state` in the GUI to be able to resume",
     "run.subject": OUR_RULES,

@@ -19,7 +19,7 @@ DEFAULTS: Mapping[str, Any] = {
     "network.kind": "lora", "network.rank": 16, "network.alpha": 1.0, "network.conv_alpha": 0.0,
     "network.dropout": 0.0, "network.rank_dropout": 0.0, "network.module_dropout": 0.0, "network.max_norm": 0.0,
     "network.block_ranks": (), "network.factor": -1, "network.start_from": None,
-    "network.dora_axis": "input", "network.resize_start": False,
+    "network.dora_axis": "input", "network.resize_start": False, "network.text_adapter": False,
     "optimizer.name": "adamw", "optimizer.learning_rate": 3e-6, "optimizer.unet_learning_rate": 3e-6,
     "optimizer.text_encoder_learning_rate": 3e-6, "optimizer.weight_decay": 0.01,
     "optimizer.block_learning_rates": (), "optimizer.max_grad_norm": 1.0, "optimizer.arguments": (),
@@ -37,7 +37,7 @@ DEFAULTS: Mapping[str, Any] = {
     "memory.cache_latents": True, "memory.cache_text": False,
     "machine.cpu_threads": 2, "machine.data_workers": 0,
     "saving.every_epochs": 0, "saving.every_steps": 0, "saving.keep_last": 0, "saving.dtype": "float32",
-    "saving.diffusers_copy": False,
+    "saving.layer_names": "usual", "saving.diffusers_copy": False,
     "validation.share": 0.0, "validation.every_epochs": 1,
 }  # fmt: skip
 

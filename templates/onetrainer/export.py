@@ -63,6 +63,8 @@ DROPS: Mapping[str, str] = {
     "memory.cache_text": "OneTrainer caches text together with the latents, where it can",
     "machine.data_workers": "OneTrainer reads with threads: machine.cpu_threads",
     "machine.gpu_uuid": "OneTrainer takes the first card: set `Train Device` to another, e.g. cuda:1",
+    "network.text_adapter": "OneTrainer leaves those layers alone",
+    "saving.layer_names": "OneTrainer chooses the names by its own setting",
     "saving.diffusers_copy": "OneTrainer writes its own names only, which diffusers reads too",
     "saving.keep_last": "OneTrainer keeps every save; delete those that you do not want",
     "validation.share": "OneTrainer measures on concepts of their own: move pictures into one of the type VALIDATION",

@@ -97,6 +97,14 @@ class Adapter(nn.Module, ABC):
         """Its tensors by what stands in a file after the layer's name and a point."""
         return {self.names[own]: parameter for own, parameter in self.named_parameters()}
 
+    @property
+    def scaled_tensors(self) -> dict[str, Tensor]:
+        """The same with alpha / rank in one of them, so that alpha is the rank for who reads them."""
+        return {
+            self.names[own]: parameter.detach() * (self.scale if own in self.grown else 1.0)
+            for own, parameter in self.named_parameters()
+        }
+
     def factors(self) -> list[nn.Parameter]:
         """The tensors whose product it adds."""
         return list(self.parameters())

@@ -130,12 +130,15 @@ class Network(nn.Module):
         ]
 
     def parameters_by_block(self) -> dict[int, list[nn.Parameter]]:
-        """What is trained of the U-Net, by kohya's number of the block (`LoraTarget.block`), in the file's order."""
+        """What is trained of the denoiser, by kohya's number of the block (`LoraTarget.block`), in the file's order.
+
+        Layers before the first block, as a text adapter's are, count to it.
+        """
         blocks: dict[int, list[nn.Parameter]] = {}
         for name, adapter in self.layers.items():
-            block = self._plans[name].target.block
-            if block is not None:
-                blocks.setdefault(block, []).extend(adapter.parameters())
+            target = self._plans[name].target
+            if target.part == "unet":
+                blocks.setdefault(target.block or 0, []).extend(adapter.parameters())
         return blocks
 
     def cap_norms(self, most: float) -> None:
@@ -151,14 +154,18 @@ class Network(nn.Module):
                 # Adapters get far-apart seeds; two for each, because `Adapter.rng` also uses the next one.
                 adapter.seed_dropout((seed * 1_000_003 + index * 7_919) % 2**62)
 
-    def lora_state(self, dtype: torch.dtype) -> dict[str, Tensor]:
-        """The adapters under the names that kohya, LyCORIS and ComfyUI know, as copies on the CPU."""
+    def lora_state(self, dtype: torch.dtype, *, scaled: bool = False) -> dict[str, Tensor]:
+        """The adapters under the names that kohya, LyCORIS and ComfyUI know, as copies on the CPU.
+
+        Args:
+            scaled: alpha / rank is worked into the weights, before they are rounded, and alpha is the rank.
+        """
         state = {}
         for name, adapter in self.layers.items():
-            state[f"{name}.alpha"] = torch.tensor(adapter.file_alpha, dtype=dtype)
-            for suffix, parameter in adapter.tensors.items():
+            state[f"{name}.alpha"] = torch.tensor(float(adapter.rank) if scaled else adapter.file_alpha, dtype=dtype)
+            for suffix, tensor in (adapter.scaled_tensors if scaled else adapter.tensors).items():
                 kept_as = torch.float32 if suffix == MAGNITUDE else dtype
-                state[f"{name}.{suffix}"] = parameter.detach().to("cpu", kept_as, copy=True)
+                state[f"{name}.{suffix}"] = tensor.detach().to("cpu", kept_as, copy=True)
         return state
 
     def load_lora_state(self, state: Mapping[str, Tensor], where: str = "the LoRA") -> None:
@@ -241,7 +248,9 @@ def take_over(adapter: Adapter, layer: StartLayer, weights: Weights) -> None:
 
 
 def _left_out(base: BaseModel, config: NetworkConfig, plans: Mapping[str, AdapterPlan]) -> frozenset[str]:
-    targets = family(base.family.name).lora_targets(base.structure, conv=config.conv_rank > 0)
+    targets = family(base.family.name).lora_targets(
+        base.structure, conv=config.conv_rank > 0, text_adapter=config.text_adapter
+    )
     return frozenset(target.name for target in targets if target.part == "unet" and target.name not in plans)
 
 

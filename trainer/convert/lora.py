@@ -1,4 +1,5 @@
-"""`python -P -m trainer.convert.lora IN OUT`: a LoRA in kohya's names, whoever made it, in those of diffusers.
+"""`python -P -m trainer.convert.lora IN OUT`: a LoRA in kohya's names, whoever made it, in those of diffusers; of a
+family whose files have the base model's own names of layers, in those, or in kohya's where it has them already.
 
 It talks as `trainer.convert.pickle` does.
 """
@@ -21,6 +22,7 @@ from advisor.adapters.layout import IN_DIFFUSERS, MAGNITUDE, AdapterPlan
 from advisor.checkpoints.dora_axis import magnitude_axis
 from advisor.checkpoints.identify import identify
 from advisor.errors import ModelError
+from advisor.families import KNOWN_FAMILIES
 from advisor.families.structure import LoraTarget
 from advisor.files import write_atomically
 from advisor.tensor_files.header import read_header
@@ -36,12 +38,15 @@ def convert_lora(source: Path, out: Path, tell: Tell) -> dict[str, Any]:
         ModelError: it is no LoRA, or one that diffusers' names cannot hold.
         RunError: the new file cannot be written.
     """
-    from advisor.files import file_digest
+    from trainer.convert.lora_names import convert_names
     from trainer.lora_files.diffusers_copy import diffusers_state
     from trainer.lora_files.write import lora_file
     from trainer.models.weight_files import open_weights
 
     tell({"event": "progress", "phase": "check", "done": 0, "total": 0})
+    if _has_original_names(source):
+        number, told = convert_names(source, out)
+        return _finished(source, out, number, told)
     layers = _layers(source)
     with open_weights([source], source) as weights:
         by_layer = _by_layer(source, {name: weights.tensor(name) for name in sorted(weights.names)}, layers)
@@ -50,13 +55,26 @@ def convert_lora(source: Path, out: Path, tell: Tell) -> dict[str, Any]:
     made = diffusers_state(state, {name: layer_name(layers[name]) for name in by_layer})
     kept = {key: value for key, value in read_header(source).metadata.items() if not key.startswith("sshs_")}
     write_atomically(out, lora_file(made, {**kept, DESCRIPTION_KEY: adapter_description(plans)}))
+    return _finished(source, out, len(made), "alpha / rank is in its weights now, since diffusers' names have no alpha")
+
+
+def _finished(source: Path, out: Path, number: int, told: str) -> dict[str, Any]:
+    from advisor.files import file_digest
+
     return {
         "event": "finished",
         "path": str(out),
-        "num_tensors": len(made),
+        "num_tensors": number,
         "sha256_of_source": file_digest(source),
-        "notes": ["alpha / rank is in its weights now, since diffusers' names have no alpha"],
+        "notes": [told],
     }
+
+
+def _has_original_names(source: Path) -> bool:
+    """Whether LoRAs of this one's family have the base model's own names of layers."""
+    identity = identify(source)
+    known = KNOWN_FAMILIES.get(identity.family or "")
+    return identity.kind == "lora" and known is not None and known.layer_names == "original"
 
 
 def _layers(source: Path) -> Mapping[str, LoraTarget]:

@@ -92,7 +92,7 @@ def cache_latents(
         RunError: the cache cannot be written.
     """
     cache = TensorCache(RunFolder(run).cache("latents"))
-    vae = f"{module_digest(base.vae)} {next(base.vae.parameters()).dtype} {base.structure.vae.scaling_factor}"
+    vae = f"{module_digest(base.vae)} {next(base.vae.parameters()).dtype} {base.structure.vae.scale_text}"
     wanted = [
         (item, flip) for item in training_set.items for flip in ((False, True) if config.dataset.flip else (False,))
     ]

@@ -29,6 +29,8 @@ class Flow:
     """The process of a flow matching model."""
 
     loss: LossConfig
+    sampling_shift: float = 1.0
+    """The shift of the way back, which is the base model's own."""
 
     def draw(self, latents: Tensor, generator: torch.Generator) -> NoiseDraw:
         """Noise and times in 0..1 for latents [B, C, ...]."""
@@ -80,7 +82,7 @@ class Flow:
         name: SamplerName,
         steps: int,
         rngs: Sequence[torch.Generator],  # noqa: ARG002
-        latents: Tensor,
+        latents: Tensor,  # noqa: ARG002
     ) -> FlowEuler:
         """Euler's steps from noise to picture at shifted times.
 
@@ -89,7 +91,7 @@ class Flow:
         """
         if name != "euler":
             raise ConfigError("sampling.sampler", name, "flow matching models are drawn with euler")
-        return FlowEuler.of(steps, self._shift(latents))
+        return FlowEuler.of(steps, self.sampling_shift)
 
     def _shift(self, latents: Tensor) -> float:
         return shift_of(self.loss, math.prod(latents.shape[2:]) // LATENTS_PER_TOKEN)

@@ -102,11 +102,12 @@ def quantise_layer(network: nn.Module, path: str, weight: Tensor, kind: Quantise
 
 
 def layers_to_quantise(network: nn.Module) -> tuple[str, ...]:
-    """Their paths in the network."""
+    """Their paths in the network, which may name what else of it stays whole (`kept_whole`)."""
+    kept: tuple[str, ...] = getattr(network, "kept_whole", KEPT_WHOLE)
     return tuple(
         path
         for path, module in network.named_modules()
-        if isinstance(module, nn.Linear | nn.Conv2d) and path.partition(".")[0] not in KEPT_WHOLE
+        if isinstance(module, nn.Linear | nn.Conv2d) and not f"{path}.".startswith(tuple(f"{one}." for one in kept))
     )
 
 

@@ -11,18 +11,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from advisor.adapters.file_names import layer_names
 from advisor.families import family
 from advisor.files import is_file, open_regular
 from advisor.settings.config import TrainingConfig
 from trainer.data.captions import tags_of
 from trainer.data.training_set import Item, TrainingSet, Use
+from trainer.lora_files.loss_metadata import loss_entries
 from trainer.lora_files.write import LEGACY_END, LEGACY_START
 
 MODELSPEC_VERSION = "1.0.1"
 """github.com/Stability-AI/ModelSpec"""
-IMPLEMENTATION = "diffusers"
-"""Whose networks the adapters are for."""
-
 
 LYCORIS_ARGUMENTS = {
     "loha": {"algo": "loha"}, "lokr": {"algo": "lokr"}, "dora": {"algo": "locon", "dora_wd": "True"},
@@ -92,7 +91,7 @@ def lora_metadata(session: Session, saved_at: SavedAt, now: float | None = None)
         **_of_optimizer(session),
         **_of_network(session.config),
         **_of_model(session),
-        **_of_loss(session.config),
+        **loss_entries(session.config),
         **_of_dataset(session),
     }
     ours = {f"ss_{name}": _text(value) for name, value in entries.items()}
@@ -141,7 +140,7 @@ def _of_optimizer(session: Session) -> dict[str, Any]:
 
 
 def _of_network(config: TrainingConfig) -> dict[str, Any]:
-    network = config.network
+    network, facts = config.network, family(config.model.family)
     arguments = dict(LYCORIS_ARGUMENTS.get(network.kind, {}))
     if network.kind == "lokr":
         arguments["factor"] = str(network.factor)
@@ -155,10 +154,13 @@ def _of_network(config: TrainingConfig) -> dict[str, Any]:
     for name in ("rank_dropout", "module_dropout"):
         if getattr(network, name):
             arguments[name] = str(getattr(network, name))
+    if network.text_adapter:
+        arguments["train_llm_adapter"] = "True"
     return {
-        "network_module": "lycoris.kohya" if network.kind in LYCORIS_ARGUMENTS else "networks.lora",
+        "network_module": "lycoris.kohya" if network.kind in LYCORIS_ARGUMENTS else facts.lora_module,
         "network_dim": network.rank,
-        "network_alpha": network.alpha,
+        # Without alphas in the file the weights have alpha / rank in them.
+        "network_alpha": network.alpha if layer_names(config) == "kohya" else network.rank,
         "network_dropout": network.dropout or None,
         "network_args": json.dumps(arguments),
         "scale_weight_norms": network.max_norm or None,
@@ -179,25 +181,6 @@ def _of_model(session: Session) -> dict[str, Any]:
     if session.vae is not None:
         entries |= {"vae_name": session.vae.name, "vae_hash": session.vae.legacy, "new_vae_hash": session.vae.full}
     return entries
-
-
-def _of_loss(config: TrainingConfig) -> dict[str, Any]:
-    loss = config.loss
-    is_huber = loss.kind in ("huber", "smooth_l1")
-    return {
-        "zero_terminal_snr": loss.zero_terminal_snr,
-        "min_snr_gamma": loss.min_snr_gamma or None,
-        "noise_offset": loss.noise_offset or None,
-        "adaptive_noise_scale": loss.adaptive_noise_scale or None,
-        "multires_noise_iterations": loss.multires_iterations or None,
-        "multires_noise_discount": loss.multires_discount,
-        "ip_noise_gamma": loss.input_perturbation or None,
-        "debiased_estimation": loss.debiased,
-        "loss_type": loss.kind,
-        "huber_c": loss.huber_c if is_huber else None,
-        "huber_schedule": loss.huber_schedule if is_huber else None,
-        "prior_loss_weight": loss.prior_weight,
-    }
 
 
 def _of_dataset(session: Session) -> dict[str, Any]:
@@ -272,12 +255,12 @@ def _modelspec(config: TrainingConfig, now: float) -> dict[str, str]:
     entries = {
         "sai_model_spec": MODELSPEC_VERSION,
         "architecture": family(config.model.family).modelspec_architecture(config.model.prediction),
-        "implementation": IMPLEMENTATION,
+        "implementation": family(config.model.family).lora_implementation,
         "title": config.saving.name,
         "date": datetime.fromtimestamp(int(now), UTC).replace(tzinfo=None).isoformat(),
         "resolution": f"{side}x{side}",
         "prediction_type": "v" if config.model.prediction == "v_prediction" else config.model.prediction,
-        "encoder_layer": str(config.model.clip_skip),
+        "encoder_layer": "" if config.model.prediction == "flow" else str(config.model.clip_skip),
         "timestep_range": f"{config.loss.min_timestep},{config.loss.max_timestep}",
         "trigger_phrase": config.run.trigger,
     }

@@ -1,7 +1,8 @@
 """Whether the saved LoRA does what the trained one did, found out by code that shares nothing with saving or training.
 
-It reads the file, finds each layer by kohya's way of making names, and adds what its adapter's change of the weight
-(`trainer.lora_files.weight_change`) makes of the input, by plain hooks on the base model, in float32.
+It reads the file, finds each layer by kohya's way of making names or by the base model's own name of it, and adds what
+its adapter's change of the weight (`trainer.lora_files.weight_change`) makes of the input, by plain hooks on the base
+model, in float32.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch.nn import functional
 
 from trainer.adapters.network import Network
 from trainer.lora_files.weight_change import SUFFIXES, Tensors, by_layer, change, fits, is_complete, num_missing, zeroed
-from trainer.models.families.family import BaseModel, Conditioning
+from trainer.models.families.family import AdaptedWith, BaseModel, Conditioning
 
 LATENT_SIDE = 16
 """Of the latents that the outputs are compared on; small, because every part is used at any size."""
@@ -27,6 +28,8 @@ TEXT_LAYERS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 """What kohya's trainer adapts in a text encoder."""
 TEXT_PREFIXES = {1: ("lora_te",), 2: ("lora_te1", "lora_te2")}
 """What names begin with, by the number of text encoders."""
+KOHYA, ORIGINAL = "lora_unet_", "diffusion_model."
+"""What the denoiser's layers begin with, in kohya's names and in the base model's own."""
 
 
 @dataclass(frozen=True)
@@ -68,21 +71,13 @@ class _Layer:
     module: nn.Module
     path: str
     """In its network."""
-    is_text: bool
+    adapted_with: AdaptedWith | None
 
     @property
     def weight(self) -> Tensor:
         weight = self.module.weight
         assert isinstance(weight, Tensor), self.path
         return weight
-
-    @property
-    def is_in_attention(self) -> bool:
-        return self.is_text or ".attentions." in self.path
-
-    @property
-    def is_in_resnet(self) -> bool:
-        return any(f".{part}." in self.path for part in ("resnets", "downsamplers", "upsamplers"))
 
 
 @dataclass(frozen=True)
@@ -91,24 +86,30 @@ class _Inputs:
     times: Tensor
     token_ids: tuple[Tensor, ...]
     clip_skip: int
+    text: Conditioning | None
 
 
 @torch.no_grad()
-def check_saved(path: Path, base: BaseModel, network: Network, caption: str, *, clip_skip: int) -> ReloadCheck:
+def check_saved(
+    path: Path, base: BaseModel, network: Network, caption: str, *, clip_skip: int, text: Conditioning | None = None
+) -> ReloadCheck:
     """Compare the file with the network, which must be attached to `base`; it is left as it was.
 
     Args:
         caption: what the text states are compared on.
+        text: the caption's conditioning, where no text encoder is trained; left out, it is made anew.
     """
-    layers = _layers_by_name(base)
     file, dtype = _read(path)
     in_file = by_layer(file)
+    is_original = any(name.startswith(ORIGINAL) for name in in_file)
+    layers = _layers_by_name(base, in_original_names=is_original)
     adapters = {name: one for name, one in in_file.items() if name in layers and fits(one, layers[name].weight)}
     unexpected = sum(_num_unexpected(one, name in layers, name in adapters) for name, one in in_file.items())
-    trains_text = any(not name.startswith("lora_unet") for name in network.names)
-    usual = [name for name in _usual_names(layers, in_file) if trains_text or name.startswith("lora_unet")]
-    missing = num_missing(in_file, [name for name in usual if name not in network.left_out])
-    inputs = _inputs(base, caption, clip_skip)
+    unexpected += sum(is_original and "alpha" in one for one in adapters.values())
+    usual = [name for name in _usual_names(layers, in_file) if network.has_text_encoder or not _is_text(name)]
+    wanted = [name for name in usual if _in_kohya(name) not in network.left_out]
+    missing = num_missing(in_file, wanted, with_alpha=not is_original)
+    inputs = _inputs(base, caption, clip_skip, text)
     strength, training = network.multiplier, network.training
     network.eval()
     try:
@@ -117,9 +118,9 @@ def check_saved(path: Path, base: BaseModel, network: Network, caption: str, *, 
         plain_text, plain = _outputs(base, inputs)
         with _hooked(layers, adapters):
             _, with_file = _outputs(base, inputs)
-        with _hooked(layers, {name: one for name, one in adapters.items() if name.startswith("lora_unet")}):
+        with _hooked(layers, {name: one for name, one in adapters.items() if not _is_text(name)}):
             _, with_unet = _outputs(base, inputs)
-        with _hooked(layers, {name: one for name, one in adapters.items() if not name.startswith("lora_unet")}):
+        with _hooked(layers, {name: one for name, one in adapters.items() if _is_text(name)}):
             with_text, _ = _outputs(base, inputs)
         with _hooked(layers, {name: zeroed(one, layers[name].weight) for name, one in adapters.items()}):
             _, with_zeros = _outputs(base, inputs)
@@ -137,28 +138,42 @@ def check_saved(path: Path, base: BaseModel, network: Network, caption: str, *, 
     )
 
 
-def _layers_by_name(base: BaseModel) -> dict[str, _Layer]:
-    """Every layer that could have an adapter, by its name in a kohya file."""
+def _layers_by_name(base: BaseModel, *, in_original_names: bool) -> dict[str, _Layer]:
+    """Every layer that could have an adapter, by its name in a file of that kind."""
     layers = dict[str, _Layer]()
     for path, module in base.denoiser.named_modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             name = base.family.name_in_lora(base, path)
-            layers["lora_unet_" + name.replace(".", "_")] = _Layer(module, path, is_text=False)
-    prefixes = TEXT_PREFIXES[len(base.text_encoders)]
-    for prefix, encoder in zip(prefixes, base.text_encoders, strict=True):
-        for path, module in encoder.named_modules():
-            if isinstance(module, nn.Linear) and path.rpartition(".")[2] in TEXT_LAYERS:
-                tail = path.removeprefix("text_model.").replace(".", "_")
-                layers[f"{prefix}_text_model_{tail}"] = _Layer(module, path, is_text=True)
+            in_file = ORIGINAL + name if in_original_names else KOHYA + name.replace(".", "_")
+            layers[in_file] = _Layer(module, path, base.family.adapted_with(path))
+    if base.family.trains_text_encoders:
+        layers |= _text_layers(base)
     return layers
 
 
+def _text_layers(base: BaseModel) -> dict[str, _Layer]:
+    layers = dict[str, _Layer]()
+    for prefix, encoder in zip(TEXT_PREFIXES[len(base.text_encoders)], base.text_encoders, strict=True):
+        for path, module in encoder.named_modules():
+            if isinstance(module, nn.Linear) and path.rpartition(".")[2] in TEXT_LAYERS:
+                tail = path.removeprefix("text_model.").replace(".", "_")
+                layers[f"{prefix}_text_model_{tail}"] = _Layer(module, path, "always")
+    return layers
+
+
+def _in_kohya(name: str) -> str:
+    return KOHYA + name.removeprefix(ORIGINAL).replace(".", "_") if name.startswith(ORIGINAL) else name
+
+
+def _is_text(name: str) -> bool:
+    return not name.startswith((KOHYA, ORIGINAL))
+
+
 def _usual_names(layers: Mapping[str, _Layer], in_file: Mapping[str, Tensors]) -> list[str]:
-    """The layers that every LoRA has: all in attention blocks; with convolutions only where the file has any."""
-    has_convolutions = any(name in layers and layers[name].is_in_resnet for name in in_file)
-    return [
-        name for name, layer in layers.items() if layer.is_in_attention or (has_convolutions and layer.is_in_resnet)
-    ]
+    """The layers that every LoRA has; those of the wide kind only where the file has any."""
+    is_wide = any(name in layers and layers[name].adapted_with == "wide" for name in in_file)
+    wanted = ("always", "wide") if is_wide else ("always",)
+    return [name for name, layer in layers.items() if layer.adapted_with in wanted]
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], torch.dtype]:
@@ -205,17 +220,18 @@ def _hook(adapter: Tensors) -> Any:
     return added
 
 
-def _inputs(base: BaseModel, caption: str, clip_skip: int) -> _Inputs:
+def _inputs(base: BaseModel, caption: str, clip_skip: int, text: Conditioning | None) -> _Inputs:
     side = LATENT_SIDE * base.structure.vae.factor
     rng = torch.Generator("cpu").manual_seed(0)
     latents = torch.randn(1, *base.family.latent_shape(base.structure, side, side), generator=rng)
     ids = tuple(tokens.to(base.device) for tokens in base.family.tokenize(base, [caption]))
-    return _Inputs(latents.to(base.device, base.dtype), base.middle_time, ids, clip_skip)
+    known = None if text is None else text.to(base.device)
+    return _Inputs(latents.to(base.device, base.dtype), base.middle_time, ids, clip_skip, known)
 
 
 def _outputs(base: BaseModel, inputs: _Inputs) -> tuple[Tensor, Tensor]:
     """The text states and the denoiser's answer, in float64 on the CPU."""
-    text: Conditioning = base.family.encode_text(base, inputs.token_ids, clip_skip=inputs.clip_skip)
+    text = inputs.text or base.family.encode_text(base, inputs.token_ids, clip_skip=inputs.clip_skip)
     answer = base.family.predict(base, inputs.latents, inputs.times, text)
     return text["states"].to("cpu").double(), answer.to("cpu").double()
 

@@ -23,7 +23,9 @@ ADAPTER_TENSORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 """The tensors of each kind beside `alpha`; LoKr's come in two ways."""
 SUFFIXES = frozenset({"alpha", *(suffix for ways in ADAPTER_TENSORS.values() for way in ways for suffix in way)})
-"""All that may stand after a layer's name."""
+"""All that may stand after a layer's name, in kohya's and LyCORIS' words."""
+SAME = {"lora_A.weight": "lora_down.weight", "lora_B.weight": "lora_up.weight"}
+"""Other words for two of them."""
 ZERO = ("lora_up.weight", "hada_w2_a", "lokr_w2", "lokr_w2_b")
 """The tensors, one a layer, that are zero in an adapter that does nothing."""
 
@@ -32,15 +34,28 @@ def by_layer(file: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     """A file's tensors, layer by layer."""
     layers: dict[str, dict[str, Tensor]] = {}
     for key, tensor in file.items():
-        name, _, suffix = key.partition(".")
+        name, suffix = _split(key)
         layers.setdefault(name, {})[suffix] = tensor
     return layers
 
 
-def num_missing(layers: Mapping[str, Tensors], names: Sequence[str]) -> int:
-    """How many tensors the layers of these names lack, for the kind that most layers in the file are of."""
-    ways = ADAPTER_TENSORS[_kind(layers)]
-    return sum(min(len({"alpha", *way} - layers.get(name, {}).keys()) for way in ways) for name in names)
+def _split(key: str) -> tuple[str, str]:
+    """A layer's name, which may have points in it, and kohya's word for its tensor."""
+    suffix = next((one for one in (*SUFFIXES, *SAME) if key.endswith(f".{one}")), None)
+    if suffix is None:
+        name, _, suffix = key.partition(".")
+        return name, suffix
+    return key[: -len(suffix) - 1], SAME.get(suffix, suffix)
+
+
+def num_missing(layers: Mapping[str, Tensors], names: Sequence[str], *, with_alpha: bool) -> int:
+    """How many tensors the layers of these names lack, for the kind that most layers in the file are of.
+
+    Args:
+        with_alpha: each layer has one.
+    """
+    ways, every = ADAPTER_TENSORS[_kind(layers)], {"alpha"} if with_alpha else set()
+    return sum(min(len({*every, *way} - layers.get(name, {}).keys()) for way in ways) for name in names)
 
 
 def _kind(layers: Mapping[str, Tensors]) -> str:

@@ -1,4 +1,4 @@
-"""LoRA files: kohya's names, whole or not at all, of exactly the planned size."""
+"""LoRA files: whole or not at all, of exactly the planned size."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import SavingConfig
 from trainer.lora_files.diffusers_copy import DiffusersCopy, copy_name
 from trainer.lora_files.earlier import EarlierLoras, ReportMove
+from trainer.lora_files.original_names import original_state
 from trainer.runtime.disk_space import write_with_room
 
 LENGTH_BYTES = 8
@@ -56,20 +57,28 @@ class LoraFiles:
         header_bytes: int,
         copy: DiffusersCopy | None = None,
         *,
+        original: Mapping[str, str] | None = None,
         moved: ReportMove = lambda *_: None,
     ) -> None:
         """Write them below `run`, each also in diffusers' names where `copy` says how.
 
         Args:
+            original: the layers' names in the files by kohya's; None: kohya's.
             moved: called after each LoRA of an earlier training that was renamed so as not to be overwritten.
         """
         self._run, self._config, self._header_bytes, self._copy = RunFolder(run), config, header_bytes, copy
+        self._original = original
         self._earlier = EarlierLoras(self._run, config.name, moved)
 
     @property
     def name(self) -> str:
         """The last LoRA's path within the run."""
         return self._run.within(self._run.lora(self._config.name))
+
+    @property
+    def takes_scaled(self) -> bool:
+        """Whether states have to have alpha / rank in the weights (`Network.lora_state`)."""
+        return self._original is not None
 
     def epoch_name(self, epoch: int) -> str:
         """The path of the LoRA after an epoch, counted from 1."""
@@ -98,11 +107,15 @@ class LoraFiles:
     def write(self, name: str, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Path:
         """Put a LoRA at `name`, a path within the run, and its copy beside it; other weights there are moved away.
 
+        Args:
+            state: in kohya's names (`Network.lora_state`).
+
         Raises:
             TrainingStopped: a weight is not finite, so that the file would be worth nothing.
             RunError: it cannot be written.
         """
-        path = self._put(name, state, metadata, self._header_bytes)
+        named = state if self._original is None else original_state(state, self._original)
+        path = self._put(name, named, metadata, self._header_bytes)
         if self._copy is not None:
             described = self._copy.metadata(metadata)
             self._put(copy_name(name), self._copy.state(state), described, self._copy.header_bytes)

@@ -28,6 +28,12 @@ MOST_POSITIONS = 40_960
 class AnimaDenoiser(nn.Module):
     """The transformer and, before it, the adapter that makes of a caption's states what the transformer looks at."""
 
+    kept_whole = (
+        "conditioner", "transformer.patch_embed", "transformer.time_embed", "transformer.norm_out",
+        "transformer.proj_out",
+    )  # fmt: skip
+    """What is not quantised: the adapter (6 % of all), the first and last layers and the embedding of time."""
+
     def __init__(self, structure: FlowStructure) -> None:
         """Networks of these measures; their weights are not worth having."""
         super().__init__()

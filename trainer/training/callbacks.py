@@ -134,7 +134,8 @@ class RunCallbacks:
             self._session = self.session()
         metadata = lora_metadata(self._session, SavedAt(position.step, _epoch_number(position)))
         with self.stepper.weights_for_use():
-            state = context.network.lora_state(COMPUTE_DTYPES[context.config.saving.dtype])
+            dtype = COMPUTE_DTYPES[context.config.saving.dtype]
+            state = context.network.lora_state(dtype, scaled=self.files.takes_scaled)
         path = self.files.write(name, state, metadata)
         self.events.progress("save", 1, 1)
         self.events.send(LoraSaved(path=name, step=position.step, epoch=_epoch_number(position)))

@@ -38,8 +38,21 @@ class TrainingContext:
     masks: Masks | None = None
 
 
-def make_context(base: BaseModel, network: Network, training_set: TrainingSet, reporter: Reporter) -> TrainingContext:
-    """Fill the caches, then move to the device what the steps need there.
+@dataclass(frozen=True)
+class Data:
+    """What a training is fed with."""
+
+    latents: Latents
+    texts: Texts
+    crops: Crops
+    masks: Masks | None
+
+
+def make_data(base: BaseModel, training_set: TrainingSet, reporter: Reporter, *, trains_text: bool) -> Data:
+    """Fill the caches; the denoiser is not looked at.
+
+    Args:
+        trains_text: a text encoder is trained, so that captions are encoded in each step.
 
     Raises:
         LoraError: an image or mask cannot be used, or a cache cannot be written.
@@ -52,7 +65,7 @@ def make_context(base: BaseModel, network: Network, training_set: TrainingSet, r
     for warning in cut_captions(texts.cut(), config):
         reporter.events.warning(warning.code, warning.message)
     masks = _masks(base, training_set, reporter)
-    if config.memory.cache_text and _can_cache_text(network, reporter):
+    if config.memory.cache_text and _can_cache_text(reporter, trains_text=trains_text):
         with reporter.during("encoding the captions"):
             reporter.events.phase("cache_text", len(training_set.items))
             with onloaded(base.text_encoders, device):
@@ -60,15 +73,25 @@ def make_context(base: BaseModel, network: Network, training_set: TrainingSet, r
     else:
         for encoder in base.text_encoders:
             encoder.to(device)
+    return Data(latents, texts, crops, masks)
+
+
+def make_context(
+    base: BaseModel, network: Network, data: Data, training_set: TrainingSet, reporter: Reporter
+) -> TrainingContext:
+    """Move to the device what the steps need there."""
+    config, device = reporter.config, reporter.device
     base.denoiser.to(device)
     network.to(device)
-    if isinstance(latents, FreshLatents):
+    if isinstance(data.latents, FreshLatents):
         base.vae.to(device)
     else:
         if not config.sampling.draws:
             base = replace(base, vae=None)
         free_memory(device)
-    return TrainingContext(config, base, network, latents, texts, crops, device, training_set, masks)
+    return TrainingContext(
+        config, base, network, data.latents, data.texts, data.crops, device, training_set, data.masks
+    )
 
 
 def _latents(base: BaseModel, training_set: TrainingSet, reporter: Reporter) -> Latents:
@@ -100,8 +123,8 @@ def _masks(base: BaseModel, training_set: TrainingSet, reporter: Reporter) -> Ma
         )
 
 
-def _can_cache_text(network: Network, reporter: Reporter) -> bool:
-    if network.has_text_encoder:
+def _can_cache_text(reporter: Reporter, *, trains_text: bool) -> bool:
+    if trains_text:
         why = "the text encoder is trained"
     elif not CaptionStyle.of(reporter.config.dataset).is_fixed:
         why = "captions differ each time"

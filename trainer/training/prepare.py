@@ -35,7 +35,7 @@ from trainer.runtime.disk_space import DiskRoom, waiting_for
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt
 from trainer.seeds import generator
-from trainer.training.context import make_context
+from trainer.training.context import Data, make_context, make_data
 from trainer.training.failures import LOADING
 from trainer.training.loop import Length
 from trainer.training.reporter import Reporter
@@ -187,13 +187,11 @@ def _stepper(
 ) -> Stepper:
     """Adapters with their weights, data, a new optimizer and the schedule."""
     config = reporter.config
-    network = _network(base, config, state)
-    for note in network.start_notes:
-        reporter.events.warning("start_from", note)
+    network, data = _network_and_data(base, training_set, state, reporter)
     groups = _groups(base, network, reporter)
     if config.memory.gradient_checkpointing:
         base.family.enable_gradient_checkpointing(base, text_encoder=network.has_text_encoder)
-    context = make_context(base, network, training_set, reporter)
+    context = make_context(base, network, data, training_set, reporter)
     optimizer = make_optimizer(
         config.optimizer,
         groups,
@@ -202,6 +200,18 @@ def _stepper(
         warn=reporter.events.warning,
     )
     return Stepper(context, groups, optimizer, _schedule(training_set, config), batch_parts=batch_parts)
+
+
+def _network_and_data(
+    base: BaseModel, training_set: TrainingSet, state: State | None, reporter: Reporter
+) -> tuple[Network, Data]:
+    """A denoiser that waits to be loaded is loaded after the caches are filled, when the text encoders lie still."""
+    if base.load_denoiser is None:
+        network = _network(base, reporter, state)
+        return network, make_data(base, training_set, reporter, trains_text=network.has_text_encoder)
+    data = make_data(base, training_set, reporter, trains_text=False)
+    base.load_denoiser()
+    return _network(base, reporter, state), data
 
 
 def _schedule(training_set: TrainingSet, config: TrainingConfig) -> Schedule:
@@ -213,8 +223,9 @@ def _schedule(training_set: TrainingSet, config: TrainingConfig) -> Schedule:
     )
 
 
-def _network(base: BaseModel, config: TrainingConfig, state: State | None) -> Network:
+def _network(base: BaseModel, reporter: Reporter, state: State | None) -> Network:
     """The adapters, attached; with the state's weights where there is one."""
+    config = reporter.config
     network = Network.attach(
         base,
         config.network if state is None else config.network.model_copy(update={"start_from": None}),
@@ -224,6 +235,8 @@ def _network(base: BaseModel, config: TrainingConfig, state: State | None) -> Ne
     )
     if state is not None:
         restore_weights(network, state)
+    for note in network.start_notes:
+        reporter.events.warning("start_from", note)
     return network
 
 

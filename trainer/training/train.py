@@ -13,6 +13,7 @@ from advisor.run_folder.state_manifest import BEGINNING
 from trainer.device.choose import peak_memory_bytes, peak_reserved_bytes
 from trainer.lora_files.diffusers_copy import DiffusersCopy
 from trainer.lora_files.metadata import Session
+from trainer.lora_files.original_names import original_names
 from trainer.lora_files.reload_check import ReloadCheck, check_saved
 from trainer.lora_files.write import LoraFiles
 from trainer.runtime.disk_space import waiting_for
@@ -94,7 +95,12 @@ def _callbacks(prepared: Prepared) -> RunCallbacks:
         run=reporter.run,
         stepper=prepared.stepper,
         files=LoraFiles(
-            reporter.run, config.saving, planned_header_bytes(config, structure), copy, moved=reporter.events.moved
+            reporter.run,
+            config.saving,
+            planned_header_bytes(config, structure),
+            copy,
+            original=original_names(config, structure),
+            moved=reporter.events.moved,
         ),
         states=prepared.states,
         session=lambda: _session(prepared),
@@ -133,11 +139,13 @@ def _check(lora: Path, prepared: Prepared) -> ReloadCheck:
     events, stepper = prepared.reporter.events, prepared.stepper
     context = stepper.context
     events.phase("check", 1)
-    for encoder in context.base.text_encoders:
+    first, clip_skip = context.training_set.items[0], context.config.model.clip_skip
+    text = None if context.base.family.trains_text_encoders else context.texts.plain(first, 1).states
+    for encoder in context.base.text_encoders if text is None else ():
         encoder.to(context.device)
-    caption = context.texts.plain_caption(context.training_set.items[0])
+    caption = context.texts.plain_caption(first)
     with stepper.weights_for_use():
-        check = check_saved(lora, context.base, context.network, caption, clip_skip=context.config.model.clip_skip)
+        check = check_saved(lora, context.base, context.network, caption, clip_skip=clip_skip, text=text)
     events.send(Reloaded(**asdict(check)))
     complaints = check.complaints(
         unet="unet" in stepper.trained_parts, text_encoder="text_encoder" in stepper.trained_parts

@@ -1,6 +1,7 @@
 """`loracle convert`: a pickled checkpoint's weights as a .safetensors file, after a yes and in a process of its own.
 
-A LoRA in kohya's names, which needs no yes, is written in diffusers' names.
+A LoRA in kohya's names, which needs no yes, is written in the other names that programs know for its family, which for
+SD are diffusers'; one of Anima that has those already, in kohya's.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from advisor.checkpoints.identify import identify
 from advisor.errors import LoraError, ModelError
+from advisor.families import KNOWN_FAMILIES
 from advisor.files import is_folder, is_there
 from advisor.run_folder.keep import keep_beside, kept_sentence
 from advisor.tensor_files.header import read_header
@@ -43,7 +45,7 @@ WARNING = (
 def convert(
     file: str, *, out: str | None = None, yes: bool = False, overwrite: bool = False, as_json: bool = False
 ) -> None:
-    """Convert a pickle to safetensors, or a LoRA in kohya's names to those of diffusers, and print what it is.
+    """Convert a pickle to safetensors, or a LoRA into other names of layers, and print what it is.
 
     Args:
         out: the new file, or a folder for it; None: beside the old one.
@@ -56,8 +58,8 @@ def convert(
     """
     source = absolute_path(file)
     ask = TerminalAsk() if is_terminal() and not as_json else None
-    if is_kohya_lora(source):
-        target, module = copy_path(source, out), LORA_MODULE
+    if (ending := ending_of_names(source)) is not None:
+        target, module = copy_path(source, ending, out), LORA_MODULE
     else:
         refuse_other_files(source)
         target, module = converted_path(source, out), PICKLE_MODULE
@@ -76,13 +78,17 @@ def convert(
     _print_result(target, finished, as_json=as_json)
 
 
-def is_kohya_lora(path: Path) -> bool:
-    """Whether it is a LoRA in kohya's names, by its header alone."""
+def ending_of_names(path: Path) -> str | None:
+    """What the name of a LoRA in the names that it is converted to ends in; None: it is no LoRA that is converted."""
     try:
-        names = read_header(path).tensors
+        names, found = read_header(path).tensors, identify(path)
     except ModelError:
-        return False
-    return any(name.startswith(("lora_unet_", "lora_te")) for name in names)
+        return None
+    is_kohyas = any(name.startswith(("lora_unet_", "lora_te")) for name in names)
+    known = KNOWN_FAMILIES.get(found.family or "") if found.kind == "lora" else None
+    if known is not None and known.layer_names == "original":
+        return "-comfyui" if is_kohyas else "-kohya"
+    return "-diffusers" if is_kohyas else None
 
 
 def refuse_other_files(path: Path) -> None:
@@ -116,13 +122,13 @@ def converted_path(source: Path, out: str | None) -> Path:
     return _target(source, TRANSFORMERS_NAMES.get(stem, stem) + SUFFIX, out)
 
 
-def copy_path(source: Path, out: str | None) -> Path:
-    """The path of a LoRA in diffusers' names, named as `saving.diffusers_copy` names it.
+def copy_path(source: Path, ending: str, out: str | None) -> Path:
+    """The path of a LoRA in other names; one in diffusers' is named as `saving.diffusers_copy` names it.
 
     Raises:
         LoraError: `out` does not end in .safetensors, or is the source file or a folder.
     """
-    return _target(source, f"{source.stem}-diffusers{SUFFIX}", out)
+    return _target(source, f"{source.stem}{ending}{SUFFIX}", out)
 
 
 def _target(source: Path, name: str, out: str | None) -> Path:

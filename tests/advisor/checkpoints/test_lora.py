@@ -163,7 +163,10 @@ BLOCK = "lora_unet_double_blocks_0"
         ("wan", lora("diffusion_model.blocks.0.self_attn.q", 5120, 5120)),
         ("anima", lora("lora_unet_blocks_0_self_attn_q_proj", 2048, 2048)),
         ("anima", lora("diffusion_model.blocks.0.cross_attn.output_proj", 2048, 2048)),
-        (None, lora("lora_unet_blocks_0_self_attn_q_proj", 5120, 5120)),
+        ("anima", lora("lora_unet_blocks_39_mlp_layer1", 2560, 10240)),
+        ("anima", lora("diffusion_model.llm_adapter.blocks.0.mlp.0", 1024, 4096)),
+        ("anima", lora("transformer.transformer_blocks.0.attn2.to_k", 1024, 2048)),
+        ("cosmos2", lora("lora_unet_blocks_0_self_attn_q_proj", 5120, 5120)),
         (None, lora("lora_unet_something", 100)),
     ],
 )

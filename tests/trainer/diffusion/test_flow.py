@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from advisor.errors import ConfigError
-from advisor.settings.config import LossConfig
+from advisor.settings.config import LossConfig, blank_config, changed
 from trainer.diffusion.flow import Flow, FlowEuler
+from trainer.diffusion.processes import process_of
 from trainer.diffusion.times import shift_by_size
 
 LATENTS, NOISE = torch.randn(2, 2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -28,6 +29,19 @@ def test_noisy_latents_lie_on_the_line_from_picture_to_noise() -> None:
 
     assert torch.equal(noisy[0], LATENTS[0])
     torch.testing.assert_close(noisy[1], 0.75 * LATENTS[1] + 0.25 * NOISE[1])
+
+
+def test_pictures_are_drawn_with_the_base_models_shift_and_not_the_trained_one() -> None:
+    solver = Flow(LossConfig(timestep_shift=2.0), sampling_shift=3.0).solver("euler", 4, [], LATENTS)
+
+    assert [float(time) for time in solver.times] == pytest.approx([1, 0.9, 0.75, 0.5])
+
+
+@pytest.mark.parametrize(("name", "shift"), [("anima", 3.0), ("unknown", 1.0)])
+def test_the_shift_of_drawing_is_the_familys(name: str, shift: float) -> None:
+    config = changed(blank_config(model="base.safetensors", family=name, images="."), "model.prediction", "flow")
+
+    assert process_of(config) == Flow(config.loss, shift)
 
 
 def test_latents_may_have_a_frame_axis() -> None:

@@ -204,6 +204,20 @@ def test_a_lora_is_written_in_diffusers_names_without_a_question(
     }
 
 
+def test_a_lora_of_anima_goes_from_kohyas_names_to_the_base_models_and_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "lora_unet_blocks_0_cross_attn_k_proj"
+    state = {f"{name}.lora_down.weight": torch.ones(4, 1024), f"{name}.lora_up.weight": torch.ones(2048, 4)}
+    save_file({**state, f"{name}.alpha": torch.tensor(2.0)}, tmp_path / "mira.safetensors")
+
+    assert run(capsys, tmp_path / "mira.safetensors")[0] == 0
+    there = load_file(tmp_path / "mira-comfyui.safetensors")
+    assert set(there) == {f"diffusion_model.blocks.0.cross_attn.k_proj.lora_{side}.weight" for side in "AB"}
+    assert run(capsys, tmp_path / "mira-comfyui.safetensors")[0] == 0
+    assert set(load_file(tmp_path / "mira-comfyui-kohya.safetensors")) == {*state, f"{name}.alpha"}
+
+
 def test_a_safetensors_file_needs_no_conversion(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is nothing to convert"):
         refuse_other_files(tiny_sd1_checkpoint(tmp_path))

@@ -27,7 +27,7 @@ from trainer.models.anima_files import (
 from trainer.models.anima_keys import denoiser_key
 from trainer.models.anima_networks import AnimaDenoiser, build_text_encoder, build_vae, without_torchvision
 from trainer.models.build import building, refusing_impossible
-from trainer.models.families.family import BaseModel, Conditioning
+from trainer.models.families.family import AdaptedWith, BaseModel, Conditioning
 from trainer.models.language_tokenizers import qwen_tokenizer, t5_tokenizer
 
 MOST_TOKENS = 512
@@ -43,6 +43,11 @@ class Anima:
     """How Anima is loaded and called."""
 
     name: str = "anima"
+
+    @property
+    def trains_text_encoders(self) -> bool:
+        """Qwen3 stays as it is."""
+        return False
 
     def build(
         self, structure: FlowStructure, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device
@@ -173,6 +178,14 @@ class Anima:
     def name_in_lora(self, base: BaseModel, path: str) -> str:  # noqa: ARG002
         """What LoRA files call the denoiser's layer at `path`: what the model's file calls it."""
         return denoiser_key(path)
+
+    def adapted_with(self, path: str) -> AdaptedWith | None:
+        """The attentions and MLPs of the transformer's blocks always; those of the text adapter are the wide kind."""
+        network, _, rest = path.partition("_blocks." if path.startswith("transformer.") else "blocks.")
+        in_block = rest.partition(".")[2]
+        if network == "transformer.transformer" and in_block.startswith(("attn1.", "attn2.", "ff.")):
+            return "always"
+        return "wide" if network == "conditioner." and rest else None
 
     def is_skipped(self, base: BaseModel, target: LoraTarget, clip_skip: int) -> bool:  # noqa: ARG002
         """No layer is."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,10 @@ from advisor.families.structure import LoraTarget, Prediction
 from advisor.settings.config import NUM_TRAIN_TIMESTEPS, ModelConfig, QuantisedDtype
 from trainer.models.clip_text import text_root
 from trainer.models.tokenizer import Tokenizer
+
+AdaptedWith = Literal["always", "wide"]
+"""Every LoRA adapts the layers that are `always` adapted; few adapt the `wide` kind (convolutions, a text adapter), and
+those adapt all of it."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,10 @@ class TrainerFamily(Protocol):
     def name(self) -> str:
         """As in `model.family` and in `advisor.families`."""
 
+    @property
+    def trains_text_encoders(self) -> bool:
+        """Whether its text encoders can have adapters."""
+
     def build(self, structure: Any, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device) -> BaseModel:
         """The networks without weights worth having: for measuring on meta or fake tensors."""
 
@@ -181,6 +189,9 @@ class TrainerFamily(Protocol):
 
     def name_in_lora(self, base: BaseModel, path: str) -> str:
         """What LoRA files call the denoiser's layer at `path`, with points; the network's own way to find it again."""
+
+    def adapted_with(self, path: str) -> AdaptedWith | None:
+        """With which others the denoiser's layer at `path` has an adapter in every LoRA that trains the denoiser."""
 
     def is_skipped(self, base: BaseModel, target: LoraTarget, clip_skip: int) -> bool:
         """Whether a layer of a text encoder is never reached with this clip skip."""

@@ -20,7 +20,7 @@ from advisor.settings.config import ModelConfig, QuantisedDtype
 from trainer.models.build import asset_config, build_text_encoder, build_unet, build_vae, building, refusing_impossible
 from trainer.models.clip_text import num_used_layers, text_states
 from trainer.models.diffusers_folder import load_network, load_text_encoder, own_config
-from trainer.models.families.family import BaseModel, Conditioning
+from trainer.models.families.family import AdaptedWith, BaseModel, Conditioning
 from trainer.models.prompt_weights import num_tokens, weighted_ids, weighted_states
 from trainer.models.single_file import Networks, SingleFileLayout, load_single_file
 from trainer.models.tokenizer import Tokenizer, clip_tokenizer, load_tokenizer
@@ -53,6 +53,11 @@ class UNetFamily:
     name: str
     layout: SingleFileLayout
     text_parts: tuple[TextPart, ...] = (TextPart(),)
+
+    @property
+    def trains_text_encoders(self) -> bool:
+        """CLIPs can have adapters."""
+        return True
 
     def build(
         self, structure: Structure, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device
@@ -180,6 +185,12 @@ class UNetFamily:
     def name_in_lora(self, base: BaseModel, path: str) -> str:  # noqa: ARG002
         """What LoRA files call the denoiser's layer at `path`: what diffusers calls it."""
         return path
+
+    def adapted_with(self, path: str) -> AdaptedWith | None:
+        """Attentions always; the convolutions are the wide kind."""
+        if ".attentions." in path:
+            return "always"
+        return "wide" if any(f".{part}." in path for part in ("resnets", "downsamplers", "upsamplers")) else None
 
     def is_skipped(self, base: BaseModel, target: LoraTarget, clip_skip: int) -> bool:
         """Whether a layer of the text encoder is never reached with this clip skip."""

@@ -210,6 +210,8 @@ def test_280_layers_get_an_adapter() -> None:
     targets = ANIMA.lora_targets(STANDARD)
 
     assert len(targets) == 280
+    assert len(ANIMA.lora_targets(STANDARD, text_adapter=True)) == 280 + 60
+    assert ANIMA.num_blocks(STANDARD) == 28
     assert targets[0].name == "lora_unet_blocks_0_self_attn_q_proj"
     assert targets[-1].name == "lora_unet_blocks_27_mlp_layer2"
 
@@ -218,9 +220,23 @@ def test_every_target_is_a_layer_of_its_measures(tmp_path: Path) -> None:
     base = tiny_anima()
     names = read_header(write_tiny_anima(tmp_path, base, prefix="").denoiser).tensors
 
-    for target in ANIMA.lora_targets(TINY_ANIMA):
+    for target in ANIMA.all_targets(TINY_ANIMA):
         layer = base.layer(target)
         assert isinstance(layer, nn.Linear)
         assert (layer.in_features, layer.out_features) == (target.in_features, target.out_features)
         assert f"{FAMILY.name_in_lora(base, target.path)}.weight" in names
-        assert target.name == "lora_unet_" + FAMILY.name_in_lora(base, target.path).replace(".", "_")
+        assert target.original == FAMILY.name_in_lora(base, target.path)
+        assert target.name == "lora_unet_" + target.original.replace(".", "_")
+
+
+def test_the_layers_that_are_always_adapted_are_the_targets() -> None:
+    base = tiny_anima()
+    linear = [path for path, module in base.denoiser.named_modules() if isinstance(module, nn.Linear)]
+    always, wide = ([path for path in linear if FAMILY.adapted_with(path) == kind] for kind in ("always", "wide"))
+
+    assert set(always) == {target.path for target in ANIMA.lora_targets(TINY_ANIMA)}
+    assert set(always + wide) == {target.path for target in ANIMA.all_targets(TINY_ANIMA)}
+
+
+def test_sides_are_multiples_of_a_patch() -> None:
+    assert (STANDARD.side_unit_px, STANDARD.halving_unit_px) == (16, 16)

@@ -1,0 +1,67 @@
+"""Anima's layers that get an adapter: of the transformer's blocks, and on request of the text adapter before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from advisor.families.structure import FlowStructure, LoraTarget
+
+ATTENTION = (("q_proj", "to_q"), ("k_proj", "to_k"), ("v_proj", "to_v"), ("output_proj", "to_out.0"))
+"""An attention's layers in the transformer: as the file and as diffusers call them."""
+Layer = tuple[str, str, int, int]
+"""(its name in a block by the file, by diffusers, inputs, outputs)."""
+
+
+def anima_targets(structure: FlowStructure, conv: bool) -> tuple[LoraTarget, ...]:  # noqa: ARG001
+    """Both attentions and the MLP of each block: 280 layers of the published model."""
+    return tuple(
+        _target(f"blocks.{block}.{theirs}", f"transformer.transformer_blocks.{block}.{ours}", width, block=block)
+        for block in range(structure.denoiser.layers)
+        for theirs, ours, *width in _transformer_block(structure)
+    )
+
+
+def text_adapter_targets(structure: FlowStructure) -> tuple[LoraTarget, ...]:
+    """The same of the text adapter: 60 layers of the published model."""
+    return tuple(
+        replace(
+            _target(f"llm_adapter.blocks.{block}.{name}", f"conditioner.blocks.{block}.{name}", width),
+            diffusers=f"text_conditioner.blocks.{block}.{name}",
+        )
+        for block in range(structure.adapter.layers)
+        for name, _, *width in _adapter_block(structure)
+    )
+
+
+def with_blocks(structure: FlowStructure, number: int) -> FlowStructure:
+    """The same with so many blocks in the transformer."""
+    return replace(structure, denoiser=replace(structure.denoiser, layers=number))
+
+
+def _transformer_block(structure: FlowStructure) -> Iterator[Layer]:
+    wide, mlp = structure.denoiser.width, structure.denoiser.mlp_width
+    for theirs, ours, context in (
+        ("self_attn", "attn1", wide),
+        ("cross_attn", "attn2", structure.denoiser.text_width),
+    ):
+        for name, path in ATTENTION:
+            yield f"{theirs}.{name}", f"{ours}.{path}", context if name in ("k_proj", "v_proj") else wide, wide
+    yield "mlp.layer1", "ff.net.0.proj", wide, mlp
+    yield "mlp.layer2", "ff.net.2", mlp, wide
+
+
+def _adapter_block(structure: FlowStructure) -> Iterator[Layer]:
+    wide, mlp = structure.adapter.width, structure.adapter.mlp_width
+    for attention, context in (("self_attn", wide), ("cross_attn", structure.adapter.source_width)):
+        for letter in "qkvo":
+            name = f"{attention}.{letter}_proj"
+            yield name, name, context if letter in "kv" else wide, wide
+    yield "mlp.0", "mlp.0", wide, mlp
+    yield "mlp.2", "mlp.2", mlp, wide
+
+
+def _target(original: str, path: str, widths: list[int], block: int | None = None) -> LoraTarget:
+    inputs, outputs = widths
+    name = f"lora_unet_{original.replace('.', '_')}"
+    return LoraTarget(name, "unet", path, inputs, outputs, block=block, original=original, diffusers=path)

@@ -36,6 +36,11 @@ def num_tokens(text: str) -> int:
     return sum(_tokens_of_piece(piece) for piece in _pieces(text))
 
 
+def rarity_of_word(word: str) -> int | None:
+    """Place of a word in CLIP's vocabulary, the most frequent ones first; None: it is no token of its own."""
+    return _places().get(word.lower() + END_OF_WORD)
+
+
 @cache
 def clip_merges() -> tuple[Merge, ...]:
     """The pairs that are merged, the first first."""
@@ -113,6 +118,15 @@ def _merged(parts: list[str], pair: Merge) -> list[str]:
 @cache
 def _ranks() -> dict[Merge, int]:
     return {pair: rank for rank, pair in enumerate(clip_merges())}
+
+
+@cache
+def _places() -> dict[str, int]:
+    """Of each token that a merge makes, the first such merge."""
+    places = dict[str, int]()
+    for place, pair in enumerate(clip_merges()):
+        places.setdefault("".join(pair), place)
+    return places
 
 
 @cache

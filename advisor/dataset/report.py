@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from advisor.dataset.captions import SEPARATOR, CaptionReader, has_word
 from advisor.settings.config import NamedFolder
 
 CAPTION_EXTENSIONS = (".txt", ".caption", ".cap")
 """What captions end in, in the order of preference; kohya knows these three."""
+UNREAD_CAPTIONS = ("caption_encoding", "unreadable_caption", "long_caption")
+"""Codes of the problems of caption files whose text is not used."""
 
 
 Box = tuple[int, int, int, int]
@@ -111,6 +113,14 @@ class DatasetReport:
     def num_captioned(self) -> int:
         """Pictures with a caption that is not empty."""
         return sum(1 for image in self.image_files if image.caption)
+
+    @cached_property
+    def unread_captions(self) -> frozenset[str]:
+        """Paths of the pictures whose caption file cannot be read as text, so that they are trained without one."""
+        files = (problem.path for problem in self.problems if problem.code in UNREAD_CAPTIONS)
+        stems = {PurePosixPath(path).with_suffix("") for path in files}
+        without = (image.path for image in self.image_files if image.caption is None)
+        return frozenset(path for path in without if PurePosixPath(path).with_suffix("") in stems)
 
     @cached_property
     def sizes(self) -> Counter[tuple[int, int, int]]:

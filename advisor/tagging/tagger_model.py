@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from advisor.errors import ModelError
 from advisor.files import is_file, is_folder, is_there
+from advisor.shell import shell_words
 from advisor.tagging.tag_list import Tag, read_tag_list
 from advisor.tensor_files.onnx_outline import OnnxValue, read_onnx_outline
 
@@ -21,14 +23,24 @@ MOST_BATCH = 1024
 CHANNELS = 3
 INPUT_DTYPES = ("float32", "float16")
 OUTPUT_DTYPES = ("float32", "float16")
-NO_RUNTIME = 'Tagging needs the package onnxruntime, which is not installed: `pip install "loracle[tagger]"` adds it'
-"""Said where it is missing."""
+RUNTIME = "onnxruntime"
+"""The package that computes taggers; the extra `tagger` names it, too."""
 WANTED = (
     "WD14-style taggers take one picture of height x width x 3 (or 3 x height x width) and give a number for each tag: "
     "take one of those, e.g. --model wd-vit-tagger-v3"
 )
 
 Layout = Literal["NHWC", "NCHW"]
+
+
+def no_runtime() -> str:
+    """What is said where that package is missing, with the command that adds it to the Python that is running."""
+    return f"Tagging needs the package {RUNTIME}, which is not installed: `{shell_words(install_runtime())}` adds it"
+
+
+def install_runtime() -> tuple[str, ...]:
+    """The words of that command."""
+    return (sys.executable or "python", "-m", "pip", "install", RUNTIME)
 
 
 @dataclass(frozen=True)

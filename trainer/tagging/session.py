@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from advisor.errors import HardwareError, ModelError
 from advisor.shown_text import short_text
-from advisor.tagging.tagger_model import NO_RUNTIME, TaggerModel
+from advisor.tagging.tagger_model import TaggerModel, no_runtime
 from trainer.runtime.interrupts import Interrupted
 from trainer.tagging.pictures import Pixels
 
@@ -206,7 +206,7 @@ def _runtime() -> Any:
     except ModuleNotFoundError as error:
         if error.name != "onnxruntime":
             raise
-        raise HardwareError(NO_RUNTIME) from None
+        raise HardwareError(no_runtime()) from None
     except ImportError as error:
         raise HardwareError(
             f"The package onnxruntime does not load ({short_text(str(error))}): `pip install --force-reinstall "

@@ -213,6 +213,7 @@ def _overview_document(captions: CaptionSet, edited: Sequence[ImageFile]) -> dic
         "num_captioned": numbers.num_captioned,
         "num_empty": numbers.num_empty,
         "num_without": numbers.num_without,
+        "num_unread": numbers.num_unread,
         "num_edited": len(edited),
         "num_left_out": len(captions.report.excluded),
         "captions_are_tags": captions.report.captions_are_tags,

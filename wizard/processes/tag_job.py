@@ -4,6 +4,8 @@ back.
 
 from __future__ import annotations
 
+import subprocess
+from importlib import invalidate_caches
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,8 +19,9 @@ from advisor.run_folder.pictures.tag_request import (
     read_tag_answer,
     write_tag_request,
 )
+from advisor.shell import shell_words
 from advisor.tagging.known_models import KnownModel
-from advisor.tagging.tagger_model import NO_RUNTIME
+from advisor.tagging.tagger_model import RUNTIME, install_runtime, no_runtime
 from wizard.processes.child import child_command
 from wizard.processes.launch import run_trainer
 from wizard.processes.trainer_job import TrainerJob
@@ -39,8 +42,25 @@ def refuse_without_runtime() -> None:
     Raises:
         HardwareError: onnxruntime is not installed.
     """
-    if find_spec("onnxruntime") is None:
-        raise HardwareError(NO_RUNTIME)
+    if find_spec(RUNTIME) is None:
+        raise HardwareError(no_runtime())
+
+
+def add_runtime() -> None:
+    """Install what is missing into the Python that is running; pip tells on the screen what it does.
+
+    Raises:
+        HardwareError: it did not succeed.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    command = install_runtime()
+    try:
+        code = subprocess.run(command, check=False).returncode
+    except OSError as error:
+        raise HardwareError(f"{shell_words(command)} cannot be started: {error.strerror or error}") from error
+    invalidate_caches()
+    if code != 0 or find_spec(RUNTIME) is None:
+        raise HardwareError(f"`{shell_words(command)}` did not add {RUNTIME}; what it said stands above")
 
 
 def run_tagging(request: TagRequest, screen: Screen, *, gpu_uuid: str = "") -> TagAnswer:

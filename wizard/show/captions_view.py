@@ -40,6 +40,7 @@ def overview_text(captions: CaptionSet, edited: Collection[str], *, is_prepended
     parts = [f"{found.num_captioned:,} ({kind})"] if found.num_captioned else ["none"]
     parts += [f"{found.num_empty:,} empty"] if found.num_empty else []
     parts += [f"{found.num_without:,} without, trained on the trigger alone"] if found.num_without else []
+    parts += [f"{found.num_unread:,} not readable"] if found.num_unread else []
     lines.append(f"captions  {', '.join(parts)}")
     if num_edited := len(edited_images(captions.report, edited)):
         lines.append(f"edited    {num_edited:,} of them here; your files stay as they are")

@@ -23,7 +23,7 @@ class Selection:
     lacking: tuple[str, ...] = ()
     """Tags of which the caption has none."""
     without_caption: bool = False
-    """Only pictures whose caption is missing or empty."""
+    """Only pictures whose caption is missing or empty; one that cannot be read is there, and is not replaced."""
 
     def __bool__(self) -> bool:
         return bool(self.only or self.having or self.lacking or self.without_caption)
@@ -49,7 +49,7 @@ class Selection:
     def _takes(self, image: ImageFile, captions: CaptionSet) -> bool:
         if self.only and not any(is_named(image.path, pattern) for pattern in self.only):
             return False
-        if self.without_caption and image.caption:
+        if self.without_caption and (image.caption or image.path in captions.report.unread_captions):
             return False
         found = captions.captions_of(image) if self.having or self.lacking else ()
         has = [any(caption.has(tag) for caption in found) for tag in (*self.having, *self.lacking)]

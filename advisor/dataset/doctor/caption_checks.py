@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from advisor.dataset.captions import lines_of
 from advisor.dataset.clip_tokens import num_tokens
@@ -14,12 +13,9 @@ from advisor.units import counted, named
 
 def missing(facts: FolderFacts) -> Iterator[Finding]:
     """Pictures without a caption file: all of them, or some."""
-    # A caption that cannot be read is told by itself.
-    unread = {PurePosixPath(problem.path).with_suffix("") for problem in facts.report.problems}
+    unread = facts.report.unread_captions  # each is told by itself
     files = tuple(
-        image.path
-        for image in facts.report.image_files
-        if image.caption is None and PurePosixPath(image.path).with_suffix("") not in unread
+        image.path for image in facts.report.image_files if image.caption is None and image.path not in unread
     )
     if files and not facts.report.num_captioned:
         message = "no picture has a caption: each is trained on the trigger word alone, clothes and backgrounds with it"

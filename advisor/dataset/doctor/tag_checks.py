@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from advisor.dataset.captions import has_word, plain_tag
-from advisor.dataset.clip_tokens import num_tokens
+from advisor.dataset.clip_tokens import num_tokens, rarity_of_word
 from advisor.dataset.doctor.finding import Finding
 from advisor.dataset.doctor.folder_facts import READER, FolderFacts
 from advisor.dataset.report import COMMON_FIRST_TAGS
@@ -21,6 +21,9 @@ LEAST_FREQUENT, MOST_RARE, RARITY = 3, 2, 4
 """A typo is in MOST_RARE captions at most, and what was meant in LEAST_FREQUENT and in RARITY times as many."""
 LEAST_LETTERS = 4
 """Of a word that may be a typo."""
+MUCH_RARER = 8
+"""Times as far back in CLIP's vocabulary as the word that was meant is one that only lacks a double letter: *gren*, a
+part of names, beside *green*; *loose* and *lose*, *dinner* and *diner* are nearer to each other."""
 
 
 def duplicates(facts: FolderFacts) -> Iterator[Finding]:
@@ -59,19 +62,43 @@ class MisspeltTag:
 
 
 def misspelt_tags(facts: FolderFacts) -> Iterator[MisspeltTag]:
-    """Rare tags a letter away from frequent ones, whose own spelling is no word that CLIP knows."""
+    """Rare tags a letter away from frequent ones, whose own spelling is no word that CLIP knows; and further rare tags
+    with the same misspelt words.
+    """
     files = defaultdict[str, list[str]](list)
     for path, tags in facts.tags.items():
         for tag in dict.fromkeys(map(plain_tag, tags)):
             files[tag].append(path)
-    frequent = [tag for tag, paths in files.items() if len(paths) >= LEAST_FREQUENT]
+    found = _beside_frequent(files)
+    words = {wrong: right for tag, meant in found.items() for wrong, right in differing_words(tag, meant)}
+    for tag, paths in files.items():
+        meant = found.get(tag) or " ".join(words.get(word, word) for word in tag.split())
+        if meant != tag and meant in files and len(paths) <= MOST_RARE:
+            yield MisspeltTag(tag, meant, tuple(paths), len(files[meant]))
+
+
+def _beside_frequent(files: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Each rare tag that is a frequent one misspelt, and that one; of several the most frequent.
+
+    Args:
+        files: of each tag, in how many pictures' captions it stands.
+    """
+    frequent, found = [tag for tag, paths in files.items() if len(paths) >= LEAST_FREQUENT], dict[str, str]()
     for tag, paths in files.items():
         if len(paths) > MOST_RARE:
             continue
         meant = [one for one in frequent if len(files[one]) >= RARITY * len(paths) and is_misspelt(tag, one)]
         if meant:
-            best = max(meant, key=lambda one: len(files[one]))
-            yield MisspeltTag(tag, best, tuple(paths), len(files[best]))
+            found[tag] = max(meant, key=lambda one: len(files[one]))
+    return found
+
+
+def differing_words(tag: str, meant: str) -> list[tuple[str, str]]:
+    """The words of two tags that differ, side by side; none where the tags have different numbers of words."""
+    words, right = tag.split(), meant.split()
+    if len(words) != len(right):
+        return []
+    return [(one, other) for one, other in zip(words, right, strict=True) if one != other]
 
 
 def is_misspelt(tag: str, meant: str) -> bool:
@@ -79,15 +106,22 @@ def is_misspelt(tag: str, meant: str) -> bool:
     words, right = tag.split(), meant.split()
     if "".join(words) == "".join(right):
         return len(words) != len(right) and num_tokens(tag) > num_tokens(meant)
-    if len(words) != len(right):
-        return False
-    differing = [(one, other) for one, other in zip(words, right, strict=True) if one != other]
+    differing = differing_words(tag, meant)
     if len(differing) != 1:
         return False
     one, other = differing[0]
     if min(len(one), len(other)) < LEAST_LETTERS or not (one.isalpha() and other.isalpha()):
         return False
-    return num_tokens(one) > 1 and num_tokens(one) >= num_tokens(other) and is_a_letter_away(one, other)
+    if not is_a_letter_away(one, other):
+        return False
+    return num_tokens(one) >= num_tokens(other) if num_tokens(one) > 1 else _lacks_double(one, other)
+
+
+def _lacks_double(one: str, other: str) -> bool:
+    """Whether a word that CLIP knows is another one with a double letter written once, and far rarer."""
+    doubled = (other[:place] + other[place + 1 :] for place in range(1, len(other)) if other[place] == other[place - 1])
+    rarity, usual = rarity_of_word(one), rarity_of_word(other)
+    return one in doubled and rarity is not None and usual is not None and rarity >= MUCH_RARER * usual
 
 
 def is_a_letter_away(one: str, other: str) -> bool:

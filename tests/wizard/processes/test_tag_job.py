@@ -12,6 +12,7 @@ from PIL import Image
 import wizard.processes.tag_job as module
 from advisor.errors import LoraError, TrainingStopped
 from advisor.run_folder.pictures.tag_request import PictureToTag, TagRequest
+from advisor.shell import shell_words
 from advisor.tagging.known_models import KNOWN_MODELS
 from tests.support.taggers import DEMO_TAGGER
 from trainer.demo.assets import HELD_OUT_FOLDER
@@ -96,3 +97,24 @@ def test_a_download_that_the_library_cannot_make_is_told(monkeypatch: pytest.Mon
 
     with pytest.raises(LoraError, match=r"cannot be downloaded .* by hand into one folder"):
         run_fetch(KNOWN_MODELS[0], Watching())
+
+
+def test_without_onnxruntime_the_command_that_adds_it_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda _: None)
+
+    with pytest.raises(LoraError) as refused:
+        module.refuse_without_runtime()
+
+    assert f"{shell_words([sys.executable])} -m pip install onnxruntime` adds it" in str(refused.value)
+
+
+@pytest.mark.parametrize(("code", "adds"), [("0", True), ("0", False), ("1", True)])
+def test_it_is_there_only_where_pip_added_it(monkeypatch: pytest.MonkeyPatch, code: str, adds: bool) -> None:
+    monkeypatch.setattr(module, "install_runtime", lambda: (sys.executable, "-c", f"raise SystemExit({code})"))
+    monkeypatch.setattr(module, "find_spec", lambda name: name if adds else None)
+
+    if code == "0" and adds:
+        module.add_runtime()
+        return
+    with pytest.raises(LoraError, match="did not add onnxruntime"):
+        module.add_runtime()

@@ -80,7 +80,7 @@ class CaptionTalk:
     def _options(self, captions: CaptionSet) -> list[Option]:
         found = CaptionOverview.of(captions)
         lacking, behind = len(UNCAPTIONED.chosen(captions)), found.num_captioned - found.num_trigger_first
-        of_those = f"the {counted(lacking, 'picture')} without one"
+        of_those = f"the {found.lacking}"
         options = list[Option]()
         if lacking and self._work.tag is not None:
             options.append(Option("tag", f"Let a model write captions for {of_those}"))

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from advisor.answers import Answers
 from advisor.dataset.caption_edits.caption_set import CaptionSet
 from advisor.dataset.doctor.examine import examine
 from advisor.dataset.doctor.finding import Finding
@@ -15,8 +16,12 @@ from advisor.dataset.doctor.folder_facts import FolderFacts
 from advisor.dataset.edits import PictureEdit
 from advisor.dataset.report import DatasetReport
 from advisor.errors import LoraError
+from advisor.facts import Facts
+from advisor.machine.hardware import Hardware
+from advisor.rules.bucket_sizes import with_bucket_limits
+from advisor.rules.card_class import own_native_px, start_resolution
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.config import DatasetConfig
+from advisor.settings.config import DatasetConfig, blank_config, changed
 from advisor.settings.parse_value import WrongValue, parse_settings
 from advisor.settings.preset_file import read_preset
 from wizard.draft_edits import DraftEdits
@@ -31,6 +36,8 @@ from wizard.processes.folder_look import RESOLUTION_PX, LookedFor, folder_facts
 from wizard.processes.waiver_store import read_waivers
 from wizard.show.counting import counting
 
+NO_MACHINE = Hardware("", "", "", 1, 1, 0, 0, 0)
+"""Buckets are the same on every machine."""
 LOOKED_AT = 500
 """Of more pictures the interview looks at names, sizes and captions alone; `loracle check` decodes any number."""
 
@@ -56,17 +63,38 @@ def looked_for(state: InterviewState) -> LookedFor:
     assert state.report is not None
     structure = None if state.identity is None else state.identity.structure
     chosen = dict(_chosen(state))
-    usual = DatasetConfig(
-        images=state.report.root,
-        resolution_px=RESOLUTION_PX if structure is None else structure.native_px,
-        caption_lines="random" if chosen.get("dataset.wildcards") else "joined",
-        prepend_trigger=state.answers.get(PREPEND_TRIGGER.key) == "yes",
+    usual = _with_usual_buckets(
+        state,
+        chosen,
+        DatasetConfig(
+            images=state.report.root,
+            resolution_px=RESOLUTION_PX if structure is None else structure.native_px,
+            caption_lines="random" if chosen.get("dataset.wildcards") else "joined",
+            prepend_trigger=state.answers.get(PREPEND_TRIGGER.key) == "yes",
+        ),
     )
     of_pictures = {
         path.removeprefix("dataset."): value for path, value in chosen.items() if path.startswith("dataset.")
     }
     trigger = str(chosen.get("run.trigger", state.answers.get("trigger", "")))
     return LookedFor(usual.model_copy(update={**of_pictures, "images": usual.images}), trigger.strip())
+
+
+def _with_usual_buckets(state: InterviewState, chosen: dict[str, Any], dataset: DatasetConfig) -> DatasetConfig:
+    """The limits of buckets that the plan will have, which follow from the base, the pictures and the resolution."""
+    if state.report is None or state.identity is None:
+        return dataset
+    blank = blank_config(model=state.identity.path, family=state.identity.family or "", images=dataset.images)
+    config = blank.model_copy(update={"dataset": dataset})
+    resolution = chosen.get("dataset.resolution_px")
+    facts = Facts(NO_MACHINE, state.report, state.identity, Answers(name="lora", settings=chosen))
+    with suppress(LoraError):  # of a base without rules the plan tells
+        if resolution is not None:
+            config = changed(config, "dataset.resolution_px", resolution)
+        elif own_native_px(facts, config) is not None:
+            config = changed(config, "dataset.resolution_px", start_resolution(facts, config, config.memory.preset))
+        config = with_bucket_limits(facts, config)
+    return config.dataset
 
 
 def _chosen(state: InterviewState) -> Iterator[tuple[str, Any]]:

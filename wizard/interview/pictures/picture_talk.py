@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from advisor.dataset.caption_edits.overview import CaptionOverview
 from advisor.dataset.caption_edits.selection import UNCAPTIONED
 from advisor.dataset.captions import CaptionReader
 from advisor.dataset.doctor.finding import Finding
@@ -123,7 +124,7 @@ class PictureTalk:
         captions = self._work.captions()
         options = list[Option]()
         if lacking := len(UNCAPTIONED.chosen(captions)):
-            whose = "them" if lacking == captions.report.num_images else f"the {lacking:,} pictures without a caption"
+            whose = "them" if lacking == captions.report.num_images else f"the {CaptionOverview.of(captions).lacking}"
             if self._work.tag is not None:
                 options.append(Option("tag", f"Let a model write captions for {whose}"))
             options.append(Option("one", f"Write one caption for {whose}"))

@@ -34,6 +34,8 @@ class TaggingTools:
     """Keeps which tagger was used."""
     refuse: Callable[[], None]
     """Raises a LoraError where tagging is not possible here at all."""
+    add_runtime: Callable[[], None]
+    """Installs what `refuse` misses; raises a LoraError where that fails."""
 
 
 def ask_tagging(ask: Ask, captions: CaptionSet, tools: TaggingTools) -> tuple[PictureEdit, ...]:
@@ -48,10 +50,7 @@ def ask_tagging(ask: Ask, captions: CaptionSet, tools: TaggingTools) -> tuple[Pi
         The edits that the user takes; none: none are taken, or the tagging failed or was broken off, which is told.
     """
     images = UNCAPTIONED.chosen(captions)
-    try:
-        tools.refuse()
-    except LoraError as error:
-        ask.tell(str(error))
+    if not _can_tag(ask, tools):
         return ()
     file = asked_tagger(ask, tools.sources, tools.sources.found()) if images else None
     if file is None:
@@ -68,6 +67,22 @@ def ask_tagging(ask: Ask, captions: CaptionSet, tools: TaggingTools) -> tuple[Pi
         lambda choice: tagged_by(answer, captions, images, TagChooser(model.tags, choice), "missing"),
         captions.trigger,
     )
+
+
+def _can_tag(ask: Ask, tools: TaggingTools) -> bool:
+    """Whether tagging is possible here; where a package is missing, after it was installed with the user's consent."""
+    try:
+        tools.refuse()
+    except LoraError as missing:
+        ask.tell(str(missing))
+        if ask(choice("install", "Run that command now?", ("yes", "Yes"), ("no", "No"), back=False)) != "yes":
+            return False
+        try:
+            tools.add_runtime()
+        except (LoraError, KeyboardInterrupt) as failed:
+            ask.tell(str(failed) or "Nothing was installed.")
+            return False
+    return True
 
 
 def request_for(report: DatasetReport, images: Sequence[ImageFile], model: TaggerModel, run: str = "") -> TagRequest:

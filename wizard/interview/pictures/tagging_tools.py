@@ -9,7 +9,7 @@ from pathlib import Path
 from wizard.interview.pictures.tagger_choice import TaggerSources
 from wizard.interview.pictures.tagger_models import found_taggers
 from wizard.interview.pictures.tagging import TaggingTools
-from wizard.processes.tag_job import refuse_without_runtime, run_fetch, run_tagging
+from wizard.processes.tag_job import add_runtime, refuse_without_runtime, run_fetch, run_tagging
 from wizard.show.screen import make_screen
 from wizard.user_data import remember, remembered
 
@@ -38,4 +38,5 @@ def real_tools(*, as_json: bool = False, agreed: bool = False, gpu_uuid: str = "
         tag=lambda request: run_tagging(request, make_screen(as_json=as_json), gpu_uuid=gpu_uuid),
         remember=lambda file: remember(LAST_TAGGER, str(file)),
         refuse=refuse_without_runtime,
+        add_runtime=add_runtime,
     )

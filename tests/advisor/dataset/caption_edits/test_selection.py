@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from advisor.dataset.caption_edits.caption_set import CaptionSet
+from advisor.dataset.caption_edits.overview import CaptionOverview
 from advisor.dataset.caption_edits.selection import Selection, is_named
+from advisor.dataset.report import Problem
 from advisor.errors import DatasetError
 from tests.support.factories import make_dataset
 
@@ -39,6 +43,16 @@ def test_pictures_are_chosen_by_their_tags() -> None:
 def test_pictures_without_a_caption_are_chosen() -> None:
     assert chosen(without_caption=True) == ["00002.png"]
     assert chosen(lacking=("hat",)) == ["00001.png", "00002.png"]
+
+
+def test_a_caption_that_cannot_be_read_is_there() -> None:
+    problem = Problem("00002.txt", "caption_encoding", "it looks like Shift-JIS")
+    captions = CaptionSet(replace(CAPTIONS.report, problems=(problem,)), "mira")
+    found = CaptionOverview.of(captions)
+
+    assert Selection(without_caption=True).chosen(captions) == ()
+    assert (found.num_without, found.num_unread) == (0, 1)
+    assert (CaptionOverview.of(CAPTIONS).num_without, CaptionOverview.of(CAPTIONS).num_unread) == (1, 0)
 
 
 def test_without_a_condition_all_are_chosen() -> None:

@@ -41,7 +41,13 @@ def test_a_letter_away(one: str, other: str, expected: bool) -> None:
 
 @pytest.mark.parametrize(
     ("tag", "meant"),
-    [("glases", "glasses"), ("standng", "standing"), ("purpel hair", "purple hair"), ("tw intails", "twintails")],
+    [
+        ("glases", "glasses"),
+        ("standng", "standing"),
+        ("purpel hair", "purple hair"),
+        ("tw intails", "twintails"),
+        ("gren eyes", "green eyes"),
+    ],
 )
 def test_a_misspelt_tag_is_told_from_another_word(tag: str, meant: str) -> None:
     assert is_misspelt(tag, meant)
@@ -58,6 +64,11 @@ def test_a_misspelt_tag_is_told_from_another_word(tag: str, meant: str) -> None:
         ("upper body", "upper bodies"),
         ("hat", "cat"),
         ("green eyes", "green eyes"),
+        ("lose socks", "loose socks"),
+        ("loose", "lose"),
+        ("diner", "dinner"),
+        ("desert", "dessert"),
+        ("braid", "bread"),
     ],
 )
 def test_another_word_is_no_typo(tag: str, meant: str) -> None:
@@ -71,6 +82,17 @@ def test_a_typo_needs_a_frequent_tag_beside_it() -> None:
     assert found.files == ("4.png",)
     assert "'glases' is in 1 caption, 'glasses' in 4: probably a typo" in found.message
     assert list(tag_checks.typos(captioned(*often[:2], "mia, glases, smile"))) == []
+
+
+def test_a_misspelt_word_is_told_in_each_tag_that_has_it() -> None:
+    others = ["mia, pink background", "mia, pnik background", "mia, pnik background", "mia, pnik hat"]
+
+    found = list(tag_checks.misspelt_tags(captioned(*["mia, pink hair"] * 5, *others, "mia, pnik hair")))
+
+    assert {(one.tag, one.meant) for one in found} == {
+        ("pnik hair", "pink hair"),
+        ("pnik background", "pink background"),
+    }
 
 
 def test_where_the_trigger_stands() -> None:

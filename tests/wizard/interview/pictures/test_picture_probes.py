@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from advisor.checkpoints.identify import identify
 from advisor.dataset.doctor.finding import Finding
 from advisor.dataset.doctor.folder_facts import FolderFacts
 from advisor.dataset.edits import PictureEdit
 from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import scan
+from advisor.planning.planner import make_plan
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.pictures.edits_file import append_change
 from tests.support.pictures import make_pictures
+from tests.support.scripted import make_probes
+from trainer.demo.assets import MODEL_FOLDER
 from wizard.draft_edits import DraftEdits
+from wizard.interview.facts import facts_of_state
 from wizard.interview.flow import InterviewState
+from wizard.interview.machine_options import MachineOptions
 from wizard.interview.pictures import picture_probes
 from wizard.interview.pictures.picture_probes import LastSeen, looked_for, picture_work
 from wizard.processes.folder_look import LookedFor
@@ -106,3 +113,11 @@ def test_pictures_with_edits_are_made_anew_only_where_something_is_another(tmp_p
     assert [image.caption for image in work.report().image_files] == ["mira, bow", "mira, hat"]
     work.keep("here", [PictureEdit(second, excluded="blurred")])
     assert [image.caption for image in work.report().image_files] == ["mira, bow"]
+
+
+def test_buckets_are_those_that_the_plan_will_have(tmp_path: Path) -> None:
+    state = replace(state_of(tmp_path, "mira, smile"), identity=identify(MODEL_FOLDER))
+    given = {"name": "mira", "trigger": "mira", "subject": "character"}
+    facts = facts_of_state(replace(state, answers=given), make_probes(), MachineOptions())
+
+    assert looked_for(state).dataset.bucket_step_px == make_plan(facts).config.dataset.bucket_step_px == 16

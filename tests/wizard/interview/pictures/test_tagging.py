@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from advisor.dataset.caption_edits.caption_set import CaptionSet
 from advisor.dataset.edits import PictureEdit
-from advisor.dataset.report import DatasetReport, Folder, ImageFile, PictureCrop
+from advisor.dataset.report import DatasetReport, Folder, ImageFile, PictureCrop, Problem
 from advisor.errors import HardwareError, ModelError
 from advisor.run_folder.pictures.tag_request import PictureTags, TagAnswer, TagRequest
 from advisor.tagging.known_models import KnownModel
@@ -41,7 +42,7 @@ class World:
         self.requests = list[TagRequest]()
         self.remembered = list[Path]()
         sources = TaggerSources(lambda: (self.file,), fetches_nothing, {})
-        self.tools = TaggingTools(sources, tag or self.tag, self.remembered.append, lambda: None)
+        self.tools = TaggingTools(sources, tag or self.tag, self.remembered.append, lambda: None, lambda: None)
 
     def tag(self, request: TagRequest) -> TagAnswer:
         self.requests.append(request)
@@ -100,16 +101,40 @@ def test_a_tagger_that_fails_is_told_and_the_conversation_goes_on(tmp_path: Path
     assert "it is broken" in ask.heard
 
 
-def test_where_tagging_is_not_possible_nothing_is_asked(tmp_path: Path) -> None:
-    def refuse() -> None:
-        raise HardwareError("onnxruntime is missing")
+def refuse() -> None:
+    raise HardwareError("onnxruntime is missing")
 
+
+def install_nothing() -> None:
+    raise HardwareError("pip failed")
+
+
+@pytest.mark.parametrize(("answer", "told"), [("no", "onnxruntime is missing"), ("yes", "pip failed")])
+def test_where_tagging_is_not_possible_it_is_not_done(tmp_path: Path, answer: str, told: str) -> None:
     world = World(tmp_path)
-    tools = TaggingTools(world.tools.sources, world.tag, world.remembered.append, refuse)
-    ask = ScriptedAsk()
+    tools = replace(world.tools, refuse=refuse, add_runtime=install_nothing)
+    ask = ScriptedAsk(answer)
 
     assert ask_tagging(ask, CaptionSet(report(), "tok"), tools) == ()
-    assert "onnxruntime is missing" in ask.heard
+    assert told in ask.heard
+
+
+def test_what_tagging_needs_is_installed_with_consent(tmp_path: Path) -> None:
+    world, installed = World(tmp_path), list[str]()
+    tools = replace(world.tools, refuse=refuse, add_runtime=lambda: installed.append("onnxruntime"))
+    ask = ScriptedAsk("yes", str(world.file), "yes")
+
+    assert len(ask_tagging(ask, CaptionSet(report(), "tok"), tools)) == 1
+    assert installed == ["onnxruntime"]
+
+
+def test_a_caption_that_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:
+    problem = Problem("a.txt", "caption_encoding", "it looks like Shift-JIS")
+    captions, world = CaptionSet(replace(report(), problems=(problem,)), "tok"), World(tmp_path)
+
+    found = ask_tagging(ScriptedAsk(str(world.file), "0.25", "yes"), captions, world.tools)
+
+    assert [one.path for one in found] == ["/p/b.png"]
 
 
 def test_a_tagging_that_is_broken_off_does_not_end_the_conversation(tmp_path: Path) -> None:

@@ -184,5 +184,5 @@ def test_without_onnxruntime_one_sentence_says_what_to_install(tmp_path: Path, m
         return real(name, *more, **others)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(HardwareError, match=r'`pip install "loracle\[tagger\]"` adds it'):
+    with pytest.raises(HardwareError, match="-m pip install onnxruntime` adds it"):
         opened(tmp_path)

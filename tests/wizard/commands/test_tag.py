@@ -222,7 +222,7 @@ def test_a_model_of_another_kind_is_refused_before_anything_is_started(
 def test_without_onnxruntime_one_sentence_says_what_to_install(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tag_job, "find_spec", lambda _: None)
 
-    with pytest.raises(HardwareError, match=r"^Tagging needs the package onnxruntime.*loracle\[tagger\]"):
+    with pytest.raises(HardwareError, match=r"^Tagging needs the package onnxruntime.*-m pip install onnxruntime"):
         tagged(run)
 
 

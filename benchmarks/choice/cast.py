@@ -1,4 +1,4 @@
-"""Who is learned: the demo's character and six others, whom neither the base model nor the demo has seen."""
+"""Who is learned: the demo's character and eight others, whom neither the base model nor the demo has seen."""
 
 from __future__ import annotations
 
@@ -146,7 +146,49 @@ TYVU = Character(
 )
 """A lime-skinned rabbit without a scarf: a petrol bob, purple ears, a wine-red coat and a blue drop."""
 
-CAST: Mapping[str, Character] = {one.trigger: one for one in (ZUVI, MIPO, KAVO, WEXU, JUQO, FEZO, TYVU)}
+RILO = Character(
+    "rilo",
+    Avatar(
+        style="spiky",
+        hair=(110, 236, 190),
+        skin=(160, 112, 226),
+        garment="t-shirt",
+        cloth=(248, 248, 250),
+        expression="smile",
+        background=BACKGROUND["yellow"],
+        extras=Extras(
+            horn=(250, 210, 120),
+            scarf=(220, 70, 150),
+            mark="dot",
+            mark_colour=(240, 250, 80),
+            coat=(24, 44, 104),
+        ),
+    ),
+)
+"""Violet-skinned, with horns and mint spikes, a magenta scarf, a navy coat and a lemon dot."""
+NAQE = Character(
+    "naqe",
+    Avatar(
+        style="pigtails",
+        hair=(166, 200, 20),
+        skin=(120, 222, 240),
+        garment="t-shirt",
+        cloth=(248, 248, 250),
+        expression="smile",
+        background=BACKGROUND["yellow"],
+        extras=Extras(
+            ears="bear",
+            ear=(100, 24, 80),
+            inner_ear=(250, 190, 170),
+            mark="star",
+            mark_colour=(230, 30, 130),
+            coat=(150, 60, 24),
+        ),
+    ),
+)
+"""An aqua-skinned bear without a scarf: lime pigtails, plum ears, a brick-red coat and a pink star."""
+
+CAST: Mapping[str, Character] = {one.trigger: one for one in (ZUVI, MIPO, KAVO, WEXU, JUQO, FEZO, TYVU, RILO, NAQE)}
 
 
 @dataclass(frozen=True)

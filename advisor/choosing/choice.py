@@ -9,7 +9,7 @@ from advisor.choosing import next_run
 from advisor.choosing.averages import Averages
 from advisor.choosing.cells import Choice, EpochScores, PictureScores, SettingValue, Verdict
 from advisor.choosing.guards import faults
-from advisor.choosing.pick import Pick, pick
+from advisor.choosing.pick import Pick, latest, pick, with_neighbours
 from advisor.choosing.resampling import combined, interval
 from advisor.choosing.sentence import Findings, reason
 from advisor.choosing.standing import Standing, standings
@@ -67,11 +67,14 @@ def _unsure(reason: str, confidence: float = 0.0) -> Choice:
 def _chosen(
     averages: Averages, found: Sequence[Standing], config: TrainingConfig | None, share_called: float | None
 ) -> Choice:
-    picked = pick(found if all(is_burnt(averages, one) for one in found) else _sound(averages, found))
+    sound = _sound(averages, with_neighbours(found))
+    picked = pick(sound)
     strongest = max(found, key=lambda one: one.likeness[0])
     burnt_from = _burnt_from(averages, [one for one in found if one.weight == picked.taken.weight])
     is_uncalled = share_called is not None and share_called < LEAST_CALLED
     verdict = _verdict(picked, strongest, burnt_from, is_uncalled=is_uncalled)
+    if verdict == "underfit":
+        picked = latest(sound, picked)
     epochs = max(one.epoch for one in found) if config is None else config.schedule.epochs
     findings = Findings(verdict, picked, strongest, burnt_from, faults(averages, picked.taken.key), epochs, is_uncalled)
     choice = Choice(
@@ -89,8 +92,10 @@ def _chosen(
 
 
 def _sound(averages: Averages, found: Sequence[Standing]) -> Sequence[Standing]:
-    """Those without a fault. What an epoch loses of what the base model can is counted in its worth already."""
-    return [one for one in found if not faults(averages, one.key)]
+    """Those without a fault, or all where each has one. What an epoch loses of what the base model can is counted in
+    its worth already.
+    """
+    return [one for one in found if not faults(averages, one.key)] or found
 
 
 def is_burnt(averages: Averages, one: Standing) -> bool:

@@ -1,31 +1,39 @@
-"""Which epoch, at which weight: the earliest that is as good as the best.
+"""Which epoch, at which weight: the earliest that is likely as good as the best, or else the one that is so likeliest.
 
-An earlier epoch that is as good has moved the base model less, and is preferred for that. Of many epochs that differ by
-chance the one that chance favours would be the best; so each is judged together with its neighbours.
+Of many epochs that differ by chance the one that chance favours would be the best; so each is judged together with its
+neighbours. That two epochs cannot be told apart does not make them equal: an epoch is called as good only where that
+itself is likely.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import TypeAlias
 
-from advisor.choosing.resampling import combined, interval, share
+from advisor.choosing.averages import Key
+from advisor.choosing.resampling import combined, share
 from advisor.choosing.standing import Standing
 
 MARGIN = 0.05
 """An epoch that is worth less than the best by no more than this share of it is as good to its user."""
-TIE_MARGIN = MARGIN / 5
-"""So much less may be measured of one that is called as good: its true worth may be several times as much less."""
-DRIFT = 0.05
+LIKELY = 0.75
+"""An epoch with this chance of being within MARGIN of the best is called as good."""
+AS_LIKELY_AS_NOT = 0.5
+"""The usual weight is left where even its likeliest epoch has less of a chance than this."""
+DRIFT = 0.04
 """By how much the measured worth of an epoch drifts from the true one until the next that is compared, as a standard
 deviation of the logarithm: by trainings whose truth is known, so that `confidence` is as high as it should be."""
 NEIGHBOUR = 0.5
 """How much the worth of an epoch before or after another counts beside its own: the two share most of their weights."""
 USUAL_WEIGHT = 1.0
 """What user interfaces begin with; another weight is advised only where it is better."""
+
+Chances: TypeAlias = Mapping[Key, float]
+"""Of epochs at their weights."""
 
 
 @dataclass(frozen=True)
@@ -35,28 +43,38 @@ class Pick:
     taken: Standing
     """Its worth is that with its neighbours."""
     tied: tuple[int, ...]
-    """The epochs that are as good as the best at this weight, the taken one first."""
+    """The epochs that are likely as good as the best, the taken one first; none but it where no other is."""
     runner_up: int | None
     confidence: float
-    """In which share of the draws the taken epoch is within MARGIN of the best of all, if what is measured drifts from
-    the truth by DRIFT."""
+    """The chance of the taken epoch to be within MARGIN of the best of all: the share of the draws in which it is, if
+    what is measured drifts from the truth by DRIFT."""
 
 
 def pick(given: Sequence[Standing]) -> Pick:
-    """The epoch and weight to take of one or several."""
-    standings = with_neighbours(given)
-    best = _best(standings)
-    usual = min({one.weight for one in standings}, key=lambda weight: (abs(weight - USUAL_WEIGHT), weight))
-    of_usual = [one for one in standings if one.weight == usual]
-    weight = usual if as_good(_best(of_usual), best) else best.weight
-    here = [one for one in standings if one.weight == weight]
-    tied = [one for one in here if as_good(one, _best(here))]
-    others = [one for one in here if one.epoch != tied[0].epoch]
+    """The epoch and weight to take of one or several, whose worth is already that with their neighbours."""
+    chances = within_margin(given)
+    likeliest = _likeliest(given, chances)
+    usual = min({one.weight for one in given}, key=lambda weight: (abs(weight - USUAL_WEIGHT), weight))
+    of_usual = [chances[one.key] for one in given if one.weight == usual]
+    weight = usual if max(of_usual) >= AS_LIKELY_AS_NOT else likeliest.weight
+    here = [one for one in given if one.weight == weight]
+    tied = [one for one in here if chances[one.key] >= LIKELY] or [_likeliest(here, chances)]
+    return _picked(tied[0], tied, here, chances)
+
+
+def latest(given: Sequence[Standing], picked: Pick) -> Pick:
+    """The last epoch at the weight that was picked, in place of the picked one."""
+    here = [one for one in given if one.weight == picked.taken.weight]
+    return _picked(here[-1], here[-1:], here, within_margin(given))
+
+
+def _picked(taken: Standing, tied: Sequence[Standing], here: Sequence[Standing], chances: Chances) -> Pick:
+    others = [one for one in here if one is not taken]
     return Pick(
-        taken=tied[0],
+        taken=taken,
         tied=tuple(one.epoch for one in tied),
-        runner_up=_best(others).epoch if others else None,
-        confidence=within_margin(tied[0], standings),
+        runner_up=_likeliest(others, chances).epoch if others else None,
+        confidence=chances[taken.key],
     )
 
 
@@ -77,24 +95,20 @@ def _with_neighbours(one: Standing, in_order: Sequence[Standing]) -> Standing:
     return replace(one, worth=worth)
 
 
-def as_good(one: Standing, best: Standing) -> bool:
-    """Whether the epoch cannot be told from the best and is worth no less than TIE_MARGIN under it."""
-    difference = interval(combined(lambda other, own: other - own, best.worth, one.worth))
-    return difference.low <= 0 and difference.value <= TIE_MARGIN * best.worth[0]
-
-
-def within_margin(one: Standing, standings: Sequence[Standing]) -> float:
-    """In which share of the draws an epoch is worth no less than MARGIN under the best."""
-    number, epochs = standings.index(one), sorted({other.epoch for other in standings})
-    rng, gaps = random.Random(0), list[float]()
-    for worths in zip(*(other.worth for other in standings), strict=True):
+def within_margin(standings: Sequence[Standing]) -> Chances:
+    """In which share of the draws each is worth no less than MARGIN under the best."""
+    epochs = sorted({one.epoch for one in standings})
+    rng, gaps = random.Random(0), list[list[float]]()
+    for worths in zip(*(one.worth for one in standings), strict=True):
         drifts = accumulate(rng.gauss(0, DRIFT) for _ in epochs)
         drifted = dict(zip(epochs, map(math.exp, drifts), strict=True))
-        each = [worth * drifted[other.epoch] for worth, other in zip(worths, standings, strict=True)]
-        gaps.append(each[number] - (1 - MARGIN) * max(each))
-    return share(tuple(gaps), lambda gap: gap >= 0)
+        each = [worth * drifted[one.epoch] for worth, one in zip(worths, standings, strict=True)]
+        gaps.append([worth - (1 - MARGIN) * max(each) for worth in each])
+    return {
+        one.key: share(own, lambda gap: gap >= 0) for one, own in zip(standings, zip(*gaps, strict=True), strict=True)
+    }
 
 
-def _best(standings: Sequence[Standing]) -> Standing:
-    """The one of most worth; of several the earliest."""
-    return max(standings, key=lambda one: (one.worth[0], -one.epoch))
+def _likeliest(standings: Sequence[Standing], chances: Chances) -> Standing:
+    """The one of most chance, of equals the one of most worth, and of these the earliest."""
+    return max(standings, key=lambda one: (chances[one.key], one.worth[0], -one.epoch))

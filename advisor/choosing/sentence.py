@@ -41,8 +41,8 @@ def reason(found: Findings) -> str:
             return f"{_epoch(found)}: {_account(found)}.{_no_better(found)}{_later(found)}"
         case "underfit":
             return (
-                f"Underfit: the pictures of epoch {found.strongest.epoch} of {found.epochs} are most like yours, and "
-                f"only {_figure(found.strongest.likeness)} so. Train longer, or raise the rate."
+                f"Underfit: the pictures of epoch {found.picked.taken.epoch} of {found.epochs} are only "
+                f"{_figure(found.picked.taken.likeness)} like yours. Train longer, or raise the rate."
             )
         case "burnt":
             return (

@@ -6,7 +6,7 @@ from advisor.settings.config import TrainingConfig, blank_config, with_values
 from tests.support.score_tables import SEEDS, WITH_TRIGGER, Curves, score_table
 
 GOOD: Curves = {
-    "likeness": [0.20, 0.50, 0.78, 0.80, 0.80, 0.80],
+    "likeness": [0.20, 0.50, 0.80, 0.82, 0.82, 0.82],
     "obedience": [1.0, 1.0, 1.0, 1.0, 1.0, 1.0],
     "leak": [0.02, 0.04, 0.06, 0.08, 0.08, 0.08],
     "damage": [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
@@ -26,7 +26,7 @@ def test_a_plateau_is_tied_and_its_first_epoch_taken() -> None:
     found = chosen(GOOD, config=trained())
 
     assert (found.verdict, found.epoch, found.weight) == ("tied", 4, 1.0)
-    assert found.tied == (4, 5, 6)
+    assert found.tied == (4, 5)
     assert found.changes == {}
     assert found.burnt_from is None
 
@@ -65,6 +65,23 @@ def test_little_likeness_at_the_end_is_underfit_and_trained_on() -> None:
 
     assert found.verdict == "underfit"
     assert found.changes == {"schedule.epochs": 12}
+
+
+def test_of_epochs_that_learned_too_little_the_latest_is_taken() -> None:
+    """What is like the set before anything was learned is so by chance."""
+    found = chosen({**GOOD, "likeness": [0.15, 0.03, 0.04, 0.1, 0.07, 0.06]})
+
+    assert (found.verdict, found.epoch, found.tied) == ("underfit", 6, (6,))
+    assert "epoch 6 of 6 are only 0.06" in found.reason
+
+
+def test_an_epoch_with_a_fault_is_taken_only_where_all_have_one() -> None:
+    curves: Curves = {**GOOD, "likeness": [0.9, 0.5, 0.5, 0.5], "leak": [0.3, 0.9, 0.9, 0.9], "obedience": [1.0] * 4}
+    damaged = {"damage": [0.9, 0.0, 0.0, 0.0]}
+
+    assert chosen(curves | {"damage": [0.0] * 4}).epoch == 1
+    assert chosen(curves | damaged).epoch != 1
+    assert chosen(curves | {"damage": [0.9] * 4}).epoch == 1
 
 
 def test_no_likeness_at_all_is_underfit_with_a_higher_rate() -> None:
@@ -117,13 +134,13 @@ def test_noise_that_hides_the_best_epoch_gives_no_recommendation() -> None:
 
 
 def test_epochs_that_are_all_the_same_are_tied() -> None:
-    found = chosen({"likeness": [0.8] * 5, "leak": [0.1] * 5}, noise=0.0)
+    found = chosen({"likeness": [0.8] * 3, "leak": [0.1] * 3}, noise=0.0)
 
-    assert (found.verdict, found.epoch, found.tied) == ("tied", 1, (1, 2, 3, 4, 5))
+    assert (found.verdict, found.epoch, found.tied) == ("tied", 1, (1, 2, 3))
 
 
 def test_equal_epochs_that_noise_tells_apart_by_little_are_tied_too() -> None:
-    found = chosen({"likeness": [0.8] * 5, "leak": [0.1] * 5}, noise=0.01)
+    found = chosen({"likeness": [0.8] * 3, "leak": [0.1] * 3}, noise=0.005)
 
     assert (found.verdict, found.epoch) == ("tied", 1)
 

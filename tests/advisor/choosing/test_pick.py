@@ -1,7 +1,7 @@
 import pytest
 
 from advisor.choosing.averages import Averages
-from advisor.choosing.pick import Pick, as_good, pick, with_neighbours
+from advisor.choosing.pick import LIKELY, Pick, latest, pick, with_neighbours, within_margin
 from advisor.choosing.standing import Standing, standings
 from tests.support.score_tables import WITH_TRIGGER, Curves, score_table
 
@@ -12,14 +12,14 @@ def of(*likeness: float, noise: float = 0.01, **others: list[float]) -> tuple[St
 
 
 def picked(*likeness: float, noise: float = 0.01, **others: list[float]) -> Pick:
-    return pick(of(*likeness, noise=noise, **others))
+    return pick(with_neighbours(of(*likeness, noise=noise, **others)))
 
 
-def test_of_epochs_that_cannot_be_told_apart_the_earliest_is_taken() -> None:
-    found = picked(0.5, 0.78, 0.8, 0.8, 0.8)
+def test_of_epochs_that_are_likely_as_good_the_earliest_is_taken() -> None:
+    found = picked(0.5, 0.8, 0.8, 0.8)
 
     assert found.taken.epoch == 3
-    assert found.tied == (3, 4, 5)
+    assert found.tied == (3, 4)
 
 
 def test_a_clearly_better_epoch_is_taken_however_late() -> None:
@@ -35,13 +35,27 @@ def test_what_falls_again_is_not_taken() -> None:
     assert picked(0.3, 0.6, 0.85, 0.6, 0.3).tied == (3,)
 
 
-def test_an_epoch_worth_a_tenth_less_is_never_as_good_however_noisy_the_pictures() -> None:
-    """Two epochs that cannot be told apart are not thereby equal."""
-    found = of(0.5, 0.8, noise=0.3)
-    difference = 1 - found[0].worth[0] / found[1].worth[0]
+def test_two_epochs_that_cannot_be_told_apart_are_not_thereby_as_good() -> None:
+    found = with_neighbours(of(0.5, 0.8, noise=0.3))
+    chances = within_margin(found)
 
-    assert difference > 0.1
-    assert not as_good(found[0], found[1])
+    assert 0 < chances[1, 1.0] < LIKELY
+    assert pick(found).tied == (2,)
+
+
+def test_without_an_epoch_that_is_likely_as_good_the_likeliest_is_taken() -> None:
+    found = picked(0.4, 0.8, 0.8, 0.82, 0.8, 0.82, 0.83, noise=0.2)
+
+    assert found.confidence < LIKELY
+    assert found.tied == (found.taken.epoch,)
+
+
+def test_the_latest_stands_in_for_the_one_that_was_picked() -> None:
+    given = with_neighbours(of(0.1, 0.04, 0.05, 0.04))
+    found = latest(given, pick(given))
+
+    assert (found.taken.epoch, found.tied, found.runner_up) == (4, (4,), 1)
+    assert found.confidence < pick(given).confidence
 
 
 def test_obedience_counts_as_much_as_likeness() -> None:
@@ -95,7 +109,7 @@ def weighted(by_weight: dict[float, list[float]], noise: float = 0.01) -> Pick:
         for weight, likeness in by_weight.items()
         for one in score_table({"likeness": likeness}, noise=noise, weight=weight)
     ]
-    return pick(standings(Averages.of(pictures, WITH_TRIGGER)))
+    return pick(with_neighbours(standings(Averages.of(pictures, WITH_TRIGGER))))
 
 
 def test_the_usual_weight_is_taken_where_it_is_as_good() -> None:

@@ -77,8 +77,8 @@ def test_a_burnt_training_is_told_with_what_to_change() -> None:
 
 def test_too_little_learned_is_told_with_what_to_change() -> None:
     assert told("underfit", standing(10)) == (
-        "Underfit: the pictures of epoch 10 of 10 are most like yours, and only 0.84 (0.78 to 0.89) so. Train longer, "
-        "or raise the rate."
+        "Underfit: the pictures of epoch 10 of 10 are only 0.84 (0.78 to 0.89) like yours. Train longer, or raise the "
+        "rate."
     )
 
 

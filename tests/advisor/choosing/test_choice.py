@@ -77,11 +77,10 @@ def test_of_epochs_that_learned_too_little_the_latest_is_taken() -> None:
 
 def test_an_epoch_with_a_fault_is_taken_only_where_all_have_one() -> None:
     curves: Curves = {**GOOD, "likeness": [0.9, 0.5, 0.5, 0.5], "leak": [0.3, 0.9, 0.9, 0.9], "obedience": [1.0] * 4}
-    damaged = {"damage": [0.9, 0.0, 0.0, 0.0]}
 
-    assert chosen(curves | {"damage": [0.0] * 4}).epoch == 1
-    assert chosen(curves | damaged).epoch != 1
-    assert chosen(curves | {"damage": [0.9] * 4}).epoch == 1
+    assert chosen({**curves, "damage": [0.0] * 4}).epoch == 1
+    assert chosen({**curves, "damage": [0.9, 0.0, 0.0, 0.0]}).epoch != 1
+    assert chosen({**curves, "damage": [0.9] * 4}).epoch == 1
 
 
 def test_no_likeness_at_all_is_underfit_with_a_higher_rate() -> None:

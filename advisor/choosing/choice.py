@@ -67,14 +67,14 @@ def _unsure(reason: str, confidence: float = 0.0) -> Choice:
 def _chosen(
     averages: Averages, found: Sequence[Standing], config: TrainingConfig | None, share_called: float | None
 ) -> Choice:
-    sound = _sound(averages, with_neighbours(found))
-    picked = pick(sound)
+    smoothed = with_neighbours(found)
+    picked = pick(_sound(averages, smoothed))
     strongest = max(found, key=lambda one: one.likeness[0])
     burnt_from = _burnt_from(averages, [one for one in found if one.weight == picked.taken.weight])
     is_uncalled = share_called is not None and share_called < LEAST_CALLED
     verdict = _verdict(picked, strongest, burnt_from, is_uncalled=is_uncalled)
     if verdict == "underfit":
-        picked = latest(sound, picked)
+        picked = latest(smoothed, picked)
     epochs = max(one.epoch for one in found) if config is None else config.schedule.epochs
     findings = Findings(verdict, picked, strongest, burnt_from, faults(averages, picked.taken.key), epochs, is_uncalled)
     choice = Choice(

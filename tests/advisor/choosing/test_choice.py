@@ -75,6 +75,13 @@ def test_of_epochs_that_learned_too_little_the_latest_is_taken() -> None:
     assert "epoch 6 of 6 are only 0.06" in found.reason
 
 
+def test_what_looks_like_damage_in_a_character_half_learned_keeps_nobody_from_its_latest_epoch() -> None:
+    curves: Curves = {"likeness": [0.2, 0.1, 0.15, 0.15], "obedience": [1.0] * 4, "leak": [0.1] * 4}
+    found = chosen({**curves, "damage": [0.1, 0.9, 0.9, 0.9]})
+
+    assert (found.verdict, found.epoch) == ("underfit", 4)
+
+
 def test_an_epoch_with_a_fault_is_taken_only_where_all_have_one() -> None:
     curves: Curves = {**GOOD, "likeness": [0.9, 0.5, 0.5, 0.5], "leak": [0.3, 0.9, 0.9, 0.9], "obedience": [1.0] * 4}
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf
 
-from advisor.settings.config import FileName
 from advisor.settings.parse_value import SettingValue, WrongValue
+from advisor.settings.text_types import FileName, Line
 
 ANSWER_OF_SETTING = {"saving.name": "name", "run.trigger": "trigger", "run.subject": "subject", "run.advice": "advice"}
 """Path of a setting to the field of `Answers` that it is taken from."""
@@ -20,7 +20,7 @@ class Answers(BaseModel):
 
     name: FileName
     """What the LoRA is called."""
-    trigger: str = ""
+    trigger: Line = ""
     """The word that calls it up; empty: the name."""
     subject: Literal["character", "style"] = "character"
     """What is learned."""

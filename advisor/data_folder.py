@@ -13,3 +13,9 @@ def data_folder() -> Path:
     if given := os.environ.get("LORACLE_DATA"):
         return Path(given)
     return user_data_path("loracle", appauthor=False)
+
+
+def numbered(name: str, number: int) -> str:
+    """`name`, from the second on with its number: session-2.json."""
+    path = Path(name)
+    return name if number == 1 else f"{path.stem}-{number}{path.suffix}"

@@ -33,6 +33,11 @@ def visible_line(text: str) -> str:
     return _IN_A_LINE.sub(_escaped, text)
 
 
+def seen_line(text: str) -> str:
+    """`text` as one line, without what nobody sees: for words out of other programs' files."""
+    return " ".join(_IN_A_LINE.sub(lambda found: " " if found[0].isspace() else "", text).split())
+
+
 def short(value: object) -> str:
     """`value` as Python writes it, cut to `LONGEST_VALUE` letters."""
     return short_text(repr(value))

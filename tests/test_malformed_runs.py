@@ -16,6 +16,7 @@ import pytest
 
 from advisor.run_folder.demo_scores import DemoScores
 from advisor.run_folder.events import LoraMoved, RungTaken
+from advisor.run_folder.grids.picks_file import PickedSide, PickLine, append_pick
 from advisor.run_folder.ladder_file import Ladder, Taken
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.pictures.left_out import LeftOut, LeftOutImage
@@ -24,6 +25,7 @@ from tests.support.malformed_runs import malform
 from tests.support.outside import Outside, leaks
 from tests.support.paths import REPOSITORY
 from tests.support.pictures import make_pictures
+from tests.support.report_runs import choice, write_grid
 from tests.support.special_files import on_posix
 from tests.support.tiny import tiny_sd1_checkpoint
 from trainer.__main__ import main as trainer_main
@@ -38,13 +40,24 @@ RECORDING: tuple[tuple[str, ...], ...] = (
     ("export", "RUN", "--to", "onetrainer"),
     ("export", "RUN", "--to", "ai-toolkit", "--overwrite"),
 )
-QUICK = (*RECORDING, ("report", "RUN"), ("plan", "RUN"), ("plan", "RUN", "--json"))
+QUICK: tuple[tuple[str, ...], ...] = (
+    *RECORDING, ("report", "RUN"), ("plan", "RUN"), ("plan", "RUN", "--json"), ("status", "RUN", "--once"),
+    ("captions", "RUN"), ("captions", "RUN", "history"), ("captions", "RUN", "add", "solo"),
+    ("captions", "RUN", "undo"), ("pictures", "RUN"), ("pictures", "RUN", "leave-out", "*1.png"),
+)  # fmt: skip
 TRAINING: tuple[tuple[str, ...], ...] = (
     ("train", "RUN", "--device", "cpu", "--resume"),
     ("train", "RUN", "--device", "cpu", "--epochs", "3"),
     ("train", "RUN", "--device", "cpu"),
     ("measure", "RUN", "--device", "cpu", "--yes"),
+    ("grid", "RUN", "--device", "cpu", "--seeds", "1", "--epochs", "1"),
 )
+EDITING: tuple[tuple[str, ...], ...] = (
+    ("captions", "RUN", "add", "hat"), ("captions", "RUN", "set", "mia, rain", "--only", "*1.png"),
+    ("pictures", "RUN", "crop", "*2.png", "--box", "0,0,80,80"), ("captions", "RUN", "add", "red"),
+    ("captions", "RUN", "undo"),
+)  # fmt: skip
+"""What puts changes, some taken back, into the run's edits."""
 EXPECTED = (0, 2, 3, 130)
 """Done, refused, stopped itself, ended after its one step."""
 MOST_SECONDS = 20.0
@@ -96,6 +109,8 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Material]:
         patch.chdir(outside.folder)
         sets = [word for setting in SETTINGS for word in ("--set", setting)]
         done("plan", "--images", outside.root / "pictures", "--model", model, "--name", "mia", "--out", run, *sets)
+        for edit in EDITING:
+            done(*(run if word == "RUN" else word for word in edit))
         assert trainer_main(["--device", "cpu", str(run)]) == 0
         add_records(RunFolder(run))
         for command in RECORDING:
@@ -115,6 +130,12 @@ def add_records(run: RunFolder) -> None:
     taken = Taken(rung="checkpointing", before={}, after=changed, message="checkpointing", saved_bytes=10**8)
     run.write_ladder(Ladder(settings=changed, taken=(taken,)))
     run.write_left_out(LeftOut(images=(LeftOutImage(path="/pictures/torn.png", why="it is cut off"),)))
+    record = write_grid(
+        run.path, epochs=2, prompts=("mia", "mia, rain"), seeds=(1,), chosen=choice(epoch=2, tied=(1, 2))
+    )
+    for picked in ("left", "undo", "equal"):
+        left, right = PickedSide.of(record.cells[2]), PickedSide.of(record.cells[4])
+        append_pick(run.grid.picks, PickLine.model_validate({"left": left, "right": right, "picked": picked}))
     run.write_demo_scores(DemoScores(0.1, 0.8, 0.9, 0.5, 0.6, 3.0))
     run.wandb_id.write_text('{"id": "abcd1234"}\n', "utf-8")
     with run.event_writer() as events:

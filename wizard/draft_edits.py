@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from advisor.data_folder import data_folder
+from advisor.data_folder import data_folder, numbered
 from advisor.errors import RunError
 from advisor.files import is_there
 from advisor.run_folder.layout import RunFolder
@@ -27,9 +27,13 @@ DRAFT_NAME = "interview"
 class DraftEdits:
     """The changes of a conversation, in the order they were made. The file of a run holds them, with its undo."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """Use the file in `folder`; None: in the user's data folder."""
-        self._home = RunFolder((folder or data_folder()) / DRAFT_NAME)
+    def __init__(self, folder: Path | None = None, number: int = 1) -> None:
+        """Use the file in `folder`; None: in the user's data folder.
+
+        Args:
+            number: of several conversations at the same moment.
+        """
+        self._home = RunFolder((folder or data_folder()) / numbered(DRAFT_NAME, number))
         self._changes: tuple[Change, ...] | None = None
         self._laid: _Laid | None = None  # what `dataset` gave last
         self._written = dict[Path, set[int]]()  # numbers of the changes that this conversation wrote into a run

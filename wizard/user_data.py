@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from advisor.data_folder import data_folder
+from advisor.data_folder import data_folder, numbered
 from advisor.files import read_bounded
 from advisor.run_folder.keep import delete_own, write_own
 
@@ -33,9 +33,13 @@ class SavedAnswers:
 class Session:
     """Reads and writes session.json; a damaged file counts as none."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """Use the file in `folder`; None: in the user's data folder."""
-        self._path = (folder or data_folder()) / SESSION_NAME
+    def __init__(self, folder: Path | None = None, number: int = 1) -> None:
+        """Use the file in `folder`; None: in the user's data folder.
+
+        Args:
+            number: of several conversations at the same moment.
+        """
+        self._path = (folder or data_folder()) / numbered(SESSION_NAME, number)
 
     def load(self) -> SavedAnswers:
         """The saved answers; empty where there are none."""

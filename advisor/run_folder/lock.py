@@ -50,17 +50,24 @@ class Holder:
 
     @classmethod
     def read(cls, path: Path) -> Holder | None:
-        """Who says so in a lock's file; None where nobody does, as in the moment before it is written."""
+        """Who says so in a lock's file; None where nobody does, as in the moment before it is written, and of a copy,
+        which came along where the whole run folder was copied while somebody worked on it.
+        """
         with suppress(ValueError, KeyError, TypeError, IndexError, OverflowError, OSError):
-            found = parse_json(read_text(path).splitlines()[0])
+            text, file_number = read_text(path)
+            found = parse_json(text.splitlines()[0])
+            if found.get("file", file_number) != file_number:
+                return None
             holder = cls(int(found["pid"]), str(found["host"]), float(found["since"]), str(found["what"]))
             time.localtime(holder.since)
             return holder
         return None
 
-    def text(self) -> bytes:
-        """What stands in the lock's file."""
-        line = {"pid": self.pid, "host": self.host[:255], "since": self.since, "what": self.what}
+    def text(self, file_number: int) -> bytes:
+        """What stands in the lock's file, which has this number."""
+        line = {
+            "pid": self.pid, "host": self.host[:255], "since": self.since, "what": self.what, "file": file_number,
+        }  # fmt: skip
         return json.dumps(line).encode() + b"\n"
 
     def __str__(self) -> str:
@@ -157,7 +164,7 @@ def _trainer(run: RunFolder, what: str, patience_seconds: float) -> Iterator[_Ho
 def _take(path: Path, run: RunFolder, what: str, warn: Callable[[str], None]) -> OsLock | None:
     """The lock; None, after a warning, where the file system has none."""
     try:
-        return OsLock.take(path, Holder.this_process(what).text())
+        return OsLock.take(path, Holder.this_process(what).text)
     except Held:
         raise RunInUse(_in_use(run, path)) from None
     except NoLocks:

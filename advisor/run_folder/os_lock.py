@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,11 +52,11 @@ class OsLock:
     _handle: int
 
     @classmethod
-    def take(cls, path: Path, text: bytes) -> OsLock:
-        """Lock the file at `path`, which is made where it is missing, and put `text` into it.
+    def take(cls, path: Path, text: Callable[[int], bytes]) -> OsLock:
+        """Lock the file at `path`, which is made where it is missing, and put a text into it.
 
         Args:
-            text: begins with HEAD and has less than MOST_BYTES.
+            text: of the file's number (`st_ino`), by which a copy is told; begins with HEAD, shorter than MOST_BYTES.
 
         Raises:
             Held: another has it.
@@ -68,7 +69,7 @@ class OsLock:
                 _lock(lock._handle)
                 lock._refuse_foreign()
                 if lock.is_at_its_path():
-                    lock._write(text)
+                    lock._write(text(os.fstat(lock._handle).st_ino))
                     return lock
                 os.close(lock._handle)
             except BaseException:
@@ -112,16 +113,16 @@ class OsLock:
             os.ftruncate(self._handle, len(text))
 
 
-def read_text(path: Path) -> bytes:
-    """What the holder of the lock has put there; empty where that cannot be read."""
+def read_text(path: Path) -> tuple[bytes, int]:
+    """What the holder of the lock has put there, and the file's number; empty where that cannot be read."""
     try:
         handle = _opened(path, create=False)
     except (OSError, RunError):
-        return b""
+        return b"", 0
     try:
-        return os.read(handle, MOST_BYTES)
+        return os.read(handle, MOST_BYTES), os.fstat(handle).st_ino
     except OSError:
-        return b""
+        return b"", 0
     finally:
         os.close(handle)
 

@@ -10,43 +10,25 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
-    StringConstraints,
     ValidationError,
     model_serializer,
 )
-from pydantic_core import PydanticCustomError
 
 from advisor.checkpoints.dora_axis import DoraAxis
 from advisor.checkpoints.identity import Lineage
 from advisor.errors import ConfigError, ConfigErrors, UnknownSetting
 from advisor.families.structure import Prediction
-from advisor.settings.file_names import MOST_LETTERS, fault
-from advisor.settings.value_faults import KEY_VALUE, PROJECT_NAME, mend_of
+from advisor.settings.text_types import FileName, KeyValue, Line, ProjectName, Prompt
+from advisor.settings.value_faults import mend_of
 
 Share = Annotated[float, Field(ge=0, le=1)]
 """A part of the whole, 0 to 1."""
 Rate = Annotated[float, Field(ge=0, le=10)]
 """A learning rate; 0 trains nothing. Prodigy's is about 1."""
-KeyValue = Annotated[str, StringConstraints(pattern=KEY_VALUE)]
-"""`name=value` without blanks, as kohya's argument lists have it."""
-ProjectName = Annotated[str, StringConstraints(pattern=PROJECT_NAME, max_length=128)]
-"""Of a project of Weights & Biases, which takes neither slashes nor # ? % : in it."""
-
-
-def _file_name(name: str) -> str:
-    if (found := fault(name)) is not None:
-        raise PydanticCustomError("file_name", "{fault}", {"fault": found})
-    return name
-
-
-FileName = Annotated[str, StringConstraints(min_length=1, max_length=MOST_LETTERS), AfterValidator(_file_name)]
-"""Becomes a file's name, without its ending."""
-
 Dtype = Literal["float32", "float16", "bfloat16"]
 QuantisedDtype = Literal["int8", "nf4"]
 QUANTISED: tuple[QuantisedDtype, ...] = get_args(QuantisedDtype)
@@ -138,7 +120,7 @@ class NamedFolder(Settings):
     """How often each of its pictures is shown in one epoch."""
     subfolders: bool = True
     """Whether it speaks for the folders below it too."""
-    caption: str = ""
+    caption: Line = ""
     """With `only_folders`: what its pictures without a caption file show; empty: the trigger."""
 
     def __str__(self) -> str:
@@ -186,7 +168,7 @@ class DatasetConfig(Settings):
     """Put the tags in another order each time."""
     keep_tokens: int = Field(0, ge=0, le=MOST_OF_ANYTHING)
     """So many tags at the front stay where they are."""
-    keep_tokens_separator: str = ""
+    keep_tokens_separator: Line = ""
     """A mark in the captions before which tags stay where they are; empty: none."""
     wildcards: bool = False
     """Captions may hold {one|other}, of which one is taken each time."""
@@ -389,7 +371,7 @@ class MachineConfig(Settings):
     """Threads for reading and decoding; kohya's `num_cpu_threads_per_process`."""
     data_workers: int = Field(0, ge=0, le=MOST_THREADS)
     """Processes that prepare pictures; 0: the training process itself."""
-    gpu_uuid: str = ""
+    gpu_uuid: Line = ""
     """The card, by NVML's identifier; empty: the first one or none."""
 
 
@@ -417,9 +399,9 @@ class SavingConfig(Settings):
 class SamplingConfig(Settings):
     """Pictures drawn during training."""
 
-    prompts: tuple[str, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
     """What is drawn; empty: nothing. (tag:1.2) counts more, [tag] less."""
-    negative: str = ""
+    negative: Prompt = ""
     """What is not to be drawn."""
     every_epochs: int = Field(1, ge=0, le=MOST_OF_ANYTHING)
     """Draw after so many epochs; 0: never."""
@@ -456,7 +438,7 @@ class RunConfig(Settings):
     """What is learned."""
     goal: Literal["exact", "flexible"] = "exact"
     """What matters more: likeness to the pictures, or that other outfits, poses and scenes can be asked for."""
-    trigger: str = ""
+    trigger: Line = ""
     """The word that calls it up."""
     advice: Literal["tutorial", "current"] = "tutorial"
     """Whose rules of thumb are followed."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-KEY_VALUE = r"^[A-Za-z_]\w*=\S+$"
+KEY_VALUE = r"^[A-Za-z_]\w*=[^\s\x00-\x1f\x7f-\x9f]+$"
 """An argument of an optimizer."""
 
-PROJECT_NAME = r"^[^/\\#?%:\r\n]*$"
+PROJECT_NAME = r"^[^/\\#?%:\x00-\x1f\x7f-\x9f]*$"
 """What Weights & Biases takes for a project's name."""
 
 _PATTERNS: Mapping[str, str] = {
-    KEY_VALUE: "give name=value, without blanks",
-    PROJECT_NAME: "leave out / \\ # ? % : and line breaks",
+    KEY_VALUE: "give name=value, without blanks and control characters",
+    PROJECT_NAME: "leave out / \\ # ? % : and control characters",
 }
 """What to give for a text of such a pattern."""
 

@@ -9,10 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from advisor.dataset.cropped_file import CROPPED_EXTENSION
+from advisor.dataset.mask_files import MASK_EXTENSION, MASK_SUFFIX
 from advisor.dataset.report import DatasetReport, ImageFile, PictureCrop
 
+MOST_NAME_BYTES = 255
+"""Of a file's name, as file systems take; NTFS counts letters instead, which are never more."""
 LONGEST_NAME = 100
 """Characters of a folder's name after its number: paths stay short enough for Windows."""
+
+LONGEST_CAPTION_ENDING, LONGEST_MASK_ENDING = len(".caption"), len(MASK_SUFFIX + MASK_EXTENSION)
+"""Bytes of what stands behind a picture's stem in the names of the files beside it."""
 
 _NOT_IN_NAMES = re.compile('[\x00-\x1f/\\\\:*?"<>|\ud800-\udfff]')
 
@@ -73,9 +79,11 @@ def placed_folders(
     folders: dict[tuple[int, str], list[PlacedImage]] = {}
     for image in report.image_files:
         place = (repeats[image.folder], folder_name(report.folders[image.folder].concept) or concept)
-        name = _free_name(image, f"{place[0]}_{place[1]}", occupied)
         source = root / image.path
-        placed = PlacedImage(source, name, image.caption, image.crop, mask_of(source))
+        mask = mask_of(source)
+        longest = max(LONGEST_MASK_ENDING * (mask is not None), LONGEST_CAPTION_ENDING * (image.caption is not None))
+        name = _free_name(image, f"{place[0]}_{place[1]}", occupied, longest)
+        placed = PlacedImage(source, name, image.caption, image.crop, mask)
         folders.setdefault(place, []).append(placed)
     return tuple(PlacedFolder(n, concept, tuple(images)) for (n, concept), images in folders.items())
 
@@ -85,23 +93,35 @@ def folder_name(text: str) -> str:
     return _NOT_IN_NAMES.sub("_", text).strip()[:LONGEST_NAME].rstrip(" .")
 
 
-def _free_name(image: ImageFile, folder: str, occupied: set[str]) -> str:
-    """The image's own name, numbered where another's differs in nothing but its ending or case."""
+def _free_name(image: ImageFile, folder: str, occupied: set[str], longest_ending: int) -> str:
+    """The image's own name, numbered where another's differs in nothing but its ending or case.
+
+    Args:
+        longest_ending: bytes of what files beside it have behind its stem; a stem that leaves no room is cut.
+    """
     path = PurePosixPath(image.path.replace("\\", "/"))
-    for stem in _stems(_NOT_IN_NAMES.sub("_", path.stem)):
+    ending = path.suffix.lower() if image.crop is None else CROPPED_EXTENSION
+    most_bytes = MOST_NAME_BYTES - max(longest_ending, len(ending.encode()))
+    for stem in _stems(_NOT_IN_NAMES.sub("_", path.stem), most_bytes):
         key = _key(f"{folder}/{stem}")
         if key not in occupied:
             occupied.add(key)
-            return stem + (path.suffix.lower() if image.crop is None else CROPPED_EXTENSION)
+            return stem + ending
     raise AssertionError("numbers never end")
 
 
-def _stems(stem: str) -> Iterator[str]:
-    yield stem
+def _stems(stem: str, most_bytes: int) -> Iterator[str]:
+    yield _cut(stem, most_bytes)
     number = 2
     while True:
-        yield f"{stem}-{number}"
+        behind = f"-{number}"
+        yield _cut(stem, most_bytes - len(behind)) + behind
         number += 1
+
+
+def _cut(stem: str, most_bytes: int) -> str:
+    """As much of a stem as has so many bytes."""
+    return stem.encode()[:most_bytes].decode("utf-8", "ignore")
 
 
 def _key(name: str) -> str:

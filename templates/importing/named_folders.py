@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+from advisor.shown_text import seen_line
 from templates.importing.ledger import Ledger
 
 TOGETHER = "with the folders of the others"
@@ -93,7 +94,8 @@ def _settle(
 def _named(folder: ForeignFolder, root: PurePosixPath) -> dict[str, Any]:
     path = folder.place.relative_to(root) if folder.place.is_relative_to(root) else folder.place
     return {
-        "path": path.as_posix(), "repeats": folder.repeats, "subfolders": folder.subfolders, "caption": folder.caption,
+        "path": path.as_posix(), "repeats": folder.repeats, "subfolders": folder.subfolders,
+        "caption": seen_line(folder.caption),
     }  # fmt: skip
 
 

@@ -7,8 +7,9 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 from advisor.answers import Answers
 from advisor.plan import Decision, Estimate, Plan, PlanWarning, Source
@@ -76,7 +77,19 @@ def _typed(name: str, annotation: Any, metadata: list[Any]) -> st.SearchStrategy
         return st.floats(float(low), float(high), exclude_min="gt" in limits, exclude_max="lt" in limits)
     assert annotation is str, (name, annotation)
     least, most = int(limits.get("min_length", 0)), int(limits.get("max_length", 40))
-    return st.text(st.characters(exclude_categories=["Cs"]), min_size=least, max_size=min(most, 40))
+    drawn = st.text(st.characters(exclude_categories=["Cs"]), min_size=least, max_size=min(most, 40))
+    checks = [item.func for item in metadata if isinstance(item, AfterValidator)]
+    return drawn.map(lambda text: "".join(letter for letter in text if _pass(checks, letter))) if checks else drawn
+
+
+def _pass(checks: list[Any], letter: str) -> bool:
+    """Whether a text of this letter is taken."""
+    try:
+        for check in checks:
+            check(letter)
+    except PydanticCustomError:
+        return False
+    return True
 
 
 def _limits(metadata: list[Any]) -> dict[str, float]:

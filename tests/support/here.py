@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 import trainer.__main__ as trainer_main
+from trainer.evaluate import run as drawing
 from trainer.training import short_run
 from trainer.training.loop import Loop
 from wizard.cli import main
 
 MAINS: dict[str, Callable[[list[str]], int]] = {
     "trainer": trainer_main.main, "trainer.training.short_run": short_run.main,
+    "trainer.evaluate.run": drawing.main,
 }  # fmt: skip
 
 

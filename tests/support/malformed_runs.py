@@ -26,12 +26,12 @@ NAMES = (
     "n" * 250, "\udcff\udcfe", "mia-000001.safetensors", "mia-999999.safetensors", "mia-step00000001.safetensors",
     "mia-000009-00.png", "earlier-1", "earlier-99999999999999999999", ".unfinished-x", "events.jsonl", "ladder.json",
     "manifest.json", "left_out.json", "written.json", "plan.json.bak", "CON", "img.made.txt", "1_mia", ".lock",
-    ".lock-trainer", "wandb.json", "demo.json",
+    ".lock-trainer", "wandb.json", "demo.json", "edits.jsonl", "grid.json", "picks.jsonl", "held_out.json",
 )  # fmt: skip
 """What may lie in a folder of a run, as a file or a folder, though nobody put it there."""
 
 
-OFTEN = {"state": 8, "log": 4, "model": 2, "samples": 1, "cache": 1, "exports": 1}
+OFTEN = {"state": 8, "log": 4, "images": 8, "grid": 6, "model": 2, "samples": 1, "cache": 1, "exports": 1}
 """How often a kind of file in a folder of the run is bent; those at its top, and others, 4."""
 NEWEST_SHARE = 0.7
 """Of files of one kind the last by name is bent so often: a training reads the newest state."""

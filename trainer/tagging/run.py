@@ -23,6 +23,7 @@ from advisor.tagging.tagger_model import TaggerModel, read_tagger
 from trainer.runtime.child_process import Work, run_process
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt
+from trainer.tagging.memory_limit import limit_memory
 from trainer.tagging.session import CPU, Tagger, available_providers, open_tagger, usable_providers
 from trainer.tagging.tag_pictures import Tagging
 
@@ -97,6 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def prepare() -> tuple[RunFolder, Work]:
         request = read_tag_request(folder)
+        limit_memory()
         run = RunFolder(Path(request.run) if request.run else folder)
         return run, lambda events, interrupt: write_tag_answer(folder, tag(request, events, interrupt))
 

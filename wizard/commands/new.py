@@ -18,6 +18,7 @@ from advisor.units import counted
 from wizard.draft_edits import DraftEdits
 from wizard.exit_codes import INTERRUPTED
 from wizard.interview.ask import TerminalAsk
+from wizard.interview.conversation import own_conversation
 from wizard.interview.flow import Interview, InterviewState, Probes
 from wizard.interview.machine_options import MachineOptions
 from wizard.interview.paths import absolute_path, given_path
@@ -65,13 +66,15 @@ def new(run: Path | None = None, request: PlanRequest | None = None) -> None:
     """
     if not is_terminal():
         raise LoraError(NO_TERMINAL)
-    ask, session, draft = TerminalAsk(), Session(), DraftEdits()
-    try:
-        options = request.machine if request else MachineOptions()
-        converse(ask, session, run=run, request=request, probes=real_probes(options, draft), draft=draft)
-    except KeyboardInterrupt as interrupted:  # an interrupted training has a message of its own
-        say("\n" + (str(interrupted) or (KEPT if session.load() else "Interrupted.")))
-        raise SystemExit(INTERRUPTED) from None
+    options = request.machine if request else MachineOptions()
+    with own_conversation() as own:
+        session, draft = own.session, own.draft
+        try:
+            probes = real_probes(options, draft)
+            converse(TerminalAsk(), session, run=run, request=request, probes=probes, draft=draft)
+        except KeyboardInterrupt as interrupted:  # an interrupted training has a message of its own
+            say("\n" + (str(interrupted) or (KEPT if session.load() else "Interrupted.")))
+            raise SystemExit(INTERRUPTED) from None
 
 
 def converse(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from advisor.errors import ConfigError, LoraError, ModelError
 from advisor.machine.cards import card_named
+from advisor.settings.texts import line_fault
 from wizard.interview import questions as q
 from wizard.interview.drawing.drawing_questions import DRAWING_STEPS
 from wizard.interview.flow import Apply, InterviewState, Probes, Step
@@ -108,11 +108,13 @@ def checked_trigger(text: str) -> str:
     """The trigger word without surrounding blanks.
 
     Raises:
-        ConfigError: it holds a comma or a control character.
+        ConfigError: it holds a comma, the end of a line, or letters that nobody sees.
     """
     word = text.strip()
-    if "," in word or re.search(r"[\x00-\x1f]", word):
+    if "," in word:
         raise ConfigError("trigger", word, "a comma would make several tags of it: give one word")
+    if (fault := line_fault(word)) is not None:
+        raise ConfigError("trigger", word, fault)
     return word
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from advisor.errors import RunError
 from advisor.files import read_bounded
 from advisor.json_text import Malformed, parse_json
 from advisor.run_folder.keep import write_own
+from advisor.run_folder.lock import Holder
 from advisor.run_folder.os_lock import Held, NoLocks, OsLock
 
 WAIVERS_NAME = "waivers.json"
@@ -52,7 +52,7 @@ def _alone() -> Iterator[None]:
     lock, deadline = None, time.monotonic() + PATIENCE_SECONDS
     while lock is None and time.monotonic() < deadline:
         try:
-            lock = OsLock.take(data_folder() / LOCK_NAME, json.dumps({"pid": os.getpid()}).encode())
+            lock = OsLock.take(data_folder() / LOCK_NAME, Holder.this_process("waivers").text)
         except Held:
             time.sleep(POLL_SECONDS)
         except (NoLocks, RunError):

@@ -246,7 +246,7 @@ def test_a_lock_that_was_removed_before_it_was_locked_is_made_anew(
         real(handle)
 
     monkeypatch.setattr(os_lock, "_lock", late)
-    lock = OsLock.take(path, b'{"pid": 1}')
+    lock = OsLock.take(path, lambda _: b'{"pid": 1}')
 
     assert len(calls) == 2
     assert path.read_bytes() == b'{"pid": 1}'

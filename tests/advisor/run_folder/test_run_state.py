@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import platform
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -89,3 +91,21 @@ def test_a_killed_process_is_told_from_one_that_works(tmp_path: Path) -> None:
         end(child)
 
     assert state_of(RunFolder(tmp_path), (Started(),)).activity == "died"
+
+
+@pytest.mark.parametrize("host", [None, "not-this-machine"])
+def test_nobody_works_on_a_copy_that_was_made_while_the_run_was_trained(tmp_path: Path, host: str | None) -> None:
+    run, copy = tmp_path / "run", tmp_path / "copy"
+    with writing(RunFolder(run), "loracle train", print):
+        shutil.copytree(run, copy)
+        for lock in (copy / ".lock",) if host else ():
+            lock.write_text(json.dumps(json.loads(lock.read_text()) | {"host": host}))
+
+        assert state_of(RunFolder(run), (Started(),)).activity == "training"
+        assert state_of(RunFolder(copy), (Started(),)).activity == "died"
+
+
+def test_a_lock_of_an_earlier_version_tells_who_has_it(tmp_path: Path) -> None:
+    (tmp_path / ".lock").write_text('{"pid": 1, "host": "not-this-machine", "since": 1.0, "what": "loracle train"}\n')
+
+    assert state_of(RunFolder(tmp_path), (Started(),)).activity == "elsewhere"

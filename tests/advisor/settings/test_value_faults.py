@@ -22,8 +22,10 @@ from advisor.settings.parse_value import parse_value
         ("memory.gradient_checkpointing", "maybe", "give true or false"),
         ("network.kind", "foo", "give lora, locon, loha, lokr or dora"),
         ("dataset.max_tokens", "80", "give 75, 150 or 225"),
-        ("optimizer.arguments", "d_coef 2", "give name=value, without blanks"),
-        ("run.wandb_project", "a/b", "leave out / \\ # ? % : and line breaks"),
+        ("optimizer.arguments", "d_coef 2", "give name=value, without blanks and control characters"),
+        ("optimizer.arguments", "d=\x1b[2J", "give name=value, without blanks and control characters"),
+        ("run.wandb_project", "a/b", "leave out / \\ # ? % : and control characters"),
+        ("run.wandb_project", "a\x1bb", "leave out / \\ # ? % : and control characters"),
         ("saving.name", "", "it cannot be empty"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,28 @@ def test_a_loss_that_is_no_number_leaves_a_gap(tmp_path: Path) -> None:
     reader = shown(tmp_path, step_done(1, None), step_done(2, 3.0))
 
     assert [(entry.step, entry.value) for entry in reader.Scalars("loss/smoothed")] == [(2, 3.0)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows moves no folder in which a file is open")
+def test_curves_of_a_run_that_is_moved_meanwhile_go_with_it_and_into_no_other_folder(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    board = TensorBoard(run)
+    run.rename(tmp_path / "moved")
+    (run / "log").mkdir(parents=True)
+    board(step_done(1, 1.0))
+    board.close()
+
+    assert not list((run / "log").iterdir())
+    reader = EventAccumulator(str(tmp_path / "moved/log"))
+    reader.Reload()
+    assert [entry.value for entry in reader.Scalars("loss/step")] == [1.0]
+
+
+def test_a_point_is_on_the_disk_at_once(tmp_path: Path) -> None:
+    board = TensorBoard(tmp_path)
+    board(step_done(1, 1.0))
+
+    reader = EventAccumulator(str(tmp_path / "log"))
+    reader.Reload()
+    assert [entry.value for entry in reader.Scalars("loss/step")] == [1.0]
+    board.close()

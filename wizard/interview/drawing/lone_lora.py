@@ -17,6 +17,7 @@ from advisor.machine.hardware import Hardware
 from advisor.rules import given, precision
 from advisor.rules.rule import Rule
 from advisor.settings.config import TrainingConfig, blank_config, changed, with_values
+from advisor.shown_text import seen_line
 from advisor.tensor_files.header import read_header
 
 RULES: tuple[Rule, ...] = (
@@ -80,11 +81,12 @@ def lone_config(
 
 def trigger_of(metadata: Mapping[str, str]) -> str:
     """The word that calls it up: as it says itself, else the tag that most of its captions had; empty: unknown."""
-    if told := metadata.get(TRIGGER_KEY, "").strip():
-        return told.split(",")[0].strip()
+    if told := seen_line(metadata.get(TRIGGER_KEY, "").split(",")[0]):
+        return told
     counts = tag_counts(metadata)
     most = max(counts.values(), default=0)
-    return next((tag for tag, count in counts.items() if count >= 0.9 * most and tag not in CLASS_TAGS), "")
+    often = (tag for tag, count in counts.items() if count >= 0.9 * most and tag not in CLASS_TAGS)
+    return next(filter(None, map(seen_line, often)), "")
 
 
 def tag_counts(metadata: Mapping[str, str]) -> dict[str, int]:

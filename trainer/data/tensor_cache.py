@@ -6,6 +6,7 @@ atomically, so two runs may share a cache; a damaged one counts as missing and i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,9 @@ from advisor.errors import RunError
 from advisor.estimate.ram import CACHE_KEPT_BYTES
 from advisor.files import open_regular, write_atomically
 from trainer.runtime.disk_space import write_with_room
+
+MOST_ENTRY_BYTES = 2 * 1024**3
+"""No picture's or caption's tensors are larger; what is, such as a file of holes, counts as missing."""
 
 Tensors = Mapping[str, Tensor]
 
@@ -59,9 +63,12 @@ class TensorCache:
 
     def _read(self, key: str) -> Tensors | None:
         try:
-            with open_regular(self._path(key)), safe_open(self._path(key), framework="pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                checksum = (file.metadata() or {}).get("checksum")
+            with open_regular(self._path(key)) as held:
+                if os.fstat(held.fileno()).st_size > MOST_ENTRY_BYTES:
+                    return None
+                with safe_open(self._path(key), framework="pt") as file:
+                    tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                    checksum = (file.metadata() or {}).get("checksum")
         except (OSError, SafetensorError, ValueError):
             return None
         return tensors if checksum == digest(tensors) else None

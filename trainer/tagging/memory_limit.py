@@ -8,7 +8,7 @@ import sys
 
 import psutil
 
-from advisor.machine.cgroups import container_limits
+from trainer.runtime.free_memory import free_memory_bytes
 
 
 def limit_memory() -> None:
@@ -20,10 +20,7 @@ def limit_memory() -> None:
         return
     import resource
 
-    free = int(psutil.virtual_memory().available)
-    left = container_limits().ram_free_bytes
-    taken = int(psutil.Process().memory_info().data)
-    wanted = taken + (free if left is None else min(free, left))
+    wanted = int(psutil.Process().memory_info().data) + free_memory_bytes()
     limits = [one for one in resource.getrlimit(resource.RLIMIT_DATA) if one != resource.RLIM_INFINITY]
     most = min([wanted, *limits])
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))

@@ -38,7 +38,9 @@ from advisor.run_folder.state_manifest import (
     read_manifest,
 )
 from advisor.tensor_files.archive import refuse_packed
+from advisor.units import gib
 from trainer.runtime.disk_space import write_with_room
+from trainer.runtime.free_memory import free_memory_bytes
 
 MOST_STATE_BYTES = 64 * 1024**3
 """No adapters' weights and optimizer state are larger."""
@@ -133,8 +135,9 @@ class States:
 
     def _read(self, folder: Path) -> State | None:
         manifest = read_manifest(folder)
-        if manifest is None:
+        if manifest is None or not _has_files_of(folder, manifest.files):
             return None
+        _refuse_beyond_memory(folder, manifest.files)
         try:
             weights = _content(folder / WEIGHTS_NAME, manifest.files.weights)
             others = _content(folder / OPTIMIZER_NAME, manifest.files.optimizer)
@@ -153,6 +156,29 @@ class States:
             return None
 
 
+def _has_files_of(folder: Path, files: StateFiles) -> bool:
+    """Whether its files are as long as its manifest says, and no longer than any: else none of them is read."""
+    entries = ((WEIGHTS_NAME, files.weights), (OPTIMIZER_NAME, files.optimizer))
+    try:
+        return all((folder / name).stat().st_size == entry.num_bytes <= MOST_STATE_BYTES for name, entry in entries)
+    except OSError:
+        return False
+
+
+def _refuse_beyond_memory(folder: Path, files: StateFiles) -> None:
+    """Refuse a state that cannot be read here, such as one of files that are long and hold nothing.
+
+    Raises:
+        RunError: it has more bytes than memory is free.
+    """
+    wanted, free = files.weights.num_bytes + files.optimizer.num_bytes, free_memory_bytes()
+    if wanted > free:
+        raise RunError(
+            f"The state {folder} has {gib(wanted)}, and {gib(free)} of memory are free: close other programs, or "
+            "delete that folder if no training of yours has made it"
+        )
+
+
 def _content(path: Path, entry: FileEntry) -> bytes:
     """What is in a file of a state.
 
@@ -160,7 +186,7 @@ def _content(path: Path, entry: FileEntry) -> bytes:
         OSError: it cannot be read.
         ValueError: it is another file than the manifest says.
     """
-    content = read_bounded(path, MOST_STATE_BYTES)
+    content = read_bounded(path, entry.num_bytes)
     if _entry(content) != entry:
         raise ValueError(f"{path} has another checksum")
     return content

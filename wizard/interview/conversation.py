@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor.data_folder import data_folder
+from advisor.data_folder import data_folder, numbered
 from advisor.errors import LoraError, RunError
 from advisor.run_folder.lock import Holder
 from advisor.run_folder.os_lock import Held, NoLocks, OsLock
 from wizard.draft_edits import DraftEdits
 from wizard.user_data import Session
 
+LOCK_NAME = "interview.lock"
 MOST_AT_ONCE = 20
 """Conversations at the same moment."""
 
@@ -60,7 +61,7 @@ def _free(folder: Path) -> tuple[int, OsLock | None]:
     holder = Holder.this_process("an interview")
     for number in numbers:
         try:
-            return number, OsLock.take(folder / f".interview-{number}.lock", holder.text)
+            return number, OsLock.take(folder / numbered(LOCK_NAME, number), holder.text)
         except Held:
             continue
         except (NoLocks, RunError):

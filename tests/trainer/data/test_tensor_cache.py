@@ -53,6 +53,17 @@ def test_a_cut_off_or_empty_entry_is_missing(tmp_path: Path) -> None:
         assert TensorCache(tmp_path).get("abc") is None
 
 
+def test_an_entry_of_a_hole_without_end_is_missing_and_not_read(tmp_path: Path) -> None:
+    TensorCache(tmp_path).put("ab", {"x": torch.ones(3)})
+    header = b'{"x":{"dtype":"U8","shape":[4398046511104],"data_offsets":[0,4398046511104]}}'
+    path = only_file(tmp_path)
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with path.open("r+b") as file:
+        file.truncate(8 + len(header) + 2**42)
+
+    assert TensorCache(tmp_path).get("ab") is None
+
+
 def test_a_key_depends_on_every_value_and_not_on_the_order() -> None:
     assert cache_key(a=1, b="x") == cache_key(b="x", a=1)
     assert len({cache_key(a=1, b="x"), cache_key(a=2, b="x"), cache_key(a=1, b="y"), cache_key(a="1", b="x")}) == 4

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,10 +21,8 @@ FREE_BYTES, WANTED_FLOATS = 2**29, 2**29
 """Half a GiB is free; two are asked for."""
 TAGGING = f"""
 import sys
-import psutil
 from trainer.tagging import memory_limit, run
-found = psutil.virtual_memory()
-memory_limit.psutil.virtual_memory = lambda: found._replace(available={FREE_BYTES})
+memory_limit.free_memory_bytes = lambda: {FREE_BYTES}
 sys.exit(run.main([sys.argv[1]]))
 """
 
@@ -41,7 +40,7 @@ def greedy_model() -> bytes:
         node("Div", ["flat", "scale"], ["shares"]),
         node("Add", ["shares", "zero"], ["output"]),
     ]
-    weights = {
+    weights: dict[str, Any] = {
         "times": np.array([1, WANTED_FLOATS // 3], np.int64),
         "nothing": np.array(0.0, np.float32),
         "scale": np.array(255.0, np.float32),

@@ -13,6 +13,8 @@ import torch
 
 from advisor.errors import RunError
 from advisor.run_folder.state_manifest import Position
+from tests.support.special_files import on_posix
+from trainer.training import state as module
 from trainer.training.state import State, States
 
 
@@ -61,6 +63,61 @@ def test_a_damaged_newest_state_falls_back_to_the_one_before(tmp_path: Path, nam
     assert state is not None
     assert state.position.step == 1
     assert states.damaged == ["step-00000002"]
+
+
+def stretched(path: Path, num_bytes: int) -> Path:
+    """A file made longer by a hole, which takes no room on the disk."""
+    with path.open("r+b") as file:
+        file.truncate(num_bytes)
+    return path
+
+
+@on_posix  # where files have holes
+@pytest.mark.parametrize("name", ["weights.safetensors", "optimizer.pt"])
+def test_a_file_that_is_longer_than_its_manifest_says_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for step in (1, 2):
+        States(tmp_path).write(make_state(step))
+    stretched(tmp_path / "state" / "step-00000002" / name, 2**42)
+    read = list[Path]()
+    real = module.read_bounded
+    monkeypatch.setattr(module, "read_bounded", lambda path, most: read.append(path) or real(path, most))
+
+    state = States(tmp_path).newest()
+
+    assert state is not None
+    assert state.position.step == 1
+    assert {path.parent.name for path in read} == {"step-00000001"}
+
+
+@on_posix
+def test_a_state_of_more_than_the_free_memory_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    States(tmp_path).write(make_state(1))
+    folder = tmp_path / "state" / "step-00000001"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["optimizer.pt"]["bytes"] = 2**35
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    stretched(folder / "optimizer.pt", 2**35)
+    monkeypatch.setattr(module, "free_memory_bytes", lambda: 2**34)
+
+    with pytest.raises(RunError, match=r"step-00000001 has 32\.0 GiB, and 16\.0 GiB of memory are free"):
+        States(tmp_path).newest()
+
+
+@on_posix
+def test_a_state_beyond_all_measure_counts_as_damaged(tmp_path: Path) -> None:
+    States(tmp_path).write(make_state(1))
+    folder = tmp_path / "state" / "step-00000001"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["weights.safetensors"]["bytes"] = 2**42
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    stretched(folder / "weights.safetensors", 2**42)
+
+    with pytest.raises(RunError, match="is whole"):
+        States(tmp_path).newest()
 
 
 def test_a_state_that_was_being_written_when_the_machine_stopped_does_not_count(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def start_question(files: tuple[str, ...]) -> Question | None:
 
 def preset_text(preset: PresetFile) -> str:
     """The settings of a preset in one line, and what of it does not count in another."""
-    found = f"{preset.title} sets {_listed(preset.settings) or 'nothing'}."
+    found = f"{short_text(preset.title)} sets {_listed(preset.settings) or 'nothing'}."
     if not preset.left_out:
         return found
     text = f"{found}\nLeft out, since you decide it: {_listed(preset.left_out)}."
@@ -63,7 +63,7 @@ def preset_text(preset: PresetFile) -> str:
 
 
 def _listed(settings: Iterable[PresetSetting]) -> str:
-    return ", ".join(f"{entry.path} = {shown(entry.value)}" for entry in settings)
+    return ", ".join(f"{entry.path} = {short_text(shown(entry.value))}" for entry in settings)
 
 
 def counted_preset(preset: PresetFile, decided: Collection[str], chosen: Collection[str] = ()) -> PresetFile:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from advisor.errors import RunError
+from advisor.files import read_bounded
 from advisor.run_folder.state_manifest import Position
 from tests.support.special_files import on_posix
 from trainer.training import state as module
@@ -81,8 +82,12 @@ def test_a_file_that_is_longer_than_its_manifest_says_is_not_read(
         States(tmp_path).write(make_state(step))
     stretched(tmp_path / "state" / "step-00000002" / name, 2**42)
     read = list[Path]()
-    real = module.read_bounded
-    monkeypatch.setattr(module, "read_bounded", lambda path, most: read.append(path) or real(path, most))
+
+    def reading(path: Path, most_bytes: int) -> bytes:
+        read.append(path)
+        return read_bounded(path, most_bytes)
+
+    monkeypatch.setattr(module, "read_bounded", reading)
 
     state = States(tmp_path).newest()
 

@@ -101,3 +101,12 @@ def test_a_preset_of_nothing_asks_for_no_name(tmp_path: Path) -> None:
 
     with pytest.raises(RunError, match="nothing from the rules"):
         keep_as_preset(make_plan_for(), ask, presets)
+
+
+def test_a_preset_of_endless_texts_is_told_in_some_lines(tmp_path: Path) -> None:
+    file, prompts = tmp_path / "endless.toml", ", ".join(['"p"'] * 50_000)
+    file.write_text(
+        f'title = "{"t" * 50_000}"\n[settings]\n"sampling.prompts" = {{ value = [{prompts}], reason = "r" }}\n'
+    )
+
+    assert len(preset_text(read_preset(file))) < 600

@@ -138,7 +138,7 @@ plans = st.builds(plan_of, configs, any_text)
 answers = st.builds(
     Answers,
     name=file_names,
-    trigger=texts,
+    trigger=_field("trigger", Answers.model_fields["trigger"]),
     subject=st.sampled_from(["character", "style"]),
     advice=st.sampled_from(["tutorial", "current"]),
     use_cpu=st.booleans(),

@@ -34,6 +34,8 @@ MOST_EDITS_BYTES = 256 * MIB
 """Thirty changes of the captions of 10,000 pictures are less."""
 MOST_REASON_LETTERS = 4096
 """Of the reason of an exclusion, and of what made a change."""
+MOST_DAMAGED = 10_000
+"""Lines behind so many damaged ones are not looked at: it is another file."""
 DAMAGED_TOLD = 4
 """So many damaged lines are told with what is wrong; of more the numbers."""
 
@@ -209,6 +211,8 @@ def _read(run: RunFolder) -> tuple[EditLog, bytes]:
     for place, line in enumerate(content.split(b"\n"), start=1):
         if not line.strip():
             continue
+        if len(damaged) >= MOST_DAMAGED:
+            break
         try:
             found = _in_order(parse_record(line, ChangeLine), standing, last)
         except Malformed as error:

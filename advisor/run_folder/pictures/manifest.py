@@ -28,6 +28,8 @@ from advisor.units import MIB
 
 MOST_MANIFEST_BYTES = 256 * MIB
 """No honest one is larger: an image takes some 500 bytes."""
+MOST_DAMAGED = 10_000
+"""Lines: a file with more of them is no list of ours, and may have a hundred million."""
 PLANNED, EXCLUDED = "planned", "excluded"
 """The `use` of images before the first training, and of those that the user's edits leave out."""
 
@@ -126,17 +128,21 @@ def caption_digest(text: str | None) -> str:
 
 
 def read_manifest_lines(path: Path) -> tuple[ManifestLine, ...]:
-    """The images in a manifest; none where it is not there or cannot be read, and damaged lines are passed over."""
+    """The images in a manifest; none where it is not there or cannot be read. Damaged lines are passed over, and what
+    stands behind `MOST_DAMAGED` of them.
+    """
     try:
         content = read_bounded(path, MOST_MANIFEST_BYTES)
     except OSError:
         return ()
-    found = list[ManifestLine]()
-    for line in content.splitlines():
+    found, num_damaged = list[ManifestLine](), 0
+    for line in filter(None, content.splitlines()):
         try:
             found.append(parse_record(line, ManifestLine))
         except (Malformed, ValidationError):
-            continue
+            num_damaged += 1
+            if num_damaged > MOST_DAMAGED:
+                break
     return tuple(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -239,3 +240,15 @@ def test_whatever_a_stranger_puts_there_is_read_or_refused_by_name(run: RunFolde
         files = run_files(run)
         found = RunDataset.of(files, edits).report
         assert found.num_images + len(found.excluded) == files.num_images
+
+
+def test_millions_of_damaged_lines_are_told_without_reading_them_all(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.edits.parent.mkdir(parents=True)
+    run.edits.write_bytes(b"x\n" * 2_000_000)
+    began = time.process_time()
+
+    with pytest.raises(RunError, match="cannot be read in line 1"):
+        read_changes(run)
+
+    assert time.process_time() - began < 5

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,15 @@ def test_no_manifest_has_no_lines(tmp_path: Path) -> None:
 def test_what_is_no_file_has_no_lines(tmp_path: Path, kind: str) -> None:
     with special_file(tmp_path / "manifest.jsonl", kind) as path:
         assert read_manifest_lines(path) == ()
+
+
+@pytest.mark.parametrize("line", [b"\n", b"x\n", b"{}\n"])
+def test_millions_of_lines_that_say_nothing_cost_no_more_than_reading_them(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "manifest.jsonl"
+    path.write_bytes(b'{"path": "a.png"}\n' + line * 2_000_000)
+    began = time.process_time()
+
+    lines = read_manifest_lines(path)
+
+    assert [one.path for one in lines] == ["a.png"]
+    assert time.process_time() - began < 5

@@ -58,7 +58,7 @@ def file_adapters(file: StartFile, family_name: str, structure: AnyStructure) ->
             f"{', '.join(TRAINED_KINDS)}"
         )
     network = NetworkConfig(kind=kind, dora_axis=found.dora_axis or "output", conv_rank=1)
-    targets = {target.name: target for target in family(family_name).all_targets(structure)}
+    targets = {target.name: target for target in family(family_name).known_layers(structure)}
     ours, _ = file_layers(file, targets.values())
     plans = [
         _plan(file, layer, targets[name], network)

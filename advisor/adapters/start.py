@@ -28,6 +28,7 @@ RESIZED_KINDS = ("lora", "locon", "dora")
 NEVER_ADAPTED = re.compile(
     r"conv_in|conv_out|time_embedding|time_embed_|add_embedding|label_emb|input_blocks_0_0|unet_out_|norm"
     r"|token_embedding|position_embedding|text_projection"
+    r"|x_embedder|t_embedder|adaln_modulation|final_layer|patch_embed|transformer_proj_out|(adapter|conditioner)_out_proj"
 )
 """In the names of layers, with underscores, that some programs' presets adapt and ours never do."""
 NO_WEIGHT = frozenset({"diff_b", "w_norm", "b_norm"})
@@ -128,7 +129,9 @@ class _Fitting:
 
     @cached_property
     def _targets(self) -> tuple[LoraTarget, ...]:
-        return family(self.family_name).all_targets(self.structure)
+        ours = family(self.family_name).all_targets(self.structure)
+        known = {target.name for target in ours}
+        return ours + tuple(plan.target for plan in self.plans if plan.target.name not in known)
 
     def _wrong_file(self) -> Iterator[ConfigError]:
         """A file of another family or kind."""
@@ -155,8 +158,14 @@ class _Fitting:
         if any(target.part != "unet" for target in missing):
             mend = f"{self.file.path} adapts the text encoder too: give it a rate above 0 to go on with all of it"
             yield ConfigError("optimizer.text_encoder_learning_rate", 0.0, mend)
-        unet = [target for target in missing if target.part == "unet"]
-        if unet and not self.network.conv_rank:
+        between = [target for target in missing if target.part == "unet" and target.block is None]
+        if between and not self.network.text_adapter:
+            mend = (
+                f"{self.file.path} adapts the layers between text encoder and denoiser too: true goes on with all of it"
+            )
+            yield ConfigError("network.text_adapter", False, mend)
+        unet = [target for target in missing if target.part == "unet" and target.block is not None]
+        if unet and not self.network.conv_rank and family(self.family_name).has_convolutions:
             ranks = [self._down_rank(ours[target.name]) for target in unet if target.kernel == 3]
             rank = next((rank for rank in ranks if rank), self.network.rank)
             mend = f"{self.file.path} adapts 3x3 convolutions too: set {rank} here to go on with all of it"

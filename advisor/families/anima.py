@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import partial
 
-from advisor.families.anima_targets import anima_targets, text_adapter_targets, with_blocks
+from advisor.families.anima_targets import anima_targets, other_targets, text_adapter_targets, with_blocks
 from advisor.families.family import Family
 from advisor.families.part_files import SeparatePart, qwen_structure, video_vae_structure
 from advisor.families.signature import PREFIXES, Signature, Tensors, num_layers, width
@@ -112,6 +112,7 @@ ANIMA = Family(
     layer_names="original",
     targets=anima_targets,
     text_adapter_targets=text_adapter_targets,
+    other_targets=other_targets,
     of_blocks=partial(with_blocks, STANDARD),
 )
 """Recognised; its files can be loaded (`trainer.models.families.anima`), but no training of it is planned yet."""

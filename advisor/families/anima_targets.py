@@ -34,6 +34,36 @@ def text_adapter_targets(structure: FlowStructure) -> tuple[LoraTarget, ...]:
     )
 
 
+def other_targets(structure: FlowStructure) -> tuple[LoraTarget, ...]:
+    """The layers that ours leave alone and some trainers adapt: modulations, embeddings, the last layers."""
+    denoiser = structure.denoiser
+    wide, narrow, latents = denoiser.width, denoiser.modulation_width, 4 * denoiser.latent_channels
+    found = [
+        _target(
+            f"blocks.{block}.adaln_modulation_{theirs}.{number}",
+            f"transformer.transformer_blocks.{block}.norm{ours}.linear_{number}",
+            [wide, narrow] if number == 1 else [narrow, 3 * wide],
+            block=block,
+        )
+        for block in range(denoiser.layers)
+        for ours, theirs in enumerate(("self_attn", "cross_attn", "mlp"), start=1)
+        for number in (1, 2)
+    ]
+    ends = (
+        ("x_embedder.proj.1", "patch_embed.proj", latents + 4, wide),
+        ("t_embedder.1.linear_1", "time_embed.t_embedder.linear_1", wide, wide),
+        ("t_embedder.1.linear_2", "time_embed.t_embedder.linear_2", wide, 3 * wide),
+        ("final_layer.adaln_modulation.1", "norm_out.linear_1", wide, narrow),
+        ("final_layer.adaln_modulation.2", "norm_out.linear_2", narrow, 2 * wide),
+        ("final_layer.linear", "proj_out", wide, latents),
+    )
+    found += [_target(theirs, f"transformer.{ours}", widths) for theirs, ours, *widths in ends]
+    last = _target(
+        "llm_adapter.out_proj", "conditioner.out_proj", [structure.adapter.width, structure.adapter.target_width]
+    )
+    return (*found, replace(last, diffusers="text_conditioner.out_proj"))
+
+
 def with_blocks(structure: FlowStructure, number: int) -> FlowStructure:
     """The same with so many blocks in the transformer."""
     return replace(structure, denoiser=replace(structure.denoiser, layers=number))

@@ -75,6 +75,8 @@ class Family:
     targets: TargetMaker | None = None
     text_adapter_targets: Callable[[Any], tuple[LoraTarget, ...]] | None = None
     """(structure) -> the layers between text encoder and denoiser; None: the family has none."""
+    other_targets: Callable[[Any], tuple[LoraTarget, ...]] | None = None
+    """(structure) -> layers that files of other trainers may have adapters for, and ours never; None: not known."""
     of_blocks: Callable[[int], AnyStructure] | None = None
     """(number) -> the published model's measures with so many blocks, where the family's models differ in that."""
     read_structure: StructureReader | None = None
@@ -107,8 +109,12 @@ class Family:
         return between + self.targets(structure, conv)
 
     def all_targets(self, structure: AnyStructure) -> tuple[LoraTarget, ...]:
-        """Every layer that a LoRA file for it may have an adapter for."""
+        """Every layer that a LoRA of ours may have an adapter for."""
         return self.lora_targets(structure, conv=True, text_adapter=True)
+
+    def known_layers(self, structure: AnyStructure) -> tuple[LoraTarget, ...]:
+        """Those, and the ones that only LoRAs of other trainers have an adapter for."""
+        return self.all_targets(structure) + (self.other_targets(structure) if self.other_targets else ())
 
     def num_blocks(self, structure: AnyStructure) -> int:
         """How many blocks can have a rank or a learning rate of their own."""

@@ -40,7 +40,7 @@ def convert_names(source: Path, out: Path) -> tuple[int, str]:
     targets = {target.name: target for target in _targets(known, file)}
     ours, others = file_layers(file, targets.values())
     if others:
-        raise ModelError(f"{source} has {next(iter(others))}, which is no layer of {known.title} that gets an adapter")
+        raise ModelError(f"{source} has {next(iter(others))}, which is no layer of {known.title}")
     with open_weights([source], source) as weights:
         state = {
             f"{name}.{suffix}": tensor
@@ -63,7 +63,7 @@ def _targets(known: Family, file: StartFile) -> tuple[LoraTarget, ...]:
     """All layers of a model with as many blocks as the file names."""
     numbers = [int(found[1]) for key in file.shapes if (found := _BLOCK.search(key))]
     assert known.of_blocks is not None, known.name
-    return known.all_targets(known.of_blocks(min(1 + max(numbers, default=0), MOST_BLOCKS)))
+    return known.known_layers(known.of_blocks(min(1 + max(numbers, default=0), MOST_BLOCKS)))
 
 
 def _tensors(weights: Weights, layer: FileLayer, source: Path) -> dict[str, Tensor]:

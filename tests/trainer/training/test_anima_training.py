@@ -85,7 +85,7 @@ def test_two_steps_teach_every_layer_and_the_file_reads_back(tmp_path: Path, kin
 
 def test_pictures_are_drawn_by_the_base_and_the_lora(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    run_training(run, material(tmp_path, schedule__epochs=1))
+    run_training(run, material(tmp_path, schedule__epochs=1, validation__share=1.0))
     pictures = [run / event["path"] for event in events_of(run, "sample")]
     drawn = list[tuple[tuple[int, int], bytes]]()
     for path in pictures:
@@ -94,6 +94,7 @@ def test_pictures_are_drawn_by_the_base_and_the_lora(tmp_path: Path) -> None:
 
     assert [size for size, _ in drawn] == [(64, 64)] * 2
     assert drawn[0] != drawn[1]
+    assert [event["loss"] > 0 for event in events_of(run, "validation")] == [True]
 
 
 def test_the_metadata_are_those_of_kohyas_trainer(tmp_path: Path) -> None:

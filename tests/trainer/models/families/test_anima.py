@@ -220,7 +220,7 @@ def test_every_target_is_a_layer_of_its_measures(tmp_path: Path) -> None:
     base = tiny_anima()
     names = read_header(write_tiny_anima(tmp_path, base, prefix="").denoiser).tensors
 
-    for target in ANIMA.all_targets(TINY_ANIMA):
+    for target in ANIMA.known_layers(TINY_ANIMA):
         layer = base.layer(target)
         assert isinstance(layer, nn.Linear)
         assert (layer.in_features, layer.out_features) == (target.in_features, target.out_features)
@@ -236,6 +236,13 @@ def test_the_layers_that_are_always_adapted_are_the_targets() -> None:
 
     assert set(always) == {target.path for target in ANIMA.lora_targets(TINY_ANIMA)}
     assert set(always + wide) == {target.path for target in ANIMA.all_targets(TINY_ANIMA)}
+
+
+def test_every_linear_layer_is_known_by_its_names() -> None:
+    base = tiny_anima()
+    linear = {path for path, module in base.denoiser.named_modules() if isinstance(module, nn.Linear)}
+
+    assert {target.path for target in ANIMA.known_layers(TINY_ANIMA)} == linear
 
 
 def test_sides_are_multiples_of_a_patch() -> None:

@@ -16,10 +16,10 @@ from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from advisor.dataset.doctor.measure import SMALL_PX
 from advisor.dataset.doctor.pixel_checks import BLURRED, LEAST_BAR_SHARE
-from advisor.dataset.doctor.pixel_measures import blur
+from advisor.dataset.doctor.pixel_measures import Grey, blur
 from advisor.dataset.doctor.side_bars import bars
 from advisor.dataset.doctor.tag_checks import is_misspelt
-from advisor.dataset.near_duplicates.fingerprint import fingerprint
+from advisor.dataset.near_duplicates.fingerprint import Fingerprint, quick_cells
 from advisor.dataset.near_duplicates.match import matches
 from tests.support.paths import REPOSITORY
 from tests.support.pictures import scene
@@ -112,13 +112,18 @@ def copies() -> Iterator[Row]:
     for picture in originals:
         for kind, copy in altered(picture, rng):
             of_kind[kind].append(copy)
-    prints, number = [fingerprint(one) for one in originals], len(originals)
+    prints, number = [_fingerprint(one) for one in originals], len(originals)
     for kind, made in of_kind.items():
-        found = matches([*prints, *(fingerprint(one) for one in made)])
+        found = matches([*prints, *(_fingerprint(one) for one in made)])
         right = sum(1 for one in found if abs(one.first - one.second) == number)
         yield kind, number, right, number * (2 * number - 1) - number, len(found) - right
-    figures = [fingerprint(one) for one in demo_pictures()]
+    figures = [_fingerprint(one) for one in demo_pictures()]
     yield "copies: one figure, other faces", 0, 0, len(figures) * (len(figures) - 1) // 2, len(matches(figures))
+
+
+def _fingerprint(picture: Image.Image) -> Fingerprint:
+    """As the doctor takes it."""
+    return Fingerprint(*picture.size, quick_cells(picture, picture.convert("L").reduce(_step(picture))))
 
 
 def blurs() -> Iterator[Row]:
@@ -131,15 +136,19 @@ def blurs() -> Iterator[Row]:
 
 
 def _is_blurred(picture: Image.Image) -> bool:
-    small, _ = _small(picture)
-    found = blur(picture, small)
+    grey, small, _ = _grey(picture)
+    found = blur(grey, small)
     return found is not None and found >= BLURRED
 
 
-def _small(picture: Image.Image) -> tuple[Image.Image, int]:
-    """The copy that blur and bars are looked for in, and how many times smaller it is."""
-    step = max(1, min(picture.size) // SMALL_PX)
-    return picture.reduce(step), step
+def _grey(picture: Image.Image) -> tuple[Image.Image, Grey, int]:
+    """Its brightness, the copy that blur and bars are looked for in, and how many times smaller it is."""
+    step, grey = _step(picture), picture.convert("L")
+    return grey, np.asarray(grey.reduce(step)), step
+
+
+def _step(picture: Image.Image) -> int:
+    return max(1, min(picture.size) // SMALL_PX)
 
 
 def borders() -> Iterator[Row]:
@@ -157,8 +166,8 @@ def borders() -> Iterator[Row]:
 
 
 def _has_bars(picture: Image.Image) -> bool:
-    small, step = _small(picture)
-    left, top, right, bottom = bars(picture, np.asarray(small.convert("L"), np.float32), step)
+    grey, small, step = _grey(picture)
+    left, top, right, bottom = bars(grey, small, step)
     return min(top, bottom) >= LEAST_BAR_SHARE * picture.height or min(left, right) >= LEAST_BAR_SHARE * picture.width
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from hashlib import sha256
 from math import ceil
@@ -15,9 +16,9 @@ from advisor.dataset.doctor.pixel_facts import Decoding, PixelFacts
 from advisor.dataset.doctor.pixel_measures import BLOCK, blur, corner_edges, jpeg_blocks
 from advisor.dataset.doctor.side_bars import bars, panels
 from advisor.dataset.image_size import ORIENTATION
-from advisor.dataset.near_duplicates.fingerprint import small_cells
+from advisor.dataset.near_duplicates.fingerprint import quick_cells
 from advisor.dataset.picture_file import picture_in
-from advisor.dataset.picture_limits import MOST_BYTES, EndlessPicture, refuse_large
+from advisor.dataset.picture_limits import EndlessPicture, refuse_large
 from advisor.dataset.pixels import in_rgb, is_deep
 from advisor.files import open_regular
 from advisor.shown_text import visible_line
@@ -26,7 +27,8 @@ ENOUGH_PX = 512
 """A JPEG with twice as many pixels along its shorter side is decoded at a half, a quarter or an eighth, to be quicker:
 all is measured at about the size of training, where the blocks of a half are seen and finer ones are gone."""
 SMALL_PX = 192
-"""The shorter side of the small copy, at least: fingerprint, bars and where to look for sharp parts are taken of it."""
+"""The shorter side of the small copy, at least: the brightness of the fingerprint, bars, corners and where to look for
+sharp parts are taken of it."""
 MOST_MEASURED = 12_000_000
 """Pixels of a picture that are measured at once; a larger one is averaged first."""
 PNG_DEPTH = 24
@@ -38,7 +40,7 @@ def measure(path: Path) -> PixelFacts:
     try:
         with open_regular(path) as file:
             refuse_large(file)
-            content = file.read(MOST_BYTES)
+            content = file.read(os.fstat(file.fileno()).st_size)  # read(MOST_BYTES) would take as much memory first
     except EndlessPicture as error:
         return PixelFacts("broken", why=str(error))
     except OSError as error:
@@ -69,9 +71,10 @@ def _measured(content: bytes, digest: str) -> PixelFacts:
     if rgb.width * rgb.height > MOST_MEASURED:
         rgb, times = rgb.reduce(ceil((rgb.width * rgb.height / MOST_MEASURED) ** 0.5)), 0
     step = max(1, min(rgb.size) // SMALL_PX)
-    small = rgb.reduce(step) if step > 1 else rgb
-    small_grey = np.asarray(small.convert("L"), np.float32)
-    left, top, right, bottom = (round(full[0] / rgb.width * bar) for bar in bars(rgb, small_grey, step))
+    grey = rgb.convert("L")
+    small_grey = grey.reduce(step) if step > 1 else grey
+    small = np.asarray(small_grey)
+    left, top, right, bottom = (round(full[0] / rgb.width * bar) for bar in bars(grey, small, step))
     return PixelFacts(
         "whole",
         sha256=digest,
@@ -82,12 +85,12 @@ def _measured(content: bytes, digest: str) -> PixelFacts:
         is_turned=orientation in range(2, 9),
         width_px=full[0],
         height_px=full[1],
-        cells=small_cells(small),
-        blur=blur(rgb, small),
-        blocks=jpeg_blocks(rgb, BLOCK // times) if times in (1, 2) else None,
+        cells=quick_cells(rgb, small_grey),
+        blur=blur(grey, small),
+        blocks=jpeg_blocks(grey, BLOCK // times) if times in (1, 2) else None,
         bars=(left, top, right, bottom),
-        panels=panels(small_grey),
-        corners=corner_edges(rgb),
+        panels=panels(small),
+        corners=corner_edges(small),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, with_config
@@ -11,7 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from advisor.dataset.near_duplicates.fingerprint import NUM_BYTES, Fingerprint
 from advisor.json_text import parse_json
 
-FACTS_VERSION = 3
+FACTS_VERSION = 4
 """Goes up when something else is measured: what was kept is then measured anew."""
 
 Decoding = Literal["whole", "truncated", "broken", "gave up"]
@@ -70,9 +70,9 @@ ADAPTER = TypeAdapter(PixelFacts)
 
 def as_plain(facts: PixelFacts) -> dict[str, Any]:
     """The facts as JSON has values."""
+    values = ((field.name, getattr(facts, field.name)) for field in fields(facts))
     return {
-        name: base64.b64encode(value).decode("ascii") if isinstance(value, bytes) else value
-        for name, value in asdict(facts).items()
+        name: base64.b64encode(value).decode("ascii") if isinstance(value, bytes) else value for name, value in values
     }
 
 

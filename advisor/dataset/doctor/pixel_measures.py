@@ -1,23 +1,26 @@
 """What is measured on a decoded picture: blur, JPEG blocks, and the edges in its corners.
 
-All of it works on parts of the picture, so that it takes a fraction of the time that decoding took.
+Blur is measured in the tile that is likely to be the sharpest and JPEG blocks in some rows, both with all decoded
+pixels; where to look for sharp parts and the corners are taken from a small copy, so that all takes a fraction of the
+time of decoding.
 Letters: h and w height and width in pixels.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
-from math import ceil, sqrt
+from dataclasses import dataclass
+from itertools import product
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Differences = NDArray[np.int16]
-"""Of brightness 0..255, [h, w]."""
+Grey = NDArray[np.uint8]
+"""Brightness, or differences of it, 0..255, [h, w]."""
 
 MEASURED_PX = 768
-"""The root of the area at which blur and corners are measured: about the size of training."""
+"""The root of the area at which blur is measured: about the size of training."""
 
 BLUR_TILES = 4
 """Tiles along each side. The sharpest one counts, since a background may be out of focus."""
@@ -53,21 +56,21 @@ CORNER_SHARE = (0.36, 0.18)
 NUM_CORNER_BYTES = 4 * CORNER_WIDTH * CORNER_HEIGHT
 
 
-def blur(image: Image.Image, small: Image.Image) -> float | None:
+def blur(image: Image.Image, small: Grey) -> float | None:
     """How blurred the sharpest part is, 0 to 1; None where the picture has no edges.
 
     The share of the differences between neighbours that stays when the picture is blurred once more: a sharp picture
     loses most of them (Crete et al. 2007, "The blur effect", doi.org/10.1117/12.702790, taken by tiles).
 
     Args:
+        image: brightness alone.
         small: a copy of it, which tells where to look first.
     """
-    factor, best = _factor(image), None
-    sides = np.array([*image.size, *image.size])
-    for shares in _likely_sharp(small):
-        left, top, right, bottom = (int(place) for place in np.rint(shares * sides))
-        box = left, top, right, bottom
-        found = _blur_along(_tile(image, box, factor))
+    factor, best = min(1.0, MEASURED_PX / sqrt(image.width * image.height)), None
+    columns, rows = (_tile_edges(side) for side in image.size)
+    for row, column in _likely_sharp(small):
+        tile = image.crop((columns[column], rows[row], columns[column + 1], rows[row + 1]))
+        found = _blur_along(_at_size(tile, factor))
         if found is not None and (best is None or found < best):
             best = found
             if best < SURELY_SHARP:
@@ -75,41 +78,35 @@ def blur(image: Image.Image, small: Image.Image) -> float | None:
     return best
 
 
-def _factor(image: Image.Image) -> float:
-    """By which sides are scaled to the size that is measured."""
-    return min(1.0, MEASURED_PX / sqrt(image.width * image.height))
+def _tile_edges(side: int) -> list[int]:
+    return [round(side * tile / BLUR_TILES) for tile in range(BLUR_TILES + 1)]
 
 
-def _likely_sharp(small: Image.Image) -> list[NDArray[np.float64]]:
-    """The tiles' boxes, as shares of the sides, those with the strongest differences first."""
-    grey = grey_of(small).astype(np.int16)
-    squares = np.square(np.diff(grey, axis=1, append=grey[:, -1:]), dtype=np.int32)
-    found = list[tuple[float, tuple[float, float, float, float]]]()
-    edges = [place / BLUR_TILES for place in range(BLUR_TILES + 1)]
-    for top, bottom in pairwise(edges):
-        for left, right in pairwise(edges):
-            rows, columns = (
-                slice(int(top * len(grey)), ceil(bottom * len(grey))),
-                slice(int(left * grey.shape[1]), ceil(right * grey.shape[1])),
-            )
-            found.append((-float(squares[rows, columns].mean()), (left, top, right, bottom)))
-    return [np.array(box) for _, box in sorted(found)]
+def _likely_sharp(small: Grey) -> list[tuple[int, int]]:
+    """Rows and columns of the tiles, those with the strongest differences first."""
+    tiles = list(product(range(BLUR_TILES), repeat=2))
+    if min(small.shape) < 2 * BLUR_TILES:
+        return tiles
+    steps = _steps_across(small)
+    squares = np.multiply(steps, steps, dtype=np.uint16)
+    rows, columns = (_tile_edges(side)[:-1] for side in squares.shape)
+    by_row = np.add.reduceat(squares, rows, axis=0, dtype=np.uint32)
+    strength = np.add.reduceat(by_row, columns, axis=1).ravel()
+    return [tiles[place] for place in np.argsort(strength, kind="stable")[::-1]]
 
 
-def _tile(image: Image.Image, box: tuple[int, int, int, int], factor: float) -> Differences:
-    """A tile at the size that blur is measured at, [h, w]."""
-    tile = image.crop(box).convert("L")
+def _at_size(tile: Image.Image, factor: float) -> Grey:
+    """A tile whose sides are scaled to the size that blur is measured at."""
     if factor < 1:
-        size = max(1, round(tile.width * factor)), max(1, round(tile.height * factor))
-        tile = tile.resize(size, Image.Resampling.BOX)
-    found: Differences = np.asarray(tile).astype(np.int16)
-    return found
+        width, height = (max(1, round(side * factor)) for side in tile.size)
+        tile = tile.resize((width, height), Image.Resampling.BOX)
+    return np.asarray(tile)
 
 
-def _blur_along(tile: Differences) -> float | None:
+def _blur_along(tile: Grey) -> float | None:
     """The larger of both directions."""
     found = []
-    for one in (tile, np.ascontiguousarray(tile.T)):
+    for one in (tile.astype(np.int16), tile.T.astype(np.int16, order="C")):
         if one.shape[1] <= BLUR_REACH + 1:
             return None
         # Means of BLUR_REACH neighbours differ from the next such mean by what comes in and what goes out.
@@ -132,79 +129,102 @@ def jpeg_blocks(image: Image.Image, block: int = BLOCK) -> float:
     0 where hardly any are, and of enlarged pixel art, which has none within.
 
     Args:
+        image: brightness alone.
         block: pixels along a side of a block; of a picture that was decoded at a half, half of BLOCK.
     """
-    bands = np.stack([grey_of(image.crop(box)) for box in _bands(image.width, image.height)]).astype(np.int16)
-    across = _by_place(bands[:, :, 1:] - bands[:, :, :-1], block)
-    down = _by_place((bands[:, 1:] - bands[:, :-1]).transpose(0, 2, 1), block)
-    if across is None or down is None:
-        return 0.0
-    found = []
-    for by_place in (across, down):
+    bands, smallest = _bands(image), float("inf")
+    for blocks_along in (_blocks_across, _blocks_down):
+        by_place = _by_place(blocks_along(bands, block))
+        if by_place is None:
+            return 0.0
         within = float(by_place[:-1].mean())
-        found.append(float(by_place[-1]) - within if within >= LEAST_WITHIN else 0.0)
-    return max(0.0, min(found))
+        smallest = min(smallest, float(by_place[-1]) - within if within >= LEAST_WITHIN else 0.0)
+    return max(0.0, smallest)
 
 
-def _bands(width: int, height: int) -> list[tuple[int, int, int, int]]:
-    """Rows that begin where a block does and have one more than blocks."""
+def _bands(image: Image.Image) -> Grey:
+    """Rows that begin where a block does and have one more than blocks, [bands, h, w]."""
+    width, height = image.size
     number = max(1, ENOUGH_FOR_BLOCKS // (width * BAND_ROWS))
     if number * (BAND_ROWS + BLOCK) >= height:
-        return [(0, 0, width, height)]
+        return np.asarray(image)[None]
     starts = np.linspace(0, height - BAND_ROWS - 1, number).astype(int) // BLOCK * BLOCK
-    return [(0, int(start), width, int(start) + BAND_ROWS + 1) for start in starts]
+    return np.stack([np.asarray(image.crop((0, start, width, start + BAND_ROWS + 1))) for start in starts.tolist()])
 
 
-def _by_place(steps: Differences, block: int) -> NDArray[np.float64] | None:
+@dataclass(frozen=True)
+class _Blocks:
+    """What the lines of each block have in one direction."""
+
+    sums: NDArray[np.uint32]
+    """Differences after each of a line's pixels, added over the block's lines, [blocks, block]."""
+    active: NDArray[np.int64]
+    """Lines with any difference, [blocks]."""
+    lines: int
+    """Of a block."""
+
+
+def _blocks_across(bands: Grey, block: int) -> _Blocks:
+    number = (bands.shape[2] - 1) // block
+    steps = np.ascontiguousarray(_capped(_steps_across(bands))[:, :, : number * block])
+    active = np.count_nonzero(steps.view(f"u{block}"), axis=1)
+    return _Blocks(steps.sum(axis=1, dtype=np.uint32).reshape(-1, block), active.ravel(), bands.shape[1])
+
+
+def _blocks_down(bands: Grey, block: int) -> _Blocks:
+    number = (bands.shape[1] - 1) // block
+    steps = _capped(_steps_down(bands))[:, : number * block].reshape(-1, block, bands.shape[2])
+    active = np.count_nonzero(steps.max(axis=1, initial=0), axis=1)
+    return _Blocks(steps.sum(axis=2, dtype=np.uint32), active, bands.shape[2])
+
+
+def _capped(steps: Grey) -> Grey:
+    return np.minimum(steps, np.uint8(MOST_BLOCK_STEP))
+
+
+def _by_place(blocks: _Blocks) -> NDArray[np.float64] | None:
     """Mean difference after each pixel of a block, [block].
 
     None where hardly any line of a block has one, or the borders of few blocks stand out.
 
     Blocks whose borders stand out most are left out: an edge of the picture may lie on a border.
-
-    Args:
-        steps: [bands, lines, w].
     """
-    bands, lines, number = len(steps), steps.shape[1], steps.shape[2] // block
-    capped = np.minimum(np.abs(steps[:, :, : number * block]), MOST_BLOCK_STEP).astype(np.uint8)
-    by_place = np.ascontiguousarray(capped.reshape(bands, lines, number, block).transpose(3, 1, 0, 2))
-    active = (by_place.max(axis=0, initial=0) > 0).sum(axis=0)
-    if active.sum() < max(1, LEAST_ACTIVE_SHARE * bands * lines * number):
+    active = blocks.active
+    if active.sum() < max(1, LEAST_ACTIVE_SHARE * blocks.lines * len(active)):
         return None
-    sums, is_used = by_place.sum(axis=1, dtype=np.int32), active > 0
-    sums, active = sums[:, is_used], active[is_used]
-    means = sums / active
-    standing_out = means[-1] - means[:-1].mean(axis=0)
-    if float((standing_out > LEAST_STANDING_OUT).mean()) < MOST_BLOCKS:
+    sums, active = blocks.sums[active > 0], active[active > 0]
+    means = sums / active[:, None]
+    standing_out = means[:, -1] - means[:, :-1].mean(axis=1)
+    if np.count_nonzero(standing_out > LEAST_STANDING_OUT) < MOST_BLOCKS * len(standing_out):
         return None
-    is_kept = standing_out <= np.quantile(standing_out, KEPT_BLOCKS)
-    found: NDArray[np.float64] = sums[:, is_kept].sum(axis=1) / active[is_kept].sum()
+    most = np.sort(standing_out)[int(KEPT_BLOCKS * (len(standing_out) - 1))]
+    is_kept = standing_out <= most
+    found: NDArray[np.float64] = sums[is_kept].sum(axis=0) / active[is_kept].sum()
     return found
 
 
-def corner_edges(image: Image.Image) -> bytes:
-    """The edges in the four corners as small copies, left and right above, then below; `NUM_CORNER_BYTES` of them."""
-    step = max(1, round(1 / _factor(image)))
-    wide, tall = (max(2, round(share * min(image.size))) for share in CORNER_SHARE)
-    found = b""
-    for top in (0, image.height - tall):
-        for left in (0, image.width - wide):
-            part = image.crop((left, top, left + wide, top + tall)).convert("L")
-            found += _edges(part.reduce(step) if step > 1 else part)
-    return found
+def corner_edges(small: Grey) -> bytes:
+    """The edges in the four corners of a small copy as smaller ones, left and right above, then below;
+    `NUM_CORNER_BYTES` of them.
+    """
+    height, width = small.shape
+    wide, tall = (max(2, round(share * min(small.shape))) for share in CORNER_SHARE)
+    places = ((top, left) for top in (0, height - tall) for left in (0, width - wide))
+    parts = np.stack([small[top : top + tall, left : left + wide] for top, left in places])
+    edges = np.zeros(parts.shape, np.uint16)
+    edges[:, :-1] = _steps_down(parts)
+    edges[:, :, :-1] += _steps_across(parts)
+    seen = Image.fromarray(np.minimum(edges, 255).astype(np.uint8).reshape(4 * tall, wide))
+    return seen.resize((CORNER_WIDTH, 4 * CORNER_HEIGHT), Image.Resampling.BOX).tobytes()
 
 
-def _edges(part: Image.Image) -> bytes:
-    """Means of the differences in each cell of a corner, row by row."""
-    grey = np.asarray(part).astype(np.int16)
-    edges = np.zeros(grey.shape, np.int16)
-    edges[:-1] = np.abs(grey[1:] - grey[:-1])
-    edges[:, :-1] += np.abs(grey[:, 1:] - grey[:, :-1])
-    seen = Image.fromarray(edges.clip(0, 255).astype(np.uint8))
-    return seen.resize((CORNER_WIDTH, CORNER_HEIGHT), Image.Resampling.BOX).tobytes()
+def _steps_across(pixels: Grey) -> Grey:
+    """How much each pixel differs from the one at its right, [..., h, w - 1]."""
+    left, right = pixels[..., :-1], pixels[..., 1:]
+    return np.maximum(left, right) - np.minimum(left, right)
 
 
-def grey_of(image: Image.Image) -> NDArray[np.uint8]:
-    """Brightness, [h, w]."""
-    found: NDArray[np.uint8] = np.asarray(image.convert("L"))
-    return found
+def _steps_down(pixels: Grey) -> Grey:
+    """How much each pixel differs from the one below, [..., h - 1, w]."""
+    upper, lower = pixels[..., :-1, :], pixels[..., 1:, :]
+    return np.maximum(upper, lower) - np.minimum(upper, lower)

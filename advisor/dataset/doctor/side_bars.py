@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Grey = NDArray[np.float32]
-"""Brightness 0..255, [h, w]."""
+from advisor.dataset.doctor.pixel_measures import Grey
+
+Floats = NDArray[np.float32]
 
 BAR_NOISE = 6.0
 """Of 255: so far pixels of a bar may lie from its colour."""
@@ -47,19 +48,24 @@ def bars(image: Image.Image, small: Grey, step: int) -> tuple[int, int, int, int
     """Pixels of plain bars with a straight inner edge at the left, top, right and bottom; 0 where there is none.
 
     Args:
+        image: brightness alone.
         small: the picture's copy whose cells are means of `step` x `step` pixels.
     """
-    ends = [_End.of(rows, step) for rows in (small.T, small, small.T[::-1], small[::-1])]
+    ends = [_End.of(rows, step) for rows in _from_each_side(small)]
     found = [end.width(ends[(place + 2) % 4]) for place, end in enumerate(ends)]
     if step == 1 or not any(found):
         left, top, right, bottom = found
         return left, top, right, bottom
-    turned = (Image.Transpose.TRANSPOSE, None, Image.Transpose.ROTATE_90, Image.Transpose.FLIP_TOP_BOTTOM)
+    lines = _from_each_side(np.asarray(image))
     left, top, right, bottom = (
-        _exact(image if turn is None else image.transpose(turn), place, step) if place else 0
-        for place, turn in zip(found, turned, strict=True)
+        _exact(rows, place, step) if place else 0 for place, rows in zip(found, lines, strict=True)
     )
     return left, top, right, bottom
+
+
+def _from_each_side(pixels: Grey) -> tuple[Grey, Grey, Grey, Grey]:
+    """As lines from the left, the top, the right and the bottom."""
+    return pixels.T, pixels, pixels.T[::-1], pixels[::-1]
 
 
 @dataclass(frozen=True)
@@ -74,10 +80,10 @@ class _End:
     @classmethod
     def of(cls, rows: Grey, step: int) -> _End:
         """From the first line on."""
-        colour = float(np.median(rows[0]))
+        colour = _colour(rows[0])
         if not _is_plain(rows[0], colour):
             return cls(0, colour, 0.0)
-        away = np.abs(rows[: int(len(rows) * MOST_BAR) + 1] - colour)
+        away = _away(rows[: int(len(rows) * MOST_BAR) + 1], colour)
         ends = np.flatnonzero((away > BAR_NOISE).mean(axis=1) > MOST_NOISY)
         lines = int(ends[0]) if len(ends) else 0
         shares = [_edge_share(rows, lines + after, colour) for after in range(2 + JPEG_BLOCK // step)]
@@ -93,19 +99,28 @@ class _End:
         return self.lines if is_bar else 0
 
 
+def _colour(line: Grey) -> float:
+    """The brightness that half of a line does not exceed."""
+    return float(np.sort(line)[len(line) // 2])
+
+
+def _away(lines: Grey, colour: float) -> Floats:
+    """How far each pixel lies from a colour."""
+    return np.abs(lines.astype(np.float32) - np.float32(colour))
+
+
 def _is_plain(line: Grey, colour: float) -> bool:
-    return float((np.abs(line - colour) > BAR_NOISE).mean()) <= MOST_NOISY
+    return np.count_nonzero(_away(line, colour) > BAR_NOISE) <= MOST_NOISY * len(line)
 
 
 def _edge_share(rows: Grey, place: int, colour: float) -> float:
-    return float((np.abs(rows[min(place, len(rows) - 1)] - colour) > BAR_EDGE).mean())
+    return float((_away(rows[min(place, len(rows) - 1)], colour) > BAR_EDGE).mean())
 
 
-def _exact(image: Image.Image, place: int, step: int) -> int:
+def _exact(rows: Grey, place: int, step: int) -> int:
     """The first line of the picture that is not the bar's, near a line of the small copy."""
-    start, end = (place - 1) * step, min(image.height, (place + 2) * step)
-    rows = np.asarray(image.crop((0, start, image.width, end)).convert("L"), np.float32)
-    away = np.abs(rows - float(np.median(rows[0])))
+    start, end = (place - 1) * step, min(len(rows), (place + 2) * step)
+    away = _away(rows[start:end], _colour(rows[start]))
     ends = np.flatnonzero((away > BAR_NOISE).mean(axis=1) > MOST_NOISY)
     return start + (int(ends[0]) if len(ends) else step)
 
@@ -119,11 +134,11 @@ def panels(small: Grey) -> tuple[float, float]:
 
 
 def _panel(rows: Grey) -> float:
-    colour = float(np.median(rows[0]))
+    colour = _colour(rows[0])
     if not _is_plain(rows[0], colour):
         return 0.0
     least, most = (int(share * len(rows)) for share in PANEL_SHARE)
-    is_ink = np.abs(rows[: most + 2] - colour) > 2 * BAR_NOISE
+    is_ink = _away(rows[: most + 2], colour) > 2 * BAR_NOISE
     shares = is_ink.mean(axis=1)
     ends = np.flatnonzero(shares > MOST_INK_IN_LINE)
     if (

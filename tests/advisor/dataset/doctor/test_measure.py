@@ -10,21 +10,25 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from advisor.dataset.doctor.measure import measure
 from advisor.dataset.doctor.pixel_facts import PixelFacts, as_plain, from_text
-from advisor.dataset.doctor.pixel_measures import blur, jpeg_blocks
-from advisor.dataset.doctor.side_bars import Grey, bars, panels
+from advisor.dataset.doctor.pixel_measures import Grey, blur, jpeg_blocks
+from advisor.dataset.doctor.side_bars import bars, panels
 from tests.support.pictures import draw_picture, scene
 
 
 def grey(image: Image.Image) -> Grey:
-    return np.asarray(image.convert("L"), np.float32)
+    return np.asarray(image.convert("L"))
 
 
 def blur_of(image: Image.Image) -> float | None:
-    return blur(image, image.reduce(2))
+    return blur(image.convert("L"), grey(image.reduce(2)))
+
+
+def blocks_of(image: Image.Image) -> float:
+    return jpeg_blocks(image.convert("L"))
 
 
 def bars_of(image: Image.Image, step: int = 1) -> tuple[int, int, int, int]:
-    return bars(image, grey(image.reduce(step)), step)
+    return bars(image.convert("L"), grey(image.reduce(step)), step)
 
 
 def as_jpeg(image: Image.Image, quality: int) -> Image.Image:
@@ -66,9 +70,9 @@ def test_a_plain_picture_has_no_blur() -> None:
 def test_jpeg_blocks_show_at_low_quality_alone(seed: int) -> None:
     picture = scene(seed, (512, 512)).filter(ImageFilter.GaussianBlur(1))
 
-    assert jpeg_blocks(picture) < 0.9
-    assert jpeg_blocks(as_jpeg(picture, 85)) < 0.9
-    assert jpeg_blocks(as_jpeg(picture, 8)) > 1.6
+    assert blocks_of(picture) < 0.9
+    assert blocks_of(as_jpeg(picture, 85)) < 0.9
+    assert blocks_of(as_jpeg(picture, 8)) > 1.6
 
 
 @pytest.mark.parametrize("quality", [8, 92])
@@ -85,13 +89,13 @@ def test_an_edge_on_the_border_of_blocks_is_no_block() -> None:
     ground = Image.new("RGB", (448, 574), "#c8d0d8")
     ground.paste(scene(60_005, (200, 280)), (120, 0))
 
-    assert jpeg_blocks(ground) < 0.5
+    assert blocks_of(ground) < 0.5
 
 
 def test_enlarged_pixel_art_has_no_jpeg_blocks() -> None:
     picture = scene(1, (64, 64)).resize((512, 512), Image.Resampling.NEAREST)
 
-    assert jpeg_blocks(picture) == 0
+    assert blocks_of(picture) == 0
 
 
 def test_bars_have_straight_edges() -> None:

@@ -10,9 +10,10 @@ import time
 from advisor.dataset.doctor.pixel_facts import PixelFacts, as_plain
 
 for line in sys.stdin:
-    path = json.loads(line)["path"]
-    if "crash" in path:
-        os.abort()
-    if "hang" in path:
-        time.sleep(600)
-    print(json.dumps(as_plain(PixelFacts("broken", why=path))), flush=True)
+    for request in json.loads(line):
+        path = request["path"]
+        if "crash" in path:
+            os.abort()
+        if "hang" in path:
+            time.sleep(600)
+        print(json.dumps(as_plain(PixelFacts("broken", why=path))), flush=True)

@@ -40,7 +40,7 @@ def measured_pictures(report: DatasetReport, tell: Callable[[int, int], None]) -
                     facts = None if answer is None else from_text(answer)
                     found[name] = facts or PixelFacts("gave up")
                     if facts is not None and stamp is not None and facts.decoding != "gave up":
-                        cache.put(path, stamp, facts)
+                        cache.put(path, stamp, facts, answer)
                     if done % SAVE_EVERY == 0:
                         cache.save()
                     tell(done, len(unknown))

@@ -138,11 +138,15 @@ class PictureCache:
             self._put_file(path, stamp, content)
         return facts
 
-    def put(self, path: Path, stamp: Stamp, facts: PixelFacts) -> None:
-        """Keep what was measured; it lasts from the next `save` on."""
+    def put(self, path: Path, stamp: Stamp, facts: PixelFacts, text: bytes | None = None) -> None:
+        """Keep what was measured; it lasts from the next `save` on.
+
+        Args:
+            text: the facts as `from_text` has read them, where they came so.
+        """
         if self._database is None or not facts.sha256:
             return
-        text = json.dumps(as_plain(facts)).encode()
+        text = json.dumps(as_plain(facts)).encode() if text is None else text.rstrip()
         with suppress(sqlite3.Error):
             self._database.execute(
                 "INSERT OR REPLACE INTO contents VALUES (?, ?, ?)", (facts.sha256, FACTS_VERSION, text)

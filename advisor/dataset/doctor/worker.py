@@ -1,5 +1,5 @@
-"""`python -P -m advisor.dataset.doctor.worker`: measures pictures whose paths come as JSON, one a line, and answers
-each with a line: the facts, or a small copy for a page.
+"""`python -P -m advisor.dataset.doctor.worker`: measures pictures whose paths come as JSON, some in a list on each
+line, and answers each picture with a line: the facts, or a small copy for a page. A list's answers are written at once.
 
 The parent kills it where a picture takes too long, and starts another.
 """
@@ -29,11 +29,14 @@ def main() -> None:
     """Answer every line of stdin until it ends."""
     _limit_memory()
     for line in sys.stdin.buffer:
-        request = json.loads(line)
-        side = request.get("thumbnail_px")
-        answer = thumbnail(Path(request["path"]), side) if side else as_plain(measure(Path(request["path"])))
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+        answers = [json.dumps(_answer(request)) + "\n" for request in json.loads(line)]
+        sys.stdout.buffer.write("".join(answers).encode())
+        sys.stdout.buffer.flush()
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    path, side = Path(request["path"]), request.get("thumbnail_px")
+    return thumbnail(path, side) if side else as_plain(measure(path))
 
 
 def thumbnail(path: Path, side: int) -> dict[str, Any]:

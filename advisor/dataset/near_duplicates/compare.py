@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from advisor.dataset.near_duplicates.windows import LEAST_SHARE, WHOLE, Floats, Window
+from advisor.dataset.near_duplicates.windows import LEAST_SHARE, WHOLE, Floats, Window, seen_in_all
 
 CELLS = 24
 LEAST_GRADIENT = 0.88
@@ -32,16 +32,16 @@ def aligned(copy: Floats, other: Floats, window: Window) -> Window | None:
         other: that of the one that is looked for.
     """
     wanted = WHOLE.seen_in(other, CELLS)
-    edges = _edges(wanted)
-    best = _likeness(copy, window, edges)
+    grey, edges = copy.mean(axis=-1), _edges(wanted.mean(axis=-1)[None])[0]
+    best = float(_likeness(grey, [window], edges)[0])
     if best < WORTH_ALIGNING:
         return None
     step = FIRST_STEP
     while step >= LAST_STEP and best < SAME_GRADIENT:
-        tried = [(_likeness(copy, one, edges), one) for one in _moved(window, step)]
-        found, place = max(tried, key=lambda pair: pair[0], default=(best, window))
-        if found > best + 1e-4:
-            best, window = found, place
+        moved = list(_moved(window, step))
+        likeness = _likeness(grey, moved, edges) if moved else np.zeros(1)
+        if likeness.max() > best + 1e-4:
+            best, window = float(likeness.max()), moved[int(likeness.argmax())]
         else:
             step /= 2
     return window if best >= LEAST_GRADIENT and _shows(window.seen_in(copy, CELLS), wanted) else None
@@ -60,15 +60,18 @@ def _shows(seen: Floats, wanted: Floats) -> bool:
     return float(worst) <= MOST_RESIDUAL * float(theirs.std())
 
 
-def _likeness(copy: Floats, window: Window, edges: Floats) -> float:
-    return float(_edges(window.seen_in(copy, CELLS)) @ edges)
+def _likeness(grey: Floats, places: Sequence[Window], edges: Floats) -> Floats:
+    """Of what each window shows to the picture with these edges, [n]."""
+    found: Floats = _edges(seen_in_all(places, grey, CELLS)) @ edges
+    return found
 
 
-def _edges(seen: Floats) -> Floats:
-    """The differences between neighbouring cells, of length 1."""
-    grey = seen.mean(axis=-1)
-    joined = np.concatenate([np.diff(grey, axis=0).ravel(), np.diff(grey, axis=1).ravel()])
-    found: Floats = (joined / np.float32(max(1e-6, float(np.linalg.norm(joined))))).astype(np.float32)
+def _edges(grey: Floats) -> Floats:
+    """The differences between neighbouring cells [n, c, c], of length 1: [n, 2 * c * (c - 1)]."""
+    down, across = grey[:, 1:] - grey[:, :-1], grey[:, :, 1:] - grey[:, :, :-1]
+    joined = np.concatenate([down.reshape(len(grey), -1), across.reshape(len(grey), -1)], axis=1)
+    length = np.sqrt(np.einsum("ij,ij->i", joined, joined))[:, None]
+    found: Floats = joined / np.maximum(length, np.float32(1e-6))
     return found
 
 

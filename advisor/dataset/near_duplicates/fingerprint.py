@@ -14,7 +14,7 @@ from advisor.dataset.pixels import in_rgb
 SIDE = 48
 """Cells along each side of the small copy. Its proportions are not the picture's, which are kept beside it."""
 NUM_BYTES = SIDE * SIDE * 3
-POINTS = 3
+POINTS = 4
 """Along each side of a cell, whose colours are averaged by `quick_cells`."""
 DRAFT = (4 * SIDE, 4 * SIDE)
 """A JPEG is decoded at an eighth, a quarter or half of its size where that leaves so many pixels: each cell then is the

@@ -56,10 +56,19 @@ class Window:
         Args:
             copy: a small copy, [SIDE, SIDE, 3].
         """
-        rows = averaging((self.top,), self.height, cells)[0]
-        columns = averaging((self.left,), self.width, cells)[0]
-        seen: Floats = np.tensordot(columns, np.tensordot(rows, copy, (1, 0)), (1, 1)).transpose(1, 0, 2)
-        return seen
+        return np.stack([seen_in_all([self], copy[:, :, channel], cells)[0] for channel in range(3)], axis=-1)
+
+
+def seen_in_all(places: Sequence[Window], grey: Floats, cells: int) -> Floats:
+    """The mean brightness in the cells of each window, [n, c, c].
+
+    Args:
+        grey: a small copy, [SIDE, SIDE].
+    """
+    left, top, width, height = np.array([(one.left, one.top, one.width, one.height) for one in places]).T
+    rows, columns = averaging(top, height, cells), averaging(left, width, cells)
+    seen: Floats = rows @ grey @ columns.transpose(0, 2, 1)
+    return seen
 
 
 WHOLE = Window(0.0, 0.0, 1.0, 1.0)
@@ -93,8 +102,8 @@ def descriptors(copies: Floats, aspect: float, scales: Sequence[float], cells: i
         width, height = sides(aspect, scale)
         if width * height < LEAST_SHARE:
             continue
-        rows = averaging(_starts(height), height, cells).reshape(-1, SIDE)
-        columns = averaging(_starts(width), width, cells).reshape(-1, SIDE)
+        rows = averaging(np.array(_starts(height)), height, cells).reshape(-1, SIDE)
+        columns = averaging(np.array(_starts(width)), width, cells).reshape(-1, SIDE)
         seen = (rows @ copies @ columns.T).reshape(len(copies), -1, cells, len(columns) // cells, cells)
         found.append(seen.transpose(0, 1, 3, 2, 4).reshape(len(copies), -1, cells * cells))
     return normalised(np.concatenate(found, axis=1))
@@ -115,11 +124,14 @@ def _starts(length: float) -> tuple[float, ...]:
     return tuple(spare * step / steps for step in range(steps + 1)) if steps else (0.0,)
 
 
-def averaging(starts: Sequence[float], length: float, cells: int) -> Floats:
-    """For each of these starts the weights that average a side's SIDE cells to those of a window, [n, c, SIDE]."""
-    edges = (np.asarray(starts)[:, None] + np.linspace(0, length, cells + 1)) * SIDE
-    low, high = edges[:, :-1, None], edges[:, 1:, None]
-    place = np.arange(SIDE)
-    covered = np.clip(np.minimum(high, place + 1) - np.maximum(low, place), 0, None) / (high - low)
-    found: Floats = covered.astype(np.float32)
+def averaging(starts: NDArray[np.float64], lengths: NDArray[np.float64] | float, cells: int) -> Floats:
+    """For each of these starts [n] the weights that average a side's SIDE cells to those of a window, [n, c, SIDE].
+
+    Args:
+        lengths: of the windows along that side, [n] or of all.
+    """
+    cell = np.broadcast_to(lengths, starts.shape)[:, None, None] * (SIDE / cells)
+    edges = starts[:, None, None] * SIDE + cell * np.arange(cells + 1)[:, None]
+    before = np.minimum(np.maximum(edges - np.arange(SIDE), 0), 1)  # of each cell of the side, what lies before an edge
+    found: Floats = ((before[:, 1:] - before[:, :-1]) / cell).astype(np.float32)
     return found

@@ -111,6 +111,18 @@ def test_a_decoder_that_crashes_or_hangs_costs_one_picture(monkeypatch: pytest.M
     assert [answer is not None for answer in answers] == [True, False, True, False, True]
 
 
+def test_of_a_batch_that_fails_each_picture_is_asked_for_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_workers, "WORKER", "tests.support.odd_worker")
+    monkeypatch.setattr(picture_workers, "START_SECONDS", 20.0)
+    names = [f"{'crash' if index == 9 else 'hang' if index == 30 else 'whole'} {index}" for index in range(40)]
+
+    with PictureWorkers(1, patience_seconds=1.0) as workers:
+        answers = list(workers.answers([{"path": name} for name in names]))
+
+    assert [index for index, answer in enumerate(answers) if answer is None] == [9, 30]
+    assert all(name.encode() in answer for name, answer in zip(names, answers, strict=True) if answer is not None)
+
+
 def test_answers_come_in_the_order_of_requests_with_more_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture_workers, "WORKER", "tests.support.odd_worker")
     monkeypatch.setattr(picture_workers, "MOST_WAITING", 3)

@@ -7,9 +7,12 @@ them counts is what the others train.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from advisor.settings.config import CaptionLines, TrainingConfig
 
+MOST_PLAIN_TAGS = 16_384
+"""Tags of which `plain_tag` remembers what it found: a data set has thousands, each asked for many times."""
 SEPARATOR = ","
 """What stands between tags."""
 ENDS_A_PHRASE = (".", ",", ";", ":", "!", "?", "。", "、", "，")
@@ -60,6 +63,7 @@ def tags_of(caption: str) -> tuple[str, ...]:
     return tuple(tag for part in caption.split(SEPARATOR) if (tag := part.strip()))
 
 
+@lru_cache(MOST_PLAIN_TAGS)
 def plain_tag(tag: str) -> str:
     """A tag without regard to case, underscores and escaped brackets."""
     return " ".join(tag.casefold().replace("_", " ").replace("\\(", "(").replace("\\)", ")").split())

@@ -47,8 +47,9 @@ def opened_picture(path: Path) -> Iterator[Image.Image]:
 @contextmanager
 def picture_in(file: BinaryIO) -> Iterator[Image.Image]:
     """The same for an open file."""
+    refuse_large(file)
     refuse_many_chunks(file, before_pixels=False)
-    with identified(file) as image:
+    with _opened(file) as image:
         if image.info.get("progressive"):
             refuse_many_scans(file)
         yield image
@@ -59,6 +60,12 @@ def identified(file: BinaryIO) -> Iterator[Image.Image]:
     """The same for those who look at its head alone, and decode no pixel."""
     refuse_large(file)
     refuse_many_chunks(file, before_pixels=True)
+    with _opened(file) as image:
+        yield image
+
+
+@contextmanager
+def _opened(file: BinaryIO) -> Iterator[Image.Image]:
     try:
         image = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:

@@ -84,7 +84,7 @@ def _tile_edges(side: int) -> list[int]:
 
 def _likely_sharp(small: Grey) -> list[tuple[int, int]]:
     """Rows and columns of the tiles, those with the strongest differences first."""
-    tiles = list(product(range(BLUR_TILES), repeat=2))
+    tiles = list(product(range(BLUR_TILES), range(BLUR_TILES)))
     if min(small.shape) < 2 * BLUR_TILES:
         return tiles
     steps = _steps_across(small)

@@ -106,11 +106,12 @@ def _colour(line: Grey) -> float:
 
 def _away(lines: Grey, colour: float) -> Floats:
     """How far each pixel lies from a colour."""
-    return np.abs(lines.astype(np.float32) - np.float32(colour))
+    found: Floats = np.abs(lines.astype(np.float32) - np.float32(colour))
+    return found
 
 
 def _is_plain(line: Grey, colour: float) -> bool:
-    return np.count_nonzero(_away(line, colour) > BAR_NOISE) <= MOST_NOISY * len(line)
+    return int(np.count_nonzero(_away(line, colour) > BAR_NOISE)) <= MOST_NOISY * len(line)
 
 
 def _edge_share(rows: Grey, place: int, colour: float) -> float:

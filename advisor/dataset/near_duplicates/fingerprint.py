@@ -58,7 +58,7 @@ def quick_cells(image: Image.Image, grey: Image.Image) -> bytes:
     points = image.resize((POINTS * SIDE, POINTS * SIDE), Image.Resampling.NEAREST).reduce(POINTS)
     brightness = np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.int16)
     cells = np.asarray(points) + (brightness - np.asarray(points.convert("L")))[:, :, None]
-    return np.clip(cells, 0, 255).astype(np.uint8).tobytes()
+    return bytes(np.clip(cells, 0, 255).astype(np.uint8).tobytes())
 
 
 def read_fingerprint(path: Path) -> Fingerprint:

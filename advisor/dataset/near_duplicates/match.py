@@ -154,11 +154,11 @@ class _Search:
             seen = descriptors(grey, aspect, self.scales, COARSE_CELLS)
             for mirrored, wholes in self.wholes:
                 likeness = seen @ wholes[list(seconds)].T
-                best, most = likeness.argmax(axis=1), likeness.max(axis=1)
+                most = likeness.max(axis=1) if len(places) > 1 else likeness[:, 0]
                 for row, column in zip(*_likest(most), strict=True):
                     first, second = chunk[row], seconds[column]
                     if first != second:
-                        window = places[int(best[row, column])]
+                        window = places[int(likeness[row, :, column].argmax())]
                         yield _Candidate(-float(most[row, column]), mirrored, first, second, window)
 
 

@@ -67,8 +67,7 @@ def seen_in_all(places: Sequence[Window], grey: Floats, cells: int) -> Floats:
     """
     left, top, width, height = np.array([(one.left, one.top, one.width, one.height) for one in places]).T
     rows, columns = averaging(top, height, cells), averaging(left, width, cells)
-    seen: Floats = rows @ grey @ columns.transpose(0, 2, 1)
-    return seen
+    return np.asarray(rows @ grey @ columns.transpose(0, 2, 1), np.float32)
 
 
 WHOLE = Window(0.0, 0.0, 1.0, 1.0)

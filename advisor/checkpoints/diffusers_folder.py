@@ -7,7 +7,7 @@ from pathlib import Path
 
 from advisor.checkpoints.diffusers_json import ModelJson, read_model_json
 from advisor.checkpoints.diffusers_structure import FolderJson, Unusual, folder_structure
-from advisor.checkpoints.identity import CheckpointPart, Identity
+from advisor.checkpoints.identity import CheckpointPart, Identity, PartFile
 from advisor.checkpoints.lineage import guess_lineage
 from advisor.checkpoints.prediction_type import prediction_word
 from advisor.errors import ModelError
@@ -52,7 +52,7 @@ def identify_folder(folder: Path) -> Identity:
         )
     config = read_model_json(folder / denoiser / "config.json")
     assert config is not None, "it was there a moment ago"
-    known = _family(config)
+    known = _family(folder, config)
     weights = {name: _weights(folder / name) for name in (denoiser, "vae", *TEXT_ENCODERS)}
     prediction, reason, zero_snr, notes = _prediction(folder, known)
     structure, unusual = _structure(folder, config, known, prediction)
@@ -81,6 +81,7 @@ def identify_folder(folder: Path) -> Identity:
         num_parameters=num_parameters(tensors),
         file_bytes=sum(header.file_bytes for header in headers),
         structure=structure,
+        part_files=_part_files(folder, known, weights),
         notes=notes + lineage.notes,
     )
 
@@ -101,17 +102,35 @@ def _no_model(folder: Path) -> str:
     return f"{folder} is no diffusers model: it has no model_index.json; give such a folder or a .safetensors file"
 
 
-def _family(config: ModelJson) -> Family | None:
-    """By the denoiser's class; those that share `UNet2DConditionModel` by how it is built."""
+def _family(folder: Path, config: ModelJson) -> Family | None:
+    """By the denoiser's class; of those that share one by what lies beside it, U-Nets by how they are built."""
     class_name = config.text("_class_name", "")
     if class_name != "UNet2DConditionModel":
-        return next((known for known in KNOWN_FAMILIES.values() if class_name in known.classes), None)
+        return next((known for known in KNOWN_FAMILIES.values() if _is_of(known, class_name, folder)), None)
     if config.table.get("addition_embed_type") == "text_time":
         is_refiner = config.table.get("projection_class_embeddings_input_dim") == 2560
         return KNOWN_FAMILIES["sdxl_refiner" if is_refiner else "sdxl"]
     if config.table.get("addition_embed_type") is not None:
         return None
     return KNOWN_FAMILIES["sd2" if config.flag("use_linear_projection", False) else "sd1"]
+
+
+def _is_of(known: Family, class_name: str, folder: Path) -> bool:
+    return class_name in known.classes and all(is_file(folder / part / "config.json") for part in known.folder_parts)
+
+
+def _part_files(folder: Path, known: Family | None, weights: dict[str, _Weights]) -> tuple[PartFile, ...]:
+    """The parts that are files of their own elsewhere, which a folder has in subfolders."""
+    return tuple(
+        PartFile(
+            part.kind,
+            str((folder / part.kind).absolute()) if weights[part.kind].are_there else None,
+            (),
+            part.file_name,
+            part.file_bytes,
+        )
+        for part in (known.separate_parts if known else ())
+    )
 
 
 def _prediction(folder: Path, known: Family | None) -> tuple[Prediction | None, str, bool, tuple[str, ...]]:

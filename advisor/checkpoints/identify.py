@@ -11,6 +11,7 @@ from advisor.checkpoints.identity import CheckpointPart, Identity
 from advisor.checkpoints.lineage import guess_lineage
 from advisor.checkpoints.lora import find_lora, is_lora
 from advisor.checkpoints.other_kinds import OtherFile, controlnet, family_of_context, other_file
+from advisor.checkpoints.part_files import part_files
 from advisor.checkpoints.prediction_type import find_prediction
 from advisor.errors import ModelError
 from advisor.families import KNOWN_FAMILIES, why_not_trainable
@@ -94,6 +95,7 @@ def _checkpoint(path: Path, header: Header, known: Family, *, prefix: str, own: 
         trainable=not why_not,
         why_not=why_not,
         structure=structure,
+        part_files=part_files(path, header.tensors, known),
         notes=prediction.notes + lineage.notes + _notes(known, parts, header.tensors),
     )
 

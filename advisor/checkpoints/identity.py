@@ -6,11 +6,39 @@ from dataclasses import dataclass
 from typing import Literal
 
 from advisor.checkpoints.dora_axis import DoraAxis
+from advisor.families.part_files import PartKind
 from advisor.families.structure import Prediction, Structure
+from advisor.units import size
 
 FileKind = Literal["checkpoint", "lora", "vae", "text_encoder", "controlnet", "embedding", "unknown"]
 Lineage = Literal["nai", "anylora", "anime", "illustrious", "noobai", "animagine", "pony", "none"]
 CheckpointPart = Literal["denoiser", "vae", "text_encoder"]
+
+
+@dataclass(frozen=True)
+class PartFile:
+    """A part of a base model that its makers publish as a file of its own."""
+
+    kind: PartKind
+    path: str | None
+    """Where it lies; the base model's own file where that is a bundle, its folder where it is a diffusers folder; None:
+    it was not found."""
+    others: tuple[str, ...]
+    """Further files that would do, the nearest first."""
+    file_name: str
+    """What its makers call the file."""
+    file_bytes: int
+    """Of that file, about."""
+
+    @property
+    def title(self) -> str:
+        """As a message calls it."""
+        return {"text_encoder": "text encoder", "vae": "VAE"}[self.kind]
+
+    @property
+    def to_get(self) -> str:
+        """The file to get where it was not found."""
+        return f"{self.file_name} ({size(self.file_bytes)})"
 
 
 @dataclass(frozen=True)
@@ -40,6 +68,8 @@ class Identity:
     file_bytes: int = 0
     structure: Structure | None = None
     """For the families that we train; None where the file holds too little to tell."""
+    part_files: tuple[PartFile, ...] = ()
+    """The parts that this family's makers publish as files of their own, found or not; none for other families."""
     metadata_title: str | None = None
     adapter: str | None = None
     """`lora`, `locon`, `loha`, `lokr`, `dora` ...: of a LoRA."""

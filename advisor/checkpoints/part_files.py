@@ -5,18 +5,17 @@ file, beside it, or in the folders that user interfaces keep them in (ComfyUI, F
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from advisor.checkpoints.identity import Identity
+from advisor.checkpoints.identity import PartFile
 from advisor.errors import ModelError
-from advisor.families import KNOWN_FAMILIES
+from advisor.families.family import Family
 from advisor.families.part_files import PartKind, SeparatePart
 from advisor.families.signature import Tensors
 from advisor.files import is_file, is_folder
 from advisor.tensor_files.header import read_header
-from advisor.units import size
+from advisor.tensor_files.scaled_fp8 import why_not_plain
 
 PART_FOLDERS: Mapping[PartKind, frozenset[str]] = {
     "text_encoder": frozenset({"text_encoders", "text_encoder", "textencoders", "clip"}),
@@ -29,42 +28,18 @@ MOST_FILES = 200
 """In one folder that are looked at, in the order of their names."""
 
 
-@dataclass(frozen=True)
-class PartFile:
-    """A part of a base model that is a file of its own."""
+def part_files(base: Path, own: Tensors, known: Family) -> tuple[PartFile, ...]:
+    """Each part that this base model's makers publish as a file of its own, found or not; none for other families.
 
-    kind: PartKind
-    path: str | None
-    """Where it lies; the base model's own file where that is a bundle; None: it was not found."""
-    others: tuple[str, ...]
-    """Further files that would do, the nearest first."""
-    file_name: str
-    """What its makers call the file."""
-    file_bytes: int
-    """Of that file, about."""
-
-    @property
-    def title(self) -> str:
-        """As a message calls it."""
-        return {"text_encoder": "text encoder", "vae": "VAE"}[self.kind]
-
-    @property
-    def to_get(self) -> str:
-        """The file to get where it was not found."""
-        return f"{self.file_name} ({size(self.file_bytes)})"
+    Args:
+        base: the file of the denoiser.
+        own: the tensors in it.
+        known: its family.
+    """
+    return tuple(_part_file(base.absolute(), own, part) for part in known.separate_parts)
 
 
-def part_files(identity: Identity) -> tuple[PartFile, ...]:
-    """Each part that this base model's makers publish as a file of its own, found or not; none for other families."""
-    known = KNOWN_FAMILIES.get(identity.family or "")
-    if known is None or identity.kind != "checkpoint" or identity.layout != "single_file":
-        return ()
-    base = Path(identity.path).absolute()
-    return tuple(_part_file(base, part) for part in known.separate_parts)
-
-
-def _part_file(base: Path, part: SeparatePart) -> PartFile:
-    own = read_header(base).tensors
+def _part_file(base: Path, own: Tensors, part: SeparatePart) -> PartFile:
     found = [str(path) for path in find_part(base, part.kind, lambda other: part.fits(own, other))]
     return PartFile(part.kind, found[0] if found else None, tuple(found[1:]), part.file_name, part.file_bytes)
 
@@ -112,6 +87,7 @@ def _entries(folder: Path) -> list[Path]:
 
 def _fits(path: Path, fits: Callable[[Tensors], bool]) -> bool:
     try:
-        return is_file(path) and fits(read_header(path).tensors)
+        tensors = read_header(path).tensors if is_file(path) else {}
     except ModelError:
         return False
+    return bool(tensors) and why_not_plain(tensors) is None and fits(tensors)

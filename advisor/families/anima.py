@@ -98,7 +98,8 @@ ANIMA = Family(
     title="Anima",
     native_px=STANDARD.native_px,
     signatures=(Signature(has=("blocks.0.mlp.layer1.weight", "llm_adapter.blocks.0.cross_attn.q_proj.weight")),),
-    classes=("AnimaTransformer3DModel",),
+    classes=("CosmosTransformer3DModel",),
+    folder_parts=("text_conditioner",),
     version="anima",
     lora_architecture="anima/lora",
     separate_parts=(

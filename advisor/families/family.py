@@ -9,7 +9,7 @@ from typing import Any, Literal
 from advisor.errors import ModelError
 from advisor.families.coefficients import CallCoefficients, FlopCoefficients, MemoryCoefficients
 from advisor.families.lora_targets import num_blocks
-from advisor.families.part_files import SeparatePart
+from advisor.families.part_files import PartKind, SeparatePart
 from advisor.families.signature import Signature, Tensors
 from advisor.families.structure import AnyStructure, FlowStructure, LoraTarget, Prediction, Structure
 
@@ -43,7 +43,9 @@ class Family:
     signatures: tuple[Signature, ...] = ()
     """Any of them tells a single file's denoiser; the first that fits names the variant."""
     classes: tuple[str, ...] = ()
-    """Its denoiser's class in diffusers, where the class alone tells the family."""
+    """Its denoiser's class in diffusers, where the class alone or with `folder_parts` tells the family."""
+    folder_parts: tuple[str, ...] = ()
+    """Further networks that its diffusers folder has, each in a subfolder of that name, where the class is shared."""
     standard: Structure | None = None
     """The published model's measures."""
     memory_coefficients: MemoryCoefficients | None = None
@@ -81,6 +83,10 @@ class Family:
     """(number) -> the published model's measures with so many blocks, where the family's models differ in that."""
     read_structure: StructureReader | None = None
     read_variant: VariantReader | None = None
+
+    def has_separate(self, kind: PartKind) -> bool:
+        """Whether its makers publish that part as a file of its own."""
+        return any(part.kind == kind for part in self.separate_parts)
 
     def base_model_version(self, prediction: Prediction | None = None) -> str | None:
         """What kohya's `ss_base_model_version` says for such a base model."""

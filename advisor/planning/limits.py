@@ -13,10 +13,12 @@ from advisor.adapters.start import start_of
 from advisor.errors import ConfigError, DatasetError, LoraError, ModelError
 from advisor.facts import Facts
 from advisor.families import KNOWN_FAMILIES, family
+from advisor.families.family import Family
 from advisor.planning.family_limits import family_limits
+from advisor.rules.batch import TEXT_VARIANTS
 from advisor.rules.card_class import structure_of
 from advisor.rules.defaults_table import FAMILIES_WITH_RULES
-from advisor.rules.fitting import captions_vary
+from advisor.rules.fitting import captions_vary, tags_vary
 from advisor.settings.config import RESOLUTION_STEP_PX, NamedFolder, TrainingConfig, setting, setting_field
 from advisor.units import rate, shown
 
@@ -123,9 +125,32 @@ def _contradictions(config: TrainingConfig) -> Iterator[Limit]:
         mend = "a text encoder that is trained cannot be cached: turn this off, or set its rate to 0"
         paths = ("memory.cache_text", "optimizer.text_encoder_learning_rate")
         yield paths, ConfigError("memory.cache_text", True, mend)
-    elif memory.cache_text and captions_vary(config):
+    elif memory.cache_text and config.model.prediction != "flow" and captions_vary(config):
         mend = "captions that are shuffled, dropped or drawn cannot be cached: turn this or those off"
         yield ("memory.cache_text",), ConfigError("memory.cache_text", True, mend)
+
+
+def _text_limits(config: TrainingConfig, known: Family | None) -> Iterator[Limit]:
+    """Text encoders of flow matching bases read all captions before the denoiser is loaded, and are gone then."""
+    memory, optimizer = config.memory, config.optimizer
+    if config.model.text_encoder_path is not None and not (known and known.has_separate("text_encoder")):
+        path, mend = "model.text_encoder_path", "this base model has its text encoder in its own file: leave it out"
+        yield (path, "model.family"), ConfigError(path, config.model.text_encoder_path, mend)
+    if config.model.prediction != "flow":
+        if memory.text_variants:
+            path, mend = "memory.text_variants", "this base's text encoder stays in memory while captions change: 0"
+            yield (path, "model.prediction"), ConfigError(path, memory.text_variants, mend)
+        return
+    if optimizer.text_encoder_learning_rate:
+        path, mend = "optimizer.text_encoder_learning_rate", "text encoders of flow matching bases are not trained: 0"
+        yield (path, "model.prediction"), ConfigError(path, optimizer.text_encoder_learning_rate, mend)
+    if not memory.cache_text:
+        path, mend = "memory.cache_text", "flow matching bases read captions before they train: turn this on"
+        yield (path, "model.prediction"), ConfigError(path, False, mend)
+    if tags_vary(config) and not memory.text_variants:
+        path = "memory.text_variants"
+        mend = f"captions that change are encoded before training, in so many forms: {TEXT_VARIANTS}"
+        yield (path, "model.prediction"), ConfigError(path, 0, mend)
 
 
 def missing_inputs(config: TrainingConfig) -> Iterator[ConfigError]:
@@ -175,6 +200,7 @@ def _objective_limits(config: TrainingConfig) -> Iterator[Limit]:
         mend = f"{known.title} predicts {'flow only' if not is_flow else 'epsilon or v_prediction'}: choose that"
         yield (path,), ConfigError(path, config.model.prediction, mend)
         return
+    yield from _text_limits(config, known)
     if not is_flow:
         if config.loss.timestep_shift == "auto":
             path, mend = "loss.timestep_shift", "only flow matching has a shift by the picture's size: 1, or a number"

@@ -44,6 +44,7 @@ FITTED: tuple[FittedRule, ...] = (
 
 AFTER_FIT: tuple[Rule, ...] = (
     batch.cache_text,
+    batch.text_variants,
     *resolution.BUCKETS,
     *fixed.OPTIMIZER,
     *schedule.RULES,

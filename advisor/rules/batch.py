@@ -15,12 +15,16 @@ from advisor.rules.fitting import (
     least_bytes,
     saved_bytes,
     slowdown_of,
+    tags_vary,
     tried,
 )
 from advisor.rules.rule import Advice, fitted_rule, rule
-from advisor.rules.sources import ADAMW, CHECKPOINTING_STUDY, OURS, SD_SCRIPTS, TUTORIAL
+from advisor.rules.sources import ADAMW, CHECKPOINTING_STUDY, OURS, SD_SCRIPTS, SD_SCRIPTS_ANIMA, TUTORIAL
 from advisor.settings.config import TrainingConfig
 from advisor.units import counted, gib, size
+
+TEXT_VARIANTS = 8
+"""Forms of a caption that changes: in ten epochs each is seen once or twice, and a caption of 100 tokens takes 2 MB."""
 
 
 @fitted_rule(sets="optimizer.name", source=ADAMW)
@@ -115,12 +119,25 @@ def cache_latents(facts: Facts, config: TrainingConfig) -> Advice:
 
 @rule(sets="memory.cache_text", source=SD_SCRIPTS)
 def cache_text(_: Facts, config: TrainingConfig) -> Advice:
-    """Only where the text encoder is not trained and captions stay as they are."""
+    """Only where the text encoder is not trained and captions stay as they are; for flow matching bases always."""
+    if config.model.prediction == "flow":
+        reason = "each caption is read once, and the text encoder leaves the memory before the denoiser is loaded"
+        return Advice(True, reason, SD_SCRIPTS_ANIMA)
     if config.optimizer.trains_text_encoder:
         return Advice(False, "the text encoder is trained, so what it says changes with every step")
     if captions_vary(config):
         return Advice(False, "captions are another each time (shuffled or dropped), so their text cannot be kept")
     return Advice(True, "the text encoder is not trained: each caption is read once, and it leaves the memory")
+
+
+@rule(sets="memory.text_variants", source=OURS)
+def text_variants(_: Facts, config: TrainingConfig) -> Advice:
+    """Several forms of captions that change, for flow matching bases, whose text encoder is gone while it trains."""
+    if config.model.prediction != "flow":
+        return Advice(0, "only flow matching bases encode captions that change before they train", origin="default")
+    if not tags_vary(config):
+        return Advice(0, "each caption is the same every time, so it is encoded once", origin="default")
+    return Advice(TEXT_VARIANTS, f"tags change each time: {TEXT_VARIANTS} forms of each caption take turns")
 
 
 def _room(fitted: Fit) -> str:

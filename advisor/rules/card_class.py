@@ -58,11 +58,13 @@ def start_resolution(facts: Facts, config: TrainingConfig, preset: Preset) -> in
 
 
 def text_rate(config: TrainingConfig) -> float:
-    """The text encoder's rate: the table's share of the learning rate; 0 where it is not trained, as for a style.
+    """The text encoder's rate: the table's share of the learning rate; 0 where it is not trained, as for a style and of
+    flow matching bases.
 
     Prodigy has one rate for all, so there it is that one or 0.
     """
-    share = 0.0 if config.run.subject == "style" else defaults_for(config).text_share
+    is_never_trained = config.run.subject == "style" or config.model.prediction == "flow"
+    share = 0.0 if is_never_trained else defaults_for(config).text_share
     if share and config.optimizer.name == "prodigy":
         return config.optimizer.learning_rate
     return rounded(share * config.optimizer.learning_rate)

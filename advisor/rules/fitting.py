@@ -231,7 +231,7 @@ def _with_choice(facts: Facts, config: TrainingConfig, choice: Choice) -> Traini
     rate = config.optimizer.text_encoder_learning_rate
     if TEXT_RATE_PATH not in facts.chosen_paths:
         rate = values[TEXT_RATE_PATH] = text_rate(config) if choice.text_encoder else 0.0
-    values["memory.cache_text"] = not rate and not captions_vary(config)
+    values["memory.cache_text"] = config.model.prediction == "flow" or (not rate and not captions_vary(config))
     chosen = facts.chosen_paths
     config = with_values(config, {path: value for path, value in values.items() if path not in chosen})
     return with_bucket_limits(facts, config)
@@ -239,6 +239,11 @@ def _with_choice(facts: Facts, config: TrainingConfig, choice: Choice) -> Traini
 
 def captions_vary(config: TrainingConfig) -> bool:
     """Whether a picture's caption is another one each time, so that its text cannot be encoded once for all."""
+    return tags_vary(config) or bool(config.dataset.caption_dropout)
+
+
+def tags_vary(config: TrainingConfig) -> bool:
+    """The same, but for captions that are left out altogether: no caption is one text more, whatever the caption."""
     dataset = config.dataset
     draws = dataset.wildcards or dataset.caption_lines == "random"
-    return bool(dataset.shuffle_captions or draws or dataset.caption_dropout or dataset.tag_dropout)
+    return bool(dataset.shuffle_captions or draws or dataset.tag_dropout)

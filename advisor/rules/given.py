@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from advisor.dataset.captions import CaptionReader
 from advisor.facts import Facts
+from advisor.families.part_files import PartKind
 from advisor.rules.card_class import preset_of
 from advisor.rules.defaults_table import NAI_LIKE, WITHOUT_TUTORIAL, defaults_for
 from advisor.rules.rule import Advice, rule
@@ -114,9 +117,32 @@ def clip_skip(_: Facts, config: TrainingConfig) -> Advice:
 
 @rule(sets="model.vae_path", source=THE_MODEL)
 def vae_path(facts: Facts, _: TrainingConfig) -> Advice:
-    """Only where the user names one."""
+    """The one found for a base model whose VAE is a file of its own; else only where the user names one."""
+    found = _part_found(facts, "vae")
+    if found is not None:
+        return found
     has_one = "vae" in facts.model.parts
     return Advice(None, "the base model brings its own VAE" if has_one else "no other VAE was named", origin="default")
+
+
+@rule(sets="model.text_encoder_path", source=THE_MODEL)
+def text_encoder_path(facts: Facts, _: TrainingConfig) -> Advice:
+    """The one found for a base model whose text encoder is a file of its own."""
+    found = _part_found(facts, "text_encoder")
+    return found or Advice(None, "the base model brings its own text encoder", origin="default")
+
+
+def _part_found(facts: Facts, kind: PartKind) -> Advice | None:
+    """What was found beside the base model; None where its family has no such file."""
+    part = next((part for part in facts.model.part_files if part.kind == kind), None)
+    if part is None:
+        return None
+    if part.path is None:
+        return Advice(None, f"no {part.title} was found beside the base model: get {part.to_get}", origin="default")
+    others = f"; {counted(len(part.others), 'other file')} would do too" if part.others else ""
+    if part.path == str(Path(facts.model.path).absolute()):
+        return Advice(part.path, f"the base model's own file has its {part.title}{others}")
+    return Advice(part.path, f"the {part.title} found nearest to the base model{others}")
 
 
 @rule(sets="loss.zero_terminal_snr", source=ZERO_SNR)
@@ -168,6 +194,6 @@ def preset(facts: Facts, _: TrainingConfig) -> Advice:
 
 RULES = (
     subject, goal, trigger, advice, model_path, model_family, prediction, lineage, clip_skip, vae_path,
-    zero_terminal_snr, images, folders, saving_name, preset,
+    text_encoder_path,    zero_terminal_snr, images, folders, saving_name, preset,
 )  # fmt: skip
 """In this order: the column of the tables depends on the first ones."""

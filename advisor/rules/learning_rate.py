@@ -11,7 +11,7 @@ from advisor.rules.defaults_table import ANYLORA_LIKE, SD1_CURRENT, SD1_TUTORIAL
 from advisor.rules.fitting import TEXT_RATE_PATH, Fit, saved_bytes
 from advisor.rules.optimizers import optimizer_defaults
 from advisor.rules.rule import Advice, fitted_rule, rule
-from advisor.rules.sources import OURS, PRODIGY, SD_SCRIPTS_SDXL, TUTORIAL
+from advisor.rules.sources import OURS, PRODIGY, SD_SCRIPTS_ANIMA, SD_SCRIPTS_SDXL, TUTORIAL
 from advisor.settings.config import TrainingConfig
 from advisor.units import gib, rate, rounded, size
 
@@ -63,8 +63,11 @@ def unet_learning_rate(_: Facts, config: TrainingConfig) -> Advice:
 
 @fitted_rule(sets=TEXT_RATE_PATH, source=TUTORIAL)
 def text_encoder_learning_rate(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
-    """Half the learning rate; 0 where it is not trained, or where only that makes the plan fit."""
+    """Half the learning rate; 0 where it is not trained, as of flow matching bases, or where only that makes it fit."""
     value, table, own = text_rate(config), defaults_for(config), optimizer_defaults(config)
+    if config.model.prediction == "flow":
+        reason = "text encoders of flow matching bases are not trained: they read captions once and leave the memory"
+        return Advice(0.0, reason, SD_SCRIPTS_ANIMA)
     if value == 0 and config.run.subject == "style":
         reason = "a style is in the pictures, not in a word: U-Net only, as the notebooks offer for styles"
         return Advice(0.0, reason, table.notebook)

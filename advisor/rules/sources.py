@@ -78,6 +78,13 @@ SD_SCRIPTS = Source(
 )
 """What kohya's trainer does where nobody says otherwise."""
 
+SD_SCRIPTS_ANIMA = Source(
+    "sd-scripts, Anima",
+    "https://github.com/kohya-ss/sd-scripts/blob/main/docs/anima_train_network.md",
+    "what Qwen3 says of each caption is cached, so that it can be freed while the LoRA is trained",
+)
+"""How kohya's trainer reads captions with a language model."""
+
 KOHYA_GUI = Source(
     "kohya_ss, the tutorial's program",
     "https://github.com/bmaltais/kohya_ss",
@@ -228,8 +235,8 @@ THE_MODEL = Source(
 BY_TITLE: Mapping[str, Source] = {
     source.title: source
     for source in (
-        TUTORIAL, CIVITAI, COLAB, COLAB_XL, NOOBAI, SD_SCRIPTS_SDXL, SD_SCRIPTS_ADVANCED, SD_SCRIPTS, KOHYA_GUI,
-        ONETRAINER, V_PREDICTION, CHECKPOINTING_STUDY, NVIDIA, GTX16_NAN, MIN_SNR, ZERO_SNR, FLOW_MATCHING,
+        TUTORIAL, CIVITAI, COLAB, COLAB_XL, NOOBAI, SD_SCRIPTS_SDXL, SD_SCRIPTS_ADVANCED, SD_SCRIPTS, SD_SCRIPTS_ANIMA,
+        KOHYA_GUI, ONETRAINER, V_PREDICTION, CHECKPOINTING_STUDY, NVIDIA, GTX16_NAN, MIN_SNR, ZERO_SNR, FLOW_MATCHING,
         NOISE_OFFSET, ADAMW, PRODIGY, LION, CAME, SCHEDULE_FREE, DORA, LYCORIS, OURS, THE_USER, THE_MACHINE,
         THE_IMAGES, THE_MODEL,
     )

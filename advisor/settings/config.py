@@ -72,6 +72,7 @@ MOST_REPEATS = 100_000
 MOST_BUCKET_PX = 65_536
 MOST_EPOCHS = 1_000_000
 MOST_THREADS = 1024
+MOST_TEXT_VARIANTS = 1000
 MOST_KEPT = 99_999
 """LoRAs; 0 keeps all."""
 MOST_OF_ANYTHING = 10**9
@@ -79,6 +80,7 @@ MOST_OF_ANYTHING = 10**9
 PATH_SETTINGS = (
     "model.path",
     "model.vae_path",
+    "model.text_encoder_path",
     "dataset.images",
     "dataset.regularization_images",
     "network.start_from",
@@ -109,6 +111,8 @@ class ModelConfig(Settings):
     """Which hidden state of the text encoder is used, counted from its end; 1 is the last."""
     vae_path: str | None = None
     """Another VAE than the checkpoint's own."""
+    text_encoder_path: str | None = None
+    """The text encoder of a base model whose text encoder is a file of its own; left out: the one found beside it."""
 
 
 class NamedFolder(Settings):
@@ -357,6 +361,9 @@ class MemoryConfig(Settings):
     """Encode each picture once, before training."""
     cache_text: bool = False
     """Encode each caption once, before training; only where the text encoder is not trained."""
+    text_variants: int = Field(0, ge=0, le=MOST_TEXT_VARIANTS)
+    """How many forms of each caption are encoded before training where tags are shuffled or left out, or lines or words
+    are drawn; 0: captions that change are encoded in each step. Only flow matching base models have it."""
 
     @property
     def quantised(self) -> QuantisedDtype | None:

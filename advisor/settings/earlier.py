@@ -26,6 +26,8 @@ ADDED_SETTINGS = (
     "loss.timestep_weighting",
     "network.text_adapter",
     "saving.layer_names",
+    "model.text_encoder_path",
+    "memory.text_variants",
 )
 """Settings that the first configurations lack; the hashes in the first states know nothing of them."""
 

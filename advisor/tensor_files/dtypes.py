@@ -42,7 +42,7 @@ _BOOKKEEPING = (
 
 def weight_dtype(tensors: Mapping[str, TensorInfo]) -> str | None:
     """The dtype that most bytes have; None when there are no bytes."""
-    mark = _mark(tensors)
+    mark = packing(tensors)
     if mark is not None:
         return mark
     sizes: Counter[str] = Counter()
@@ -54,7 +54,7 @@ def weight_dtype(tensors: Mapping[str, TensorInfo]) -> str | None:
 
 def quantised(tensors: Mapping[str, TensorInfo]) -> str | None:
     """How the weights are packed or scaled, so that they are no plain numbers; None when they are."""
-    mark = _mark(tensors)
+    mark = packing(tensors)
     if mark is not None:
         return mark
     if "scaled_fp8" in tensors or any(name.endswith(_SCALES) or name.endswith(".scaled_fp8") for name in tensors):
@@ -64,7 +64,7 @@ def quantised(tensors: Mapping[str, TensorInfo]) -> str | None:
 
 def num_parameters(tensors: Mapping[str, TensorInfo]) -> int:
     """How many weights there are; two to each byte where they are packed, and no copies or tables of quantisation."""
-    packed = _mark(tensors) in _PACKED
+    packed = packing(tensors) in _PACKED
     return sum(
         tensor.size * (2 if packed and tensor.dtype == "U8" else 1)
         for name, tensor in tensors.items()
@@ -72,7 +72,8 @@ def num_parameters(tensors: Mapping[str, TensorInfo]) -> int:
     )
 
 
-def _mark(tensors: Mapping[str, TensorInfo]) -> str | None:
+def packing(tensors: Mapping[str, TensorInfo]) -> str | None:
+    """What packed weights are called, e.g. `nf4`; None where none are."""
     for end, dtype in _MARKS:
         if any(name.endswith(end) for name in tensors):
             return dtype

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 DEFAULTS: Mapping[str, Any] = {
-    "model.clip_skip": 1, "model.vae_path": None,
+    "model.clip_skip": 1, "model.vae_path": None, "model.text_encoder_path": None,
     "dataset.repeats": 1, "dataset.resolution_px": 512, "dataset.bucket_step_px": 64, "dataset.bucket_upscale": False,
     "dataset.caption_extension": ".txt", "dataset.shuffle_captions": False, "dataset.keep_tokens": 0,
     "dataset.keep_tokens_separator": "", "dataset.wildcards": False, "dataset.weighted_captions": False,
@@ -34,7 +34,7 @@ DEFAULTS: Mapping[str, Any] = {
     "loss.timestep_shift": 1.0, "loss.timestep_weighting": "none",
     "loss.ema": False, "loss.ema_decay": 0.999,
     "memory.compute_dtype": "float32", "memory.base_dtype": "float16", "memory.gradient_checkpointing": True,
-    "memory.cache_latents": False, "memory.cache_text": False,
+    "memory.cache_latents": False, "memory.cache_text": False, "memory.text_variants": 0,
     "machine.data_workers": 2,
     "saving.every_epochs": 0, "saving.every_steps": 1000, "saving.keep_last": 5, "saving.dtype": "float16",
     "saving.layer_names": "usual", "saving.diffusers_copy": False,

@@ -35,6 +35,7 @@ HEAD = "A job for ai-toolkit; written by Loracle."
 OWN_BUCKETS = "ai-toolkit chooses the sizes of its buckets itself"
 DROPS: Mapping[str, str] = {
     "model.lineage": OUR_RULES,
+    "model.text_encoder_path": "ai-toolkit reads this family's text encoder from the base model",
     "model.clip_skip": "ai-toolkit trains with the text encoder's last layer",
     "dataset.min_bucket_px": OWN_BUCKETS,
     "dataset.max_bucket_px": OWN_BUCKETS,
@@ -68,6 +69,7 @@ DROPS: Mapping[str, str] = {
     "loss.input_perturbation": "ai-toolkit does not perturb the input",
     "loss.zero_terminal_snr": "ai-toolkit does not rescale the noise schedule",
     "memory.preset": OUR_RULES,
+    "memory.text_variants": "ai-toolkit encodes captions that change in each step",
     "machine.cpu_threads": "ai-toolkit chooses its threads itself",
     "machine.gpu_uuid": "ai-toolkit takes the first card: set `device` to another, e.g. cuda:1",
     "network.text_adapter": "ai-toolkit leaves those layers alone",

@@ -24,8 +24,8 @@ from templates.importing.imported import Imported, Line
 UNKNOWN = Estimate(0, {}, 0, None, 0, 0, notes=("nothing can be said before the base model and the pictures are here",))
 OURS = Source("Loracle's default", "")
 
-NEVER_ADVISED = ("model.path", "model.vae_path", "model.family", "dataset.images", "dataset.folders",
-                       "dataset.only_folders", "dataset.regularization_",
+NEVER_ADVISED = ("model.path", "model.vae_path", "model.text_encoder_path", "model.family",
+                       "dataset.images", "dataset.folders", "dataset.only_folders", "dataset.regularization_",
                        "saving.name", "run.", "machine.", "sampling.", "memory.preset")  # fmt: skip
 """Settings that are what they are."""
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _BOTH: Mapping[str, Any] = {
-    "model.clip_skip": 1, "model.vae_path": None,
+    "model.clip_skip": 1, "model.vae_path": None, "model.text_encoder_path": None,
     "dataset.resolution_px": 512, "dataset.bucket_step_px": 64,
     "dataset.shuffle_captions": False, "dataset.keep_tokens": 0, "dataset.keep_tokens_separator": "",
     "dataset.wildcards": False, "dataset.weighted_captions": False, "dataset.caption_dropout": 0.0,
@@ -31,7 +31,7 @@ _BOTH: Mapping[str, Any] = {
     "loss.timestep_sampling": "uniform", "loss.timestep_mean": 0.0, "loss.timestep_scale": 1.0,
     "loss.timestep_shift": 1.0, "loss.timestep_weighting": "none",
     "loss.ema": False, "loss.ema_decay": 0.999,
-    "memory.gradient_checkpointing": False, "memory.cache_text": False,
+    "memory.gradient_checkpointing": False, "memory.cache_text": False, "memory.text_variants": 0,
     "saving.every_steps": 0, "saving.keep_last": 0, "saving.layer_names": "usual", "saving.diffusers_copy": False,
     "validation.share": 0.0, "validation.every_epochs": 1,
 }  # fmt: skip

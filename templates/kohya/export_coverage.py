@@ -16,6 +16,7 @@ from templates.kohya.words import BLOCKS, SAMPLERS, SETTING_WORDS
 
 DROPS: Mapping[str, str] = {
     "model.lineage": OUR_RULES,
+    "model.text_encoder_path": "kohya reads this family's text encoder from the base model",
     "network.resize_start": "kohya goes on from a LoRA of the same rank only",
     "dataset.upscale_tolerance": "kohya crops pictures to the training size below, unless all small ones are enlarged",
     "loss.timestep_sampling": "kohya draws timesteps evenly for this family",
@@ -26,6 +27,7 @@ DROPS: Mapping[str, str] = {
     "loss.ema": "kohya saves the weights as they are, without a moving average",
     "loss.ema_decay": "kohya keeps no moving average",
     "memory.preset": OUR_RULES,
+    "memory.text_variants": "kohya encodes captions that change in each step",
     "memory.base_dtype": "kohya keeps the base model in the training precision, so int8 and nf4 need more memory there",
     "machine.gpu_uuid": "kohya takes the first card; with several, fill in `GPU IDs` in the GUI",
     "network.text_adapter": "kohya's GUI has no field for it",

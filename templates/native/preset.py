@@ -23,8 +23,8 @@ CHOSEN: tuple[Origin, ...] = ("answer", "preset", "import")
 """Where a setting comes from that differs from the rules."""
 
 OF_ONE_RUN = (
-    "model.path", "model.lineage", "model.prediction", "model.vae_path", "dataset.images", "dataset.folders",
-    "dataset.only_folders", "dataset.regularization_", "network.start_from",
+    "model.path", "model.lineage", "model.prediction", "model.vae_path", "model.text_encoder_path", "dataset.images",
+    "dataset.folders", "dataset.only_folders", "dataset.regularization_", "network.start_from",
     "saving.name", "run.", "machine.", "memory.preset",
 )  # fmt: skip
 """Settings that say nothing to anybody else."""

@@ -35,7 +35,7 @@ ANSWERS_HEAD = "What was answered; a record. Training reads loracle.toml only."
 ABSOLUTE_PATHS = ("model.path", "dataset.images")
 """Found from wherever the run folder is carried to."""
 
-RUN_PATHS = ("model.vae_path", "dataset.regularization_images", "network.start_from")
+RUN_PATHS = ("model.vae_path", "model.text_encoder_path", "dataset.regularization_images", "network.start_from")
 """Relative to the run folder, unless given as absolute."""
 
 

@@ -32,6 +32,7 @@ FOLDER_NAME = "onetrainer"
 
 DROPS: Mapping[str, str] = {
     "model.lineage": OUR_RULES,
+    "model.text_encoder_path": "OneTrainer reads this family's text encoder from the base model",
     "dataset.bucket_step_px": "OneTrainer takes the steps that suit the model (8 for SD1.x, 64 for SDXL)",
     "dataset.min_bucket_px": "OneTrainer chooses the sizes of its buckets itself",
     "dataset.max_bucket_px": "OneTrainer chooses the sizes of its buckets itself",
@@ -60,6 +61,7 @@ DROPS: Mapping[str, str] = {
     "loss.multires_iterations": "OneTrainer has no coarser noise",
     "loss.multires_discount": "OneTrainer has no coarser noise",
     "memory.preset": OUR_RULES,
+    "memory.text_variants": "OneTrainer encodes captions that change in each step",
     "memory.cache_text": "OneTrainer caches text together with the latents, where it can",
     "machine.data_workers": "OneTrainer reads with threads: machine.cpu_threads",
     "machine.gpu_uuid": "OneTrainer takes the first card: set `Train Device` to another, e.g. cuda:1",

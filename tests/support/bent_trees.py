@@ -99,6 +99,7 @@ def _hostile_settings(outside: Outside) -> tuple[tuple[str, tuple[Any, ...]], ..
         ("dataset.keep_tokens", huge),
         ("model.path", (str(outside.secret), str(outside.folder), "model/mia.safetensors", "/dev/zero", "")),
         ("model.vae_path", (str(outside.secret), "cache", "/dev/null")),
+        ("model.text_encoder_path", (str(outside.secret), "cache", "/dev/null")),
         ("network.start_from", (str(outside.secret), "model/mia.safetensors", "..", "/dev/zero")),
         ("network.rank", (512, 10**30)),
         ("network.alpha", (1e308, 1e-300)),

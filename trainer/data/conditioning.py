@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from advisor.errors import TrainingStopped
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.data.captions import CaptionStyle, caption_for
@@ -44,13 +45,31 @@ class Texts:
 
     def caption(self, ref: SampleRef, epoch: int) -> str:
         """One sample's caption."""
+        item = self._items[ref.item]
         choices = rng(self._config.run.seed, "caption", epoch, ref.item, ref.repeat)
-        return caption_for(self._items[ref.item].caption, self._style, choices)
+        if not self._variants:
+            return caption_for(item.caption, self._style, choices)
+        if self._style.dropout and choices.random() < self._style.dropout:
+            return ""
+        return self._variant(item, epoch * max(1, item.repeats) + ref.repeat)
 
     def plain_caption(self, item: Item) -> str:
         """A caption of the image that has no dropout; with tags that change, one of its forms."""
+        if self._variants:
+            return self._variant(item, 0)
         never_dropped = replace(self._style, dropout=0.0)
         return caption_for(item.caption, never_dropped, rng(self._config.run.seed, "plain caption", item.index))
+
+    @property
+    def _variants(self) -> int:
+        """How many forms of each caption take turns; 0: it is another one each time, or always the same."""
+        return 0 if self._style.is_fixed else self._config.memory.text_variants
+
+    def _variant(self, item: Item, number: int) -> str:
+        """One of a caption's forms; they take turns as numbers grow."""
+        never_dropped = replace(self._style, dropout=0.0)
+        choices = rng(self._config.run.seed, "caption variant", item.index, number % self._variants)
+        return caption_for(item.caption, never_dropped, choices)
 
     def cut(self) -> dict[str, int]:
         """Tokens of the captions that are longer than the text encoders read, by their picture's file name."""
@@ -83,17 +102,25 @@ class Texts:
         entries = [self._cache.get(self._keys[caption]) or self._made(caption) for caption in captions]
         return Text(states=Conditioning.joined([Conditioning(entry) for entry in entries]))
 
+    @property
+    def can_be_cached(self) -> bool:
+        """Whether it is known beforehand which captions there will be."""
+        return self._style.is_fixed or self._variants > 0
+
     def cache(self, run: Path, progress: ReportProgress) -> None:
         """Encode every caption whose text states the run's cache lacks, and read them from it from then on.
 
         Raises:
             RunError: the cache cannot be written.
         """
-        assert self._style.is_fixed, "captions that change cannot be encoded once"
+        assert self.can_be_cached, "captions that change cannot be encoded once"
         self._cache = TensorCache(RunFolder(run).cache("text"))
+        forms = range(self._variants) if self._variants else ()
         captions = {self.plain_caption(item) for item in self._items}
+        captions |= {self._variant(item, number) for item in self._items for number in forms}
         captions |= {""} if self._style.dropout else set()
         encoders = [module_digest(encoder) for encoder in self._base.text_encoders]
+        reading = self._base.family.text_version
         for number, caption in enumerate(sorted(captions), start=1):
             self._keys[caption] = cache_key(
                 version=TEXT_VERSION,
@@ -103,13 +130,21 @@ class Texts:
                 clip_skip=self._config.model.clip_skip,
                 max_tokens=self._config.dataset.max_tokens,
                 weighted=self._config.dataset.weighted_captions,
+                **({"reading": reading} if reading else {}),
             )
             if self._cache.get(self._keys[caption]) is None:
                 self._made(caption)
             progress(number, len(captions))
 
+    def release(self) -> None:
+        """Let go of the text encoders: captions come from the cache alone from now on."""
+        assert self._cache is not None, "captions are encoded in each step"
+        self._base = replace(self._base, text_encoders=())
+
     def _made(self, caption: str) -> dict[str, Tensor]:
         assert self._cache is not None
+        if not self._base.text_encoders:
+            raise TrainingStopped("A file in the run's cache folder was removed or damaged while training: start again")
         with torch.no_grad():
             text = self._tokens([caption])
             place = next(self._base.text_encoders[0].parameters()).device

@@ -127,13 +127,12 @@ def _text(base: BaseModel, prompts: Sequence[str], config: TrainingConfig) -> Co
 
     One after the other, so that a prompt's do not depend on its neighbours.
     """
-    chunks, device = config.dataset.chunks, base.device
     states = dict[str, Conditioning]()
-    with moved(base.text_encoders, device):
+    with moved(base.text_encoders, base.device):
         for prompt in dict.fromkeys(prompts):
-            ids, weights = base.family.tokenize_weighted(base, [prompt], chunks=chunks)
-            ids = tuple(one.to(device) for one in ids)
-            states[prompt] = base.family.encode_text(base, ids, clip_skip=config.model.clip_skip, weights=weights)
+            states[prompt] = base.encoded(
+                prompt, chunks=config.dataset.chunks, clip_skip=config.model.clip_skip, weighted=True
+            )
     return Conditioning.joined([states[prompt] for prompt in prompts])
 
 

@@ -40,7 +40,7 @@ def model_digest(model: ModelConfig) -> str:
         ModelError: a file cannot be read.
     """
     found = sha256()
-    for given in filter(None, (model.path, model.vae_path)):
+    for given in filter(None, (model.path, model.vae_path, model.text_encoder_path)):
         path = Path(given)
         for file in _files(path):
             found.update(f"{file.relative_to(path).as_posix()} {_file_digest(file)}\n".encode("utf-8", "surrogatepass"))

@@ -64,11 +64,8 @@ class FeatureReader:
 
     @cached_property
     def _no_prompt(self) -> Conditioning:
-        base = self._base
-        tokens = base.family.tokenize(base, [""])
-        with moved(base.text_encoders, base.device):
-            ids = [one.to(base.device) for one in tokens]
-            return base.family.encode_text(base, ids, clip_skip=self._config.model.clip_skip)
+        with moved(self._base.text_encoders, self._base.device):
+            return self._base.encoded("", clip_skip=self._config.model.clip_skip)
 
 
 @contextmanager

@@ -107,7 +107,7 @@ def _loaded(place: Place, events: Events) -> BaseModel:
         vae_dtype=torch.float32,
         device=offload_device(place.device),
         quantised=place.config.memory.quantised,
-    )
+    ).whole()
     base.denoiser.to(place.device)
     use_threads(None, place.device, base.denoiser)
     for note in base.notes:

@@ -23,6 +23,8 @@ def load_base_model(
 ) -> BaseModel:
     """The model that `model` names, its weights in `dtype` on `device`, frozen.
 
+    Some families leave the denoiser's for later: `BaseModel.whole` reads them.
+
     Args:
         quantised: what the denoiser's layers are kept in instead, computing in `dtype`.
 

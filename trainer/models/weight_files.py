@@ -16,6 +16,7 @@ from advisor.files import open_regular
 from advisor.settings.config import QuantisedDtype
 from advisor.shown_text import short, visible_line
 from advisor.tensor_files.header import TensorInfo, read_header
+from advisor.tensor_files.scaled_fp8 import scale_of
 from trainer.layers.quantised_layers import layers_to_quantise, quantise_layer
 from trainer.models.clip_text import text_root
 
@@ -84,11 +85,17 @@ class Weights:
         return frozenset(self._places)
 
     def tensor(self, name: str) -> Tensor:
-        """One tensor, in memory of its own.
+        """One tensor, in memory of its own; in float32 where it is kept in float8 with a factor beside it.
 
         Raises:
             ModelError: its dtype is none of a network's, or the file has become shorter.
         """
+        plain, scale = self._plain(name), scale_of(name, self._places)
+        if scale is None:
+            return plain
+        return plain.float() * self._plain(scale).float().reshape(-1, *[1] * (plain.ndim - 1))
+
+    def _plain(self, name: str) -> Tensor:
         place = self._places[name]
         dtype = None if place.info.dtype in NOT_TRAINABLE else SAFETENSORS_DTYPES.get(place.info.dtype)
         if dtype is None:

@@ -9,7 +9,6 @@ import torch
 from advisor.planning.caption_warnings import cut_captions
 from advisor.settings.config import TrainingConfig
 from trainer.adapters.network import Network
-from trainer.data.captions import CaptionStyle
 from trainer.data.conditioning import Texts
 from trainer.data.crops import Crops
 from trainer.data.latents import FreshLatents, Latents, cache_latents
@@ -65,7 +64,7 @@ def make_data(base: BaseModel, training_set: TrainingSet, reporter: Reporter, *,
     for warning in cut_captions(texts.cut(), config):
         reporter.events.warning(warning.code, warning.message)
     masks = _masks(base, training_set, reporter)
-    if config.memory.cache_text and _can_cache_text(reporter, trains_text=trains_text):
+    if config.memory.cache_text and _can_cache_text(texts, reporter, trains_text=trains_text):
         with reporter.during("encoding the captions"):
             reporter.events.phase("cache_text", len(training_set.items))
             with onloaded(base.text_encoders, device):
@@ -123,10 +122,10 @@ def _masks(base: BaseModel, training_set: TrainingSet, reporter: Reporter) -> Ma
         )
 
 
-def _can_cache_text(reporter: Reporter, *, trains_text: bool) -> bool:
+def _can_cache_text(texts: Texts, reporter: Reporter, *, trains_text: bool) -> bool:
     if trains_text:
         why = "the text encoder is trained"
-    elif not CaptionStyle.of(reporter.config.dataset).is_fixed:
+    elif not texts.can_be_cached:
         why = "captions differ each time"
     else:
         return True

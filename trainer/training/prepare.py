@@ -38,6 +38,7 @@ from trainer.seeds import generator
 from trainer.training.context import Data, make_context, make_data
 from trainer.training.failures import LOADING
 from trainer.training.loop import Length
+from trainer.training.read_texts import with_denoiser_instead
 from trainer.training.reporter import Reporter
 from trainer.training.resuming import Resuming, config_hash, restore_weights
 from trainer.training.spill_watch import spills_here
@@ -187,7 +188,7 @@ def _stepper(
 ) -> Stepper:
     """Adapters with their weights, data, a new optimizer and the schedule."""
     config = reporter.config
-    network, data = _network_and_data(base, training_set, state, reporter)
+    base, network, data = _attached(base, training_set, state, reporter)
     groups = _groups(base, network, reporter)
     if config.memory.gradient_checkpointing:
         base.family.enable_gradient_checkpointing(base, text_encoder=network.has_text_encoder)
@@ -202,16 +203,19 @@ def _stepper(
     return Stepper(context, groups, optimizer, _schedule(training_set, config), batch_parts=batch_parts)
 
 
-def _network_and_data(
+def _attached(
     base: BaseModel, training_set: TrainingSet, state: State | None, reporter: Reporter
-) -> tuple[Network, Data]:
-    """A denoiser that waits to be loaded is loaded after the caches are filled, when the text encoders lie still."""
+) -> tuple[BaseModel, Network, Data]:
+    """The whole base model with its adapters, and the data.
+
+    Where the base model leaves its denoiser for later, captions are read first, and its text encoders make room for it.
+    """
     if base.load_denoiser is None:
         network = _network(base, reporter, state)
-        return network, make_data(base, training_set, reporter, trains_text=network.has_text_encoder)
+        return base, network, make_data(base, training_set, reporter, trains_text=network.has_text_encoder)
     data = make_data(base, training_set, reporter, trains_text=False)
-    base.load_denoiser()
-    return _network(base, reporter, state), data
+    base = with_denoiser_instead(base, data.texts, reporter)
+    return base, _network(base, reporter, state), data
 
 
 def _schedule(training_set: TrainingSet, config: TrainingConfig) -> Schedule:

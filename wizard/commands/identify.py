@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from advisor.checkpoints.identify import identify as identify_file
-from advisor.checkpoints.part_files import part_files
 from wizard.interview.paths import given_path
 from wizard.output import print_json, show
 from wizard.show.identity_view import identity_document, identity_lines
@@ -16,8 +15,7 @@ def identify(file: str, *, as_json: bool = False) -> None:
         ModelError: it cannot be read as a model.
     """
     identity = identify_file(given_path(file))
-    parts = part_files(identity)
     if as_json:
-        print_json(identity_document(identity, parts))
+        print_json(identity_document(identity))
     else:
-        show(identity_lines(identity, parts))
+        show(identity_lines(identity))

@@ -153,6 +153,7 @@ def _located(found: Imported, home: Path) -> Imported:
     for path in (
         "model.path",
         "model.vae_path",
+        "model.text_encoder_path",
         "dataset.images",
         "dataset.regularization_images",
         "network.start_from",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from textwrap import fill
 
-from advisor.checkpoints.identity import Identity
-from advisor.checkpoints.part_files import PartFile
+from advisor.checkpoints.identity import Identity, PartFile
 from advisor.families import KNOWN_FAMILIES
 from advisor.planning.document import plain_value
 from advisor.units import shown
@@ -22,20 +20,14 @@ NAME_WIDTH = 12
 """Columns, where no name is longer."""
 
 
-def identity_document(identity: Identity, parts: Sequence[PartFile] = ()) -> dict[str, object]:
-    """The document of `identify --json`; LORA_KEYS only for a LoRA, `part_files` only where there are any."""
+def identity_document(identity: Identity) -> dict[str, object]:
+    """The document of `identify --json`; LORA_KEYS only for a LoRA."""
     tree: dict[str, object] = plain_value(asdict(identity))
-    known = {key: value for key, value in tree.items() if identity.kind == "lora" or key not in LORA_KEYS}
-    return known | ({"part_files": plain_value([asdict(part) for part in parts])} if parts else {})
+    return {key: value for key, value in tree.items() if identity.kind == "lora" or key not in LORA_KEYS}
 
 
-def identity_lines(identity: Identity, parts: Sequence[PartFile] = ()) -> str:
-    """One known fact a line, then the notes.
-
-    Args:
-        identity: of the file.
-        parts: what its makers publish as files of their own.
-    """
+def identity_lines(identity: Identity) -> str:
+    """One known fact a line, then the notes."""
     family = KNOWN_FAMILIES.get(identity.family or "")
     size, axis = identity.file_bytes, identity.dora_axis
     reason = f" ({identity.prediction_reason})" if identity.prediction_reason else ""
@@ -48,7 +40,7 @@ def identity_lines(identity: Identity, parts: Sequence[PartFile] = ()) -> str:
         "lineage": f"{identity.lineage} (a guess: {identity.lineage_reason})" if identity.lineage else "",
         "precision": identity.dtype,
         "parts": ", ".join(part.replace("_", " ") for part in identity.parts),
-        **{part.title: _place(part, identity.path) for part in parts},
+        **{part.title: _place(part, identity.path) for part in identity.part_files},
         "adapter": identity.adapter if axis is None else f"{identity.adapter}, with lengths by {axis}",
         "rank": identity.rank,
         "alpha": None if identity.alpha is None else shown(identity.alpha),
@@ -57,7 +49,7 @@ def identity_lines(identity: Identity, parts: Sequence[PartFile] = ()) -> str:
         "size": size_text(size) if size else "",
         "trainable": "yes" if identity.trainable else identity.why_not or "no",
     }
-    width = max([NAME_WIDTH, *(len(part.title) + 2 for part in parts)])
+    width = max([NAME_WIDTH, *(len(part.title) + 2 for part in identity.part_files)])
     known = [_row(name, value, width) for name, value in rows.items() if value not in (None, "")]
     return "\n".join([*known, *identity.notes])
 

@@ -12,7 +12,7 @@ from tests.support.factories import make_plan_config
 def anima(**settings: Any) -> TrainingConfig:
     flow = {
         "model.family": "anima", "model.prediction": "flow", "loss.min_snr_gamma": 0.0, "sampling.sampler": "euler",
-        "optimizer.text_encoder_learning_rate": 0.0,
+        "optimizer.text_encoder_learning_rate": 0.0, "memory.cache_text": True, "memory.text_variants": 8,
     }  # fmt: skip
     return with_values(make_plan_config(), {**flow, **settings})
 

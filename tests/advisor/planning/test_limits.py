@@ -7,7 +7,7 @@ import pytest
 from advisor.errors import ConfigErrors
 from advisor.planning.limits import broken_limits, limits_of_training
 from advisor.planning.planner import make_plan
-from advisor.settings.config import changed
+from advisor.settings.config import TrainingConfig, changed
 from tests.support.factories import make_facts, make_plan_config
 
 
@@ -33,6 +33,8 @@ from tests.support.factories import make_facts, make_plan_config
         ({"loss.min_timestep": 700, "loss.max_timestep": 500}, "loss.min_timestep"),
         ({"model.prediction": "flow"}, "model.prediction"),
         ({"loss.timestep_shift": "auto"}, "loss.timestep_shift"),
+        ({"model.text_encoder_path": "/models/qwen.safetensors"}, "model.text_encoder_path"),
+        ({"memory.text_variants": 4}, "memory.text_variants"),
     ],
 )
 def test_a_limit_that_is_passed_is_told_by_its_setting(settings: dict[str, Any], path: str) -> None:
@@ -54,6 +56,21 @@ def test_an_imported_configuration_beyond_the_limits_is_named() -> None:
     assert [error.path for _, error in broken_limits(config)] == ["network.alpha"]
 
 
+def of_anima(**settings: Any) -> TrainingConfig:
+    """What our trainer could do with Anima, but for these settings."""
+    config = make_plan_config(settings={"loss.min_snr_gamma": 0.0, "sampling.sampler": "euler"})
+    usual = {
+        "model.family": "anima",
+        "model.prediction": "flow",
+        "optimizer.text_encoder_learning_rate": 0.0,
+        "memory.cache_text": True,
+        "memory.text_variants": 8,
+    }
+    for name, value in (usual | settings).items():
+        config = changed(config, name, value)
+    return config
+
+
 @pytest.mark.parametrize(
     ("settings", "path"),
     [
@@ -67,11 +84,29 @@ def test_an_imported_configuration_beyond_the_limits_is_named() -> None:
     ],
 )
 def test_a_flow_matching_base_takes_nothing_that_needs_a_noise_schedule(settings: dict[str, Any], path: str) -> None:
-    config = make_plan_config(settings={"loss.min_snr_gamma": 0.0, "sampling.sampler": "euler"})
-    for name, value in {"model.family": "anima", "model.prediction": "flow", **settings}.items():
-        config = changed(config, name, value)
+    config = of_anima(**settings)
 
     assert [error.path for _, error in limits_of_training(config)] == [path]
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        ({"optimizer.text_encoder_learning_rate": 5e-5}, "optimizer.text_encoder_learning_rate"),
+        ({"memory.cache_text": False}, "memory.cache_text"),
+        ({"dataset.shuffle_captions": True, "memory.text_variants": 0}, "memory.text_variants"),
+        ({"dataset.tag_dropout": 0.1, "memory.text_variants": 0}, "memory.text_variants"),
+    ],
+)
+def test_a_flow_matching_base_reads_its_captions_before_it_trains(settings: dict[str, Any], path: str) -> None:
+    assert [error.path for _, error in limits_of_training(of_anima(**settings))] == [path]
+
+
+def test_captions_left_out_are_one_text_more_and_need_no_forms() -> None:
+    still = {"dataset.shuffle_captions": False, "dataset.tag_dropout": 0.0, "memory.text_variants": 0}
+    config = of_anima(**still, **{"dataset.caption_dropout": 0.1, "model.text_encoder_path": "/models/q.safetensors"})
+
+    assert list(broken_limits(config)) == []
 
 
 @pytest.mark.parametrize("name", ["sd1", "sd2", "sdxl"])

@@ -11,6 +11,7 @@ def test_relative_paths_begin_in_the_run_and_absolute_ones_stay(tmp_path: Path) 
         blank_config(model=str(tmp_path / "base.safetensors"), family="sd1", images="../pictures"),
         {
             "model.vae_path": "vae.safetensors",
+            "model.text_encoder_path": "../qwen.safetensors",
             "network.start_from": "model/fox.safetensors",
             "dataset.regularization_images": "../class",
         },
@@ -19,6 +20,7 @@ def test_relative_paths_begin_in_the_run_and_absolute_ones_stay(tmp_path: Path) 
     found = RunFolder(tmp_path / "run").located(config)
 
     assert found.model.path == str(tmp_path / "base.safetensors")
+    assert found.model.text_encoder_path == str(tmp_path / "run/../qwen.safetensors")
     assert found.model.vae_path == str(tmp_path / "run/vae.safetensors")
     assert found.network.start_from == str(tmp_path / "run/model/fox.safetensors")
     assert found.dataset.images == str(tmp_path / "run/../pictures")

@@ -35,8 +35,9 @@ def test_a_base_model_is_known_by_its_files_wherever_it_lies(tmp_path: Path) -> 
     assert before == model_digest(two)
     (tmp_path / "two" / "unet" / "config.json").write_text("{ }", "utf-8")
     assert model_digest(two) != before
-    vae = str(tmp_path / "one" / "sample.png")
-    assert model_digest(one.model_copy(update={"vae_path": vae})) != before
+    other = str(tmp_path / "one" / "sample.png")
+    assert model_digest(one.model_copy(update={"vae_path": other})) != before
+    assert model_digest(one.model_copy(update={"text_encoder_path": other})) != before
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

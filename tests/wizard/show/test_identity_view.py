@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from advisor.checkpoints.identify import identify
-from advisor.checkpoints.part_files import part_files
 from tests.support.headers import write_model
 from wizard.show.identity_view import identity_document, identity_lines
 
@@ -51,7 +50,7 @@ def comfyui(tmp_path: Path) -> Path:
 def shown(path: Path) -> str:
     """What the command prints, in one line with single blanks."""
     identity = identify(path)
-    return " ".join(identity_lines(identity, part_files(identity)).split())
+    return " ".join(identity_lines(identity).split())
 
 
 def test_animas_parts_are_shown_where_they_lie(comfyui: Path) -> None:
@@ -88,15 +87,15 @@ def test_a_bundle_says_that_it_holds_its_parts(tmp_path: Path) -> None:
     assert "text encoder in this file VAE in this file" in shown(bundle)
 
 
-def test_the_document_has_the_parts_of_such_a_family_only(comfyui: Path) -> None:
+def test_the_document_has_the_parts_where_the_family_has_some(comfyui: Path) -> None:
     identity = identify(comfyui / "diffusion_models" / "anima.safetensors")
-    document = json.loads(json.dumps(identity_document(identity, part_files(identity))))
+    document = json.loads(json.dumps(identity_document(identity)))
     text, vae = document["part_files"]
     other = identify(comfyui / "vae" / "qwen_image_vae.safetensors")
 
     assert text["path"] == str(comfyui / "text_encoders" / "qwen_3_06b_base.safetensors")
     assert (vae["kind"], vae["others"], vae["file_name"]) == ("vae", [], "qwen_image_vae.safetensors")
-    assert "part_files" not in identity_document(other, part_files(other))
+    assert identity_document(other)["part_files"] == []
 
 
 def test_a_part_alone_is_named_for_what_it_is(comfyui: Path) -> None:

@@ -43,6 +43,7 @@ class Anima:
     """How Anima is loaded and called."""
 
     name: str = "anima"
+    text_version: str = "anima 1"
 
     @property
     def trains_text_encoders(self) -> bool:

@@ -7,7 +7,7 @@ an image's height and width in pixels, T text states, which are a caption's toke
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import torch
@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from advisor.checkpoints.identity import Identity
+from advisor.errors import ModelError
 from advisor.families.structure import LoraTarget, Prediction
 from advisor.settings.config import NUM_TRAIN_TIMESTEPS, ModelConfig, QuantisedDtype
+from advisor.shown_text import short
 from trainer.models.clip_text import text_root
 from trainer.models.tokenizer import Tokenizer
 
@@ -78,6 +80,8 @@ class BaseModel:
     """Notes on the file for the user."""
     load_denoiser: Callable[[], None] | None = None
     """Fills the denoiser, which is on `meta` until then, where it is not to lie beside the text encoders."""
+    texts: Mapping[str, Conditioning] = field(default_factory=dict)
+    """What was encoded before the text encoders were freed, by its text; empty while there are any."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -94,6 +98,36 @@ class BaseModel:
         """[1]: what the denoiser is told halfway between picture and noise, on its device."""
         middle = 0.5 if self.prediction == "flow" else NUM_TRAIN_TIMESTEPS // 2
         return torch.tensor([middle], device=self.device)
+
+    def whole(self) -> BaseModel:
+        """The same with its denoiser's weights, read now where they were left for later."""
+        if self.load_denoiser is None:
+            return self
+        self.load_denoiser()
+        return replace(self, load_denoiser=None)
+
+    def encoded(self, text: str, *, chunks: int = 1, clip_skip: int = 1, weighted: bool = False) -> Conditioning:
+        """The conditioning of one text, where the text encoders lie.
+
+        Args:
+            text: a caption or prompt; without text encoders one of `texts`.
+            chunks: how many chunks of tokens it may have.
+            clip_skip: which hidden state is taken, counted from the end.
+            weighted: read (tag:1.2) and [tag] as weights.
+
+        Raises:
+            ModelError: the text encoders were freed, and it was not encoded before.
+        """
+        if not self.text_encoders:
+            if text not in self.texts:
+                raise ModelError(f"{short(text)} was not encoded before the text encoder was freed: make it a prompt")
+            return self.texts[text].to(self.device)
+        family, weights, place = self.family, None, next(self.text_encoders[0].parameters()).device
+        if weighted:
+            ids, weights = family.tokenize_weighted(self, [text], chunks=chunks)
+        else:
+            ids = family.tokenize(self, [text], chunks=chunks)
+        return family.encode_text(self, tuple(one.to(place) for one in ids), clip_skip=clip_skip, weights=weights)
 
     def layer(self, target: LoraTarget) -> nn.Module:
         """The layer that an adapter is for."""
@@ -113,6 +147,12 @@ class TrainerFamily(Protocol):
     @property
     def trains_text_encoders(self) -> bool:
         """Whether its text encoders can have adapters."""
+
+    @property
+    def text_version(self) -> str:
+        """How captions are read, beside the text encoders' weights, as a part of the keys of cached text; another one
+        wherever that changes. Empty for CLIP's families, whose keys do without.
+        """
 
     def build(self, structure: Any, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device) -> BaseModel:
         """The networks without weights worth having: for measuring on meta or fake tensors."""

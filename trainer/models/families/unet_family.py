@@ -53,6 +53,7 @@ class UNetFamily:
     name: str
     layout: SingleFileLayout
     text_parts: tuple[TextPart, ...] = (TextPart(),)
+    text_version: str = ""
 
     @property
     def trains_text_encoders(self) -> bool:

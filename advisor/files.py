@@ -183,10 +183,13 @@ def _refuse_special(path: Path, mode: int) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, is_new: bool = False) -> Iterator[Path]:
     """A temporary name beside `path` to write to; at the end it is synced to disk and takes `path`'s place.
 
     Missing folders are made. When the block raises, `path` is as it was and the temporary file is gone.
+
+    Args:
+        is_new: nothing is there; what another process puts there meanwhile stays, and is an error.
 
     Raises:
         RunError: the folder cannot be made or written to, or the disk is full.
@@ -201,7 +204,10 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.chmod(_mode_of_new_files())
-        temporary.replace(path)
+        if is_new:
+            _put_new(temporary, path)
+        else:
+            temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}: {_mend(error)}") from error
@@ -211,14 +217,29 @@ def replacing(path: Path) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
+def write_atomically(path: Path, content: str | bytes, *, is_new: bool = False) -> None:
     """Put `content` (text as UTF-8 with \\n line ends) at `path`, whole or not at all.
+
+    Args:
+        is_new: nothing is there; what another process puts there meanwhile stays, and is an error.
 
     Raises:
         RunError: it cannot be written.
     """
-    with replacing(path) as temporary:
+    with replacing(path, is_new=is_new) as temporary:
         temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+def _put_new(temporary: Path, path: Path) -> None:
+    """Give a file its name if nothing has it, at one stroke where the disk knows hard links; the old name may stay."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        temporary.rename(path)
 
 
 def _mode_of_new_files() -> int:
@@ -239,6 +260,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _mend(error: OSError) -> str:
+    if error.errno == errno.EEXIST:
+        return "another program has put it there meanwhile: choose another name, or move it away"
     if error.errno in DISK_FULL:
         return "free some space on that disk"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -12,8 +12,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
+from heapq import heapify, heappop, heappush
 from importlib.resources import files
-from itertools import pairwise
 
 VOCABULARY = "assets/clip/bpe_simple_vocab_16e6.txt.gz"
 """Byte-pair merges in order, as OpenAI published them: a line with the version, then more lines than CLIP uses."""
@@ -94,25 +94,35 @@ def _tokens_of_piece(piece: str) -> int:
     if piece in MARKS:
         return 1
     ranks, signs = _ranks(), _signs()
-    parts = [signs[byte] for byte in piece.encode("utf-8", "replace")]
-    parts[-1] += END_OF_WORD
-    while len(parts) > 1:
-        pairs = list(pairwise(parts))
-        best = min(pairs, key=lambda pair: ranks.get(pair, NUM_MERGES))
-        if best not in ranks:
-            break
-        parts = _merged(parts, best)
-    return len(parts)
+    parts: list[str | None] = [signs[byte] for byte in piece.encode("utf-8", "replace")]
+    parts[-1] = f"{parts[-1]}{END_OF_WORD}"
+    following = [*range(1, len(parts)), -1]  # of each part the place of the next; merged ones are None
+    before = [*range(-1, len(parts) - 1)]
 
+    def waiting(left: int) -> list[tuple[int, int, Merge]]:
+        """The pair that begins there as (its rank, its place, its parts), if it is ever merged."""
+        right = following[left] if left >= 0 else -1
+        if right < 0:
+            return []
+        pair = parts[left] or "", parts[right] or ""
+        return [(ranks[pair], left, pair)] if pair in ranks else []
 
-def _merged(parts: list[str], pair: Merge) -> list[str]:
-    """The parts with each occurrence of the pair as one, from the left."""
-    merged, place = list[str](), 0
-    while place < len(parts):
-        joins = tuple(parts[place : place + 2]) == pair
-        merged.append("".join(pair) if joins else parts[place])
-        place += 2 if joins else 1
-    return merged
+    heap = [pair for left in range(len(parts)) for pair in waiting(left)]
+    heapify(heap)
+    number = len(parts)
+    while heap:
+        _, left, pair = heappop(heap)
+        right = following[left]
+        if right < 0 or (parts[left], parts[right]) != pair:
+            continue  # one of the two was merged with another
+        parts[left], parts[right], following[left] = "".join(pair), None, following[right]
+        if following[left] >= 0:
+            before[following[left]] = left
+        following[right] = -1
+        number -= 1
+        for changed in (*waiting(before[left]), *waiting(left)):
+            heappush(heap, changed)
+    return number
 
 
 @cache

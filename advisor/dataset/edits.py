@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
+from operator import itemgetter
 
 from advisor.dataset.report import Box, DatasetReport, ExcludedImage, ImageFile, PictureCrop, Problem
 
@@ -81,11 +83,9 @@ class Edits:
 
     def with_more(self, edits: Iterable[PictureEdit]) -> Edits:
         """These with later ones, as a change that is not made yet would leave them."""
-        merged = dict(self.by_path)
-        for edit in edits:
-            before = merged.pop(edit.path, None)
-            merged[edit.path] = edit if before is None else before.then(edit)
-        return Edits(merged)
+        merged = GrowingEdits(self)
+        merged.add(edits)
+        return merged.edits()
 
     def moved(self, paths: Iterable[tuple[str, str]]) -> Edits:
         """These after pictures got other names, all at once.
@@ -93,8 +93,9 @@ class Edits:
         Args:
             paths: pictures then and now.
         """
-        now = dict(paths)
-        return Edits.of(replace(edit, path=now.get(path, path)) for path, edit in self.by_path.items()) if now else self
+        merged = GrowingEdits(self)
+        merged.move(paths)
+        return merged.edits()
 
     def applied(self, report: DatasetReport) -> DatasetReport:
         """The data set as it is trained: captions replaced, excluded pictures left out, crops in the pictures' sizes.
@@ -134,6 +135,43 @@ class Edits:
             for problem in report.problems
             if problem.code not in CAPTION_PROBLEMS or is_read.get(_stem(problem.path), True)
         ]
+
+
+class GrowingEdits:
+    """Edits to which more come, and whose pictures get other names: each change costs as much as it names."""
+
+    def __init__(self, edits: Edits | None = None) -> None:
+        """Begin with these, or with none."""
+        self._last = count()
+        self._by_path = {path: (next(self._last), edit) for path, edit in (edits or Edits()).by_path.items()}
+
+    def add(self, edits: Iterable[PictureEdit]) -> None:
+        """Lay later ones over these."""
+        for edit in edits:
+            self._lay(next(self._last), edit)
+
+    def move(self, paths: Iterable[tuple[str, str]]) -> None:
+        """Let pictures have other names, all at once; of two that get one name, what was decided later counts.
+
+        Args:
+            paths: pictures then and now.
+        """
+        now = dict(paths)
+        taken = [(self._by_path.pop(path), name) for path, name in now.items() if path in self._by_path]
+        for (when, edit), name in taken:
+            self._lay(when, replace(edit, path=name))
+
+    def edits(self) -> Edits:
+        """What they come to."""
+        ordered = sorted(self._by_path.values(), key=itemgetter(0))
+        return Edits({edit.path: edit for _, edit in ordered})
+
+    def _lay(self, when: int, edit: PictureEdit) -> None:
+        found = self._by_path.get(edit.path)
+        if found is not None:
+            (_, earlier), (when, later) = sorted((found, (when, edit)), key=itemgetter(0))
+            edit = earlier.then(later)
+        self._by_path[edit.path] = when, edit
 
 
 def _stem(path: str) -> str:

@@ -9,6 +9,7 @@ from advisor.dataset.long_captions import long_captions
 from advisor.dataset.report import DatasetReport, ImageFile
 from advisor.plan import PlanWarning
 from advisor.settings.config import TOKEN_LIMITS, TrainingConfig
+from advisor.shown_text import short
 from advisor.units import counted, named
 
 Findings = Iterator[PlanWarning]
@@ -68,7 +69,7 @@ def _missing_trigger(report: DatasetReport, config: TrainingConfig) -> Findings:
         finding = f"{counted(without, 'caption')} of {report.num_captioned:,} lack the trigger {trigger!r}"
         mend = "dataset.prepend_trigger=true puts it in front of them while training, or write it first in each"
         if (found := report.likely_trigger) and not has_word(found, trigger):
-            mend = f"most begin with {found!r}: if that is the word, set run.trigger to it; else {mend}"
+            mend = f"most begin with {short(found)}: if that is the word, set run.trigger to it; else {mend}"
         yield PlanWarning("missing_trigger", f"{finding}, so the LoRA will hardly answer to it: {mend}")
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from advisor.errors import RunError
 from advisor.files import read_file, write_atomically
 from advisor.run_folder.config_file import MOST_CONFIG_BYTES
 from advisor.toml_file import parse_toml
+
+MOST_TRIES = 32
+"""Lines that look like the setting and may be text of another, of which each is tried by reading the whole file."""
 
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -38,7 +42,8 @@ def with_number(text: str, group: str, name: str, value: int) -> str | None:
         wanted[group] = {**wanted.get(group, {}), name: value}
     except (ValueError, RecursionError, TypeError):
         return None
-    return next((edit for edit in _edits(text, group, name, value) if _means(edit, wanted)), None)
+    edits = islice(_edits(text, group, name, value), MOST_TRIES)
+    return next((edit for edit in edits if _means(edit, wanted)), None)
 
 
 def _edits(text: str, group: str, name: str, value: int) -> Iterator[str]:

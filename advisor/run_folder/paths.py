@@ -21,11 +21,13 @@ the first question waits for no pydantic model.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from advisor.errors import RunError
+from advisor.files import is_there
 from advisor.run_folder.grids.grid_paths import GridPaths
 from advisor.run_folder.links import refuse_links_out, refuse_way_out
 from advisor.settings.file_names import CONFIG_NAME
@@ -62,6 +64,9 @@ LOOKED_INTO = {LOG: 0, MODEL: 0, STATE: 1, SAMPLES: 1, CACHE: 2, GRID: 1}
 
 STATE_PREFIX = "step-"
 """What the name of a state's folder begins with; the step follows in eight digits."""
+STEP_DIGITS = 8
+STATE_FILES = ("manifest.json", "weights.safetensors", "optimizer.pt")
+"""What Loracle keeps in a state's folder; whatever else is there is the user's."""
 EARLIER_PREFIX = "earlier-"
 """What the name of a folder in `model` begins with that holds LoRAs of earlier trainings; a number follows."""
 INTERMEDIATE = r"(-\d{6}|-step\d{8})"
@@ -280,24 +285,27 @@ class RunPaths:
 
     def state_of_step(self, step: int) -> Path:
         """The folder of the state after a step."""
-        return self._at(f"{STATE}/{STATE_PREFIX}{step:08d}")
+        return self._at(f"{STATE}/{STATE_PREFIX}{step:0{STEP_DIGITS}d}")
 
     def states(self) -> list[Path]:
-        """The states' folders, oldest first.
+        """The states' folders, oldest first; folders of other names, or without a file of ours, are the user's.
 
         Raises:
             RunError: the folder cannot be read.
         """
         try:
-            return sorted(path for path in self.state.iterdir() if path.name.startswith(STATE_PREFIX))
+            found = [path for path in self.state.iterdir() if _is_state(path)]
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             raise RunError(f"{self.state} cannot be read: {error.strerror}") from error
+        return sorted(found, key=lambda path: (len(path.name), path.name))
 
     def has_state(self) -> bool:
         """Whether there is a state to resume from; a folder that cannot be read counts as none."""
-        return any(self.state.glob(f"{STATE_PREFIX}*"))
+        with suppress(RunError):
+            return bool(self.states())
+        return False
 
     def has_trained(self) -> bool:
         """Whether there are LoRAs or a state.
@@ -324,3 +332,9 @@ def _holds_something(folder: Path) -> bool:
         return False
     except OSError as error:
         raise RunError(f"{folder} cannot be read: {error.strerror or error}: choose another folder") from None
+
+
+def _is_state(folder: Path) -> bool:
+    step = folder.name.removeprefix(STATE_PREFIX)
+    is_named = folder.name.startswith(STATE_PREFIX) and len(step) >= STEP_DIGITS and step.isascii() and step.isdigit()
+    return is_named and any(is_there(folder / name) for name in STATE_FILES)

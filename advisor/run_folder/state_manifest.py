@@ -11,10 +11,10 @@ from pydantic import Field, ValidationError
 
 from advisor.files import read_bounded
 from advisor.json_text import Malformed
+from advisor.run_folder.paths import STATE_FILES
 from advisor.run_folder.record import Count, Record, Text, parse_record
 
-STATE_MANIFEST_NAME = "manifest.json"
-WEIGHTS_NAME, OPTIMIZER_NAME = "weights.safetensors", "optimizer.pt"
+STATE_MANIFEST_NAME, WEIGHTS_NAME, OPTIMIZER_NAME = STATE_FILES
 MOST_STATE_MANIFEST_BYTES = 1024**2
 MOST_SECONDS = 1e12
 
@@ -61,6 +61,8 @@ class StateManifest(Record):
     """The optimizer's class; None: not known, or there was none."""
     epochs: Count | None = None
     """How many the training was to have; None: not known."""
+    compute_dtype: Text | None = None
+    """What it was computed in; None: not known."""
     files: StateFiles
 
 
@@ -78,5 +80,15 @@ def newest_position(states: Sequence[Path]) -> Position | None:
     Args:
         states: their folders, oldest first.
     """
+    manifest = newest_manifest(states)
+    return None if manifest is None else manifest.position
+
+
+def newest_manifest(states: Sequence[Path]) -> StateManifest | None:
+    """What the newest state that can be read says of itself; None where there is none.
+
+    Args:
+        states: their folders, oldest first.
+    """
     manifests = (read_manifest(state) for state in reversed(states))
-    return next((manifest.position for manifest in manifests if manifest is not None), None)
+    return next((manifest for manifest in manifests if manifest is not None), None)

@@ -25,9 +25,6 @@ class Diagnostic:
     """What would happen, and the mend."""
 
 
-ARGUMENTS = re.compile(r"^(\S+=\S+)( \S+=\S+)*$")
-"""`name=value` with single blanks between."""
-
 CONVOLUTION_TYPES = tuple(GUI_KINDS.theirs(kind) for kind in ("locon", "loha", "lokr", "dora"))
 BLOCK_KEYS = ("block_dims", *BLOCK_RATES)
 BLOCK_TYPES = tuple(GUI_KINDS.theirs(kind) for kind in ("lora", "locon"))
@@ -154,10 +151,16 @@ def _network(values: Values) -> Iterator[Diagnostic]:
         )
 
 
+def _are_arguments(text: str) -> bool:
+    """Whether it is `name=value` with single blanks between."""
+    items = text.split(" ")
+    return text.split() == items and all("=" in item[1:-1] for item in items)
+
+
 def _arguments(values: Values) -> Iterator[Diagnostic]:
     for key in ("optimizer_args", "lr_scheduler_args"):
         text = str(values[key])
-        if text and not ARGUMENTS.fullmatch(text):
+        if text and not _are_arguments(text):
             yield _error(key, "must be name=value with single blanks between and none around `=`")
             continue
         for item in text.split():

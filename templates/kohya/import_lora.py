@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from advisor.checkpoints.identity import Identity
@@ -49,6 +50,9 @@ UNMAPPED_KEYS: Mapping[str, str] = dict.fromkeys(
      "caption_dropout_every_n_epochs", "dataset_dirs", "datasets"),
     RECORDS,
 )  # fmt: skip
+
+MOST_ARGUMENTS = 50
+"""Of an optimizer that are read."""
 
 OTHER_RECORDS = re.compile(r"^(modelspec\.|sshs_|format$|software|version|training_info|name$|ot_)")
 
@@ -132,6 +136,12 @@ def _settle_prediction(ledger: Ledger, identity: Identity) -> None:
         ledger.imply("model.prediction", identity.prediction)
 
 
+def _arguments(text: str) -> Iterator[tuple[str, str]]:
+    """Names and values in `name=value,name=(value,value)`."""
+    for found in re.finditer(r"(?<!\w)(\w++)=(\([^)]*\)|\[[^\]]*\]|[^,]*)", text):
+        yield found[1], found[2]
+
+
 def _settle_optimizer(ledger: Ledger, *, has_text_encoder: bool) -> None:
     """`package.Name(argument=value,...)`."""
     given = ledger.read("optimizer", text, "")
@@ -140,7 +150,7 @@ def _settle_optimizer(ledger: Ledger, *, has_text_encoder: bool) -> None:
     if found:
         items = [
             name + "=" + re.sub(r"[()\s]", "", value)
-            for name, value in re.findall(r"(\w+)=(\([^)]*\)|\[[^\]]*\]|[^,]*)", found[2] or "")[:50]
+            for name, value in islice(_arguments(found[2] or ""), MOST_ARGUMENTS)
         ]
         side = Ledger({"optimizer": found[1], "arguments": items})
         settle_optimizer(side, "optimizer", "arguments", schedule=schedule)

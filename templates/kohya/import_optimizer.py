@@ -57,7 +57,7 @@ def argument_items(raw: Any) -> tuple[str, ...]:
     """`name=value` items of a list or a text; quotes are stripped, as kohya does."""
     parts: Iterable[Any] = raw if isinstance(raw, list | tuple) else str(raw).split()
     cleaned = (str(part).replace('"', "").replace("'", "").strip() for part in list(parts)[:200])
-    return tuple(re.sub(r"\s*=\s*", "=", part) for part in cleaned if part)
+    return tuple("=".join(side.strip() for side in part.split("=")) for part in cleaned if part)
 
 
 def settle_learning_rates(ledger: Ledger, usual: Mapping[str, Any], *, is_gui: bool) -> None:

@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from advisor.errors import ModelError, RunError
-from advisor.files import UnfitFile, is_file, is_folder, is_there, open_regular, read_bounded, read_file
+from advisor.files import (
+    UnfitFile,
+    is_file,
+    is_folder,
+    is_there,
+    open_regular,
+    read_bounded,
+    read_file,
+    replacing,
+    write_atomically,
+)
 from tests.support.special_files import KINDS, on_posix, special_file
 
 ROOT = Path(__file__).parents[2]
@@ -99,3 +109,25 @@ def test_paths_are_looked_at_where_nothing_is_raised() -> None:
     }
 
     assert found == guarded
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_new_file_never_takes_the_place_of_one_that_came_meanwhile(
+    has_links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(path: Path, other: Path) -> None:
+        raise OSError(errno.EPERM, "no links")
+
+    if not has_links:
+        monkeypatch.setattr(Path, "hardlink_to", no_links)
+
+    def write() -> None:
+        with replacing(tmp_path / "new", is_new=True) as temporary:
+            temporary.write_text("ours")
+            (tmp_path / "new").write_text("theirs")
+
+    with pytest.raises(RunError, match="meanwhile"):
+        write()
+    write_atomically(tmp_path / "other", "ours", is_new=True)
+
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"new": "theirs", "other": "ours"}

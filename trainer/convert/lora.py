@@ -31,8 +31,11 @@ from trainer.convert.pickle import Tell, listen, run_command
 DOWN, UP, ALPHA = "lora_down.weight", "lora_up.weight", "alpha"
 
 
-def convert_lora(source: Path, out: Path, tell: Tell) -> dict[str, Any]:
+def convert_lora(source: Path, out: Path, tell: Tell, *, is_new: bool = False) -> dict[str, Any]:
     """Write the LoRA in `source` to `out`, whole or not at all, and say what was done.
+
+    Args:
+        is_new: nothing is at `out`; what comes to be there meanwhile stays.
 
     Raises:
         ModelError: it is no LoRA, or one that diffusers' names cannot hold.
@@ -45,7 +48,7 @@ def convert_lora(source: Path, out: Path, tell: Tell) -> dict[str, Any]:
 
     tell({"event": "progress", "phase": "check", "done": 0, "total": 0})
     if _has_original_names(source):
-        number, told = convert_names(source, out)
+        number, told = convert_names(source, out, is_new=is_new)
         return _finished(source, out, number, told)
     layers = _layers(source)
     with open_weights([source], source) as weights:
@@ -54,7 +57,8 @@ def convert_lora(source: Path, out: Path, tell: Tell) -> dict[str, Any]:
     state = {f"{name}.{suffix}": one for name, tensors in by_layer.items() for suffix, one in tensors.items()}
     made = diffusers_state(state, {name: layer_name(layers[name]) for name in by_layer})
     kept = {key: value for key, value in read_header(source).metadata.items() if not key.startswith("sshs_")}
-    write_atomically(out, lora_file(made, {**kept, DESCRIPTION_KEY: adapter_description(plans)}))
+    content = lora_file(made, {**kept, DESCRIPTION_KEY: adapter_description(plans)})
+    write_atomically(out, content, is_new=is_new)
     return _finished(source, out, len(made), "alpha / rank is in its weights now, since diffusers' names have no alpha")
 
 

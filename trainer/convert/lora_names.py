@@ -25,8 +25,11 @@ _BLOCK = re.compile(r"(?:^|[._])blocks[._](\d+)[._]")
 MOST_BLOCKS = 1000
 
 
-def convert_names(source: Path, out: Path) -> tuple[int, str]:
+def convert_names(source: Path, out: Path, *, is_new: bool) -> tuple[int, str]:
     """Write the LoRA in `source` to `out`: in the base model's names where it has kohya's, else in kohya's.
+
+    Args:
+        is_new: nothing is at `out`; what comes to be there meanwhile stays.
 
     Returns:
         How many tensors it has, and what was done, a sentence.
@@ -55,7 +58,7 @@ def convert_names(source: Path, out: Path) -> tuple[int, str]:
         told = "its layers have the base model's own names now, and alpha / rank is in its weights"
     else:
         made, told = state, "its layers have kohya's names now, each with an alpha"
-    write_atomically(out, lora_file(made, kept))
+    write_atomically(out, lora_file(made, kept), is_new=is_new)
     return len(made), told
 
 

@@ -1,4 +1,4 @@
-"""`python -P -m trainer.convert.pickle IN OUT`: writes a pickled checkpoint's weights as a safetensors file.
+"""`python -P -m trainer.convert.pickle IN OUT [--new]`: writes a pickled checkpoint's weights as a safetensors file.
 
 It talks by lines of JSON on stdout: {"event": "progress", "phase", "done", "total"}, and at last
 {"event": "finished", ...} or {"event": "failed", "message"}. Exit codes: 0; 2 the file cannot be converted; 130.
@@ -17,7 +17,7 @@ from _thread import interrupt_main
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from advisor.errors import HardwareError, LoraError, ModelError, RunError
 from advisor.files import replacing
@@ -32,15 +32,25 @@ SPARE_BYTES = 64 * 1024**2
 """Disk space that is left free, and what a small file may grow by."""
 TELL_SECONDS = 0.2
 INTERRUPTED, DEFECT = 130, 1
+NEW = "--new"
+"""Nothing is at OUT, and nothing that comes to be there is replaced."""
 
 Tell = Callable[[Mapping[str, Any]], None]
 """Sends a line."""
-Convert = Callable[[Path, Path, Tell], dict[str, Any]]
-"""Makes the second file of the first, and says what was done."""
 
 
-def convert(source: Path, out: Path, tell: Tell) -> dict[str, Any]:
+class Convert(Protocol):
+    """Makes the second file of the first, and says what was done."""
+
+    def __call__(self, source: Path, out: Path, tell: Tell, *, is_new: bool) -> dict[str, Any]:
+        """Nothing is at `out` where that is said, and what comes to be there meanwhile stays."""
+
+
+def convert(source: Path, out: Path, tell: Tell, *, is_new: bool = False) -> dict[str, Any]:
     """Write the weights in `source` to `out`, whole or not at all, and say what was done.
+
+    Args:
+        is_new: nothing is at `out`; what comes to be there meanwhile stays.
 
     Raises:
         LoraError: the file is refused, damaged or no checkpoint, or there is no room for the new one.
@@ -63,7 +73,7 @@ def convert(source: Path, out: Path, tell: Tell) -> dict[str, Any]:
     checkpoint = load_checkpoint(source, scan)
     refuse_changed(source, scan)
     metadata = {"format": "pt", "converted_from": _plain(source.name), "converted_from_sha256": checked.sha256}
-    not_finite = _write(source, out, checkpoint.tensors, metadata, tell)
+    not_finite = _write(source, out, checkpoint.tensors, metadata, tell, is_new=is_new)
     return {
         "event": "finished",
         "path": str(out),
@@ -89,7 +99,9 @@ def _torch_version() -> str:
     return str(torch.__version__)
 
 
-def _write(source: Path, out: Path, tensors: Mapping[str, Any], metadata: Mapping[str, str], tell: Tell) -> list[str]:
+def _write(
+    source: Path, out: Path, tensors: Mapping[str, Any], metadata: Mapping[str, str], tell: Tell, *, is_new: bool
+) -> list[str]:
     """Write the file; gives the names of tensors that are not finite."""
     from trainer.lora_files.write_safetensors import num_bytes, write_safetensors
 
@@ -99,7 +111,7 @@ def _write(source: Path, out: Path, tensors: Mapping[str, Any], metadata: Mappin
             f"{source} would grow from {gib(source.stat().st_size)} to {gib(total)}: its tensors repeat the same "
             "numbers, as in files made to fill disks; it is not converted"
         )
-    with replacing(out) as temporary:
+    with replacing(out, is_new=is_new) as temporary:
         free = shutil.disk_usage(temporary.parent).free
         if free < total + SPARE_BYTES:
             raise RunError(
@@ -164,9 +176,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_command(work: Convert, arguments: Sequence[str] | None = None) -> int:
     """Do that kind of conversion with what the command line names, and give the exit code."""
-    source, out = (Path(argument) for argument in (sys.argv[1:] if arguments is None else arguments))
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    source, out = Path(given[0]), Path(given[1])
     try:
-        _send(work(source, out, _send))
+        _send(work(source, out, _send, is_new=NEW in given[2:]))
     except LoraError as error:
         _send({"event": "failed", "message": str(error)})
         return error.exit_code

@@ -23,6 +23,7 @@ from advisor.shown_text import visible_line
 from advisor.tensor_files.archive import STORED, ArchiveFlaw, CutOff, Part, check_layout, read_table, same_names
 from advisor.units import counted, gib
 from trainer.convert.pickle_names import is_allowed, is_hostile
+from trainer.convert.pickle_tuples import TupleSizes
 
 ZIP_START = b"PK\x03\x04"
 MOST_PICKLE_BYTES = 64 * 1024**2
@@ -46,6 +47,11 @@ INSTRUCTIONS = frozenset(
 TEXTS = frozenset(
     {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "SHORT_BINSTRING", "BINSTRING"}
 )
+
+NESTED_TUPLES = "tuples that hold one another many times"
+"""Given in place of an instruction; what comes behind it is not read."""
+MOST_IN_A_TUPLE = 100_000
+"""Objects; those of torch.save hold a dozen, or a tensor's sizes."""
 
 RUN_NOTHING = "nothing in it was run"
 DAMAGED = "it is damaged or cut off: download it again"
@@ -141,8 +147,11 @@ def instructions(pickle: BinaryIO) -> Iterator[tuple[str, str | None]]:
     """
     texts = list[str]()
     memo = dict[int, str]()
-    last = ""
+    last, sizes = "", TupleSizes()
     for opcode, found, _ in pickletools.genops(pickle):
+        if sizes.after(opcode, found) > MOST_IN_A_TUPLE:
+            yield NESTED_TUPLES, None
+            return
         name: str | None = None
         argument: Any = found
         if opcode.name in TEXTS:

@@ -21,8 +21,11 @@ from trainer.models.tokenizer import Tokenizer
 STEP = 1.1
 """What one pair of brackets multiplies or divides by."""
 
-SIGN = re.compile(r"\\([()\[\]\\])|:\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*\)|([()\[\]])|([^\\()\[\]:]+|[\\:])")
+SIGN = re.compile(r"\\([()\[\]\\])|:\s*+([+-]?(?:\d++\.?\d*+|\.\d++))\s*+\)|([()\[\]])|([^\\()\[\]:]++|[\\:])")
 """A bracket with a backslash, a weight with its closing bracket, a bracket, or other text."""
+
+MOST_LETTERS = 4000
+"""Of a caption that are looked at: text encoders read 225 tokens, which with weights have half of that."""
 
 
 @dataclass
@@ -36,7 +39,7 @@ class WeightedText:
 def weighted_texts(caption: str) -> list[WeightedText]:
     """The caption's pieces with their weights; brackets that are never closed count up to the end."""
     parts, rounds, squares = list[WeightedText](), list[int](), list[int]()
-    for match in SIGN.finditer(caption):
+    for match in SIGN.finditer(caption[:MOST_LETTERS]):
         escaped, weight, bracket, text = match.groups()
         if weight is not None and rounds:
             _multiply(parts, rounds.pop(), float(weight))

@@ -9,11 +9,13 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -66,6 +68,8 @@ class State:
     """The optimizer's class; None: not known, or there was none."""
     epochs: int | None = None
     """How many the training was to have; None: not known."""
+    compute_dtype: str | None = None
+    """What it was computed in, by its name in `memory.compute_dtype`; None: not known."""
 
 
 class States:
@@ -119,7 +123,7 @@ class States:
             try:
                 _write_into(made, state)
                 if is_there(target):
-                    _remove(target)
+                    _make_way(target)
                 made.replace(target)
             finally:
                 shutil.rmtree(made, ignore_errors=True)
@@ -151,6 +155,7 @@ class States:
                 seconds=manifest.seconds,
                 optimizer_kind=manifest.optimizer_kind,
                 epochs=manifest.epochs,
+                compute_dtype=manifest.compute_dtype,
             )
         except Exception:  # what comes of bytes that torch did not write can be any
             return None
@@ -222,6 +227,7 @@ def _write_into(folder: Path, state: State) -> None:
         seconds=state.seconds,
         optimizer_kind=state.optimizer_kind,
         epochs=state.epochs,
+        compute_dtype=state.compute_dtype,
         files=StateFiles(weights=_entry(weights), optimizer=_entry(others.getvalue())),
     )
     write_atomically(folder / STATE_MANIFEST_NAME, json.dumps(manifest.model_dump(by_alias=True), indent=1) + "\n")
@@ -238,7 +244,20 @@ def _entry(content: bytes) -> FileEntry:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a state; its manifest first, so that a half removed one does not look whole."""
+    """Remove a state; its manifest first, so that a half removed one does not look whole. The user's files stay."""
     with suppress(OSError):
-        (folder / STATE_MANIFEST_NAME).unlink(missing_ok=True)
-        shutil.rmtree(folder)
+        for name in (STATE_MANIFEST_NAME, WEIGHTS_NAME, OPTIMIZER_NAME):
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def _make_way(target: Path) -> None:
+    """Remove a state that is to be written anew; what the user put beside it gets a name of its own.
+
+    Raises:
+        OSError: it cannot be moved away.
+    """
+    _remove(target)
+    if is_there(target):
+        names = (target.with_name(f"{target.name}.bak{number or ''}") for number in count())
+        target.rename(next(name for name in names if not os.path.lexists(name)))

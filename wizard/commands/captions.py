@@ -22,6 +22,7 @@ from advisor.run_folder.pictures.edits_file import Change, append_change, read_c
 from advisor.run_folder.pictures.run_dataset import RunDataset, run_dataset
 from advisor.settings.config import TrainingConfig
 from advisor.shell import shell_words
+from advisor.shown_text import short_text
 from advisor.units import counted, named
 from wizard.interview.pictures.caption_words import EditOptions, edit_of_words
 from wizard.output import print_json, say, show, show_plain
@@ -202,7 +203,7 @@ def _history(changes: Sequence[Change], options: CaptionOptions) -> None:
 
 
 def _change_line(change: Change) -> str:
-    return f"{change.what} ({counted(len(change.edits), 'picture')})"
+    return f"{short_text(change.what)} ({counted(len(change.edits), 'picture')})"
 
 
 def _overview_document(captions: CaptionSet, edited: Sequence[ImageFile]) -> dict[str, object]:

@@ -15,6 +15,7 @@ from advisor.errors import LoraError, ModelError
 from advisor.families import KNOWN_FAMILIES
 from advisor.files import is_folder, is_there
 from advisor.run_folder.keep import keep_beside, kept_sentence
+from advisor.run_folder.pictures.file_stamps import stamp_of
 from advisor.tensor_files.header import read_header
 from advisor.tensor_files.other_formats import convert_command, is_pickle
 from wizard.interview.ask import TerminalAsk
@@ -65,13 +66,17 @@ def convert(
         target, module = converted_path(source, out), PICKLE_MODULE
         agree(source, ask, yes=yes)
     kept = keep_beside(target) if overwrite and os.path.lexists(target) else None
+    before = stamp_of(target)
     if kept is None:
         agree_to_replace(target, ask)
+    tell = say if as_json or not is_terminal() else show
     try:
-        finished = run_conversion(source, target, say=say if as_json or not is_terminal() else show, module=module)
+        finished = run_conversion(source, target, say=tell, module=module, is_new=before is None)
     except BaseException:
-        if kept is not None:  # the file itself is still there
-            kept.unlink(missing_ok=True)
+        if kept is not None and stamp_of(target) == before:
+            kept.unlink(missing_ok=True)  # the file itself is still there
+        elif kept is not None:
+            say(kept_sentence(kept))
         raise
     if kept is not None:
         say(kept_sentence(kept))

@@ -13,6 +13,7 @@ from typing import Any
 
 from advisor.errors import LoraError, ModelError, RunError
 from advisor.run_folder.event_file import LineTail
+from trainer.convert.pickle import NEW
 from trainer.runtime.machine_limits import limit_sentence
 from wizard.exit_codes import INTERRUPTED, TrainerBroke
 from wizard.processes.child import WINDOWS_CTRL_C, child_command, child_environment, crash_name, interrupt, start_apart
@@ -33,6 +34,7 @@ def run_conversion(
     say: Callable[[str], None],
     *,
     module: str = PICKLE_MODULE,
+    is_new: bool = False,
     command: Callable[[Path, Path], list[str]] | None = None,
 ) -> dict[str, Any]:
     """Convert a file; returns the last message of the process.
@@ -40,6 +42,7 @@ def run_conversion(
     Args:
         say: called with each line of progress.
         module: PICKLE_MODULE or LORA_MODULE.
+        is_new: nothing is at `target`; what another program puts there meanwhile stays.
         command: makes the process's command line; tests pass another.
 
     Raises:
@@ -47,7 +50,8 @@ def run_conversion(
         KeyboardInterrupt: Ctrl-C; nothing was written.
         TrainerBroke: the process failed by a bug of ours.
     """
-    made = command(source, target) if command else child_command(module, str(source), str(target))
+    new = [NEW] if is_new else []
+    made = command(source, target) if command else child_command(module, str(source), str(target), *new)
     with tempfile.TemporaryDirectory(prefix="loracle-", ignore_cleanup_errors=True) as folder:
         log = Path(folder, "convert.log")
         log.touch()

@@ -17,7 +17,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from advisor.dataset.caption_files import MOST_CAPTION_BYTES
-from advisor.dataset.edits import Edits, PictureEdit, SeenPicture
+from advisor.dataset.edits import Edits, GrowingEdits, PictureEdit, SeenPicture
 from advisor.dataset.following_edits import followed
 from advisor.dataset.report import DatasetReport
 from advisor.errors import RunError
@@ -181,12 +181,11 @@ def undo_change(run: RunFolder) -> Change | None:
 
 def edits_of(changes: Iterable[Change]) -> Edits:
     """What these changes leave, by picture."""
-    found, later = Edits(), list[PictureEdit]()
+    found = GrowingEdits()
     for change in changes:
-        if change.moved:
-            found, later = found.with_more(later).moved(change.moved), []
-        later += change.edits
-    return found.with_more(later)
+        found.move(change.moved)
+        found.add(change.edits)
+    return found.edits()
 
 
 def read_log(run: RunFolder) -> bytes:

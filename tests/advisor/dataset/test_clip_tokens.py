@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.dataset.clip_tokens import num_tokens
+from tests.support.effort import at_most
 from tests.support.paths import KOHYA_VECTORS
 from trainer.models.tokenizer import clip_tokenizer
 
@@ -32,3 +34,10 @@ def test_a_text_has_as_many_tokens_as_clips_tokenizer_makes(text: str) -> None:
 @given(st.text(ALPHABET, max_size=60) | st.text(st.characters(max_codepoint=127), max_size=60))
 def test_whatever_the_text_the_count_is_the_tokenizers(text: str) -> None:
     assert num_tokens(text) == len(CLIP.pieces(text))
+
+
+def test_a_word_without_end_takes_no_longer_than_its_length() -> None:
+    word = "".join(random.Random(0).choices("abcdefghijklmnopqrstuvwxyz", k=64_000))
+
+    with at_most(10):
+        assert num_tokens(word) > 30_000

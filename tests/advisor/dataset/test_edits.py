@@ -107,3 +107,19 @@ def test_the_pictures_of_a_named_folder_elsewhere_are_edited_by_their_own_paths(
 
     assert report.path_of(report.image_files[0]) == "/elsewhere/d.png"
     assert Edits.of([PictureEdit("/elsewhere/d.png", caption="x")]).applied(report).image_files[0].caption == "x"
+
+
+def test_of_two_pictures_that_get_one_name_the_later_edit_counts() -> None:
+    first, second = PictureEdit("/a", caption="one", excluded="blurred"), PictureEdit("/b", caption="two")
+
+    for edits, moves in (((first, second), [("/a", "/c"), ("/b", "/c")]), ((first, second), [("/a", "/b")])):
+        (left,) = Edits.of(edits).moved(moves).by_path.values()
+        assert (left.caption, left.excluded) == ("two", "blurred")
+
+
+def test_pictures_change_names_all_at_once() -> None:
+    edits = Edits.of([PictureEdit("/a", caption="a"), PictureEdit("/b", caption="b")])
+
+    edits = edits.moved([("/a", "/b"), ("/b", "/a")])
+
+    assert [(edit.path, edit.caption) for edit in edits.by_path.values()] == [("/b", "a"), ("/a", "b")]

@@ -6,6 +6,7 @@ import pytest
 
 from advisor.errors import RunError
 from advisor.run_folder.config_edit import with_number, write_number
+from tests.support.effort import at_most
 
 HARD = '''\
 # epochs = 1
@@ -47,3 +48,11 @@ def test_what_is_not_edited_is_named_with_what_to_write(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"loracle\.toml is written in a way .* set schedule\.epochs to 12 in it"):
         write_number(path, "schedule", "epochs", 12)
     assert path.read_text(encoding="utf-8") == "schedule = {epochs = 4}\n"
+
+
+def test_a_prompt_full_of_lines_that_look_like_the_setting_costs_a_few_readings() -> None:
+    decoys = "epochs = 1\n" * 15_000
+    text = f'[sampling]\nnegative = """\n{decoys}"""\n[schedule]\nepochs = 2\n'
+
+    with at_most(30):
+        assert with_number(text, "schedule", "epochs", 3) is None

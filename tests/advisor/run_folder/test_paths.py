@@ -114,6 +114,7 @@ def test_states_are_in_the_order_of_their_steps(tmp_path: Path) -> None:
     assert (run.states(), run.has_state(), run.has_trained()) == ([], False, False)
     for step in (1000, 20):
         run.state_of_step(step).mkdir(parents=True)
+        (run.state_of_step(step) / "manifest.json").touch()
     run.ladder.touch()
 
     assert [path.name for path in run.states()] == ["step-00000020", "step-00001000"]

@@ -6,6 +6,7 @@ import pytest
 
 from templates.kohya.export_check import check_gui
 from templates.kohya.export_gui_values import gui_settings
+from tests.support.effort import at_most
 from tests.support.factories import make_plan_config
 from tests.support.samples import LAYOUT, sample_config
 
@@ -93,3 +94,10 @@ def test_a_missing_key_is_an_error() -> None:
     del lacking["max_train_steps"]
 
     assert found("error", lacking) == {"max_train_steps"}
+
+
+def test_arguments_full_of_equal_signs_are_checked_at_once() -> None:
+    endless = " ".join(["a" + "=" * 5000] * 50 + ["x=\x1c"])
+
+    with at_most(10):
+        assert "optimizer_args" in found("error", values(optimizer_args=endless))

@@ -26,6 +26,7 @@ from tests.support.checkpoints import (
     call,
     converted,
     foreign_class,
+    legacy_checkpoint,
     refusal,
     same,
     save,
@@ -327,3 +328,12 @@ def test_a_model_passes_through_without_being_held_in_memory(tmp_path: Path) -> 
 
     assert source.stat().st_size > 96 * 1024**2
     assert used < 60 * 1024**2
+
+
+@BOTH
+def test_a_key_whose_hash_takes_for_ever_is_not_made(tmp_path: Path, legacy: bool) -> None:
+    doubled = b"".join(2 * (b"h" + bytes([place])) + b"\x86q" + bytes([place + 1]) for place in range(45))
+    raw = b"\x80\x02}X\x01\x00\x00\x00a\x85q\x00" + doubled + b"Ns."
+    source = legacy_checkpoint(tmp_path / "a.ckpt", raw) if legacy else zip_checkpoint(tmp_path / "a.ckpt", raw)
+
+    assert "hold one another" in refusal(source)

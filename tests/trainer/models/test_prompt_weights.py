@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.effort import at_most
 from tests.support.paths import KOHYA_VECTORS
 from trainer.models.prompt_weights import weighted_texts, weighted_tokens
 from trainer.models.tokenizer import clip_tokenizer
@@ -69,3 +70,9 @@ def test_weights_go_on_in_the_second_chunk_and_end_with_the_last() -> None:
 
     assert weights[0].tolist() == [1.0] + [1.5] * 100 + [1.0] * 51
     assert weights[1].tolist() == [1.0] + [1.5] * 150 + [1.0]
+
+
+@pytest.mark.parametrize("endless", ["(a:" + "1" * 10**6, "(a:" + " " * 10**6, "(" * 10**6, ":" * 10**6, "[a" * 10**6])
+def test_strange_text_without_end_takes_no_longer_than_its_length(endless: str) -> None:
+    with at_most(10):
+        assert len(weighted_texts(endless)) <= len(endless)

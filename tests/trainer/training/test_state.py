@@ -13,6 +13,7 @@ import torch
 
 from advisor.errors import RunError
 from advisor.files import read_bounded
+from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.state_manifest import Position
 from tests.support.special_files import on_posix
 from trainer.training import state as module
@@ -237,3 +238,32 @@ def test_so_is_one_with_a_tensor_that_is_larger_than_its_file(tmp_path: Path) ->
     repeated = {"optimizer": {"state": {0: {"exp_avg": torch.zeros(1).expand(10**6)}}}, "scaler": None}
 
     assert not is_whole_with_optimizer(tmp_path, saved(repeated))
+
+
+def test_folders_and_files_of_the_users_among_the_states_stay(tmp_path: Path) -> None:
+    for name in ("step-before-tuning1", "step-before-tuning2", "step-00000001-my-backup", "notes"):
+        (tmp_path / "state" / name).mkdir(parents=True)
+        (tmp_path / "state" / name / "manifest.json").write_text("mine")
+    for step in (1, 2):
+        States(tmp_path).write(make_state(step))
+    (tmp_path / "state" / "step-00000001" / "why.txt").write_text("mine")
+
+    for step in (3, 4):
+        States(tmp_path).write(make_state(step))
+
+    assert [path.name for path in RunFolder(tmp_path).states()] == ["step-00000003", "step-00000004"]
+    assert (tmp_path / "state" / "step-00000001" / "why.txt").read_text() == "mine"
+    assert len(list((tmp_path / "state").glob("*/manifest.json"))) == 4 + 2
+    found = States(tmp_path).newest()
+    assert found is not None
+    assert found.position.step == 4
+
+
+def test_a_state_written_anew_leaves_what_the_user_put_beside_it(tmp_path: Path) -> None:
+    States(tmp_path).write(make_state(1))
+    (tmp_path / "state" / "step-00000001" / "why.txt").write_text("mine")
+
+    States(tmp_path).write(make_state(1))
+
+    assert States(tmp_path).newest() is not None
+    assert (tmp_path / "state" / "step-00000001.bak" / "why.txt").read_text() == "mine"

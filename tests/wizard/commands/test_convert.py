@@ -18,6 +18,7 @@ from prompt_toolkit.output import DummyOutput
 from safetensors.torch import load_file, save_file
 
 from advisor.errors import LoraError, ModelError, RunError
+from advisor.files import write_atomically
 from advisor.tensor_files.other_formats import convert_command, is_pickle
 from tests.support.checkpoints import WEIGHTS, call, same, save, zip_checkpoint
 from tests.support.scripted import ScriptedAsk
@@ -349,3 +350,41 @@ def test_ctrl_c_reaches_the_process_and_leaves_nothing(tmp_path: Path) -> None:
         )
 
     assert (tmp_path / "cleaned").exists()
+
+
+@pytest.mark.parametrize("is_replaced", [True, False])
+def test_ctrl_c_takes_no_copy_of_a_file_that_was_replaced_already(
+    is_replaced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def conversion(source: Path, target: Path, **more: object) -> None:
+        if is_replaced:
+            write_atomically(target, "made of the pickle")
+        raise KeyboardInterrupt("Interrupted.")
+
+    monkeypatch.setattr("wizard.commands.convert.run_conversion", conversion)
+    source = save(tmp_path / "a.ckpt", WEIGHTS)
+    (tmp_path / "a.safetensors").write_text("mine")
+
+    code, _, err = run(capsys, source, "--yes", "--overwrite")
+
+    kept = tmp_path / "a.safetensors.bak"
+    assert code == 130
+    assert kept.exists() == is_replaced
+    assert (kept if is_replaced else tmp_path / "a.safetensors").read_text() == "mine"
+    assert ("is kept as" in err) == is_replaced
+
+
+def test_a_file_that_comes_while_it_works_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def conversion(source: Path, target: Path, **more: Any) -> dict[str, Any]:
+        target.write_text("another program's")
+        return run_conversion(source, target, **more)
+
+    monkeypatch.setattr("wizard.commands.convert.run_conversion", conversion)
+
+    code, _, err = run(capsys, save(tmp_path / "a.ckpt", WEIGHTS), "--yes")
+
+    assert code == 2
+    assert "meanwhile" in err
+    assert (tmp_path / "a.safetensors").read_text() == "another program's"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from advisor.errors import LoraError, RunError
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import MOST_EPOCHS, TrainingConfig
 from advisor.tensor_files.header import read_header
 
 MOST_EPOCHS_UNASKED = 10
@@ -40,7 +40,7 @@ def saved_epoch(path: Path) -> int | None:
     """The epoch that a LoRA's metadata say it was saved after; None where they do not."""
     with suppress(LoraError, ValueError):
         epoch = int(read_header(path).metadata.get(EPOCH_KEY, ""))
-        return epoch if epoch > 0 else None
+        return epoch if 0 < epoch <= MOST_EPOCHS else None
     return None
 
 

@@ -15,9 +15,10 @@ from advisor.dataset.edits import PictureEdit
 from advisor.errors import RunError
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.pictures import edits_file
-from advisor.run_folder.pictures.edits_file import append_change, edits_of, read_changes, undo_change
+from advisor.run_folder.pictures.edits_file import Change, append_change, edits_of, read_changes, undo_change
 from advisor.run_folder.pictures.run_dataset import RunDataset, run_dataset
 from advisor.run_folder.pictures.run_files import run_files
+from tests.support.effort import at_most
 from tests.support.export_strategies import values
 from tests.support.pictures import make_pictures
 from tests.support.special_files import KINDS, on_posix, special_file
@@ -252,3 +253,13 @@ def test_millions_of_damaged_lines_are_told_without_reading_them_all(tmp_path: P
         read_changes(run)
 
     assert time.process_time() - began < 5
+
+
+def test_thousands_of_changes_of_renamed_pictures_take_no_longer_than_their_number() -> None:
+    changes = [
+        Change(number, 0.0, "moved", (PictureEdit(f"/{number}", caption="a"),), ((f"/{number - 1}", f"/to/{number}"),))
+        for number in range(1, 20_001)
+    ]
+
+    with at_most(10):
+        assert len(edits_of(changes).by_path) == 20_000

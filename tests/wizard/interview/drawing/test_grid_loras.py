@@ -32,7 +32,9 @@ def test_the_loras_of_epochs_are_found_and_those_of_steps_are_left_out(run: RunF
     assert loras_by_epoch(run, CONFIG) == {1: run.lora_of_epoch("fox", 1), 2: run.lora_of_epoch("fox", 2)}
 
 
-@pytest.mark.parametrize(("metadata", "epoch"), [({"ss_epoch": "3"}, 3), ({}, 12), ({"ss_epoch": "many"}, 12)])
+@pytest.mark.parametrize(
+    ("metadata", "epoch"), [({"ss_epoch": "3"}, 3), ({}, 12), ({"ss_epoch": "many"}, 12), ({"ss_epoch": "1000001"}, 12)]
+)
 def test_the_last_is_of_the_epoch_that_it_tells_else_of_the_last(
     run: RunFolder, metadata: dict[str, str], epoch: int
 ) -> None:

@@ -1,9 +1,11 @@
-"""Seconds a step and peak memory of our training step beside the diffusers recipe (peft adapters), in turns.
+"""Seconds a step and peak memory of our training step beside the diffusers recipe (peft adapters), in turns, each in
+float32 and in bfloat16.
 
     python -m benchmarks.step_time CHECKPOINT [--side-px 256] [--rank 16] [--steps 3] [--rounds 2] [--checkpointing]
 
-Full-size SD1.5 in float32 on the processor, batch 1, U-Net and text encoder trained on the same 264 layers, AdamW. Each
-turn is a process of its own, so that peaks are its own; of a noisy machine's figures the ratio of the fastest counts.
+Full-size SD1.5 on the processor, batch 1, U-Net and text encoder trained on the same 264 layers, AdamW. Each turn is a
+process of its own, so that peaks are its own; of a noisy machine's figures the ratio of the fastest counts. Ours has
+the environment that Loracle gives its trainer, theirs the one that is there.
 `python -m benchmarks.make_checkpoint` makes a checkpoint of random weights.
 """
 
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -19,8 +22,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from wizard.processes.child import child_environment
+
+PEER = "diffusers_float32"
+"""What all are compared with: what runs by default there."""
 RESULTS = Path(__file__).parent / "results" / "step_time.json"
-WAYS = ("loracle", "diffusers")
+WAYS = ("loracle_bfloat16", "loracle_float32", "diffusers_float32", "diffusers_bfloat16")
 
 
 def main() -> None:
@@ -41,7 +48,8 @@ def main() -> None:
     for _ in range(options.rounds):
         for way in WAYS:
             command = [sys.executable, "-m", "benchmarks.step_time", *sys.argv[1:], "--way", way]
-            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            environment = child_environment(os.environ, on_processor=True) if way.startswith("loracle") else None
+            output = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
             turns[way].append(json.loads(output.splitlines()[-1]))
             print(way, turns[way][-1], flush=True)
     _write(turns, options)
@@ -54,7 +62,7 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
     from trainer.device.choose import peak_process_bytes
 
     torch.manual_seed(0)
-    step = {"loracle": ours, "diffusers": recipe}[options.way](options)
+    step = (ours if options.way.startswith("loracle") else recipe)(options)
     seconds = []
     for _ in range(options.steps + 1):
         began = time.perf_counter()
@@ -76,7 +84,8 @@ def _base(options: argparse.Namespace) -> Any:
 
     model = ModelConfig(path=str(options.checkpoint), family="sd1")
     device = torch.device("cpu")
-    base = load_base_model(model, dtype=torch.float32, vae_dtype=torch.float32, device=device)
+    dtype = getattr(torch, options.way.partition("_")[2])
+    base = load_base_model(model, dtype=dtype, vae_dtype=torch.float32, device=device)
     if options.checkpointing:
         base.family.enable_gradient_checkpointing(base, text_encoder=True)
         base.denoiser.train()
@@ -149,7 +158,8 @@ def recipe(options: argparse.Namespace) -> Callable[[], float]:
 
     def step() -> float:
         states = text(ids[:, 0]).last_hidden_state
-        predicted = unet(scheduler.add_noise(latents, noise, times), times, states, return_dict=False)[0]
+        noisy = scheduler.add_noise(latents, noise, times).to(unet.dtype)
+        predicted = unet(noisy, times, states, return_dict=False)[0]
         loss = torch.nn.functional.mse_loss(predicted.float(), noise)
         loss.backward()
         optimizer.step()
@@ -175,8 +185,8 @@ def _write(turns: dict[str, list[dict[str, float]]], options: argparse.Namespace
         "turns": turns,
         "seconds": best,
         "peak_gib": {way: round(size / 2**30, 2) for way, size in peak.items()},
-        "ratio_of_seconds": round(best["loracle"] / best["diffusers"], 3),
-        "ratio_of_peaks": round(peak["loracle"] / peak["diffusers"], 3),
+        "ratio_of_seconds": {way: round(found / best[PEER], 3) for way, found in best.items()},
+        "ratio_of_peaks": {way: round(found / peak[PEER], 3) for way, found in peak.items()},
     }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -43,6 +43,9 @@ an H100 and an L40S, which compute one twice as fast as the other. From the same
 CPU_FLOPS_PER_CORE = 35e9
 """FLOPs per second of a core in float32: SD1.5 at 256 px took 6.3 s a step on two threads (benchmarks/step_time.py)."""
 
+CPU_BFLOAT16_GAIN = 1.9
+"""So many times as fast is a step in bfloat16, on a processor that has it (benchmarks/step_time.py)."""
+
 GPU_UNCERTAINTY, QUANTISED_UNCERTAINTY, CPU_UNCERTAINTY = 2.0, 2.7, 2.5
 """Factors: the real time is rarely more than so many times longer, or shorter. All published times of usual cards lie
 within the first; within the second those of another trainer's int8, which unpacks in more operations (docs/time.md)."""
@@ -72,7 +75,8 @@ class Speed:
 def speed_of(config: TrainingConfig, hardware: Hardware, gpu: Gpu | None) -> Speed | None:
     """Throughput of the GPU, or of the CPU without one; None where too little is known of the GPU."""
     if gpu is None:
-        reached = CPU_FLOPS_PER_CORE * max(1, hardware.cpu_cores)
+        gain = CPU_BFLOAT16_GAIN if hardware.cpu_has_bf16 and config.memory.compute_dtype == "bfloat16" else 1.0
+        reached = gain * CPU_FLOPS_PER_CORE * max(1, hardware.cpu_cores)
         return Speed(reached, None, 0.0, CPU_UNCERTAINTY, "the processor's cores")
     if not gpu.cuda_cores or not gpu.max_clock_mhz:
         return None

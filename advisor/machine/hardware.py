@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from advisor.machine.processor import ProcessorDtype, fastest_dtype
 from advisor.units import GIB
 
 DESKTOP_BYTES = GIB // 2
@@ -83,10 +84,17 @@ class Hardware:
     """The newest CUDA that this driver can run."""
     has_bitsandbytes: bool = False
     """The package bitsandbytes, which has 8-bit optimizers, is installed."""
+    cpu_has_bf16: bool = False
+    """The processor computes bfloat16 by instructions of its own."""
     notes: tuple[str, ...] = ()
     """What could not be read and why, one sentence each."""
     chosen_gpu: int | None = None
     """NVML's index of the card that the user chose."""
+
+    @property
+    def processor_dtype(self) -> ProcessorDtype:
+        """What the processor computes a training step in soonest."""
+        return fastest_dtype(has_bfloat16=self.cpu_has_bf16)
 
     @property
     def main_gpu(self) -> Gpu | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,13 +15,11 @@ from advisor.machine.cgroups import Limits, container_limits
 from advisor.machine.hardware import Gpu, Hardware
 from advisor.machine.nvml import NvidiaGpus, ask_driver
 from advisor.machine.other_vendors import apple_gpu, linux_gpus
+from advisor.machine.processor import cpu_name, has_bfloat16
 from advisor.machine.visible_devices import visible_gpus
 
 DRM = Path("/sys/class/drm")
 """Where Linux tells of graphics cards."""
-
-SLOW_SECONDS = 5
-"""As long as a system's own program may take to tell the processor's name."""
 
 
 def probe_hardware(folder: Path) -> Hardware:
@@ -36,17 +33,18 @@ def probe_hardware(folder: Path) -> Hardware:
     limits = container_limits() if system == "Linux" else Limits()
     ram, ram_free = _memory(limits, notes)
     threads, cores = _cpu_names(limits, notes)
-    cpu_name = _cpu_name(system) or "a processor"
+    name = cpu_name(system) or "a processor"
     nvidia = NvidiaGpus() if system == "Darwin" else _nvidia(ram, ram_free)
     gpus, hidden = visible_gpus(nvidia.gpus, os.environ)
     next_index = max((gpu.index for gpu in nvidia.gpus), default=-1) + 1
-    others, other_notes = _others(system, architecture, cpu_name, memory=(ram, ram_free), first_index=next_index)
+    others, other_notes = _others(system, architecture, name, memory=(ram, ram_free), first_index=next_index)
     return Hardware(
         system=system,
         architecture=architecture,
-        cpu_name=cpu_name,
+        cpu_name=name,
         cpu_threads=threads,
         cpu_cores=cores,
+        cpu_has_bf16=system == "Linux" and has_bfloat16(),
         ram_bytes=ram,
         ram_free_bytes=ram_free,
         disk_free_bytes=_disk_free(folder, notes),
@@ -67,13 +65,13 @@ def _nvidia(ram_bytes: int, ram_free_bytes: int) -> NvidiaGpus:
 
 
 def _others(
-    system: str, architecture: str, cpu_name: str, *, memory: tuple[int, int], first_index: int
+    system: str, architecture: str, processor: str, *, memory: tuple[int, int], first_index: int
 ) -> tuple[list[Gpu], list[str]]:
     if system == "Linux":
         return linux_gpus(DRM, first_index)
     if system == "Windows":
         return [], ["AMD's and Intel's cards are not looked for on Windows; --vram plans for one"]
-    gpu = apple_gpu(system, architecture, cpu_name, ram_bytes=memory[0], ram_free_bytes=memory[1])
+    gpu = apple_gpu(system, architecture, processor, ram_bytes=memory[0], ram_free_bytes=memory[1])
     return ([gpu] if gpu else []), []
 
 
@@ -101,39 +99,6 @@ def _cpu_names(limits: Limits, notes: list[str]) -> tuple[int, int]:
         logical, physical = os.cpu_count() or 1, None
     threads = max(1, min(logical, limits.cpu_threads or logical))
     return threads, max(1, min(physical or threads, threads))
-
-
-def _cpu_name(system: str) -> str:
-    """The processor's name as it is sold; the system's word for it where there is none."""
-    try:
-        if system == "Linux":
-            name = _cpu_name_of_linux(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace"))
-        elif system == "Darwin":
-            command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
-            answer = subprocess.run(command, capture_output=True, text=True, timeout=SLOW_SECONDS, check=True)
-            name = answer.stdout.strip()
-        else:
-            name = _cpu_name_of_windows()
-    except Exception:
-        name = ""
-    return name or platform.processor() or platform.machine()
-
-
-def _cpu_name_of_linux(cpuinfo: str) -> str:
-    for line in cpuinfo.splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() in ("model name", "Model"):
-            return " ".join(value.split())
-    return ""
-
-
-def _cpu_name_of_windows() -> str:
-    if sys.platform != "win32":
-        return ""
-    import winreg
-
-    with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"HARDWARE\DESCRIPTION\System\CentralProcessor\0") as key:
-        return str(winreg.QueryValueEx(key, "ProcessorNameString")[0]).strip()
 
 
 def _disk_free(folder: Path, notes: list[str]) -> int:

@@ -123,9 +123,11 @@ def _machine(facts: Facts, config: TrainingConfig) -> Findings:
         yield PlanWarning(
             "untested_card", f"{gpu.name} is no NVIDIA card: it trains where torch runs it, untested by us"
         )
-    if gpu is None and config.memory.compute_dtype != "float32":
+    dtype, fastest = config.memory.compute_dtype, facts.hardware.processor_dtype
+    if gpu is None and dtype not in ("float32", fastest):
         yield PlanWarning(
-            "slow_half_precision", "half precision is hundreds of times slower on most processors: use float32"
+            "slow_half_precision",
+            f"this processor does not compute {dtype} in hardware and is hundreds of times slower in it: use {fastest}",
         )
     if gpu and config.memory.compute_dtype == "float16" and gpu.has_broken_fp16:
         yield PlanWarning("float16_gives_nan", f"{gpu.name} gives NaN in float16: use float32")

@@ -12,7 +12,8 @@ import torch
 
 from advisor.errors import HardwareError
 from advisor.files import is_there
-from advisor.settings.config import TrainingConfig, changed
+from advisor.machine.processor import ProcessorDtype, fastest_dtype, has_bfloat16
+from advisor.settings.config import TrainingConfig, with_values
 from trainer.layers.frozen_weight import FrozenWeight
 
 if sys.platform != "win32":
@@ -42,19 +43,22 @@ class Place:
         return COMPUTE_DTYPES[self.config.memory.compute_dtype]
 
 
-def choose_place(config: TrainingConfig, asked: str | None, usable: str | None) -> Place:
+def choose_place(
+    config: TrainingConfig, asked: str | None, usable: str | None, *, dtype: ProcessorDtype | None = None
+) -> Place:
     """Where `config` is trained.
 
     Args:
         asked: `--device`, if given.
         usable: the GPU that torch can use, as `usable_gpu` has it.
+        dtype: what is computed in where the processor was asked for; None: what it computes in soonest.
 
     Raises:
         HardwareError: the GPU that the plan is for, or that was asked for, is not there.
     """
     if asked == "cpu":
-        for path in ("memory.compute_dtype", "memory.base_dtype"):
-            config = changed(config, path, "float32")
+        dtype = dtype or fastest_dtype(has_bfloat16=has_bfloat16())
+        config = with_values(config, dict.fromkeys(("memory.compute_dtype", "memory.base_dtype"), dtype))
         return Place(torch.device("cpu"), config)
     if asked is not None:
         if usable is None or asked.partition(":")[0] != usable:
@@ -68,9 +72,20 @@ def choose_place(config: TrainingConfig, asked: str | None, usable: str | None) 
         raise HardwareError(
             "This plan is for a graphics card, but torch finds none here that it can use: train it on the machine that "
             "has the card; if that is this one, see `loracle doctor`; or train on the processor with `loracle train "
-            "RUN --device cpu` (slow, in float32)"
+            "RUN --device cpu` (slow)"
         )
     return Place(torch.device(usable), config)
+
+
+def slow_numbers(place: Place) -> str:
+    """What is to be said of numbers that the processor does not compute in hardware; empty: it does."""
+    dtype, fastest = place.config.memory.compute_dtype, fastest_dtype(has_bfloat16=has_bfloat16())
+    if place.device.type != "cpu" or dtype in ("float32", fastest):
+        return ""
+    return (
+        f"This processor does not compute {dtype} in hardware and may be hundreds of times slower in it: end this with "
+        f"Ctrl-C and set memory.compute_dtype and memory.base_dtype to {fastest} in loracle.toml"
+    )
 
 
 def usable_gpu() -> str | None:

@@ -78,6 +78,7 @@ class RunCallbacks:
                 seconds=self.seconds(),
                 optimizer_kind=self.stepper.optimizer_kind,
                 epochs=self.stepper.context.config.schedule.epochs,
+                compute_dtype=self.stepper.context.config.memory.compute_dtype,
             )
         )
         self.kept = position

@@ -23,7 +23,7 @@ from advisor.settings.config import TrainingConfig
 from trainer.adapters.network import Network
 from trainer.data.load import OnBroken, gather_images
 from trainer.data.training_set import TrainingSet
-from trainer.device.choose import Place, choose_place, usable_gpu, use_threads
+from trainer.device.choose import Place, choose_place, slow_numbers, usable_gpu, use_threads
 from trainer.device.device_memory import cap_memory, room_of
 from trainer.device.offload import offload_device
 from trainer.lora_files.metadata import FileHashes, file_hashes
@@ -40,7 +40,7 @@ from trainer.training.failures import LOADING
 from trainer.training.loop import Length
 from trainer.training.read_texts import with_denoiser_instead
 from trainer.training.reporter import Reporter
-from trainer.training.resuming import Resuming, config_hash, restore_weights
+from trainer.training.resuming import Resuming, begun_on_processor, config_hash, restore_weights
 from trainer.training.spill_watch import spills_here
 from trainer.training.state import State, States
 from trainer.training.stepper import Stepper
@@ -108,13 +108,16 @@ def prepare(run: Path, config: TrainingConfig, options: Options, *, events: Even
     """
     started, ladder = time.time(), RunFolder(run).read_ladder()
     check_supported(ladder.applied(config))
-    place = choose_place(config, options.device, usable_gpu())
+    begun_in = begun_on_processor(run) if options.resume else None
+    place = choose_place(config, options.device, usable_gpu(), dtype=begun_in)
     planned, config = place.config, RunFolder(run).located(ladder.applied(place.config))
     states = States(run)
     resuming = Resuming(run, states, planned, ladder, events)
     state = None if options.is_probe else resuming.state(wanted=options.resume)
     reporter = Reporter(run, config, place.device, events, interrupt, room_of(place.device))
     _tell_started(reporter, config_hash(planned), state)
+    if sentence := slow_numbers(place):
+        events.warning("slow_half_precision", sentence)
     disk = DiskRoom(events, interrupt)
     with waiting_for(disk):
         with reporter.during(LOADING):

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import ConfigErrors, ModelError, RunError
+from advisor.machine.processor import ProcessorDtype, has_bfloat16
 from advisor.run_folder.ladder_file import Ladder
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.state_manifest import newest_manifest
 from advisor.settings.config import TrainingConfig, changed
 from advisor.settings.earlier import unsaid_before
 from advisor.shell import quoted
@@ -115,6 +117,17 @@ class Resuming:
         message = f"{now} begins without what {before} remembered of earlier steps: the next few dozen are rougher"
         self.events.warning("optimizer_began_anew", message)
         return None
+
+
+def begun_on_processor(run: Path) -> ProcessorDtype | None:
+    """What a training on the processor goes on in: what its newest state was computed in; None: it begins anew.
+
+    States that do not tell are older than bfloat16 on processors. float16 is a card's.
+    """
+    manifest = newest_manifest(RunFolder(run).states())
+    if manifest is None:
+        return None
+    return "bfloat16" if manifest.compute_dtype == "bfloat16" and has_bfloat16() else "float32"
 
 
 def config_hash(config: TrainingConfig) -> str:

@@ -77,7 +77,7 @@ def demo(out: Path | None = None, *, overwrite: bool = False, as_json: bool = Fa
     if not as_json:
         show(plan_view(facts, plan))
     folder = RunFolder(run)
-    job = TrainerJob(folder)
+    job = TrainerJob(folder, on_processor=True)
     with writing(folder, "loracle demo", say), announced_end("the demo"):
         RunStore().remember(run)
         progress = completed(run_trainer(job, make_screen(as_json=as_json)), folder)

@@ -28,7 +28,8 @@ def run_grid(request: GridRequest, screen: Screen, *, gpu_uuid: str = "") -> Gri
     """
     with TemporaryDirectory(prefix="loracle-grid-", ignore_cleanup_errors=True) as folder:
         write_request(Path(folder), request)
-        job = TrainerJob(RunFolder(Path(folder)), gpu_uuid=gpu_uuid)
+        on_processor = request.device == "cpu" or request.config.memory.preset == "cpu"
+        job = TrainerJob(RunFolder(Path(folder)), gpu_uuid=gpu_uuid, on_processor=on_processor)
         try:
             run_trainer(job, screen, command=lambda _: child_command("trainer.evaluate.run", folder))
         except KeyboardInterrupt:

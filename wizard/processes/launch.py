@@ -87,7 +87,7 @@ def run_trainer(
         TrainerBroke: the trainer failed by a bug of ours.
     """
     count, place = interrupts or InterruptCount(), RunPlace.of(job.run.path)
-    environment = child_environment(os.environ, gpu_uuid=job.gpu_uuid)
+    environment = child_environment(os.environ, gpu_uuid=job.gpu_uuid, on_processor=job.on_processor)
     log = job.run.trainer_log
     tail = job.run.new_events()
     with count.listening():

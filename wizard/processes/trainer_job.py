@@ -25,6 +25,8 @@ class TrainerJob:
     device: str | None = None
     gpu_uuid: str = ""
     """The only GPU that the trainer sees; empty: it sees all."""
+    on_processor: bool = False
+    """It computes on the processor, because that was planned or asked for."""
     tolerate_sysmem_fallback: bool = False
     """Keep training, however slowly, where the GPU's driver moves its memory into system memory."""
 
@@ -66,7 +68,15 @@ def planned_job(
     assert folder is not None
     assert config is not None
     uuid = "" if device == "cpu" else _present_gpu(config.machine.gpu_uuid)
-    return TrainerJob(folder, resume=resume, device=device, gpu_uuid=uuid, skip_broken=skip_broken), config
+    job = TrainerJob(
+        folder,
+        resume=resume,
+        device=device,
+        gpu_uuid=uuid,
+        on_processor=device == "cpu" or config.memory.preset == "cpu",
+        skip_broken=skip_broken,
+    )
+    return job, config
 
 
 def _present_gpu(uuid: str) -> str:

@@ -50,6 +50,17 @@ def test_a_card_older_than_tensor_cores_is_far_slower() -> None:
     assert old.flops_per_second <= new.flops_per_second / 4
 
 
+def test_a_processor_with_bfloat16_is_faster_in_it_alone() -> None:
+    with_it, without = (make_hardware(None, cpu_has_bf16=has) for has in (True, False))
+    float32 = make_plan_config(vram_gib=None)
+    fast, slow, plain = (speed_of(*one, None) for one in ((BF16, with_it), (BF16, without), (float32, with_it)))
+
+    assert fast is not None
+    assert slow is not None
+    assert slow == plain
+    assert fast.flops_per_second > 1.5 * slow.flops_per_second
+
+
 def test_slow_memory_makes_steps_longer() -> None:
     fast, slow = (
         speed_of(BF16, HARDWARE, make_gpu(8, memory_bytes_per_second=one)) for one in (900e9, 300e9)

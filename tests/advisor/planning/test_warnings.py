@@ -53,6 +53,10 @@ def test_a_usual_case_has_nothing_to_warn_of() -> None:
             "float16_gives_nan",
         ),
         ({"vram_gib": None, "settings": {"memory.compute_dtype": "bfloat16"}}, "slow_half_precision"),
+        (
+            {"vram_gib": None, "cpu_has_bf16": True, "settings": {"memory.compute_dtype": "float16"}},
+            "slow_half_precision",
+        ),
     ],
 )
 def test_a_warning_has_its_code(fields: dict[str, Any], code: str) -> None:

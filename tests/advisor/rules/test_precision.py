@@ -18,6 +18,9 @@ from tests.support.factories import make_gpu, make_plan_config
         ({"compute_capability": (7, 5), "gpu_name": "NVIDIA GeForce GTX 1650"}, "float32"),
         ({"vram_gib": None}, "float32"),
         ({"use_cpu": True}, "float32"),
+        ({"vram_gib": None, "cpu_has_bf16": True}, "bfloat16"),
+        ({"use_cpu": True, "cpu_has_bf16": True}, "bfloat16"),
+        ({"compute_capability": (7, 5), "cpu_has_bf16": True}, "float16"),
     ],
 )
 def test_the_card_decides_what_is_computed_with(fields: dict[str, Any], dtype: str) -> None:

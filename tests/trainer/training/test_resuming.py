@@ -13,7 +13,16 @@ from advisor.errors import RunError
 from advisor.run_folder.config_file import read_config
 from advisor.settings.config import TrainingConfig, blank_config, changed
 from advisor.settings.earlier import ADDED_SETTINGS
-from tests.support.runs import events_of, make_config, run_material, run_training, same, weights, write_toml
+from tests.support.runs import (
+    events_of,
+    make_config,
+    metadata,
+    run_material,
+    run_training,
+    same,
+    weights,
+    write_toml,
+)
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.training import stepper
 from trainer.training.resuming import config_hash
@@ -51,6 +60,33 @@ def test_an_interrupted_run_saves_its_work_and_goes_on_as_if_nothing_had_been(
     run_training(tmp_path, config, resume=True)
     assert same(weights(tmp_path), weights(run))
     assert [event["resumed_from"] for event in events_of(tmp_path, "started")] == [None, at_step]
+
+
+@pytest.mark.parametrize(
+    ("begun", "then", "told"), [(False, True, "no"), (True, True, "bf16"), (True, False, "no"), (None, True, "no")]
+)
+def test_a_training_on_the_processor_goes_on_in_the_numbers_that_it_was_begun_in(
+    finished: tuple[Path, TrainingConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    begun: bool | None, then: bool, told: str,
+) -> None:  # fmt: skip
+    """Whether the processor had bfloat16 at first (None: the state is older than that) and has it now."""
+
+    def on_processor(has_bfloat16: bool, steps: int, *, resume: bool) -> None:
+        for place in ("device.choose", "training.resuming"):
+            monkeypatch.setattr(f"trainer.{place}.has_bfloat16", lambda: has_bfloat16)
+        config = make_config(
+            run_material(finished), memory__preset="medium", schedule__max_steps=steps, schedule__name="constant"
+        )
+        run_training(tmp_path, config, device="cpu", resume=resume)
+
+    on_processor(begun is not False, 1, resume=False)
+    if begun is None:
+        (state,) = (tmp_path / "state").glob("*/manifest.json")
+        without = {key: value for key, value in json.loads(state.read_text()).items() if key != "compute_dtype"}
+        state.write_text(json.dumps(without))
+    on_processor(then, 2, resume=True)
+
+    assert metadata(tmp_path / "model" / "tok.safetensors")["ss_mixed_precision"] == told
 
 
 def test_the_second_resume_is_as_good_as_the_first(finished: tuple[Path, TrainingConfig], tmp_path: Path) -> None:

@@ -68,10 +68,12 @@ def test_other_errors_are_not_taken_for_lack_of_memory(
         run_training(tmp_path, make_config(material))
 
 
+@pytest.mark.parametrize(("has_bfloat16", "told"), [(False, "no"), (True, "bf16")])
 def test_a_plan_for_a_card_is_refused_without_one_unless_the_processor_is_asked_for(
-    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_bfloat16: bool, told: str
 ) -> None:
     monkeypatch.setattr("trainer.training.prepare.usable_gpu", lambda: None)
+    monkeypatch.setattr("trainer.device.choose.has_bfloat16", lambda: has_bfloat16)
     config = make_config(
         material, memory__preset="medium", memory__compute_dtype="bfloat16", memory__base_dtype="bfloat16",
         schedule__max_steps=1,
@@ -81,7 +83,20 @@ def test_a_plan_for_a_card_is_refused_without_one_unless_the_processor_is_asked_
         run_training(tmp_path, config)
     run_training(tmp_path, config, device="cpu")
 
-    assert metadata(tmp_path / "model" / "tok.safetensors")["ss_mixed_precision"] == "no"
+    assert metadata(tmp_path / "model" / "tok.safetensors")["ss_mixed_precision"] == told
+
+
+def test_a_plan_of_another_machine_is_told_where_this_processor_is_slow_in_its_numbers(
+    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer.device.choose.has_bfloat16", lambda: False)
+    half = make_config(material, memory__compute_dtype="bfloat16", memory__base_dtype="bfloat16", schedule__max_steps=1)
+
+    run_training(tmp_path, half)
+
+    told = [event["message"] for event in events_of(tmp_path, "warning") if event["code"] == "slow_half_precision"]
+    assert len(told) == 1
+    assert "to float32 in loracle.toml" in told[0]
 
 
 def test_what_is_not_built_yet_is_refused_by_name(material: Path, tmp_path: Path) -> None:

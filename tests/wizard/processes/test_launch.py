@@ -287,6 +287,32 @@ def test_what_the_user_set_of_torchs_allocator_stays(name: str, tmp_path: Path) 
     assert {key: found[key] for key in found if "ALLOC" in key} == {name: "max_split_size_mb:128"}
 
 
+def test_glibc_keeps_memory_for_the_next_step_on_a_processor_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("platform.libc_ver", lambda: ("glibc", "2.36"))
+
+    assert child_environment({}, on_processor=True)["MALLOC_MMAP_MAX_"] == "0"
+    assert "MALLOC_MMAP_MAX_" not in child_environment({})
+    assert "MALLOC_MMAP_MAX_" not in child_environment({"MALLOC_ARENA_MAX": "1"}, on_processor=True)
+    monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
+    assert "MALLOC_MMAP_MAX_" not in child_environment({}, on_processor=True)
+
+
+@pytest.mark.parametrize(
+    ("busy", "on_processor", "policy"), [(0.0, True, None), (2.0, True, "PASSIVE"), (0.0, False, "PASSIVE")]
+)
+def test_waiting_threads_sleep_where_the_machine_has_other_work(
+    busy: float, on_processor: bool, policy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("psutil.getloadavg", lambda: (busy, 0.0, 0.0))
+    monkeypatch.setattr("psutil.cpu_count", lambda: 4)
+
+    assert child_environment({}, on_processor=on_processor).get("OMP_WAIT_POLICY") == policy
+    assert child_environment({"OMP_WAIT_POLICY": "x"}, on_processor=on_processor)["OMP_WAIT_POLICY"] == "x"
+
+
 def test_the_command_names_the_run_and_what_was_asked_for(tmp_path: Path) -> None:
     job = TrainerJob(RunFolder(tmp_path), resume=True, device="cpu")
 

@@ -18,8 +18,10 @@ from safetensors import safe_open
 pytestmark = pytest.mark.timeout(1800)
 """One training takes about 80 s of a processor: five minutes where it is shared by several."""
 
-LEARNED, NOT_YET = 0.7, 0.45
-"""Identity: real pictures have 0.96, the base model 0.06, this LoRA 0.82 (README)."""
+LEARNED, NOT_YET = 0.8, 0.45
+"""Identity: real pictures have 0.96, the base model 0.06, this LoRA 0.83 (README)."""
+LEAKS = 4.65
+"""Of 255: half of what pictures without the trigger changed by when nobody chose an epoch (9.3)."""
 OBEYS = 0.85
 
 
@@ -73,8 +75,12 @@ def test_the_lora_teaches_the_character(finished: tuple[Path, dict[str, Any]]) -
     identity = finished[1]["identity"]
 
     assert identity["before"] < NOT_YET
-    assert identity["after"] > LEARNED
+    assert identity["after"] >= LEARNED
     assert identity["real"] > 0.9
+
+
+def test_pictures_without_the_trigger_stay_nearly_what_they_were(finished: tuple[Path, dict[str, Any]]) -> None:
+    assert finished[1]["leak"] <= LEAKS
 
 
 def test_everything_else_still_follows_the_prompt(finished: tuple[Path, dict[str, Any]]) -> None:

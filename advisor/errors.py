@@ -103,7 +103,11 @@ class BrokenImages(DatasetError):
     def of(cls, reasons: Sequence[str], command: str) -> BrokenImages:
         """The error for a sentence on each image, with its path, and the command that trains without them."""
         count = "1 picture" if len(reasons) == 1 else f"{len(reasons)} pictures"
-        lines = [f"{count} cannot be used:", *(f"  {why}" for why in reasons), f"Or leave them out: `{command}`"]
+        lines = [
+            f"{count} cannot be used:",
+            *(f"  {why}" for why in reasons),
+            f"Or leave {'it' if len(reasons) == 1 else 'them'} out: `{command}`",
+        ]
         return cls("\n".join(lines))
 
 

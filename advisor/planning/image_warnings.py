@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from pathlib import Path
 
 from advisor.dataset.buckets import Bucketing
 from advisor.dataset.placed import (
@@ -52,15 +53,17 @@ def altered_images(report: DatasetReport, config: TrainingConfig) -> Findings:
         yield PlanWarning("animated_pictures", f"{which}, of which only the first frame is trained: {mend}")
 
 
-def gone_images(report: DatasetReport, planned: Collection[str]) -> Findings:
+def gone_images(report: DatasetReport, planned: Collection[str], renamed: Collection[str] = ()) -> Findings:
     """Pictures that were there when the run was planned and are not there now.
 
     Args:
         planned: paths relative to the report's root.
+        renamed: absolute paths that pictures had before they got the names that they have now.
     """
     here = {image.path for image in report.image_files} | {problem.path for problem in report.problems}
     here |= {one.image.path for one in report.excluded}
-    gone = [path for path in planned if path not in here]
+    names = {(Path(report.root) / path).as_posix(): path for path in planned}
+    gone = [path for full, path in names.items() if path not in here and full not in renamed]
     if gone:
         which = f"{counted(len(gone), 'picture')} of the plan gone since ({named(gone)})"
         yield PlanWarning(

@@ -12,6 +12,7 @@ from advisor.planning.bucket_warnings import bucket_warnings
 from advisor.planning.caption_warnings import lost_lines
 from advisor.planning.image_warnings import altered_images, gone_images
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.pictures.changes_since import changes_since
 from advisor.run_folder.pictures.edits_told import edit_warnings
 from advisor.run_folder.pictures.file_stamps import file_stamps
 from advisor.run_folder.pictures.left_out import LeftOut
@@ -108,7 +109,7 @@ def _subject(config: TrainingConfig, run: RunFolder, events: Events) -> tuple[Da
     _tell(data.report, config, events)
     for code, message in edit_warnings(data):
         events.warning(code, message)
-    _warn_of_gone(data.report, run, events)
+    _warn_of_gone(data.report, run, [before for before, _ in changes_since(run, config).renamed], events)
     return data.report, FileNotes.of(data, stamps)
 
 
@@ -122,11 +123,11 @@ def _tell(report: DatasetReport, config: TrainingConfig, events: Events) -> None
         events.warning(warning.code, warning.message)
 
 
-def _warn_of_gone(report: DatasetReport, run: RunFolder, events: Events) -> None:
+def _warn_of_gone(report: DatasetReport, run: RunFolder, renamed: Sequence[str], events: Events) -> None:
     record = run.known_plan()
     planned = None if record is None else record.fields.dataset
     if planned is not None and planned.root == report.root:
-        for warning in gone_images(report, planned.images):
+        for warning in gone_images(report, planned.images, renamed):
             events.warning(warning.code, warning.message)
 
 

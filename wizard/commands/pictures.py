@@ -8,26 +8,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.dataset.caption_edits.caption_set import CaptionSet
-from advisor.dataset.caption_edits.selection import Selection
+from advisor.dataset.caption_edits.selection import Selection, is_named
 from advisor.dataset.edits import PictureEdit
 from advisor.dataset.picture_choice import WHOLE, crop, leave_out, take_in
-from advisor.dataset.report import Box
-from advisor.errors import ConfigError, LoraError
+from advisor.dataset.report import Box, ImageFile
+from advisor.errors import ConfigError, DatasetError, LoraError
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
-from advisor.run_folder.pictures.edits_file import append_change
+from advisor.run_folder.pictures.edits_file import append_change, read_changes, undo_change
 from advisor.run_folder.pictures.edits_told import edits_summary, file_names
 from advisor.run_folder.pictures.run_dataset import RunDataset, edits_in
 from advisor.run_folder.pictures.run_files import run_files
 from advisor.shell import shell_words
 from advisor.shown_text import short_text
 from advisor.units import counted
-from wizard.output import print_json, say, show
+from wizard.output import print_json, say, show, show_plain
 from wizard.own_command import own_command
 
 ACTIONS = ("leave-out", "take-in", "crop")
+UNDO = "undo"
+"""Takes the last change back, as that of `loracle captions` does."""
 OFF = "off"
 """In place of a crop's sides: the whole picture."""
+NO_PICTURE = (
+    "unreadable_picture", "empty_picture", "too_small", "huge_picture", "unsupported_picture", "name_encoding",
+)  # fmt: skip
+"""Codes of files that are no usable pictures."""
 USUAL_REASON = "left out by you"
 
 
@@ -54,8 +60,13 @@ def pictures(run: Path, action: str, patterns: Sequence[str], options: PictureOp
             left, or another process works on the run.
     """
     options, folder = options or PictureOptions(), RunFolder.given(run)
+    if action == "crop" and not options.box and (boxes := [one for one in patterns if _is_box(one)]):
+        raise ConfigError("--box", "", f"the part that is trained stands behind --box: --box {boxes[0]}")
     if not action:
         _show(_data_of(folder), options)
+        return
+    if action == UNDO:
+        _undo(folder, patterns, options)
         return
     if action not in ACTIONS:
         raise ConfigError("ACTION", action, f"take {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}")
@@ -70,6 +81,23 @@ def pictures(run: Path, action: str, patterns: Sequence[str], options: PictureOp
     _tell(folder, edits, number, options)
 
 
+def _undo(folder: RunFolder, words: Sequence[str], options: PictureOptions) -> None:
+    if words:
+        raise LoraError(f"undo takes the last change back; of several: {own_command('captions', folder.path)} undo 2")
+    with nullcontext() if options.dry_run else writing(folder, "loracle pictures", say):
+        changes = read_changes(folder)
+        if not changes:
+            raise LoraError("nothing was changed in this run's pictures and captions, so there is nothing to take back")
+        if not options.dry_run:
+            undo_change(folder)
+    last = changes[-1]
+    if options.as_json:
+        print_json({"number": last.number, "paths": [edit.path for edit in last.edits]})
+    else:
+        would = "Would take" if options.dry_run else "Taken"
+        show_plain(f"{would} back: {last.what} ({counted(len(last.edits), 'picture')})")
+
+
 def _data_of(folder: RunFolder) -> RunDataset:
     """The run's data set, also one of which nothing is left."""
     return RunDataset.of(run_files(folder), edits_in(folder))
@@ -78,12 +106,33 @@ def _data_of(folder: RunFolder) -> RunDataset:
 def _edits(
     action: str, data: RunDataset, patterns: Sequence[str], options: PictureOptions
 ) -> tuple[PictureEdit, ...]:  # fmt: skip
-    images = Selection(only=tuple(patterns)).chosen(CaptionSet(data.files))
+    images = _named(data, patterns)
     if action == "leave-out":
         return leave_out(data.files, data.edits, images, options.reason.strip() or USUAL_REASON)
     if action == "take-in":
         return take_in(data.files, data.edits, images)
     return crop(data.files, data.edits, images, _box(options.box))
+
+
+def _named(data: RunDataset, patterns: Sequence[str]) -> tuple[ImageFile, ...]:
+    """The pictures that patterns name.
+
+    Raises:
+        DatasetError: one of them names none; of a file that is no usable picture it says so.
+    """
+    try:
+        return Selection(only=tuple(patterns)).chosen(CaptionSet(data.files))
+    except DatasetError:
+        for pattern in patterns:
+            for problem in data.files.problems:
+                if problem.code in NO_PICTURE and is_named(problem.path, pattern):
+                    what = problem.message.partition(": ")[0]
+                    raise DatasetError(f"{problem.path} is not trained, so there is nothing to do: {what}") from None
+        raise
+
+
+def _is_box(text: str) -> bool:
+    return text.count(",") == 3 and not text.replace(",", "").strip("0123456789 ")
 
 
 def _box(text: str) -> Box:
@@ -94,6 +143,10 @@ def _box(text: str) -> Box:
         left, top, right, bottom = map(int, sides)
         if left < right and top < bottom:
             return left, top, right, bottom
+    if not text:
+        raise ConfigError(
+            "--box", text, "say which part is trained, as --box LEFT,TOP,RIGHT,BOTTOM: --box 280,0,1000,720"
+        )
     raise ConfigError("--box", text, f"write it as LEFT,TOP,RIGHT,BOTTOM in pixels, e.g. 0,0,768,1024, or {OFF}")
 
 

@@ -116,6 +116,7 @@ def _print_beside_rules(facts: Facts, imported: frozenset[str], *, as_json: bool
 def _write_run(out: Path, facts: Facts, made: Plan, edits_from: RunFolder | None, *, overwrite: bool) -> None:
     from advisor.run_folder.keep import kept_sentence
     from templates.native.run_folder import write_run
+    from wizard.processes.before_training import broken_text
 
     for kept in write_run(out, facts, made, overwrite=overwrite, edits_from=edits_from):
         say(kept_sentence(kept))
@@ -123,6 +124,8 @@ def _write_run(out: Path, facts: Facts, made: Plan, edits_from: RunFolder | None
         is_own = edits_from.path.absolute() == out.absolute()
         say(f"Your edits of pictures {'stay' if is_own else f'of {edits_from.path} are'} in {RunFolder(out).edits}")
     RunStore().remember(out)
+    if told := broken_text(facts.dataset, out):
+        say(f"! {told}")
     say(f"Written to {out}; train it with: {own_command('train', out)}")
 
 

@@ -31,6 +31,7 @@ from wizard.interview.pictures.changed_pictures import ask_to_use, changes_text,
 from wizard.output import OutputLost, is_terminal, print_json, say, show
 from wizard.own_command import own_command
 from wizard.processes.after_training import tried
+from wizard.processes.before_training import finished_text, refuse_begun, refuse_known_broken
 from wizard.processes.disk_check import disk_warning
 from wizard.processes.more_epochs import set_epochs
 from wizard.processes.retry_on_oom import train_with_retries
@@ -71,6 +72,11 @@ def train(
         wish = GoingOn(resume, epochs)
         if wish == GoingOn() and not as_json and is_terminal():
             wish = _asked(job.run, config)
+        if wish == GoingOn():
+            refuse_begun(job.run)
+        if wish == GoingOn(resume=True) and not as_json and (told := finished_text(job.run, config)):
+            say(f"{told}.")
+            return
         if wish.epochs is not None:
             config = set_epochs(job.run, job.run.read_config(), wish.epochs)
         _tell_pictures(job.run, config, may_ask=is_terminal() and not as_json)
@@ -131,7 +137,7 @@ def _recorded(job: TrainerJob, config: TrainingConfig, *, as_json: bool) -> tupl
         say(warning)
     began = time.time()
     try:
-        progress = _trained(job, as_json=as_json)
+        progress = _trained(job, config, as_json=as_json)
         return progress, _recommended(job, config, progress, as_json=as_json)
     except KeyboardInterrupt as interrupted:
         raise KeyboardInterrupt(f"{interrupted}{_how_to_resume(job.run)}") from None
@@ -139,13 +145,15 @@ def _recorded(job: TrainerJob, config: TrainingConfig, *, as_json: bool) -> tupl
         _write_records(job, config, since=began)
 
 
-def _trained(job: TrainerJob, *, as_json: bool) -> TrainingProgress:
+def _trained(job: TrainerJob, config: TrainingConfig, *, as_json: bool) -> TrainingProgress:
     """Train; in a terminal, ask whether to go on without broken pictures.
 
     Raises:
         BrokenImages: there are some, and the user did not agree to leave them out.
     """
     try:
+        if not job.skip_broken:
+            refuse_known_broken(job.run, config)
         return train_with_retries(job, make_screen(as_json=as_json))
     except BrokenImages as error:
         if as_json or not is_terminal():

@@ -12,6 +12,8 @@ from advisor.json_text import Malformed, parse_json
 from wizard.processes.picture_cache import PictureCache, Stamp
 from wizard.processes.picture_workers import PictureWorkers, num_workers
 
+BROKEN = ("truncated", "broken")
+"""How pictures were decoded that a training cannot read either."""
 SAVE_EVERY = 200
 """Pictures; so many at most are measured again after an interrupt."""
 
@@ -45,6 +47,21 @@ def measured_pictures(report: DatasetReport, tell: Callable[[int, int], None]) -
                         cache.save()
                     tell(done, len(unknown))
     return {image.path: found[image.path] for image in report.image_files}
+
+
+def known_broken(report: DatasetReport) -> tuple[str, ...]:
+    """Paths of the pictures that were found to be broken when they were measured, and are the same since; none is
+    decoded here.
+    """
+    found = list[str]()
+    with PictureCache() as cache:
+        for image in report.image_files:
+            path = Path(report.root) / image.path
+            stamp = Stamp.of(path)
+            known = None if stamp is None else cache.get(path, stamp)
+            if known is not None and known.decoding in BROKEN:
+                found.append(image.path)
+    return tuple(found)
 
 
 def thumbnails(root: str, paths: list[str], side_px: int, tell: Callable[[int, int], None]) -> dict[str, str]:

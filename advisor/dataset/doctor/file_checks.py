@@ -32,6 +32,9 @@ OF_PROBLEMS: dict[str, tuple[str, Severity]] = {
 }
 """The findings that a scan's problems are; an empty caption is a check of its own."""
 
+UNUSED = ("unreadable", "unsupported_format")
+"""Findings of files that are no pictures to us: there is nothing that could be left out."""
+LEAVE_OUT = ", or leave it out"
 EXTENSIONS = {
     "JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "WEBP": (".webp",), "BMP": (".bmp",), "AVIF": (".avif",),
 }  # fmt: skip
@@ -47,6 +50,8 @@ def problems(facts: FolderFacts) -> Iterator[Finding]:
     for (code, what), hints in alike.items():
         found, severity = OF_PROBLEMS[code]
         path, hint = next(iter(hints.items()))
+        if found in UNUSED and hint.endswith(LEAVE_OUT):
+            hint = f"{hint.removesuffix(LEAVE_OUT)}; as it is, it is not trained, and nothing needs to be done"
         if len(set(hints.values())) > 1:
             hint = f"{path}: {hint}; so the others"
         yield Finding(found, severity, tuple(hints), what, hint)

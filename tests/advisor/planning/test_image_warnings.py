@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from advisor.planning.image_warnings import gone_images
@@ -66,6 +67,13 @@ def test_pictures_of_the_plan_that_are_gone_are_named() -> None:
     assert warning.code == "pictures_gone"
     assert "2 pictures of the plan gone since (b.png, c.png)" in warning.message
     assert list(gone_images(report, ())) == []
+
+
+def test_a_renamed_picture_is_not_gone() -> None:
+    report = make_dataset(3)
+    renamed = [(Path(report.root) / "b.png").as_posix()]
+
+    assert list(gone_images(report, ("00000.png", "b.png"), renamed)) == []
 
 
 def test_a_training_size_of_another_shape_is_not_small() -> None:

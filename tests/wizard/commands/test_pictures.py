@@ -106,3 +106,27 @@ def test_a_name_that_no_picture_has_an_unknown_action_and_a_run_in_use_are_refus
         pictures(run.path, "leave-out", [])
     with writing(run, "another", print), pytest.raises(RunInUse):
         pictures(run.path, "leave-out", ["picture-001.png"])
+
+
+def test_a_part_that_is_no_option_is_told_where_it_belongs(run: RunFolder) -> None:
+    with pytest.raises(ConfigError, match="stands behind --box: --box 0,0,90,90"):
+        pictures(run.path, "crop", ["picture-001.png", "0,0,90,90"])
+
+
+def test_the_last_change_is_taken_back(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures(run.path, "leave-out", ["picture-001.png"])
+    pictures(run.path, "undo", (), PictureOptions(dry_run=True))
+    assert len(names(run)) == 3
+    pictures(run.path, "undo", ())
+
+    assert len(names(run)) == 4
+    assert "Taken back: pictures leave-out picture-001.png" in capsys.readouterr().out
+    with pytest.raises(LoraError, match="nothing to take back"):
+        pictures(run.path, "undo", ())
+
+
+def test_of_a_file_that_is_no_usable_picture_there_is_nothing_to_leave_out(run: RunFolder) -> None:
+    (Path(run_dataset(run).report.root) / "bild.png").write_bytes(b"no picture")
+
+    with pytest.raises(DatasetError, match=r"bild\.png is not trained, so there is nothing to do"):
+        pictures(run.path, "leave-out", ["bild.png"])

@@ -8,18 +8,22 @@ from typing import Any
 import pytest
 
 from advisor.dataset.edits import PictureEdit
-from advisor.errors import BrokenImages, LoraError
+from advisor.errors import BrokenImages, LoraError, RunError
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import RunInUse, writing
 from advisor.run_folder.pictures.edits_file import append_change
 from advisor.run_folder.pictures.file_stamps import file_stamps
 from advisor.run_folder.pictures.manifest import FileNotes, planned_lines, write_manifest_lines
 from advisor.run_folder.pictures.run_dataset import run_dataset
+from advisor.run_folder.state_manifest import Position
 from advisor.settings.config import TrainingConfig
 from tests.support.runs import make_config, write_toml
 from tests.support.scripted import ScriptedAsk
 from wizard.commands import train as command
 from wizard.commands.train import train
+from wizard.processes import before_training
+from wizard.processes.before_training import broken_text
+from wizard.processes.measured_pictures import measured_pictures
 from wizard.processes.more_epochs import set_epochs
 from wizard.processes.trainer_job import TrainerJob
 from wizard.show.progress import TrainingProgress
@@ -146,3 +150,69 @@ def test_what_the_users_edits_do_is_told_before_the_training(
 
     train(run.path, device="cpu")
     assert "Your edits of this run: 1 caption, 1 crop, 1 picture left out (blurred)" in capsys.readouterr().err
+
+
+def never_trained(*_: Any) -> TrainingProgress:
+    raise AssertionError("the trainer was started")
+
+
+def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: int) -> RunFolder:
+    """A run of two epochs with its LoRA and a state."""
+    run = RunFolder(tmp_path / "run")
+    write_toml(run.config, make_config(tmp_path, schedule__epochs=2))
+    lora = run.lora(run.read_config().saving.name)
+    lora.parent.mkdir(parents=True, exist_ok=True)
+    lora.write_bytes(b"lora")
+    monkeypatch.setattr(before_training, "newest_position", lambda _: Position(epoch * 10, epoch, 0))
+    monkeypatch.setattr(RunFolder, "has_state", lambda _: True)
+    monkeypatch.setattr(command, "train_with_retries", never_trained)
+    return run
+
+
+def test_a_run_that_was_begun_is_refused_before_anything_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = begun(tmp_path, monkeypatch, epoch=1)
+    monkeypatch.setattr(command, "_tell_pictures", never_trained)
+
+    with pytest.raises(RunError, match=r"was begun: `loracle train .* --resume` goes on"):
+        train(run.path, device="cpu")
+
+    assert "Starting" not in capsys.readouterr().err
+
+
+def test_a_finished_run_says_at_once_how_it_is_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = begun(tmp_path, monkeypatch, epoch=2)
+
+    train(run.path, resume=True, device="cpu")
+
+    told = capsys.readouterr().err
+    assert "All 2 epochs are trained already" in told
+    assert "--epochs 3` or more trains on" in told
+
+
+def test_pictures_known_to_be_broken_stop_a_training_before_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LORACLE_DATA", str(tmp_path / "data"))
+    run = RunFolder(tmp_path / "run")
+    write_toml(run.config, make_config(tmp_path))
+    monkeypatch.setattr(command, "train_with_retries", never_trained)
+    data = run_dataset(run)
+    picture = data.report.image_files[1]
+    whole = Path(data.report.path_of(picture)).read_bytes()
+    Path(data.report.path_of(picture)).write_bytes(whole[: len(whole) // 2])
+    report = run_dataset(run).report
+    measured_pictures(report, lambda *_: None)
+
+    with pytest.raises(BrokenImages) as refused:
+        train(run.path, device="cpu")
+
+    assert "1 picture cannot be used:" in str(refused.value)
+    assert f"{picture.path} cannot be decoded" in str(refused.value)
+    assert "Or leave it out: `loracle train" in str(refused.value)
+    assert f"1 picture cannot be decoded ({picture.path}): replace it, or leave it out with" in broken_text(
+        report, run.path
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,10 @@ NOTICE_VARIABLE = "LORACLE_NOTICE"
 """`off`: no sign at the end of a training; `bell`: the terminal's bell alone."""
 NARROWEST = 40
 """Columns that the tables need; assumed in narrower terminals."""
+WHOLE = re.compile(r"`[^`]*`")
+"""What is never broken: a command to type."""
+KEPT_BLANK = "\x00"
+"""Stands for a blank of it while lines are broken; no text that is shown has one."""
 NO_ROOM = (*DISK_FULL, errno.EFBIG)
 """Output goes to a file whose disk is full, or that may not become larger."""
 
@@ -174,9 +179,23 @@ def wrapped(text: str, width: int) -> str:
     for line in visible(text).splitlines():
         hanging = "  " if line.startswith(("- ", "! ")) else ""
         is_whole = line.startswith(" ")
-        parts = wrap(line, width, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
-        lines += [line] if is_whole else parts or [""]
+        lines += [line] if is_whole else wrapped_words(line, width, later=hanging)
     return "\n".join(lines)
+
+
+def wrapped_words(text: str, width: int, *, later: str) -> list[str]:
+    """A line in lines of this width, broken between words alone, and never within a command in backticks.
+
+    Args:
+        later: put before each further line.
+    """
+    whole = WHOLE.sub(lambda found: found[0].replace(" ", KEPT_BLANK), visible(text))
+    first = whole[: len(whole) - len(whole.lstrip(" "))]
+    lines = wrap(
+        whole[len(first) :], width, initial_indent=first, subsequent_indent=later,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return [line.replace(KEPT_BLANK, " ") for line in lines] or [""]
 
 
 def is_terminal() -> bool:

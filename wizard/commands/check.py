@@ -20,7 +20,7 @@ from advisor.run_folder.written import WrittenFiles
 from advisor.units import counted
 from wizard.interview.paths import absolute_path
 from wizard.interview.pictures.pictures_to_check import PicturesToCheck, pictures_to_check
-from wizard.output import print_json, say, show
+from wizard.output import columns, print_json, say, show_plain
 from wizard.processes.folder_look import LookedFor, folder_facts
 from wizard.processes.measured_pictures import thumbnails
 from wizard.processes.waiver_store import add_waivers, read_waivers
@@ -70,7 +70,7 @@ def check(place: str, options: CheckOptions | None = None) -> None:
     if options.as_json:
         print_json(report_document(report, findings))
     else:
-        show(f"{report_lines(report)}\n\n{findings_text(findings)}")
+        show_plain(f"{report_lines(report)}\n\n{findings_text(findings, columns())}")
     errors = [one for one in findings if one.severity == "error" and not one.waived]
     if options.strict and errors:
         raise DatasetError(f"{report.root} has {counted(len(errors), 'error')}: mend or --waive them")

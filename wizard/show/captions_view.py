@@ -12,6 +12,7 @@ from advisor.dataset.caption_edits.caption_set import CaptionChange, CaptionSet
 from advisor.dataset.caption_edits.overview import CaptionOverview
 from advisor.dataset.captions import SEPARATOR
 from advisor.dataset.report import DatasetReport, ImageFile
+from advisor.run_folder.pictures.edits_file import Change
 from advisor.shown_text import visible_line
 from advisor.units import counted
 
@@ -23,6 +24,13 @@ TAGS_AROUND = 2
 """So many unchanged tags are shown on each side of what changed."""
 MOST_LETTERS = 240
 """Of a caption in a table."""
+CHANGES_IN_WORDS = {
+    "blanks": "blanks written for underscores",
+    "dedupe": "tags kept once that stood twice",
+    "unify": "each tag written in one way",
+    "unescape": "plain brackets written for escaped ones",
+}
+"""Edits that are called by a word of the command line."""
 NO_CAPTION = "(no caption)"
 
 
@@ -54,9 +62,16 @@ def _trigger(word: str, found: CaptionOverview, *, is_prepended: bool) -> str:
     if found.num_trigger_first == total:
         return f'"{word}" comes first in all of them'
     missing, behind = total - found.num_with_trigger, found.num_with_trigger - found.num_trigger_first
-    parts = [f"missing in {missing:,}" + ", put in front while training" * is_prepended] if missing else []
+    parts = [f"missing in {missing:,}"] if missing else []
     parts += [f"not first in {behind:,}"] if behind else []
-    return f'"{word}" is {" and ".join(parts)} of {total:,}'
+    then = "; it is put in front when training" if missing and is_prepended else ""
+    return f'"{word}" is {" and ".join(parts)} of {counted(total, "caption")}{then}'
+
+
+def change_text(change: Change) -> str:
+    """What a change was, in words, with the number of its captions or pictures."""
+    noun = "caption" if all(edit.caption is not None for edit in change.edits) else "picture"
+    return f"{CHANGES_IN_WORDS.get(change.what, change.what)} ({counted(len(change.edits), noun)})"
 
 
 def tags_view(captions: CaptionSet, most: int | None = TAGS_SHOWN) -> Group:

@@ -9,8 +9,8 @@ from advisor.errors import DatasetError
 from advisor.units import counted
 
 BOTH_SCHOOLS = (
-    "What is pruned comes with the trigger alone from now on, such as the hair and eyes of a character; what stays in "
-    "the captions can be changed by a prompt. Both are done."
+    "What is removed becomes part of the trigger, such as the hair and eyes of a character, which then always has "
+    "them; what stays in the captions can be changed by a prompt."
 )
 
 

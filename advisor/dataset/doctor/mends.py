@@ -43,7 +43,7 @@ def picture_mends(facts: FolderFacts, findings: Sequence[Finding]) -> Iterator[M
     yield _leave_out(facts, copies, number)
     alike = dict(_alike(facts, images, _files(findings, SAME_PICTURE)))
     alike = {path: reason for path, reason in alike.items() if path not in copies}
-    yield _leave_out(facts, alike, f"{counted(len(alike), 'picture')} that others show larger")
+    yield _leave_out(facts, alike, f"{counted(len(alike), 'picture')} that others show as well or larger")
     gone = {*broken, *copies, *alike}
     yield _crop_bars(facts, [images[path] for path in _files(findings, BARS) if path in images and path not in gone])
     if _files(findings, ENCODINGS):

@@ -176,13 +176,12 @@ def fused(facts: FolderFacts) -> Iterator[Finding]:
         message = f"{counted(len(meant), 'tag')} meant to fuse with the trigger ({named(meant, len(meant))})"
         yield Finding("tag_fused", "note", (), message, "--waive says so", waived=True)
     if common:
-        shown = named(f"{tag} ({number})" for tag, number in common.items())
-        message = (
-            f"{counted(len(common), 'tag')} in nearly all of {total:,} captions ({shown}): it fuses with the trigger"
-        )
+        shown, word = named(f"{tag} ({number})" for tag, number in common.items()), facts.known_trigger or "the trigger"
+        tags = f"{counted(len(common), 'tag')} in nearly all of {total:,} captions ({shown})"
+        message = f"{tags}: {'it becomes' if len(common) == 1 else 'they become'} part of {word!r}"
         hint = (
-            "take out what belongs to the character (hair, eyes), and the trigger alone brings it; or keep it, and a "
-            "prompt can change it: both are done. Of anything else take pictures without it"
+            "remove what belongs to the character (hair, eyes), and she or he always has it; keep it, and a prompt can "
+            "change it. Of anything else take pictures without it"
         )
         yield Finding("tag_fused", "note", (), message, f'{hint}. `--waive "tag_fused:TAG"` says that one is meant')
 

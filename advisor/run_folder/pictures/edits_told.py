@@ -16,11 +16,11 @@ MOST_NAMES = 4
 def edits_summary(data: RunDataset) -> str:
     """What the edits do to the data set, as a line; empty where there are none."""
     crops = sum(1 for image in data.report.image_files if image.crop is not None)
-    reasons = dict.fromkeys(short_text(one.reason) for one in data.report.excluded)
     parts = [counted(len(data.edited_captions), "caption")] if data.edited_captions else []
     parts += [counted(crops, "crop")] if crops else []
     if data.report.excluded:
-        parts.append(f"{counted(len(data.report.excluded), 'picture')} left out ({named(reasons, MOST_NAMES)})")
+        names = file_names([one.image.path for one in data.report.excluded])
+        parts.append(f"{counted(len(data.report.excluded), 'picture')} left out ({names})")
     if data.followed.renamed:
         parts.append(f"{counted(len(data.followed.renamed), 'picture')} found again under another name")
     return f"Your edits of this run: {', '.join(parts)}" if parts else ""

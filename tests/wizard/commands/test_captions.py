@@ -188,7 +188,7 @@ def test_pruning_takes_what_is_in_nearly_all(run: Path, tmp_path: Path, capsys: 
     edit(run, "prune")
 
     assert set(trained(run).values()) == {"mira, 1girl, hat", "mira"}
-    assert "Both are done" in capsys.readouterr().err
+    assert "becomes part of the trigger" in capsys.readouterr().err
     with pytest.raises(LoraError, match="nothing to prune"):
         edit(run, "prune")
     edit(run, "prune", over=50)

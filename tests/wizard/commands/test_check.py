@@ -149,4 +149,4 @@ def test_a_run_is_looked_at_as_it_is_trained(tmp_path: Path, capsys: pytest.Capt
     assert "truncated" not in found
     assert "12 pictures much smaller than 1024 x 1024" in found["too_small"]["message"]
     assert len(found["trigger_missing"]["files"]) == 11
-    assert "Your edits of this run: 1 caption, 1 picture left out (broken)" in capsys.readouterr().err
+    assert "Your edits of this run: 1 caption, 1 picture left out (half.png)" in capsys.readouterr().err

@@ -46,7 +46,7 @@ def test_a_run_is_planned_anew_with_its_edits_which_stay(run: RunFolder, capsys:
     assert num_images(run.path) == 2
     assert run.edits.read_bytes() == before
     told = capsys.readouterr().err
-    assert "Your edits of this run: 1 caption, 1 picture left out (blurred)" in told
+    assert "Your edits of this run: 1 caption, 1 picture left out (picture-" in told
     assert f"Your edits of pictures stay in {run.edits}" in told
 
 

@@ -149,7 +149,7 @@ def test_what_the_users_edits_do_is_told_before_the_training(
     monkeypatch.setattr(command, "train_with_retries", lambda *_: TrainingProgress())
 
     train(run.path, device="cpu")
-    assert "Your edits of this run: 1 caption, 1 crop, 1 picture left out (blurred)" in capsys.readouterr().err
+    assert "Your edits of this run: 1 caption, 1 crop, 1 picture left out (picture-003.png)" in capsys.readouterr().err
 
 
 def never_trained(*_: Any) -> TrainingProgress:

@@ -25,7 +25,7 @@ from advisor.errors import LoraError
 from advisor.units import counted, named
 from wizard.interview.pictures.picture_work import PictureWork
 from wizard.interview.questions import BACK, Ask, Candidate, Option, Question, choice
-from wizard.show.captions_view import changes_view, overview_text, tags_view
+from wizard.show.captions_view import change_text, changes_view, overview_text, tags_view
 
 DONE = "done"
 SHOWN_LETTERS = 60
@@ -91,7 +91,7 @@ class CaptionTalk:
                 where = f"({counted(behind, 'caption')} to change)"
                 options.append(Option("first", f'Put "{captions.trigger}" in front of all {where}'))
             if prunable := prunable_tags(captions):
-                options.append(Option("prune", f"Prune what is in nearly all captions ({named(prunable)})"))
+                options.append(Option("prune", f"Remove what is in nearly all captions ({named(prunable)})"))
             options += [
                 Option("remove", "Remove a tag"), Option("rename", "Rename a tag"), Option("add", "Add a tag to all"),
                 Option("replace", "Replace a text"),
@@ -100,7 +100,7 @@ class CaptionTalk:
         if len(captions.tags) > 1:
             options.append(Option("tags", "Show all tags"))
         if (last := self._work.last_change()) is not None:
-            options.append(Option("undo", f"Take back: {last.what} ({counted(len(last.edits), 'picture')})"))
+            options.append(Option("undo", f"Take back: {change_text(last)}"))
         return [*options, Option(DONE, "Done")]
 
     def _first(self, captions: CaptionSet) -> None:
@@ -109,7 +109,9 @@ class CaptionTalk:
     def _prune(self, captions: CaptionSet) -> None:
         tags = prunable_tags(captions)
         self._ask.tell(BOTH_SCHOOLS)
-        answer = self._line("tags", "Which tags shall be pruned?", default=", ".join(tags), hint="commas between them")
+        answer = self._line(
+            "tags", "Which of them shall be removed?", default=", ".join(tags), hint="commas between them"
+        )
         if answer:
             self._keep(captions, removing((answer,), word="prune"))
 
@@ -205,7 +207,7 @@ class CaptionTalk:
     def _undo(self) -> None:
         change = self._work.take_back()
         if change is not None:
-            self._ask.tell(f"Taken back: {change.what}")
+            self._ask.tell(f"Taken back: {change_text(change)}")
 
     def _keep(self, captions: CaptionSet, edit: NamedEdit, *, is_shown_first: bool = True) -> None:
         """Show what an edit changes, and keep it where the user agrees.

@@ -13,17 +13,27 @@ from advisor.dataset.captions import CaptionReader
 from advisor.dataset.doctor.finding import Finding
 from advisor.dataset.doctor.folder_facts import FolderFacts
 from advisor.dataset.doctor.mends import Mend
+from advisor.dataset.edits import PictureEdit
 from advisor.dataset.picture_mends import mends
 from advisor.dataset.report import DatasetReport
 from advisor.errors import LoraError
 from advisor.units import counted, named
 from wizard.interview.pictures.caption_talk import CaptionTalk
 from wizard.interview.pictures.picture_work import PictureWork
-from wizard.interview.questions import BACK, Ask, Option, Question
+from wizard.interview.questions import BACK, Ask, Candidate, Option, Question
+from wizard.output import columns
 from wizard.own_command import own_command
+from wizard.show.captions_view import change_text
 from wizard.show.check_view import findings_text
 
 WORST_SHOWN = 3
+SHOWN_LETTERS = 60
+"""Of a finding, beside the name of a picture."""
+INDENTED = 2
+"""Columns that the terminal's questions put before what is told."""
+LEFT_OUT = "left out by you"
+DECIDED = ("caption", "excluded", "crop")
+"""What an edit may decide of a picture."""
 GO_ON = "go_on"
 NOT_DECODED = "Of so many pictures only names, sizes and captions were looked at"
 Look = Callable[[DatasetReport], tuple[FolderFacts, Sequence[Finding]]]
@@ -92,7 +102,7 @@ class PictureTalk:
 
     def _do(self, picked: str, found: Seen) -> None:
         if picked == "all":
-            self._ask.tell(findings_text(found.findings))
+            self._ask.tell(findings_text(found.findings, columns() - INDENTED, is_asked=True))
         elif picked == "captions":
             CaptionTalk(self._work, self._ask).run()
         elif picked == "tag":
@@ -100,11 +110,13 @@ class PictureTalk:
             CaptionTalk(self._work, self._ask).tag()
         elif picked == "one":
             CaptionTalk(self._work, self._ask).one_for_all()
+        elif picked == "leave_out":
+            self._leave_out(found)
         elif picked == "every":
             self._mend_all(found)
         elif picked == "undo":
             taken = self._work.take_back()
-            self._ask.tell(f"Taken back: {taken.what}" if taken else "There is nothing to take back")
+            self._ask.tell(f"Taken back: {change_text(taken)}" if taken else "There is nothing to take back")
         else:
             self._mend(found.mends[int(picked)])
 
@@ -113,12 +125,40 @@ class PictureTalk:
         self._ask.tell(f"Done: {mend.title}")
 
     def _mend_all(self, found: Seen) -> None:
-        """Mend one after the other; what is left to mend may change with each."""
-        for _ in found.mends:
-            if not found.mends:
+        """Mend all as one change. Those that touch the same thing of a picture wait for a look at what came of the
+        others.
+        """
+        done, num_before = list[Mend](), len(self._work.draft.changes())
+        try:
+            for _ in found.mends:
+                if not (chosen := together(found.mends)):
+                    break
+                self._work.keep("mends", [edit for mend in chosen for edit in mend.edits])
+                done += chosen
+                found = self._look()
+        finally:
+            if done:
+                self._work.join(f"{counted(len(done), 'mend')} at once", num_before)
+                self._ask.tell("\n".join(["Done:", *(f"- {mend.title}" for mend in done)]))
+
+    def _leave_out(self, found: Seen) -> None:
+        """Leave single pictures out, those of findings named first."""
+        while True:
+            said = {path: finding.message for finding in reversed(found.findings) for path in finding.files}
+            images = self._work.report().image_files
+            paths = sorted((image.path for image in images), key=lambda path: path not in said)
+            candidates = tuple(Candidate(path, shortened(said.get(path, ""))) for path in paths)
+            text = "Which picture shall be left out? Just Enter: no more"
+            hint = "Tab lists, those of findings first"
+            path = self._ask(Question("leave_out", text, "name", candidates=candidates, hint=hint)).strip()
+            if path in ("", BACK):
                 return
-            self._mend(found.mends[0])
-            found = self._look()
+            if path not in paths:
+                self._ask.tell(f"There is no picture {path}: Tab lists them")
+                continue
+            full = next(self._work.files.path_of(image) for image in images if image.path == path)
+            self._work.keep(f"leave out {path}", [PictureEdit(full, excluded=LEFT_OUT)])
+            self._ask.tell(f"Left out: {path}")
 
     def _question(self, found: Seen) -> Question:
         captions = self._work.captions()
@@ -132,17 +172,35 @@ class PictureTalk:
             options.append(Option("every", f"Do the {len(found.mends)} things below that mend something"))
         options += [Option(str(number), mend.title) for number, mend in enumerate(found.mends)]
         if captions.report.num_captioned:
-            options.append(Option("captions", "Edit captions: prune, rename, single pictures ..."))
+            options.append(Option("captions", "Edit captions: remove, rename, single pictures ..."))
+        if captions.report.num_images > 1:
+            options.append(Option("leave_out", "Leave out single pictures"))
         if len(found.findings) > WORST_SHOWN:
             options.append(Option("all", f"Show all {len(found.findings)} findings, each with its mend"))
         if (last := self._work.last_change()) is not None:
-            options.append(Option("undo", f"Take back: {last.what}"))
+            options.append(Option("undo", f"Take back: {change_text(last)}"))
         alone = f': each is trained on "{self._work.trigger}" alone' if not captions.report.num_captioned else ""
         options.append(Option(GO_ON, f"Go on{alone}"))
         default = "0" if len(found.mends) == 1 else "every" if found.mends else GO_ON
         if not captions.report.num_captioned and self._may_tag:
             default = "tag"
         return Question("pictures", "What about the pictures?", "choice", tuple(options), default=default)
+
+
+def together(mends: Sequence[Mend]) -> tuple[Mend, ...]:
+    """The first of the mends and those behind it that decide nothing of what one before them decides."""
+    decided, chosen = set[tuple[str, str]](), list[Mend]()
+    for mend in mends:
+        fields = {(edit.path, name) for edit in mend.edits for name in DECIDED if getattr(edit, name) is not None}
+        if not decided & fields:
+            chosen.append(mend)
+        decided |= fields
+    return tuple(chosen)
+
+
+def shortened(text: str) -> str:
+    """The beginning of a line."""
+    return text if len(text) <= SHOWN_LETTERS else f"{text[:SHOWN_LETTERS].rstrip()}..."
 
 
 def worst_text(findings: Sequence[Finding], num_images: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advisor.dataset.caption_edits.caption_set import CaptionChange, CaptionSet
 from advisor.dataset.edits import PictureEdit
@@ -76,6 +76,27 @@ class PictureWork:
             LoraError: it cannot be kept.
         """
         self.keep(what, self.captions().picture_edits(changes))
+
+    def join(self, what: str, num_before: int) -> None:
+        """Make one change of those behind the first `num_before`.
+
+        Raises:
+            RunError: it cannot be kept.
+        """
+        taken = list[Change]()
+        while len(self.draft.changes()) > num_before and (change := self.draft.undo()) is not None:
+            taken.append(change)
+        merged = dict[str, PictureEdit]()
+        for change in reversed(taken):
+            for edit in change.edits:
+                before = merged.get(edit.path, PictureEdit(edit.path))
+                decided = {
+                    name: value
+                    for name in ("caption", "excluded", "crop")
+                    if (value := getattr(edit, name)) is not None
+                }
+                merged[edit.path] = replace(before, **decided)
+        self.draft.add(what, merged.values(), self.files)
 
     def last_change(self) -> Change | None:
         """The change that would be taken back, if it is of these pictures."""

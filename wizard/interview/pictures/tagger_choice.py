@@ -16,6 +16,9 @@ from wizard.interview.pictures.tagger_models import called, is_whole, title
 from wizard.interview.questions import BACK, Ask, Option, Question, choice
 
 OTHER, NONE = "other", "no"
+NAME_IT = "name it with --model FOLDER"
+CHOOSE_IT = 'choose "Another one" here'
+"""The same within the question."""
 OFFLINE_VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 SET = ("1", "true", "yes", "on")
 """What the hub's library takes for a wish to stay offline, in small letters."""
@@ -86,13 +89,16 @@ def asked_tagger(ask: Ask, sources: TaggerSources, found: Sequence[Path]) -> Pat
                 continue
         try:
             known = known_model(answer)
-            return model_file(absolute_path(answer)) if known is None else fetched(known, sources, ask)
+            return model_file(absolute_path(answer)) if known is None else fetched(known, sources, ask, CHOOSE_IT)
         except LoraError as error:
             ask.tell(str(error))
 
 
-def fetched(known: KnownModel, sources: TaggerSources, ask: Ask | None) -> Path:
+def fetched(known: KnownModel, sources: TaggerSources, ask: Ask | None, name_it: str = NAME_IT) -> Path:
     """Download a model, if the user agrees.
+
+    Args:
+        name_it: how one that was downloaded by hand is named.
 
     Raises:
         LoraError: the user does not, nobody can be asked, the machine is to stay offline, or it cannot be downloaded.
@@ -102,7 +108,7 @@ def fetched(known: KnownModel, sources: TaggerSources, ask: Ask | None) -> Path:
         if sources.environment.get(variable, "").lower() in SET:
             raise ModelError(
                 f"{known.name} is not on this machine, and {variable} keeps it offline: download {by_hand} into one "
-                "folder, and name it with --model FOLDER"
+                f"folder, and {name_it}"
             )
     what = f"{known.name} ({size(known.num_bytes)}, licence {known.licence}) from {known.page}"
     if not sources.agreed:
@@ -112,7 +118,7 @@ def fetched(known: KnownModel, sources: TaggerSources, ask: Ask | None) -> Path:
             )
         question = choice("fetch", f"Download {what}?", ("yes", "Yes"), ("no", "No"), back=False)
         if ask(question) != "yes":
-            raise LoraError(f"Nothing was downloaded. By hand: {by_hand} into one folder, named with --model FOLDER")
+            raise LoraError(f"Nothing was downloaded. By hand: {by_hand} into one folder, and {name_it}")
     return sources.fetch(known)
 
 

@@ -52,7 +52,7 @@ def test_what_is_offered(messy: FolderFacts) -> None:
     assert (broken.title, paths(broken)) == ("Leave out 1 picture that cannot be decoded (half.png)", {"half.png"})
     assert (copies.title, paths(copies)) == ("Leave out 1 copy (twin.png)", {"twin.png"})
     assert copies.edits[0].excluded == "the same picture as clean-000.png"
-    assert alike.title == "Leave out 1 picture that others show larger (clean-001.png)"
+    assert alike.title == "Leave out 1 picture that others show as well or larger (clean-001.png)"
     assert alike.edits[0].excluded == "it shows the same as larger.jpg"
     assert bars.title == "Crop the bars off 2 pictures (film.png, phone.png)"
     assert {Path(edit.path).name: edit.crop for edit in bars.edits}["film.png"] == (0, 56, 512, 456)

@@ -124,7 +124,7 @@ def test_tags_in_nearly_all_captions_fuse_but_for_the_trigger_and_who_is_there()
 
     assert "red hair (10)" in found.message
     assert "1girl" not in found.message
-    assert "mia" not in found.message
+    assert "(red hair (10)): it becomes part of 'mia'" in found.message
     assert list(tag_checks.fused(captioned(*captions[:7]))) == []
 
 

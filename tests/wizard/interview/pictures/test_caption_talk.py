@@ -118,7 +118,7 @@ def test_the_last_change_is_taken_back(tmp_path: Path) -> None:
     found, ask = after(make_work(tmp_path), "first", "remove", "hat", "yes", "undo")
 
     assert found[0] == "mira, 1girl, hat"
-    assert "Take back: remove hat (2 pictures)" in [option.title for option in ask.asked[-2].options]
+    assert "Take back: remove hat (2 captions)" in [option.title for option in ask.asked[-2].options]
 
 
 def test_captions_that_were_edited_are_counted_and_the_trigger_that_training_puts_in_front_is_told(
@@ -130,7 +130,7 @@ def test_captions_that_were_edited_are_counted_and_the_trigger_that_training_put
     _, ask = after(work)
 
     assert "edited    3 of them here" in ask.heard
-    assert "put in front while training" in ask.heard
+    assert "it is put in front when training" in ask.heard
 
 
 def test_a_model_writes_captions_where_there_is_one(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from advisor.dataset.doctor.folder_facts import FolderFacts
 from advisor.dataset.doctor.measure import measure
 from advisor.dataset.doctor.pixel_facts import PixelFacts
 from advisor.dataset.report import DatasetReport
+from advisor.units import named
 from tests.support.factories import make_dataset
 from tests.support.pictures import make_pictures
 from tests.support.scripted import HAPPY, ScriptedAsk, default, make_probes, run_interview
@@ -23,6 +24,7 @@ from wizard.interview.flow import InterviewState, Probes
 from wizard.interview.pictures.picture_talk import GO_ON, Seen, seen
 from wizard.interview.pictures.picture_work import PictureWork
 from wizard.interview.questions import BACK
+from wizard.show.check_view import findings_text
 
 TEXTS = ["mira, 1girl, red hair, smile", "1girl, mira, hat", "mira, 1girl, smile, hat", "mira, 1girl, long hair, smile"]
 """Of the second the trigger is not first."""
@@ -183,3 +185,39 @@ def test_the_last_picture_is_not_left_out(tmp_path: Path, captions: list[str | N
 
     assert len(found.image_files) == 1
     assert "leave out every picture" in ask.heard
+
+
+def test_all_mends_made_at_once_are_one_change_that_is_taken_back(tmp_path: Path) -> None:
+    texts = [*TEXTS * 5, "mira, 1girl, smlie", "1girl, hat, mira, hat", "mira, long_hair"]
+
+    found, ask = after(looking_probes(tmp_path, texts), "every", "undo", GO_ON)
+
+    assert [image.caption for image in found.image_files] == texts
+    assert "Take back: 4 mends at once (8 captions)" in titles(ask, -3)
+    assert "Taken back: 4 mends at once" in ask.heard
+
+
+def test_single_pictures_are_left_out_those_of_findings_named_first(tmp_path: Path) -> None:
+    texts = [*TEXTS * 5, "mira, 1girl, smlie"]
+
+    found, ask = after(looking_probes(tmp_path, texts), "leave_out", "00003.png", "nothing.png", "", GO_ON)
+
+    assert [one.image.path for one in found.excluded] == ["00003.png"]
+    (first, *_) = [question for question in ask.asked if question.key == "leave_out"]
+    names = [candidate.name for candidate in first.candidates]
+    assert names.index("00001.png") < names.index("00000.png")
+    assert "There is no picture nothing.png" in ask.heard
+
+
+def test_findings_in_a_question_are_wrapped_between_words_and_name_no_options() -> None:
+    files = tuple(f"Mira Bild {number}.png" for number in range(8))
+    message = f"8 pictures without a caption ({named(files)})"
+    hint = f'write what they show. {"word " * 30}end. `loracle check x --waive "a b"` says that one is meant'
+    text = findings_text([Finding("caption_missing", "warning", files, message, hint)], 60, is_asked=True)
+
+    assert text.count(" more") == 1
+    assert "--waive" not in text
+    assert all(len(line) <= 60 for line in text.splitlines())
+    assert all(line.startswith((" " * 9, "warning", "1 warning")) or not line for line in text.splitlines())
+    told = findings_text([Finding("a", "note", (), "something", hint)], 60)
+    assert '`loracle check x --waive "a b"`' in told

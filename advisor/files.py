@@ -176,6 +176,11 @@ def read_file(
         raise error(f"the {kind} {path} cannot be read: {found.strerror or found}: {mend}") from None
 
 
+def modified_ns(found: os.stat_result) -> int:
+    """When a file was last changed, in nanoseconds, as far as 64 bits hold it: the year 2262."""
+    return max(-(2**63), min(found.st_mtime_ns, 2**63 - 1))
+
+
 def _refuse_special(path: Path, mode: int) -> None:
     if not stat.S_ISREG(mode):
         what = next((what for fits, what in _SPECIAL if fits(mode)), "it is something else")

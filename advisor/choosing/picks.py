@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from advisor.choosing.cells import BASE_EPOCH, Cell, Interval
 
 Picked = Literal["left", "right", "equal"]
@@ -91,7 +93,8 @@ class Pair:
 def rank(picks: Sequence[BlindPick], candidates: Sequence[Candidate]) -> PickRanking:
     """The ranking of the candidates by picks among them."""
     known = sorted(set(candidates))
-    picks = [pick for pick in picks if pick.left in known and pick.right in known and pick.left != pick.right]
+    there = frozenset(known)
+    picks = [pick for pick in picks if pick.left in there and pick.right in there and pick.left != pick.right]
     seen = Counter(one for pick in picks for one in pick.pair)
     shares = _shares(picks, known)
     rng = random.Random(0)
@@ -117,34 +120,31 @@ def _is_surely_below(one: Candidate, favourite: Candidate, drawn: Sequence[Mappi
 
 def _shares(picks: Sequence[BlindPick], known: Sequence[Candidate]) -> dict[Candidate, float]:
     """The chance of each to be taken before another, on average over the others."""
-    strength = strengths(picks, known)
-    return {
-        one: sum(strength[one] / (strength[one] + strength[other]) for other in known if other != one)
-        / max(1, len(known) - 1)
-        for one in known
-    }
+    strength = np.array(list(strengths(picks, known).values()))
+    chances = strength[:, None] / (strength[:, None] + strength)  # one half against itself
+    shares = (chances.sum(1) - 0.5) / max(1, len(known) - 1)
+    return dict(zip(known, shares.tolist(), strict=True))
 
 
 def strengths(picks: Sequence[BlindPick], known: Sequence[Candidate]) -> dict[Candidate, float]:
     """The strengths of Bradley and Terry's model; 1 is the average one's."""
-    met = Counter(pick.pair for pick in picks)
-    wins = dict.fromkeys(known, 0.0)
+    number = {one: place for place, one in enumerate(known)}
+    met = Counter((number[pick.pair[0]], number[pick.pair[1]]) for pick in picks)
+    a, b = np.array(list(met), dtype=np.intp).reshape(-1, 2).T
+    times, wins = np.array(list(met.values()), dtype=float), np.zeros(len(known))
     for pick in picks:
         of_left = {"left": 1.0, "right": 0.0, "equal": 0.5}[pick.picked]
-        wins[pick.left] += of_left
-        wins[pick.right] += 1 - of_left
-    found = dict.fromkeys(known, 1.0)
+        wins[number[pick.left]] += of_left
+        wins[number[pick.right]] += 1 - of_left
+    found = np.ones(len(known))
     for _ in range(ROUNDS):
-        before = dict(found)
-        weights = {one: 1 / (before[one] + 1.0) for one in known}  # the pick beside the average one
-        for (a, b), times in met.items():
-            each = times / (before[a] + before[b])
-            weights[a] += each
-            weights[b] += each
-        found = {one: (wins[one] + 0.5) / weights[one] for one in known}
-        if all(abs(found[one] - before[one]) <= CLOSE * before[one] for one in known):
+        before, each = found, times / (found[a] + found[b])
+        beside = 1 / (before + 1.0)  # the pick beside the average one
+        weights = beside + np.bincount(a, each, len(known)) + np.bincount(b, each, len(known))
+        found = (wins + 0.5) / weights
+        if bool(np.all(np.abs(found - before) <= CLOSE * before)):
             break
-    return found
+    return dict(zip(known, found.tolist(), strict=True))
 
 
 def _interval(value: float, drawn: Sequence[float]) -> Interval:

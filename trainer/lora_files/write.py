@@ -16,6 +16,7 @@ from torch import Tensor
 from advisor.errors import TrainingStopped
 from advisor.files import write_atomically
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.saved_loras import oldest_first
 from advisor.settings.config import SavingConfig
 from trainer.lora_files.diffusers_copy import DiffusersCopy, copy_name
 from trainer.lora_files.earlier import EarlierLoras, ReportMove
@@ -137,21 +138,17 @@ class LoraFiles:
 
     def existing(self) -> list[Path]:
         """All that were written, oldest first."""
-        return sorted(self._run.loras(self._config.name), key=_age)
+        return oldest_first(self._run.loras(self._config.name))
 
     def remove_old(self) -> None:
         """Keep the newest of those between, if only so many are wanted; the last LoRA always stays."""
         if not self._config.keep_last:
             return
-        between = sorted(filter(Path.exists, self._run.loras(self._config.name, with_last=False)), key=_age)
+        between = oldest_first(filter(Path.exists, self._run.loras(self._config.name, with_last=False)))
         for path in between[: -self._config.keep_last]:
             for old in (path, path.with_name(copy_name(path.name))):
                 with suppress(OSError):
                     old.unlink(missing_ok=True)
-
-
-def _age(path: Path) -> tuple[int, str]:
-    return path.stat().st_mtime_ns, path.name
 
 
 def _data_start(file: bytes) -> int:

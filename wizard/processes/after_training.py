@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from advisor.errors import LoraError
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.saved_loras import oldest_first
 from wizard.exit_codes import TrainerBroke
 from wizard.output import say
 from wizard.own_command import as_typed
@@ -42,4 +43,4 @@ def completed(progress: TrainingProgress, run: RunFolder) -> TrainingProgress:
 def _loras(run: RunFolder) -> tuple[str, ...]:
     """Within the run, oldest first."""
     found = run.loras(run.read_config().saving.name)
-    return tuple(run.within(path) for path in sorted(found, key=lambda path: path.stat().st_mtime_ns))
+    return tuple(run.within(path) for path in oldest_first(found))

@@ -19,7 +19,7 @@ from typing import Any
 from advisor.data_folder import data_folder
 from advisor.dataset.doctor.pixel_facts import FACTS_VERSION, PixelFacts, as_plain, from_text
 from advisor.errors import RunError
-from advisor.files import file_digest
+from advisor.files import file_digest, modified_ns
 from advisor.run_folder.keep import keep_beside
 
 CACHE_NAME = "pictures.sqlite"
@@ -59,7 +59,7 @@ class Stamp:
             status = path.stat()
         except OSError:
             return None
-        return cls(status.st_size, status.st_mtime_ns)
+        return cls(status.st_size, modified_ns(status))
 
 
 class PictureCache:

@@ -27,8 +27,8 @@ from advisor.run_folder.grids.grid_record import GridRecord
 from advisor.run_folder.record import Record, parse_record
 from advisor.units import MIB
 
-MOST_PICKS_BYTES = 16 * MIB
-"""No honest file is larger: a pick takes about 300 bytes."""
+MOST_PICKS_BYTES = 2 * MIB
+"""No honest file is larger: a pick takes about 300 bytes, and a session of a hundred LoRAs has 300."""
 
 PicturePath = Annotated[str, Field(pattern=r"^pictures/[0-9a-f]{64}\.png$")]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.dataset.folders import find_files, find_named_files
+from advisor.files import modified_ns
 from advisor.settings.config import NamedFolder
 
 Stamp = tuple[int, int]
@@ -57,4 +58,4 @@ def stamp_of(path: Path) -> Stamp | None:
         found = path.stat()
     except (OSError, ValueError):
         return None
-    return found.st_size, found.st_mtime_ns
+    return found.st_size, modified_ns(found)

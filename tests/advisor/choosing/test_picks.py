@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from advisor.choosing.picks import (
     session_length,
     strengths,
 )
+from tests.support.effort import at_most
 
 A, B, C = (Candidate(epoch, 1.0) for epoch in (1, 2, 3))
 
@@ -143,3 +145,14 @@ def test_any_picks_have_a_ranking(told: list[tuple[Candidate, Candidate, Picked]
         assert 0 < one.share.low <= one.share.value <= one.share.high < 1
     assert 0 <= found.confidence <= 1
     assert found.favourite not in found.tied
+
+
+def test_thousands_of_picks_among_a_hundred_are_ranked_in_seconds() -> None:
+    many = [Candidate(epoch, 1.0) for epoch in range(1, 101)]
+    picks = [BlindPick(a, b, "left") for a, b in combinations(many, 2)]
+
+    with at_most(30):
+        ranking = rank(picks, many)
+
+    assert ranking.favourite == many[0]
+    assert ranking.standings[0].picks == 99

@@ -95,3 +95,18 @@ def test_only_the_newest_are_kept_if_wanted_and_the_last_always(tmp_path: Path) 
     assert kept == [
         "tok-000002.safetensors", "tok-000003.safetensors", "tok-other-000001.safetensors", "tok.safetensors"
     ]  # fmt: skip
+
+
+def test_the_newest_are_those_of_the_most_steps_whatever_the_files_times_are(tmp_path: Path) -> None:
+    files = make_files(tmp_path, keep_last=2)
+    for number, (name, steps) in enumerate(((files.epoch_name(2), 40), (files.step_name(30), 30), (files.name, 50))):
+        path = files.write(name, TENSORS, {**METADATA, "ss_steps": str(steps)})
+        os.utime(path, (10**9 - number, 10**9 - number))
+    later = files.write(files.epoch_name(1), TENSORS, {**METADATA, "ss_steps": "20"})
+    os.utime(later, (2 * 10**9, 2 * 10**9))  # copied last
+
+    files.remove_old()
+
+    assert [path.name for path in files.existing()] == [
+        "tok-step00000030.safetensors", "tok-000002.safetensors", "tok.safetensors"
+    ]  # fmt: skip

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -98,3 +99,15 @@ def test_one_of_a_version_before_is_used(tmp_path: Path) -> None:
 
     assert works(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [CACHE_NAME]
+
+
+def test_a_picture_from_a_far_future_is_kept_too(tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"x")
+    os.utime(picture, (13_569_465_600, 13_569_465_600))  # the year 2400
+    stamp = Stamp.of(picture)
+    assert stamp is not None
+
+    with PictureCache(tmp_path / "data") as cache:
+        cache.put(picture, stamp, FACTS)
+        assert cache.get(picture, stamp) == FACTS

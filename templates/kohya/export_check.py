@@ -30,6 +30,9 @@ BLOCK_KEYS = ("block_dims", *BLOCK_RATES)
 BLOCK_TYPES = tuple(GUI_KINDS.theirs(kind) for kind in ("lora", "locon"))
 """Kinds of adapter for which the GUI hands on settings by block."""
 
+WIDER_STEP = "plan it anew with --set dataset.bucket_step_px={step} and export that run"
+"""What to do with a run whose buckets are finer; pictures are then cropped to other sizes."""
+
 
 def check_gui(values: Values, *, machine_threads: int | None = None) -> tuple[Diagnostic, ...]:
     """All that is wrong with a GUI file, in the order of the checks.
@@ -193,7 +196,10 @@ def _images(values: Values) -> Iterator[Diagnostic]:
     sides = [int(side) for side in resolution.split(",")]
     step = 32 if values["sdxl"] else 64
     if int(values["bucket_reso_steps"]) % step:
-        yield _error("bucket_reso_steps", f"sd-scripts wants a multiple of {step} for this family")
+        yield _error(
+            "bucket_reso_steps",
+            f"sd-scripts wants a multiple of {step} for this family: {WIDER_STEP.format(step=step)}",
+        )
     if min(sides) < int(values["min_bucket_reso"]):
         yield _error("min_bucket_reso", "is above the resolution, which sd-scripts refuses: lower it")
     if max(sides) > int(values["max_bucket_reso"]):

@@ -25,4 +25,4 @@ def tag_not_found(tag: str, captions: CaptionSet) -> str:
         return f"{found}; {', '.join(near)}"
     if within:
         return f"{found}; it stands within {within[0]!r}, where `replace` finds it"
-    return f"{found}; without a word more `loracle captions RUN` lists the tags"
+    return f"{found}: `loracle captions RUN tags` lists all tags"

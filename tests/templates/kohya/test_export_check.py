@@ -101,3 +101,9 @@ def test_arguments_full_of_equal_signs_are_checked_at_once() -> None:
 
     with at_most(10):
         assert "optimizer_args" in found("error", values(optimizer_args=endless))
+
+
+def test_of_a_finer_step_the_way_out_is_told() -> None:
+    (told,) = [one for one in check_gui(values(bucket_reso_steps=16)) if one.key == "bucket_reso_steps"]
+
+    assert "plan it anew with --set dataset.bucket_step_px=64" in told.message

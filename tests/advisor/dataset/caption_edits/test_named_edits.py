@@ -45,4 +45,4 @@ def test_a_tag_that_is_nowhere_is_told_with_those_that_are_spelt_alike() -> None
     assert "it stands within 'A walk with an umbrella in the rain', where `replace`" in tag_not_found(
         "umbrella", captions
     )
-    assert "`loracle captions RUN` lists the tags" in tag_not_found("dragon", captions)
+    assert "`loracle captions RUN tags` lists all tags" in tag_not_found("dragon", captions)

@@ -21,6 +21,8 @@ LEAST_FREQUENT, MOST_RARE, RARITY = 3, 2, 4
 """A typo is in MOST_RARE captions at most, and what was meant in LEAST_FREQUENT and in RARITY times as many."""
 LEAST_LETTERS = 4
 """Of a word that may be a typo."""
+LONGEST_TAG, MOST_ALIKE = 100, 8
+"""Letters of a tag in which typos are looked for, and how many frequent tags a spelling may stand for."""
 MUCH_RARER = 8
 """Times as far back in CLIP's vocabulary as the word that was meant is one that only lacks a double letter: *gren*, a
 part of names, beside *green*; *loose* and *lose*, *dinner* and *diner* are nearer to each other."""
@@ -84,13 +86,32 @@ def _beside_frequent(files: Mapping[str, Sequence[str]]) -> dict[str, str]:
         files: of each tag, in how many pictures' captions it stands.
     """
     frequent, found = [tag for tag, paths in files.items() if len(paths) >= LEAST_FREQUENT], dict[str, str]()
+    alike = defaultdict[str, list[str]](list)
+    for tag in sorted(frequent, key=lambda one: -len(files[one])):
+        for spelling in _spellings(tag):
+            if len(alike[spelling]) < MOST_ALIKE:
+                alike[spelling].append(tag)
     for tag, paths in files.items():
         if len(paths) > MOST_RARE:
             continue
-        meant = [one for one in frequent if len(files[one]) >= RARITY * len(paths) and is_misspelt(tag, one)]
+        near = dict.fromkeys(one for spelling in _spellings(tag) for one in alike.get(spelling, ()))
+        meant = [one for one in near if len(files[one]) >= RARITY * len(paths) and is_misspelt(tag, one)]
         if meant:
             found[tag] = max(meant, key=lambda one: len(files[one]))
     return found
+
+
+def _spellings(tag: str) -> Iterator[str]:
+    """Spellings of which two tags have one in common where a word of theirs differs by a letter, or blanks alone do:
+    those without a letter, as a change, an addition and a swap all leave the same (Garbe's symmetric deletion).
+    """
+    words = tag.split()
+    yield "".join(words)
+    if len(tag) > LONGEST_TAG:
+        return
+    for place, word in enumerate(words):
+        for shorter in {word, *(word[:letter] + word[letter + 1 :] for letter in range(len(word)))}:
+            yield " ".join((*words[:place], f"{shorter}*", *words[place + 1 :]))
 
 
 def differing_words(tag: str, meant: str) -> list[tuple[str, str]]:

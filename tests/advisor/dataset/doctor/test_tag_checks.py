@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from advisor.dataset.caption_encoding import DecodedText
 from advisor.dataset.doctor import caption_checks, set_checks, tag_checks
@@ -14,6 +17,7 @@ from advisor.dataset.doctor.tag_checks import is_a_letter_away, is_misspelt
 from advisor.dataset.folders import find_files
 from advisor.dataset.report import DatasetReport, Folder, ImageFile
 from advisor.dataset.scan import scan
+from tests.support.effort import at_most
 from tests.support.measured import captioned
 from tests.support.pictures import make_pictures
 
@@ -236,3 +240,31 @@ def test_captions_of_byte_order_marks_and_other_encodings(tmp_path: Path) -> Non
 
     assert found.marked == ("picture-001.txt",)
     assert dict(found.decoded) == {"picture-002.png": DecodedText("ミア、黒髪", "Shift-JIS (Japanese)")}
+
+
+@given(st.lists(st.text("abcd", min_size=3, max_size=6), min_size=1, max_size=3), st.data())
+def test_every_word_a_letter_away_is_found_among_the_frequent_ones(words: list[str], data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(words) - 1))
+    word = words[place]
+    letter = data.draw(st.integers(0, len(word) - 1))
+    before, behind = word[:letter], word[letter:]
+    ways = (before + behind[1:], f"{before}d{behind}", f"{before}d{behind[1:]}", before + behind[1::-1] + behind[2:])
+    changed = data.draw(st.sampled_from(ways))
+    tag, meant = " ".join((*words[:place], changed, *words[place + 1 :])), " ".join(words)
+
+    found = tag_checks.typos(captioned(*[f"mira, {meant}"] * 4, f"mira, {tag}"))
+
+    assert bool(list(found)) == (tag != meant and is_misspelt(tag, meant))
+
+
+def test_thousands_of_frequent_and_rare_tags_are_compared_in_seconds() -> None:
+    draw = random.Random(0)
+
+    def tags() -> str:
+        return ", ".join("".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=7)) for _ in range(5_000))
+
+    often, long = tags(), "a" * 60_000
+    facts = captioned(*[f"{often}, {long}"] * 4, *(tags() for _ in range(6)), f"{long}a")
+
+    with at_most(60):
+        list(tag_checks.typos(facts))

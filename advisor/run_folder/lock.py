@@ -25,6 +25,8 @@ from advisor.shown_text import short_text
 
 PATIENCE_SECONDS = 10.0
 """How long a trainer that a command started waits for the one before it: a lock may outlive its holder by a moment."""
+NOTE_SECONDS = 0.5
+"""Between taking a lock and having written who holds it, with much to spare."""
 POLL_SECONDS = 0.1
 
 
@@ -187,7 +189,7 @@ def _see_that_no_trainer_works(run: RunFolder) -> None:
 
 
 def _in_use(run: RunFolder, lock: Path) -> str:
-    holder = Holder.read(lock)
+    holder = _holder(lock)
     who = "another process" if holder is None else str(holder)
     if lock == run.trainer_lock:
         return (
@@ -195,6 +197,14 @@ def _in_use(run: RunFolder, lock: Path) -> str:
             "is saved: try again in a moment"
         )
     return f"{run.path} is in use: {who} works on it. Wait until it has ended, or end it first: Ctrl-C saves its work"
+
+
+def _holder(lock: Path) -> Holder | None:
+    """Who holds a lock; one who has just taken it gets a moment to write who they are."""
+    deadline = time.monotonic() + NOTE_SECONDS
+    while (found := Holder.read(lock)) is None and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return found
 
 
 def _quiet(_: str) -> None:

@@ -51,14 +51,17 @@ def choose_place(
     Args:
         asked: `--device`, if given.
         usable: the GPU that torch can use, as `usable_gpu` has it.
-        dtype: what is computed in where the processor was asked for; None: what it computes in soonest.
+        dtype: what is computed in where the processor was asked for and not planned for; None: what it computes in
+            soonest.
 
     Raises:
         HardwareError: the GPU that the plan is for, or that was asked for, is not there.
     """
-    if asked == "cpu":
+    if asked == "cpu" and config.memory.preset != "cpu":
         dtype = dtype or fastest_dtype(has_bfloat16=has_bfloat16())
         config = with_values(config, dict.fromkeys(("memory.compute_dtype", "memory.base_dtype"), dtype))
+        return Place(torch.device("cpu"), config)
+    if config.memory.preset == "cpu" and asked in (None, "cpu"):
         return Place(torch.device("cpu"), config)
     if asked is not None:
         if usable is None or asked.partition(":")[0] != usable:
@@ -66,8 +69,6 @@ def choose_place(
                 f"--device {asked} was asked for, but {_found(usable)}: leave it out, or say --device cpu"
             )
         return Place(torch.device(asked), config)
-    if config.memory.preset == "cpu":
-        return Place(torch.device("cpu"), config)
     if usable is None:
         raise HardwareError(
             "This plan is for a graphics card, but torch finds none here that it can use: train it on the machine that "

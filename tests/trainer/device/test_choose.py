@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from advisor.settings.config import blank_config, changed
 from trainer.device import choose
-from trainer.device.choose import SMALL_DENOISER_WEIGHTS, use_threads
+from trainer.device.choose import SMALL_DENOISER_WEIGHTS, Place, choose_place, use_threads
 from trainer.layers.quantised_layers import quantise_layer
 
 CPU = torch.device("cpu")
@@ -48,6 +49,14 @@ def test_a_large_model_in_fewer_bits_gets_all_cores_too() -> None:
     use_threads(None, CPU, packed)
 
     assert torch.get_num_threads() == 3
+
+
+def test_a_plan_for_the_processor_is_computed_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choose, "has_bfloat16", lambda: True)
+    planned = changed(blank_config(), "memory.preset", "cpu")
+
+    assert choose_place(planned, "cpu", None) == choose_place(planned, None, None) == Place(CPU, planned)
+    assert choose_place(changed(planned, "memory.preset", "high"), "cpu", None).dtype == torch.bfloat16
 
 
 def test_what_the_environment_says_stands(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from os import SEEK_END
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +25,10 @@ PARSER: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discrimina
 UNKNOWN_KIND = "union_tag_invalid"
 """pydantic's name for an event that none of the models is for."""
 
+FIRST_LINES, LAST_LINES = 1_000, 400_000
+"""So many are read of a longer file, from its beginning and its end: that of a training of as many steps is shorter."""
+MOST_LAST_BYTES = 128 * 1024**2
+"""Of the last lines."""
 MOST_EVENTS_BYTES = 1024**3
 """No honest file is larger: some million steps."""
 MOST_LINE_BYTES = 1024**2
@@ -43,7 +49,7 @@ class EventLog:
 
 
 def read_events(path: Path) -> EventLog:
-    """The events of a file; none where there is no file.
+    """The events of a file, of a very long one the first and the last; none where there is no file.
 
     Raises:
         RunError: the file is there and cannot be read, or is larger than any honest one.
@@ -53,7 +59,7 @@ def read_events(path: Path) -> EventLog:
         with open_regular(path) as file:
             if os.fstat(file.fileno()).st_size > MOST_EVENTS_BYTES:
                 raise RunError(f"{path} has more than {MOST_EVENTS_BYTES:,} bytes, as no training's has: delete it")
-            events = tuple(parser.events(_lines(file)))
+            events = tuple(parser.events(_first_and_last(_lines(file))))
     except FileNotFoundError:
         return EventLog()
     except OSError as error:
@@ -67,6 +73,18 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
         yield line
         while len(line) == MOST_LINE_BYTES and not line.endswith(b"\n"):
             line = file.readline(MOST_LINE_BYTES)
+
+
+def _first_and_last(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Some lines from the beginning, then the last ones; memory is taken for these alone."""
+    yield from islice(lines, FIRST_LINES)
+    last, num_bytes = deque[bytes](), 0
+    for line in lines:
+        last.append(line)
+        num_bytes += len(line)
+        while len(last) > LAST_LINES or num_bytes > MOST_LAST_BYTES:
+            num_bytes -= len(last.popleft())
+    yield from last
 
 
 class LineParser:

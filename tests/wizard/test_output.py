@@ -14,6 +14,7 @@ from rich.text import Text
 import wizard
 from advisor.checkpoints.identity import Identity
 from tests.support.fake_trainer import run_folder
+from tests.support.states import write_state_manifest
 from wizard.commands.train import train
 from wizard.interview.ask import TerminalAsk
 from wizard.output import console, say, show, show_plain
@@ -55,7 +56,7 @@ def test_an_interrupted_training_tells_how_to_go_on(
 ) -> None:
     def interrupted(job: TrainerJob, _: Screen) -> None:
         if saved:
-            job.run.state_of_step(1).mkdir(parents=True)
+            write_state_manifest(job.run.state_of_step(1), step=1, epoch=1)
         raise KeyboardInterrupt("Training was interrupted")
 
     run = run_folder(tmp_path)

@@ -123,6 +123,7 @@ class Drawing:
                 self.at_once = max(1, len(batch) // 2)
                 continue
             for one, image in zip(batch, images, strict=True):
+                self.watch.check()
                 with replacing(picture_of(one.cell, self.folder)) as temporary:
                     image.save(temporary, format="PNG")
             cells = cells[len(batch) :]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from advisor.errors import MemoryFacts, OutOfMemory, TrainingStopped
 from advisor.estimate.calibration import Receipt, corrections, machine_key
@@ -28,6 +27,7 @@ from wizard.processes.launch import run_trainer
 from wizard.processes.measured_runs import RunFigures, probe_figures, save_receipt
 from wizard.processes.memory_situation import situation_of
 from wizard.processes.receipt_store import known_receipts
+from wizard.processes.temporary_folder import temporary_folder
 from wizard.processes.trainer_job import TrainerJob, planned_job
 from wizard.show.screen import Screen, make_screen
 
@@ -100,9 +100,9 @@ def _probed(job: TrainerJob, *, as_json: bool) -> tuple[Measured, Trial]:
     """Probe a run and save a receipt of it."""
     hardware = probe_hardware(job.run.path)
     took: RunFigures | None = None
-    with TemporaryDirectory(prefix="loracle-measure-", ignore_cleanup_errors=True) as folder:
+    with temporary_folder("measure") as folder:
         try:
-            took = probe_figures(_probe(job, Path(folder), make_screen(as_json=as_json)))
+            took = probe_figures(_probe(job, folder, make_screen(as_json=as_json)))
             seen = MemoryFacts(device=took.device, largest=took.size, peak_bytes=took.peak_bytes)
         except OutOfMemory as error:
             seen = error.facts

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from trainer.convert.pickle import NEW
 from trainer.runtime.machine_limits import limit_sentence
 from wizard.exit_codes import INTERRUPTED, TrainerBroke
 from wizard.processes.child import WINDOWS_CTRL_C, child_command, child_environment, crash_name, interrupt, start_apart
+from wizard.processes.temporary_folder import temporary_folder
 
 PICKLE_MODULE, LORA_MODULE = "trainer.convert.pickle", "trainer.convert.lora"
 """From a pickled checkpoint to safetensors; from a LoRA in kohya's names to diffusers'."""
@@ -52,8 +52,8 @@ def run_conversion(
     """
     new = [NEW] if is_new else []
     made = command(source, target) if command else child_command(module, str(source), str(target), *new)
-    with tempfile.TemporaryDirectory(prefix="loracle-", ignore_cleanup_errors=True) as folder:
-        log = Path(folder, "convert.log")
+    with temporary_folder("convert") as folder:
+        log = folder / "convert.log"
         log.touch()
         tail = LineTail(log)
         try:

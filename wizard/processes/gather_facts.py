@@ -6,13 +6,12 @@ import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import gettempdir
 
 from advisor.environment.doctor import DoctorFacts
 from advisor.environment.packages import installed_packages, this_python
 from advisor.environment.torch_report import TorchFacts, read_torch_facts
 from advisor.machine.probe import probe_hardware
-from wizard.processes.child import child_command, child_environment
+from wizard.processes.child import child_command, child_environment, own_home
 
 MOST_SECONDS = 180.0
 """The first import of torch from a slow disk takes a minute."""
@@ -33,7 +32,7 @@ def torch_facts(command: Sequence[str], seconds: float) -> TorchFacts:
     """What the command reports; its `error` says what went wrong."""
     try:
         ended = subprocess.run(
-            command, env=child_environment(os.environ), cwd=gettempdir(), stdin=subprocess.DEVNULL,
+            command, env=child_environment(os.environ), cwd=own_home(), stdin=subprocess.DEVNULL,
             capture_output=True, timeout=seconds, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

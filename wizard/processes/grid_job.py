@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from advisor.run_folder.grids.grid_record import GridRecord, read_grid
 from advisor.run_folder.grids.grid_request import GridRequest, write_request
 from advisor.run_folder.layout import RunFolder
 from wizard.processes.child import child_command
 from wizard.processes.launch import run_trainer
+from wizard.processes.temporary_folder import temporary_folder
 from wizard.processes.trainer_job import TrainerJob
 from wizard.show.screen import Screen
 
@@ -26,12 +24,12 @@ def run_grid(request: GridRequest, screen: Screen, *, gpu_uuid: str = "") -> Gri
         LoraError: a LoRA or the base model does not fit, memory does not suffice, or something cannot be written.
         KeyboardInterrupt: Ctrl-C; what was drawn is kept.
     """
-    with TemporaryDirectory(prefix="loracle-grid-", ignore_cleanup_errors=True) as folder:
-        write_request(Path(folder), request)
+    with temporary_folder("grid") as folder:
+        write_request(folder, request)
         on_processor = request.device == "cpu" or request.config.memory.preset == "cpu"
-        job = TrainerJob(RunFolder(Path(folder)), gpu_uuid=gpu_uuid, on_processor=on_processor)
+        job = TrainerJob(RunFolder(folder), gpu_uuid=gpu_uuid, on_processor=on_processor)
         try:
-            run_trainer(job, screen, command=lambda _: child_command("trainer.evaluate.run", folder))
+            run_trainer(job, screen, command=lambda _: child_command("trainer.evaluate.run", str(folder)))
         except KeyboardInterrupt:
             raise KeyboardInterrupt(KEPT) from None
     return read_grid(request.paths.record)

@@ -8,7 +8,6 @@ import subprocess
 from importlib import invalidate_caches
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from advisor.errors import HardwareError, TrainingStopped
 from advisor.run_folder.layout import RunFolder
@@ -24,6 +23,7 @@ from advisor.tagging.known_models import KnownModel
 from advisor.tagging.tagger_model import RUNTIME, install_runtime, no_runtime
 from wizard.processes.child import child_command
 from wizard.processes.launch import run_trainer
+from wizard.processes.temporary_folder import temporary_folder
 from wizard.processes.trainer_job import TrainerJob
 from wizard.show.screen import Screen
 
@@ -73,10 +73,10 @@ def run_tagging(request: TagRequest, screen: Screen, *, gpu_uuid: str = "") -> T
         LoraError: the model is none, or cannot be computed; memory does not suffice.
         KeyboardInterrupt: Ctrl-C; what was told is kept.
     """
-    with TemporaryDirectory(prefix="loracle-tag-", ignore_cleanup_errors=True) as folder:
-        write_tag_request(Path(folder), request)
-        _run(TAG_MODULE, [folder], folder, screen, kept=KEPT, gpu_uuid=gpu_uuid)
-        return read_tag_answer(Path(folder))
+    with temporary_folder("tag") as folder:
+        write_tag_request(folder, request)
+        _run(TAG_MODULE, [str(folder)], folder, screen, kept=KEPT, gpu_uuid=gpu_uuid)
+        return read_tag_answer(folder)
 
 
 def run_fetch(known: KnownModel, screen: Screen) -> Path:
@@ -86,13 +86,13 @@ def run_fetch(known: KnownModel, screen: Screen) -> Path:
         LoraError: it cannot be downloaded.
         KeyboardInterrupt: Ctrl-C; what has come is kept.
     """
-    with TemporaryDirectory(prefix="loracle-fetch-", ignore_cleanup_errors=True) as folder:
-        _run(FETCH_MODULE, [known.name, folder], folder, screen, kept=FETCH_KEPT)
-        return read_fetched(Path(folder))
+    with temporary_folder("fetch") as folder:
+        _run(FETCH_MODULE, [known.name, str(folder)], folder, screen, kept=FETCH_KEPT)
+        return read_fetched(folder)
 
 
-def _run(module: str, arguments: list[str], folder: str, screen: Screen, *, kept: str, gpu_uuid: str = "") -> None:
-    job = TrainerJob(RunFolder(Path(folder)), gpu_uuid=gpu_uuid)
+def _run(module: str, arguments: list[str], folder: Path, screen: Screen, *, kept: str, gpu_uuid: str = "") -> None:
+    job = TrainerJob(RunFolder(folder), gpu_uuid=gpu_uuid)
     try:
         run_trainer(job, screen, command=lambda _: child_command(module, *arguments))
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from advisor.errors import RunError
+from advisor.run_folder import event_file
 from advisor.run_folder.event_file import EventTail, EventWriter
 from advisor.run_folder.events import EpochDone, LoraSaved, Started, StepDone, WarningGiven
 from advisor.run_folder.layout import RunFolder
@@ -160,3 +161,20 @@ def test_numbers_beyond_all_measure_are_none(tmp_path: Path) -> None:
     run = run_with(tmp_path, b'{"event": "step", "step": 1, "loss": -1e101, "seconds": 1e308, "gradient_norm": 1e99}')
 
     assert run.read_events().events == (StepDone(step=1, gradient_norm=1e99),)
+
+
+def test_of_a_file_of_millions_of_lines_the_first_and_the_last_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_file, "FIRST_LINES", 2)
+    monkeypatch.setattr(event_file, "LAST_LINES", 3)
+    lines = [b'{"event": "step", "step": %d}\n' % step for step in range(10)]
+
+    assert run_with(tmp_path, b"".join(lines)).read_events().events == tuple(map(step_done, (0, 1, 7, 8, 9)))
+
+    monkeypatch.setattr(event_file, "MOST_LAST_BYTES", 2 * len(lines[0]))
+    assert RunFolder(tmp_path).read_events().events == tuple(map(step_done, (0, 1, 8, 9)))
+
+
+def step_done(step: int) -> StepDone:
+    return StepDone(step=step)

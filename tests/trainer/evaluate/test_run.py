@@ -16,6 +16,7 @@ from advisor.run_folder.layout import RunFolder
 from tests.support.grids import epoch_loras, grid_config, random_lora
 from tests.support.runs import events_of
 from tests.support.tiny import tiny_sd1
+from trainer.diffusion import sampling
 from trainer.evaluate.run import main
 from trainer.models.load import load_base_model
 from trainer.runtime.interrupts import Interrupt
@@ -144,7 +145,7 @@ def test_ctrl_c_keeps_what_is_drawn_and_the_next_start_goes_on(
     def asked_after_a_while(interrupt: Interrupt) -> None:
         nonlocal checks
         checks += 1
-        if checks > 6:  # two while it loads, two for each epoch's batch of two denoising steps
+        if checks > 10:  # two while it loads, four for each epoch's batch of two denoising steps and two pictures
             interrupt.ask()
         check(interrupt)
 
@@ -192,3 +193,23 @@ def test_a_run_folder_that_is_moved_meanwhile_is_not_made_anew(
     assert drawn(tmp_path, request_of) == 2
     assert "renamed, moved or deleted" in capsys.readouterr().err
     assert not run.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows moves no folder that is in use")
+@pytest.mark.parametrize("is_run", [True, False])
+def test_a_folder_that_is_moved_while_it_draws_gets_no_picture_at_its_old_path(
+    tmp_path: Path, request_of: GridRequest, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], is_run: bool,
+) -> None:  # fmt: skip
+    folder, draw = tmp_path / ("run" if is_run else "alone"), sampling.draw_batch
+
+    def moved_behind(*args: Any) -> Any:
+        pictures = draw(*args)
+        folder.rename(tmp_path / "elsewhere")
+        return pictures
+
+    monkeypatch.setattr(grid_module, "draw_batch", moved_behind)
+
+    assert drawn(tmp_path, request_of.model_copy(update={"folder": str(folder), "is_run": is_run})) == 2
+    assert "renamed, moved or deleted" in capsys.readouterr().err
+    assert not folder.exists()

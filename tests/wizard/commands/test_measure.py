@@ -13,6 +13,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.write_over import UsersFiles
 from advisor.run_folder.written import Written, WrittenFiles
 from tests.support.runs import make_config, write_toml
+from tests.support.states import write_state_manifest
 from wizard.commands import measure as command
 from wizard.commands.measure import Measured, measure, measured_text
 from wizard.interview.questions import Question
@@ -167,7 +168,7 @@ def test_a_run_that_has_begun_is_left_to_the_ladder(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_that_does_not_fit(tmp_path, monkeypatch)
-    (run / "state" / "step-00000004").mkdir(parents=True)
+    write_state_manifest(RunFolder(run).state_of_step(4), step=4, epoch=1)
 
     with pytest.raises(TrainingStopped):
         measure(run, device="cpu", yes=True)

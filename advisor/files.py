@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -70,15 +71,20 @@ def _opened(path: Path) -> int:
 def open_to_append(path: Path) -> FileIO:
     """The file at `path` (or where its links lead), made where there is none, open for unbuffered writes at its end.
 
-    The caller closes it.
+    The caller closes it. A file that has other names too, as in a copy made of hard links, becomes one of its own
+    first: what is appended is not to stand in the other copy.
 
     Raises:
         UnfitFile: as `open_regular`.
         OSError: it may not be written, or its folder is not there.
+        RunError: there is no room for a file of its own.
     """
     try:
         with suppress(FileNotFoundError):
-            _refuse_special(path, path.stat().st_mode)
+            found = path.stat()
+            _refuse_special(path, found.st_mode)
+            if found.st_nlink > 1:
+                _become_own(path)
         handle = os.open(path, _APPENDING, 0o666)
     except ValueError as error:
         raise UnfitFile(errno.EINVAL, f"it is no path that this system can open ({error})", str(path)) from None
@@ -88,6 +94,12 @@ def open_to_append(path: Path) -> FileIO:
     except BaseException:
         os.close(handle)
         raise
+
+
+def _become_own(path: Path) -> None:
+    there = path.resolve()
+    with replacing(there) as temporary:
+        shutil.copyfile(there, temporary)
 
 
 def kernel_text(path: Path) -> str:

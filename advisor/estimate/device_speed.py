@@ -43,7 +43,7 @@ an H100 and an L40S, which compute one twice as fast as the other. From the same
 CPU_FLOPS_PER_CORE = 35e9
 """FLOPs per second of a core in float32: SD1.5 at 256 px took 6.3 s a step on two threads (benchmarks/step_time.py)."""
 
-CPU_BFLOAT16_GAIN = 1.9
+CPU_BFLOAT16_GAIN = 1.75
 """So many times as fast is a step in bfloat16, on a processor that has it (benchmarks/step_time.py)."""
 
 GPU_UNCERTAINTY, QUANTISED_UNCERTAINTY, CPU_UNCERTAINTY = 2.0, 2.7, 2.5

@@ -33,7 +33,7 @@ def compute_dtype(facts: Facts, _: TrainingConfig) -> Advice:
 def _on_processor(facts: Facts) -> Advice:
     name, dtype = facts.hardware.cpu_name or "the processor", facts.hardware.processor_dtype
     if dtype == "bfloat16":
-        return Advice(dtype, f"{name} has bfloat16 in hardware: half of float32's time, and less memory", OURS)
+        return Advice(dtype, f"{name} has bfloat16 in hardware: some 0.6 of float32's time and memory", OURS)
     return Advice(dtype, f"{name} is not known to have bfloat16 in hardware, without which it is very slow", OURS)
 
 

@@ -14,6 +14,7 @@ from advisor.files import (
     is_folder,
     is_there,
     open_regular,
+    open_to_append,
     read_bounded,
     read_file,
     replacing,
@@ -131,3 +132,18 @@ def test_a_new_file_never_takes_the_place_of_one_that_came_meanwhile(
     write_atomically(tmp_path / "other", "ours", is_new=True)
 
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"new": "theirs", "other": "ours"}
+
+
+@on_posix
+def test_what_is_appended_to_a_copy_made_of_hard_links_does_not_stand_in_the_original(tmp_path: Path) -> None:
+    (tmp_path / "original").write_text("one\n")
+    (tmp_path / "copy").hardlink_to(tmp_path / "original")
+    (tmp_path / "link").symlink_to(tmp_path / "copy")
+
+    for name in ("link", "copy"):
+        with open_to_append(tmp_path / name) as file:
+            file.write(b"two\n")
+
+    assert (tmp_path / "original").read_text() == "one\n"
+    assert (tmp_path / "copy").read_text() == "one\ntwo\ntwo\n"
+    assert (tmp_path / "link").is_symlink()

@@ -29,6 +29,7 @@ from advisor.errors import RunError
 from advisor.estimate.disk import STATES_KEPT
 from advisor.files import is_there, read_bounded, write_atomically
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.paths import STATE_FILES
 from advisor.run_folder.state_manifest import (
     OPTIMIZER_NAME,
     STATE_MANIFEST_NAME,
@@ -135,7 +136,7 @@ class States:
 
     def _remove_unfinished(self) -> None:
         for path in self._run.state.glob(f"{UNFINISHED}*"):
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
 
     def _read(self, folder: Path) -> State | None:
         manifest = read_manifest(folder)
@@ -246,8 +247,9 @@ def _entry(content: bytes) -> FileEntry:
 def _remove(folder: Path) -> None:
     """Remove a state; its manifest first, so that a half removed one does not look whole. The user's files stay."""
     with suppress(OSError):
-        for name in (STATE_MANIFEST_NAME, WEIGHTS_NAME, OPTIMIZER_NAME):
-            (folder / name).unlink(missing_ok=True)
+        half = [path for name in STATE_FILES for path in folder.glob(f".{name}.*.part")]
+        for path in (*(folder / name for name in STATE_FILES), *half):
+            path.unlink(missing_ok=True)
         folder.rmdir()
 
 

@@ -14,6 +14,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, parse_config
 from tests.support.pictures import SIZES, draw_picture, make_pictures, scene
 from tests.support.runs import events_of
+from tests.support.states import write_state_manifest
 from trainer.data import held_out
 from trainer.data.held_out import by_contents, by_groups, held_out_images
 from trainer.data.image_files import content_digest
@@ -45,7 +46,7 @@ def names_held_out(paths: list[Path], config: TrainingConfig, run: Path) -> list
 
 
 def with_a_state(run: Path) -> Path:
-    RunFolder(run).state_of_step(4).mkdir(parents=True)
+    write_state_manifest(RunFolder(run).state_of_step(4), step=4, epoch=1)
     return run
 
 

@@ -130,10 +130,15 @@ def test_a_state_that_was_being_written_when_the_machine_stopped_does_not_count(
     unfinished = tmp_path / "state" / ".unfinished-abc"
     unfinished.mkdir(parents=True)
     (unfinished / "weights.safetensors").write_bytes(b"half")
+    (unfinished / ".optimizer.pt.abc.part").write_bytes(b"half")
+    notes = tmp_path / "state" / ".unfinished-notes" / "mine.txt"
+    notes.parent.mkdir()
+    notes.write_text("mine")
 
     assert not States(tmp_path).any()
     States(tmp_path).write(make_state(1))
     assert not unfinished.exists()
+    assert notes.read_text() == "mine"
 
 
 def test_if_no_state_is_whole_the_user_is_told(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from advisor.files import replacing
 from trainer.convert import pickle
 
-def slow(source, out, tell):
+def slow(source, out, tell, *, is_new):
     with replacing(out) as temporary, temporary.open("wb") as file:
         Path(sys.argv[1]).with_name("pid").write_text(str(os.getpid()))
         for _ in range(600):

@@ -9,9 +9,10 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from advisor.errors import RunError
 from advisor.files import read_bounded
 from advisor.json_text import Malformed
-from advisor.run_folder.paths import STATE_FILES
+from advisor.run_folder.paths import STATE, STATE_FILES
 from advisor.run_folder.record import Count, Record, Text, parse_record
 
 STATE_MANIFEST_NAME, WEIGHTS_NAME, OPTIMIZER_NAME = STATE_FILES
@@ -92,3 +93,15 @@ def newest_manifest(states: Sequence[Path]) -> StateManifest | None:
     """
     manifests = (read_manifest(state) for state in reversed(states))
     return next((manifest for manifest in manifests if manifest is not None), None)
+
+
+def begun_already(run: Path, resume: str) -> RunError:
+    """The refusal to begin a training anew that has states.
+
+    Args:
+        resume: the command that goes on with it.
+    """
+    return RunError(
+        f"{run} holds a training that was begun: `{resume}` goes on with it; to begin anew, delete {run / STATE} or "
+        "make another run"
+    )

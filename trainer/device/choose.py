@@ -57,11 +57,11 @@ def choose_place(
     Raises:
         HardwareError: the GPU that the plan is for, or that was asked for, is not there.
     """
-    if asked == "cpu" and config.memory.preset != "cpu":
+    if config.memory.preset == "cpu" and asked in (None, "cpu"):
+        return Place(torch.device("cpu"), config)
+    if asked == "cpu":
         dtype = dtype or fastest_dtype(has_bfloat16=has_bfloat16())
         config = with_values(config, dict.fromkeys(("memory.compute_dtype", "memory.base_dtype"), dtype))
-        return Place(torch.device("cpu"), config)
-    if config.memory.preset == "cpu" and asked in (None, "cpu"):
         return Place(torch.device("cpu"), config)
     if asked is not None:
         if usable is None or asked.partition(":")[0] != usable:

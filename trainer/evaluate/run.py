@@ -13,13 +13,12 @@ from pathlib import Path
 
 import torch
 
-from advisor.errors import HardwareError, LoraError, RunError, TrainingStopped
+from advisor.errors import HardwareError, LoraError, TrainingStopped
 from advisor.estimate.vram import decode_bytes
 from advisor.machine.driver_spill import drivers_spill
 from advisor.run_folder.grids.grid_record import GridRecord, write_grid
 from advisor.run_folder.grids.grid_request import GridRequest, read_request
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.place import RunPlace
 from trainer.device.choose import Place, choose_place, usable_gpu, use_threads
 from trainer.device.device_memory import cap_memory, is_out_of_memory, room_of
 from trainer.device.offload import offload_device
@@ -48,26 +47,10 @@ def evaluate(request: GridRequest, events: Events, interrupt: Interrupt) -> Grid
         LoraError: something that the user can mend.
         Interrupted: the user wanted to stop; what was drawn is kept.
     """
-    held = _held(Path(request.folder))
-    try:
-        return _evaluated(request, events, interrupt, held)
-    finally:
-        held.close()
 
-
-def _held(folder: Path) -> RunPlace:
-    """The folder that is drawn into, which may be a new one: nothing is drawn into what is put at its place later."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{folder} cannot be made: {error.strerror or error}: choose another folder") from error
-    return RunPlace.of(folder)
-
-
-def _evaluated(request: GridRequest, events: Events, interrupt: Interrupt, held: RunPlace) -> GridRecord:
     def check() -> None:
         interrupt.check()
-        held.check()
+        events.check()
 
     place = _place(request)
     config, folder = place.config, request.paths

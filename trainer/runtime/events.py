@@ -64,6 +64,11 @@ class Events:
         """
         self._check = check
 
+    def check(self) -> None:
+        """See now whether it may still be written, as before each event."""
+        if self._check is not None and not self._may_be_lost:
+            self._check()
+
     def listen(self, listener: Listener) -> None:
         """Hand every further event to `listener` too."""
         self._listeners.append(listener)
@@ -74,8 +79,8 @@ class Events:
         Raises:
             RunError: the disk is full or gone, or the check refuses, and losses are not tolerated.
         """
-        if self._check is not None and not self._may_be_lost and not isinstance(event, Failed):
-            self._check()
+        if not isinstance(event, Failed):
+            self.check()
         written = self._written(event)
         for listener in tuple(self._listeners):
             try:

@@ -12,7 +12,7 @@ from advisor.errors import ConfigErrors, ModelError, RunError
 from advisor.machine.processor import ProcessorDtype, has_bfloat16
 from advisor.run_folder.ladder_file import Ladder
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.state_manifest import newest_manifest
+from advisor.run_folder.state_manifest import begun_already, newest_manifest
 from advisor.settings.config import TrainingConfig, changed
 from advisor.settings.earlier import unsaid_before
 from advisor.shell import quoted
@@ -45,10 +45,7 @@ class Resuming:
         if not wanted:
             if self.states.any():
                 command = f"loracle train {quoted(str(self.run))} --resume"
-                raise RunError(
-                    f"{self.run} holds a training that was begun: `{command}` goes on with it; "
-                    f"to begin anew, delete {RunFolder(self.run).state} or make another run"
-                )
+                raise begun_already(self.run, command)
             return None
         state = self.states.newest()
         if state is None:

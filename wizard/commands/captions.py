@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -15,17 +14,17 @@ from advisor.dataset.caption_edits.overview import CaptionOverview
 from advisor.dataset.caption_edits.pruning import BOTH_SCHOOLS
 from advisor.dataset.caption_edits.selection import Selection
 from advisor.dataset.report import ImageFile
-from advisor.errors import DatasetError, LoraError
+from advisor.errors import DatasetError
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
-from advisor.run_folder.pictures.edits_file import Change, append_change, read_changes, undo_change
+from advisor.run_folder.pictures.edits_file import append_change, read_changes
 from advisor.run_folder.pictures.run_dataset import RunDataset, run_dataset
 from advisor.settings.config import TrainingConfig
 from advisor.shell import shell_words
-from advisor.shown_text import short_text
 from advisor.units import counted, named
 from wizard.interview.pictures.caption_words import EditOptions, edit_of_words
-from wizard.output import print_json, say, show, show_plain
+from wizard.interview.pictures.change_log import take_back, tell_changes
+from wizard.output import print_json, say, show
 from wizard.own_command import own_command
 from wizard.show.captions_view import captions_view, changes_view, edited_images, overview_text, tags_view
 
@@ -84,14 +83,14 @@ def captions(run: Path, action: str, words: Sequence[str], options: CaptionOptio
         return
     with nullcontext() if options.dry_run else writing(folder, "loracle captions", say):
         if action == "undo":
-            _undo(folder, words, options)
+            take_back(folder, words, dry_run=options.dry_run, as_json=options.as_json)
         else:
             _edit(RunCaptions.read(folder), action, words, options)
 
 
 def _look(folder: RunFolder, action: str, options: CaptionOptions) -> None:
     if action == "history":
-        _history(read_changes(folder), options)
+        tell_changes(read_changes(folder), as_json=options.as_json)
         return
     found = RunCaptions.read(folder)
     chosen = found.captions.of_images(options.selection.chosen(found.captions))
@@ -166,46 +165,6 @@ def _not_found(edit: NamedEdit, captions: CaptionSet, images: Sequence[ImageFile
     return sentences
 
 
-def _undo(folder: RunFolder, words: Sequence[str], options: CaptionOptions) -> None:
-    standing = read_changes(folder)
-    steps = _steps(words)
-    if not standing:
-        raise LoraError("nothing was changed in this run's pictures and captions, so there is nothing to take back")
-    if steps > len(standing):
-        raise LoraError(f"undo {steps}: only {counted(len(standing), 'change')} can be taken back")
-    taken = list(reversed(standing))[:steps]
-    if not options.dry_run:
-        taken = [change for _ in range(steps) if (change := undo_change(folder)) is not None]
-    if options.as_json:
-        print_json({"undone": [_change_document(change) for change in taken], "dry_run": options.dry_run})
-        return
-    for change in taken:
-        show_plain(f"{'Would take' if options.dry_run else 'Taken'} back: {_change_line(change)}")
-
-
-def _steps(words: Sequence[str]) -> int:
-    if not words:
-        return 1
-    if len(words) > 1 or not words[0].isdecimal() or int(words[0]) < 1:
-        raise LoraError(f"undo takes how many changes are taken back, e.g. undo 2; found {' '.join(words)!r}")
-    return int(words[0])
-
-
-def _history(changes: Sequence[Change], options: CaptionOptions) -> None:
-    if options.as_json:
-        print_json({"changes": [_change_document(change) for change in changes]})
-        return
-    if not changes:
-        say("Nothing was changed in this run's pictures and captions.")
-    for change in changes:
-        made_at = time.strftime("%Y-%m-%d %H:%M", time.localtime(change.made_at))
-        show_plain(f"{change.number:>4}  {made_at}  {_change_line(change)}")
-
-
-def _change_line(change: Change) -> str:
-    return f"{short_text(change.what)} ({counted(len(change.edits), 'picture')})"
-
-
 def _overview_document(captions: CaptionSet, edited: Sequence[ImageFile]) -> dict[str, object]:
     numbers = CaptionOverview.of(captions)
     return {
@@ -243,13 +202,4 @@ def _edit_document(
         "number": number,
         "changes": [{"path": change.image.path, "before": change.before, "after": change.after} for change in changes],
         "not_found": list(missing),
-    }
-
-
-def _change_document(change: Change) -> dict[str, object]:
-    return {
-        "number": change.number,
-        "made_at": change.made_at,
-        "what": change.what,
-        "paths": [edit.path for edit in change.edits],
     }

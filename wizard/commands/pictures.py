@@ -15,19 +15,20 @@ from advisor.dataset.report import Box, ImageFile
 from advisor.errors import ConfigError, DatasetError, LoraError
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
-from advisor.run_folder.pictures.edits_file import append_change, read_changes, undo_change
+from advisor.run_folder.pictures.edits_file import append_change
 from advisor.run_folder.pictures.edits_told import edits_summary, file_names
 from advisor.run_folder.pictures.run_dataset import RunDataset, edits_in
 from advisor.run_folder.pictures.run_files import run_files
 from advisor.shell import shell_words
 from advisor.shown_text import short_text
 from advisor.units import counted
-from wizard.output import print_json, say, show, show_plain
+from wizard.interview.pictures.change_log import take_back
+from wizard.output import print_json, say, show
 from wizard.own_command import own_command
 
 ACTIONS = ("leave-out", "take-in", "crop")
 UNDO = "undo"
-"""Takes the last change back, as that of `loracle captions` does."""
+"""Takes back what was changed last, as that of `loracle captions` does."""
 OFF = "off"
 """In place of a crop's sides: the whole picture."""
 NO_PICTURE = (
@@ -66,7 +67,8 @@ def pictures(run: Path, action: str, patterns: Sequence[str], options: PictureOp
         _show(_data_of(folder), options)
         return
     if action == UNDO:
-        _undo(folder, patterns, options)
+        with nullcontext() if options.dry_run else writing(folder, "loracle pictures", say):
+            take_back(folder, patterns, dry_run=options.dry_run, as_json=options.as_json)
         return
     if action not in ACTIONS:
         raise ConfigError("ACTION", action, f"take {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}")
@@ -79,23 +81,6 @@ def pictures(run: Path, action: str, patterns: Sequence[str], options: PictureOp
         if edits and not options.dry_run:
             number = append_change(folder, _what(action, patterns, options), edits, files=data.files).number
     _tell(folder, edits, number, options)
-
-
-def _undo(folder: RunFolder, words: Sequence[str], options: PictureOptions) -> None:
-    if words:
-        raise LoraError(f"undo takes the last change back; of several: {own_command('captions', folder.path)} undo 2")
-    with nullcontext() if options.dry_run else writing(folder, "loracle pictures", say):
-        changes = read_changes(folder)
-        if not changes:
-            raise LoraError("nothing was changed in this run's pictures and captions, so there is nothing to take back")
-        if not options.dry_run:
-            undo_change(folder)
-    last = changes[-1]
-    if options.as_json:
-        print_json({"number": last.number, "paths": [edit.path for edit in last.edits]})
-    else:
-        would = "Would take" if options.dry_run else "Taken"
-        show_plain(f"{would} back: {last.what} ({counted(len(last.edits), 'picture')})")
 
 
 def _data_of(folder: RunFolder) -> RunDataset:
@@ -165,7 +150,7 @@ def _tell(folder: RunFolder, edits: Sequence[PictureEdit], number: int | None, o
     done = "changed" if number is not None else "would be changed; nothing was written"
     show(f"{counted(len(edits), 'picture')} {done}: {file_names([edit.path for edit in edits])}")
     if number is not None:
-        say(f"Take it back with: {own_command('captions', folder.path)} undo")
+        say(f"Take it back with: {own_command('pictures', folder.path)} undo")
     if number is not None and folder.has_trained():
         say("This run has trained: its next start trains on the pictures as they are now.")
 

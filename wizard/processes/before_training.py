@@ -6,11 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from advisor.dataset.report import DatasetReport
-from advisor.errors import BrokenImages, LoraError, RunError
+from advisor.errors import BrokenImages, LoraError
 from advisor.files import is_file
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.pictures.run_dataset import run_dataset
-from advisor.run_folder.state_manifest import newest_position
+from advisor.run_folder.state_manifest import begun_already, newest_position
 from advisor.settings.config import TrainingConfig
 from advisor.units import counted
 from wizard.own_command import own_command
@@ -24,10 +24,7 @@ def refuse_begun(run: RunFolder) -> None:
         RunError: it has a state.
     """
     if run.has_state():
-        raise RunError(
-            f"{run.path} holds a training that was begun: `{own_command('train', run.path)} --resume` goes on with it; "
-            f"to begin anew, delete {run.state} or make another run"
-        )
+        raise begun_already(run.path, f"{own_command('train', run.path)} --resume")
 
 
 def finished_text(run: RunFolder, config: TrainingConfig) -> str:

@@ -8,7 +8,7 @@ from advisor.run_folder.layout import RunFolder
 from wizard.processes.child import child_command
 from wizard.processes.launch import run_trainer
 from wizard.processes.temporary_folder import temporary_folder
-from wizard.processes.trainer_job import TrainerJob
+from wizard.processes.trainer_job import TrainerJob, is_on_processor
 from wizard.show.screen import Screen
 
 KEPT = "Drawing was interrupted; the pictures that were drawn are kept, and the same command goes on"
@@ -26,7 +26,7 @@ def run_grid(request: GridRequest, screen: Screen, *, gpu_uuid: str = "") -> Gri
     """
     with temporary_folder("grid") as folder:
         write_request(folder, request)
-        on_processor = request.device == "cpu" or request.config.memory.preset == "cpu"
+        on_processor = is_on_processor(request.config, request.device)
         job = TrainerJob(RunFolder(folder), gpu_uuid=gpu_uuid, on_processor=on_processor)
         try:
             run_trainer(job, screen, command=lambda _: child_command("trainer.evaluate.run", str(folder)))

@@ -73,10 +73,15 @@ def planned_job(
         resume=resume,
         device=device,
         gpu_uuid=uuid,
-        on_processor=device == "cpu" or config.memory.preset == "cpu",
+        on_processor=is_on_processor(config, device),
         skip_broken=skip_broken,
     )
     return job, config
+
+
+def is_on_processor(config: TrainingConfig, device: str | None) -> bool:
+    """Whether the processor computes, because that was planned or is asked for."""
+    return device == "cpu" or config.memory.preset == "cpu"
 
 
 def _present_gpu(uuid: str) -> str:

@@ -264,7 +264,10 @@ def test_thousands_of_frequent_and_rare_tags_are_compared_in_seconds() -> None:
         return ", ".join("".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=7)) for _ in range(5_000))
 
     often, long = tags(), "a" * 60_000
-    facts = captioned(*[f"{often}, {long}"] * 4, *(tags() for _ in range(6)), f"{long}a")
+    rare = (f"{tags()}, smlie" for _ in range(2))
+    facts = captioned(*[f"{often}, {long}, smile"] * 8, *(tags() for _ in range(6)), *rare, f"{long}a")
 
     with at_most(60):
-        list(tag_checks.typos(facts))
+        found = list(tag_checks.typos(facts))
+
+    assert "'smlie' is in 2 captions, 'smile' in 8: probably a typo" in [one.message for one in found]

@@ -227,7 +227,7 @@ def replacing(path: Path, *, is_new: bool = False) -> Iterator[Path]:
             temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror or error}: {_mend(error)}") from error
+        raise RunError(f"{path} cannot be written: {error.strerror or error}: {mend_of_writing(error)}") from error
     finally:
         if temporary is not None:
             with suppress(OSError):
@@ -276,11 +276,14 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _mend(error: OSError) -> str:
+def mend_of_writing(error: OSError) -> str:
+    """What the user can do about a file that could not be written; continues "...: "."""
     if error.errno == errno.EEXIST:
         return "another program has put it there meanwhile: choose another name, or move it away"
     if error.errno in DISK_FULL:
         return "free some space on that disk"
+    if error.errno == errno.EFBIG:
+        return "raise the limit on the size of files (`ulimit -f`), or choose a disk that takes larger ones"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "choose a folder that you may write to, or give yourself the right"
     return "choose another folder"

@@ -17,7 +17,7 @@ from typing import Annotated, BinaryIO, Self, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from advisor.errors import RunError
-from advisor.files import DISK_FULL, is_there, open_regular, open_to_append
+from advisor.files import DISK_FULL, is_there, mend_of_writing, open_regular, open_to_append
 from advisor.json_text import Malformed, parse_json
 from advisor.run_folder.events import AnyEvent, Event
 
@@ -191,7 +191,7 @@ class EventWriter:
             except OSError as error:
                 if self.when_full is None or error.errno not in DISK_FULL:
                     raise RunError(
-                        f"{self._path} cannot be written: {error.strerror}: free some space on that disk"
+                        f"{self._path} cannot be written: {error.strerror}: {mend_of_writing(error)}"
                     ) from error
                 self.when_full()
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.errors import RunError
-from advisor.files import DISK_FULL, is_folder
+from advisor.files import is_folder, mend_of_writing
 
 if sys.platform == "win32":
     import msvcrt
@@ -140,10 +140,7 @@ def _opened(path: Path, *, create: bool = True) -> int:
     except OSError as error:
         if is_folder(path):
             raise RunError(_not_ours(path, "a folder")) from None
-        mend = (
-            "free some space on that disk" if error.errno in DISK_FULL else "choose a run folder that you may write to"
-        )
-        raise RunError(f"{path} cannot be written: {error.strerror or error}: {mend}") from error
+        raise RunError(f"{path} cannot be written: {error.strerror or error}: {mend_of_writing(error)}") from error
     found = os.fstat(handle)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
         os.close(handle)

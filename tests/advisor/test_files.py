@@ -13,6 +13,7 @@ from advisor.files import (
     is_file,
     is_folder,
     is_there,
+    mend_of_writing,
     open_regular,
     open_to_append,
     read_bounded,
@@ -147,3 +148,31 @@ def test_what_is_appended_to_a_copy_made_of_hard_links_does_not_stand_in_the_ori
     assert (tmp_path / "original").read_text() == "one\n"
     assert (tmp_path / "copy").read_text() == "one\ntwo\ntwo\n"
     assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("number", "mend"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EDQUOT, "free some space"),
+        (errno.EFBIG, "raise the limit on the size of files"),
+        (errno.EROFS, "choose a folder that you may write to"),
+        (errno.EIO, "choose another folder"),
+    ],
+)
+def test_what_mends_a_write_follows_from_what_hindered_it(number: int, mend: str) -> None:
+    assert mend_of_writing(OSError(number, os.strerror(number))).startswith(mend)
+
+
+@on_posix
+def test_a_limit_on_the_size_of_files_is_named(tmp_path: Path) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(RunError, match="raise the limit on the size of files"):
+            write_atomically(tmp_path / "a", b"x" * 5000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())

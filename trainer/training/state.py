@@ -27,7 +27,7 @@ from torch.utils._pytree import tree_leaves
 
 from advisor.errors import RunError
 from advisor.estimate.disk import STATES_KEPT
-from advisor.files import is_there, read_bounded, write_atomically
+from advisor.files import is_there, mend_of_writing, read_bounded, write_atomically
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import STATE_FILES
 from advisor.run_folder.state_manifest import (
@@ -129,7 +129,7 @@ class States:
             finally:
                 shutil.rmtree(made, ignore_errors=True)
         except OSError as error:
-            raise RunError(f"{target} cannot be written: {error.strerror}: free some space on that disk") from error
+            raise RunError(f"{target} cannot be written: {error.strerror}: {mend_of_writing(error)}") from error
 
     def _names(self) -> list[str]:
         return [path.name for path in self._run.states()]

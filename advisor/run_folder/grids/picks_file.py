@@ -20,7 +20,7 @@ from advisor.choosing.cells import BASE_EPOCH, Cell, Epoch, Weight
 from advisor.choosing.picks import BlindPick, Candidate, Picked, PickRanking, candidates_of, rank
 from advisor.dataset.captions import has_word
 from advisor.errors import RunError
-from advisor.files import open_to_append, read_bounded
+from advisor.files import mend_of_writing, open_to_append, read_bounded
 from advisor.json_text import Malformed
 from advisor.run_folder.events import MOST_UNIX_SECONDS
 from advisor.run_folder.grids.grid_record import GridRecord
@@ -118,8 +118,7 @@ def append_pick(path: Path, line: PickLine) -> None:
             file.write(f"\n{text}\n".encode())
             os.fsync(file.fileno())
     except OSError as error:
-        mend = "free some space, or give yourself the right to write there"
-        raise RunError(f"{path} cannot be written: {error.strerror or error}: {mend}") from error
+        raise RunError(f"{path} cannot be written: {error.strerror or error}: {mend_of_writing(error)}") from error
 
 
 def votable(grid: GridRecord) -> list[Cell]:

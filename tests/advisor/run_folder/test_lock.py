@@ -227,7 +227,7 @@ def test_a_file_system_without_locks_is_told_and_not_in_the_way(
 def test_a_folder_that_may_not_be_written_to_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
-        with pytest.raises(RunError, match="choose a run folder that you may write to"):  # noqa: SIM117
+        with pytest.raises(RunError, match="choose a folder that you may write to"):  # noqa: SIM117
             with writing(RunFolder(tmp_path), "loracle train", print):
                 pass
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import os
 import shutil
@@ -13,17 +14,19 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from advisor.dataset.cropped_file import CroppedFile, box_in
-from advisor.dataset.image_size import UnusablePicture, picture_head
+from advisor.dataset.image_size import IMAGE_EXTENSIONS, UnusablePicture, picture_head
 from advisor.dataset.mask_files import MASK_EXTENSION, MASK_SUFFIX
 from advisor.dataset.report import PictureCrop
 from advisor.errors import DatasetError, RunError
-from advisor.files import is_file, read_bounded
+from advisor.files import is_file, mend_of_writing, read_bounded
 from advisor.run_folder.write_over import NewFile, put, users_files
 from advisor.run_folder.written import Written, WrittenFiles
 from templates.exporting.image_folders import PlacedFolder
 
 LIST_SUFFIX = ".made.txt"
 """Beside a folder of links: what of it is ours, so that a later export takes away that and nothing else."""
+OTHERS_PICTURES = {*IMAGE_EXTENSIONS, ".gif", ".jxl", ".tif", ".tiff"}
+"""Endings of what one trainer or another takes for a picture."""
 Content = Path | CroppedFile | bytes
 """Of a file: another file's, a part of a picture, or bytes."""
 MOST_LIST_BYTES = 256 * 1024**2
@@ -69,13 +72,14 @@ class LinkFolder:
         return tuple(name for name in found if name not in ours)
 
     def taken(self) -> tuple[str, ...]:
-        """`folder/stem` of the strangers."""
-        return tuple(PurePosixPath(name).with_suffix("").as_posix() for name in self.strangers())
+        """`folder/stem` of the strangers that are pictures; a text or cache beside one of ours goes with it."""
+        names = (PurePosixPath(name) for name in self.strangers())
+        return tuple(name.with_suffix("").as_posix() for name in names if name.suffix.lower() in OTHERS_PICTURES)
 
     def users_files(
         self, folders: Iterable[PlacedFolder], caption_extension: str, written: WrittenFiles
     ) -> tuple[Path, ...]:
-        """What earlier exports put here and the user has changed or replaced since.
+        """What the user has put where `folders` go, and what earlier exports put here and the user changed since.
 
         Raises:
             RunError: a file cannot be read.
@@ -86,35 +90,44 @@ class LinkFolder:
         try:
             return lists + tuple(
                 path
-                for name in self.ours()
+                for name in dict.fromkeys((*self.ours(), *new))
                 if os.path.lexists(path := self.root / name) and _is_users(path, new.get(name), originals, written)
             )
         except OSError as error:
             raise RunError(f"{error.filename or self.root} cannot be read: {error.strerror or error}") from None
 
     def fill(
-        self, folders: Iterable[PlacedFolder], caption_extension: str, written: WrittenFiles, *, copy: bool = False
+        self,
+        folders: Iterable[PlacedFolder],
+        caption_extension: str,
+        written: WrittenFiles,
+        *,
+        copy: bool = False,
+        given_up: Iterable[Path] = (),
     ) -> Filled:
-        """Replace what earlier exports put here by `folders`.
+        """Replace what earlier exports put here by `folders`; whatever else lies there stays.
 
         The list of what is ours is written before anything is made, so that a broken-off export is cleared by the next.
 
         Args:
             copy: make copies of the images, no links.
+            given_up: the user's files that are replaced as well.
 
         Raises:
-            RunError: the folder cannot be written to, or an image has gone.
+            RunError: the folder cannot be written to, an image has gone, or a file of the user's is in the way.
         """
         new = dict(_contents(folders, caption_extension))
         old = self.ours()
         put([self._list({*old, *new})], written)
         try:
+            for path in given_up:
+                path.unlink(missing_ok=True)
             self._clear(old)
             made = {self.root / name: _made(source, self.root / name, copy=copy) for name, source in new.items()}
         except OSError as error:
             raise RunError(
                 f"{error.filename2 or error.filename or self.root} cannot be made: {error.strerror or error}: "
-                "free some space or choose a run folder that you may write to"
+                f"{mend_of_writing(error)}"
             ) from error
         put([self._list(new)], written)
         written.note(made, gone=[self.root / name for name in old if name not in new])
@@ -159,7 +172,9 @@ def _part(source: Path, crop: PictureCrop | None) -> Path | CroppedFile:
 def _made(source: Content, target: Path, *, copy: bool) -> Written:
     target.parent.mkdir(parents=True, exist_ok=True)
     if not isinstance(source, Path):
-        target.write_bytes(source if isinstance(source, bytes) else source.png())
+        content = source if isinstance(source, bytes) else source.png()
+        with target.open("xb") as file:
+            file.write(content)
         return Written.copy_of(target)
     real = os.path.realpath(source)  # a link to a link would point nowhere
     if not copy:
@@ -176,6 +191,8 @@ def _made(source: Content, target: Path, *, copy: bool) -> Written:
     )  # its own may be of full length
     try:
         shutil.copyfile(real, half)
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
         half.replace(target)
     finally:
         half.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,12 +86,18 @@ def planned_length(
 
 
 def filled(
-    planned: PlannedImages, caption_extension: str, written: WrittenFiles, *, copy: bool = False
+    planned: PlannedImages,
+    caption_extension: str,
+    written: WrittenFiles,
+    *,
+    copy: bool = False,
+    given_up: Iterable[Path] = (),
 ) -> Iterator[str]:
     """Make the folders; what the user should hear of it.
 
     Args:
         copy: copies of the images, no links.
+        given_up: files of the user's in them that are replaced as well.
 
     Raises:
         RunError: they cannot be made.
@@ -99,7 +105,7 @@ def filled(
     if planned.folders is None:
         return
     root = planned.links.root
-    made = planned.links.fill(planned.folders, caption_extension, written, copy=copy)
+    made = planned.links.fill(planned.folders, caption_extension, written, copy=copy, given_up=given_up)
     if made.num_linked:
         yield (
             f"The pictures in {root} are hard links to yours: what changes one in place there, as some croppers do, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from advisor.run_folder.keep import keep_beside, kept_sentence
@@ -32,13 +33,12 @@ def write_files(
     written, extension = WrittenFiles(absolute(run)), config.dataset.caption_extension
     files = [NewFile(path, text.encode("utf-8"), kind) for path, text in texts.items()]
     here = [planned for planned in images if planned is not None and planned.folders is not None]
-    found = list(users_files(files, written))
-    for planned in here:
-        found += planned.links.users_files(planned.folders or (), extension, written)
+    among_images = [planned.links.users_files(planned.folders or (), extension, written) for planned in here]
+    found = [*users_files(files, written), *chain.from_iterable(among_images)]
     if found and not options.overwrite:
         raise UsersFiles(found)
     notes = [kept_sentence(keep_beside(path)) for path in found]
-    for planned in here:
-        notes += filled(planned, extension, written, copy=options.copy)
+    for planned, given_up in zip(here, among_images, strict=True):
+        notes += filled(planned, extension, written, copy=options.copy, given_up=given_up)
     put(files, written)
     return tuple(notes)

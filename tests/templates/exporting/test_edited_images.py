@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from advisor.dataset.edits import PictureEdit
 from advisor.dataset.scan import scan
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.pictures.edits_file import append_change
+from advisor.run_folder.write_over import UsersFiles
 from templates.exporters import EXPORTERS
 from templates.exporting.exporter import USUAL, Export, ExportOptions
 from tests.support.pictures import make_pictures, scene
@@ -125,3 +127,26 @@ def test_masks_go_along_to_onetrainer_and_are_cropped_with_their_pictures(edited
 
 def concepts(export: Export) -> Any:
     return json.loads(next(path for path in export.paths if path.name == "concepts.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("options", [USUAL, ExportOptions(copy=True)], ids=["links", "copies"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_mask_painted_in_the_export_stays_where_one_would_be_written(
+    edited: Edited, number: int, options: ExportOptions
+) -> None:
+    groups = {"dataset": {"masks": True, "mask_source": "files"}}
+    edited.export("onetrainer", **groups)
+    painted = edited.run / FOLDERS["onetrainer"] / f"picture-00{number}-masklabel.png"
+    painted.write_bytes(b"painted in the export")
+    size = (640, 448) if number == 2 else (320, 320)
+    Image.new("L", size, 255).save(edited.images / painted.name)
+
+    with pytest.raises(UsersFiles, match=f"picture-00{number}-masklabel.png is not as Loracle wrote it"):
+        edited.export("onetrainer", options, **groups)
+    assert painted.read_bytes() == b"painted in the export"
+    assert len(list(painted.parent.glob("picture-*.txt"))) == 3, "nothing was cleared"
+
+    edited.export("onetrainer", replace(options, overwrite=True), **groups)
+    assert painted.with_name(f"{painted.name}.bak").read_bytes() == b"painted in the export"
+    with Image.open(painted) as mask:
+        assert mask.getextrema() == (255, 255)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from advisor.errors import RunError
 from advisor.run_folder.write_over import UsersFiles
 from templates.exporters import EXPORTERS
+from templates.exporting import image_links
 from templates.exporting.exporter import USUAL, Export, ExportOptions
 from tests.support.pictures import draw_picture, make_pictures
 from tests.support.samples import sample_config
@@ -162,3 +165,65 @@ def test_a_picture_whose_name_is_as_long_as_names_can_be_is_copied(tmp_path: Pat
     EXPORTERS["kohya-gui"].write(sample_config(images), run=tmp_path / "run", out=None, options=COPY)
 
     assert [len(path.name) for path in (tmp_path / "run" / FOLDER).iterdir()] == [255]
+
+
+@pytest.mark.parametrize("name", ["picture-001.txt", "picture-001.npz", "picture-001-masklabel.png"])
+def test_what_the_user_or_a_trainer_puts_beside_a_picture_goes_with_it(exported: Exported, name: str) -> None:
+    for caption in exported.images.glob("*.txt"):
+        caption.unlink()
+    exported.again()
+    exported.file(name).write_bytes(b"theirs")
+
+    exported.again()
+
+    assert exported.file(name).read_bytes() == b"theirs"
+    assert exported.file("picture-001.png").exists()
+    assert not exported.file("picture-001-2.png").exists()
+
+
+def test_a_users_picture_of_the_same_name_stays_and_ours_gets_a_number(exported: Exported) -> None:
+    exported.file("picture-001.png").unlink()
+    exported.file("picture-001.txt").unlink()
+    (exported.run / "exports/kohya/img.made.txt").write_text("")
+    exported.file("picture-001.jpeg").write_bytes(b"theirs")
+
+    exported.again(OVERWRITE)
+
+    assert exported.file("picture-001.jpeg").read_bytes() == b"theirs"
+    assert exported.file("picture-001-2.png").exists()
+
+
+def test_a_caption_written_where_there_was_none_is_not_overwritten_by_one_that_came_since(exported: Exported) -> None:
+    given = exported.images / "picture-001.txt"
+    words = given.read_bytes()
+    given.unlink()
+    exported.again()
+    caption = exported.file("picture-001.txt")
+    caption.write_text("written in the export")
+    given.write_bytes(words)
+
+    with pytest.raises(UsersFiles, match=r"picture-001\.txt is not as Loracle wrote it"):
+        exported.again()
+    assert caption.read_text() == "written in the export"
+
+    exported.again(OVERWRITE)
+    assert caption.with_name("picture-001.txt.bak").read_text() == "written in the export"
+    assert caption.read_bytes() == words + b"\n"
+
+
+@pytest.mark.parametrize("options", [USUAL, COPY], ids=["links", "copies"])
+def test_a_file_that_comes_while_the_export_is_made_stays(
+    exported: Exported, options: ExportOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, before = exported.file("picture-002.png"), image_links.LinkFolder._clear
+
+    def clear(self: image_links.LinkFolder, names: Iterable[str]) -> None:
+        before(self, names)
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(b"theirs")
+
+    monkeypatch.setattr(image_links.LinkFolder, "_clear", clear)
+
+    with pytest.raises(RunError, match="another program has put it there meanwhile"):
+        exported.again(options)
+    assert target.read_bytes() == b"theirs"

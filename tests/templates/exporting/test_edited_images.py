@@ -134,7 +134,7 @@ def concepts(export: Export) -> Any:
 def test_a_mask_painted_in_the_export_stays_where_one_would_be_written(
     edited: Edited, number: int, options: ExportOptions
 ) -> None:
-    groups = {"dataset": {"masks": True, "mask_source": "files"}}
+    groups: dict[str, Any] = {"dataset": {"masks": True, "mask_source": "files"}}
     edited.export("onetrainer", **groups)
     painted = edited.run / FOLDERS["onetrainer"] / f"picture-00{number}-masklabel.png"
     painted.write_bytes(b"painted in the export")

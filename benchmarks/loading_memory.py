@@ -16,7 +16,6 @@ from pathlib import Path
 import torch
 
 from advisor.checkpoints.identify import identify
-from advisor.estimate.parameter_counts import text_parameters, unet_parameters, vae_parameters
 from advisor.settings.config import parse_config
 from trainer.device.choose import COMPUTE_DTYPES, peak_process_bytes
 from trainer.models.load import load_base_model
@@ -50,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     done.set()
     watcher.join()
     each = 4 if given.dtype == "float32" else 2
-    counted = (unet_parameters(structure) + text_parameters(structure)) * each + vae_parameters(structure.vae) * 4
+    counted = (structure.denoiser_parameters + structure.text_parameters) * each + structure.vae.parameters * 4
     found = {
         "family": base.family.name, "dtype": given.dtype, "file_bytes": given.file.stat().st_size,
         "before_bytes": before, "peak_without_file_bytes": max(anonymous), "peak_resident_bytes": peak_process_bytes(),

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from advisor.families import family
+from advisor.families.stable_diffusion import StableDiffusionStructure
 from advisor.files import replacing
 from trainer.models.clip_text import text_root
 from trainer.models.families.sdxl import Sdxl
@@ -73,7 +74,7 @@ def write_checkpoint(path: Path, family_name: str = "sd1", *, seed: int = 0) -> 
 def checkpoint_shapes(family_name: str = "sd1") -> dict[str, Shape]:
     """Every weight's name in a single file and its shape there."""
     known, structure = FAMILIES[family_name], family(family_name).standard
-    assert structure is not None
+    assert isinstance(structure, StableDiffusionStructure)
     layout = known.layout
     base = known.build(structure, dtype=torch.float16, vae_dtype=torch.float16, device=torch.device("meta"))
     shapes = {layout.unet + unet_key(key, structure.unet): shape for key, shape in _shapes(base.denoiser)}

@@ -12,7 +12,7 @@ from advisor.adapters.start import NO_WEIGHT, TRAINED_KINDS, StartLayer, file_ra
 from advisor.adapters.start_file import FileLayer, StartFile, file_layers
 from advisor.errors import ModelError
 from advisor.families import family
-from advisor.families.structure import AnyStructure, LoraTarget
+from advisor.families.structure import LoraTarget, Structure
 from advisor.settings.config import AdapterKind, NetworkConfig
 from advisor.units import counted
 
@@ -40,7 +40,7 @@ class FileAdapters:
         )
 
 
-def file_adapters(file: StartFile, family_name: str, structure: AnyStructure) -> FileAdapters:
+def file_adapters(file: StartFile, family_name: str, structure: Structure) -> FileAdapters:
     """The adapters that a file has for a base model.
 
     Raises:

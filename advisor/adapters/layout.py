@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from advisor.errors import ConfigError
 from advisor.families import family
-from advisor.families.structure import AnyStructure, LoraTarget
+from advisor.families.structure import LoraTarget, Structure
 from advisor.settings.config import AdapterKind, NetworkConfig
 
 Shape = tuple[int, ...]
@@ -41,7 +41,7 @@ class AdapterPlan:
 
 @lru_cache(maxsize=16)
 def adapter_plans(
-    family_name: str, structure: AnyStructure, network: NetworkConfig, *, text_encoder: bool
+    family_name: str, structure: Structure, network: NetworkConfig, *, text_encoder: bool
 ) -> tuple[AdapterPlan, ...]:
     """All adapters in the file's order; a block of rank 0 has none.
 

@@ -14,7 +14,7 @@ from advisor.adapters.start_file import FileLayer, StartFile, file_layers
 from advisor.checkpoints.dora_axis import magnitude_axis
 from advisor.errors import ConfigError
 from advisor.families import family
-from advisor.families.structure import AnyStructure, LoraTarget
+from advisor.families.structure import LoraTarget, Structure
 from advisor.settings.config import AdapterKind, NetworkConfig, TrainingConfig
 from advisor.units import counted
 
@@ -84,7 +84,7 @@ class Start:
             yield f"the LoRA to go on from has rank {ranks} in {counted(len(resized), 'layer')} and is resized: {end}"
 
 
-def start_of(file: StartFile, config: TrainingConfig, structure: AnyStructure) -> Start:
+def start_of(file: StartFile, config: TrainingConfig, structure: Structure) -> Start:
     """What becomes of a file in that training."""
     plans = adapter_plans(
         config.model.family, structure, config.network, text_encoder=config.optimizer.trains_text_encoder
@@ -93,7 +93,7 @@ def start_of(file: StartFile, config: TrainingConfig, structure: AnyStructure) -
 
 
 def fitted_start(
-    file: StartFile, family_name: str, structure: AnyStructure, network: NetworkConfig, plans: Sequence[AdapterPlan]
+    file: StartFile, family_name: str, structure: Structure, network: NetworkConfig, plans: Sequence[AdapterPlan]
 ) -> Start:
     """The same for these adapters."""
     return _Fitting(file, family_name, structure, network, tuple(plans)).start()
@@ -103,7 +103,7 @@ def fitted_start(
 class _Fitting:
     file: StartFile
     family_name: str
-    structure: AnyStructure
+    structure: Structure
     network: NetworkConfig
     plans: tuple[AdapterPlan, ...]
 

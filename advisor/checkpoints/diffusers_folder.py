@@ -14,6 +14,8 @@ from advisor.errors import ModelError
 from advisor.families import KNOWN_FAMILIES, why_not_trainable
 from advisor.families.family import Family
 from advisor.families.ldm import VARIANT_OF_INPUTS
+from advisor.families.signature import Tensors
+from advisor.families.stable_diffusion import StableDiffusionStructure
 from advisor.families.structure import Prediction, Structure
 from advisor.files import is_file, is_folder
 from advisor.shown_text import short, short_text
@@ -35,6 +37,10 @@ class _Weights:
     def are_there(self) -> bool:
         return bool(self.headers)
 
+    @property
+    def tensors(self) -> Tensors:
+        return {name: tensor for header in self.headers for name, tensor in header.tensors.items()}
+
 
 def identify_folder(folder: Path) -> Identity:
     """What the diffusers folder is.
@@ -53,13 +59,14 @@ def identify_folder(folder: Path) -> Identity:
     config = read_model_json(folder / denoiser / "config.json")
     assert config is not None, "it was there a moment ago"
     known = _family(folder, config)
-    weights = {name: _weights(folder / name) for name in (denoiser, "vae", *TEXT_ENCODERS)}
+    parts = (denoiser, *(known.folder_parts if known else ()), "vae", *TEXT_ENCODERS)
+    weights = {name: _weights(folder / name) for name in parts}
     prediction, reason, zero_snr, notes = _prediction(folder, known)
-    structure, unusual = _structure(folder, config, known, prediction)
+    structure, unusual = _structure(folder, config, known, prediction, weights)
     lineage = guess_lineage(known.name if known else None, {}, folder.resolve().name)
     inputs = config.table.get("in_channels")
     variant = VARIANT_OF_INPUTS.get(inputs) if isinstance(inputs, int) and denoiser == "unet" else None
-    variant = None if structure is not None and structure.unet.in_channels == structure.vae.latent_channels else variant
+    variant = None if _takes_latents_alone(structure) else variant
     headers = [header for part in weights.values() for header in part.headers]
     tensors = {f"{number}/{name}": one for number, header in enumerate(headers) for name, one in header.tensors.items()}
     why_not = _why_not(known, variant, unusual, weights, denoiser)
@@ -150,13 +157,19 @@ def _prediction(folder: Path, known: Family | None) -> tuple[Prediction | None, 
 
 
 def _structure(
-    folder: Path, config: ModelJson, known: Family | None, prediction: Prediction | None
+    folder: Path,
+    config: ModelJson,
+    known: Family | None,
+    prediction: Prediction | None,
+    weights: dict[str, _Weights],
 ) -> tuple[Structure | None, str]:
     """(measures, why there are none)."""
     if known is None or known.standard is None:
         return None, ""
+    if known.read_folder is not None:
+        return _by_weights(known, weights)
     vae = read_model_json(folder / "vae" / "config.json")
-    found = [read_model_json(folder / name / "config.json") for name in TEXT_ENCODERS[: len(known.standard.text)]]
+    found = [read_model_json(folder / name / "config.json") for name in TEXT_ENCODERS[: known.num_text_encoders]]
     texts = tuple(text for text in found if text is not None)
     if vae is None or len(texts) < len(found):
         lost = "vae" if vae is None else TEXT_ENCODERS[len(texts)]
@@ -165,6 +178,24 @@ def _structure(
         return folder_structure(FolderJson(config, vae, texts), known.native_px, prediction), ""
     except Unusual as unusual:
         return None, f"{unusual}, which this version cannot train"
+
+
+def _takes_latents_alone(structure: Structure | None) -> bool:
+    """Whether its U-Net is given as many channels as its VAE's latents have, whatever their number."""
+    if not isinstance(structure, StableDiffusionStructure):
+        return False
+    return structure.unet.in_channels == structure.vae.latent_channels
+
+
+def _by_weights(known: Family, weights: dict[str, _Weights]) -> tuple[Structure | None, str]:
+    """(measures, why there are none) of a family whose weights tell them."""
+    assert known.read_folder is not None
+    tensors = {name: part.tensors for name, part in weights.items() if part.are_there}
+    structure = known.read_folder(tensors)
+    if structure is None:
+        return None, f"its layers are not those of a usual {known.title} model: download the whole folder again"
+    parts = {part.kind: tensors[part.kind] for part in known.separate_parts if part.kind in tensors}
+    return (known.read_parts(structure, parts) if known.read_parts else structure), ""
 
 
 def _weights(folder: Path) -> _Weights:
@@ -207,7 +238,7 @@ def _why_not(
         return f"it is the {variant} variant of {known.title}, which this version does not train: choose a plain one"
     if unusual:
         return unusual
-    needed = (denoiser, "vae", *TEXT_ENCODERS[: len(known.standard.text) if known.standard else 0])
+    needed = (denoiser, *known.folder_parts, "vae", *TEXT_ENCODERS[: known.num_text_encoders])
     for name in needed:
         if weights[name].only_pickles:
             return f"{name}/ has only pickles (.bin): `loracle convert` makes .safetensors files of them"

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from advisor.checkpoints.diffusers_json import MAX_LAYERS, ModelJson
-from advisor.families.structure import Prediction, Structure, TextStructure, UNetStructure, VaeStructure
+from advisor.families.stable_diffusion import StableDiffusionStructure, TextStructure, VaeStructure
+from advisor.families.structure import Prediction
+from advisor.families.unet import UNetStructure
 from advisor.shown_text import short, short_text
 
 
@@ -50,7 +52,7 @@ _USUAL_UNET: Mapping[str, object] = {
 _USUAL_VAE: Mapping[str, object] = {"act_fn": "silu", "in_channels": 3, "out_channels": 3}
 
 
-def folder_structure(found: FolderJson, native_px: int, prediction: Prediction | None) -> Structure:
+def folder_structure(found: FolderJson, native_px: int, prediction: Prediction | None) -> StableDiffusionStructure:
     """The measures of all networks; `native_px` counts where the U-Net's JSON tells no sample size.
 
     Raises:
@@ -61,7 +63,7 @@ def folder_structure(found: FolderJson, native_px: int, prediction: Prediction |
     sample = found.unet.table.get("sample_size")
     if isinstance(sample, int) and not isinstance(sample, bool) and sample > 0:
         native_px = found.unet.integer("sample_size", sample) * vae.factor
-    return Structure(
+    return StableDiffusionStructure(
         unet=_unet(found.unet),
         text=tuple(_text(text) for text in found.text),
         vae=vae,

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from advisor.checkpoints.diffusers_folder import identify_folder
-from advisor.checkpoints.identity import CheckpointPart, Identity
+from advisor.checkpoints.identity import CheckpointPart, Identity, PartFile
 from advisor.checkpoints.lineage import guess_lineage
 from advisor.checkpoints.lora import find_lora, is_lora
 from advisor.checkpoints.other_kinds import OtherFile, controlnet, family_of_context, other_file
-from advisor.checkpoints.part_files import part_files
+from advisor.checkpoints.part_files import part_files, part_tensors
 from advisor.checkpoints.prediction_type import find_prediction
 from advisor.errors import ModelError
 from advisor.families import KNOWN_FAMILIES, why_not_trainable
@@ -74,7 +74,8 @@ def _denoiser(tensors: Mapping[str, TensorInfo]) -> tuple[Family, str, Tensors] 
 
 def _checkpoint(path: Path, header: Header, known: Family, *, prefix: str, own: Tensors) -> Identity:
     variant = (known.read_variant(own) if known.read_variant else None) or _marked_variant(known, own)
-    structure = known.read_structure(header.tensors) if known.read_structure else None
+    separate = part_files(path, header.tensors, known)
+    structure = _structure(known, header.tensors, separate)
     parts = _parts(header.tensors)
     prediction = find_prediction(
         known, header.tensors, header.metadata, name=path.name, spread=_spread(path, header, known, prefix, variant)
@@ -95,8 +96,18 @@ def _checkpoint(path: Path, header: Header, known: Family, *, prefix: str, own: 
         trainable=not why_not,
         why_not=why_not,
         structure=structure,
-        part_files=part_files(path, header.tensors, known),
+        part_files=separate,
         notes=prediction.notes + lineage.notes + _notes(known, parts, header.tensors),
+    )
+
+
+def _structure(known: Family, tensors: Tensors, separate: tuple[PartFile, ...]) -> Structure | None:
+    """The measures of the file's networks and of those in files of their own, as far as these are found."""
+    structure = known.read_structure(tensors) if known.read_structure else None
+    if structure is None or known.read_parts is None:
+        return structure
+    return known.read_parts(
+        structure, {part.kind: part_tensors(Path(part.path)) for part in separate if part.path is not None}
     )
 
 

@@ -85,9 +85,14 @@ def _entries(folder: Path) -> list[Path]:
         return []
 
 
-def _fits(path: Path, fits: Callable[[Tensors], bool]) -> bool:
+def part_tensors(path: Path) -> Tensors:
+    """The tensors of a part's file; none where it cannot be read."""
     try:
-        tensors = read_header(path).tensors if is_file(path) else {}
+        return read_header(path).tensors if is_file(path) else {}
     except ModelError:
-        return False
+        return {}
+
+
+def _fits(path: Path, fits: Callable[[Tensors], bool]) -> bool:
+    tensors = part_tensors(path)
     return bool(tensors) and why_not_plain(tensors) is None and fits(tensors)

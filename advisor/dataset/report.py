@@ -115,6 +115,11 @@ class DatasetReport:
         return sum(1 for image in self.image_files if image.caption)
 
     @cached_property
+    def mean_caption_length(self) -> float:
+        """Characters of a picture's caption, on average; 0 where there are no pictures."""
+        return sum(len(image.caption or "") for image in self.image_files) / max(1, self.num_images)
+
+    @cached_property
     def unread_captions(self) -> frozenset[str]:
         """Paths of the pictures whose caption file cannot be read as text, so that they are trained without one."""
         files = (problem.path for problem in self.problems if problem.code in UNREAD_CAPTIONS)

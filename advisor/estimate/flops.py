@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import sqrt
 
 from advisor.dataset.buckets import Size
-from advisor.estimate.parameter_counts import text_parameters, unet_parameters_by_level, vae_parameters
 from advisor.families import family
 from advisor.families.coefficients import FlopCoefficients
 from advisor.families.sd1 import SD1
-from advisor.families.sd1 import STANDARD as SD1_STRUCTURE
-from advisor.families.structure import Structure, UNetStructure
+from advisor.families.structure import Structure
 from advisor.settings.config import TrainingConfig
-
-ENCODE_FLOPS_PER_PIXEL = 4.2e6
-"""FLOPs of the usual VAE's encoder per image pixel."""
-DECODE_FLOPS_PER_PIXEL = 9.8e6
-"""FLOPs of its decoder: 9.6e6 at 512 px, 10.0e6 at 1024 (`Simulation.drawing_operations`)."""
 
 
 def step_flops(config: TrainingConfig, structure: Structure, *, size: Size | None = None) -> float:
@@ -31,19 +23,19 @@ def step_flops(config: TrainingConfig, structure: Structure, *, size: Size | Non
     counted = known.checkpointed if checkpointing else known.plain
     width, height = size or (config.dataset.resolution_px,) * 2
     pixels = width * height / structure.vae.factor**2
-    wider = _weights_per_pixel(structure) / _weights_per_pixel(standard)
-    pairs = counted.pixel_pair * _attention(structure.unet) / _attention(standard.unet)
+    wider = structure.weights_per_pixel / standard.weights_per_pixel
+    pairs = counted.pixel_pair * structure.attention_channels / standard.attention_channels
     rank = _rank(config)
     image = counted.image * wider + pixels * (counted.pixel * wider + pixels * pairs)
     image += pixels * rank * counted.pixel_rank * sqrt(wider)
     chunks = config.dataset.chunks
-    larger = text_parameters(structure) / text_parameters(standard)
+    larger = structure.text_parameters / standard.text_parameters
     if config.optimizer.trains_text_encoder:
         image += chunks * (counted.text * larger + rank * counted.text_rank * sqrt(larger))
     elif not config.memory.cache_text:
         image += chunks * known.text_forward * larger
     if not config.memory.cache_latents:
-        image += encode_flops(structure, width * height)
+        image += encode_flops(config, structure, width * height)
     return image * config.schedule.batch_size * config.schedule.gradient_accumulation
 
 
@@ -70,20 +62,28 @@ def forward_flops(config: TrainingConfig, structure: Structure, *, size: Size | 
     )
     known, standard = _known(config)
     width, height = size or (config.dataset.resolution_px,) * 2
-    wider = _weights_per_pixel(structure) / _weights_per_pixel(standard)
+    wider = structure.weights_per_pixel / standard.weights_per_pixel
     once = width * height / structure.vae.factor**2 * known.unrepeated_pixel * wider
     return step_flops(repeated, structure, size=size) - step_flops(plain, structure, size=size) + once
 
 
-def decode_flops(structure: Structure, pixels: float) -> float:
+def decode_flops(config: TrainingConfig, structure: Structure, pixels: float) -> float:
     """FLOPs of the VAE's decoder for an image of so many pixels."""
-    return DECODE_FLOPS_PER_PIXEL * pixels * vae_parameters(structure.vae) / vae_parameters(SD1_STRUCTURE.vae)
+    known, standard = _known(config)
+    return known.decode_pixel * pixels * structure.vae.parameters / standard.vae.parameters
 
 
-def encode_flops(structure: Structure, pixels: float) -> float:
+def encode_flops(config: TrainingConfig, structure: Structure, pixels: float) -> float:
     """FLOPs of the VAE's encoder for an image of so many pixels."""
-    share = vae_parameters(structure.vae) / vae_parameters(SD1_STRUCTURE.vae)
-    return ENCODE_FLOPS_PER_PIXEL * pixels * share
+    known, standard = _known(config)
+    share = structure.vae.parameters / standard.vae.parameters
+    return known.encode_pixel * pixels * share
+
+
+def read_flops(config: TrainingConfig, structure: Structure, tokens: float) -> float:
+    """FLOPs of reading a caption of so many tokens before training; 0 where that is part of the steps."""
+    known, standard = _known(config)
+    return known.read_token * tokens * structure.text_parameters / standard.text_parameters
 
 
 def _rank(config: TrainingConfig) -> float:
@@ -98,17 +98,3 @@ def _known(config: TrainingConfig) -> tuple[FlopCoefficients, Structure]:
     assert source.flop_coefficients is not None
     assert source.standard is not None
     return source.flop_coefficients, source.standard
-
-
-@lru_cache(maxsize=64)
-def _weights_per_pixel(structure: Structure) -> float:
-    """Weights applied per latent pixel: each level's by its share of the area."""
-    levels = unet_parameters_by_level(structure)[:-1]
-    return sum(number * 0.25**level for level, number in enumerate(levels))
-
-
-def _attention(unet: UNetStructure) -> float:
-    """Channels of self-attention, weighted by the square of each level's share of the area."""
-    layers = 2 * unet.layers_per_block + 1
-    levels = zip(unet.transformer_depth, unet.block_out_channels, strict=True)
-    return sum(layers * depth * width / 16**level for level, (depth, width) in enumerate(levels)) or 1.0

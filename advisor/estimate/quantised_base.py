@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from advisor.estimate.disk import BYTES_OF
-from advisor.estimate.parameter_counts import unet_parameters
 from advisor.families import family
-from advisor.families.structure import LoraTarget, Structure
+from advisor.families.structure import Structure
 from advisor.settings.config import MemoryConfig, QuantisedDtype
 from advisor.units import MIB
 
@@ -37,15 +36,15 @@ class PackedLayers:
 
 @lru_cache(maxsize=64)
 def packed_layers(family_name: str, structure: Structure) -> PackedLayers:
-    """All that a LoCon could adapt: linear layers and convolutions but the outermost and the embeddings."""
-    targets = [one for one in family(family_name).lora_targets(structure, conv=True) if one.part == "unet"]
-    sizes = [_weights(target) for target in targets]
+    """Linear layers and convolutions but the outermost and the embeddings."""
+    targets = family(family_name).packed_layers(structure)
+    sizes = [target.weights for target in targets]
     return PackedLayers(len(sizes), sum(sizes), sum(target.out_features for target in targets), max(sizes))
 
 
 def denoiser_bytes(memory: MemoryConfig, family_name: str, structure: Structure) -> int:
     """Bytes of the denoiser's weights with their scales and lookup tables."""
-    whole = unet_parameters(structure)
+    whole = structure.denoiser_parameters
     if memory.quantised is None:
         return int(whole * BYTES_OF[memory.base_dtype])
     packed, computed = packed_layers(family_name, structure), BYTES_OF[memory.compute_dtype]
@@ -65,7 +64,3 @@ def _packed_bytes(packed: PackedLayers, kind: QuantisedDtype, computed: float) -
         return packed.weights + INT8_SCALE_BYTES * packed.rows
     scales = packed.weights * NF4_SCALE_BYTES // NF4_BLOCK
     return packed.weights // 2 + scales + int(packed.layers * NF4_MEANINGS * computed)
-
-
-def _weights(target: LoraTarget) -> int:
-    return target.in_features * target.out_features * max(1, target.kernel) ** 2

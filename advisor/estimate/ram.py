@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from advisor.estimate.disk import BYTES_OF, adapter_parameters, lora_bytes
-from advisor.estimate.parameter_counts import text_parameters, vae_parameters
-from advisor.estimate.quantised_base import denoiser_bytes
-from advisor.estimate.vram import Phase, phase_bytes
+from advisor.estimate.disk import CAPTION_TOKENS, adapter_parameters, lora_bytes, num_texts, text_bytes
+from advisor.estimate.vram import Phase, encoding_phases, networks_bytes, phase_bytes, waiting_text_bytes
 from advisor.families.structure import Structure
 from advisor.settings.config import TrainingConfig
 from advisor.units import GIB, MIB
@@ -29,42 +27,46 @@ SAVING_COPIES = 3
 """A LoRA while it is saved: its weights, the file's bytes, and these once more with the padded header."""
 
 
-def ram_bytes(config: TrainingConfig, structure: Structure, *, num_images: int, on_gpu: bool) -> int:
+def ram_bytes(
+    config: TrainingConfig,
+    structure: Structure,
+    *,
+    num_images: int,
+    on_gpu: bool,
+    caption_tokens: float = CAPTION_TOKENS,
+) -> int:
     """Peak bytes of the training process in the machine's memory.
 
     Weights are read one by one, so the networks are there once, and the file is not (benchmarks/loading_memory.py).
+
+    Args:
+        caption_tokens: of one caption, on average.
     """
-    beside = _kept_caches(config, structure, num_images) + _decoded_bytes(config)
+    beside = _kept_caches(config, structure, num_images, caption_tokens) + _decoded_bytes(config)
     if not on_gpu:
-        phases: tuple[Phase, ...] = ("loading", "caching", "step", *(("sampling",) if config.sampling.draws else ()))
+        drawing: tuple[Phase, ...] = ("sampling",) if config.sampling.draws else ()
+        phases: tuple[Phase, ...] = ("loading", *encoding_phases(config), "step", *drawing)
         return max(phase_bytes(phase, config, structure) for phase in phases) + beside
-    networks = denoiser_bytes(config.memory, config.model.family, structure) + _others(config, structure)
+    networks = networks_bytes(config, structure) + structure.vae.parameters * 4
     waiting = networks * (1 + LOADING_SHARE)
     saving = SAVING_COPIES * lora_bytes(config, structure)
     adapters = 4 * adapter_parameters(config, structure)
     return int(GPU_PROCESS_BYTES + max(waiting + adapters, saving + _left_behind(config, structure)) + beside)
 
 
-def _others(config: TrainingConfig, structure: Structure) -> int:
-    text = text_parameters(structure) * BYTES_OF[config.memory.compute_dtype]
-    return int(text + vae_parameters(structure.vae) * BYTES_OF["float32"])
-
-
 def _left_behind(config: TrainingConfig, structure: Structure) -> int:
     """Networks that wait in the machine's memory while steps are made."""
-    return _others(config, structure) if config.memory.cache_text else int(vae_parameters(structure.vae) * 4)
+    return structure.vae.parameters * 4 + (waiting_text_bytes(config, structure) if config.memory.cache_text else 0)
 
 
-def _kept_caches(config: TrainingConfig, structure: Structure, num_images: int) -> int:
+def _kept_caches(config: TrainingConfig, structure: Structure, num_images: int, caption_tokens: float) -> int:
     total = 0
     if config.memory.cache_latents:
         side = config.dataset.resolution_px / structure.vae.factor
         latents = num_images * config.dataset.views * side * side * structure.vae.latent_channels * 2 * 4
         total += int(min(CACHE_KEPT_BYTES, latents))
-    if config.memory.cache_text:
-        tokens = sum(text.width * text.max_positions for text in structure.text)
-        total += int(min(CACHE_KEPT_BYTES, num_images * tokens * 4 * config.dataset.chunks))
-    return total
+    texts = num_texts(config, num_images) * text_bytes(config, structure, caption_tokens)
+    return total + min(CACHE_KEPT_BYTES, texts)
 
 
 def _decoded_bytes(config: TrainingConfig) -> int:

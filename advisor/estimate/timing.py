@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from advisor.dataset.buckets import Size
 from advisor.estimate.device_speed import Speed, speed_of
-from advisor.estimate.disk import num_samples
-from advisor.estimate.flops import decode_flops, encode_flops
-from advisor.estimate.parameter_counts import unet_parameters
+from advisor.estimate.disk import CAPTION_TOKENS, num_samples, num_texts
+from advisor.estimate.flops import decode_flops, encode_flops, read_flops
 from advisor.estimate.step_work import denoising_work, step_work
 from advisor.families.sd1 import STANDARD
 from advisor.families.structure import Structure
@@ -68,6 +67,7 @@ def run_times(
     epochs: int | None = None,
     correction: float = 1.0,
     uncertainty: float | None = None,
+    caption_tokens: float = CAPTION_TOKENS,
 ) -> Times | None:
     """What a whole run takes; None where nothing is known of the card's speed.
 
@@ -75,19 +75,21 @@ def run_times(
         epochs: how many come to their end; None: all.
         correction: measured over predicted on this machine.
         uncertainty: of what was measured; None: nothing was.
+        caption_tokens: of one caption, on average.
     """
     speed = speed_of(config, hardware, gpu)
     if speed is None:
         return None
     step = speed.seconds(step_work(config, structure)) * correction
-    encode = encode_flops(structure, config.dataset.resolution_px**2) / speed.flops_per_second
+    encode = encode_flops(config, structure, config.dataset.resolution_px**2) / speed.flops_per_second
+    read = num_texts(config, num_images) * read_flops(config, structure, caption_tokens) / speed.flops_per_second
     images = num_images * config.dataset.views if config.memory.cache_latents else 0
     every = config.saving.every_epochs
     saves = config.schedule.epochs // every if every else 1
-    start = START_SECONDS * min(3.0, unet_parameters(structure) / unet_parameters(STANDARD) + 0.1)
+    start = START_SECONDS * min(3.0, structure.denoiser_parameters / STANDARD.denoiser_parameters + 0.1)
     return Times(
         step=step,
-        caching=images * encode * correction,
+        caching=(images * encode + read) * correction,
         sampling=_sampling(speed, config, structure, epochs) * correction,
         start_and_saving=start + saves * SAVE_SECONDS,
         steps=steps,
@@ -99,7 +101,7 @@ def run_times(
 def image_seconds(speed: Speed, config: TrainingConfig, structure: Structure) -> float:
     """Seconds of drawing an image of the resolution's square: its denoising steps, and the VAE's decoder."""
     denoising = config.sampling.steps * speed.seconds(denoising_work(config, structure))
-    return denoising + decode_flops(structure, config.dataset.resolution_px**2) / speed.flops_per_second
+    return denoising + decode_flops(config, structure, config.dataset.resolution_px**2) / speed.flops_per_second
 
 
 def _sampling(speed: Speed, config: TrainingConfig, structure: Structure, epochs: int | None) -> float:

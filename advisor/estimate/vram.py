@@ -15,17 +15,16 @@ from typing import Literal
 from advisor.adapters.layout import adapter_plans
 from advisor.dataset.buckets import Size
 from advisor.estimate.disk import BYTES_OF, adapter_parameters
-from advisor.estimate.parameter_counts import mid_depth, text_parameters, vae_parameters
 from advisor.estimate.quantised_base import denoiser_bytes, unpacking_bytes
 from advisor.families import family
 from advisor.families.coefficients import MemoryCoefficients
 from advisor.families.sd1 import SD1
-from advisor.families.structure import Structure, UNetStructure
+from advisor.families.structure import Structure
 from advisor.settings.config import TrainingConfig
 from advisor.units import GIB, MIB, gib
 
-Phase = Literal["loading", "caching", "step", "sampling"]
-"""Of a run: load the base model, encode images and captions, train, draw samples."""
+Phase = Literal["loading", "reading", "caching", "step", "sampling"]
+"""Of a run: load the base model, read captions where that comes first, encode images, train, draw samples."""
 
 CONTEXT_BYTES = 400 * MIB
 """The CUDA context with its loaded kernels: the most of the published figures, 141 MiB on a T4, 256 on an RTX 3090,
@@ -60,8 +59,10 @@ class StepSize:
 
     pixels: float
     """Latent pixels of all images of a micro-batch."""
+    images: int
+    """Images of a micro-batch."""
     tokens: float
-    """Text tokens of these images; 0 where the text encoder is not trained."""
+    """Text tokens of these images; 0 where nothing that reads them is trained."""
     keeps_gradients: bool
     """Gradients of an earlier micro-batch or batch are allocated from the start."""
 
@@ -121,23 +122,41 @@ def phase_bytes(
     if phase == "step":
         return vram_bytes(config, structure, size=size, batch_parts=batch_parts)
     trained = adapter_parameters(config, structure)
-    kept, vae = _resident(config, structure, trained), vae_parameters(structure.vae) * 4
-    networks = denoiser_bytes(config.memory, config.model.family, structure) + _text_weights(config, structure)
+    kept, vae = _resident(config, structure, trained), structure.vae.parameters * 4
     if phase == "loading":
-        found = networks + vae + 4 * trained
+        found = networks_bytes(config, structure) + vae + 4 * trained
+    elif phase == "reading":
+        beside = vae if config.memory.preset == "cpu" else 0  # on a card it waits in the machine's memory
+        found = beside + _text_weights(config, structure) + _reading_bytes(config, structure)
     elif phase == "caching":
-        beside = networks if config.memory.preset == "cpu" else 0  # on a card they wait in the machine's memory
-        found = beside + vae + 4 * trained + _vae_work(config, structure, size).encode
+        found = _beside_the_vae(config, structure, trained) + vae + _vae_work(config, structure, size).encode
     else:
         vae = 0 if kept["vae"] else vae
         found = sum(kept.values()) + vae + _vae_work(config, structure, size).decode
     return found + _overhead(config, found)
 
 
+def encoding_phases(config: TrainingConfig) -> tuple[Phase, ...]:
+    """What a run does before its steps: captions are read first where the denoiser comes after them."""
+    return ("reading", "caching") if family(config.model.family).text_before_denoiser else ("caching",)
+
+
+def waiting_text_bytes(config: TrainingConfig, structure: Structure) -> int:
+    """Bytes of text encoders that are not used any more and wait all the same; 0 where they made room."""
+    return 0 if family(config.model.family).text_before_denoiser else _text_weights(config, structure)
+
+
+def networks_bytes(config: TrainingConfig, structure: Structure) -> int:
+    """Bytes of denoiser and text encoders, as far as they lie in memory at once."""
+    denoiser = denoiser_bytes(config.memory, config.model.family, structure)
+    text = _text_weights(config, structure)
+    return max(denoiser, text) if family(config.model.family).text_before_denoiser else denoiser + text
+
+
 def drawing_bytes(config: TrainingConfig, structure: Structure, *, size: Size | None = None) -> int:
     """Peak bytes of drawing with a finished LoRA: there is no optimizer, and on a card text encoders wait in RAM."""
     trained = adapter_parameters(config, structure)
-    found = denoiser_bytes(config.memory, config.model.family, structure) + int(vae_parameters(structure.vae) * 4)
+    found = denoiser_bytes(config.memory, config.model.family, structure) + structure.vae.parameters * 4
     found += _text_weights(config, structure) if config.memory.preset == "cpu" else 0
     found += 4 * trained + decode_bytes(config, structure, size=size)
     return found + _overhead(config, found)
@@ -156,8 +175,23 @@ class _VaeWork:
 
 def _vae_work(config: TrainingConfig, structure: Structure, size: Size | None) -> _VaeWork:
     known, standard = _coefficients(config), _standard(config)
-    scale = structure.vae.block_out_channels[0] / standard.vae.block_out_channels[0] * _area(config, size)
+    scale = structure.vae.finest_channels / standard.vae.finest_channels * _area(config, size)
     return _VaeWork(int(known.encode_pixel_bytes * scale), int(known.decode_pixel_bytes * scale))
+
+
+def _reading_bytes(config: TrainingConfig, structure: Structure) -> int:
+    """What reading a caption takes beside the text encoder at its peak."""
+    share = structure.text_parameters / _standard(config).text_parameters
+    tokens = structure.text_positions * config.dataset.chunks
+    return int(_coefficients(config).read_token_bytes * share * tokens * _precision(config))
+
+
+def _beside_the_vae(config: TrainingConfig, structure: Structure, trained: int) -> int:
+    """What lies in the memory that pictures are encoded in; on a card networks wait in the machine's."""
+    is_on_cpu = config.memory.preset == "cpu"
+    if family(config.model.family).text_before_denoiser:
+        return _text_weights(config, structure) if is_on_cpu else 0
+    return 4 * trained + (networks_bytes(config, structure) if is_on_cpu else 0)
 
 
 def _resident(config: TrainingConfig, structure: Structure, trained: int) -> dict[str, int]:
@@ -166,24 +200,24 @@ def _resident(config: TrainingConfig, structure: Structure, trained: int) -> dic
     return {
         "denoiser": denoiser_bytes(memory, config.model.family, structure),
         "text_encoder": 0 if memory.cache_text else _text_weights(config, structure),
-        "vae": 0 if memory.cache_latents else int(vae_parameters(structure.vae) * 4),
+        "vae": 0 if memory.cache_latents else structure.vae.parameters * 4,
         "adapter": trained * (8 if config.loss.ema else 4),
         "optimizer": int(trained * OPTIMIZER_BYTES.get(config.optimizer.name, 8)),
     }
 
 
 def _text_weights(config: TrainingConfig, structure: Structure) -> int:
-    return int(text_parameters(structure) * BYTES_OF[config.memory.compute_dtype])
+    return int(structure.text_parameters * BYTES_OF[config.memory.compute_dtype])
 
 
 def _step_size(config: TrainingConfig, structure: Structure, size: Size | None, batch_parts: int) -> StepSize:
     batch = config.schedule.batch_size
     parts = max(1, min(batch_parts, batch))
     count = ceil(batch / parts)
-    chunks = config.dataset.chunks
-    tokens = chunks * structure.text[0].max_positions if config.optimizer.trains_text_encoder else 0
+    reads = config.optimizer.trains_text_encoder or config.network.text_adapter
+    tokens = config.dataset.chunks * structure.text_positions if reads else 0
     keeps = parts > 1 or config.schedule.gradient_accumulation > 1
-    return StepSize(count * _area(config, size) / structure.vae.factor**2, count * tokens, keeps)
+    return StepSize(count * _area(config, size) / structure.vae.factor**2, count, count * tokens, keeps)
 
 
 def _area(config: TrainingConfig, size: Size | None) -> int:
@@ -195,13 +229,17 @@ def _peak(config: TrainingConfig, structure: Structure, work: StepSize, trained:
     checkpointed = config.memory.gradient_checkpointing
     quantised, convolutions = config.memory.quantised is not None, config.network.conv_rank > 0
     step = _coefficients(config).of_step(checkpointed=checkpointed, quantised=quantised, convolutions=convolutions)
-    scale = _scale(config, structure.unet, checkpointed=checkpointed)
-    text = work.tokens * step.token_bytes * _text_scale(config, structure)
+    standard = _standard(config)
+    scale = structure.activation_channels(checkpointed=checkpointed) / standard.activation_channels(
+        checkpointed=checkpointed
+    )
+    text = work.tokens * step.token_bytes * structure.text_channels / standard.text_channels
     of_denoiser = _denoiser_parameters(config, structure)
     found = []
     for number, moment in enumerate(step.moments):
         gradients = trained if work.keeps_gradients else moment.gradients * of_denoiser
         kept = work.pixels * moment.pixel_bytes * scale + (text if number == 0 else 0)
+        kept += work.images * moment.image_bytes * scale
         at_work = moment.unpacked * unpacking_bytes(config.memory, config.model.family, structure)
         at_work += _delta_weight_bytes(config, structure) if number else 0
         found.append((int(4 * gradients), int(kept * _precision(config) + at_work)))
@@ -248,33 +286,3 @@ def _standard(config: TrainingConfig) -> Structure:
     found = own.standard if own.memory_coefficients else SD1.standard
     assert found is not None
     return found
-
-
-def _scale(config: TrainingConfig, unet: UNetStructure, *, checkpointed: bool) -> float:
-    """Saved activations of this U-Net over those of the family's published one."""
-    return _channels(unet, checkpointed=checkpointed) / _channels(_standard(config).unet, checkpointed=checkpointed)
-
-
-def _text_scale(config: TrainingConfig, structure: Structure) -> float:
-    def channels(one: Structure) -> int:
-        return sum(text.width * text.layers for text in one.text)
-
-    return channels(structure) / channels(_standard(config))
-
-
-def _channels(unet: UNetStructure, *, checkpointed: bool) -> float:
-    """Channels per latent pixel, transformers and residual blocks weighted by the activations that they save.
-
-    With gradient checkpointing the blocks of the finest level are the largest that are alive at once.
-    """
-    layers, last = 2 * unet.layers_per_block + 1, len(unet.block_out_channels) - 1
-    resnets, transformers = 0.0, 0.0
-    for level, width in enumerate(unet.block_out_channels):
-        resnets += layers * width / 4**level
-        transformers += layers * unet.transformer_depth[level] * width / 4**level
-    coarsest = unet.block_out_channels[last] / 4**last
-    resnets += 2 * coarsest
-    if checkpointed:
-        return float(9.35 * resnets + 18.0 * layers * unet.transformer_depth[0] * unet.block_out_channels[0])
-    middle = mid_depth(unet) * coarsest if unet.mid_attention else 0.0
-    return float(52.2 * resnets + 27.05 * (transformers + middle))

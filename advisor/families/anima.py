@@ -5,26 +5,29 @@ Its files are those of ComfyUI: the denoiser with the adapter (`llm_adapter.`), 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import partial
 
-from advisor.families.anima_targets import anima_targets, other_targets, text_adapter_targets, with_blocks
-from advisor.families.family import Family
-from advisor.families.part_files import SeparatePart, qwen_structure, video_vae_structure
-from advisor.families.signature import PREFIXES, Signature, Tensors, num_layers, width
-from advisor.families.structure import (
-    FlowStructure,
-    LanguageStructure,
-    TextAdapterStructure,
-    TransformerStructure,
-    VideoVaeStructure,
+from advisor.families.anima_structure import PATCH, AnimaStructure, TextAdapterStructure, TransformerStructure
+from advisor.families.anima_targets import (
+    anima_targets,
+    other_targets,
+    packed_targets,
+    text_adapter_targets,
+    with_blocks,
 )
+from advisor.families.family import Family
+from advisor.families.language_model import LanguageStructure
+from advisor.families.part_files import PartKind, SeparatePart, qwen_structure, video_vae_structure
+from advisor.families.signature import PREFIXES, Signature, Tensors, num_layers, width
+from advisor.families.video_vae import VideoVaeStructure
 
 ADAPTER = "llm_adapter."
 """What its adapter's names begin with, after the prefix."""
-PATCH = 4
-"""Latents in a patch of 2 x 2."""
-STANDARD = FlowStructure(
+ADAPTER_FOLDER = "text_conditioner"
+"""Where a diffusers folder has it."""
+STANDARD = AnimaStructure(
     denoiser=TransformerStructure(
         latent_channels=16, width=2048, heads=16, layers=28, mlp_width=8192, text_width=1024, modulation_width=256
     ),
@@ -47,7 +50,7 @@ def denoiser_prefix(names: Collection[str]) -> str | None:
     return next((prefix for prefix in PREFIXES if f"{prefix}{ADAPTER}embed.weight" in names), None)
 
 
-def read_structure(tensors: Tensors) -> FlowStructure | None:
+def read_structure(tensors: Tensors) -> AnimaStructure | None:
     """The measures of a file that holds denoiser and adapter, with the usual text encoder and VAE.
 
     None: something is absent, or its layers are not numbered from 0 on.
@@ -58,16 +61,42 @@ def read_structure(tensors: Tensors) -> FlowStructure | None:
     own = {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
     denoiser = _denoiser(own)
     adapter = _adapter({name.removeprefix(ADAPTER): one for name, one in own.items() if name.startswith(ADAPTER)})
+    return _whole(denoiser, adapter)
+
+
+def read_folder(parts: Mapping[str, Tensors]) -> AnimaStructure | None:
+    """The measures of a diffusers folder's denoiser and adapter, with the usual text encoder and VAE; None likewise."""
+    denoiser, adapter = _denoiser(parts.get("transformer", {})), _adapter(parts.get(ADAPTER_FOLDER, {}))
+    return _whole(denoiser, adapter)
+
+
+def read_parts(structure: AnimaStructure, parts: Mapping[PartKind, Tensors]) -> AnimaStructure:
+    """The same measures with those of the text encoder and the VAE that were found."""
+    text, vae = qwen_structure(parts.get("text_encoder", {})), video_vae_structure(parts.get("vae", {}))
+    return replace(
+        structure,
+        text=structure.text if text is None else (text[1],),
+        vae=structure.vae if vae is None else vae[1],
+    )
+
+
+def _whole(denoiser: TransformerStructure | None, adapter: TextAdapterStructure | None) -> AnimaStructure | None:
     if denoiser is None or adapter is None or adapter.target_width != denoiser.text_width:
         return None
-    return FlowStructure(denoiser, adapter, STANDARD.text, STANDARD.vae, STANDARD.native_px)
+    return AnimaStructure(denoiser, adapter, STANDARD.text, STANDARD.vae, STANDARD.native_px)
 
 
 def _denoiser(own: Tensors) -> TransformerStructure | None:
-    wide, head = width(own, "blocks.0.self_attn.q_proj.weight", 0), width(own, "blocks.0.self_attn.q_norm.weight", 0)
-    mlp, text = width(own, "blocks.0.mlp.layer1.weight", 0), width(own, "blocks.0.cross_attn.k_proj.weight", 1)
-    modulation = width(own, "blocks.0.adaln_modulation_self_attn.1.weight", 0)
-    out, layers = width(own, "final_layer.linear.weight", 0), num_layers(own, "blocks.")
+    """Of tensors under the names of its own code, or under diffusers'."""
+    wide = width(own, "blocks.0.self_attn.q_proj.weight|transformer_blocks.0.attn1.to_q.weight", 0)
+    head = width(own, "blocks.0.self_attn.q_norm.weight|transformer_blocks.0.attn1.norm_q.weight", 0)
+    mlp = width(own, "blocks.0.mlp.layer1.weight|transformer_blocks.0.ff.net.0.proj.weight", 0)
+    text = width(own, "blocks.0.cross_attn.k_proj.weight|transformer_blocks.0.attn2.to_k.weight", 1)
+    modulation = width(
+        own, "blocks.0.adaln_modulation_self_attn.1.weight|transformer_blocks.0.norm1.linear_1.weight", 0
+    )
+    out = width(own, "final_layer.linear.weight|proj_out.weight", 0)
+    layers = num_layers(own, "blocks.") or num_layers(own, "transformer_blocks.")
     if not (wide and head and mlp and text and modulation and out and layers) or wide % head or out % PATCH:
         return None
     return TransformerStructure(out // PATCH, wide, wide // head, layers, mlp, text, modulation)
@@ -99,9 +128,11 @@ ANIMA = Family(
     native_px=STANDARD.native_px,
     signatures=(Signature(has=("blocks.0.mlp.layer1.weight", "llm_adapter.blocks.0.cross_attn.q_proj.weight")),),
     classes=("CosmosTransformer3DModel",),
-    folder_parts=("text_conditioner",),
+    folder_parts=(ADAPTER_FOLDER,),
     version="anima",
     lora_architecture="anima/lora",
+    standard=STANDARD,
+    text_before_denoiser=True,
     separate_parts=(
         SeparatePart("text_encoder", "qwen_3_06b_base.safetensors", 1_192_000_000, _reads_its_captions),
         SeparatePart("vae", "qwen_image_vae.safetensors", 254_000_000, _encodes_its_pictures),
@@ -114,6 +145,10 @@ ANIMA = Family(
     targets=anima_targets,
     text_adapter_targets=text_adapter_targets,
     other_targets=other_targets,
+    packed_targets=packed_targets,
+    read_structure=read_structure,
+    read_folder=read_folder,
+    read_parts=read_parts,
     of_blocks=partial(with_blocks, STANDARD),
 )
 """Recognised; its files can be loaded (`trainer.models.families.anima`), but no training of it is planned yet."""

@@ -15,6 +15,8 @@ class Moment:
     """Activation bytes per latent pixel and image still alive, in half precision."""
     unpacked: float = 0.0
     """The share of the largest quantised layer that is dequantised just then; counts only on a quantised base."""
+    image_bytes: float = 0.0
+    """Activation bytes per image, whatever its size, in half precision: of the text that the denoiser looks at."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class MemoryCoefficients:
     """Peak bytes of the VAE encoder per image pixel, float32."""
     decode_pixel_bytes: float
     """Peak bytes of the VAE decoder per image pixel, float32."""
+    read_token_bytes: float = 0.0
+    """Peak bytes of reading a caption per token, in half precision, where all are read before the denoiser comes."""
 
     def of_step(self, *, checkpointed: bool, quantised: bool, convolutions: bool) -> StepMemory:
         """The coefficients of a step; `convolutions`: they have adapters."""
@@ -83,6 +87,12 @@ class FlopCoefficients:
     unrepeated_pixel: float
     """Of the denoiser's forward pass, per latent pixel and image: layers outside of its blocks and between them, which
     gradient checkpointing does not repeat (`Simulation.drawing_operations`)."""
+    encode_pixel: float = 4.2e6
+    """Of the VAE's encoder per image pixel; those of Stable Diffusion's."""
+    decode_pixel: float = 9.8e6
+    """Of its decoder: 9.6e6 at 512 px, 10.0e6 at 1024 (`Simulation.drawing_operations`)."""
+    read_token: float = 0.0
+    """Of reading a caption per token, where all are read before the denoiser is loaded."""
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from advisor.errors import ModelError
 from advisor.families.coefficients import CallCoefficients, FlopCoefficients, MemoryCoefficients
-from advisor.families.lora_targets import num_blocks
 from advisor.families.part_files import PartKind, SeparatePart
 from advisor.families.signature import Signature, Tensors
-from advisor.families.structure import AnyStructure, FlowStructure, LoraTarget, Prediction, Structure
+from advisor.families.structure import LoraTarget, Prediction, Structure
 
 LayerNames = Literal["kohya", "original"]
 """What a LoRA file calls layers: `lora_unet_...`, as kohya's trainers do, or as the base model's own file does."""
@@ -19,6 +18,10 @@ TargetMaker = Callable[[Any, bool], tuple[LoraTarget, ...]]
 """(the family's own kind of structure, with convolutions) -> layers, in kohya's order."""
 StructureReader = Callable[[Tensors], Structure | None]
 """(all tensors of a single file) -> its measures; None when the file holds too little or is built otherwise."""
+FolderReader = Callable[[Mapping[str, Tensors]], Structure | None]
+"""(the tensors of each subfolder of a diffusers folder) -> its measures; None likewise."""
+PartsReader = Callable[[Any, Mapping[PartKind, Tensors]], Structure]
+"""(measures, tensors of the parts that are files of their own, as far as found) -> measures with theirs."""
 VariantReader = Callable[[Tensors], str | None]
 """(the denoiser's tensors without the prefix) -> what kind within the family."""
 
@@ -70,8 +73,11 @@ class Family:
     """Its denoiser has convolutions of 3 x 3, which LoCon adapts."""
     layer_names: LayerNames = "kohya"
     """What programs that draw with such LoRAs call the layers in their files."""
+    num_text_encoders: int = 1
     middle_blocks: int = 1
     """As how many blocks kohya counts the U-Net's middle."""
+    text_before_denoiser: bool = False
+    """All captions are read before the denoiser is loaded, so that it never lies beside the text encoder."""
     separate_parts: tuple[SeparatePart, ...] = ()
     """The networks beside the denoiser that its makers publish as files of their own."""
     targets: TargetMaker | None = None
@@ -79,9 +85,14 @@ class Family:
     """(structure) -> the layers between text encoder and denoiser; None: the family has none."""
     other_targets: Callable[[Any], tuple[LoraTarget, ...]] | None = None
     """(structure) -> layers that files of other trainers may have adapters for, and ours never; None: not known."""
-    of_blocks: Callable[[int], AnyStructure] | None = None
+    packed_targets: Callable[[Any], tuple[LoraTarget, ...]] | None = None
+    """(structure) -> the denoiser's layers that a quantised base has in fewer bits; None: all that a LoCon adapts."""
+    of_blocks: Callable[[int], Structure] | None = None
     """(number) -> the published model's measures with so many blocks, where the family's models differ in that."""
     read_structure: StructureReader | None = None
+    read_folder: FolderReader | None = None
+    """None: by the folder's JSON, as U-Nets are."""
+    read_parts: PartsReader | None = None
     read_variant: VariantReader | None = None
 
     def has_separate(self, kind: PartKind) -> bool:
@@ -98,7 +109,7 @@ class Family:
         return self.v_lora_architecture if is_v else self.lora_architecture
 
     def lora_targets(
-        self, structure: AnyStructure, *, conv: bool = False, text_adapter: bool = False
+        self, structure: Structure, *, conv: bool = False, text_adapter: bool = False
     ) -> tuple[LoraTarget, ...]:
         """The layers that get an adapter, in kohya's names and order.
 
@@ -114,16 +125,20 @@ class Family:
         between = self.text_adapter_targets(structure) if text_adapter and self.text_adapter_targets else ()
         return between + self.targets(structure, conv)
 
-    def all_targets(self, structure: AnyStructure) -> tuple[LoraTarget, ...]:
+    def all_targets(self, structure: Structure) -> tuple[LoraTarget, ...]:
         """Every layer that a LoRA of ours may have an adapter for."""
         return self.lora_targets(structure, conv=True, text_adapter=True)
 
-    def known_layers(self, structure: AnyStructure) -> tuple[LoraTarget, ...]:
+    def packed_layers(self, structure: Structure) -> tuple[LoraTarget, ...]:
+        """The denoiser's layers that are kept in fewer bits on a quantised base."""
+        if self.packed_targets is not None:
+            return self.packed_targets(structure)
+        return tuple(target for target in self.lora_targets(structure, conv=True) if target.part == "unet")
+
+    def known_layers(self, structure: Structure) -> tuple[LoraTarget, ...]:
         """Those, and the ones that only LoRAs of other trainers have an adapter for."""
         return self.all_targets(structure) + (self.other_targets(structure) if self.other_targets else ())
 
-    def num_blocks(self, structure: AnyStructure) -> int:
+    def num_blocks(self, structure: Structure) -> int:
         """How many blocks can have a rank or a learning rate of their own."""
-        if isinstance(structure, FlowStructure):
-            return structure.denoiser.layers
-        return num_blocks(structure.unet, middle=self.middle_blocks)
+        return structure.num_blocks(self.middle_blocks)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from advisor.families.lora_targets import Unit, unet_units
 from advisor.families.signature import Tensors, width
-from advisor.families.structure import Structure, TextStructure, UNetStructure, VaeStructure
+from advisor.families.stable_diffusion import StableDiffusionStructure, TextStructure, VaeStructure
+from advisor.families.unet import UNetStructure
 
 UNET = "model.diffusion_model."
 VAE = "first_stage_model."
@@ -51,8 +52,12 @@ def unet_variant(tensors: Tensors) -> str | None:
 
 
 def ldm_structure(
-    tensors: Tensors, standard: Structure, *, text_at: Sequence[TextPlace], unet_heads: Callable[[int], int]
-) -> Structure | None:
+    tensors: Tensors,
+    standard: StableDiffusionStructure,
+    *,
+    text_at: Sequence[TextPlace],
+    unet_heads: Callable[[int], int],
+) -> StableDiffusionStructure | None:
     """The measures of a whole checkpoint; a VAE that is absent is the family's own.
 
     None: text encoder or U-Net is absent or built otherwise.

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from advisor.families.structure import LoraTarget, TextStructure, UNetStructure
+from advisor.families.stable_diffusion import TextStructure
+from advisor.families.structure import LoraTarget
+from advisor.families.unet import UNetStructure
 
 Piece = Literal["attention", "resnet", "downsample", "upsample"]
 _SECTIONS = ("down_blocks", "up_blocks", "mid_block")
@@ -47,15 +49,6 @@ def unet_units(unet: UNetStructure) -> Iterator[Unit]:
     yield from _down(unet)
     yield from _middle(unet)
     yield from _up(unet)
-
-
-def num_blocks(unet: UNetStructure, *, middle: int) -> int:
-    """Blocks that kohya gives ranks and rates: the original code's input, middle and output blocks.
-
-    Args:
-        middle: as how many the middle counts.
-    """
-    return _num_inputs(unet) + middle + len(unet.block_out_channels) * (unet.layers_per_block + 1)
 
 
 def clip_targets(

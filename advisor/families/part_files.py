@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from advisor.families.language_model import LanguageStructure
 from advisor.families.signature import Tensors, num_layers, width
-from advisor.families.structure import LanguageStructure, VideoVaeStructure
+from advisor.families.video_vae import VideoVaeStructure
 
 PartKind = Literal["text_encoder", "vae"]
 VAE_PREFIXES = ("vae.", "first_stage_model.", "")

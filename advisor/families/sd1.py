@@ -15,9 +15,11 @@ from advisor.families.family import Family
 from advisor.families.ldm import TextPlace, ldm_structure, unet_variant
 from advisor.families.lora_targets import clip_targets, diffusers_targets
 from advisor.families.signature import Signature, Tensors
-from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
+from advisor.families.stable_diffusion import StableDiffusionStructure, TextStructure, VaeStructure
+from advisor.families.structure import LoraTarget
+from advisor.families.unet import UNetStructure
 
-STANDARD = Structure(
+STANDARD = StableDiffusionStructure(
     unet=UNetStructure(
         in_channels=4,
         out_channels=4,
@@ -78,11 +80,11 @@ CALLS = CallCoefficients(
 """Of the published model, as well."""
 
 
-def _targets(structure: Structure, conv: bool) -> tuple[LoraTarget, ...]:
+def _targets(structure: StableDiffusionStructure, conv: bool) -> tuple[LoraTarget, ...]:
     return clip_targets(structure.text[0], "lora_te") + diffusers_targets(structure.unet, conv=conv)
 
 
-def _structure(tensors: Tensors) -> Structure | None:
+def _structure(tensors: Tensors) -> StableDiffusionStructure | None:
     return ldm_structure(
         tensors, STANDARD, text_at=(TextPlace("cond_stage_model.transformer."),), unet_heads=lambda _: 8
     )

@@ -17,9 +17,11 @@ from advisor.families.family import Family
 from advisor.families.ldm import VIDEO, TextPlace, heads_of_64, ldm_structure, unet_variant
 from advisor.families.lora_targets import clip_targets, ldm_targets
 from advisor.families.signature import Signature, Tensors, width
-from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
+from advisor.families.stable_diffusion import StableDiffusionStructure, TextStructure, VaeStructure
+from advisor.families.structure import LoraTarget
+from advisor.families.unet import UNetStructure
 
-STANDARD = Structure(
+STANDARD = StableDiffusionStructure(
     unet=UNetStructure(
         in_channels=4,
         out_channels=4,
@@ -99,7 +101,7 @@ CALLS = CallCoefficients(
 """Of the published model, as well."""
 
 
-def _targets(structure: Structure, conv: bool) -> tuple[LoraTarget, ...]:
+def _targets(structure: StableDiffusionStructure, conv: bool) -> tuple[LoraTarget, ...]:
     first, second = structure.text
     return (
         clip_targets(first, "lora_te1")
@@ -108,7 +110,7 @@ def _targets(structure: Structure, conv: bool) -> tuple[LoraTarget, ...]:
     )
 
 
-def _structure(tensors: Tensors) -> Structure | None:
+def _structure(tensors: Tensors) -> StableDiffusionStructure | None:
     places = (TextPlace("conditioner.embedders.0.transformer."), TextPlace("conditioner.embedders.1.model."))
     return ldm_structure(tensors, STANDARD, text_at=places, unet_heads=heads_of_64)
 
@@ -138,6 +140,7 @@ SDXL = Family(
     call_coefficients=CALLS,
     version="sdxl_base_v1-0",
     lora_architecture="stable-diffusion-xl-v1-base/lora",
+    num_text_encoders=2,
     middle_blocks=3,
     targets=_targets,
     read_structure=_structure,

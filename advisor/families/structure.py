@@ -1,189 +1,112 @@
-"""The measures of a model's networks, which say how to build them and how large they are."""
+"""What is asked of a base model's networks, whatever they are: how large they are, how they grow, how pictures fit."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 Prediction = Literal["epsilon", "v_prediction", "flow"]
 """What a denoiser predicts."""
 
 
-@dataclass(frozen=True)
-class UNetStructure:
-    """A `UNet2DConditionModel`, by the numbers that its shapes give; heads come from the family or the JSON."""
-
-    in_channels: int
-    out_channels: int
-    block_out_channels: tuple[int, ...]
-    """From the finest level to the coarsest."""
-    transformer_depth: tuple[int, ...]
-    """Transformer blocks in each attention of a level; 0: the level has no attention."""
-    layers_per_block: int
-    cross_attention_dim: int
-    heads: tuple[int, ...]
-    """Attention heads of each level."""
-    linear_projection: bool = False
-    """proj_in and proj_out are linear layers (SD2, SDXL) and not 1x1 convolutions (SD1)."""
-    norm_groups: int = 32
-    mid_attention: bool = True
+class Vae(Protocol):
+    """The measures of a VAE."""
 
     @property
-    def mid_depth(self) -> int:
-        """Transformer blocks of the middle's attention: those of the coarsest level that has any, at least one."""
-        depths = [depth for depth in self.transformer_depth if depth]
-        return (depths[-1] if depths else 1) if self.mid_attention else 0
-
-
-@dataclass(frozen=True)
-class TextStructure:
-    """A CLIP text encoder."""
-
-    width: int
-    layers: int
-    heads: int
-    mlp_width: int
-    vocab_size: int
-    max_positions: int
-    activation: str = "quick_gelu"
-    projection: int | None = None
-    """Width of the pooled projection, where it has one."""
-
-
-@dataclass(frozen=True)
-class VaeStructure:
-    """An `AutoencoderKL`."""
-
-    block_out_channels: tuple[int, ...]
-    latent_channels: int
-    layers_per_block: int
-    norm_groups: int = 32
-    mid_attention: bool = True
-    scaling_factor: float = 0.18215
+    def latent_channels(self) -> int:
+        """Channels of its latents."""
 
     @property
     def factor(self) -> int:
         """Pixels of a picture along one side for one of the latents."""
-        return int(2 ** (len(self.block_out_channels) - 1))
 
     @property
     def scale_text(self) -> str:
         """How latents are scaled, as caches of them know it."""
-        return str(self.scaling_factor)
+
+    @property
+    def finest_channels(self) -> int:
+        """Channels at a picture's own size, where most of its memory goes."""
+
+    @property
+    def parameters(self) -> int:
+        """Its weights."""
 
 
-@dataclass(frozen=True)
-class Structure:
-    """All networks of a base model."""
+class Structure(Protocol):
+    """All networks of a base model, by their measures. Each architecture has its own kind, hashable, which its family's
+    code builds networks from; advice and estimates go by what stands here.
+    """
 
-    unet: UNetStructure
-    text: tuple[TextStructure, ...]
-    vae: VaeStructure
-    native_px: int
-    """The size it was trained at."""
-    prediction: Literal["epsilon", "v_prediction", "flow"] | None = None
-    """Where its JSON tells; None otherwise."""
+    def __hash__(self) -> int:
+        """Frozen: what follows from it is counted once."""
+
+    @property
+    def native_px(self) -> int:
+        """The size it was trained at."""
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """Where what it was read from tells; None otherwise."""
+
+    @property
+    def vae(self) -> Vae:
+        """Its VAE."""
 
     @property
     def side_unit_px(self) -> int:
-        """Pictures' sides have to be multiples of this: what the VAE shrinks to one latent."""
-        return self.vae.factor
+        """Pictures' sides have to be multiples of this."""
+
+    @property
+    def halvings(self) -> int:
+        """How often the denoiser halves what it is given; 0: all of it has one size."""
 
     @property
     def halving_unit_px(self) -> int:
-        """Multiples of this can be halved at each level."""
-        return int(self.vae.factor * 2 ** (len(self.unet.block_out_channels) - 1))
-
-
-@dataclass(frozen=True)
-class TransformerStructure:
-    """A `CosmosTransformer3DModel`, which cuts latents into patches of 2 x 2 and looks at text by cross-attention."""
-
-    latent_channels: int
-    """In and out; a channel that marks padding goes in besides."""
-    width: int
-    heads: int
-    layers: int
-    mlp_width: int
-    text_width: int
-    """Of the states that it looks at."""
-    modulation_width: int
-    """Of the narrow layers that make each block's shifts and scales of the time."""
-
-
-@dataclass(frozen=True)
-class TextAdapterStructure:
-    """An `AnimaTextConditioner`: a transformer between the text encoder's states and the denoiser."""
-
-    source_width: int
-    """Of the text encoder's states."""
-    width: int
-    heads: int
-    layers: int
-    mlp_width: int
-    target_width: int
-    """Of what it gives the denoiser."""
-    vocab_size: int
-    """Of the tokens that it has embeddings of its own for."""
-
-
-@dataclass(frozen=True)
-class LanguageStructure:
-    """A `Qwen3Model` that captions are read with."""
-
-    width: int
-    layers: int
-    heads: int
-    key_value_heads: int
-    head_width: int
-    mlp_width: int
-    vocab_size: int
-
-
-@dataclass(frozen=True)
-class VideoVaeStructure:
-    """An `AutoencoderKLQwenImage`, which is Wan 2.1's VAE; a picture is a film of one frame."""
-
-    width: int
-    """Channels of its finest level; the others have 2, 4 and 4 times as many."""
-    latent_channels: int
+        """Multiples of this can be halved so often."""
 
     @property
-    def factor(self) -> int:
-        """Pixels of a picture along one side for one of the latents."""
-        return 8
+    def denoiser_parameters(self) -> int:
+        """Weights of the denoiser."""
 
     @property
-    def scale_text(self) -> str:
-        """How latents are scaled, as caches of them know it: each channel by its own mean and deviation."""
-        return "by channel"
-
-
-@dataclass(frozen=True)
-class FlowStructure:
-    """All networks of a flow matching base model; text encoder and VAE are files of their own."""
-
-    denoiser: TransformerStructure
-    adapter: TextAdapterStructure
-    text: tuple[LanguageStructure, ...]
-    vae: VideoVaeStructure
-    native_px: int
-    """The size it was trained at."""
-    prediction: Literal["flow"] = "flow"
+    def text_parameters(self) -> int:
+        """Weights of all text encoders."""
 
     @property
-    def side_unit_px(self) -> int:
-        """Pictures' sides have to be multiples of this: a patch of 2 x 2 latents."""
-        return 2 * self.vae.factor
+    def weights_per_pixel(self) -> float:
+        """Weights applied per latent pixel."""
 
     @property
-    def halving_unit_px(self) -> int:
-        """The same: a transformer has one level."""
-        return self.side_unit_px
+    def attention_channels(self) -> float:
+        """Channels of self-attention in all layers, as far as each sees all pixels."""
 
+    def activation_channels(self, *, checkpointed: bool) -> float:
+        """Channels per latent pixel that a step keeps, each kind weighted by how much it keeps."""
 
-AnyStructure = Structure | FlowStructure
-"""All networks of a base model, of a U-Net or not."""
+    @property
+    def text_channels(self) -> float:
+        """Channels of the text encoders in all layers."""
+
+    @property
+    def text_positions(self) -> int:
+        """Most tokens of a caption, or of one chunk of it where the text encoder reads chunks."""
+
+    def cached_text_bytes(self, *, tokens: float, chunks: int, value_bytes: float) -> int:
+        """Bytes of what is kept of a caption.
+
+        Args:
+            tokens: how many it has.
+            chunks: for how many of the text encoder's own lengths there is room.
+            value_bytes: of one value in the compute dtype.
+        """
+
+    def num_blocks(self, middle: int) -> int:
+        """How many blocks of the denoiser can have a rank or a learning rate of their own.
+
+        Args:
+            middle: as how many a U-Net's middle counts.
+        """
 
 
 @dataclass(frozen=True)
@@ -205,3 +128,8 @@ class LoraTarget:
     """The module's name in the base model's own file, with points; empty where no LoRA file has such names."""
     diffusers: str = ""
     """The module's name in diffusers' files, where it is not that of its part and its path."""
+
+    @property
+    def weights(self) -> int:
+        """Of the layer itself."""
+        return self.in_features * self.out_features * max(1, self.kernel) ** 2

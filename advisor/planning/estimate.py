@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.dataset.buckets import Size
 from advisor.estimate import ram, timing, vram
 from advisor.estimate.calibration import corrections, machine_key
-from advisor.estimate.disk import disk_bytes, lora_bytes, num_samples
+from advisor.estimate.disk import CHARACTERS_PER_TOKEN, disk_bytes, lora_bytes, num_samples
 from advisor.facts import Facts
 from advisor.families.structure import Structure
 from advisor.machine.hardware import Gpu
@@ -20,13 +20,13 @@ def estimate(facts: Facts, config: TrainingConfig) -> Estimate:
     """Memory, steps, time, energy and disk of a run, by formulas that say how sure they are."""
     structure, gpu, number = structure_of(facts), facts.gpu, facts.dataset.num_images
     size, steps = largest_bucket(facts, config), total_steps(facts, config)
-    ended = epochs_ended(facts, config)
+    ended, tokens = epochs_ended(facts, config), facts.dataset.mean_caption_length / CHARACTERS_PER_TOKEN
     predicted = timing.step_seconds(config, structure, facts.hardware, gpu)
     seen = corrections(facts.receipts, machine_key(facts.hardware, gpu), config, step_seconds=predicted)
     parts = vram.corrected_parts(vram.vram_parts(config, structure, size=size), seen.memory)
     times = timing.run_times(
         config, structure, facts.hardware, gpu=gpu, steps=steps, num_images=number, epochs=ended, correction=seen.time,
-        uncertainty=seen.time_uncertainty,
+        uncertainty=seen.time_uncertainty, caption_tokens=tokens,
     )  # fmt: skip
     unknown = "time: nothing is known of this card's speed"
     low, high = (None, None) if times is None else (times.run / times.uncertainty, times.run * times.uncertainty)
@@ -44,9 +44,9 @@ def estimate(facts: Facts, config: TrainingConfig) -> Estimate:
         sampling_seconds=None if times is None else times.sampling,
         num_samples=num_samples(config, ended),
         energy_wh=_energy(gpu, None if times is None else times.run),
-        ram_bytes=ram.ram_bytes(config, structure, num_images=number, on_gpu=gpu is not None),
+        ram_bytes=ram.ram_bytes(config, structure, num_images=number, on_gpu=gpu is not None, caption_tokens=tokens),
         lora_bytes=lora_bytes(config, structure),
-        disk_bytes=disk_bytes(config, structure, number, steps=steps, epochs=ended),
+        disk_bytes=disk_bytes(config, structure, number, steps=steps, epochs=ended, caption_tokens=tokens),
         phase_bytes=_phases(config, structure, size),
         allocated_bytes=vram.allocated_bytes(parts),
         reserved_bytes=vram.reserved_bytes(config, parts),
@@ -74,7 +74,9 @@ def _energy(gpu: Gpu | None, seconds: float | None) -> float | None:
 
 def _phases(config: TrainingConfig, structure: Structure, size: Size | None) -> dict[str, int]:
     square = config.dataset.resolution_px, config.dataset.resolution_px  # samples are drawn at the resolution
-    found = {"caching": vram.phase_bytes("caching", config, structure, size=size)}
+    found: dict[str, int] = {
+        phase: vram.phase_bytes(phase, config, structure, size=size) for phase in vram.encoding_phases(config)
+    }
     if config.sampling.draws:
         found["sampling"] = vram.phase_bytes("sampling", config, structure, size=square)
     return found

@@ -17,7 +17,7 @@ from advisor.estimate.slowdown import Slowdown, slowdown
 from advisor.estimate.step_work import step_work
 from advisor.estimate.timing import step_seconds
 from advisor.estimate.tradeoffs import BASE, LEAST_RESOLUTION_SHARE
-from advisor.estimate.vram import corrected_parts, phase_bytes, vram_parts
+from advisor.estimate.vram import corrected_parts, encoding_phases, phase_bytes, vram_parts
 from advisor.facts import Facts
 from advisor.machine.cards import card_named
 from advisor.machine.hardware import Gpu
@@ -62,7 +62,7 @@ class Fit:
     """Peak bytes of a training step."""
     free_bytes: int
     caching_bytes: int
-    """Peak bytes of encoding the pictures."""
+    """Peak bytes of encoding the pictures, or of reading captions where that comes before."""
     drawing_bytes: int = 0
     """Peak bytes of sampling with the base in the compute dtype, where only sampling made the base int8; else 0."""
 
@@ -124,7 +124,7 @@ def tried(facts: Facts, config: TrainingConfig, choice: Choice) -> Fit:
     seen = corrections(facts.receipts, machine_key(facts.hardware, facts.gpu), config)
     size = largest_bucket(facts, config)
     needed = corrected_parts(vram_parts(config, structure_of(facts), size=size), seen.memory)
-    caching = phase_bytes("caching", config, structure_of(facts), size=size)
+    caching = max(phase_bytes(phase, config, structure_of(facts), size=size) for phase in encoding_phases(config))
     return Fit(config, choice, sum(needed.values()), facts.free_bytes, caching)
 
 

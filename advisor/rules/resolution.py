@@ -52,7 +52,7 @@ def bucket_step_px(facts: Facts, config: TrainingConfig) -> Advice:
 
 
 def _halvings(facts: Facts) -> int:
-    return len(structure_of(facts).unet.block_out_channels) - 1
+    return structure_of(facts).halvings
 
 
 @rule(sets="dataset.min_bucket_px", source=SD_SCRIPTS)

@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from advisor.families.structure import Structure, TextStructure, UNetStructure, VaeStructure
+from advisor.families.stable_diffusion import StableDiffusionStructure, TextStructure, VaeStructure
+from advisor.families.unet import UNetStructure
 from tests.support.tiny_layout import ldm_state
 from trainer.models.clip_text import text_root
 from trainer.models.families.family import BaseModel
@@ -23,7 +24,7 @@ from trainer.models.families.stable_diffusion import SD1_LAYOUT, Sd1, Sd2
 from trainer.models.families.unet_family import UNetFamily
 
 CPU = torch.device("cpu")
-TINY_SD1 = Structure(
+TINY_SD1 = StableDiffusionStructure(
     unet=UNetStructure(
         in_channels=4,
         out_channels=4,
@@ -38,7 +39,7 @@ TINY_SD1 = Structure(
     native_px=512,
 )
 """As SD1.5 is built, but of 0.6 M parameters beside the 1.6 M of the token embedding."""
-TINY_FOLDER = Structure(
+TINY_FOLDER = StableDiffusionStructure(
     unet=UNetStructure(
         in_channels=8,
         out_channels=8,
@@ -63,7 +64,7 @@ TINY_FOLDER = Structure(
 )
 """Other numbers than SD1.5's throughout: 8 latent channels, a quarter of the size, 24 tokens, 64 px, v-prediction."""
 
-TINY_SD2 = Structure(
+TINY_SD2 = StableDiffusionStructure(
     unet=UNetStructure(
         in_channels=4,
         out_channels=4,
@@ -81,7 +82,7 @@ TINY_SD2 = Structure(
     native_px=768,
 )
 """As SD2.1 is built; the file has a fourth text layer, which is never used."""
-TINY_SDXL = Structure(
+TINY_SDXL = StableDiffusionStructure(
     unet=UNetStructure(
         in_channels=4,
         out_channels=4,
@@ -223,7 +224,7 @@ def _write_folder(base: BaseModel, path: Path, pipeline: str) -> Path:
 
 
 def tiny_sd1(
-    structure: Structure = TINY_SD1,
+    structure: StableDiffusionStructure = TINY_SD1,
     *,
     seed: int = 0,
     dtype: torch.dtype = torch.float32,
@@ -235,7 +236,7 @@ def tiny_sd1(
 
 def tiny_base(
     family: UNetFamily,
-    structure: Structure,
+    structure: StableDiffusionStructure,
     *,
     seed: int = 0,
     dtype: torch.dtype = torch.float32,

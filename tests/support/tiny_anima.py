@@ -9,19 +9,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from advisor.families.structure import (
-    FlowStructure,
-    LanguageStructure,
-    TextAdapterStructure,
-    TransformerStructure,
-    VideoVaeStructure,
-)
+from advisor.families.anima_structure import AnimaStructure, TextAdapterStructure, TransformerStructure
+from advisor.families.language_model import LanguageStructure
+from advisor.families.video_vae import VideoVaeStructure
 from trainer.models.anima_files import PartFiles
 from trainer.models.anima_keys import denoiser_key, video_vae_key
 from trainer.models.families.anima import Anima
 from trainer.models.families.family import BaseModel
 
-TINY_ANIMA = FlowStructure(
+TINY_ANIMA = AnimaStructure(
     denoiser=TransformerStructure(
         latent_channels=16, width=48, heads=2, layers=2, mlp_width=96, text_width=32, modulation_width=8
     ),

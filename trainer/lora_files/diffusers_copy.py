@@ -10,7 +10,7 @@ from torch import Tensor
 
 from advisor.adapters.diffusers_names import DESCRIPTION_KEY, SUFFIXES, adapter_description, diffusers_shape, layer_name
 from advisor.estimate.disk import adapters_of, planned_copy_header_bytes
-from advisor.families.structure import AnyStructure
+from advisor.families.structure import Structure
 from advisor.settings.config import TrainingConfig
 
 ENDING = "-diffusers"
@@ -34,7 +34,7 @@ class DiffusersCopy:
     header_bytes: int
 
     @classmethod
-    def of(cls, config: TrainingConfig, structure: AnyStructure) -> DiffusersCopy | None:
+    def of(cls, config: TrainingConfig, structure: Structure) -> DiffusersCopy | None:
         """As the configuration wants it; None where it wants none."""
         if not config.saving.diffusers_copy:
             return None

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from advisor.adapters.file_names import layer_names, original_layer, original_suffix
 from advisor.adapters.layout import adapter_plans
-from advisor.families.structure import AnyStructure
+from advisor.families.structure import Structure
 from advisor.settings.config import TrainingConfig
 
 SCALED: Mapping[str, int] = {"lora_up.weight": 1, "hada_w2_a": 1, "lokr_w2_b": 0, "lokr_w1_b": 0}
 """The tensors that alpha / rank can be worked into, the first that a layer has, and which of their axes is the rank."""
 
 
-def original_names(config: TrainingConfig, structure: AnyStructure) -> dict[str, str] | None:
+def original_names(config: TrainingConfig, structure: Structure) -> dict[str, str] | None:
     """The layers' names in the files of a training by kohya's; None where they are kohya's."""
     if layer_names(config) == "kohya":
         return None

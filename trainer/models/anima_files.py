@@ -13,10 +13,10 @@ from torch import nn
 
 from advisor.checkpoints.identity import Identity, PartFile
 from advisor.errors import ModelError
-from advisor.families.anima import ADAPTER, denoiser_prefix, read_structure
+from advisor.families.anima import ADAPTER, ADAPTER_FOLDER, denoiser_prefix, read_structure
+from advisor.families.anima_structure import AnimaStructure
 from advisor.families.part_files import PartKind, qwen_structure, video_vae_structure
 from advisor.families.signature import Tensors
-from advisor.families.structure import FlowStructure
 from advisor.files import is_folder
 from advisor.settings.config import ModelConfig, QuantisedDtype
 from advisor.tensor_files.header import TensorInfo, read_header
@@ -28,8 +28,8 @@ from trainer.models.weight_files import Source, fill, open_weights, refuse_unexp
 
 UNUSED_TEXT = ("lm_head.weight",)
 """What files of the text encoder hold besides: the layer that guesses the next word."""
-TRANSFORMER_FOLDER, ADAPTER_FOLDER = "transformer", "text_conditioner"
-"""Where a diffusers folder keeps the denoiser."""
+TRANSFORMER_FOLDER = "transformer"
+"""Where a diffusers folder keeps the denoiser, without its adapter."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _place(base: str, part: PartFile, setting: str, given: str | None) -> Path:
     return Path(path)
 
 
-def structure_of_files(files: PartFiles) -> FlowStructure:
+def structure_of_files(files: PartFiles) -> AnimaStructure:
     """The measures of all three, from their headers.
 
     Raises:
@@ -80,7 +80,7 @@ def structure_of_files(files: PartFiles) -> FlowStructure:
         )
     if vae is None or vae[1].latent_channels != whole.denoiser.latent_channels:
         raise ModelError(f"model.vae_path names {files.vae}, which holds no Qwen-Image VAE: choose that file")
-    return FlowStructure(whole.denoiser, whole.adapter, (text[1],), vae[1], whole.native_px)
+    return AnimaStructure(whole.denoiser, whole.adapter, (text[1],), vae[1], whole.native_px)
 
 
 def load_denoiser(

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from transformers import Qwen3Config, Qwen3Model
 
-from advisor.families.structure import FlowStructure, LanguageStructure, VideoVaeStructure
+from advisor.families.anima_structure import AnimaStructure
+from advisor.families.language_model import LanguageStructure
+from advisor.families.video_vae import VideoVaeStructure
 
 ROPE_SCALE = (1.0, 4.0, 4.0)
 """How far the transformer's positions are stretched: frames, height, width."""
@@ -34,7 +36,7 @@ class AnimaDenoiser(nn.Module):
     )  # fmt: skip
     """What is not quantised: the adapter (6 % of all), the first and last layers and the embedding of time."""
 
-    def __init__(self, structure: FlowStructure) -> None:
+    def __init__(self, structure: AnimaStructure) -> None:
         """Networks of these measures; their weights are not worth having."""
         super().__init__()
         own, adapter = structure.denoiser, structure.adapter

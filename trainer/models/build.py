@@ -15,7 +15,8 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from advisor.errors import ModelError
-from advisor.families.structure import TextStructure, UNetStructure, VaeStructure
+from advisor.families.stable_diffusion import TextStructure, VaeStructure
+from advisor.families.unet import UNetStructure
 from advisor.shown_text import short_text
 
 Config = dict[str, Any]

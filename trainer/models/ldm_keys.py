@@ -5,7 +5,8 @@ code, given what diffusers calls them.
 from __future__ import annotations
 
 from advisor.families.lora_targets import unet_units
-from advisor.families.structure import UNetStructure, VaeStructure
+from advisor.families.stable_diffusion import VaeStructure
+from advisor.families.unet import UNetStructure
 
 Prefixes = dict[str, str]
 """Module names of diffusers and of the file."""

@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from advisor.families.structure import Structure, UNetStructure, VaeStructure
+from advisor.families.stable_diffusion import StableDiffusionStructure, VaeStructure
+from advisor.families.unet import UNetStructure
 from advisor.settings.config import QuantisedDtype
 from trainer.models.clip_text import text_root
 from trainer.models.ldm_keys import unet_key, vae_key
@@ -46,7 +47,7 @@ class SingleFileLayout:
     """For each text encoder the prefixes that occur, the most specific first."""
     open_clip: tuple[bool, ...] = (False,)
     """Which of the text encoders are in OpenCLIP's layout."""
-    unused: Callable[[Structure], tuple[str, ...]] = lambda _: ()
+    unused: Callable[[StableDiffusionStructure], tuple[str, ...]] = lambda _: ()
     """What names begin with that genuine files hold besides and nobody needs: passed over without a word."""
 
 
@@ -62,7 +63,7 @@ class Networks:
 def load_single_file(
     networks: Networks,
     path: Path,
-    structure: Structure,
+    structure: StableDiffusionStructure,
     layout: SingleFileLayout,
     *,
     dtype: torch.dtype,
@@ -125,7 +126,7 @@ def _sources(network: nn.Module, source: Callable[[str], Source]) -> dict[str, S
 
 
 def _leftovers(
-    weights: Weights, used: set[str], structure: Structure, layout: SingleFileLayout, *, with_vae: bool
+    weights: Weights, used: set[str], structure: StableDiffusionStructure, layout: SingleFileLayout, *, with_vae: bool
 ) -> tuple[str, ...]:
     """A note on names that are not used; an unknown one inside a network that we use is refused."""
     ours = (layout.unet, *(prefix for prefixes in layout.text for prefix in prefixes), *([layout.vae] * with_vae))

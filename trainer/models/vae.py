@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from advisor.errors import ModelError
-from advisor.families.structure import VaeStructure
+from advisor.families.stable_diffusion import VaeStructure
 from advisor.files import is_file, is_folder
 from trainer.models.diffusers_folder import load_network
 from trainer.models.single_file import LEFTOVERS, vae_names

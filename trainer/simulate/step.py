@@ -109,6 +109,15 @@ class Simulation:
             self._family.encode_images(base, image, torch.Generator())
             return sum(live.peak.values())
 
+    def reading(self) -> int:
+        """Peak bytes while a caption of the greatest length is read; the other networks are elsewhere then."""
+        with FakeTensorMode(), LiveBytes() as live:
+            base = self._base(live)
+            base = replace(base, vae=None, denoiser=None)
+            live.forget_peak()
+            self._text(base, 1)
+            return sum(live.peak.values())
+
     def sampling(self) -> int:
         """Peak bytes while an image is drawn between two steps: the denoiser's two answers at once, then the VAE."""
         with FakeTensorMode(), LiveBytes() as live:
@@ -230,8 +239,7 @@ class Simulation:
             return self._family.encode_text(base, self._token_ids(count), clip_skip=self._config.model.clip_skip)
 
     def _token_ids(self, count: int) -> tuple[Tensor, ...]:
-        chunks = self._config.dataset.chunks
-        return tuple(torch.zeros(count, chunks, text.max_positions, dtype=torch.int64) for text in self._structure.text)
+        return self._family.blank_tokens(self._structure, count, chunks=self._config.dataset.chunks)
 
     def _latent_shape(self) -> tuple[int, ...]:
         return self._family.latent_shape(self._structure, self._width, self._height)
@@ -270,7 +278,7 @@ def measured_config(
     """
     return parse_config(
         {
-            "model": {"path": "", "family": family},
+            "model": {"path": "", "family": family, "prediction": family_facts(family).prediction or "epsilon"},
             "dataset": {"images": ""} | settings.get("dataset", {}),
             "network": {"rank": rank, "alpha": rank / 2} | settings.get("network", {}),
             "optimizer": {"text_encoder_learning_rate": 5e-5 if text == "trained" else 0.0}

@@ -8,7 +8,7 @@ from advisor.adapters.layout import AdapterPlan, adapter_plans, block_rates, lok
 from advisor.checkpoints.dora_axis import DoraAxis, magnitude_axis
 from advisor.errors import ConfigError
 from advisor.families import family
-from advisor.families.structure import Structure
+from advisor.families.stable_diffusion import StableDiffusionStructure
 from advisor.settings.config import NetworkConfig
 
 SD1 = family("sd1").standard
@@ -34,8 +34,8 @@ def test_a_side_is_split_as_lycoris_splits_it(number: int, factor: int, wanted: 
 
 
 def test_sd1_has_25_blocks_and_sdxl_21() -> None:
-    assert isinstance(SD1, Structure)
-    assert isinstance(SDXL, Structure)
+    assert isinstance(SD1, StableDiffusionStructure)
+    assert isinstance(SDXL, StableDiffusionStructure)
     assert family("sd1").num_blocks(SD1) == 25
     assert family("sdxl").num_blocks(SDXL) == 21
 

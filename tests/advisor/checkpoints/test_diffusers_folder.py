@@ -10,7 +10,8 @@ from advisor.checkpoints.identify import identify
 from advisor.checkpoints.identity import Identity
 from advisor.errors import ModelError
 from advisor.families import family
-from advisor.families.structure import Structure, TextStructure, UNetStructure, VaeStructure
+from advisor.families.stable_diffusion import StableDiffusionStructure, TextStructure, VaeStructure
+from advisor.families.unet import UNetStructure
 from tests.support.headers import write_model
 
 Json = dict[str, Any]
@@ -116,8 +117,8 @@ def test_an_sd15_folder_is_recognised_and_trainable(tmp_path: Path) -> None:
     assert found.num_parameters == 300
     assert found.lineage == "none"
     standard = family("sd1").standard
-    assert found.structure is not None
-    assert standard is not None
+    assert isinstance(found.structure, StableDiffusionStructure)
+    assert isinstance(standard, StableDiffusionStructure)
     assert (found.structure.unet, found.structure.text, found.structure.vae) == (
         standard.unet,
         standard.text,
@@ -130,7 +131,7 @@ def test_a_small_model_is_measured_by_its_json(tmp_path: Path) -> None:
 
     assert found.trainable
     assert found.zero_terminal_snr
-    assert found.structure == Structure(
+    assert found.structure == StableDiffusionStructure(
         unet=UNetStructure(8, 8, (80, 128), (0, 1), 1, 128, (4, 4), norm_groups=8),
         text=(TextStructure(width=128, layers=2, heads=4, mlp_width=256, vocab_size=244, max_positions=40),),
         vae=VaeStructure((16, 32, 64, 64), 8, 1, norm_groups=4, mid_attention=False, scaling_factor=0.805),

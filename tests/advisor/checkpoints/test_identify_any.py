@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from advisor.checkpoints.identify import identify
 from advisor.errors import ModelError
 from advisor.families.sd2 import PREDICTION_TENSOR
+from advisor.families.stable_diffusion import StableDiffusionStructure
 from tests.support import ldm_layout
 from tests.support.headers import Shapes, write_model
 from tests.support.identities import P
@@ -61,6 +62,6 @@ SHAPE = st.lists(st.sampled_from([0, 1, 64]), max_size=4).map(tuple)
 def test_bent_shapes_give_whole_measures_or_none(tmp_path: Path, bent: dict[str, tuple[int, ...]]) -> None:
     found = identify(write_model(tmp_path / "fuzz.safetensors", {**TINY, **bent}))
 
-    if found.structure is not None:
+    if isinstance(found.structure, StableDiffusionStructure):
         text, unet = found.structure.text[0], found.structure.unet
         assert min(*unet.block_out_channels, unet.cross_attention_dim, text.width, text.mlp_width, text.vocab_size) > 0

@@ -10,14 +10,13 @@ import struct
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
 from advisor.checkpoints.identify import identify
-from advisor.checkpoints.identity import Identity
 from advisor.errors import LoraError, ModelError
 from advisor.families.sd2 import PREDICTION_TENSOR
 from tests.support import ldm_layout
@@ -57,7 +56,7 @@ SHAPES: tuple[list[object], ...] = (
 
 def shown(path: Path) -> dict[str, Any]:
     """The identity as `identify --json` prints it."""
-    found: dict[str, Any] = json.loads(json.dumps(TypeAdapter(Identity).dump_python(identify(path)), allow_nan=False))
+    found: dict[str, Any] = json.loads(json.dumps(asdict(identify(path)), allow_nan=False))
     return found
 
 

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from advisor.families import family
-from advisor.families.structure import LoraTarget, Structure, UNetStructure
+from advisor.families.sd1 import STANDARD as SD1
+from advisor.families.sd2 import STANDARD as SD2
+from advisor.families.sdxl import STANDARD as SDXL
+from advisor.families.stable_diffusion import StableDiffusionStructure
+from advisor.families.structure import LoraTarget
+from advisor.families.unet import UNetStructure
 from tests.advisor.families.test_lora_targets import SMALL
 
 
@@ -43,8 +48,8 @@ def measures(module: Any) -> tuple[int, int, int]:
     return shape[1], shape[0], shape[2] if len(shape) == 4 else 0
 
 
-STANDARDS = {name: family(name).standard for name in ("sd1", "sd2", "sdxl")}
-CASES: list[tuple[str, Structure | None]] = [
+STANDARDS = {"sd1": SD1, "sd2": SD2, "sdxl": SDXL}
+CASES: list[tuple[str, StableDiffusionStructure]] = [
     *STANDARDS.items(),
     ("sd1", SMALL),
     ("sd1", replace(SMALL, unet=replace(SMALL.unet, mid_attention=False))),
@@ -52,8 +57,9 @@ CASES: list[tuple[str, Structure | None]] = [
 
 
 @pytest.mark.parametrize(("name", "structure"), CASES)
-def test_every_layer_of_the_denoiser_is_found_and_none_is_left_out(name: str, structure: Structure | None) -> None:
-    assert structure is not None
+def test_every_layer_of_the_denoiser_is_found_and_none_is_left_out(
+    name: str, structure: StableDiffusionStructure
+) -> None:
     modules = unet_modules(structure.unet)
     found = [target for target in family(name).lora_targets(structure, conv=True) if target.part == "unet"]
 

@@ -4,15 +4,17 @@ import pytest
 
 from advisor.families import family
 from advisor.families.ldm import clip_heads, heads_of_64
-from advisor.families.structure import Structure
+from advisor.families.stable_diffusion import StableDiffusionStructure
 from tests.support import ldm_layout
 from tests.support.headers import infos
 
 
-def structure(name: str, layout: ldm_layout.Layout) -> Structure | None:
+def structure(name: str, layout: ldm_layout.Layout) -> StableDiffusionStructure | None:
     reader = family(name).read_structure
     assert reader is not None
-    return reader(infos(layout))
+    found = reader(infos(layout))
+    assert found is None or isinstance(found, StableDiffusionStructure)
+    return found
 
 
 def tiny_sd1() -> ldm_layout.Layout:

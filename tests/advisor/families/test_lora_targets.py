@@ -8,12 +8,14 @@ import pytest
 
 from advisor.errors import ModelError
 from advisor.families import KNOWN_FAMILIES, family, why_not_trainable
-from advisor.families.structure import LoraTarget, Structure, TextStructure, UNetStructure, VaeStructure
+from advisor.families.stable_diffusion import StableDiffusionStructure, TextStructure, VaeStructure
+from advisor.families.structure import LoraTarget
+from advisor.families.unet import UNetStructure
 from tests.support.paths import DATA
 
 KOHYA = DATA / "kohya" / "modules-sd15.json"
 
-SMALL = Structure(
+SMALL = StableDiffusionStructure(
     unet=UNetStructure(
         in_channels=8,
         out_channels=8,
@@ -30,7 +32,9 @@ SMALL = Structure(
 )
 
 
-def targets(name: str, *, conv: bool = False, structure: Structure | None = None) -> tuple[LoraTarget, ...]:
+def targets(
+    name: str, *, conv: bool = False, structure: StableDiffusionStructure | None = None
+) -> tuple[LoraTarget, ...]:
     standard = family(name).standard
     assert standard is not None
     return family(name).lora_targets(structure or standard, conv=conv)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from advisor.families.sd1 import STANDARD
-from advisor.families.structure import Structure
+from advisor.families.stable_diffusion import StableDiffusionStructure
 from advisor.settings.config import DatasetConfig
 from tests.support.factories import make_plan_config, make_plan_for
 
@@ -40,7 +40,7 @@ def test_bucket_limits(family: str, expected: tuple[int, int, int]) -> None:
     assert limits(make_plan_config(family=family).dataset) == expected
 
 
-def small_structure(native_px: int) -> Structure:
+def small_structure(native_px: int) -> StableDiffusionStructure:
     unet = replace(STANDARD.unet, block_out_channels=(80, 128), transformer_depth=(0, 1), heads=(4, 4))
     return replace(STANDARD, unet=unet, native_px=native_px)
 

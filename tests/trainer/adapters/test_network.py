@@ -10,6 +10,7 @@ from torch import Tensor
 
 from advisor.errors import ModelError
 from advisor.families import family
+from advisor.families.stable_diffusion import StableDiffusionStructure
 from advisor.settings.config import NetworkConfig
 from tests.support.tiny import TINY_SD1, tiny_sd1
 from trainer.adapters.network import Network
@@ -47,7 +48,7 @@ def predict(base: BaseModel) -> Tensor:
 def test_full_size_sd15_has_kohyas_264_modules() -> None:
     """modules-sd15.json of sd-scripts, as the family's facts have it, all of them layers that exist."""
     structure = family("sd1").standard
-    assert structure is not None
+    assert isinstance(structure, StableDiffusionStructure)
     meta = torch.device("meta")
     base = Sd1().build(structure, dtype=torch.float16, vae_dtype=torch.float16, device=meta)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from advisor.families.structure import Structure
+from advisor.families.stable_diffusion import StableDiffusionStructure
 from tests.support.runs import make_config
 from tests.support.tiny import TINY_SD1, TINY_SD2, TINY_SDXL, tiny_base
 from tests.trainer.training.test_step import OneDevice
@@ -20,7 +20,11 @@ from trainer.models.families.sdxl import Sdxl
 from trainer.models.families.stable_diffusion import Sd1, Sd2
 from trainer.models.families.unet_family import UNetFamily
 
-FAMILIES: tuple[tuple[UNetFamily, Structure], ...] = ((Sd1(), TINY_SD1), (Sd2(), TINY_SD2), (Sdxl(), TINY_SDXL))
+FAMILIES: tuple[tuple[UNetFamily, StableDiffusionStructure], ...] = (
+    (Sd1(), TINY_SD1),
+    (Sd2(), TINY_SD2),
+    (Sdxl(), TINY_SDXL),
+)
 
 
 def noise_picture(seed: int, height: int = 128, width: int = 128) -> Tensor:
@@ -30,7 +34,7 @@ def noise_picture(seed: int, height: int = 128, width: int = 128) -> Tensor:
 @pytest.mark.parametrize(("family", "structure"), FAMILIES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_every_family_has_features(
-    tmp_path: Path, family: UNetFamily, structure: Structure, dtype: torch.dtype
+    tmp_path: Path, family: UNetFamily, structure: StableDiffusionStructure, dtype: torch.dtype
 ) -> None:
     base = tiny_base(family, structure, dtype=dtype)
     reader = FeatureReader(base, make_config(tmp_path))
@@ -73,7 +77,7 @@ def test_an_adapter_that_is_off_changes_no_features(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("family", "structure"), FAMILIES)
 def test_the_denoiser_gets_everything_on_its_own_device(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: UNetFamily, structure: Structure
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: UNetFamily, structure: StableDiffusionStructure
 ) -> None:
     meta, heard = torch.device("meta"), list[Tensor]()
     here, there = (

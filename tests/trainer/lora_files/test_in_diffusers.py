@@ -17,7 +17,7 @@ from advisor.adapters.diffusers_names import DESCRIPTION_KEY
 from advisor.checkpoints.identify import identify
 from advisor.errors import ConfigErrors
 from advisor.estimate.disk import copy_bytes, planned_header_bytes
-from advisor.families.structure import Structure
+from advisor.families.stable_diffusion import StableDiffusionStructure
 from advisor.settings.config import TrainingConfig
 from tests.support.in_diffusers import answers_of, apart, make_pipeline, num_placed, said
 from tests.support.runs import events_of, make_config, metadata, run_training
@@ -40,7 +40,7 @@ class Saved:
     """One LoRA in both files, and what our own network answers."""
 
     config: TrainingConfig
-    structure: Structure
+    structure: StableDiffusionStructure
     kohya: Path
     copy: Path
     plain: tuple[Tensor, Tensor]

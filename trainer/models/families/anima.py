@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from advisor.checkpoints.identity import Identity
-from advisor.families.structure import FlowStructure, LoraTarget
+from advisor.families.anima_structure import MOST_TOKENS, AnimaStructure
+from advisor.families.structure import LoraTarget
 from advisor.settings.config import ModelConfig, QuantisedDtype
 from trainer.models.anima_files import (
     PartFiles,
@@ -30,8 +31,6 @@ from trainer.models.build import building, refusing_impossible
 from trainer.models.families.family import AdaptedWith, BaseModel, Conditioning
 from trainer.models.language_tokenizers import qwen_tokenizer, t5_tokenizer
 
-MOST_TOKENS = 512
-"""Of a caption, in either vocabulary; what is longer is cut."""
 T5_END = 1
 """The mark that ends a caption in the adapter's tokens; it stays where a caption is cut."""
 STATES, STATES_MASK, IDS, IDS_MASK = "states", "states_mask", "ids", "ids_mask"
@@ -51,7 +50,7 @@ class Anima:
         return False
 
     def build(
-        self, structure: FlowStructure, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device
+        self, structure: AnimaStructure, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device
     ) -> BaseModel:
         """The networks without weights worth having."""
         without_torchvision()
@@ -101,6 +100,12 @@ class Anima:
         late = partial(load_denoiser, base.denoiser, files.denoiser, dtype=dtype, device=device, quantised=quantised)
         return replace(base, load_denoiser=late)
 
+    def blank_tokens(self, structure: AnimaStructure, count: int, *, chunks: int = 1) -> tuple[Tensor, ...]:  # noqa: ARG002
+        """Numbers and masks of captions of 512 tokens in either vocabulary."""
+        shape = count, structure.text_positions
+        ids, mask = torch.zeros(shape, dtype=torch.int64), torch.ones(shape, dtype=torch.bool)
+        return ids, mask, ids, mask
+
     def tokenize(self, base: BaseModel, captions: Sequence[str], *, chunks: int = 1) -> tuple[Tensor, ...]:  # noqa: ARG002
         """Numbers and mask in the text encoder's vocabulary, [B, T], and in the adapter's, [B, S]."""
         texts = [qwen_tokenizer().encode(caption).ids[:MOST_TOKENS] for caption in captions]
@@ -135,7 +140,7 @@ class Anima:
         states = states * is_token[..., None].to(states.dtype)
         return Conditioning({STATES: states, STATES_MASK: attended, IDS: ids, IDS_MASK: ids_mask})
 
-    def latent_shape(self, structure: FlowStructure, width_px: int, height_px: int) -> tuple[int, ...]:
+    def latent_shape(self, structure: AnimaStructure, width_px: int, height_px: int) -> tuple[int, ...]:
         """[C, H, W]."""
         vae = structure.vae
         return vae.latent_channels, height_px // vae.factor, width_px // vae.factor

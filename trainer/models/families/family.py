@@ -69,7 +69,7 @@ class BaseModel:
 
     family: TrainerFamily
     structure: Any
-    """The family's own kind of `AnyStructure`."""
+    """The family's own kind of `Structure`."""
     prediction: Prediction
     """As found in the file or folder, else epsilon; what is trained is `model.prediction` of the configuration."""
     denoiser: Any
@@ -175,6 +175,9 @@ class TrainerFamily(Protocol):
         Raises:
             ModelError: a weight is missing, unexpected or of another shape; it is named.
         """
+
+    def blank_tokens(self, structure: Any, count: int, *, chunks: int = 1) -> tuple[Tensor, ...]:
+        """Token numbers of so many captions of the greatest length, as `tokenize` gives them, for measuring."""
 
     def tokenize(self, base: BaseModel, captions: Sequence[str], *, chunks: int = 1) -> tuple[Tensor, ...]:
         """Token numbers [B, ...] on the CPU, in the order that `encode_text` takes them.

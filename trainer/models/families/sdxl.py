@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from advisor.families.structure import LoraTarget, Structure
+from advisor.families.stable_diffusion import StableDiffusionStructure
+from advisor.families.structure import LoraTarget
 from trainer.models.build import build_unet
 from trainer.models.clip_text import penultimate_and_pooled, penultimate_states
 from trainer.models.families.family import BaseModel, Conditioning
@@ -75,7 +76,7 @@ class Sdxl(UNetFamily):
             sizes = torch.tensor(whole, dtype=torch.float32, device=noisy.device).expand(noisy.shape[0], -1)
         return {"text_embeds": text[POOLED], "time_ids": sizes}
 
-    def _unet(self, structure: Structure, config: Mapping[str, Any]) -> nn.Module:
+    def _unet(self, structure: StableDiffusionStructure, config: Mapping[str, Any]) -> nn.Module:
         pooled = structure.text[1].projection or structure.text[1].width
         added = pooled + NUM_SIZES * config["addition_time_embed_dim"]
         return build_unet(structure.unet, {**config, "projection_class_embeddings_input_dim": added})

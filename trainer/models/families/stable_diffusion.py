@@ -4,7 +4,7 @@ is never used.
 
 from __future__ import annotations
 
-from advisor.families.structure import Structure
+from advisor.families.stable_diffusion import StableDiffusionStructure
 from trainer.models.families.unet_family import TextPart, UNetFamily
 from trainer.models.open_clip_keys import BLOCKS
 from trainer.models.single_file import SingleFileLayout
@@ -18,7 +18,7 @@ SD2_PAD = "!"
 """Token number 0."""
 
 
-def _unused(structure: Structure) -> tuple[str, ...]:
+def _unused(structure: StableDiffusionStructure) -> tuple[str, ...]:
     last = f"{SD2_TEXT}{BLOCKS}{structure.text[0].layers}."
     return last, f"{SD2_TEXT}text_projection", f"{SD2_TEXT}logit_scale"
 

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from advisor.checkpoints.identity import Identity
-from advisor.families.structure import LoraTarget, Structure, TextStructure
+from advisor.families.stable_diffusion import StableDiffusionStructure, TextStructure
+from advisor.families.structure import LoraTarget
 from advisor.settings.config import ModelConfig, QuantisedDtype
 from trainer.models.build import asset_config, build_text_encoder, build_unet, build_vae, building, refusing_impossible
 from trainer.models.clip_text import num_used_layers, text_states
@@ -61,7 +62,7 @@ class UNetFamily:
         return True
 
     def build(
-        self, structure: Structure, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device
+        self, structure: StableDiffusionStructure, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device
     ) -> BaseModel:
         """The networks without weights worth having."""
         base = self._built(structure, self._configs(None), dtype=dtype, vae_dtype=vae_dtype, device=device)
@@ -81,7 +82,7 @@ class UNetFamily:
         quantised: QuantisedDtype | None = None,
     ) -> BaseModel:
         """The networks with the file's weights."""
-        assert identity.structure is not None
+        assert isinstance(identity.structure, StableDiffusionStructure)
         path, structure = Path(model.path), identity.structure
         folder = path if identity.layout == "diffusers" else None
         meta = torch.device("meta")
@@ -111,6 +112,10 @@ class UNetFamily:
             base, tokenizers=tokenizers, prediction=prediction, notes=notes + _contradiction(model, identity)
         )
 
+    def blank_tokens(self, structure: StableDiffusionStructure, count: int, *, chunks: int = 1) -> tuple[Tensor, ...]:
+        """Numbers of so many chunks of each text encoder's length."""
+        return tuple(torch.zeros(count, chunks, text.max_positions, dtype=torch.int64) for text in structure.text)
+
     def tokenize(self, base: BaseModel, captions: Sequence[str], *, chunks: int = 1) -> tuple[Tensor, ...]:
         """Token numbers [B, K, L] on the CPU, one tensor for each text encoder."""
         return tuple(tokenizer(captions, chunks) for tokenizer in base.tokenizers)
@@ -138,7 +143,7 @@ class UNetFamily:
         states = text_states(base.text_encoders[0], ids, clip_skip=clip_skip)
         return Conditioning({STATES: weighted_states(states, weights)})
 
-    def latent_shape(self, structure: Structure, width_px: int, height_px: int) -> tuple[int, ...]:
+    def latent_shape(self, structure: StableDiffusionStructure, width_px: int, height_px: int) -> tuple[int, ...]:
         """[C, H, W]."""
         vae = structure.vae
         return vae.latent_channels, height_px // vae.factor, width_px // vae.factor
@@ -209,7 +214,7 @@ class UNetFamily:
         """The `added_cond_kwargs` of the denoiser; None where the family has none."""
         return None
 
-    def _unet(self, structure: Structure, config: Mapping[str, Any]) -> nn.Module:
+    def _unet(self, structure: StableDiffusionStructure, config: Mapping[str, Any]) -> nn.Module:
         return build_unet(structure.unet, config)
 
     def _configs(self, folder: Path | None) -> dict[str, dict[str, Any]]:
@@ -222,7 +227,7 @@ class UNetFamily:
 
     def _built(
         self,
-        structure: Structure,
+        structure: StableDiffusionStructure,
         configs: Configs,
         *,
         dtype: torch.dtype,
@@ -240,14 +245,14 @@ class UNetFamily:
         prediction = structure.prediction or "epsilon"
         return BaseModel(self, structure, prediction, unet, text_encoders, (), vae)
 
-    def _texts(self, structure: Structure) -> Iterator[tuple[TextPart, TextStructure]]:
+    def _texts(self, structure: StableDiffusionStructure) -> Iterator[tuple[TextPart, TextStructure]]:
         yield from zip(self.text_parts, structure.text, strict=True)
 
-    def _clip_tokenizers(self, structure: Structure) -> Iterator[Tokenizer]:
+    def _clip_tokenizers(self, structure: StableDiffusionStructure) -> Iterator[Tokenizer]:
         for part, text in self._texts(structure):
             yield clip_tokenizer(length=text.max_positions, pad=part.pad)
 
-    def _folders_tokenizers(self, folder: Path, structure: Structure) -> Iterator[Tokenizer]:
+    def _folders_tokenizers(self, folder: Path, structure: StableDiffusionStructure) -> Iterator[Tokenizer]:
         for part, text in self._texts(structure):
             place = folder / part.tokenizer
             yield load_tokenizer(place, length=text.max_positions, pad=part.pad, vocab_size=text.vocab_size)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from advisor.errors import ModelError
-from advisor.families.structure import Structure
+from advisor.families.stable_diffusion import StableDiffusionStructure
 from advisor.settings.config import DatasetConfig, ModelConfig, NetworkConfig, SavingConfig, TrainingConfig
 from tests.support.tiny import (
     TINY_SD2,
@@ -37,7 +37,7 @@ from trainer.training.step import Batch, training_loss
 CPU = torch.device("cpu")
 SDXL = Sdxl()
 SECOND = "conditioner.embedders.1.model."
-BASES: tuple[tuple[Callable[..., Path], UNetFamily, Structure], ...] = (
+BASES: tuple[tuple[Callable[..., Path], UNetFamily, StableDiffusionStructure], ...] = (
     (tiny_sd2_checkpoint, Sd2(), TINY_SD2),
     (tiny_sdxl_checkpoint, Sdxl(), TINY_SDXL),
     (tiny_sd2_folder, Sd2(), TINY_SD2_FOLDER),
@@ -68,7 +68,7 @@ def states(base: BaseModel) -> list[dict[str, Tensor]]:
 
 @pytest.mark.parametrize(("make", "family", "structure"), BASES, ids=lambda one: getattr(one, "__name__", ""))
 def test_every_weight_is_in_its_place(
-    tmp_path: Path, make: Callable[..., Path], family: UNetFamily, structure: Structure
+    tmp_path: Path, make: Callable[..., Path], family: UNetFamily, structure: StableDiffusionStructure
 ) -> None:
     path = make(tmp_path, seed=3, dtype=torch.float32, **_same_bias(make))
     found = load(path, family.name, structure.prediction or "epsilon")

@@ -14,9 +14,10 @@ from advisor.settings.config import TrainingConfig, changed, setting_paths
 from advisor.shell import quoted
 from advisor.units import rate
 from templates.ai_toolkit.buckets import trained_sizes
+from templates.ai_toolkit.export_anima import STEP_PX, anima_drops, anima_errors, anima_notes, is_anima, noted_drops
 from templates.ai_toolkit.export_job import ExportLayout, arguments, job_tree, total_steps
 from templates.ai_toolkit.memory import MEMORY
-from templates.ai_toolkit.words import MODEL_DTYPES, SAMPLERS, SETTING_WORDS
+from templates.ai_toolkit.words import ANIMA, MODEL_DTYPES, SAMPLERS, SETTING_WORDS
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
 from templates.exporting.derived import Length
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
@@ -126,6 +127,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
         raise ConfigErrors(errors, where="ai-toolkit would not train this as it is meant")
     notes = [
         *_notes(config),
+        *anima_notes(config),
         *_notes_on_files(config, layout),
         *_size_notes(config, images, regularization),
         *fit.notes,
@@ -139,7 +141,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     return Export((file,) if images.folders is None else (file, home / "img"), tuple(notes), start)
 
 
-EXPORTER = Exporter("ai-toolkit", "ai-toolkit", MAPS, DROPS, MEMORY, write)
+EXPORTER = Exporter("ai-toolkit", "ai-toolkit", MAPS, DROPS, MEMORY, write, {ANIMA: anima_drops(DROPS)})
 
 
 def _layout(
@@ -163,7 +165,8 @@ def _length(config: TrainingConfig, images: PlannedImages, regular: PlannedImage
 def _errors(config: TrainingConfig, layout: ExportLayout) -> Iterator[ConfigError]:
     optimizer, schedule = config.optimizer, config.schedule
     yield from word_errors(config, SETTING_WORDS, "ai-toolkit")
-    if config.model.prediction not in ("epsilon", "v_prediction"):
+    yield from anima_errors(config, layout.model)
+    if config.model.prediction not in ("epsilon", "v_prediction") and not is_anima(config):
         mend = "ai-toolkit knows epsilon, v_prediction here: choose one of them"
         yield ConfigError("model.prediction", config.model.prediction, mend)
     fixed = [item for item in optimizer.arguments if item.partition("=")[0] in FIXED_ARGUMENTS]
@@ -190,7 +193,8 @@ def _size_notes(config: TrainingConfig, images: PlannedImages, regular: PlannedI
         return
     dataset = config.dataset
     ours = epoch_sizes(images.report, config, None if regular is None else regular.report)
-    yield from size_notes("ai-toolkit", trained_sizes(reports, dataset.resolution_px, dataset.bucket_step_px), ours)
+    step = STEP_PX if is_anima(config) else dataset.bucket_step_px
+    yield from size_notes("ai-toolkit", trained_sizes(reports, dataset.resolution_px, step), ours)
 
 
 def _text_errors(tree: Any, path: str = "") -> Iterator[ConfigError]:
@@ -205,7 +209,7 @@ def _text_errors(tree: Any, path: str = "") -> Iterator[ConfigError]:
 
 
 def _notes(config: TrainingConfig) -> Iterator[str]:
-    yield from drop_notes(config, DROPS, "ai-toolkit", noted_elsewhere=NOTED_ELSEWHERE)
+    yield from drop_notes(config, noted_drops(config, DROPS), "ai-toolkit", noted_elsewhere=NOTED_ELSEWHERE)
     optimizer, schedule = config.optimizer, config.schedule
     rates = {optimizer.unet_learning_rate, optimizer.text_encoder_learning_rate} - {0.0}
     if len(rates) > 1:
@@ -219,7 +223,8 @@ def _notes(config: TrainingConfig) -> Iterator[str]:
         yield f"dataset.caption_lines: {DROPS['dataset.caption_lines']}."
     if config.dataset.masks and config.dataset.mask_source == "files":
         yield "dataset.masks: mask files have no place here and whole pictures are trained on; put masks into alpha."
-    if (dtype := MODEL_DTYPES.word(config.memory.base_dtype)).is_near:
+    quantises = is_anima(config) and config.memory.base_dtype == "int8"
+    if (dtype := MODEL_DTYPES.word(config.memory.base_dtype)).is_near and not quantises:
         yield f"memory.base_dtype: ai-toolkit keeps these models whole, so {dtype.ours} becomes {dtype.theirs}."
     if config.saving.every_steps and config.saving.every_epochs:
         yield "saving.every_epochs: ai-toolkit saves by steps; saving.every_steps is written."

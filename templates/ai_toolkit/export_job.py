@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from advisor.settings.config import TrainingConfig
+from templates.ai_toolkit.export_anima import anima_model, anima_network, anima_times, caches_text, is_anima
 from templates.ai_toolkit.words import (
     FAMILIES,
+    FLOW_MATCHING,
     KEEP_ALL,
     KINDS,
     LAST_TIMESTEP,
@@ -112,6 +114,9 @@ def _network(config: TrainingConfig, layout: ExportLayout) -> Tree:
     if layout.weights:
         settled["pretrained_lora_path"] = layout.weights
     extra = {name: getattr(network, name) for name in ("rank_dropout", "module_dropout") if getattr(network, name)}
+    if is_anima(config):
+        own = anima_network(config)
+        return settled | own | {"network_kwargs": {**own["network_kwargs"], **extra}}
     return settled | ({"network_kwargs": extra} if extra else {})
 
 
@@ -153,7 +158,7 @@ def _dataset(config: TrainingConfig, path: str, repeats: int, concept: str) -> T
         "flip_x": dataset.flip,
         "random_crop": dataset.random_crop,
         "cache_latents_to_disk": config.memory.cache_latents,
-        "cache_text_embeddings": config.memory.cache_text,
+        "cache_text_embeddings": caches_text(config),
         "num_workers": config.machine.data_workers,
         "alpha_mask": dataset.masks and dataset.mask_source == "alpha",
     }
@@ -176,7 +181,7 @@ def _train(config: TrainingConfig, layout: ExportLayout) -> Tree:
         "lr_scheduler": SCHEDULES.theirs(schedule.name),
         "lr_scheduler_params": _schedule_arguments(config, steps, rate),
         "max_grad_norm": optimizer.max_grad_norm,
-        "noise_scheduler": "ddpm",
+        **(anima_times(loss) if is_anima(config) else {"noise_scheduler": "ddpm"}),
         "noise_offset": loss.noise_offset,
         "min_denoising_steps": LAST_TIMESTEP + 1 - loss.max_timestep,
         "max_denoising_steps": LAST_TIMESTEP - loss.min_timestep,
@@ -213,13 +218,15 @@ def _model(config: TrainingConfig, layout: ExportLayout) -> Tree:
         "is_v_pred": model.prediction == "v_prediction",
         "dtype": MODEL_DTYPES.theirs(config.memory.base_dtype),
     }
+    if is_anima(config):
+        return settled | anima_model(config)
     return settled | ({"vae_path": layout.vae} if layout.vae else {})
 
 
 def _sample(config: TrainingConfig, layout: ExportLayout) -> Tree:
     sampling, side = config.sampling, config.dataset.resolution_px
     return {
-        "sampler": SAMPLERS.theirs(sampling.sampler),
+        "sampler": FLOW_MATCHING if is_anima(config) else SAMPLERS.theirs(sampling.sampler),
         "sample_every": sampling.every_epochs * epoch_steps(config, layout.length),
         "width": side,
         "height": side,

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from templates.ai_toolkit.defaults import DEFAULTS, WEIGHT_DECAYS
+from templates.ai_toolkit.import_anima import settle_anima, without_unused
 from templates.ai_toolkit.import_folders import settle_datasets
 from templates.ai_toolkit.import_keys import HARMLESS_MEANINGS, HARMLESS_VALUES, SETTING_KEYS, UNMAPPED_KEYS
 from templates.ai_toolkit.import_length import settle_length
 from templates.ai_toolkit.words import (
+    ANIMA,
     FAMILIES,
     KINDS,
     OPTIMIZERS,
     PROCESS_TYPES,
 )
-from templates.importing.imported import Imported
+from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Key, Ledger, flat
 from templates.importing.local_files import LocalFiles
 from templates.importing.readers import flag, number, text, whole
@@ -39,7 +41,10 @@ def is_job(tree: Mapping[str, Any]) -> bool:
 
 def import_job(tree: Mapping[str, Any], local: LocalFiles, *, source: str = "") -> Imported:
     """The job in our settings."""
-    ledger = Ledger(dict(_shortened(tree)))
+    given, unused = dict(_shortened(tree)), tuple[Line, ...]()
+    if is_anima := FAMILIES.ours(str(given.get("model.arch", "")).split(":")[0]) == ANIMA:
+        given, unused = without_unused(given)
+    ledger = Ledger(given)
     kind = ledger.read("type", text, "")
     meant_for = "" if "network.type" in ledger.all_keys() or ledger.all_keys("network.") else "a whole model"
     if kind and kind not in PROCESS_TYPES:
@@ -50,10 +55,12 @@ def import_job(tree: Mapping[str, Any], local: LocalFiles, *, source: str = "") 
     _settle_model(ledger)
     _settle_network(ledger)
     _settle_optimizer(ledger)
+    if is_anima:
+        settle_anima(ledger)
     exposures = settle_datasets(ledger, local)
     settle_length(ledger, exposures)
     _settle_tracking(ledger)
-    lines = ledger.finish(UNMAPPED_KEYS, HARMLESS_VALUES, HARMLESS_MEANINGS)
+    lines = (*ledger.finish(UNMAPPED_KEYS, HARMLESS_VALUES, HARMLESS_MEANINGS), *unused)
     settings = ledger.settings
     defaults = _defaults(settings)
     if meant_for:

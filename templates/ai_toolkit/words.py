@@ -42,7 +42,7 @@ SCHEDULES = Vocabulary(
 SAMPLERS = Vocabulary(
     (
         Word("ddim", "ddim"),
-        Word("euler", "euler", ("k_euler",)),
+        Word("euler", "euler", ("k_euler", "flowmatch")),
         Word("euler_a", "euler_a"),
         Word("dpmpp_2m", "dpmsolver++", ("dpmsolver",)),
         Word("dpmpp_2m_karras", "dpmsolver++", is_near=True),
@@ -86,10 +86,10 @@ KINDS = Vocabulary(
 )
 
 FAMILIES = Vocabulary(
-    (Word("sd1", "sd1"), Word("sd2", "sd2", ("v2",)), Word("sdxl", "sdxl", ("xl",))),
+    (Word("sd1", "sd1"), Word("sd2", "sd2", ("v2",)), Word("sdxl", "sdxl", ("xl",)), Word("anima", "anima")),
     read_only={
         "sd3": "sd3", "v3": "sd3", "flux": "flux1", "flux2": "flux2", "lumina2": "lumina2", "qwen_image": "qwen_image",
-        "zimage": "z_image", "chroma": "chroma", "wan21": "wan", "auraflow": "auraflow", "anima": "anima",
+        "zimage": "z_image", "chroma": "chroma", "wan21": "wan", "auraflow": "auraflow",
     },
 )  # fmt: skip
 """`model.arch`, and what follows `is_` in its older tick boxes; families that are never written have no row."""
@@ -106,6 +106,20 @@ SETTING_WORDS: Mapping[str, tuple[Vocabulary, ...]] = {
     "sampling.sampler": (SAMPLERS,),
 }
 """The settings whose values are words, and where the export looks them up; a value that has none is refused."""
+
+ANIMA = "anima"
+ANIMA_LAYERS = ("attn1", "attn2", ".ff.")
+"""`only_if_contains`: parts of the names of the layers that a plain LoRA adapts in Anima."""
+ANIMA_TEXT_LAYERS = ("text_conditioner.blocks",)
+"""The same of the text adapter."""
+FLOW_MATCHING = "flowmatch"
+"""`noise_scheduler` and `sampler` of such a base model."""
+EVENLY, SIGMOID, SHIFTED, WEIGHTED = "linear", "sigmoid", "shift", "weighted"
+"""`timestep_type`: all alike, a sigmoid of the normal distribution, all alike and shifted by 3, weighed by a table."""
+FIXED_SHIFT = 3.0
+"""What SHIFTED shifts by."""
+INT8 = "int8"
+"""`qtype` of a base model in 8 bits."""
 
 PROCESS = "sd_trainer"
 PROCESS_TYPES = (PROCESS, "diffusion_trainer", "ui_trainer")

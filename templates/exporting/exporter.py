@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -61,9 +61,19 @@ class Exporter:
     """As `loracle export --to` takes it."""
     title: str
     maps: frozenset[str]
-    """Paths of the settings that arrive there."""
+    """Paths of the settings that arrive there; for Stable Diffusion, as `drops` too."""
     drops: Mapping[str, str]
     """Paths of the settings that have no place there, and what that means; with `maps` these are all settings."""
     memory: TrainerMemory
     """What a step takes there, and how sure that is."""
     write: Write
+    family_drops: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By family, where it has others than `drops`."""
+
+    def drops_for(self, family: str) -> Mapping[str, str]:
+        """Paths of the settings that have no place there for a family, and what that means."""
+        return self.family_drops.get(family, self.drops)
+
+    def maps_for(self, family: str) -> frozenset[str]:
+        """Paths of the settings that arrive there for a family."""
+        return (self.maps | self.drops.keys()) - self.drops_for(family).keys()

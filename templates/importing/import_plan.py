@@ -19,6 +19,7 @@ from advisor.planning.warnings import plan_warnings
 from advisor.rules.sources import THE_USER
 from advisor.settings.config import TrainingConfig, flat_settings, parse_config, setting, setting_field, setting_paths
 from advisor.units import shown
+from templates.importing.flow import for_flow
 from templates.importing.imported import Imported, Line
 
 UNKNOWN = Estimate(0, {}, 0, None, 0, 0, notes=("nothing can be said before the base model and the pictures are here",))
@@ -74,7 +75,7 @@ def plan_import(imported: Imported, facts: Facts | None, own: Mapping[str, Any])
     if advised is None:
         facts = None
     defaults = {**OURS_ALONE, **imported.defaults, **_lines_as_they_are(imported, facts)}
-    imported = _corrected(replace(imported, defaults=defaults), facts)
+    imported = for_flow(_corrected(replace(imported, defaults=defaults), facts))
     config = parse_config(_tree(imported, advised, own))
     decisions = tuple(_decision(config, path, imported, advised, own) for path in setting_paths())
     outlook = UNKNOWN

@@ -11,6 +11,7 @@ from advisor.settings.config import (
     TrainingConfig,
     ValidationConfig,
 )
+from templates.kohya.export_anima import gui_network_arguments, is_anima
 from templates.kohya.export_schedule import Curve
 from templates.kohya.words import FIXED_ADAFACTOR
 
@@ -25,6 +26,8 @@ def command_line(config: TrainingConfig) -> Iterator[str]:
     yield from _dataset_arguments(config.dataset)
     yield from _loss_arguments(config)
     yield from _schedule_arguments(config)
+    if is_anima(config) and (arguments := gui_network_arguments(config)):
+        yield arguments
 
 
 def _zeros(config: TrainingConfig) -> Iterator[str]:

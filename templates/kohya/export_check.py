@@ -194,7 +194,7 @@ def _images(values: Values) -> Iterator[Diagnostic]:
         yield _error("max_resolution", "must be `512,512` or `512`: sd-scripts crashes on anything else")
         return
     sides = [int(side) for side in resolution.split(",")]
-    step = 32 if values["sdxl"] else 64
+    step = 16 if values["anima_checkbox"] else 32 if values["sdxl"] else 64
     if int(values["bucket_reso_steps"]) % step:
         yield _error(
             "bucket_reso_steps",

@@ -8,11 +8,14 @@ from advisor.errors import ConfigError, ConfigErrors
 from advisor.settings.config import TrainingConfig, setting, setting_paths
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
 from templates.exporting.derived import Length, conv_alpha
+from templates.kohya.export_anima import DROPS as ANIMA_DROPS
+from templates.kohya.export_anima import SCRIPT_SETTINGS as ANIMA_SETTINGS
+from templates.kohya.export_anima import anima_errors, anima_gui_errors, anima_notes, is_anima
 from templates.kohya.export_arguments import has_safe_separator
 from templates.kohya.export_check import Diagnostic
 from templates.kohya.export_gui_values import is_lycoris
 from templates.kohya.export_schedule import schedule_errors, schedule_notes
-from templates.kohya.words import BLOCKS, SAMPLERS, SETTING_WORDS
+from templates.kohya.words import ANIMA, SAMPLERS, SCRIPTS, SETTING_WORDS
 
 DROPS: Mapping[str, str] = {
     "model.lineage": OUR_RULES,
@@ -42,6 +45,15 @@ DROPS: Mapping[str, str] = {
 
 MAPS = frozenset(setting_paths()) - frozenset(DROPS)
 """All others arrive: in a key, on its command line, or in the folders."""
+
+
+def drops_of(family: str, drops: Mapping[str, str]) -> Mapping[str, str]:
+    """The settings without a place for a family, given those that are for Stable Diffusion."""
+    if family != ANIMA:
+        return drops
+    kept = {path: meaning for path, meaning in drops.items() if path not in ANIMA_SETTINGS}
+    return {**kept, **ANIMA_DROPS}
+
 
 KEY_PATHS: Mapping[str, str] = {
     "adaptive_noise_scale": "loss.adaptive_noise_scale",
@@ -90,10 +102,13 @@ def as_error(finding: Diagnostic, config: TrainingConfig, value: object) -> Conf
 def shared_errors(config: TrainingConfig, where: str) -> Iterator[ConfigError]:
     """What cannot be put into kohya's words: alike for the GUI and sd-scripts."""
     family, prediction = config.model.family, config.model.prediction
-    if family not in BLOCKS:
-        mend = "we write kohya's files for sd1, sd2 and sdxl: choose such a base model"
+    if family not in SCRIPTS.written:
+        *others, last = SCRIPTS.written
+        mend = f"we write kohya's files for {', '.join(others)} and {last}: choose such a base model"
         yield ConfigError("model.family", family, mend)
-    if prediction == "flow":
+    if family == ANIMA:
+        yield from anima_errors(config, where)
+    elif prediction == "flow":
         yield ConfigError(
             "model.prediction", prediction, "kohya's scripts for this family know epsilon and v_prediction"
         )
@@ -104,6 +119,8 @@ def shared_errors(config: TrainingConfig, where: str) -> Iterator[ConfigError]:
 def gui_errors(config: TrainingConfig) -> Iterator[ConfigError]:
     """What cannot even be put into the GUI's words."""
     yield from shared_errors(config, "kohya's GUI")
+    if is_anima(config):
+        yield from anima_gui_errors(config)
     if config.network.conv_rank and not conv_alpha(config.network).is_integer():
         found = conv_alpha(config.network)
         yield ConfigError("network.conv_alpha", found, "the GUI takes whole numbers only: set it to 1 or more")
@@ -123,6 +140,7 @@ def refuse(found: Iterable[Diagnostic], config: TrainingConfig, values: Mapping[
 def shared_notes(config: TrainingConfig, length: Length | None, drops: Mapping[str, str], where: str) -> Iterator[str]:
     """What of this configuration does not arrive in `where`, or arrives otherwise: alike for the GUI and sd-scripts."""
     yield from schedule_notes(config, length, where)
+    drops = drops_of(config.model.family, drops)
     if config.memory.quantised is None:  # else kohya keeps the base model in the training precision, as this does
         drops = {path: meaning for path, meaning in drops.items() if path != "memory.base_dtype"}
     yield from drop_notes(config, drops, where, noted_elsewhere=("loss.ema_decay",))
@@ -135,7 +153,9 @@ def shared_notes(config: TrainingConfig, length: Length | None, drops: Mapping[s
         yield f"validation.share: {where} measures on pictures held out only, so it measures nothing."
     if sampling.prompts and (sampler := SAMPLERS.word(sampling.sampler)).is_near:
         yield f"sampling.sampler: {where} does not know {sampler.ours}; {sampler.theirs} is written."
-    if config.memory.cache_text and config.model.family != "sdxl":
+    if is_anima(config):
+        yield from anima_notes(config, where)
+    elif config.memory.cache_text and config.model.family != "sdxl":
         yield "memory.cache_text: kohya caches captions for SDXL only, so it encodes them at every step."
     if any(" --" in f" {prompt}" for prompt in (*sampling.prompts, sampling.negative)):
         yield "sampling.prompts: ` --` would be an option to kohya, so one of the dashes is left out."
@@ -145,6 +165,10 @@ def shared_notes(config: TrainingConfig, length: Length | None, drops: Mapping[s
         yield f"saving.keep_last: {where} keeps so many of the epochs' files and so many of the steps'; we count both."
     if config.run.wandb_project:
         yield f"run.wandb_project: {where} sends to it where the package wandb is installed and `wandb login` was done."
+
+
+def lycoris_notes(config: TrainingConfig) -> Iterator[str]:
+    """That the LyCORIS package is needed, where it is."""
     if is_lycoris(config.network):
         yield f"network.kind {config.network.kind} needs the LyCORIS package (pip install lycoris-lora)."
 
@@ -152,6 +176,8 @@ def shared_notes(config: TrainingConfig, length: Length | None, drops: Mapping[s
 def gui_notes(config: TrainingConfig, length: Length | None) -> Iterator[str]:
     """What of this configuration does not arrive in the GUI, or arrives otherwise."""
     yield from shared_notes(config, length, DROPS, "kohya's GUI")
+    if not is_anima(config):  # whose kinds are the GUI's own
+        yield from lycoris_notes(config)
     dataset = config.dataset
     if config.network.kind == "dora" and config.network.dora_axis == "input":
         yield (

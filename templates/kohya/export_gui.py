@@ -15,12 +15,15 @@ from templates.exporting.memory import fitted
 from templates.exporting.paths import absolute, named_images
 from templates.exporting.planned_images import PlannedImages, planned_images, planned_length, planned_regularization
 from templates.exporting.write_files import write_files
+from templates.kohya.export_anima import is_anima
+from templates.kohya.export_anima_files import file_errors
 from templates.kohya.export_check import check_gui
-from templates.kohya.export_coverage import DROPS, MAPS, gui_errors, gui_notes, refuse
+from templates.kohya.export_coverage import DROPS, MAPS, drops_of, gui_errors, gui_notes, refuse
 from templates.kohya.export_gui_values import gui_settings
 from templates.kohya.export_layout import ExportLayout, export_layout
 from templates.kohya.gui_keys import GuiValue
 from templates.kohya.memory import MEMORY
+from templates.kohya.words import ANIMA
 from templates.native.loracle_toml import Pair
 from templates.render import render
 
@@ -50,6 +53,8 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     images = planned_images(config, run, home / "img")
     regularization = planned_regularization(config, run, home / "reg")
     layout = export_layout(config, run, home, planned_length(config, images, regularization))
+    if is_anima(config) and (errors := tuple(file_errors(layout, "kohya's GUI"))):
+        raise ConfigErrors(errors)
     values = gui_settings(config, layout)
     found = check_gui(values, machine_threads=os.cpu_count())
     refuse(found, config, values, "kohya_ss")
@@ -70,7 +75,9 @@ def render_gui(values: dict[str, GuiValue]) -> str:
     return render("kohya/files/kohya_gui.json.j2", pairs=[Pair(name, value) for name, value in values.items()])
 
 
-EXPORTER = Exporter("kohya-gui", "kohya_ss GUI (LoRA tab)", MAPS, DROPS, MEMORY, write)
+EXPORTER = Exporter(
+    "kohya-gui", "kohya_ss GUI (LoRA tab)", MAPS, DROPS, MEMORY, write, {ANIMA: drops_of(ANIMA, DROPS)}
+)  # fmt: skip
 
 
 def _target(out: Path | None, usual: Path) -> Path:

@@ -12,6 +12,7 @@ from advisor.settings.config import (
     TrainingConfig,
 )
 from templates.exporting.derived import conv_alpha
+from templates.kohya.export_anima import anima_gui_values, is_anima
 from templates.kohya.export_arguments import MOST_NORM, MOST_SNR_GAMMA, command_line, optimizer_arguments
 from templates.kohya.export_layout import ExportLayout
 from templates.kohya.export_schedule import Curve, Warmup, known_steps, limits
@@ -50,6 +51,8 @@ def gui_settings(config: TrainingConfig, layout: ExportLayout) -> dict[str, GuiV
         **_sampling(config),
         "additional_parameters": " ".join(command_line(config)),
     }
+    if is_anima(config):
+        settled |= anima_gui_values(config, layout)
     keys = gui_keys()
     unknown = settled.keys() - keys.keys()
     assert not unknown, unknown

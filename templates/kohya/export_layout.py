@@ -8,6 +8,7 @@ from pathlib import Path
 from advisor.settings.config import TrainingConfig
 from templates.exporting.derived import Length
 from templates.exporting.paths import located, located_model
+from templates.exporting.separate_parts import separate_parts
 
 
 @dataclass(frozen=True)
@@ -25,18 +26,22 @@ class ExportLayout:
     """A LoRA to go on from; empty: none."""
     length: Length | None
     """None where the images are not on this machine."""
+    text_encoder: str = ""
+    """Empty where it is in the base model."""
 
 
 def export_layout(config: TrainingConfig, run: Path, home: Path, length: Length | None) -> ExportLayout:
     """Where everything of an export under `home` is."""
     network, dataset = config.network, config.dataset
+    parts = separate_parts(config, run)
     return ExportLayout(
         images=str(home / "img"),
         regularization=str(home / "reg") if dataset.regularization_images else "",
         log=str(home / "log"),
         output=str(home / "model"),
         model=located_model(config.model.path, run),
-        vae=str(located(config.model.vae_path, run)) if config.model.vae_path else "",
+        vae=parts.vae,
         weights=str(located(network.start_from, run)) if network.start_from else "",
         length=length,
+        text_encoder=parts.text_encoder,
     )

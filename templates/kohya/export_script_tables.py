@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from advisor.families import family
 from advisor.settings.config import DatasetConfig, LossConfig, NetworkConfig, TrainingConfig
 from templates.exporting.derived import conv_alpha
 from templates.exporting.image_folders import PlacedFolder
+from templates.kohya.export_anima import anima_model, anima_network_arguments, anima_times, caches_text, is_anima
 from templates.kohya.export_arguments import holds_out, optimizer_arguments
 from templates.kohya.export_gui_values import (
     block_dims,
@@ -21,6 +23,7 @@ from templates.kohya.export_layout import ExportLayout
 from templates.kohya.export_schedule import Curve, Warmup, limits
 from templates.kohya.words import (
     ALGORITHMS,
+    ANIMA,
     HUBER_SCHEDULES,
     LOSSES,
     LYCORIS_ALL,
@@ -52,20 +55,23 @@ def subsets(root: str, folders: Iterable[PlacedFolder], *, is_reg: bool = False)
     return tuple(Subset(f"{root}/{f.name}", f.repeats, f.concept, is_reg) for f in folders)
 
 
-def script_settings(config: TrainingConfig, layout: ExportLayout, *, dataset: str, prompts: str) -> Mapping[str, Table]:
+def script_settings(
+    config: TrainingConfig, layout: ExportLayout, *, dataset: str, prompts: str, preset: str = ""
+) -> Mapping[str, Table]:
     """The tables of `config.toml`; sd-scripts looks at the keys only.
 
     Args:
         dataset: path of `dataset.toml`.
         prompts: path of the file of prompts; empty: there is none.
+        preset: path of LyCORIS' preset; empty: one of its own.
     """
     return {
         "model": _model(config, layout),
         "dataset": _data(config, dataset),
-        "network": _network(config, layout),
+        "network": _network(config, layout, preset),
         "optimizer": _optimizer(config),
         "schedule": _schedule(config, layout),
-        "loss": _loss(config.loss, is_masked=_is_masked(config.dataset)),
+        "loss": _loss(config),
         "memory": _memory(config),
         "saving": _saving(config, layout),
         "samples": _samples(config, prompts),
@@ -105,6 +111,8 @@ def _is_masked(dataset: DatasetConfig) -> bool:
 
 def _model(config: TrainingConfig, layout: ExportLayout) -> Table:
     model = config.model
+    if is_anima(config):
+        return anima_model(layout)
     settled: Table = {"pretrained_model_name_or_path": layout.model}
     if model.family == "sd2":
         settled["v2"] = True
@@ -124,23 +132,26 @@ def _model(config: TrainingConfig, layout: ExportLayout) -> Table:
 def _data(config: TrainingConfig, dataset: str) -> Table:
     settled: Table = {
         "dataset_config": dataset,
-        "weighted_captions": config.dataset.weighted_captions,
+        "weighted_captions": config.dataset.weighted_captions and not is_anima(config),
         "max_data_loader_n_workers": config.machine.data_workers,
     }
-    if config.dataset.max_tokens > 75:
+    if config.dataset.max_tokens > 75 and not is_anima(config):
         settled["max_token_length"] = config.dataset.max_tokens
     if holds_out(config.validation) and config.validation.every_epochs:
         settled["validate_every_n_epochs"] = config.validation.every_epochs
     return settled
 
 
-def _network(config: TrainingConfig, layout: ExportLayout) -> Table:
+def _network(config: TrainingConfig, layout: ExportLayout, preset: str) -> Table:
     network = config.network
+    module, arguments = NETWORK_MODULES.theirs(network.kind), _network_arguments(config, preset)
+    if is_anima(config) and not is_lycoris(network):
+        module, arguments = family(ANIMA).lora_module, anima_network_arguments(config)
     settled: Table = {
-        "network_module": NETWORK_MODULES.theirs(network.kind),
+        "network_module": module,
         "network_dim": network.rank,
         "network_alpha": network.alpha,
-        "network_args": list(_network_arguments(config)),
+        "network_args": list(arguments),
     }
     if network.dropout:
         settled["network_dropout"] = network.dropout
@@ -151,10 +162,10 @@ def _network(config: TrainingConfig, layout: ExportLayout) -> Table:
     return settled
 
 
-def _network_arguments(config: TrainingConfig) -> Iterable[str]:
+def _network_arguments(config: TrainingConfig, preset: str) -> Iterable[str]:
     network = config.network
     if is_lycoris(network):
-        yield from _lycoris_arguments(network)
+        yield from _lycoris_arguments(network, preset)
     if uses_convolutions(network):
         yield from (f"conv_dim={network.conv_rank}", f"conv_alpha={conv_alpha(network):g}")
     if network.rank_dropout:
@@ -166,9 +177,9 @@ def _network_arguments(config: TrainingConfig) -> Iterable[str]:
     yield from (f"{name}={factors}" for name, factors in block_rates(config).items() if factors)
 
 
-def _lycoris_arguments(network: NetworkConfig) -> Iterable[str]:
+def _lycoris_arguments(network: NetworkConfig, preset: str) -> Iterable[str]:
     yield f"algo={ALGORITHMS.theirs(network.kind)}"
-    yield f"preset={LYCORIS_ALL if uses_convolutions(network) else LYCORIS_TRANSFORMERS}"
+    yield f"preset={preset or (LYCORIS_ALL if uses_convolutions(network) else LYCORIS_TRANSFORMERS)}"
     if network.kind == "dora":
         yield from ("dora_wd=True", f"wd_on_output={network.dora_axis == 'output'}")
     if network.kind == "lokr":
@@ -213,16 +224,15 @@ def _schedule(config: TrainingConfig, layout: ExportLayout) -> Table:
     return settled | limits(config, layout.length)
 
 
-def _loss(loss: LossConfig, *, is_masked: bool) -> Table:
+def _loss(config: TrainingConfig) -> Table:
+    loss = config.loss
     settled: Table = {
         "loss_type": LOSSES.theirs(loss.kind),
         "huber_c": loss.huber_c,
         "huber_schedule": HUBER_SCHEDULES.theirs(loss.huber_schedule),
-        "debiased_estimation_loss": loss.debiased,
-        "min_timestep": loss.min_timestep,
-        "max_timestep": loss.max_timestep,
+        **(anima_times(loss) if is_anima(config) else _ddpm_times(loss)),
         "prior_loss_weight": loss.prior_weight,
-        "masked_loss": is_masked,
+        "masked_loss": _is_masked(config.dataset),
     }
     optional = {
         "min_snr_gamma": loss.min_snr_gamma,
@@ -237,6 +247,14 @@ def _loss(loss: LossConfig, *, is_masked: bool) -> Table:
     return settled
 
 
+def _ddpm_times(loss: LossConfig) -> Table:
+    return {
+        "debiased_estimation_loss": loss.debiased,
+        "min_timestep": loss.min_timestep,
+        "max_timestep": loss.max_timestep,
+    }
+
+
 def _memory(config: TrainingConfig) -> Table:
     memory = config.memory
     settled: Table = {
@@ -245,7 +263,7 @@ def _memory(config: TrainingConfig) -> Table:
         "cache_latents": memory.cache_latents,
         "sdpa": True,
     }
-    if config.model.family == "sdxl" and memory.cache_text:
+    if caches_text(config) if is_anima(config) else config.model.family == "sdxl" and memory.cache_text:
         settled["cache_text_encoder_outputs"] = True
     return settled
 

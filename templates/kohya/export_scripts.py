@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import ConfigErrors, RunError
+from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.files import is_file, is_there
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, setting_paths
@@ -17,21 +18,25 @@ from templates.exporting.memory import fitted
 from templates.exporting.paths import absolute, named_images
 from templates.exporting.planned_images import PlannedImages, planned_images, planned_length, planned_regularization
 from templates.exporting.write_files import write_files
+from templates.kohya.export_anima import anima_script_errors, is_anima, lycoris_preset
+from templates.kohya.export_anima_files import file_errors
 from templates.kohya.export_check import check_scripts
 from templates.kohya.export_coverage import DROPS as GUI_DROPS
-from templates.kohya.export_coverage import refuse, shared_errors, shared_notes
-from templates.kohya.export_gui_values import gui_settings
+from templates.kohya.export_coverage import drops_of, lycoris_notes, refuse, shared_errors, shared_notes
+from templates.kohya.export_gui_values import gui_settings, is_lycoris
 from templates.kohya.export_layout import ExportLayout, export_layout
 from templates.kohya.export_script_tables import Subset, dataset_settings, script_settings, subsets
 from templates.kohya.memory import MEMORY
 from templates.kohya.prompt_lines import prompt_lines
-from templates.kohya.words import CUDA_PREFIXES, MIXED_PRECISIONS, SCRIPTS, VISIBLE_DEVICES
+from templates.kohya.words import ANIMA, CUDA_PREFIXES, MIXED_PRECISIONS, SCRIPTS, VISIBLE_DEVICES
 from templates.render import render
 
 FOLDER_NAME = "sd-scripts"
 CONFIG_HEAD = (
     "For sd-scripts' --config_file; written by Loracle. Tables are for readers: sd-scripts looks at keys only."
 )
+PRESET_NAME = "lycoris.toml"
+PRESET_HEAD = "Which layers LyCORIS adapts; config.toml names this file as preset."
 DATASET_HEAD = "The pictures; config.toml names this file as dataset_config."
 
 DROPS = {path: meaning for path, meaning in GUI_DROPS.items() if path != "machine.gpu_uuid"} | {
@@ -60,19 +65,21 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     """
     fit = fitted(config, run, MEMORY, "sd-scripts")
     config = fit.config
-    if errors := tuple(shared_errors(config, "sd-scripts")):
+    if errors := tuple(_errors(config)):
         raise ConfigErrors(errors)
     home, links = _homes(run, out)
     images = planned_images(config, run, links / "img")
     regularization = planned_regularization(config, run, links / "reg")
     length = planned_length(config, images, regularization)
     layout = _with_slashes(export_layout(config, run, home, length))
+    if is_anima(config) and (errors := tuple(file_errors(layout, "sd-scripts"))):
+        raise ConfigErrors(errors)
     values = gui_settings(config, layout)
     found = check_scripts(values)
     refuse(found, config, values, "sd-scripts")
 
     notes = [f"{f.key}: {f.message}" for f in found if f.level == "warning"]
-    notes += shared_notes(config, length, DROPS, "sd-scripts")
+    notes += [*shared_notes(config, length, DROPS, "sd-scripts"), *lycoris_notes(config)]
     if not is_there(Path(layout.model)):
         notes.append(f"The base model is not on this machine ({layout.model}): set its path in config.toml.")
     if images.folders is None:
@@ -89,7 +96,15 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     return Export(paths, tuple(notes), start)
 
 
-EXPORTER = Exporter("sd-scripts", "kohya's sd-scripts (command line)", MAPS, DROPS, MEMORY, write)
+EXPORTER = Exporter(
+    "sd-scripts", "kohya's sd-scripts (command line)", MAPS, DROPS, MEMORY, write, {ANIMA: drops_of(ANIMA, DROPS)}
+)  # fmt: skip
+
+
+def _errors(config: TrainingConfig) -> Iterator[ConfigError]:
+    yield from shared_errors(config, "sd-scripts")
+    if is_anima(config):
+        yield from anima_script_errors(config)
 
 
 def launch_words(config: TrainingConfig, config_file: str) -> tuple[str, ...]:
@@ -136,7 +151,7 @@ def _subsets(images: PlannedImages, regularization: PlannedImages | None) -> tup
 
 def _with_slashes(layout: ExportLayout) -> ExportLayout:
     """Windows takes them too, and the TOML reader of sd-scripts has had trouble with backslashes."""
-    names = ("images", "regularization", "log", "output", "model", "vae", "weights")
+    names = ("images", "regularization", "log", "output", "model", "vae", "weights", "text_encoder")
     slashed: dict[str, Any] = {name: Path(found).as_posix() for name in names if (found := getattr(layout, name))}
     return replace(layout, **slashed)
 
@@ -147,7 +162,9 @@ def _texts(config: TrainingConfig, layout: ExportLayout, home: Path, folders: tu
     draws = bool(sampling.prompts and sampling.every_epochs)
     prompts = (home / "prompts.txt").as_posix() if draws else ""
     dataset = (home / "dataset.toml").as_posix()
-    tables = script_settings(config, layout, dataset=dataset, prompts=prompts)
+    has_preset = is_anima(config) and is_lycoris(config.network)
+    preset = (home / PRESET_NAME).as_posix() if has_preset else ""
+    tables = script_settings(config, layout, dataset=dataset, prompts=prompts, preset=preset)
     is_masked = config.dataset.masks and config.dataset.mask_source == "alpha"
     config_file = (home / "config.toml").as_posix()
     texts = {
@@ -157,6 +174,9 @@ def _texts(config: TrainingConfig, layout: ExportLayout, home: Path, folders: tu
             subsets=folders, alpha_mask=is_masked,
         ),
     }  # fmt: skip
+    if preset:
+        settings = lycoris_preset(config.network)
+        texts[PRESET_NAME] = render("kohya/files/lycoris_preset.toml.j2", head=PRESET_HEAD, settings=settings)
     if draws:
         texts["prompts.txt"] = "".join(f"{line}\n" for line in prompt_lines(sampling, config.dataset.resolution_px))
     texts["train.sh"] = "#!/bin/sh\n" + launch_sh(config, config_file)

@@ -11,6 +11,7 @@ from templates.importing.ledger import Ledger
 from templates.importing.local_files import LocalFiles
 from templates.importing.readers import flag, number, text, whole
 from templates.kohya.defaults import GUI_DEFAULTS, defaults_beside
+from templates.kohya.import_anima import anima_defaults, settle_anima, settle_anima_arguments, without_unused
 from templates.kohya.import_dataset_toml import ImportedImages, import_dataset
 from templates.kohya.import_keys import HARMLESS_MEANINGS, HARMLESS_VALUES, OTHER_FAMILIES, SETTING_KEYS, UNMAPPED_KEYS
 from templates.kohya.import_network import (
@@ -19,7 +20,7 @@ from templates.kohya.import_network import (
     settle_arguments,
     settle_gui_kind,
 )
-from templates.kohya.import_optimizer import settle_learning_rates, settle_optimizer
+from templates.kohya.import_optimizer import argument_items, settle_learning_rates, settle_optimizer
 from templates.kohya.import_parameters import command_line
 from templates.kohya.import_shared import (
     Buckets,
@@ -32,7 +33,7 @@ from templates.kohya.import_shared import (
     settle_text_cache,
 )
 from templates.kohya.prompt_lines import settle_prompts, settle_sampler
-from templates.kohya.words import BLOCK_RATES, BLOCKS, FAMILY_TICKS, MULTIRES_NOISE
+from templates.kohya.words import ANIMA, BLOCK_RATES, FAMILY_TICKS, MULTIRES_NOISE, SCRIPTS
 
 TITLE = "kohya_ss GUI (LoRA tab)"
 
@@ -102,7 +103,10 @@ def import_gui(tree: Mapping[str, Any], local: LocalFiles, *, source: str = "", 
         dataset: what the `dataset.toml` that it names holds; None where there is none here.
     """
     tab = other_tab(tree)
-    ledger = Ledger({**tree, **command_line(tree)})
+    given, unused = {**tree, **command_line(tree)}, tuple[Line, ...]()
+    if _family(Ledger(given)) == ANIMA:
+        given, unused = without_unused(given, is_gui=True)
+    ledger = Ledger(given)
     family = _family(ledger)
     kind, is_lycoris = settle_gui_kind(ledger)
     settle_model_and_sizes(ledger, family, "max_resolution", Buckets(in_other_file=dataset is not None))
@@ -120,14 +124,17 @@ def import_gui(tree: Mapping[str, Any], local: LocalFiles, *, source: str = "", 
     images = _settle_images(ledger, local, dataset, family)
     _settle_length(ledger, _length(ledger, images, by_steps=ledger.has("dataset_config")))
     _settle_samples(ledger)
-    settle_text_cache(ledger, "sdxl_cache_text_encoder_outputs", family)
+    if family == ANIMA:
+        settle_anima(ledger, is_gui=True)
+    else:
+        settle_text_cache(ledger, "sdxl_cache_text_encoder_outputs", family)
     _mark_other_families(ledger, family)
     lines = ledger.finish(
         {**UNMAPPED_KEYS, **UNMAPPED_ARGUMENTS, **UNMAPPED_GUI_KEYS}, HARMLESS_VALUES, HARMLESS_MEANINGS
     )
     settings = {**ledger.settings, **images.settings}
-    defaults = defaults_beside(settings, GUI_DEFAULTS)
-    found = Imported("kohya-gui", TITLE, source, settings, (*lines, *images.lines), defaults)
+    defaults = defaults_beside(settings, anima_defaults(family, GUI_DEFAULTS))
+    found = Imported("kohya-gui", TITLE, source, settings, (*lines, *images.lines, *unused), defaults)
     return _for_a_lora(found, tab) if tab else found
 
 
@@ -143,6 +150,7 @@ def _family(ledger: Ledger) -> str:
     return family
 
 
+ARGUMENTS_KEY = "--network_args"
 LEAVES_OUT_ZERO = ("max_grad_norm", "prior_loss_weight", "network_alpha", "lr_scheduler_power")
 """Keys of which the GUI hands on no 0, so that sd-scripts take their own value."""
 
@@ -197,7 +205,15 @@ def _settle_network(ledger: Ledger, kind: str, *, is_lycoris: bool, family: str)
     keys = {name: name for name in names if ledger.has(name)}
     if ledger.has("LyCORIS_preset"):
         keys["preset"] = "LyCORIS_preset"
-    found = NetworkArguments({name: ledger.raw(key) for name, key in keys.items()}, keys)
+    values = {name: ledger.raw(key) for name, key in keys.items()}
+    if family == ANIMA and ledger.has(ARGUMENTS_KEY):  # in place of all that the GUI makes of its keys
+        for key in keys.values():
+            ledger.idle(key, f"{ARGUMENTS_KEY} in the additional parameters counts")
+        values = dict(item.partition("=")[::2] for item in argument_items(ledger.raw(ARGUMENTS_KEY)))
+        keys = dict.fromkeys(values, ARGUMENTS_KEY)
+        ledger.translate(ARGUMENTS_KEY, "the adapter's arguments")
+        settle_anima_arguments(ledger, values, ARGUMENTS_KEY)
+    found = NetworkArguments(values, keys)
     settle_arguments(ledger, kind, found, is_lycoris=is_lycoris, family=family)
 
 
@@ -287,7 +303,7 @@ def _mark_other_families(ledger: Ledger, family: str) -> None:
     """Keys that only other families have: for a Stable Diffusion model they change nothing."""
     for key in ledger.all_keys():
         if ledger.is_pending(key) and (key in OTHER_FAMILY_KEYS or any(part in key for part in OTHER_FAMILY_PARTS)):
-            say = ledger.idle if family in BLOCKS or not ledger.has(key) else ledger.drop
+            say = ledger.idle if family in SCRIPTS.written or not ledger.has(key) else ledger.drop
             say(key, OTHER_FAMILIES)
 
 

@@ -9,17 +9,19 @@ from itertools import islice
 from typing import Any
 
 from advisor.checkpoints.identity import Identity
+from advisor.families import KNOWN_FAMILIES
 from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Key, Ledger
 from templates.importing.local_files import NUMBERED_FOLDER
 from templates.importing.named_folders import first_word
 from templates.importing.readers import flag, number, says_nothing, text, whole
 from templates.kohya.defaults import BUCKETS, METADATA_DEFAULTS, WEIGHT_DECAYS, defaults_beside
+from templates.kohya.import_anima import anima_defaults, settle_anima_arguments, settle_times
 from templates.kohya.import_keys import SETTING_KEYS
 from templates.kohya.import_network import NetworkArguments, settle_arguments
 from templates.kohya.import_optimizer import rate_of, settle_optimizer
 from templates.kohya.import_shared import Buckets, settle_buckets, settle_noise, settle_resolution
-from templates.kohya.words import ALGORITHMS, BASE_MODEL_VERSIONS, LYCORIS_MODULE, NETWORK_MODULES
+from templates.kohya.words import ALGORITHMS, ANIMA, BASE_MODEL_VERSIONS, LYCORIS_MODULE, NETWORK_MODULES
 
 TITLE = "a LoRA's own metadata"
 
@@ -70,7 +72,7 @@ def import_lora(
     in_datasets, differing = _in_datasets(tree)
     ledger = Ledger({**tree, **in_datasets, **others}, texts_are_usual=True)
     family = _family(ledger, identity)
-    _settle_prediction(ledger, identity)
+    _settle_prediction(ledger, identity, family)
     settle_resolution(ledger, "resolution")
     is_recorded = bool(RECORDED & tree.keys())
     if is_recorded:
@@ -83,6 +85,8 @@ def import_lora(
     if (seed := ledger.read("seed", whole)) is not None:
         ledger.settle("seed", "run.seed", seed % 2**32)
     _settle_network(ledger, identity, family)
+    if family == ANIMA:
+        settle_times(ledger, "")
     _settle_length(ledger)
     _settle_folders(ledger)
     known = {**UNMAPPED_KEYS, **{name: RECORDS for name in others if OTHER_RECORDS.match(name)}}
@@ -90,7 +94,8 @@ def import_lora(
     notes = () if tree else ("it tells nothing of its training, so only what the weights show was taken over",)
     lines += _compare_with_weights(ledger, identity)
     lines += tuple(Line(f"datasets {name}", "", "contradictory", note=DIFFERS) for name in differing)
-    defaults = defaults_beside(ledger.settings, METADATA_DEFAULTS) if is_recorded else {}
+    usual = anima_defaults(family, METADATA_DEFAULTS)
+    defaults = defaults_beside(ledger.settings, usual) if is_recorded else {}
     return Imported("lora", TITLE, source, ledger.settings, lines, defaults, notes=notes)
 
 
@@ -126,8 +131,12 @@ def _family(ledger: Ledger, identity: Identity) -> str:
     return family
 
 
-def _settle_prediction(ledger: Ledger, identity: Identity) -> None:
+def _settle_prediction(ledger: Ledger, identity: Identity, family: str) -> None:
     given = ledger.read("modelspec.prediction_type", text, "")
+    if (known := KNOWN_FAMILIES.get(family)) is not None and known.prediction == "flow":
+        ledger.imply("model.prediction", "flow")  # sd-scripts writes epsilon for these too
+        ledger.idle("modelspec.prediction_type", "all models of this family are of flow matching")
+        return
     version = str(ledger.raw("base_model_version") or "")
     is_v = given.startswith("v") or "_v" in version.replace("sd_v", "").replace("base_v", "")
     if given:
@@ -185,6 +194,8 @@ def _settle_network(ledger: Ledger, identity: Identity, family: str) -> None:
         ledger.settle("network_module", "network.kind", kind, "" if known else f"{kind} is the nearest")
     arguments = NetworkArguments(items, dict.fromkeys(items, "network_args"))
     settle_arguments(ledger, kind, arguments, is_lycoris=is_lycoris, family=family)
+    if family == ANIMA:
+        settle_anima_arguments(ledger, items, "network_args")
     if identity.dora_axis is not None:
         ledger.imply("network.dora_axis", identity.dora_axis)  # the file itself, whatever its metadata leave out
     if ledger.has("network_args"):

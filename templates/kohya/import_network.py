@@ -8,7 +8,7 @@ from typing import Any
 
 from templates.importing.ledger import Ledger
 from templates.importing.readers import flag, number, numbers, says_nothing, text, whole
-from templates.kohya.words import BLOCK_RATES, BLOCKS, GUI_KINDS, LYCORIS_TYPES
+from templates.kohya.words import ANIMA, BLOCK_RATES, BLOCKS, GUI_KINDS, LYCORIS_TYPES
 
 UNMAPPED_ARGUMENTS: Mapping[str, str] = {
     "use_tucker": "we decompose no convolutions", "use_cp": "we decompose no convolutions",
@@ -59,7 +59,10 @@ def settle_arguments(ledger: Ledger, kind: str, found: NetworkArguments, *, is_l
         ledger.translate(found.keys["dora_wd"], f"network.kind is {kind}")
         ledger.imply("network.dora_axis", "input" if _read(ledger, found, "wd_on_output", flag) is False else "output")
     ledger.imply("network.kind", kind)
-    _settle_convolutions(ledger, found, kind, is_lycoris=is_lycoris)
+    if family == ANIMA:
+        _leave_convolutions(ledger, found)
+    else:
+        _settle_convolutions(ledger, found, kind, is_lycoris=is_lycoris)
     for name, path in (("rank_dropout", "network.rank_dropout"), ("module_dropout", "network.module_dropout")):
         if (share := _read(ledger, found, name, number)) is not None:
             ledger.settle(found.keys[name], path, share)
@@ -71,6 +74,14 @@ def settle_arguments(ledger: Ledger, kind: str, found: NetworkArguments, *, is_l
     if (ranks := _read(ledger, found, "block_dims", numbers)) is not None:
         ledger.settle(found.keys["block_dims"], "network.block_ranks", [int(rank) for rank in ranks])
     _settle_block_rates(ledger, found, family)
+
+
+def _leave_convolutions(ledger: Ledger, found: NetworkArguments) -> None:
+    """This family has no convolutions."""
+    for name in ("preset", "conv_dim", "conv_alpha"):
+        if name in found.keys:
+            ledger.idle(found.keys[name], "this family has no convolutions")
+    ledger.imply("network.conv_rank", 0)
 
 
 def _settle_convolutions(ledger: Ledger, found: NetworkArguments, kind: str, *, is_lycoris: bool) -> None:

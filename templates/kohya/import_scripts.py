@@ -7,11 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from advisor.families import KNOWN_FAMILIES
 from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Ledger
 from templates.importing.local_files import LocalFiles
 from templates.importing.readers import flag, number, text, whole
 from templates.kohya.defaults import BUCKETS, SCRIPTS_DEFAULTS, defaults_beside
+from templates.kohya.import_anima import ARGUMENTS as ANIMA_ARGUMENTS
+from templates.kohya.import_anima import UNMAPPED_ARGUMENTS as ANIMA_UNMAPPED
+from templates.kohya.import_anima import (
+    adapts_text,
+    anima_defaults,
+    settle_anima,
+    settle_anima_arguments,
+    without_unused,
+)
 from templates.kohya.import_dataset_toml import ImportedImages, import_dataset
 from templates.kohya.import_keys import HARMLESS_MEANINGS, HARMLESS_VALUES, SETTING_KEYS, UNMAPPED_KEYS
 from templates.kohya.import_network import UNMAPPED_ARGUMENTS, NetworkArguments, settle_arguments
@@ -29,6 +39,7 @@ from templates.kohya.import_shared import (
 from templates.kohya.prompt_lines import settle_prompts, settle_sampler
 from templates.kohya.words import (
     ALGORITHMS,
+    ANIMA,
     BLOCK_RATES,
     CUDA_PREFIXES,
     LYCORIS_MODULE,
@@ -72,23 +83,31 @@ def import_scripts(
     """
     flat, doubled = flattened(tree)
     started = launched(launch)
-    ledger = Ledger({**flat, **started.keys})
-    family = _family(ledger, started.script, launch)
+    given, unused = {**flat, **started.keys}, tuple[Line, ...]()
+    if is_anima := _is_anima(given, started.script):
+        given, unused = without_unused(given, is_gui=False)
+    ledger = Ledger(given)
+    family = _family(ledger, started.script, launch, is_anima=is_anima)
     buckets = Buckets(BUCKETS, enabled=False, in_other_file=dataset is not None)
     settle_model_and_sizes(ledger, family, "resolution", buckets)
     settle_noise(ledger, multires=True, offset=True)
     _settle_optimizer(ledger)
     _take_setting_keys(ledger)
-    _settle_network(ledger, family)
+    _settle_network(ledger, family, local)
     settle_saves(ledger)
     images = _settle_images(ledger, local, dataset, family)
     _settle_length(ledger, images.exposures)
     _settle_samples(ledger, local)
-    settle_text_cache(ledger, "cache_text_encoder_outputs", family)
+    if is_anima:
+        settle_anima(ledger, is_gui=False)
+    else:
+        settle_text_cache(ledger, "cache_text_encoder_outputs", family)
     lines = (*ledger.finish({**UNMAPPED_KEYS, **UNMAPPED_ARGUMENTS}, HARMLESS_VALUES, HARMLESS_MEANINGS), *images.lines)
+    lines += unused
     lines += tuple(Line(key, "", "contradictory", note="stands in two tables; the last counts") for key in doubled)
     settings = {**ledger.settings, **images.settings}
-    return Imported("sd-scripts", TITLE, source, settings, lines, _defaults(settings, has_config=bool(tree)))
+    defaults = _defaults(settings, anima_defaults(family, SCRIPTS_DEFAULTS), has_config=bool(tree))
+    return Imported("sd-scripts", TITLE, source, settings, lines, defaults)
 
 
 @dataclass(frozen=True)
@@ -121,9 +140,16 @@ def launched(line: str) -> Launch:
     return Launch(script, keys)
 
 
-def _family(ledger: Ledger, script: str, launch: str) -> str:
+def _is_anima(given: Mapping[str, Any], script: str) -> bool:
+    """By the script, else by what only Anima's takes."""
+    if script:
+        return SCRIPTS.ours(script) == ANIMA
+    return bool(given.get("qwen3")) or given.get("network_module") == KNOWN_FAMILIES[ANIMA].lora_module
+
+
+def _family(ledger: Ledger, script: str, launch: str, *, is_anima: bool) -> str:
     """By the script, else by what only SDXL's takes."""
-    family = SCRIPTS.ours(script) or "sd1"
+    family = ANIMA if is_anima else SCRIPTS.ours(script) or "sd1"
     if family == "sd1":
         if ledger.read("v2", flag, False):
             ledger.settle("v2", "model.family", "sd2", "the tick names the family")
@@ -156,7 +182,7 @@ def _settle_optimizer(ledger: Ledger) -> None:
         settle_learning_rates(ledger, SCRIPTS_DEFAULTS, is_gui=False)
 
 
-def _settle_network(ledger: Ledger, family: str) -> None:
+def _settle_network(ledger: Ledger, family: str, local: LocalFiles) -> None:
     items = dict(item.partition("=")[::2] for item in argument_items(ledger.raw("network_args") or ()))
     module = ledger.read("network_module", text)
     is_lycoris = module == LYCORIS_MODULE
@@ -176,10 +202,22 @@ def _settle_network(ledger: Ledger, family: str) -> None:
         ledger.settle("network_module", "network.kind", kind)
     keys = dict.fromkeys(items, "network_args")
     settle_arguments(ledger, kind, NetworkArguments(items, keys), is_lycoris=is_lycoris, family=family)
+    if family == ANIMA:
+        settle_anima_arguments(ledger, items, "network_args")
+        if is_lycoris and adapts_text(local.text(str(items.get("preset", ""))) or ""):
+            ledger.imply("network.text_adapter", True)
+    _say_of_others(ledger, items, family)
+
+
+def _say_of_others(ledger: Ledger, items: Mapping[str, str], family: str) -> None:
+    """Arguments of the adapter that are no setting of ours."""
+    of_anima = family == ANIMA
+    unmapped = {**UNMAPPED_ARGUMENTS, **(ANIMA_UNMAPPED if of_anima else {})}
+    settled = SETTLED_ARGUMENTS | (ANIMA_ARGUMENTS if of_anima else frozenset())
     for name, value in items.items():
-        if name in UNMAPPED_ARGUMENTS and value.lower() not in ("false", "none", "0"):
-            ledger.drop("network_args", f"{name}: {UNMAPPED_ARGUMENTS[name]}")
-        elif name not in ("algo", "preset", *SETTLED_ARGUMENTS) and name not in UNMAPPED_ARGUMENTS:
+        if name in unmapped and value.lower() not in ("false", "none", "0"):
+            ledger.drop("network_args", f"{name}: {unmapped[name]}")
+        elif name not in ("algo", "preset", *settled) and name not in unmapped:
             ledger.contradict("network_args", f"{name[:40]} is no argument that we know")
     if not items:
         ledger.idle("network_args")
@@ -237,9 +275,9 @@ def _settle_samples(ledger: Ledger, local: LocalFiles) -> None:
     settle_sampler(ledger, "sample_sampler")
 
 
-def _defaults(settings: Mapping[str, Any], *, has_config: bool) -> dict[str, Any]:
+def _defaults(settings: Mapping[str, Any], usual: Mapping[str, Any], *, has_config: bool) -> dict[str, Any]:
     """Of the images alone, where only `dataset.toml` was given."""
-    found = defaults_beside(settings, SCRIPTS_DEFAULTS)
+    found = defaults_beside(settings, usual)
     return found if has_config else {path: value for path, value in found.items() if path.startswith("dataset.")}
 
 

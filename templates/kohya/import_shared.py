@@ -18,6 +18,7 @@ from templates.importing.named_folders import (
     settle_images,
 )
 from templates.importing.readers import flag, number, says_nothing, text, whole
+from templates.kohya.words import ANIMA
 
 SCRIPTS_PROJECT = "network_train"
 """Where sd-scripts' LoRA training sends curves when no project is named."""
@@ -115,7 +116,7 @@ def without_buckets(ledger: Ledger, side_px: int) -> None:
 
 def settle_bucket_step(ledger: Ledger, key: str, family: str) -> None:
     """The step between buckets' sides, which sd-scripts takes in multiples only."""
-    step, unit = ledger.read(key, whole), 32 if family == "sdxl" else 64
+    step, unit = ledger.read(key, whole), {"sdxl": 32, ANIMA: 16}.get(family, 64)
     if step is None:
         return
     if step > 0 and step % unit == 0:

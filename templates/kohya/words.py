@@ -110,6 +110,10 @@ ALGORITHMS = Vocabulary(
 )
 """LyCORIS' `algo` among the `network_args`; what it calls lora adapts convolutions too."""
 
+ANIMA = "anima"
+ANIMA_GUI_KINDS: Mapping[str, str] = {"lora": "Anima", "loha": "Kohya LoHa", "lokr": "Kohya LoKr"}
+"""By our kind: the GUI's `LoRA_type` for Anima, for which it takes no others."""
+
 LYCORIS_TRANSFORMERS, LYCORIS_ALL = "attn-mlp", "full"
 """LyCORIS presets: the layers that a plain LoRA adapts, or those and the convolutions."""
 
@@ -130,6 +134,7 @@ SCRIPTS = Vocabulary(
         Word("sd1", "train_network.py"),
         Word("sd2", "train_network.py", decided_by="v2"),
         Word("sdxl", "sdxl_train_network.py"),
+        Word("anima", "anima_train_network.py"),
     ),
     read_only={"flux_train_network.py": "flux1", "sd3_train_network.py": "sd3"},
     case_matters=True,

@@ -21,11 +21,12 @@ from templates.exporting.memory import fitted
 from templates.exporting.paths import absolute, located, located_model, located_posix, named_images
 from templates.exporting.planned_images import PlannedImages
 from templates.exporting.write_files import write_files
+from templates.onetrainer.export_anima import anima_drops, anima_errors, anima_notes, is_anima, noted_drops
 from templates.onetrainer.export_concepts import concept_trees, sample_trees
 from templates.onetrainer.export_config import ConceptFolder, ExportLayout, config_tree, known_arguments
 from templates.onetrainer.export_images import ImagesThere, edited_images, image_errors, image_notes
 from templates.onetrainer.memory import MEMORY
-from templates.onetrainer.words import MODEL_TYPES, SCHEDULES, SETTING_WORDS
+from templates.onetrainer.words import ANIMA, MODEL_TYPES, SCHEDULES, SETTING_WORDS
 from templates.render import render
 
 FOLDER_NAME = "onetrainer"
@@ -106,7 +107,8 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     """
     fit = fitted(config, run, MEMORY, "OneTrainer")
     config, images = fit.config, ImagesThere.of(fit.config, run)
-    if errors := (*_errors(config), *image_errors(images)):
+    model = located_model(config.model.path, run).replace("\\", "/")
+    if errors := (*_errors(config), *anima_errors(config, model), *image_errors(images)):
         raise ConfigErrors(errors, where="OneTrainer would not train this as it is meant")
     home = RunFolder(absolute(run)).exports / FOLDER_NAME if out is None else absolute(out)
     if is_file(home):
@@ -123,13 +125,13 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     }
     texts = {home / name: render("files/tree.json.j2", tree=tree) for name, tree in trees.items()}
     kept = write_files(texts, (edited,), config=config, run=run, kind="onetrainer", options=options)
-    notes = [*_notes(config), *_notes_on_files(config, layout, is_here=images is not None)]
+    notes = [*_notes(config), *anima_notes(config, model), *_notes_on_files(config, layout, is_here=images is not None)]
     notes += [*image_notes(config, images), *fit.notes, *kept]
     start = HOW_TO_START.format(file=quoted(str(home / "config.json")), output=main["output_model_destination"])
     return Export(tuple(home / name for name in trees), tuple(notes), start)
 
 
-EXPORTER = Exporter("onetrainer", "OneTrainer", MAPS, DROPS, MEMORY, write)
+EXPORTER = Exporter("onetrainer", "OneTrainer", MAPS, DROPS, MEMORY, write, {ANIMA: anima_drops(DROPS)})
 
 
 def _errors(config: TrainingConfig) -> Iterator[ConfigError]:
@@ -139,7 +141,7 @@ def _errors(config: TrainingConfig) -> Iterator[ConfigError]:
             "model.family", model.family, f"we write OneTrainer's files for {', '.join(MODEL_TYPES.written)}"
         )
     yield from word_errors(config, SETTING_WORDS, "OneTrainer")
-    if model.prediction == "flow":
+    if model.prediction == "flow" and not is_anima(config):
         yield ConfigError("model.prediction", model.prediction, "these families know epsilon and v_prediction")
     if not optimizer.unet_learning_rate and not optimizer.text_encoder_learning_rate:
         yield ConfigError("optimizer.unet_learning_rate", 0.0, "OneTrainer needs a part to train: give it a rate")
@@ -198,7 +200,7 @@ def _layout(config: TrainingConfig, run: Path, home: Path, folders: tuple[Concep
 
 
 def _notes(config: TrainingConfig) -> Iterator[str]:
-    yield from drop_notes(config, DROPS, "OneTrainer", noted_elsewhere=NOTED_ELSEWHERE)
+    yield from drop_notes(config, noted_drops(config, DROPS), "OneTrainer", noted_elsewhere=NOTED_ELSEWHERE)
     if (schedule := SCHEDULES.word(config.schedule.name)).is_near:
         yield f"schedule.name: OneTrainer has no {schedule.ours}; {schedule.theirs} is written."
     if config.loss.kind in ("huber", "smooth_l1"):

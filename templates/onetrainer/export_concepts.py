@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from advisor.settings.config import TrainingConfig
+from templates.onetrainer.export_anima import is_anima
 from templates.onetrainer.export_config import ConceptFolder, ExportLayout
 from templates.onetrainer.words import REGULARIZATION, SAMPLERS
 
@@ -47,6 +48,7 @@ def _concept(config: TrainingConfig, name: str, folder: ConceptFolder) -> Tree:
         "balancing": float(folder.repeats),
         "balancing_strategy": "REPEATS",
         "loss_weight": 1.0,
+        **({"text_variations": max(1, config.memory.text_variants)} if is_anima(config) else {}),
         "image": {
             "__version": 0,
             "enable_crop_jitter": dataset.random_crop,

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from advisor.settings.config import LossConfig, OptimizerConfig, ScheduleConfig, TrainingConfig
+from templates.exporting.separate_parts import is_file_name
+from templates.onetrainer.export_anima import anima_files, denoiser_file, is_anima
 from templates.onetrainer.words import (
     ALL_LAYERS,
+    ANIMA_FILTER,
     ATTENTION_FILTER,
     ATTENTION_LAYERS,
     BETAS,
@@ -72,7 +75,7 @@ def config_tree(config: TrainingConfig, layout: ExportLayout) -> Tree:
         **_files(config, layout),
         **_training(config),
         **_loss(config.loss),
-        **_parts(config, layout.vae),
+        **(_anima_parts(config, layout) if is_anima(config) else _parts(config, layout.vae)),
         **_network(config, layout),
         "optimizer": _optimizer(config.optimizer),
         **_saving(config),
@@ -101,6 +104,7 @@ def _files(config: TrainingConfig, layout: ExportLayout) -> Tree:
         "save_filename_prefix": f"{config.saving.name}-",
         "force_v_prediction": prediction == "v_prediction",
         "force_epsilon_prediction": prediction == "epsilon",
+        **(anima_files(config, layout.model) if is_anima(config) else {}),
     }
 
 
@@ -202,6 +206,16 @@ def _parts(config: TrainingConfig, vae: str) -> Tree:
     return parts
 
 
+def _anima_parts(config: TrainingConfig, layout: ExportLayout) -> Tree:
+    """The denoiser is a `transformer`; the text encoder is not trained, and leaving captions out stops OneTrainer."""
+    computed = WEIGHT_DTYPES.theirs(config.memory.compute_dtype)
+    return {
+        "transformer": _part(config.optimizer.unet_learning_rate, config) | denoiser_file(layout.model),
+        "text_encoder": {"train": False, "weight_dtype": computed, "dropout_probability": 0.0},
+        "vae": {"model_name": "" if is_file_name(layout.vae) else layout.vae, "weight_dtype": computed},
+    }
+
+
 def _part(rate: float, config: TrainingConfig) -> Tree:
     return {
         "train": rate > 0,
@@ -228,7 +242,7 @@ def _network(config: TrainingConfig, layout: ExportLayout) -> Tree:
         "lokr_decompose_factor": network.factor,
         "dropout_probability": network.dropout,
         "layer_filter_preset": ALL_LAYERS if has_convolutions else ATTENTION_LAYERS,
-        "layer_filter": "" if has_convolutions else ATTENTION_FILTER,
+        "layer_filter": ANIMA_FILTER if is_anima(config) else "" if has_convolutions else ATTENTION_FILTER,
         "layer_filter_regex": False,
     }
     return settled

@@ -9,6 +9,13 @@ from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Key, Ledger, flat
 from templates.importing.readers import flag, number, text, whole
 from templates.onetrainer.defaults import DEFAULTS, WEIGHT_DECAYS
+from templates.onetrainer.import_anima import (
+    adapts_usual_layers,
+    as_for_others,
+    is_anima_config,
+    original_key,
+    settle_anima,
+)
 from templates.onetrainer.import_concepts import settle_concepts, settle_samples
 from templates.onetrainer.import_keys import (
     HARMLESS_MEANINGS,
@@ -68,7 +75,10 @@ def import_onetrainer(
     """
     parts: dict[str, Any] = {"concepts": concepts, "samples": samples}
     whole_tree = {**tree, **{name: found for name, found in parts.items() if isinstance(found, list)}}
-    ledger = Ledger(dict(flat(whole_tree)))
+    given, unused = dict(flat(whole_tree)), tuple[Line, ...]()
+    if is_anima := is_anima_config(tree):
+        given, unused = as_for_others(given)
+    ledger = Ledger(given)
     meant_for = _method(ledger)
     family = _family(ledger)
     _settle_model(ledger, family)
@@ -77,14 +87,18 @@ def import_onetrainer(
             ledger.take(key, meaning)
     settle_optimizer(ledger, family)
     settle_schedule(ledger)
-    _settle_network(ledger)
+    _settle_network(ledger, is_anima=is_anima)
     _settle_loss(ledger)
     _settle_memory(ledger)
     _settle_saving(ledger)
     settle_concepts(ledger)
     settle_samples(ledger)
+    if is_anima:
+        settle_anima(ledger)
     _mark_other_parts(ledger)
     lines = ledger.finish(UNMAPPED_KEYS, HARMLESS_VALUES, HARMLESS_MEANINGS)
+    if is_anima:
+        lines = (*map(original_key, lines), *unused)
     settings = ledger.settings
     defaults = _defaults(settings)
     if meant_for:
@@ -166,7 +180,7 @@ def _side(raw: Any) -> int:
     return whole(first)
 
 
-def _settle_network(ledger: Ledger) -> None:
+def _settle_network(ledger: Ledger, *, is_anima: bool) -> None:
     kind = KINDS.ours(ledger.read("peft_type", text, KINDS.theirs("lora")))
     if kind is None:
         ledger.contradict("peft_type", "we have no such kind; a plain LoRA is taken")
@@ -189,11 +203,13 @@ def _settle_network(ledger: Ledger) -> None:
             preset_key, "all layers: network.conv_rank is the rank" if preset == ALL_LAYERS else "no convolutions"
         )
     filters = ledger.read("layer_filter", text, "")
-    if filters not in ("", ATTENTION_FILTER):
+    if is_anima:
+        _settle_anima_filter(ledger, filters, preset)
+    elif filters not in ("", ATTENTION_FILTER):
         ledger.drop("layer_filter", "we choose no single layers")
     elif filters:
         ledger.idle("layer_filter", "the preset says it")
-    has_convolutions = preset == ALL_LAYERS and not filters
+    has_convolutions = preset == ALL_LAYERS and not filters and not is_anima
     ledger.imply("network.conv_rank", ledger.settings.get("network.rank", 16) if has_convolutions else 0)
     if has_convolutions and kind == "lora":
         kind = "locon"
@@ -202,6 +218,18 @@ def _settle_network(ledger: Ledger) -> None:
         ledger.translate("lora_decompose", "network.kind is dora")
     _settle_dora_axis(ledger, kind)
     ledger.imply("network.kind", kind)
+
+
+def _settle_anima_filter(ledger: Ledger, filters: str, preset: str) -> None:
+    """The attentions and MLPs of the blocks, which all LoRAs of ours adapt."""
+    note = "the layers that we adapt: attentions and MLPs"
+    if not filters and preset == ALL_LAYERS:
+        key = "layer_filter_preset" if ledger.has("layer_filter_preset") else "layer_filter"
+        ledger.contradict(key, f"all linear layers there, modulations and embeddings too; here {note}")
+    elif adapts_usual_layers(filters):
+        ledger.idle("layer_filter", note)
+    else:
+        ledger.drop("layer_filter", f"we choose no single layers: {note}")
 
 
 def _settle_dora_axis(ledger: Ledger, kind: str) -> None:

@@ -117,6 +117,14 @@ ALL_LAYERS, ATTENTION_LAYERS = "full", "attn-mlp"
 ATTENTION_FILTER = "attentions"
 """`layer_filter`: a part of the names of the layers that a plain LoRA adapts."""
 
+ANIMA = "anima"
+ANIMA_FILTER = "attn1,attn2,ff"
+"""`layer_filter`: parts of the names of the layers that a plain LoRA adapts in Anima, as OneTrainer's preset has it."""
+ANIMA_FOLDER = "circlestone-labs/Anima-Base-v1.0-Diffusers"
+"""Where OneTrainer's preset for Anima takes text encoder, text adapter, VAE and tokenizers from."""
+ORIGINAL_NAMES, KOHYA_NAMES = "COMFY_LORA", "KOHYA_LORA"
+"""`output_model_format`: layers named as in the base model's own file, or as kohya's trainers do."""
+
 SETTING_WORDS: Mapping[str, tuple[Vocabulary, ...]] = {
     "network.kind": (KINDS,),
     "optimizer.name": (OPTIMIZERS,),
@@ -139,10 +147,11 @@ MODEL_TYPES = Vocabulary(
              "STABLE_DIFFUSION_20_INPAINTING", "STABLE_DIFFUSION_20_DEPTH"),
         ),
         Word("sdxl", "STABLE_DIFFUSION_XL_10_BASE", ("STABLE_DIFFUSION_XL_10_BASE_INPAINTING",)),
+        Word("anima", "ANIMA"),
     ),
     read_only={
         "STABLE_DIFFUSION_3": "sd3", "STABLE_DIFFUSION_35": "sd3", "FLUX_DEV_1": "flux1", "FLUX_FILL_DEV_1": "flux1",
-        "FLUX_2": "flux2", "CHROMA_1": "chroma", "QWEN": "qwen_image", "Z_IMAGE": "z_image", "ANIMA": "anima",
+        "FLUX_2": "flux2", "CHROMA_1": "chroma", "QWEN": "qwen_image", "Z_IMAGE": "z_image",
     },
     case_matters=True,
 )  # fmt: skip

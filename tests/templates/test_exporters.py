@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from advisor.errors import ConfigErrors
+from advisor.settings.config import setting_paths
 from templates.ai_toolkit import words as ai_toolkit
 from templates.exporters import EXPORTERS
 from templates.kohya import words as kohya
@@ -77,3 +78,15 @@ def test_a_near_word_is_told(row: Row, tmp_path: Path) -> None:
     export = exported(tmp_path, row.trainer, row.path, row.word.ours, sampling={"prompts": ["a fox"]})
 
     assert any(note.startswith(row.path) for note in export.notes)
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+def test_every_setting_arrives_or_is_dropped_for_anima_too(name: str) -> None:
+    exporter = EXPORTERS[name]
+    drops = exporter.drops_for("anima")
+
+    assert exporter.maps_for("anima") | drops.keys() == set(setting_paths())
+    assert not exporter.maps_for("anima") & drops.keys()
+    assert all(drops.values())
+    assert exporter.drops_for("sdxl") is exporter.drops
+    assert drops != exporter.drops

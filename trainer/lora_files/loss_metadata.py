@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from advisor.settings.config import LossConfig, TrainingConfig
+from advisor.settings.script_times import ScriptTimes, script_times
 
 
 def loss_entries(config: TrainingConfig) -> dict[str, Any]:
@@ -30,15 +31,12 @@ def loss_entries(config: TrainingConfig) -> dict[str, Any]:
 
 def _of_flow(loss: LossConfig) -> dict[str, Any]:
     """How times were drawn, in the words of sd-scripts' trainers of flow matching."""
-    is_even, is_by_size = loss.timestep_sampling == "uniform", loss.timestep_shift == "auto"
-    sampling = "uniform" if is_even else "sigmoid"
-    if is_by_size and not is_even:
-        sampling = "flux_shift"
-    elif not is_even and loss.timestep_shift != 1:
-        sampling = "shift"
+    times = script_times(loss)
+    if times is None:  # they have none such; the nearest
+        times = ScriptTimes("uniform" if loss.timestep_sampling == "uniform" else "flux_shift", loss.timestep_scale)
     return {
-        "timestep_sampling": sampling,
-        "sigmoid_scale": loss.timestep_scale,
-        "discrete_flow_shift": 1.0 if is_by_size else loss.timestep_shift,
+        "timestep_sampling": times.sampling,
+        "sigmoid_scale": times.sigmoid_scale,
+        "discrete_flow_shift": times.flow_shift,
         "weighting_scheme": "uniform",
     }

@@ -57,6 +57,10 @@ class TrainerMemory:
     quantises: bool = False
     """It can keep the base model in 8 or 4 bits."""
 
+    def source_for(self, family: str) -> str:
+        """Where a family's figures come from."""
+        return self.source if family in self.activations else "not counted there for this family: taken to be as ours"
+
     def need(self, config: TrainingConfig, structure: Structure) -> Need:
         """A step's peak with pictures of the resolution's square."""
         memory = config.memory
@@ -137,7 +141,7 @@ def _notes(
     reported = f", up to {gib(need.most)} by published reports" if need.most > need.counted else ""
     yield (
         f"Memory: a step of the plan takes about {gib(need.counted)} in {title}{reported}, and {gib(need.ours)} in our "
-        f"trainer ({memory.source}); {gpu.name} has {gib(gpu.free_bytes)} free."
+        f"trainer ({memory.source_for(planned.model.family)}); {gpu.name} has {gib(gpu.free_bytes)} free."
     )
     changed = [
         f"{path} {_shown(setting(planned, path))} -> {_shown(setting(found, path))}"

@@ -12,6 +12,7 @@ from advisor.settings.config import TrainingConfig
 from advisor.units import GIB
 from templates.exporters import EXPORTERS
 from templates.exporting.memory import Fitted, TrainerMemory, fitted
+from templates.kohya.memory import MEMORY
 from templates.native.run_folder import write_run
 from tests.support.factories import make_facts
 from tests.support.samples import sample_config
@@ -117,3 +118,8 @@ def test_every_exporter_tells_what_its_trainer_takes(tmp_path: Path, name: str) 
 
     assert any(note.startswith("Memory: a step of the plan takes about") for note in notes)
     assert EXPORTERS[name].memory.source
+
+
+def test_a_family_that_was_not_counted_there_is_said_to_be_as_ours() -> None:
+    assert MEMORY.source_for("sdxl") == MEMORY.source
+    assert "not counted" in MEMORY.source_for("anima")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -99,7 +98,7 @@ def put(files: Iterable[NewFile], written: WrittenFiles) -> None:
         RunError: one cannot be written.
     """
     files = tuple(files)
-    written.note({file.path: Written(kind=file.kind, sha256=(_sha256(file.content),)) for file in files})
+    written.note({file.path: Written.of(file.content, file.kind) for file in files})
     for file in files:
         write_atomically(file.path, file.content)
 
@@ -130,7 +129,3 @@ def _is_users(file: NewFile, written: WrittenFiles) -> bool:
     if as_written is None:
         return content is None or not file.was_written(content)
     return not as_written
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Collection, Iterable, Mapping
@@ -40,6 +41,11 @@ class Written(Record):
     num_bytes: int | None = None
     """Of a hard link, which is told by size and time, since it shares both with its original."""
     modified_ns: int | None = None
+
+    @classmethod
+    def of(cls, content: bytes, kind: Kind) -> Written:
+        """A file that will have this content."""
+        return cls(kind=kind, sha256=(hashlib.sha256(content).hexdigest(),))
 
     @classmethod
     def link(cls, path: Path) -> Written:

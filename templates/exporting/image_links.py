@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from advisor.dataset.cropped_file import CroppedFile, box_in
 from advisor.dataset.image_size import IMAGE_EXTENSIONS, UnusablePicture, picture_head
@@ -107,7 +108,7 @@ class LinkFolder:
     ) -> Filled:
         """Replace what earlier exports put here by `folders`; whatever else lies there stays.
 
-        The list of what is ours is written before anything is made, so that a broken-off export is cleared by the next.
+        What is ours is noted before anything is made, so that a broken-off export is cleared by the next.
 
         Args:
             copy: make copies of the images, no links.
@@ -119,6 +120,8 @@ class LinkFolder:
         new = dict(_contents(folders, caption_extension))
         old = self.ours()
         put([self._list({*old, *new})], written)
+        captions = {self.root / name: text for name, text in new.items() if isinstance(text, bytes)}
+        written.note({path: Written.of(text, "images") for path, text in captions.items()})
         try:
             for path in given_up:
                 path.unlink(missing_ok=True)
@@ -170,33 +173,37 @@ def _part(source: Path, crop: PictureCrop | None) -> Path | CroppedFile:
 
 
 def _made(source: Content, target: Path, *, copy: bool) -> Written:
+    """Make a file where none is, whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if not isinstance(source, Path):
-        content = source if isinstance(source, bytes) else source.png()
-        with target.open("xb") as file:
-            file.write(content)
-        return Written.copy_of(target)
-    real = os.path.realpath(source)  # a link to a link would point nowhere
-    if not copy:
+    if isinstance(source, Path) and not copy:
         try:
-            os.link(real, target)
+            os.link(os.path.realpath(source), target)  # a link to a link would point nowhere
         except (FileNotFoundError, FileExistsError):
             raise
         except OSError:  # another disk, or a file system without links
             pass
         else:
             return Written.link(target)
-    half = target.with_name(
-        f".{sha256(os.fsencode(target.name)).hexdigest()[:16]}.part"
-    )  # its own may be of full length
+    # A name of its own: that of the target may be of full length.
+    half = target.with_name(f".{sha256(os.fsencode(target.name)).hexdigest()[:16]}.part")
+    half.unlink(missing_ok=True)
     try:
-        shutil.copyfile(real, half)
+        with half.open("xb") as file:
+            _write(source, file)
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
         half.replace(target)
     finally:
         half.unlink(missing_ok=True)
     return Written.copy_of(target)
+
+
+def _write(source: Content, file: BinaryIO) -> None:
+    if isinstance(source, Path):
+        with source.open("rb") as original:
+            shutil.copyfileobj(original, file)
+    else:
+        file.write(source if isinstance(source, bytes) else source.png())
 
 
 def _is_users(path: Path, new: Content | None, originals: set[tuple[int, int] | None], written: WrittenFiles) -> bool:
@@ -208,8 +215,9 @@ def _is_users(path: Path, new: Content | None, originals: set[tuple[int, int] | 
         return True
     if _identity(path) in originals or written.is_as_written(path, "images"):
         return False
-    if isinstance(new, bytes):
-        return path.stat().st_size != len(new) or read_bounded(path, len(new)) != new
+    if isinstance(new, bytes | CroppedFile):
+        content = new if isinstance(new, bytes) else new.png()
+        return path.stat().st_size != len(content) or read_bounded(path, len(content)) != content
     return not isinstance(new, Path) or not is_file(new) or not filecmp.cmp(path, new, shallow=False)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -227,3 +231,54 @@ def test_a_file_that_comes_while_the_export_is_made_stays(
     with pytest.raises(RunError, match="another program has put it there meanwhile"):
         exported.again(options)
     assert target.read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("name", ["picture-001.png", "picture-001.txt"])
+def test_nothing_is_written_through_a_link_in_the_export(exported: Exported, name: str) -> None:
+    own = exported.run / "mine"
+    own.write_bytes(b"mine")
+    target = exported.file(name)
+    half = target.with_name(f".{sha256(name.encode()).hexdigest()[:16]}.part")
+    target.unlink()
+    for place in (target, half):
+        place.symlink_to(own)
+
+    with pytest.raises(UsersFiles, match=re.escape(name)):
+        exported.again(COPY)
+    exported.again(ExportOptions(copy=True, overwrite=True))
+
+    assert own.read_bytes() == b"mine"
+    assert target.with_name(f"{name}.bak").is_symlink()
+    assert not target.is_symlink()
+
+
+def test_an_export_that_a_full_disk_broke_off_goes_through_once_there_is_room(
+    exported: Exported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, caption in enumerate(sorted(exported.images.glob("*.txt"))):
+        caption.write_text(f"foxgirl, other words {number}")
+    monkeypatch.setattr(image_links, "_write", full_after(4, image_links._write))
+    with pytest.raises(RunError, match="free some space"):
+        exported.again(COPY)
+    monkeypatch.undo()
+    assert exported.file("picture-001.txt").read_text() == "foxgirl, other words 0\n"
+    (exported.images / "picture-001.txt").write_text("foxgirl, thought better of")
+
+    exported.again(COPY)
+
+    assert exported.file("picture-001.txt").read_text() == "foxgirl, thought better of\n"
+    assert sorted(path.suffix for path in exported.file("").iterdir()) == [".png", ".png", ".txt", ".txt"]
+
+
+def full_after(writes: int, write: Callable[..., None]) -> Callable[..., None]:
+    """As `write`, with a disk that is full at that write, of which half a file is left."""
+    left = [writes]
+
+    def written(source: object, file: BinaryIO) -> None:
+        left[0] -= 1
+        if left[0] <= 0:
+            file.write(b"half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(source, file)
+
+    return written

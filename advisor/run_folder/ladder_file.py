@@ -1,4 +1,7 @@
-"""`state/ladder.json`: what the ladder changed in a run. It is laid over loracle.toml at every start."""
+"""`state/ladder.json`: what the ladder changed in a run. It is laid over loracle.toml at every start.
+
+What the user sets in loracle.toml after a rung was taken is the user's: the rung is in force no more.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from advisor.errors import ConfigErrors
 from advisor.run_folder.record import Count, Difference, Record, read_record, write_record
-from advisor.settings.config import TrainingConfig, blank_config, changed, with_values
+from advisor.settings.config import QUANTISED, TrainingConfig, blank_config, changed, flat_settings, with_values
 
 MOST_LADDER_BYTES = 1024 * 1024
 """No honest ladder is larger."""
 MOST_BATCH_PARTS = 256
 """As many as a batch has pictures."""
+UNTOLD = object()
 SETTINGS_OF_RUNGS = (
     "memory.gradient_checkpointing", "optimizer.name", "memory.base_dtype", "dataset.resolution_px"
 )  # fmt: skip
@@ -67,14 +71,42 @@ class Ladder(BaseModel):
         return settings
 
     def applied(self, config: TrainingConfig) -> TrainingConfig:
-        """The configuration with what the ladder changed.
+        """The configuration with what the ladder changed, as far as it is in force.
 
         Raises:
             ConfigErrors: a value does not fit.
         """
-        for path, value in self.settings.items():
+        for path, value in self.in_force(config).settings.items():
             config = changed(config, path, value)
         return config
+
+    def in_force(self, config: TrainingConfig) -> Ladder:
+        """Without the settings that no longer are, in `config`, what they were when their rungs were taken."""
+        now = dict(flat_settings(config))
+        theirs = {path for path in self.settings if not _is_as_planned(path, now[path], self._before(path))}
+        if not theirs:
+            return self
+        settings = {path: value for path, value in self.settings.items() if path not in theirs}
+        taken = tuple(rung for rung in self.taken if not rung.after or not rung.after.keys() <= theirs)
+        return self.model_copy(update={"settings": settings, "taken": taken})
+
+    def _before(self, path: str) -> object:
+        """What loracle.toml said of a setting when rungs began to change it; UNTOLD by ladders that do not say."""
+        before: object = UNTOLD
+        after: object = UNTOLD
+        for rung in self.taken:
+            if path in rung.after:
+                if path in rung.before and (after is UNTOLD or rung.before[path] != after):
+                    before = rung.before[path]
+                after = rung.after[path]
+        return before
+
+
+def _is_as_planned(path: str, now: object, before: object) -> bool:
+    if before is UNTOLD or now == before:
+        return True
+    # With `--device cpu` the rung saw float32 in place of the plan's precision; none of them saves memory.
+    return path == "memory.base_dtype" and now not in QUANTISED and before not in QUANTISED
 
 
 def read_ladder(path: Path) -> Ladder:

@@ -34,6 +34,7 @@ def train_with_retries(job: TrainerJob, screen: Screen, **options: Any) -> Train
         KeyboardInterrupt: Ctrl-C, after the work was saved.
         TrainerBroke: the trainer failed by a bug of ours.
     """
+    _tell_ladder(job.run, screen)
     while True:
         try:
             progress = run_trainer(job, screen, **options)
@@ -43,6 +44,17 @@ def train_with_retries(job: TrainerJob, screen: Screen, **options: Any) -> Train
             ladder = tried("What the memory ladder did cannot be read", job.run.read_ladder)
             done = completed(progress, job.run)
             return done if ladder is None else replace(done, ladder=ladder.taken)
+
+
+def _tell_ladder(run: RunFolder, screen: Screen) -> None:
+    """Tell what is still done because memory ran out at an earlier start; forget what the user has set anew since."""
+    ladder = run.read_ladder()
+    in_force = ladder.in_force(run.read_config())
+    if in_force != ladder:
+        run.write_ladder(in_force)
+    if in_force.taken:
+        messages = ", ".join(rung.message for rung in in_force.taken)
+        screen.note(f"Memory ran out before, so it goes on with {messages}. To train as planned, delete {run.ladder}.")
 
 
 def _next_job(job: TrainerJob, error: OutOfMemory, screen: Screen) -> TrainerJob:

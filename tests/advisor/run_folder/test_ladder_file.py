@@ -8,6 +8,7 @@ import pytest
 from advisor.errors import RunError
 from advisor.run_folder.ladder_file import Ladder, Taken
 from advisor.run_folder.layout import RunFolder
+from advisor.settings.config import TrainingConfig, blank_config, with_values
 
 LADDER = Ladder(
     batch_parts=2,
@@ -76,3 +77,56 @@ def test_a_ladder_of_numbers_that_no_run_has_is_refused(tmp_path: Path, entry: d
 
     with pytest.raises(RunError, match=r"ladder\.json cannot be read"):
         run.read_ladder()
+
+
+def rung(path: str, before: object, after: object) -> Taken:
+    return Taken(rung="smaller", before={path: before}, after={path: after}, message="m")
+
+
+PX, DTYPE = "dataset.resolution_px", "memory.base_dtype"
+
+
+@pytest.mark.parametrize(
+    ("toml", "trained"),
+    [(512, 384), (768, 768), (384, 384), (448, 448)],
+    ids=["as planned", "the user's", "the same", "between"],
+)
+def test_what_the_user_sets_after_a_rung_is_not_overruled_by_it(toml: int, trained: int) -> None:
+    ladder = Ladder(settings={PX: 384}, taken=(rung(PX, 512, 448), rung(PX, 448, 384)))
+
+    assert ladder.applied(config_with({PX: toml})).dataset.resolution_px == trained
+
+
+def test_a_rung_taken_after_the_users_change_is_in_force() -> None:
+    ladder = Ladder(settings={PX: 640}, taken=(rung(PX, 512, 448), rung(PX, 768, 640)))
+
+    assert ladder.applied(config_with({PX: 768})).dataset.resolution_px == 640
+    assert ladder.applied(config_with({PX: 512})).dataset.resolution_px == 512
+
+
+def test_the_other_rungs_stay_in_force() -> None:
+    kept = rung("memory.gradient_checkpointing", before=False, after=True)
+    settings = {PX: 384, "memory.gradient_checkpointing": True}
+    ladder = Ladder(batch_parts=2, settings=settings, taken=(rung(PX, 512, 384), kept, *LADDER.taken))
+    config = config_with({PX: 768, "memory.gradient_checkpointing": False})
+
+    left = ladder.in_force(config)
+
+    assert (left.batch_parts, left.settings) == (2, {"memory.gradient_checkpointing": True})
+    assert left.taken == (kept, *LADDER.taken)
+    assert left.in_force(config) == left
+
+
+def test_a_ladder_that_does_not_say_what_was_before_is_in_force() -> None:
+    assert LADDER.in_force(config_with({"memory.gradient_checkpointing": False})) == LADDER
+
+
+def test_another_unquantised_precision_is_no_change_of_the_users() -> None:
+    ladder = Ladder(settings={DTYPE: "int8"}, taken=(rung(DTYPE, "float32", "int8"),))
+
+    assert ladder.applied(config_with({DTYPE: "bfloat16"})).memory.base_dtype == "int8"
+    assert ladder.applied(config_with({DTYPE: "nf4"})).memory.base_dtype == "nf4"
+
+
+def config_with(values: dict[str, object]) -> TrainingConfig:
+    return with_values(blank_config(), values)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from advisor.errors import TrainingStopped
-from advisor.run_folder.ladder_file import Ladder
+from advisor.run_folder.ladder_file import Ladder, Taken
 from advisor.run_folder.layout import RunFolder
 from tests.support.fake_trainer import SCRIPT_HEAD, SilentScreen, run_folder
 from tests.support.runs import events_of
@@ -182,3 +182,26 @@ def test_a_rung_is_kept_with_what_it_saves_and_costs(tmp_path: Path) -> None:
 
 def test_a_run_without_a_ladder_has_none(tmp_path: Path) -> None:
     assert RunFolder(tmp_path).read_ladder() == Ladder()
+
+
+def test_a_rung_that_is_in_force_is_told_at_the_next_start(tmp_path: Path) -> None:
+    run, screen = run_folder(tmp_path), SilentScreen()
+    train(tmp_path, run, content=1)
+
+    train(tmp_path, run, content=1, screen=screen)
+
+    assert any(note.startswith("Memory ran out before, so it goes on with memory.gradient") for note in screen.notes)
+
+
+def test_a_rung_is_forgotten_where_the_user_has_set_its_setting_anew(tmp_path: Path) -> None:
+    run, screen = run_folder(tmp_path), SilentScreen()
+    taken = Taken(
+        rung="smaller", before={"dataset.resolution_px": 2048}, after={"dataset.resolution_px": 256}, message="m"
+    )
+    RunFolder(run).write_ladder(Ladder(settings={"dataset.resolution_px": 256}, taken=(taken,)))
+
+    progress = train(tmp_path, run, content=0, screen=screen)
+
+    assert not any("Memory ran out" in note for note in screen.notes)
+    assert progress.ladder == ()
+    assert RunFolder(run).read_ladder() == Ladder()

@@ -220,7 +220,7 @@ def replacing(path: Path, *, is_new: bool = False) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(_mode_of_new_files())
+        temporary.chmod(_mode_of(path))
         if is_new:
             _put_new(temporary, path)
         else:
@@ -259,8 +259,12 @@ def _put_new(temporary: Path, path: Path) -> None:
         temporary.rename(path)
 
 
-def _mode_of_new_files() -> int:
-    """What the process's umask leaves of rw-rw-rw-; mkstemp alone would keep other users out."""
+def _mode_of(path: Path) -> int:
+    """That of the file which is replaced; of a new one what the umask leaves of rw-rw-rw-, which mkstemp narrows."""
+    with suppress(OSError):
+        found = path.lstat().st_mode
+        if stat.S_ISREG(found):
+            return stat.S_IMODE(found) & 0o777
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask

@@ -11,6 +11,7 @@ from advisor.files import open_regular
 MOST_CAPTION_BYTES = 64 * 1024
 """A longer file is no caption; the text encoder sees some 1,000 bytes of it at most."""
 
+LINKED = "where its picture is not, and is not read: put the file itself there if it is a caption"
 WAY_TO_UTF8 = "save it as UTF-8 (Notepad: Save as, Encoding UTF-8; VS Code: Save with Encoding)"
 
 
@@ -25,14 +26,24 @@ class CaptionText:
     message: str = ""
 
 
-def read_caption(path: Path) -> CaptionText:
-    """What a caption file says."""
+def read_caption(path: Path, image: Path) -> CaptionText:
+    """What a picture's caption file says. A link that leads elsewhere than its picture may come from a stranger.
+
+    A LoRA holds its captions, and so would anything else of the user's that such a link leads to.
+    """
     try:
+        if path.is_symlink() and not _goes_with(path, image):
+            return CaptionText(None, "unreadable_caption", f"it is a link to {path.resolve()}, {LINKED}")
         with open_regular(path) as file:
             content = file.read(MOST_CAPTION_BYTES + 1)
     except OSError as error:
         return CaptionText(None, "unreadable_caption", f"the file cannot be read: {error.strerror or error}")
     return caption_text(content)
+
+
+def _goes_with(link: Path, image: Path) -> bool:
+    """Whether a caption's link leads into the folder that it is in, or into the one that its picture really is in."""
+    return link.resolve().parent in (link.parent.resolve(), image.resolve().parent)
 
 
 def caption_text(content: bytes) -> CaptionText:

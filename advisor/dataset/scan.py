@@ -162,7 +162,7 @@ class _Reading:
             others = " and ".join(place.captions[stem, extension] for extension in there if extension != chosen)
             message = f"the picture has several captions; this one is read, {others} not: keep one"
             self._report(place, place.captions[stem, chosen], "mixed_caption_extensions", message)
-        caption = read_caption(place.path / place.captions[stem, chosen])
+        caption = read_caption(place.path / place.captions[stem, chosen], place.path / name)
         if caption.code:
             self._report(place, place.captions[stem, chosen], caption.code, caption.message)
         return caption.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from itertools import islice
@@ -29,7 +30,7 @@ def write_number(path: Path, group: str, name: str, value: int) -> None:
     if edited is None:
         raise RunError(f"{path} is written in a way that Loracle does not edit: set {group}.{name} to {value} in it")
     if edited != text:
-        write_atomically(path, edited)
+        write_atomically(Path(os.path.realpath(path)), edited)  # a link stays one
 
 
 def with_number(text: str, group: str, name: str, value: int) -> str | None:

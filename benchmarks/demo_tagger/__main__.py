@@ -14,6 +14,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from advisor.tagging.choose_tags import THRESHOLD
 from benchmarks.demo_tagger.network import SmallTagger, onnx_of
 from benchmarks.demo_tagger.world import all_tags, general_tags, pictures, pooled, targets
+from trainer.tagging.session import onnx_runtime
 
 ROOT = Path(__file__).parents[2]
 MODEL, TAGS = "model.onnx", "selected_tags.csv"
@@ -56,11 +57,9 @@ def train(folder: Path) -> float:
 
 def judge(folder: Path) -> dict[str, float]:
     """Precision and recall of the written tagger's general tags on fresh pictures, and of the character's name."""
-    import onnxruntime
-
     names = [name for name, _ in all_tags()]
     known = list(pictures(FRESH, FRESH_SEED))
-    session = onnxruntime.InferenceSession(folder / MODEL, providers=["CPUExecutionProvider"])
+    session = onnx_runtime().InferenceSession(folder / MODEL, providers=["CPUExecutionProvider"])
     found = []
     for one in known:
         large = one.image.resize((448, 448), resample=3)

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from PIL import Image
@@ -14,6 +13,7 @@ from benchmarks.demo_tagger.world import all_tags, general_tags, pictures, poole
 from tests.support.paths import REPOSITORY
 from tests.support.taggers import DEMO_TAGGER, tag_lines
 from trainer.demo.assets import CHARACTER_FOLDER
+from trainer.tagging.session import onnx_runtime
 
 
 def test_the_written_model_computes_what_was_trained(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_the_written_model_computes_what_was_trained(tmp_path: Path) -> None:
     image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (128, 128, 3), dtype=np.uint8))
     large = np.asarray(image.resize((448, 448), Image.Resampling.BICUBIC), dtype=np.float32)[None, :, :, ::-1]
 
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    session = onnx_runtime().InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     (found,) = session.run(["output"], {"input": np.ascontiguousarray(large)})
 
     with torch.no_grad():

@@ -22,6 +22,7 @@ from typing import Any, NoReturn, Protocol
 from advisor.errors import HardwareError, LoraError, ModelError, RunError
 from advisor.files import replacing
 from advisor.units import gib
+from trainer.runtime.interrupts import ending_signals
 from trainer.runtime.launcher import follow_launcher
 
 OLDEST_TORCH = (2, 10)
@@ -202,9 +203,8 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
 
 def listen() -> None:
     """Let everything that asks this process to end leave no half-written file behind; so does its launcher's death."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _stop)
+    for number in ending_signals():
+        signal.signal(number, _stop)
     follow_launcher(lambda _: interrupt_main())
 
 

@@ -146,7 +146,8 @@ class LoraFiles:
             return
         between = oldest_first(filter(Path.exists, self._run.loras(self._config.name, with_last=False)))
         for path in between[: -self._config.keep_last]:
-            for old in (path, path.with_name(copy_name(path.name))):
+            made = (path, path.with_name(copy_name(path.name))) if self._copy else (path,)
+            for old in made:
                 with suppress(OSError):
                     old.unlink(missing_ok=True)
 

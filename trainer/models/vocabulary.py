@@ -10,7 +10,6 @@ from pathlib import Path
 from advisor.checkpoints.diffusers_json import MAX_JSON_BYTES, read_model_json
 from advisor.errors import ModelError
 from advisor.files import is_file, read_file
-from advisor.shown_text import short
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 ANEW = "copy the folder anew"
@@ -39,7 +38,7 @@ def read_vocabulary(folder: Path, vocab_size: int | None) -> tuple[Vocabulary, M
         path = merges_path = folder / "tokenizer.json"
         model = _table(path, folder).get("model")
         if not isinstance(model, dict):
-            raise _wrong(path, "model", model, "a table")
+            raise ModelError(f"{path}: its model is no table; {ANEW}")
         entries, merges = model.get("vocab"), model.get("merges")
     vocabulary = _vocabulary(path, entries, vocab_size)
     return vocabulary, list(_merges(merges_path, merges, vocabulary))
@@ -66,10 +65,10 @@ def _lines(path: Path) -> Iterator[str]:
 def _vocabulary(path: Path, entries: object, vocab_size: int | None) -> Vocabulary:
     most = MAX_TOKENS if vocab_size is None else vocab_size
     if not isinstance(entries, dict):
-        raise _wrong(path, "vocab", entries, "a table of pieces and their numbers")
-    for piece, number in entries.items():
+        raise ModelError(f"{path}: its vocabulary is no table of pieces and their numbers; {ANEW}")
+    for place, number in enumerate(entries.values(), 1):
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < most:
-            raise _wrong(path, f"the number of {short(piece)}", number, f"a whole number from 0 to {most - 1:,}")
+            raise ModelError(f"{path}: piece {place:,} has no number from 0 to {most - 1:,}; {ANEW}")
     for mark in (START, END):
         if mark not in entries:
             raise ModelError(f"{path} has no {mark}, with which CLIP's vocabulary marks each caption: {ANEW}")
@@ -79,19 +78,12 @@ def _vocabulary(path: Path, entries: object, vocab_size: int | None) -> Vocabula
 def _merges(path: Path, merges: object, vocabulary: Vocabulary) -> Iterator[tuple[str, str]]:
     """Pairs, each of pieces that the vocabulary has, as is what they make."""
     if not isinstance(merges, list):
-        raise _wrong(path, "merges", merges, "a list")
-    for merge in merges:
+        raise ModelError(f"{path}: its merges are no list; {ANEW}")
+    for number, merge in enumerate(merges, 1):
         pair = merge.split() if isinstance(merge, str) else merge
         if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(piece, str) for piece in pair):
-            raise _wrong(path, "a merge", merge, "two pieces of text")
+            raise ModelError(f"{path}: merge {number:,} is not two pieces of text; {ANEW}")
         first, second = pair
-        lost = next((piece for piece in (first, second, first + second) if piece not in vocabulary), None)
-        if lost is not None:
-            raise ModelError(
-                f"{path} joins {short(first)} and {short(second)}, and the vocabulary has no {short(lost)}: {ANEW}"
-            )
+        if any(piece not in vocabulary for piece in (first, second, first + second)):
+            raise ModelError(f"{path}: merge {number:,} joins or makes what the vocabulary does not have; {ANEW}")
         yield first, second
-
-
-def _wrong(path: Path, what: str, found: object, wanted: str) -> ModelError:
-    return ModelError(f"{path}: {what} is {short(found)} and should be {wanted}; {ANEW}")

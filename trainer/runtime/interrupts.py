@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a launcher that died: the step at hand is finished, the work saved, then the training ends."""
+"""Ctrl-C, SIGTERM, a closed terminal, a launcher that died: the step at hand is finished, the work saved, then an end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+
+def ending_signals() -> list[signal.Signals]:
+    """Those by which a process is asked to end, here and now; to be handled in the main thread."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    signals = [signal.Signals[name] for name in names if hasattr(signal, name)]
+    return [one for one in signals if one.name != "SIGHUP" or signal.getsignal(one) is not signal.SIG_IGN]
 
 
 class Interrupted(Exception):
@@ -40,10 +47,11 @@ class Interrupt:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Within, a first signal requests a stop; a second one raises KeyboardInterrupt, with nothing saved."""
-        signals = [signal.SIGINT, signal.SIGTERM]
-        if hasattr(signal, "SIGBREAK"):
-            signals.append(signal.SIGBREAK)
+        """Within, a first signal requests a stop; a second one raises KeyboardInterrupt, with nothing saved.
+
+        A hang-up that was ignored from the start (`nohup`) stays ignored.
+        """
+        signals = ending_signals()
         before = {number: signal.signal(number, self._heard) for number in signals}
         try:
             yield

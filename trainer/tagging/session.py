@@ -98,7 +98,7 @@ class Tagger:
 
     def _computed(self, batch: npt.NDArray[Any]) -> list[Any]:
         """What the model gives; in a thread of its own, so that a model without an end can be broken off."""
-        options = _runtime().RunOptions()
+        options = onnx_runtime().RunOptions()
         with ThreadPoolExecutor(1) as pool:
             outputs = pool.submit(self.session.run, [self.model.output_name], {self.model.input_name: batch}, options)
             try:
@@ -140,7 +140,7 @@ def open_tagger(
         HardwareError: onnxruntime is missing, or there is no memory for the model.
         ModelError: onnxruntime cannot load it.
     """
-    runtime = _runtime()
+    runtime = onnx_runtime()
     options = runtime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
     options.intra_op_num_threads = threads or usual_threads(os.environ)
@@ -186,7 +186,7 @@ def available_providers() -> list[str]:
     Raises:
         HardwareError: it is not installed, or does not load.
     """
-    found: list[str] = _runtime().get_available_providers()
+    found: list[str] = onnx_runtime().get_available_providers()
     return found
 
 
@@ -195,12 +195,16 @@ def is_out_of_room(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in ALLOCATION_SIGNS)
 
 
-def _runtime() -> Any:
-    """onnxruntime, which finds the libraries of CUDA that came with torch where it needs them.
+def onnx_runtime() -> Any:
+    """onnxruntime, which finds the libraries of CUDA that came with torch where it needs them, and reports to nobody.
+
+    Of itself it keeps an identity of the device in the user's home and queues events for its makers, unless the
+    variable is set before it is imported; builds for Windows are told by a call.
 
     Raises:
         HardwareError: it is not installed, or does not load.
     """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     try:
         import onnxruntime
     except ModuleNotFoundError as error:
@@ -212,6 +216,7 @@ def _runtime() -> Any:
             f"The package onnxruntime does not load ({short_text(str(error))}): `pip install --force-reinstall "
             "onnxruntime`"
         ) from error
+    onnxruntime.disable_telemetry_events()
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers() and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()
     return onnxruntime

@@ -19,6 +19,7 @@ from advisor.run_folder.event_file import EventTail
 from advisor.run_folder.events import AnyEvent, LoraMoved, LoraSaved, Resumed, WarningGiven
 from advisor.run_folder.paths import TRAINER_LOG_NAME
 from advisor.run_folder.place import RunPlace
+from trainer.runtime.interrupts import ending_signals
 from trainer.runtime.machine_limits import limit_sentence
 from wizard.exit_codes import INTERRUPTED, TrainerBroke
 from wizard.processes.child import WINDOWS_CTRL_C, child_environment, crash_name, interrupt, start_apart
@@ -51,10 +52,7 @@ class InterruptCount:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-        numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-        numbers = [one for one in numbers if one.name != "SIGHUP" or signal.getsignal(one) is not signal.SIG_IGN]
-        before = {number: signal.signal(number, self._receive) for number in numbers}
+        before = {number: signal.signal(number, self._receive) for number in ending_signals()}
         try:
             yield
         finally:

@@ -132,4 +132,4 @@ def _is_other_caption(line: ManifestLine, found: FileStamps) -> bool:
         return (line.caption_file is None) != (found.caption is None)
     if (line.caption_file.num_bytes, line.caption_file.modified_ns) == found.caption:
         return False
-    return caption_digest(read_caption(Path(found.caption_path)).text) != line.caption_file.sha256
+    return caption_digest(read_caption(Path(found.caption_path), Path(line.path)).text) != line.caption_file.sha256

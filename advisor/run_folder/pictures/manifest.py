@@ -119,7 +119,7 @@ class FileNotes:
         return found
 
     def _caption(self, path: str, caption_path: str) -> str | None:
-        return self.captions[path] if path in self.captions else read_caption(Path(caption_path)).text
+        return self.captions[path] if path in self.captions else read_caption(Path(caption_path), Path(path)).text
 
 
 def caption_digest(text: str | None) -> str:

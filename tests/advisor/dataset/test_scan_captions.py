@@ -122,3 +122,32 @@ def test_other_texts_are_no_captions(tmp_path: Path) -> None:
     report = scan(tmp_path)
 
     assert (report.extensions, report.problems) == ({".txt": 1}, ())
+
+
+def test_a_caption_that_is_a_link_to_what_may_be_a_secret_is_told_and_not_read(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "set", 1, captions=False)
+    secret = tmp_path / "key.txt"
+    secret.write_text("hunter2")
+    (tmp_path / "set" / "picture-001.txt").symlink_to(secret)
+
+    report = scan(tmp_path / "set")
+
+    assert report.image_files[0].caption is None
+    assert codes(report) == {"picture-001.txt": "unreadable_caption"}
+    assert f"it is a link to {secret}" in report.problems[0].message
+
+
+@pytest.mark.parametrize("links_picture", [True, False])
+def test_a_caption_that_is_a_link_to_its_pictures_folder_is_read(tmp_path: Path, links_picture: bool) -> None:
+    library, folder = tmp_path / "library", tmp_path / "set"
+    (picture,) = make_pictures(library if links_picture else folder, 1, captions=False)
+    folder.mkdir(exist_ok=True)
+    (picture.parent / "words.txt").write_text("mia, smile")
+    (folder / "picture-001.txt").symlink_to(picture.parent / "words.txt")
+    if links_picture:
+        (folder / "picture-001.png").symlink_to(picture)
+
+    report = scan(folder)
+
+    assert report.image_files[0].caption == "mia, smile"
+    assert not report.problems

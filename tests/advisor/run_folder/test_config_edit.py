@@ -56,3 +56,16 @@ def test_a_prompt_full_of_lines_that_look_like_the_setting_costs_a_few_readings(
 
     with at_most(30):
         assert with_number(text, "schedule", "epochs", 3) is None
+
+
+def test_a_link_stays_one_and_a_file_keeps_its_mode(tmp_path: Path) -> None:
+    own, link = tmp_path / "mine.toml", tmp_path / "loracle.toml"
+    own.write_text("[schedule]\nepochs = 2\n", encoding="utf-8")
+    own.chmod(0o600)
+    link.symlink_to(own.name)
+
+    write_number(link, "schedule", "epochs", 3)
+
+    assert link.is_symlink()
+    assert own.read_text(encoding="utf-8") == "[schedule]\nepochs = 3\n"
+    assert own.stat().st_mode & 0o777 == 0o600

@@ -110,3 +110,16 @@ def test_the_newest_are_those_of_the_most_steps_whatever_the_files_times_are(tmp
     assert [path.name for path in files.existing()] == [
         "tok-step00000030.safetensors", "tok-000002.safetensors", "tok.safetensors"
     ]  # fmt: skip
+
+
+def test_a_copy_that_the_user_made_of_an_old_epoch_stays(tmp_path: Path) -> None:
+    files = make_files(tmp_path, keep_last=1)
+    for epoch in (1, 2):
+        files.write(files.epoch_name(epoch), TENSORS, METADATA)
+    converted = tmp_path / "model" / "tok-000001-diffusers.safetensors"
+    converted.write_bytes(b"mine")
+
+    files.remove_old()
+
+    assert converted.read_bytes() == b"mine"
+    assert not (tmp_path / "model" / "tok-000001.safetensors").exists()

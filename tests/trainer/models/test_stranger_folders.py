@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -93,27 +94,15 @@ def test_a_tensor_in_two_shards_is_refused(folder: Path) -> None:
     assert "two of its files hold" in refusal(folder)
 
 
-@pytest.mark.parametrize(
-    ("values", "told"),
-    [
-        ({"a": 10**6}, r"the number of 'a' is 1000000 and should be a whole number from 0 to"),
-        ({"a": -1}, "the number of 'a' is -1"),
-        ({"a": 1.5}, "the number of 'a' is 1.5"),
-        ({"a": True}, "the number of 'a' is True"),
-        ({"a": "5"}, "the number of 'a' is '5'"),
-        ({"a": None}, "the number of 'a' is None"),
-        ({"a": 10**60}, "the number of 'a' is 1000"),
-    ],
-)
-def test_token_numbers_beyond_the_text_encoders_table_are_refused(
-    folder: Path, values: dict[str, Any], told: str
-) -> None:
-    change(folder, "tokenizer/vocab.json", **values)
+@pytest.mark.parametrize("number", [10**6, -1, 1.5, True, "hunter2", None, 10**60])
+def test_token_numbers_beyond_the_text_encoders_table_are_refused(folder: Path, number: object) -> None:
+    change(folder, "tokenizer/vocab.json", password=number)
+    pieces = len(json.loads((folder / "tokenizer" / "vocab.json").read_text("utf-8")))
 
     message = refusal(folder)
 
-    assert told in message
-    assert "vocab.json" in message
+    assert f"vocab.json: piece {pieces:,} has no number from 0 to" in message
+    assert not re.search("hunter2|password", message), "the folder's link may have led to what is no tokenizer's"
 
 
 @pytest.mark.parametrize("mark", ["<|startoftext|>", "<|endoftext|>"])
@@ -129,8 +118,8 @@ def test_a_vocabulary_without_its_marks_is_refused(folder: Path, mark: str) -> N
 @pytest.mark.parametrize(
     ("merges", "told"),
     [
-        (b"a b c\n", "a merge is 'a b c'"),
-        (b"zz y\n", "the vocabulary has no 'zz'"),
+        (b"#version: 0.2\nhunter2 is secret\n", "merge 1 is not two pieces"),
+        (b"hunter2 secret\n", "merge 1 joins or makes what the vocabulary does not have"),
         (b"\xff\n", "is not UTF-8 (byte 0)"),
     ],
 )
@@ -141,6 +130,7 @@ def test_merges_that_the_vocabulary_does_not_have_are_refused(folder: Path, merg
 
     assert told in message
     assert "merges.txt" in message
+    assert "secret" not in message, "the folder's link may have led to what is no tokenizer's"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import builtins
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -15,6 +18,7 @@ import pytest
 import trainer.tagging.session as module
 from advisor.errors import HardwareError, ModelError
 from advisor.tagging.tagger_model import read_tagger
+from tests.support.paths import REPOSITORY
 from tests.support.taggers import SIDE_PX, colour_model, write_tagger
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.tagging.session import CPU, OutOfRoom, Tagger, open_tagger, usable_providers, usual_threads
@@ -149,7 +153,7 @@ class FakeRuntime:
 def test_a_card_that_cannot_be_used_is_told_and_something_else_computes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: FakeRuntime, provider: str, heard: list[str]
 ) -> None:
-    monkeypatch.setattr(module, "_runtime", lambda: runtime)
+    monkeypatch.setattr(module, "onnx_runtime", lambda: runtime)
     told = list[str]()
 
     assert open_tagger(read_tagger(write_tagger(tmp_path)), None, 1, told.append).provider == provider
@@ -169,7 +173,7 @@ def test_half_of_the_threads_are_taken_unless_the_user_says_how_many(
 
 
 def test_a_model_that_onnxruntime_refuses_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_runtime", lambda: FakeRuntime(fails=[CPU]))
+    monkeypatch.setattr(module, "onnx_runtime", lambda: FakeRuntime(fails=[CPU]))
 
     with pytest.raises(ModelError, match=r"model\.onnx cannot be loaded by onnxruntime 9\.9: no driver"):
         open_tagger(read_tagger(write_tagger(tmp_path)), "cpu", 1, pytest.fail)
@@ -186,3 +190,14 @@ def test_without_onnxruntime_one_sentence_says_what_to_install(tmp_path: Path, m
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(HardwareError, match="-m pip install onnxruntime` adds it"):
         opened(tmp_path)
+
+
+def test_onnxruntime_keeps_no_identity_of_the_device_and_reports_to_nobody(tmp_path: Path) -> None:
+    # CI and the variable itself would keep it silent without us.
+    variables = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    variables |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = "from trainer.tagging.session import onnx_runtime; onnx_runtime()"
+
+    subprocess.run([sys.executable, "-c", command], check=True, cwd=REPOSITORY, env=variables)
+
+    assert not list(tmp_path.rglob("*"))

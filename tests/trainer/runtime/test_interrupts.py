@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pytest
+
+from trainer.runtime.interrupts import Interrupt
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_what_ends_a_process_is_a_request_to_save_and_a_second_one_ends_it(name: str) -> None:
+    interrupt, number = Interrupt(), getattr(signal, name)
+    before = signal.getsignal(number)
+
+    with interrupt.listening():
+        os.kill(os.getpid(), number)
+        assert interrupt.asked
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+    assert signal.getsignal(number) == before
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored() -> None:
+    interrupt, before = Interrupt(), signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interrupt.listening():
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert not interrupt.asked
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -34,8 +34,8 @@ WHOLE = re.compile(r"`[^`]*`")
 """What is never broken: a command to type."""
 KEPT_BLANK = "\x00"
 """Stands for a blank of it while lines are broken; no text that is shown has one."""
-NO_ROOM = (*DISK_FULL, errno.EFBIG)
-"""Output goes to a file whose disk is full, or that may not become larger."""
+NO_ROOM = (*DISK_FULL, errno.EFBIG, errno.EIO)
+"""Output goes to a file whose disk is full, or that may not become larger, or to a terminal that was closed."""
 
 
 class OutputLost(LoraError):

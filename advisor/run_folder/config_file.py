@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from advisor.errors import ConfigErrors, RunError
 from advisor.files import is_file, is_folder
@@ -40,8 +41,21 @@ def read_config(run: Path) -> TrainingConfig:
         ConfigErrors: settings are wrong; all are named, with the file and their lines in it.
     """
     path = config_file(run)
-    tree = read_toml(path, kind="configuration", most_bytes=MOST_CONFIG_BYTES)
     try:
-        return parse_config(completed(tree))
+        return parse_config(_tree(path))
     except ConfigErrors as errors:
         raise with_lines(errors, path, most_bytes=MOST_CONFIG_BYTES) from None
+
+
+def named_settings(run: Path) -> frozenset[str]:
+    """The settings by path that a configuration names, be it with their default.
+
+    Raises:
+        RunError: there is no such file, or it is no TOML.
+    """
+    tree = _tree(config_file(run))
+    return frozenset(f"{group}.{name}" for group, table in tree.items() if isinstance(table, dict) for name in table)
+
+
+def _tree(path: Path) -> dict[str, Any]:
+    return completed(read_toml(path, kind="configuration", most_bytes=MOST_CONFIG_BYTES))

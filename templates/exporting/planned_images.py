@@ -13,6 +13,7 @@ from advisor.dataset.report import DatasetReport
 from advisor.errors import DatasetError
 from advisor.files import is_folder
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.pictures.edits_told import told_of_edits
 from advisor.run_folder.pictures.run_dataset import run_dataset
 from advisor.run_folder.pictures.run_files import files_in
 from advisor.run_folder.written import WrittenFiles
@@ -33,6 +34,8 @@ class PlannedImages:
     """None: they are not on this machine."""
     report: DatasetReport | None = None
     """What was found of them; None: they are not on this machine."""
+    edits: tuple[str, ...] = ()
+    """What is said of the user's edits of them."""
 
 
 def planned_images(config: TrainingConfig, run: Path, root: Path) -> PlannedImages:
@@ -45,12 +48,11 @@ def planned_images(config: TrainingConfig, run: Path, root: Path) -> PlannedImag
     folder = located(config.dataset.images, run)
     if not (config.dataset.images and is_folder(folder)):
         return PlannedImages(links, None)
-    report = _outside(run_dataset(RunFolder(run), config).report, run)
-    report = report.read_by(CaptionReader.of(config))
+    data = run_dataset(RunFolder(run), config)
+    report = _outside(data.report, run).read_by(CaptionReader.of(config))
     repeats = repeats_of_folders(report.folders, config.dataset)
-    return PlannedImages(
-        links, placed_folders(report, repeats, concept=concept_of(config), taken=links.taken()), report
-    )
+    placed = placed_folders(report, repeats, concept=concept_of(config), taken=links.taken())
+    return PlannedImages(links, placed, report, told_of_edits(data))
 
 
 def concept_of(config: TrainingConfig) -> str:
@@ -104,6 +106,7 @@ def filled(
     """
     if planned.folders is None:
         return
+    yield from planned.edits
     root = planned.links.root
     made = planned.links.fill(planned.folders, caption_extension, written, copy=copy, given_up=given_up)
     if made.num_linked:

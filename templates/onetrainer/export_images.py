@@ -14,6 +14,7 @@ from advisor.dataset.report import DatasetReport
 from advisor.errors import ConfigError
 from advisor.files import is_folder
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.pictures.edits_told import told_of_edits
 from advisor.run_folder.pictures.run_dataset import run_dataset
 from advisor.run_folder.pictures.run_files import files_in
 from advisor.settings.config import TrainingConfig
@@ -36,6 +37,8 @@ class ImagesThere:
     theirs: FullBatches
     is_edited: bool = False
     """The user's edits of the run change what is trained, so that the images cannot be read where they are."""
+    edits: tuple[str, ...] = ()
+    """What is said of them."""
 
     @classmethod
     def of(cls, config: TrainingConfig, run: Path) -> ImagesThere | None:
@@ -53,7 +56,8 @@ class ImagesThere:
         if dataset.regularization_images and is_folder(root := located(dataset.regularization_images, run)):
             regularization = files_in(str(root), dataset.regularization_folders or None, config)
             images.append((regularization, (1,) * len(regularization.folders)))
-        return cls(report, regularization, FullBatches.of(config, images), is_edited=report != data.files)
+        theirs, is_edited = FullBatches.of(config, images), report != data.files
+        return cls(report, regularization, theirs, is_edited, told_of_edits(data))
 
 
 def edited_images(config: TrainingConfig, images: ImagesThere | None, home: Path) -> PlannedImages | None:
@@ -84,6 +88,7 @@ def image_notes(config: TrainingConfig, images: ImagesThere | None) -> Iterator[
     """Steps, sizes, and pictures that are left out or enlarged."""
     if images is None:
         return
+    yield from images.edits
     theirs, ours = images.theirs, epoch_sizes(images.report, config, images.regularization)
     length = f"{theirs.steps(config)} steps in {config.schedule.epochs} epochs"
     yield f"OneTrainer will train {length} (ours: {Length.of(config, ours).steps} steps)."

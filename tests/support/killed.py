@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -130,3 +132,44 @@ def assert_every_lora_loads(run: Path) -> None:
     loras = list((run / "model").glob("*.safetensors"))
     assert loras
     assert all(load_file(path) for path in loras)
+
+
+@contextmanager
+def in_a_terminal(run: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], None]]]:
+    """`loracle train` in a terminal of its own, and what closes its window."""
+    import fcntl
+    import pty
+    import termios
+
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+    ours, theirs = pty.openpty()
+    started = subprocess.Popen(
+        command(run, *options), stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+    )  # fmt: skip
+    os.close(theirs)
+    closing = threading.Event()
+    reader = threading.Thread(target=_read_until, args=(closing, ours), daemon=True)
+    reader.start()
+
+    def close() -> None:
+        closing.set()
+        reader.join()
+
+    try:
+        yield started, close
+    finally:
+        close()
+        if started.poll() is None:
+            started.kill()
+        started.wait()
+
+
+def _read_until(closing: threading.Event, terminal: int) -> None:
+    """Read what a terminal is given, then close it: within a reading it would stay open."""
+    with suppress(OSError):
+        while not closing.is_set():
+            if select.select([terminal], [], [], 0.02)[0]:
+                os.read(terminal, 65536)
+    closing.wait()
+    os.close(terminal)

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, a closed terminal, a launcher that died: the step at hand is finished, the work saved, then an end."""
+"""Ctrl-C, SIGTERM, a closed terminal or a launcher that died: the step is finished, the work saved, then it ends."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Interrupt:
     def __init__(self) -> None:
         """No interrupt is requested."""
         self.asked = False
+        self._is_signalled = False
         self.cause = ""
         """Why, where no user asked for it; continues "because ..."."""
 
@@ -60,6 +61,6 @@ class Interrupt:
                 signal.signal(number, handler)
 
     def _heard(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        if self.asked:
+        if self._is_signalled:  # a launcher that died may have asked before its last signal comes: that is the first
             raise KeyboardInterrupt
-        self.asked = True
+        self._is_signalled = self.asked = True

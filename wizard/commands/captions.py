@@ -18,6 +18,7 @@ from advisor.errors import DatasetError
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.run_folder.pictures.edits_file import append_change, read_changes
+from advisor.run_folder.pictures.edits_told import edit_warnings
 from advisor.run_folder.pictures.run_dataset import RunDataset, run_dataset
 from advisor.settings.config import TrainingConfig
 from advisor.shell import shell_words
@@ -61,6 +62,8 @@ class RunCaptions:
         """
         config = run.read_config()
         dataset = run_dataset(run, config)
+        for _, warning in edit_warnings(dataset):
+            say(f"! {warning}")
         return cls(run, config, dataset, CaptionSet.of(dataset.report, config))
 
     @property

@@ -59,8 +59,8 @@ def check(place: str, options: CheckOptions | None = None) -> None:
     options = options or CheckOptions()
     found = pictures_to_check(place, counting("pictures looked at"))
     report = found.report
-    if found.edits:
-        say(found.edits)
+    for told in found.edits:
+        say(told)
     if options.waive:
         add_waivers(report.root, _waivers(options))
     facts = folder_facts(report, _looked_for(found, options), counting("pictures decoded"))

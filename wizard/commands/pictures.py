@@ -16,7 +16,7 @@ from advisor.errors import ConfigError, DatasetError, LoraError
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.run_folder.pictures.edits_file import append_change
-from advisor.run_folder.pictures.edits_told import edits_summary, file_names
+from advisor.run_folder.pictures.edits_told import file_names, told_of_edits
 from advisor.run_folder.pictures.run_dataset import RunDataset, edits_in
 from advisor.run_folder.pictures.run_files import run_files
 from advisor.shell import shell_words
@@ -169,5 +169,5 @@ def _show(data: RunDataset, options: PictureOptions) -> None:
     for image, found in cropped:
         box, whole = ",".join(map(str, found.box)), " x ".join(map(str, found.whole))
         show(f"cropped   {short_text(image.path)}: {box} of {whole}")
-    if told := edits_summary(data):
+    for told in told_of_edits(data):
         say(told)

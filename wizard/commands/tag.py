@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,13 +44,11 @@ def tag(target: Path, options: TagOptions, *, yes: bool, as_json: bool) -> None:
     tools.refuse()
     file = given_tagger(options.model, tools.sources, TerminalAsk() if is_terminal() and not as_json else None)
     tagging = _Tagging(job.run, config, options, choice, read_tagger(file), tools)
-    if options.dry_run:
-        found, answer, change = *tagging.tagged(run_dataset(job.run, config)), None
-    else:
-        with writing(job.run, WHAT, say):
-            dataset = run_dataset(job.run, config)
-            found, answer = tagging.tagged(dataset, holds_run=True)
-            change = tagging.kept(dataset, found)
+    with nullcontext() if options.dry_run else writing(job.run, WHAT, say):
+        answer = tagging.answer(run_dataset(job.run, config), holds_run=not options.dry_run)
+        dataset = run_dataset(job.run, config)  # tagging takes long: captions may have been written meanwhile
+        found = tagging.tagged(dataset, answer)
+        change = None if options.dry_run else tagging.kept(dataset, found)
     if found.pictures:
         tools.remember(file)
     if as_json:
@@ -70,18 +69,22 @@ class _Tagging:
     model: TaggerModel
     tools: TaggingTools
 
-    def tagged(self, dataset: RunDataset, *, holds_run: bool = False) -> tuple[Tagged, TagAnswer]:
-        """What the tagger tells, and the captions that follow."""
-        captions = CaptionSet.of(dataset.report, self.config)
-        images = self.options.selection.chosen(captions)
+    def answer(self, dataset: RunDataset, *, holds_run: bool = False) -> TagAnswer:
+        """What the tagger tells of the pictures that are meant."""
+        images = self.options.selection.chosen(CaptionSet.of(dataset.report, self.config))
         if not images:
-            return Tagged(dataset.report, (), {}), TagAnswer(pictures=())
+            return TagAnswer(pictures=())
         request = request_for(dataset.report, images, self.model, str(self.run.path) if holds_run else "")
         more = {"device": self.options.device, "batch": self.options.batch or 0}
         with announced_end("the tagging"):
-            answer = self.tools.tag(request.model_copy(update=more))
-        chooser = TagChooser(self.model.tags, self.choice)
-        return tagged_by(answer, captions, images, chooser, self.options.mode), answer
+            return self.tools.tag(request.model_copy(update=more))
+
+    def tagged(self, dataset: RunDataset, answer: TagAnswer) -> Tagged:
+        """The captions that follow for those of them that are still meant."""
+        captions, asked = CaptionSet.of(dataset.report, self.config), {one.path for one in answer.pictures}
+        images = self.options.selection.chosen(captions) if asked else ()
+        images = tuple(image for image in images if dataset.report.path_of(image) in asked)
+        return tagged_by(answer, captions, images, TagChooser(self.model.tags, self.choice), self.options.mode)
 
     def kept(self, dataset: RunDataset, found: Tagged) -> Change | None:
         """The change in the run's edits; None: nothing changes."""

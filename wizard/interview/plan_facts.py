@@ -19,7 +19,7 @@ from advisor.machine.hardware import Hardware
 from advisor.machine.probe import probe_hardware
 from advisor.planning.compare import with_settings
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.pictures.edits_told import edits_summary
+from advisor.run_folder.pictures.edits_told import told_of_edits
 from advisor.run_folder.pictures.run_dataset import edits_in, with_edits
 from advisor.settings.config import NamedFolder
 from advisor.settings.parse_value import parse_settings
@@ -47,6 +47,8 @@ def facts_of_plan(
     choices, asked = dict[str, Any](), request
     if run is not None:
         choices = mistakes.attempt(lambda: choices_of(run, images=request.images)) or {}
+        if choices and RunFolder.given(run).known_plan() is None:
+            say(f"{run} has no plan.json that can be read: all settings of its loracle.toml count as chosen by you")
         asked = mistakes.attempt(lambda: request_of(run, request)) or request
 
     def probe() -> Hardware:
@@ -76,7 +78,7 @@ def _pictures(run: Path | None, out: Path | None, only: Sequence[NamedFolder] | 
     """What a folder holds, read through the edits of the plan's run."""
     source, files = edits_source(run, out), scan(folder, only=only)
     data = with_edits(files, Edits() if source is None else edits_in(source))
-    if told := edits_summary(data):
+    for told in told_of_edits(data):
         say(told)
     return data.report
 

@@ -12,6 +12,7 @@ from advisor.facts import Facts
 from advisor.machine.hardware import Gpu, Hardware
 from advisor.planning.compare import with_settings
 from advisor.planning.limits import FOUND_NOT_CHOSEN
+from advisor.run_folder.config_file import named_settings
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.plan_record import PlanRecord
 from advisor.settings.config import flat_settings, setting_field
@@ -73,6 +74,8 @@ def _is_same(found: Gpu, planned: Gpu) -> bool:
 def choices_of(run: Path, *, images: str | None = None) -> dict[str, Any]:
     """The settings of a run that no rule set, by path: chosen, imported, or edited in its loracle.toml.
 
+    Where no record of the plan can be read, these are all that loracle.toml names.
+
     Args:
         images: other pictures than the run's, of whose folders the run can say nothing.
 
@@ -83,7 +86,7 @@ def choices_of(run: Path, *, images: str | None = None) -> dict[str, Any]:
     now = dict(flat_settings(folder.read_config()))
     plan = folder.known_plan()
     found = _meant_before(now, plan)
-    found |= frozenset() if plan is None else plan.chosen_paths(now) | plan.imported_paths()
+    found |= named_settings(folder.path) if plan is None else plan.chosen_paths(now) | plan.imported_paths()
     kept = found - set(ANSWER_OF_SETTING) - set(FOUND_NOT_CHOSEN)
     if images is not None and now["dataset.only_folders"]:
         kept -= {"dataset.folders", "dataset.only_folders"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -28,6 +29,8 @@ from wizard.show.progress import TrainingProgress
 from wizard.show.screen import Screen
 
 POLL_SECONDS = 0.1
+OUTPUT_GONE = (errno.EPIPE, errno.EIO)
+"""`| head`, another program that has ended, or a terminal that was closed."""
 GRACE_SECONDS = 20.0
 """A trainer that still runs so long after the second Ctrl-C is killed."""
 LOG_LINES = 20
@@ -96,7 +99,9 @@ def run_trainer(
             raise RunError(f"the trainer cannot be started in {job.run.path}: {error.strerror or error}") from error
         try:
             progress = _watch(child, tail, screen, count)
-        except BrokenPipeError:  # `| head`, or another program that has ended
+        except OSError as error:
+            if error.errno not in OUTPUT_GONE:
+                raise
             raise KeyboardInterrupt("Ended, because what read the output has: the work is saved.") from None
     if child.returncode != 0 and progress.finished is None:
         place.check()

@@ -26,6 +26,13 @@ def edits_summary(data: RunDataset) -> str:
     return f"Your edits of this run: {', '.join(parts)}" if parts else ""
 
 
+def told_of_edits(data: RunDataset) -> tuple[str, ...]:
+    """All that is said of the edits wherever their data set is used: what they do, and what may not be meant so."""
+    summary = edits_summary(data)
+    warned = (f"! {message}" for _, message in edit_warnings(data))
+    return (*((summary,) if summary else ()), *warned)
+
+
 def edit_warnings(data: RunDataset) -> Iterator[tuple[str, str]]:
     """What may not be meant so any more, as codes and messages."""
     if stale := data.stale_captions:

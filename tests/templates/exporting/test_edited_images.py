@@ -150,3 +150,15 @@ def test_a_mask_painted_in_the_export_stays_where_one_would_be_written(
     assert painted.with_name(f"{painted.name}.bak").read_bytes() == b"painted in the export"
     with Image.open(painted) as mask:
         assert mask.getextrema() == (255, 255)
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+def test_edits_of_pictures_that_are_gone_are_told_in_the_notes(edited: Edited, name: str) -> None:
+    (edited.images / "picture-003.png").rename(edited.images / "converted.png")
+    scene(9, (640, 448)).save(edited.images / "converted.png")  # another content under another name
+    (edited.images / "picture-001.txt").write_text("foxgirl, waving")
+
+    notes = edited.export(name).notes
+
+    assert any("1 picture with edits of yours is not there any more (picture-003.png)" in note for note in notes)
+    assert any("1 of these caption files has changed since (picture-001" in note for note in notes), notes

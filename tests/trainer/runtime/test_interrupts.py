@@ -32,3 +32,15 @@ def test_a_hang_up_that_is_ignored_stays_ignored() -> None:
         assert not interrupt.asked
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_the_first_signal_after_a_launcher_has_died_is_no_second_one() -> None:
+    interrupt = Interrupt()
+
+    with interrupt.listening():
+        interrupt.ask("the program that started it has ended")
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupt.asked
+        assert interrupt.cause == "the program that started it has ended"
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)

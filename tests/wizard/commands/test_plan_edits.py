@@ -108,3 +108,19 @@ def test_an_import_over_a_run_keeps_its_edits_and_plans_with_them(run: RunFolder
     Path(config.model.path).rename(tmp_path / "gone.safetensors")
     import_(str(file), out=run.path, images=config.dataset.images, model=config.model.path, overwrite=True)
     assert not run.manifest.exists()
+
+
+@pytest.mark.parametrize("record", [None, "[]"])
+def test_a_plan_of_a_run_without_a_record_keeps_what_its_configuration_names(
+    run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str], record: str | None
+) -> None:
+    run.config.write_text(run.config.read_text("utf-8").replace("guidance = 7.0", "guidance = 4.5"), "utf-8")
+    assert run.read_config().sampling.guidance == 4.5
+    run.plan.unlink()
+    if record is not None:
+        run.plan.write_text(record, "utf-8")
+
+    plan(PlanRequest(name="mia2"), run=run.path, out=tmp_path / "new")
+
+    assert RunFolder(tmp_path / "new").read_config().sampling.guidance == 4.5
+    assert "all settings of its loracle.toml count as chosen by you" in capsys.readouterr().err

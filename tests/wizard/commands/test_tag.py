@@ -229,3 +229,25 @@ def test_without_onnxruntime_one_sentence_says_what_to_install(run: RunFolder, m
 def test_an_option_that_cannot_be_is_refused_first(run: RunFolder) -> None:
     with pytest.raises(LoraError, match="--threshold is 2"):
         tagged(run, threshold=2.0, model="nothing")
+
+
+@pytest.mark.parametrize("mode", [{}, {"append": True}, {"replace": True}], ids=["missing", "append", "replace"])
+def test_a_caption_that_is_written_while_it_tags_counts(
+    run: RunFolder, in_this_process: list[TagRequest], monkeypatch: pytest.MonkeyPatch, mode: dict[str, bool]
+) -> None:
+    stand_in: Any = tagging_tools.__dict__["run_tagging"]
+
+    def tagging(*given: Any, **named: Any) -> TagAnswer:
+        answer: TagAnswer = stand_in(*given, **named)
+        (run.path.parent / "pictures" / "02.txt").write_text("zuvi, written meanwhile", "utf-8")
+        return answer
+
+    monkeypatch.setattr(tagging_tools, "run_tagging", tagging)
+    tagged(run, **mode)
+
+    found = captions(run)["02.png"]
+    assert found is not None
+    assert (found == "zuvi, written meanwhile") is (not mode)
+    assert found.startswith("zuvi, written meanwhile, solo") is ("append" in mode)
+    stale = run_dataset(run).stale_captions
+    assert not stale, "the file was seen as it is now"

@@ -16,6 +16,7 @@ import pytest
 
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
+from advisor.run_folder.state_manifest import newest_manifest
 from tests.support.killed import (
     Moment,
     Victim,
@@ -23,6 +24,7 @@ from tests.support.killed import (
     assert_one_trained_at_a_time,
     go_on,
     has_begun,
+    in_a_terminal,
     is_alive,
     kill_at,
     launched,
@@ -112,6 +114,24 @@ def test_a_trainer_whose_launcher_was_killed_saves_and_ends_within_seconds(tmp_p
     steps = events_of(run, "step")[-1]["step"]
     assert (run / "model" / f"tok-step{steps:08d}.safetensors").exists()
     assert [path.name for path in (run / "state").iterdir()][-1:] != []
+
+
+@pytest.mark.parametrize("steps", [3, 8])
+def test_a_training_whose_terminal_is_closed_saves_the_step_at_hand(tmp_path: Path, steps: int) -> None:
+    run = planned(tmp_path, "run", schedule__epochs=500, schedule__name="constant", sampling__every_epochs=0)
+    with in_a_terminal(run) as (started, close):
+        wait_for(lambda: len(events_of(run, "step")) >= steps if has_begun(run, "step") else False, "steps")
+        close()
+        started.wait(30)
+
+    assert started.returncode == 130
+    done = events_of(run, "step")[-1]["step"]
+    (failed,) = events_of(run, "failed")
+    assert failed["code"] == "interrupted"
+    assert (run / "model" / f"tok-step{done:08d}.safetensors").exists()
+    manifest = newest_manifest(RunFolder(run).states())
+    assert manifest is not None
+    assert manifest.position.step == done
 
 
 @pytest.mark.parametrize("another", [False, True], ids=["nothing", "a copy"])

@@ -9,7 +9,7 @@ from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import Tell, scan
 from advisor.files import is_file
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.pictures.edits_told import edits_summary
+from advisor.run_folder.pictures.edits_told import told_of_edits
 from advisor.run_folder.pictures.run_dataset import run_dataset
 from advisor.settings.config import TrainingConfig
 from advisor.settings.file_names import CONFIG_NAME
@@ -23,8 +23,8 @@ class PicturesToCheck:
     report: DatasetReport
     config: TrainingConfig | None = None
     """The run's; None: it is no run."""
-    edits: str = ""
-    """What the user's edits of the run do; empty: there are none, or it is no run."""
+    edits: tuple[str, ...] = ()
+    """What is said of the user's edits of the run; empty: there are none, or it is no run."""
 
 
 def pictures_to_check(given: str, tell: Tell | None = None) -> PicturesToCheck:
@@ -45,4 +45,4 @@ def pictures_to_check(given: str, tell: Tell | None = None) -> PicturesToCheck:
     run = RunFolder.given(path)
     config = run.read_config()
     data = run_dataset(run, config, tell=tell)
-    return PicturesToCheck(data.report, config, edits_summary(data))
+    return PicturesToCheck(data.report, config, told_of_edits(data))

@@ -12,7 +12,7 @@ from advisor.run_folder.written import Kind, WrittenFiles
 from advisor.settings.config import TrainingConfig
 from templates.exporting.exporter import ExportOptions
 from templates.exporting.paths import absolute
-from templates.exporting.planned_images import PlannedImages, filled
+from templates.exporting.planned_images import PlannedImages, filled, refuse_among_pictures
 
 
 def write_files(
@@ -28,11 +28,13 @@ def write_files(
 
     Raises:
         UsersFiles: some are the user's and are not to be overwritten; nothing was written.
+        RunError: an image folder is one of those that the pictures come from; nothing was written.
         RunError: something cannot be written.
     """
     written, extension = WrittenFiles(absolute(run)), config.dataset.caption_extension
     files = [NewFile(path, text.encode("utf-8"), kind) for path, text in texts.items()]
     here = [planned for planned in images if planned is not None and planned.folders is not None]
+    refuse_among_pictures(here, absolute(run))
     among_images = [planned.links.users_files(planned.folders or (), extension, written) for planned in here]
     found = [*users_files(files, written), *chain.from_iterable(among_images)]
     if found and not options.overwrite:

@@ -7,7 +7,7 @@ from pathlib import Path
 from advisor.errors import RunError
 from advisor.files import is_file
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.paths import RUN_NAMES
+from advisor.run_folder.paths import FOLDERS, RUN_NAMES
 from advisor.run_folder.plan_record import PlanRecord
 from advisor.run_folder.write_over import Occupied
 from advisor.settings.config import TrainingConfig
@@ -31,6 +31,23 @@ def other_plan(run: RunFolder, record: PlanRecord | None, config: TrainingConfig
     if name == config.saving.name and _same(run.path / images, run.path / config.dataset.images):
         return ""
     return f"{run.path} holds another plan ({name}, of the pictures in {images})"
+
+
+def refuse_own_folders(run: RunFolder, config: TrainingConfig) -> None:
+    """Refuse pictures that lie where the run writes: they would be written among, and samples be trained on.
+
+    Raises:
+        RunError: they do.
+    """
+    dataset = config.dataset
+    for given in filter(None, (dataset.images, dataset.regularization_images)):
+        pictures = (run.path / given).resolve()
+        inside = next((name for name in sorted(FOLDERS) if pictures.is_relative_to((run.path / name).resolve())), None)
+        if inside is not None:
+            raise RunError(
+                f"{pictures} are pictures, and a run in {run.path} writes into its folder {inside}: name another "
+                "folder for the run, e.g. one beside it"
+            )
 
 
 def refuse_strangers(run: RunFolder, config: TrainingConfig, *, overwrite: bool) -> None:

@@ -24,7 +24,7 @@ from advisor.settings.config import changed, parse_config, setting
 from advisor.settings.parse_value import WrongValue, as_given
 from templates.exporting.paths import absolute
 from templates.native.loracle_toml import Pair, render_config
-from templates.native.occupied import OVERWRITE, other_plan, refuse_strangers
+from templates.native.occupied import OVERWRITE, other_plan, refuse_own_folders, refuse_strangers
 from templates.native.planned_pictures import write_pictures
 from templates.native.recorded_plan import config_of_run
 from templates.native.schema import schema_uri
@@ -115,6 +115,7 @@ def _looked_at(
     )
     found = users_files(files, WrittenFiles(folder.path))
     other = other_plan(folder, before, plan.config)
+    refuse_own_folders(folder, plan.config)
     refuse_strangers(folder, plan.config, overwrite=overwrite)
     if found and not overwrite:
         raise UsersFiles(found)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+AS_ONE_SECONDS = 5.0
 
 
 def ending_signals() -> list[signal.Signals]:
@@ -27,7 +30,7 @@ class Interrupt:
     def __init__(self) -> None:
         """No interrupt is requested."""
         self.asked = False
-        self._is_signalled = False
+        self._first: tuple[int, float] | None = None
         self.cause = ""
         """Why, where no user asked for it; continues "because ..."."""
 
@@ -50,6 +53,8 @@ class Interrupt:
     def listening(self) -> Iterator[None]:
         """Within, a first signal requests a stop; a second one raises KeyboardInterrupt, with nothing saved.
 
+        A shutdown, a logout or a batch system sends its signal to launcher and trainer alike, and the launcher passes
+        its own on: another kind of signal within AS_ONE_SECONDS is the same request.
         A hang-up that was ignored from the start (`nohup`) stays ignored.
         """
         signals = ending_signals()
@@ -61,6 +66,8 @@ class Interrupt:
                 signal.signal(number, handler)
 
     def _heard(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        if self._is_signalled:  # a launcher that died may have asked before its last signal comes: that is the first
+        now = time.monotonic()
+        if self._first is None:  # though a launcher that died may have asked before
+            self._first, self.asked = (number, now), True
+        elif number == self._first[0] or now - self._first[1] > AS_ONE_SECONDS:
             raise KeyboardInterrupt
-        self._is_signalled = self.asked = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import BinaryIO
 
 import pytest
 
-from advisor.errors import RunError
+from advisor.errors import LoraError, RunError
 from advisor.run_folder.write_over import UsersFiles
 from templates.exporters import EXPORTERS
 from templates.exporting import image_links
@@ -282,3 +283,51 @@ def full_after(writes: int, write: Callable[..., None]) -> Callable[..., None]:
         write(source, file)
 
     return written
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["ai-toolkit", "kohya-gui"])
+@pytest.mark.parametrize("options", [USUAL, COPY, OVERWRITE], ids=["links", "copies", "overwriting"])
+def test_an_export_that_became_the_data_set_is_never_exported_onto_itself(
+    tmp_path: Path, name: str, options: ExportOptions
+) -> None:
+    out = tmp_path / "out"
+    make_pictures(tmp_path / "p", 3, captions=True)
+    EXPORTERS[name].write(sample_config(tmp_path / "p"), run=tmp_path / "run", out=out, options=USUAL)
+    images = next(path for path in (tmp_path / "run/exports/kohya/img", out / "img") if path.exists())
+    shutil.rmtree(tmp_path / "p")
+    before = contents(images)
+
+    again = tmp_path / ("other" if images.is_relative_to(out) else "run")
+    with pytest.raises(LoraError):
+        EXPORTERS[name].write(sample_config(images), run=again, out=out, options=options)
+    assert contents(images) == before
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_an_export_never_writes_among_the_pictures(tmp_path: Path, is_link: bool) -> None:
+    out = tmp_path / "out"
+    pictures = tmp_path / "p" if is_link else out / "img" / "20_foxgirl"
+    make_pictures(pictures, 3, captions=True)
+    if is_link:
+        (out / "img").mkdir(parents=True)
+        (out / "img" / "20_foxgirl").symlink_to(pictures)
+    before = contents(pictures)
+
+    images = pictures if is_link else out / "img"
+    with pytest.raises(RunError, match="is where the pictures themselves lie"):
+        EXPORTERS["ai-toolkit"].write(sample_config(images), run=tmp_path / "run", out=out, options=OVERWRITE)
+    assert contents(pictures) == before
+
+
+def test_a_run_that_is_kept_among_the_pictures_is_exported(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "p", 3, captions=True)
+    run = tmp_path / "p" / "run"
+
+    for _ in range(2):
+        EXPORTERS["kohya-gui"].write(sample_config(tmp_path / "p"), run=run, out=None, options=USUAL)
+
+    assert len(list((run / "exports/kohya/img").rglob("*.png"))) == 3

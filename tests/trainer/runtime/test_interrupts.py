@@ -44,3 +44,24 @@ def test_the_first_signal_after_a_launcher_has_died_is_no_second_one() -> None:
         assert interrupt.cause == "the program that started it has ended"
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_shutdown_that_reaches_launcher_and_trainer_is_one_request() -> None:
+    interrupt = Interrupt()
+
+    with interrupt.listening():
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)  # what the launcher makes of its own
+        assert interrupt.asked
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_another_kind_of_signal_later_is_a_second_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer.runtime.interrupts.AS_ONE_SECONDS", -1.0)
+    interrupt = Interrupt()
+
+    with interrupt.listening():
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -275,3 +276,16 @@ def test_every_command_that_can_refuse_has_the_option(loracle: Loracle, command:
 
     assert code == 0
     assert "--overwrite" in told
+
+
+@pytest.mark.parametrize("folder", ["images", "samples", "exports"])
+def test_pictures_that_lie_where_the_run_would_write_are_refused(loracle: Loracle, tmp_path: Path, folder: str) -> None:
+    (tmp_path / "project").mkdir()
+    shutil.copytree(tmp_path / "images", tmp_path / "project" / folder)
+    before = contents(tmp_path / "project")
+
+    code, told = loracle(*planned("project", images=str(tmp_path / "project" / folder)))
+
+    assert code == 2
+    assert f"writes into its folder {folder}" in told
+    assert contents(tmp_path / "project") == before

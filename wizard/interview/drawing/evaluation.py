@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from advisor.choosing.cells import Choice
+from advisor.errors import RunError
 from advisor.machine.probe import probe_hardware
 from advisor.run_folder.events import AnyEvent, SampleDrawn, Started
+from advisor.run_folder.grids.picks_file import read_picks
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from advisor.units import duration
@@ -71,7 +74,7 @@ def recommended(job: TrainerJob, config: TrainingConfig, seconds: float, screen:
         return None
     hardware = probe_hardware(job.run.path)
     budget = max(LEAST_SECONDS, MOST_SHARE * seconds)
-    smaller_and_smaller = wishes(tuple(loras_by_epoch(job.run, config)))
+    smaller_and_smaller = wishes(tuple(loras_by_epoch(job.run, config)), picked_prompts(job.run))
     plan = within(budget, each, smaller_and_smaller, lambda wish: plan_of_run(job, wish, hardware))
     if plan is None:
         say(
@@ -130,14 +133,24 @@ def within(
     return None
 
 
-def wishes(epochs: Sequence[int]) -> Iterable[GridWish]:
+def wishes(epochs: Sequence[int], prompts: tuple[str, ...] = ()) -> Iterable[GridWish]:
     """From the largest grid to the smallest: fewer seeds first, then fewer epochs.
 
     Args:
         epochs: all that have a LoRA, in order.
+        prompts: empty: those that the plan proposes.
     """
     shown = thinned(epochs)
     for seeds in SEEDS:
-        yield GridWish(epochs=shown, seeds=seeds)
+        yield GridWish(epochs=shown, prompts=prompts, seeds=seeds)
     for most in range(len(shown) - 1, LEAST_EPOCHS - 1, -1):
-        yield GridWish(epochs=thinned(epochs, most), seeds=SEEDS[-1])
+        yield GridWish(epochs=thinned(epochs, most), prompts=prompts, seeds=SEEDS[-1])
+
+
+def picked_prompts(run: RunFolder) -> tuple[str, ...]:
+    """Those of the run's grid where the user has picked among its pictures, so that the picks go on counting."""
+    grid = run.known_grid()
+    with suppress(RunError):
+        if grid is not None and read_picks(run.grid.picks).among(grid.cells):
+            return grid.prompts
+    return ()

@@ -5,13 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from advisor.choosing.cells import Choice
+from advisor.choosing.cells import Cell, Choice
 from advisor.estimate.drawing import DrawingCost
 from advisor.run_folder.events import SampleDrawn, Started
+from advisor.run_folder.grids.grid_record import GridRecord, write_grid
 from advisor.run_folder.grids.grid_request import GridRequest
+from advisor.run_folder.grids.picks_file import PickedSide, PickLine, append_pick
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import blank_config
-from wizard.interview.drawing.evaluation import Recommended, recommendation_document, seconds_each, wishes, within
+from wizard.interview.drawing.evaluation import (
+    Recommended,
+    picked_prompts,
+    recommendation_document,
+    seconds_each,
+    wishes,
+    within,
+)
 from wizard.interview.drawing.grid_options import GridWish
 from wizard.interview.drawing.grid_plan import GridPlan
 
@@ -103,3 +112,20 @@ def test_where_nothing_was_drawn_the_last_lora_is_the_one_to_use() -> None:
     document = recommendation_document(None, RunFolder(Path("runs/mia")), ["model/mia-000002.safetensors", "model/mia"])
 
     assert document == {"choice": None, "use": "model/mia"}
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_grid_in_which_the_user_picked_keeps_its_prompts(tmp_path: Path, number: int) -> None:
+    run, cells = RunFolder(tmp_path), list[Cell]()
+    for epoch in (1, 2):
+        cells.append(Cell(path=f"pictures/{epoch:064}.png", epoch=epoch, weight=1.0, prompt=0, seed=0))
+    grid = GridRecord(prompts=("mia in the rain",), seeds=(1,), cells=tuple(cells))
+    write_grid(run.grid.record, grid)
+    for _ in range(number):
+        left, right = map(PickedSide.of, cells)
+        append_pick(run.grid.picks, PickLine(left=left, right=right, picked="left"))
+
+    prompts = picked_prompts(run)
+
+    assert prompts == (("mia in the rain",) if number else ())
+    assert {wish.prompts for wish in wishes(range(1, 9), prompts)} == {prompts}

@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -84,6 +84,11 @@ class WrittenFiles:
             return (found.st_size, found.st_mtime_ns) == (noted.num_bytes, noted.modified_ns)
         return file_digest(path) in noted.sha256
 
+    def is_link(self, path: Path) -> bool:
+        """Whether a file is there that Loracle made as a hard link to an image of the user's, and as it was then."""
+        noted = self._noted(path)
+        return noted is not None and noted.modified_ns is not None and self.is_as_written(path, "images") is True
+
     def note(self, files: Mapping[Path, Written], gone: Iterable[Path] = ()) -> None:
         """Note files that are or will be written, and forget others.
 
@@ -124,12 +129,13 @@ class _Store:
         placed = _placed(path)
         return placed.as_posix() if self.root is None else placed.relative_to(self.root).as_posix()
 
-    def read(self) -> dict[str, Written]:
+    def read(self) -> Mapping[str, Written]:
         """The notes; none where there is no file or a damaged one."""
         try:
-            return parse_record(read_bounded(self.file, MOST_RECORD_BYTES), _Document).files
-        except (OSError, Malformed, ValidationError):
+            found = self.file.stat()
+        except OSError:
             return {}
+        return _notes(self.file, (found.st_ino, found.st_size, found.st_mtime_ns))
 
     def change(self, new: Mapping[str, Written], gone: Collection[str]) -> None:
         notes = {key: one for key, one in self.read().items() if key not in gone and self._is_there(key)}
@@ -138,11 +144,21 @@ class _Store:
             digests = dict.fromkeys((*one.sha256, *before))
             notes[key] = one.model_copy(update={"sha256": tuple(digests)[:MOST_DIGESTS] if one.sha256 else ()})
         tree = {"files": {key: one.model_dump(exclude_none=True, exclude_defaults=True) for key, one in notes.items()}}
+        _notes.cache_clear()
         with suppress(RunError):
             write_own(self.file, json.dumps(tree, indent=1) + "\n", _are_notes)
 
     def _is_there(self, key: str) -> bool:
         return os.path.lexists(key if self.root is None else self.root / key)
+
+
+@lru_cache(maxsize=4)
+def _notes(file: Path, seen: tuple[int, int, int]) -> Mapping[str, Written]:  # noqa: ARG001
+    """What a file of notes holds, parsed once as long as it is as it was seen: it is asked for each picture."""
+    try:
+        return parse_record(read_bounded(file, MOST_RECORD_BYTES), _Document).files
+    except (OSError, Malformed, ValidationError):
+        return {}
 
 
 def _are_notes(content: bytes) -> bool:

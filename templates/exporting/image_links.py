@@ -7,7 +7,7 @@ import filecmp
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,6 +20,7 @@ from advisor.dataset.mask_files import MASK_EXTENSION, MASK_SUFFIX
 from advisor.dataset.report import PictureCrop
 from advisor.errors import DatasetError, RunError
 from advisor.files import is_file, mend_of_writing, read_bounded
+from advisor.run_folder.keep import keep_beside
 from advisor.run_folder.write_over import NewFile, put, users_files
 from advisor.run_folder.written import Written, WrittenFiles
 from templates.exporting.image_folders import PlacedFolder
@@ -42,6 +43,8 @@ class Filled:
     num_copied: int
     num_cropped: int = 0
     """Written as pictures of their own."""
+    kept: tuple[Path, ...] = ()
+    """Pictures that are no longer exported and whose originals are gone, where they are now."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ class LinkFolder:
         try:
             for path in given_up:
                 path.unlink(missing_ok=True)
-            self._clear(old)
+            kept = self._clear(old, written)
             made = {self.root / name: _made(source, self.root / name, copy=copy) for name, source in new.items()}
         except OSError as error:
             raise RunError(
@@ -136,18 +139,25 @@ class LinkFolder:
         written.note(made, gone=[self.root / name for name in old if name not in new])
         linked = sum(1 for one in made.values() if one.modified_ns is not None)
         images = sum(1 for source in new.values() if isinstance(source, Path))
-        return Filled(linked, images - linked, sum(1 for source in new.values() if isinstance(source, CroppedFile)))
+        cropped = sum(1 for source in new.values() if isinstance(source, CroppedFile))
+        return Filled(linked, images - linked, cropped, kept)
 
     def _list(self, names: Iterable[str]) -> NewFile:
         text = "".join(f"{name}\n" for name in sorted(names))
         return NewFile(self.list_file, text.encode("utf-8"), "images", _is_list)
 
-    def _clear(self, names: Iterable[str]) -> None:
+    def _clear(self, names: Collection[str], written: WrittenFiles) -> tuple[Path, ...]:
+        """Take files away, but for links that have become the last name of a picture: these are kept as NAME.bak."""
+        kept = list[Path]()
         for name in names:
-            (self.root / name).unlink(missing_ok=True)
+            path = self.root / name
+            if os.path.lexists(path) and path.lstat().st_nlink == 1 and written.is_link(path):
+                kept.append(keep_beside(path))
+            path.unlink(missing_ok=True)
         for folder in {PurePosixPath(name).parent for name in names}:
             with suppress(OSError):  # not empty: something of the user's is in it
                 (self.root / folder).rmdir()
+        return tuple(kept)
 
 
 def _contents(folders: Iterable[PlacedFolder], caption_extension: str) -> Iterator[tuple[str, Content]]:

@@ -142,6 +142,9 @@ def filled(
         yield f"{counted(made.num_cropped, 'picture')} are written as you cropped them, as PNG files of their own."
     if made.num_copied and not copy:
         yield f"{made.num_copied} pictures were copied, since the disk holds no links to them; they take space twice."
+    if made.kept:
+        pictures = counted(len(made.kept), "picture")
+        yield f"{pictures} of an earlier export had no other copy any more and stay, e.g. as {made.kept[0]}."
     strangers = planned.links.strangers()
     if strangers:
         yield f"{len(strangers)} files in {root} are not ours and were left (e.g. {strangers[0]})."

@@ -34,7 +34,7 @@ def other_plan(run: RunFolder, record: PlanRecord | None, config: TrainingConfig
 
 
 def refuse_own_folders(run: RunFolder, config: TrainingConfig) -> None:
-    """Refuse pictures that lie where the run writes: they would be written among, and samples be trained on.
+    """Refuse pictures in the folder that the run is to be, or in one it writes into, where its samples were trained on.
 
     Raises:
         RunError: they do.
@@ -42,6 +42,8 @@ def refuse_own_folders(run: RunFolder, config: TrainingConfig) -> None:
     dataset = config.dataset
     for given in filter(None, (dataset.images, dataset.regularization_images)):
         pictures = (run.path / given).resolve()
+        if pictures == run.path.resolve():
+            raise RunError(f"{run.path} is the folder of the pictures: name another for the run, e.g. one beside it")
         inside = next((name for name in sorted(FOLDERS) if pictures.is_relative_to((run.path / name).resolve())), None)
         if inside is not None:
             raise RunError(
@@ -50,15 +52,15 @@ def refuse_own_folders(run: RunFolder, config: TrainingConfig) -> None:
             )
 
 
-def refuse_strangers(run: RunFolder, config: TrainingConfig, *, overwrite: bool) -> None:
+def refuse_strangers(run: RunFolder, *, overwrite: bool) -> None:
     """Refuse a folder that holds no run and is not empty.
 
     Args:
-        overwrite: write beside other files; into the images' folder never, where samples would become training images.
+        overwrite: write beside other files.
 
     Raises:
         Occupied: it is one.
-        RunError: it is the images', or cannot be read.
+        RunError: it cannot be read.
     """
     try:
         found = sorted(path.name for path in run.path.iterdir() if path.name not in OF_THE_SYSTEM)
@@ -69,8 +71,6 @@ def refuse_strangers(run: RunFolder, config: TrainingConfig, *, overwrite: bool)
     others = [name for name in found if name not in RUN_NAMES]
     if not others or is_file(run.config) or is_file(run.plan):
         return
-    if _same(run.path, run.path / config.dataset.images):
-        raise RunError(f"{run.path} is the folder of the pictures: name another for the run, e.g. one beside it")
     if overwrite:
         return
     more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""

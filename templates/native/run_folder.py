@@ -116,7 +116,7 @@ def _looked_at(
     found = users_files(files, WrittenFiles(folder.path))
     other = other_plan(folder, before, plan.config)
     refuse_own_folders(folder, plan.config)
-    refuse_strangers(folder, plan.config, overwrite=overwrite)
+    refuse_strangers(folder, overwrite=overwrite)
     if found and not overwrite:
         raise UsersFiles(found)
     if other and not overwrite:

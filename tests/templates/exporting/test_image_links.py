@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +15,7 @@ import pytest
 
 from advisor.errors import LoraError, RunError
 from advisor.run_folder.write_over import UsersFiles
+from advisor.run_folder.written import WrittenFiles
 from templates.exporters import EXPORTERS
 from templates.exporting import image_links
 from templates.exporting.exporter import USUAL, Export, ExportOptions
@@ -222,10 +223,11 @@ def test_a_file_that_comes_while_the_export_is_made_stays(
 ) -> None:
     target, before = exported.file("picture-002.png"), image_links.LinkFolder._clear
 
-    def clear(self: image_links.LinkFolder, names: Iterable[str]) -> None:
-        before(self, names)
+    def clear(self: image_links.LinkFolder, names: Collection[str], written: WrittenFiles) -> tuple[Path, ...]:
+        kept = before(self, names, written)
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(b"theirs")
+        return kept
 
     monkeypatch.setattr(image_links.LinkFolder, "_clear", clear)
 
@@ -331,3 +333,24 @@ def test_a_run_that_is_kept_among_the_pictures_is_exported(tmp_path: Path) -> No
         EXPORTERS["kohya-gui"].write(sample_config(tmp_path / "p"), run=run, out=None, options=USUAL)
 
     assert len(list((run / "exports/kohya/img").rglob("*.png"))) == 3
+
+
+def test_links_that_became_the_last_copies_of_pictures_are_kept_when_another_run_is_exported_there(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "out"
+    for name in ("a", "b"):
+        make_pictures(tmp_path / name, 3, captions=True)
+        EXPORTERS["ai-toolkit"].write(sample_config(tmp_path / "a"), run=tmp_path / "run-a", out=out, options=USUAL)
+    pictures = {path.name: path.read_bytes() for path in (tmp_path / "a").glob("*.png")}
+    shutil.rmtree(tmp_path / "a")
+
+    notes = (
+        EXPORTERS["ai-toolkit"]
+        .write(sample_config(tmp_path / "b"), run=tmp_path / "run-b", out=out, options=USUAL)
+        .notes
+    )
+
+    kept = {path.name.removesuffix(".bak"): path.read_bytes() for path in out.rglob("*.bak")}
+    assert kept == pictures
+    assert any("3 pictures of an earlier export had no other copy any more and stay" in note for note in notes)

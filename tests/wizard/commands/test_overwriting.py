@@ -289,3 +289,16 @@ def test_pictures_that_lie_where_the_run_would_write_are_refused(loracle: Loracl
     assert code == 2
     assert f"writes into its folder {folder}" in told
     assert contents(tmp_path / "project") == before
+
+
+def test_a_folder_that_holds_nothing_but_a_folder_of_pictures_named_as_a_runs_becomes_no_run(
+    loracle: Loracle, tmp_path: Path
+) -> None:
+    shutil.copytree(tmp_path / "images", tmp_path / "project" / "images")
+    before = contents(tmp_path / "project")
+
+    code, told = loracle(*planned("project", images=str(tmp_path / "project")))
+
+    assert code == 2
+    assert "is the folder of the pictures" in told
+    assert contents(tmp_path / "project") == before

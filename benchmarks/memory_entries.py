@@ -32,6 +32,8 @@ class Entry:
     """Caching and sampling are counted too."""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Further ones, by group."""
+    blocks: int | None = None
+    """Of the denoiser, where the family's models differ in that; None: as many as the published one has."""
 
     @property
     def name(self) -> str:
@@ -41,13 +43,15 @@ class Entry:
             [self.dtype, *on_less] + ["checkpointing"] * self.checkpointing + [f"{self.parts} parts"] * (self.parts > 1)
         )
         more += [f"{group}.{name} {value}" for group, own in self.settings.items() for name, value in own.items()]
+        more += [f"{self.blocks} blocks"] * (self.blocks is not None)
         size = f"{self.width}x{self.height}"
         return " ".join([self.family, size, f"batch {self.batch_size} rank {self.rank} {self.text}", *more])
 
     @property
     def structure(self) -> Structure:
         """The published model's."""
-        found = family_facts(self.family).standard
+        known = family_facts(self.family)
+        found = known.of_blocks(self.blocks) if known.of_blocks and self.blocks else known.standard
         assert found is not None
         return found
 
@@ -167,6 +171,46 @@ def kinds() -> Iterator[Entry]:
         )  # fmt: skip
 
 
+def anima() -> Iterator[Entry]:
+    """Anima, whose text is always cached: 512 to 1024 px, what a plan changes, models with more and fewer blocks."""
+    for side in (512, 1024):
+        yield Entry("anima", side, side, text="cached", phases=side == 1024)
+        yield Entry("anima", side, side, text="cached", checkpointing=True)
+        yield Entry("anima", side, side, 4, text="cached", checkpointing=True)
+        yield Entry("anima", side, side, text="cached", base_dtype="int8", checkpointing=side == 1024)
+    s: dict[str, Any] = {"family": "anima", "width": 512, "height": 512, "text": "cached"}
+    yield Entry(**s, batch_size=4)
+    yield Entry(**s, rank=128)
+    for base_dtype in (None, "nf4"):
+        yield Entry(**s, rank=128, base_dtype=base_dtype, checkpointing=True)
+    for rank in (8, 32):
+        yield Entry(**s, rank=rank, base_dtype="nf4", checkpointing=True)
+    yield Entry("anima", 768, 768, 2, 16, "cached", base_dtype="nf4", checkpointing=True)
+    yield Entry("anima", 768, 768, rank=128, text="cached", checkpointing=True)
+    yield Entry("anima", 832, 1216, 2, text="cached", checkpointing=True)
+    yield Entry(**s, dtype="float32", checkpointing=True)
+    yield Entry(**s, checkpointing=True, blocks=40)
+    yield Entry(**s, blocks=12)
+    yield Entry(
+        "anima", 1024, 1024, rank=128, text="cached", checkpointing=True,
+        settings={"schedule": {"gradient_accumulation": 2}},
+    )  # fmt: skip
+    for kind in ("dora", "loha", "lokr"):
+        of_kind: dict[str, Any] = {"rank": 16, "text": "cached", "settings": {"network": {"kind": kind}}}
+        yield Entry("anima", 768, 768, checkpointing=True, **of_kind)
+        yield Entry("anima", 512, 512, **of_kind)
+    for checkpointing in (False, True):
+        yield Entry(**s, checkpointing=checkpointing, settings={"network": {"text_adapter": True}})
+
+
 def entries() -> tuple[Entry, ...]:
     """The whole grid."""
-    return (*small_unets("sd1", 512), *sdxl(), *small_unets("sd2", 768), *more_of_sd1(), *quantised(), *kinds())
+    return (
+        *small_unets("sd1", 512),
+        *sdxl(),
+        *small_unets("sd2", 768),
+        *more_of_sd1(),
+        *quantised(),
+        *kinds(),
+        *anima(),
+    )

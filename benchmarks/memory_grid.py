@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.estimate.quantised_base import unpacking_bytes
 from advisor.estimate.vram import vram_parts
+from advisor.families import family as family_facts
 from advisor.families.coefficients import Moment
 from advisor.files import write_atomically
 from benchmarks.memory_entries import Entry, entries
@@ -45,6 +46,8 @@ def count(entry: Entry) -> dict[str, Any]:
     found: dict[str, Any] = {"step": simulated.step()}
     if entry.phases:
         found |= {"caching": simulated.caching(), "sampling": simulated.sampling()}
+        if family_facts(entry.family).text_before_denoiser:
+            found["reading"] = simulated.reading()
         found["operations"] = simulated.operations()
     return found
 

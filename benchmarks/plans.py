@@ -23,7 +23,7 @@ from advisor.units import GIB
 ROOT = Path(__file__).parents[1]
 PAGE, README = ROOT / "docs" / "plans.md", ROOT / "README.md"
 CARDS_GB = (4, 6, 8, 10, 12, 16, 24)
-FAMILIES = ("sd1", "sdxl")
+FAMILIES = ("sd1", "sdxl", "anima")
 SIZES = ((768, 1024), (1024, 1024), (1024, 768), (832, 1216))
 SPEED: dict[str, Any] = {"cuda_cores": 3584, "max_clock_mhz": 1777, "memory_bytes_per_second": 360e9}
 """An RTX 3060's, by NVIDIA's data sheet."""
@@ -58,8 +58,9 @@ def facts_for(family: str, card_gb: int) -> Facts:
     )
     dataset = DatasetReport("/pictures", pictures, (Folder(".", 30),), extensions={".txt": 30})
     known = family_of(family)
+    predicted = known.prediction if known.fixed_prediction else "epsilon"
     model = Identity(
-        path="/base.safetensors", kind="checkpoint", family=family, prediction="epsilon", dtype="float16",
+        path="/base.safetensors", kind="checkpoint", family=family, prediction=predicted, dtype="float16",
         parts=("denoiser", "vae", "text_encoder"), trainable=True, structure=known.standard,
     )  # fmt: skip
     answers = Answers(name="mira", trigger="mira")

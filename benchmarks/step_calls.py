@@ -17,7 +17,7 @@ from advisor.families import family as family_facts
 from advisor.files import write_atomically
 
 RESULTS = Path(__file__).parent / "results" / "step_calls.json"
-FAMILIES = ("sd1", "sd2", "sdxl")
+FAMILIES = ("sd1", "sd2", "sdxl", "anima")
 KINDS = ("locon", "dora", "loha", "lokr")
 SIDE_PX = 256
 """The number of operations does not depend on it."""
@@ -30,7 +30,7 @@ def cases() -> Iterator[Case]:
     for family in FAMILIES:
         for checkpointing in (False, True):
             common = {"family": family, "checkpointing": checkpointing}
-            for text in ("cached", "encoded", "trained"):
+            for text in ("cached", "encoded", "trained") if family != "anima" else ("cached",):
                 yield common | {"text": text}
             for base_dtype in ("int8", "nf4"):
                 yield common | {"text": "cached", "base_dtype": base_dtype}
@@ -73,7 +73,11 @@ def fitted(found: Sequence[Case], family: str, *, checkpointing: bool) -> dict[s
         "text_forward": {"text": "encoded"}, "text_trained": {"text": "trained"},
         "int8": {"text": "cached", "base_dtype": "int8"}, "nf4": {"text": "cached", "base_dtype": "nf4"},
     }  # fmt: skip
-    return {"denoiser": plain} | {name: calls_of(found, **common, **change) - plain for name, change in more.items()}
+    counted_texts = {case["text"] for case in found if case["family"] == family}
+    return {"denoiser": plain} | {
+        name: calls_of(found, **common, **change) - plain if change["text"] in counted_texts else 0
+        for name, change in more.items()
+    }
 
 
 def kind_shares(found: Sequence[Case]) -> dict[str, float]:

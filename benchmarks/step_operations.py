@@ -28,9 +28,14 @@ def cases(family: str) -> Iterator[Case]:
         for side in (512, 768, 1024):
             yield common | {"size": (side, side), "rank": 32, "text": "cached", "batch": 1}
         yield common | {"size": (512, 512), "rank": 128, "text": "cached", "batch": 1}
+        if not TRAINER_FAMILIES[family].trains_text_encoders:
+            yield common | {"size": (448, 640), "rank": 64, "text": "cached", "batch": 3}
+            continue
         yield common | {"size": (512, 512), "rank": 32, "text": "trained", "batch": 1}
         yield common | {"size": (512, 512), "rank": 128, "text": "trained", "batch": 1}
         yield common | {"size": (448, 640), "rank": 64, "text": "trained", "batch": 3}
+    if not TRAINER_FAMILIES[family].trains_text_encoders:
+        return
     yield {"family": family, "checkpointing": False, "size": (512, 512), "rank": 32, "text": "encoded", "batch": 1}
     yield {"family": family, "checkpointing": True, "size": (896, 576), "rank": 16, "text": "encoded", "batch": 2}
 
@@ -63,16 +68,17 @@ def fitted(found: Sequence[Case], *, checkpointing: bool) -> dict[str, float]:
     pair = (second - first) / (side[1024] - side[512])
     pixel_rank = (of(512, 128, "cached") - small) / (96 * side[512])
     pixel = first - pair * (side[768] + side[512])
-    text, text_high = (of(512, rank, "trained") - of(512, rank, "cached") for rank in (32, 128))
-    text_rank = (text_high - text) / 96
-    return {
+    denoiser = {
         "image": small - side[512] * (pixel + side[512] * pair),
         "pixel": pixel - 32 * pixel_rank,
         "pixel_pair": pair,
         "pixel_rank": pixel_rank,
-        "text": text - 32 * text_rank,
-        "text_rank": text_rank,
     }
+    if all(case["text"] == "cached" for case in found):
+        return denoiser | {"text": 0.0, "text_rank": 0.0}
+    text, text_high = (of(512, rank, "trained") - of(512, rank, "cached") for rank in (32, 128))
+    text_rank = (text_high - text) / 96
+    return denoiser | {"text": text - 32 * text_rank, "text_rank": text_rank}
 
 
 def text_forward(found: Sequence[Case]) -> float:
@@ -80,7 +86,7 @@ def text_forward(found: Sequence[Case]) -> float:
     plain = [case for case in found if not case["checkpointing"] and (case["rank"], case["batch"]) == (32, 1)]
     plain = [case for case in plain if tuple(case["size"]) == (512, 512)]
     by_text = {case["text"]: float(case["operations"]) for case in plain}
-    return by_text["encoded"] - by_text["cached"]
+    return by_text["encoded"] - by_text["cached"] if "encoded" in by_text else 0.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,6 +23,7 @@ from advisor.files import is_folder
 from advisor.shown_text import short_text
 from advisor.tensor_files.dtypes import num_parameters, quantised, weight_dtype
 from advisor.tensor_files.header import Header, TensorInfo, read_floats, read_header
+from advisor.tensor_files.scaled_fp8 import why_not_plain
 
 _VAE_STARTS = ("first_stage_model.", "vae.")
 _TEXT_STARTS = ("cond_stage_model.", "conditioner.embedders.", "text_encoders.")
@@ -137,14 +138,14 @@ def _why_not(
     tensors: Mapping[str, TensorInfo],
 ) -> str:
     """The one sentence that says why it cannot be trained; empty if it can."""
-    packed = quantised(tensors)
+    packed = _why_packed(known, tensors)
     if not known.trainable:
         return why_not_trainable(known)
     if variant is not None:
         return f"it is the {variant} variant of {known.title}, which this version does not train: choose a plain one"
-    if packed is not None:
-        return f"its weights are quantised ({packed}): choose the same model in 16 or 32 bits"
-    if "text_encoder" not in parts:
+    if packed:
+        return packed
+    if "text_encoder" not in parts and not known.has_separate("text_encoder"):
         has = "the denoiser with a VAE, but" if "vae" in parts else "the denoiser alone,"
         return f"it is {has} without a text encoder: choose the whole checkpoint, or the diffusers folder"
     if structure is None:
@@ -152,9 +153,18 @@ def _why_not(
     return ""
 
 
+def _why_packed(known: Family, tensors: Mapping[str, TensorInfo]) -> str:
+    """Why its weights are no numbers that can be trained on; empty where they are."""
+    if known.reads_scaled_float8:
+        fault = why_not_plain(tensors)
+        return f"{fault}: choose the same model in 16 bits, or in plain or scaled float8" if fault else ""
+    packed = quantised(tensors)
+    return f"its weights are quantised ({packed}): choose the same model in 16 or 32 bits" if packed else ""
+
+
 def _notes(known: Family, parts: tuple[CheckpointPart, ...], tensors: Mapping[str, TensorInfo]) -> tuple[str, ...]:
     notes: list[str] = []
-    if known.trainable and "vae" not in parts:
+    if known.trainable and "vae" not in parts and not known.has_separate("vae"):
         notes.append("it has no VAE: name one with model.vae_path")
     if is_lora(tensors):
         notes.append("it still holds tensors of a LoRA that was merged into it; they are passed over")

@@ -241,7 +241,7 @@ def _peak(config: TrainingConfig, structure: Structure, work: StepSize, trained:
         kept = work.pixels * moment.pixel_bytes * scale + (text if number == 0 else 0)
         kept += work.images * moment.image_bytes * scale
         at_work = moment.unpacked * unpacking_bytes(config.memory, config.model.family, structure)
-        at_work += _delta_weight_bytes(config, structure) if number else 0
+        at_work += _delta_weight_bytes(config, structure) if number or moment.unpacked else 0
         found.append((int(4 * gradients), int(kept * _precision(config) + at_work)))
     return max(found, key=sum)
 

@@ -9,13 +9,28 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 
-from advisor.families.anima_structure import PATCH, AnimaStructure, TextAdapterStructure, TransformerStructure
+from advisor.families.anima_structure import (
+    MOST_TOKENS,
+    PATCH,
+    AnimaStructure,
+    TextAdapterStructure,
+    TransformerStructure,
+)
 from advisor.families.anima_targets import (
     anima_targets,
     other_targets,
     packed_targets,
     text_adapter_targets,
     with_blocks,
+)
+from advisor.families.coefficients import (
+    CallCoefficients,
+    FlopCoefficients,
+    MemoryCoefficients,
+    Moment,
+    StepCalls,
+    StepFlops,
+    StepMemory,
 )
 from advisor.families.family import Family
 from advisor.families.language_model import LanguageStructure
@@ -43,6 +58,47 @@ STANDARD = AnimaStructure(
     native_px=1024,
 )
 """Anima base v1.0 with Qwen3-0.6B and the Qwen-Image VAE."""
+
+
+PLAIN = StepMemory((Moment(0.0, 839_219, unpacked=1.0, image_bytes=300_000_000),), token_bytes=408_000)
+CHECKPOINTED = StepMemory(
+    (
+        Moment(0.0, 63_667, unpacked=1.0, image_bytes=13_200_000),
+        Moment(0.964, 34_945, unpacked=1.0, image_bytes=19_900_000),
+    ),
+    token_bytes=408_000,
+)
+"""Memory peaks at layers whose weight is formed anew: where a block's MLP begins backwards."""
+MEMORY = MemoryCoefficients(
+    command="python -m benchmarks.memory_grid --fit",
+    plain=PLAIN,
+    checkpointed=CHECKPOINTED,
+    plain_quantised=PLAIN,
+    checkpointed_quantised=CHECKPOINTED,
+    encode_pixel_bytes=3_869,
+    decode_pixel_bytes=6_924,
+    read_token_bytes=28_700,
+)
+"""Of the published model."""
+
+FLOPS = FlopCoefficients(
+    command="python -P -m benchmarks.step_operations",
+    plain=StepFlops(image=2.5084e11, pixel=1.7376e9, pixel_pair=50_176, pixel_rank=1.6773e6, text=0, text_rank=0),
+    checkpointed=StepFlops(image=3.7333e11, pixel=2.5886e9, pixel_pair=64_512, pixel_rank=2.007e6, text=0, text_rank=0),
+    text_forward=0,
+    unrepeated_pixel=7.3e6,
+    encode_pixel=6.9e6,
+    decode_pixel=1.1e7,
+    read_token=8.8e8,
+)
+"""Of the published model, too."""
+
+CALLS = CallCoefficients(
+    command="python -P -m benchmarks.step_calls",
+    plain=StepCalls(denoiser=20491, text_forward=0, text_trained=0, int8=1338, nf4=11158),
+    checkpointed=StepCalls(denoiser=31487, text_forward=0, text_trained=0, int8=2234, nf4=17878),
+)
+"""Of the published model, as well."""
 
 
 def denoiser_prefix(names: Collection[str]) -> str | None:
@@ -126,13 +182,19 @@ ANIMA = Family(
     name="anima",
     title="Anima",
     native_px=STANDARD.native_px,
+    trainable=True,
     signatures=(Signature(has=("blocks.0.mlp.layer1.weight", "llm_adapter.blocks.0.cross_attn.q_proj.weight")),),
     classes=("CosmosTransformer3DModel",),
     folder_parts=(ADAPTER_FOLDER,),
     version="anima",
     lora_architecture="anima/lora",
     standard=STANDARD,
+    memory_coefficients=MEMORY,
+    flop_coefficients=FLOPS,
+    call_coefficients=CALLS,
+    caption_tokens=MOST_TOKENS,
     text_before_denoiser=True,
+    reads_scaled_float8=True,
     separate_parts=(
         SeparatePart("text_encoder", "qwen_3_06b_base.safetensors", 1_192_000_000, _reads_its_captions),
         SeparatePart("vae", "qwen_image_vae.safetensors", 254_000_000, _encodes_its_pictures),
@@ -151,4 +213,3 @@ ANIMA = Family(
     read_parts=read_parts,
     of_blocks=partial(with_blocks, STANDARD),
 )
-"""Recognised; its files can be loaded (`trainer.models.families.anima`), but no training of it is planned yet."""

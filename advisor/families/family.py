@@ -76,8 +76,12 @@ class Family:
     num_text_encoders: int = 1
     middle_blocks: int = 1
     """As how many blocks kohya counts the U-Net's middle."""
+    caption_tokens: int | None = None
+    """Most tokens of a caption, where it is read whole; None: as `dataset.max_tokens` says."""
     text_before_denoiser: bool = False
     """All captions are read before the denoiser is loaded, so that it never lies beside the text encoder."""
+    reads_scaled_float8: bool = False
+    """Weights in 8-bit floats with a factor are brought back to 16 bits when they are loaded."""
     separate_parts: tuple[SeparatePart, ...] = ()
     """The networks beside the denoiser that its makers publish as files of their own."""
     targets: TargetMaker | None = None

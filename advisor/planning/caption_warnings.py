@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from advisor.dataset.captions import CaptionReader, has_word, lines_of
 from advisor.dataset.long_captions import long_captions
 from advisor.dataset.report import DatasetReport, ImageFile
+from advisor.families import KNOWN_FAMILIES
 from advisor.plan import PlanWarning
 from advisor.settings.config import TOKEN_LIMITS, TrainingConfig
 from advisor.shown_text import short
@@ -32,7 +33,13 @@ def caption_warnings(report: DatasetReport, config: TrainingConfig) -> Findings:
         yield PlanWarning("empty_captions", f"{which}, so trained without a word: {mend}")
     yield from lost_lines(report, config)
     yield from _missing_trigger(report, config)
-    yield from cut_captions(long_captions(report, config, most=config.dataset.max_tokens), config)
+    yield from cut_captions(long_captions(report, config, most=most_tokens(config)), config)
+
+
+def most_tokens(config: TrainingConfig) -> int:
+    """Tokens of a caption that are trained; what is longer loses its end."""
+    known = KNOWN_FAMILIES.get(config.model.family)
+    return (known.caption_tokens if known else None) or config.dataset.max_tokens
 
 
 def lost_lines(report: DatasetReport, config: TrainingConfig) -> Findings:
@@ -50,11 +57,11 @@ def cut_captions(tokens: Mapping[str, int], config: TrainingConfig) -> Findings:
     """Captions that lose their end.
 
     Args:
-        tokens: of the captions that are longer than `dataset.max_tokens`, by the picture's path.
+        tokens: of the captions that are longer than what is trained, by the picture's path.
     """
     if not tokens:
         return
-    most, longest = config.dataset.max_tokens, max(tokens.values())
+    most, longest = most_tokens(config), max(tokens.values())
     enough = next((limit for limit in TOKEN_LIMITS if limit >= longest), TOKEN_LIMITS[-1])
     mend = f"set dataset.max_tokens to {enough}, or shorten them" if enough > most else "shorten them"
     shown = named(f"{path}: {number}" for path, number in tokens.items())

@@ -56,7 +56,18 @@ def fact_error(facts: Facts) -> LoraError | None:
         )
     if not model.trainable and model.variant is not None:
         return ModelError(model.why_not or f"{model.path} is of the kind {model.variant}: choose a plain base model")
-    return None
+    return next(_missing_parts(facts), None)
+
+
+def _missing_parts(facts: Facts) -> Iterator[ModelError]:
+    """Parts that are files of their own, and were neither found nor named."""
+    for part in facts.model.part_files:
+        path = f"model.{part.kind}_path"
+        if part.path is None and path not in facts.chosen_paths:
+            yield ModelError(
+                f"{facts.model.path} has no {part.title} of its own, and none that fits lies beside it: get "
+                f"{part.to_get} and put it there, or name it with --set {path}=FILE"
+            )
 
 
 def limit_errors(

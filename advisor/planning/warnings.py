@@ -27,6 +27,7 @@ MANY_HOURS = 12
 """More than a night."""
 
 PHASES = {
+    "reading": ("reading the captions", "close other programs, or train on a card with more memory"),
     "caching": ("encoding the pictures", "close other programs, or choose a lower resolution"),
     "sampling": (
         "drawing samples",

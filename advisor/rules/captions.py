@@ -5,11 +5,12 @@ from __future__ import annotations
 from advisor.dataset.captions import CaptionReader, lines_of
 from advisor.dataset.long_captions import long_captions
 from advisor.facts import Facts
+from advisor.families import family
 from advisor.rules.card_class import text_rate
 from advisor.rules.defaults_table import defaults_for
 from advisor.rules.fitting import TEXT_RATE_PATH
 from advisor.rules.rule import Advice, rule
-from advisor.rules.sources import COLAB, COLAB_XL, OURS, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_IMAGES
+from advisor.rules.sources import ANIMA_STUDIO, COLAB, COLAB_XL, OURS, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_IMAGES
 from advisor.settings.config import CHUNK_TOKENS, TOKEN_LIMITS, TrainingConfig
 from advisor.units import counted
 
@@ -55,8 +56,11 @@ def prepend_trigger(facts: Facts, config: TrainingConfig) -> Advice:
 @rule(sets="dataset.shuffle_captions", source=COLAB)
 def shuffle_captions(facts: Facts, config: TrainingConfig) -> Advice:
     """Where the table says so and captions are tags, whose order means nothing."""
+    table = defaults_for(config)
+    if table.why_order:
+        return Advice(False, f"captions stay as they are: {table.why_order}", ANIMA_STUDIO)
     trains_words = TEXT_RATE_PATH in facts.chosen_paths and config.optimizer.trains_text_encoder
-    if not defaults_for(config).shuffles and not (trains_words and defaults_for(config).notebook is COLAB_XL):
+    if not table.shuffles and not (trains_words and table.notebook is COLAB_XL):
         if text_rate(config) == 0 and not trains_words:
             return Advice(False, "the text is encoded once and kept, which needs captions that stay", SD_SCRIPTS_SDXL)
         return Advice(False, "captions stay in their order; the tutorial does not speak of it", OURS)
@@ -76,6 +80,9 @@ def keep_tokens(_: Facts, config: TrainingConfig) -> Advice:
 @rule(sets="dataset.max_tokens", source=SD_SCRIPTS)
 def max_tokens(facts: Facts, config: TrainingConfig) -> Advice:
     """75, one chunk of the text encoder; 150 or 225 where captions are longer, counted with CLIP's own vocabulary."""
+    whole = family(config.model.family).caption_tokens
+    if whole is not None:
+        return Advice(CHUNK_TOKENS, f"not read: this base reads captions of up to {whole} tokens whole")
     longest = max(long_captions(facts.dataset, config, most=CHUNK_TOKENS).values(), default=0)
     if not longest:
         return Advice(CHUNK_TOKENS, f"one chunk of the text encoder; no caption has more than {CHUNK_TOKENS} tokens")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from advisor.errors import ModelError
 from advisor.plan import Source
-from advisor.rules.sources import COLAB, COLAB_XL, OURS, SD_SCRIPTS_ADVANCED, TUTORIAL
+from advisor.rules.sources import CIVITAI_ANIMA, COLAB, COLAB_XL, COMFYUI_COSMOS, OURS, SD_SCRIPTS_ADVANCED, TUTORIAL
 from advisor.settings.config import Preset, TrainingConfig
 
 RANKS_BY_IMAGES = ((100, 128), (50, 64), (0, 32))
@@ -28,6 +28,21 @@ ANIME_XL = frozenset({"illustrious", "noobai", "animagine", "pony"})
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """How a base draws pictures that are good enough to judge by."""
+
+    steps: int
+    guidance: float
+    sampler: str
+    why_guidance: str = "what most programs draw with"
+    why_sampler: str = "the same noise gives the same picture"
+
+
+DRAWING = Drawing(steps=20, guidance=7.0, sampler="ddim")
+"""Stable Diffusion's."""
+
+
+@dataclass(frozen=True)
 class BaseModelDefaults:
     """What is advised for one kind of base model."""
 
@@ -35,13 +50,13 @@ class BaseModelDefaults:
     source: Source
     """Where its rates come from."""
     rate: float
-    """The U-Net's learning rate."""
+    """The denoiser's learning rate."""
     anylora_rate: float
     """The same for an AnyLoRA-like base and a character."""
     text_share: float
     """The text encoder's rate over the learning rate; 0: not trained."""
     why_rate: str
-    """Where the U-Net's rate stands among others', for the sentence to the user."""
+    """Where that rate stands among others', for the sentence to the user."""
     ranks: tuple[tuple[int, int], ...]
     """(pictures, rank): from so many pictures on; the largest first."""
     native_px: int
@@ -60,11 +75,26 @@ class BaseModelDefaults:
     highest_px: int | None = None
     """Above this resolution the tutorial warns."""
     notebook: Source = COLAB
-    """Of hollowstrawberry's notebooks the one for the family, which has values for styles too."""
+    """Of hollowstrawberry's notebooks the one for the family, which has values for styles too; else ours."""
     text_if_trained: str = ""
     """Where the text encoder is not trained: the rates that it is trained at by those who do."""
     fixed_clip_skip: int | None = None
     """Where the family reads its text from one layer, whatever is set."""
+    denoiser: str = "U-Net"
+    """What is trained, for sentences to the user."""
+    alpha_is_rank: bool = False
+    """Alpha is the rank itself and not half of it."""
+    why_alpha: str = ""
+    """Why, where it is."""
+    why_order: str = ""
+    """Where captions keep their order: why, if it means something to the base."""
+    timestep_shift: float = 1.0
+    why_shift: str = ""
+    """Where the shift stands among others', for flow matching."""
+    drawing: Drawing = DRAWING
+    """How pictures are drawn while it trains."""
+    float16_source: Source | None = None
+    """Who says that float16 overflows in it; None: it does not."""
 
 
 SD1_TUTORIAL = BaseModelDefaults(
@@ -139,6 +169,30 @@ SDXL_ANIME = replace(
     exposures=300,
 )
 SDXL_PONY = replace(SDXL_ANIME, title="Pony", min_snr_gamma=0.0)
+ANIMA = replace(
+    SDXL,
+    title="Anima",
+    source=CIVITAI_ANIMA,
+    notebook=OURS,
+    text_if_trained="",
+    why_rate="civitai's rate and that of kohya's example; with many pictures others go down to 3e-5",
+    ranks=((0, 32),),
+    min_snr_gamma=0.0,
+    fixed_clip_skip=1,
+    denoiser="transformer",
+    alpha_is_rank=True,
+    why_alpha="as civitai trains Anima at this rate",
+    why_order="Anima learned its tags in an order: quality, how many, character, series, artist, all else",
+    why_shift="no shift, as kohya's trainer, OneTrainer and diffusion-pipe train Anima; some take 3, more of the shape",
+    drawing=Drawing(
+        steps=30,
+        guidance=4.5,
+        sampler="euler",
+        why_guidance="what Anima's makers draw with",
+        why_sampler="flow matching is drawn with Euler's method",
+    ),
+    float16_source=COMFYUI_COSMOS,
+)
 
 
 def defaults_for(config: TrainingConfig) -> BaseModelDefaults:
@@ -151,7 +205,7 @@ def defaults_for(config: TrainingConfig) -> BaseModelDefaults:
     if found is None:
         raise ModelError(
             f"{config.model.path} is a {config.model.family} model, for which there are no rules of thumb yet: "
-            "choose an SD1.x, SD2.x or SDXL base model"
+            "choose an SD1.x, SD2.x, SDXL or Anima base model"
         )
     return found(config)
 
@@ -171,10 +225,17 @@ def _sdxl(config: TrainingConfig) -> BaseModelDefaults:
     return SDXL_PONY if lineage == "pony" else SDXL_ANIME
 
 
-_BY_FAMILY: Mapping[str, Callable[[TrainingConfig], BaseModelDefaults]] = {"sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl}
+_BY_FAMILY: Mapping[str, Callable[[TrainingConfig], BaseModelDefaults]] = {
+    "sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "anima": lambda _: ANIMA,
+}  # fmt: skip
 
-WITHOUT_TUTORIAL = frozenset({"sd2", "sdxl"})
-"""Families that the tutorial has no numbers for: their values are the same by either advice."""
+WITHOUT_TUTORIAL: Mapping[str, str] = {
+    "sd2": "no source has numbers for SD2.x: by either advice you get the tutorial's for SD1.x",
+    "sdxl": "the tutorial has no numbers for SDXL: by either advice you get what kohya and the notebooks take",
+    "anima": "the tutorial has no numbers for Anima: by either advice you get what civitai and kohya's trainer take",
+}
+"""Families that the tutorial has no numbers for, and the sentence that says so: their values are the same by either
+advice."""
 
 FAMILIES_WITH_RULES = frozenset(_BY_FAMILY)
 """Families that a plan can be made for."""

@@ -19,6 +19,7 @@ from advisor.estimate.timing import step_seconds
 from advisor.estimate.tradeoffs import BASE, LEAST_RESOLUTION_SHARE
 from advisor.estimate.vram import corrected_parts, encoding_phases, phase_bytes, vram_parts
 from advisor.facts import Facts
+from advisor.families import family
 from advisor.machine.cards import card_named
 from advisor.machine.hardware import Gpu
 from advisor.rules.bucket_sizes import largest_bucket, with_bucket_limits
@@ -86,11 +87,30 @@ def fit(facts: Facts, config: TrainingConfig) -> Fit:
     for group in choices(facts, config):
         smallest = tried(facts, config, group[-1])
         if smallest.fits:
-            others = (tried(facts, config, choice) for choice in group[:-1])
+            *rest, smallest = _with_more_bits(facts, config, group, smallest)
+            others = (tried(facts, config, choice) for choice in rest)
             fitting = [*(one for one in others if one.fits), smallest]
             return _with_room_to_draw(facts, config, min(fitting, key=lambda one: _seconds(facts, one.config)))
     assert smallest is not None
     return smallest
+
+
+def _with_more_bits(
+    facts: Facts, config: TrainingConfig, group: tuple[Choice, ...], smallest: Fit
+) -> tuple[*tuple[Choice, ...], Fit]:
+    """The group's choices but the last, and that one's fit, with as many bits of the base as fit.
+
+    Where pictures are encoded before the denoiser is loaded and that is what had no room, fewer bits did not help.
+    """
+    comes_later = family(config.model.family).text_before_denoiser
+    for base_dtype in (None, *BASE) if comes_later else ():
+        if base_dtype == smallest.choice.base_dtype:
+            break
+        others = tuple(replace(choice, base_dtype=base_dtype) for choice in group)
+        found = tried(facts, config, others[-1])
+        if found.fits:
+            return *others[:-1], found
+    return *group[:-1], smallest
 
 
 def _seconds(facts: Facts, config: TrainingConfig) -> float:

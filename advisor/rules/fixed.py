@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from advisor.facts import Facts
+from advisor.families import family
 from advisor.plan import Source
+from advisor.rules.defaults_table import defaults_for
 from advisor.rules.noise import NO_LEVELS, NO_OFFSET, NO_SNR, off_for_flow
-from advisor.rules.rule import Advice, Rule
+from advisor.rules.rule import Advice, Rule, rule
 from advisor.rules.sources import (
     CIVITAI,
     KOHYA_GUI,
@@ -31,12 +33,43 @@ def plain(path: str, value: Any, reason: str, source: Source = SD_SCRIPTS) -> Ru
             "trigger": config.run.trigger,
             "subject": config.run.subject,
             "optimizer": config.optimizer.name,
+            "denoiser": defaults_for(config).denoiser,
             "epochs": config.schedule.epochs,
         }
         return Advice(value, reason.format(**words), origin="default")
 
     judge.__doc__ = f"{shown(value)}: {reason}."
     return Rule(path, source, judge)
+
+
+@rule(sets="saving.diffusers_copy", source=OURS)
+def diffusers_copy(_: Facts, config: TrainingConfig) -> Advice:
+    """Off: what programs read is written already."""
+    if family(config.model.family).layer_names == "original":
+        return Advice(False, "the names in the file are read by ComfyUI, Forge and diffusers alike", origin="default")
+    reason = "kohya's names are read by every user interface, and by diffusers too"
+    return Advice(False, reason, origin="default")
+
+
+@rule(sets="sampling.steps", source=OURS)
+def drawing_steps(_: Facts, config: TrainingConfig) -> Advice:
+    """The table's: 20, more where the base is drawn with more."""
+    steps = defaults_for(config).drawing.steps
+    return Advice(steps, "where pictures are drawn: enough to judge by, quickly", origin="default")
+
+
+@rule(sets="sampling.guidance", source=OURS)
+def drawing_guidance(_: Facts, config: TrainingConfig) -> Advice:
+    """The table's: 7, or what the base's makers draw with."""
+    drawing = defaults_for(config).drawing
+    return Advice(drawing.guidance, f"where pictures are drawn: {drawing.why_guidance}", origin="default")
+
+
+@rule(sets="sampling.sampler", source=OURS)
+def drawing_sampler(_: Facts, config: TrainingConfig) -> Advice:
+    """ddim; euler for flow matching."""
+    drawing = defaults_for(config).drawing
+    return Advice(drawing.sampler, f"where pictures are drawn: {drawing.why_sampler}", origin="default")
 
 
 DATASET = (
@@ -70,7 +103,7 @@ NETWORK = (
 """The adapter."""
 
 OPTIMIZER = (
-    plain("optimizer.block_learning_rates", (), "one rate for all blocks of the U-Net", KOHYA_GUI),
+    plain("optimizer.block_learning_rates", (), "one rate for all blocks of the {denoiser}", KOHYA_GUI),
     plain("optimizer.max_grad_norm", 1.0, "one odd picture cannot tear the weights: gradients are cut to length 1"),
 )  # fmt: skip
 """How weights move."""
@@ -114,11 +147,11 @@ SAVING = (
     plain("saving.every_steps", 0, "epochs are saved; steps between them would only fill the disk", OURS),
     plain("saving.keep_last", 0, "all are kept, since the best is often not the last", OURS),
     plain("saving.layer_names", "usual", "the names that programs which draw with this family read", OURS),
-    plain("saving.diffusers_copy", False, "kohya's names are read by every user interface, and by diffusers too", OURS),
+    diffusers_copy,
     plain("saving.state_every_minutes", 0, "each epoch's end is soon enough to go on from", OURS),
-    plain("sampling.steps", 20, "where pictures are drawn: enough to judge by, quickly", OURS),
-    plain("sampling.guidance", 7.0, "where pictures are drawn: what most programs draw with", OURS),
-    plain("sampling.sampler", "ddim", "where pictures are drawn: the same noise gives the same picture", OURS),
+    drawing_steps,
+    drawing_guidance,
+    drawing_sampler,
     plain("sampling.seed", 42, "the same noise at each epoch, so that only the LoRA differs", OURS),
     plain("validation.share", 0.0, "all {images} pictures are learned from; holding some out would cost detail", OURS),
     plain("validation.every_epochs", 1, "only read where pictures are held out", OURS),

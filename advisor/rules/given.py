@@ -60,10 +60,8 @@ def trigger(facts: Facts, config: TrainingConfig) -> Advice:
 def advice(facts: Facts, _: TrainingConfig) -> Advice:
     """Whose rules of thumb are followed."""
     chosen = facts.answers.advice
-    if facts.model.family in WITHOUT_TUTORIAL:
-        same = "the tutorial has no numbers for SDXL: by either advice you get what kohya and the notebooks take"
-        if facts.model.family == "sd2":
-            same = "no source has numbers for SD2.x: by either advice you get the tutorial's for SD1.x"
+    same = WITHOUT_TUTORIAL.get(facts.model.family or "")
+    if same is not None:
         return Advice(chosen, same, OURS, origin="answer" if chosen == "current" else "default")
     if chosen == "current":
         return Advice(chosen, "you asked for what most train with today: higher rates, lower ranks", origin="answer")

@@ -26,7 +26,7 @@ def learning_rate(facts: Facts, config: TrainingConfig) -> Advice:
         return Advice(own.rate, f"{own.title} finds the rate itself; {own.rate:g} lets it", own.source)
     if UNET_PATH in facts.chosen_paths:
         value = config.optimizer.unet_learning_rate
-        return Advice(value, "the U-Net's rate, which you chose; the others are measured by it", OURS)
+        return Advice(value, f"the {table.denoiser}'s rate, which you chose; the others are measured by it", OURS)
     advised = _for_adamw(config)
     if own.rate_share != 1:
         share = f"1/{1 / own.rate_share:g} of the {rate(advised.value)} that AdamW would have here"
@@ -58,7 +58,7 @@ def _dampened(value: float, usual: float) -> str:
 def unet_learning_rate(_: Facts, config: TrainingConfig) -> Advice:
     """The learning rate."""
     value = config.optimizer.learning_rate
-    return Advice(value, f"the U-Net learns at the learning rate itself, {rate(value)}")
+    return Advice(value, f"the {defaults_for(config).denoiser} learns at the learning rate itself, {rate(value)}")
 
 
 @fitted_rule(sets=TEXT_RATE_PATH, source=TUTORIAL)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from advisor.facts import Facts
-from advisor.rules.defaults_table import defaults_for
+from advisor.families import family
+from advisor.rules.defaults_table import WITHOUT_TUTORIAL, defaults_for
 from advisor.rules.optimizers import optimizer_defaults
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import COLAB_XL, DORA, LYCORIS, NOOBAI, OURS, TUTORIAL
@@ -27,7 +28,9 @@ STYLE_RANK = 16
 
 @rule(sets="network.kind", source=TUTORIAL)
 def kind(_: Facts, config: TrainingConfig) -> Advice:
-    """LoRA for a character, LoCon for a style."""
+    """LoRA for a character, LoCon for a style where the base has convolutions."""
+    if config.run.subject == "style" and not family(config.model.family).has_convolutions:
+        return Advice("lora", "a LoCon would adapt convolutions too, of which this base has none", OURS)
     if config.run.subject == "style":
         reason = "a style lives in textures too, which the convolutions draw: LoCon adapts these"
         return Advice("locon", reason, defaults_for(config).notebook)
@@ -50,6 +53,8 @@ def rank(facts: Facts, config: TrainingConfig) -> Advice:
     if config.run.goal == "flexible":
         return Advice(value, f"{value} is the flexible rank already: nothing is lowered", OURS)
     holds = f"{counted(number, 'picture')}: {value} holds {WHAT_A_RANK_HOLDS[value]}"
+    if len(table.ranks) == 1 and config.model.family in WITHOUT_TUTORIAL:
+        return Advice(value, f"{holds}; those who train {table.title} most stay at {value}", table.source)
     if len(table.ranks) == 1:
         return Advice(value, f"{holds}; the tutorial goes by pictures, the notebook stays at {value}", table.source)
     most = table.ranks[0][1]
@@ -62,10 +67,12 @@ def rank(facts: Facts, config: TrainingConfig) -> Advice:
 
 @rule(sets="network.alpha", source=TUTORIAL)
 def alpha(_: Facts, config: TrainingConfig) -> Advice:
-    """Half the rank; the rank itself with Prodigy."""
-    own = optimizer_defaults(config)
+    """Half the rank; the rank itself with Prodigy, and where the table says so."""
+    own, table = optimizer_defaults(config), defaults_for(config)
     if own.alpha_is_rank:
         return Advice(float(config.network.rank), f"equal to the rank: {own.title} finds how strong to step", NOOBAI)
+    if table.alpha_is_rank:
+        return Advice(float(config.network.rank), f"equal to the rank, {table.why_alpha}", table.source)
     value = config.network.rank / 2
     return Advice(value, f"half of rank {config.network.rank}: what is learned counts half, which dampens the rate")
 
@@ -74,6 +81,8 @@ def alpha(_: Facts, config: TrainingConfig) -> Advice:
 def conv_rank(_: Facts, config: TrainingConfig) -> Advice:
     """Half the rank for the kinds that are meant to have it."""
     kind, notebook = config.network.kind, defaults_for(config).notebook
+    if not family(config.model.family).has_convolutions:
+        return Advice(0, "this base has no convolutions of 3 x 3")
     if config.run.subject == "style" and kind == "locon" and notebook is COLAB_XL:
         return Advice(config.network.rank, "as many as elsewhere, as the notebook has it for a style", notebook)
     if kind in ("locon", "loha", "lokr"):

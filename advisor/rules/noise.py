@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from advisor.facts import Facts
+from advisor.rules.defaults_table import defaults_for
 from advisor.rules.rule import Advice, Rule, rule
-from advisor.rules.sources import FLOW_MATCHING, OURS, SD_SCRIPTS
+from advisor.rules.sources import FLOW_MATCHING, OURS, SD_SCRIPTS, SD_SCRIPTS_ANIMA
 from advisor.settings.config import TrainingConfig
 
 
@@ -44,8 +45,11 @@ def timestep_scale(_: Facts, __: TrainingConfig) -> Advice:
 
 
 @rule(sets="loss.timestep_shift", source=OURS)
-def timestep_shift(_: Facts, __: TrainingConfig) -> Advice:
-    """1: no shift."""
+def timestep_shift(_: Facts, config: TrainingConfig) -> Advice:
+    """The table's: 1, no shift."""
+    table = defaults_for(config)
+    if table.why_shift:
+        return Advice(table.timestep_shift, table.why_shift, SD_SCRIPTS_ANIMA)
     return Advice(1.0, "no shift: much and little noise, composition and detail, count alike", origin="default")
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from advisor.facts import Facts
+from advisor.rules.defaults_table import defaults_for
 from advisor.rules.rule import Advice, rule
 from advisor.rules.sources import GTX16_NAN, NVIDIA, OURS, SD_SCRIPTS
 from advisor.settings.config import TrainingConfig
 
 
 @rule(sets="memory.compute_dtype", source=NVIDIA)
-def compute_dtype(facts: Facts, _: TrainingConfig) -> Advice:
+def compute_dtype(facts: Facts, config: TrainingConfig) -> Advice:
     """bfloat16 from Ampere on, float16 before it, float32 where neither serves."""
     gpu = facts.gpu
     if gpu is None:
@@ -27,6 +28,10 @@ def compute_dtype(facts: Facts, _: TrainingConfig) -> Advice:
         return Advice("float32", f"{gpu.name}: float32 is always right there; half precision is untested by us")
     if gpu.vendor in ("amd", "intel"):
         return Advice("bfloat16", f"{gpu.name}: the cards that torch runs on have bfloat16; untested by us")
+    table = defaults_for(config)
+    if table.float16_source is not None:
+        reason = f"{gpu.name} has no bfloat16, and {table.title} has values that float16 cannot hold: slow, but right"
+        return Advice("float32", reason, table.float16_source)
     return Advice("float16", f"{gpu.name} is older than Ampere and has no bfloat16")
 
 

@@ -46,13 +46,18 @@ def bucket_step_px(facts: Facts, config: TrainingConfig) -> Advice:
     """64; in proportion for a base of another size, but nothing that its U-Net cannot halve."""
     own, value = own_native_px(facts, config), bucket_sizes.bucket_step_px(facts, config)
     if own is None:
-        return Advice(value, f"sides are multiples of {value}, which the U-Net can halve {_halvings(facts)} times")
+        halvings = structure_of(facts).halvings
+        if not halvings:
+            least = structure_of(facts).side_unit_px
+            return Advice(
+                value,
+                f"sides are multiples of {value}, as those of the pictures that bases learned from; "
+                f"this base would take multiples of {least}",
+                OURS,
+            )
+        return Advice(value, f"sides are multiples of {value}, which the U-Net can halve {halvings} times")
     unit = bucket_sizes.halving_unit_px(facts)
     return Advice(value, f"64 in proportion to a base of {own} px; its U-Net needs multiples of {unit}", OURS)
-
-
-def _halvings(facts: Facts) -> int:
-    return structure_of(facts).halvings
 
 
 @rule(sets="dataset.min_bucket_px", source=SD_SCRIPTS)

@@ -81,9 +81,33 @@ SD_SCRIPTS = Source(
 SD_SCRIPTS_ANIMA = Source(
     "sd-scripts, Anima",
     "https://github.com/kohya-ss/sd-scripts/blob/main/docs/anima_train_network.md",
-    "what Qwen3 says of each caption is cached, so that it can be freed while the LoRA is trained",
+    "what Qwen3 says of each caption is cached, so that it can be freed while the LoRA is trained; times as the "
+    "sigmoid of a normal distribution, without a shift; 1e-4 with rank 8 and alpha 1 in its example; attention and MLP",
 )
-"""How kohya's trainer reads captions with a language model."""
+"""How kohya's trainer reads captions with a language model, and trains such a base."""
+
+CIVITAI_ANIMA = Source(
+    "civitai's on-site trainer, Anima",
+    "https://github.com/civitai/civitai/blob/main/src/utils/training.ts",
+    "1,500 steps at 1024 px; 8-bit AdamW at a constant 1e-4; rank 32 with alpha 32; the text encoder is not "
+    "trained, no weight by the noise, no noise offset",
+)
+"""What most Anima LoRAs of the largest host are trained with."""
+
+ANIMA_STUDIO = Source(
+    "AnimaLoraStudio's training tips",
+    "https://github.com/WalkingMeatAxolotl/AnimaLoraStudio/blob/main/docs/user-guide/training-tips.md",
+    "rank 32; 5e-5 to 1e-4 for under a hundred pictures; tags in Anima's own order: quality and rating, how many, "
+    "character, series, artist, then all else",
+)
+"""How those who train Anima most write its captions."""
+
+COMFYUI_COSMOS = Source(
+    "ComfyUI, Cosmos-Predict2's transformer",
+    "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/ldm/cosmos/predict2.py",
+    "the residual stream has values beyond float16's range, so it is kept in float32 there",
+)
+"""Why Anima is not computed in float16."""
 
 KOHYA_GUI = Source(
     "kohya_ss, the tutorial's program",
@@ -236,9 +260,9 @@ BY_TITLE: Mapping[str, Source] = {
     source.title: source
     for source in (
         TUTORIAL, CIVITAI, COLAB, COLAB_XL, NOOBAI, SD_SCRIPTS_SDXL, SD_SCRIPTS_ADVANCED, SD_SCRIPTS, SD_SCRIPTS_ANIMA,
-        KOHYA_GUI, ONETRAINER, V_PREDICTION, CHECKPOINTING_STUDY, NVIDIA, GTX16_NAN, MIN_SNR, ZERO_SNR, FLOW_MATCHING,
-        NOISE_OFFSET, ADAMW, PRODIGY, LION, CAME, SCHEDULE_FREE, DORA, LYCORIS, OURS, THE_USER, THE_MACHINE,
-        THE_IMAGES, THE_MODEL,
+        CIVITAI_ANIMA, ANIMA_STUDIO, COMFYUI_COSMOS, KOHYA_GUI, ONETRAINER, V_PREDICTION, CHECKPOINTING_STUDY, NVIDIA,
+        GTX16_NAN, MIN_SNR, ZERO_SNR, FLOW_MATCHING, NOISE_OFFSET, ADAMW, PRODIGY, LION, CAME, SCHEDULE_FREE, DORA,
+        LYCORIS, OURS, THE_USER, THE_MACHINE, THE_IMAGES, THE_MODEL,
     )
 }  # fmt: skip
 """All of them: what a plan from elsewhere names as its source is one of these, or is shown without a link."""

@@ -152,7 +152,9 @@ def make_facts(
     """
     pictures = {key: more.pop(key) for key in ("sizes", "captions", "folders", "problems") if key in more}
     base = {key: more.pop(key) for key in list(more) if key in Identity.__dataclass_fields__}
-    base |= {"lineage": lineage, "prediction": prediction}
+    known = family_of(family) if family else None
+    predicts = known.prediction if known and known.trainable and known.fixed_prediction else prediction
+    base |= {"lineage": lineage, "prediction": predicts}
     if structure is not None:
         base["structure"] = structure
     answers = Answers(

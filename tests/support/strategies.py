@@ -11,6 +11,7 @@ LINEAGES = {
     "sd1": (None, "nai", "anylora", "anime", "none"),
     "sd2": (None, "none"),
     "sdxl": (None, "illustrious", "noobai", "animagine", "pony", "none"),
+    "anima": (None, "none"),
 }
 """Lineages that a family has."""
 
@@ -21,7 +22,7 @@ PICTURE_SIZES = st.tuples(st.integers(200, 3000), st.integers(200, 3000))
 @st.composite
 def facts(draw: st.DrawFn, /, **fixed: object) -> Facts:
     """Facts of any kind; what is named in `fixed` is the same in all."""
-    family = draw(st.sampled_from(("sd1", "sd2", "sdxl")))
+    family = draw(st.sampled_from(tuple(LINEAGES)))
     drawn: dict[str, object] = {
         "num_images": draw(st.integers(1, 300)),
         "vram_gib": draw(st.none() | st.floats(2, 48)),

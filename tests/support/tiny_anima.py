@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from advisor.families.anima_structure import AnimaStructure, TextAdapterStructure, TransformerStructure
 from advisor.families.language_model import LanguageStructure
 from advisor.families.video_vae import VideoVaeStructure
+from tests.support.headers import write_model
 from trainer.models.anima_files import PartFiles
 from trainer.models.anima_keys import denoiser_key, video_vae_key
 from trainer.models.families.anima import Anima
@@ -61,4 +62,19 @@ def write_tiny_anima(
     save_file({**state_in_file(base.denoiser, denoiser_key, prefix), **(more or {})}, files.denoiser)
     save_file(state_in_file(base.text_encoders[0], str, "model."), files.text_encoder)
     save_file(state_in_file(base.vae, video_vae_key), files.vae)
+    return files
+
+
+def write_empty_anima(folder: Path, structure: AnimaStructure, *, prefix: str = "net.") -> PartFiles:
+    """The three files of a base model of these measures in 16 bits, whose weights are holes that take no disk."""
+    base = Anima().build(structure, dtype=torch.bfloat16, vae_dtype=torch.bfloat16, device=torch.device("meta"))
+    files = PartFiles(folder / "anima.safetensors", folder / "qwen_3_06b.safetensors", folder / "qwen_vae.safetensors")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, network, name, start in (
+        (files.denoiser, base.denoiser, denoiser_key, prefix),
+        (files.text_encoder, base.text_encoders[0], str, "model."),
+        (files.vae, base.vae, video_vae_key, ""),
+    ):
+        shapes = {start + name(own): tuple(one.shape) for own, one in network.state_dict().items()}
+        write_model(path, shapes, dtype="BF16")
     return files

@@ -302,7 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.family,
         batch_size=given.batch,
         rank=given.rank,
-        text=given.text,
+        text=given.text or ("trained" if TRAINER_FAMILIES[given.family].trains_text_encoders else "cached"),
         checkpointing=given.checkpointing,
         dtype=given.dtype,
         base_dtype=given.base_dtype,
@@ -342,7 +342,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--height", type=int, help="of another picture, in pixels")
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--conv-rank", type=int, default=0, help="above 0: a LoCon")
-    parser.add_argument("--text", choices=("trained", "encoded", "cached"), default="trained")
+    parser.add_argument("--text", choices=("trained", "encoded", "cached"), help="usual: trained, where it can be")
     parser.add_argument("--dtype", choices=sorted(COMPUTE_DTYPES), default="bfloat16")
     parser.add_argument("--base-dtype", choices=QUANTISED, help="what the denoiser is kept in")
     parser.add_argument("--checkpointing", action="store_true")

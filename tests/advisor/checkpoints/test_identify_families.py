@@ -40,11 +40,6 @@ DITS: list[tuple[str, str | None, dict[str, tuple[int, ...]]]] = [
     ("z_image", None, Z_IMAGE),
     ("qwen_image", None, QWEN),
     ("qwen_image", "edit-2511", {**QWEN, "__index_timestep_zero__": (0,)}),
-    (
-        "anima",
-        None,
-        {"blocks.0.mlp.layer1.weight": (8192, 2048), "llm_adapter.blocks.0.cross_attn.q_proj.weight": (1024, 1024)},
-    ),
     ("cosmos2", "2b", {"blocks.0.mlp.layer1.weight": (8192, 2048), "x_embedder.proj.1.weight": (2048, 68)}),
     ("auraflow", None, {"double_layers.0.attn.w1q.weight": (3072, 3072)}),
     ("pixart", None, {"t_block.1.weight": (6912, 1152)}),
@@ -70,7 +65,7 @@ def test_families_that_are_not_trained_are_named(
 
     assert (found.kind, found.family, found.variant) == ("checkpoint", name, variant)
     assert not found.trainable
-    assert "is recognised, but this version trains SD1.x, SD2.x and SDXL only" in found.why_not
+    assert "is recognised, but this version trains Anima, SD1.x, SD2.x and SDXL only" in found.why_not
 
 
 def test_flow_families_predict_flow_whatever_their_metadata_say(tmp_path: Path) -> None:

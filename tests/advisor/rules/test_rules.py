@@ -36,13 +36,20 @@ WORDS_THAT_THE_TUTORIAL_DOES_NOT_HAVE = ("flip", "regular", "bucket", "shuffle",
 
 
 def test_the_tutorial_is_not_cited_for_what_it_does_not_speak_of() -> None:
-    for case in ({}, {"advice": "current"}, {"family": "sdxl"}, {"subject": "style"}, {"vram_gib": 6}):
+    for case in (
+        {},
+        {"advice": "current"},
+        {"family": "sdxl"},
+        {"family": "anima"},
+        {"subject": "style"},
+        {"vram_gib": 6},
+    ):
         for decision in make_plan_for(**case).decisions:
             if any(word in decision.path for word in WORDS_THAT_THE_TUTORIAL_DOES_NOT_HAVE):
                 assert decision.source != sources.TUTORIAL, decision.path
 
 
-@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl", "anima"])
 def test_either_advice_is_the_same_exactly_where_it_is_said(family: str) -> None:
     tutorial, current = (
         make_plan_config(family=family, advice=one).model_dump(exclude={"run"}) for one in ("tutorial", "current")

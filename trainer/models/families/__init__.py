@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from trainer.models.families.anima import Anima
 from trainer.models.families.family import TrainerFamily
 from trainer.models.families.sdxl import Sdxl
 from trainer.models.families.stable_diffusion import Sd1, Sd2
 
 TRAINER_FAMILIES: Mapping[str, TrainerFamily] = MappingProxyType(
-    {family.name: family for family in (Sd1(), Sd2(), Sdxl())}
+    {family.name: family for family in (Sd1(), Sd2(), Sdxl(), Anima())}
 )
 """Every family that is trained, by its name in `advisor.families`."""

@@ -15,10 +15,12 @@ from torch import nn
 from advisor.checkpoints.identify import identify
 from advisor.errors import ModelError
 from advisor.families.anima import ANIMA, STANDARD, read_structure
+from advisor.families.anima_structure import AnimaStructure
 from advisor.families.part_files import qwen_structure, video_vae_structure
 from advisor.settings.config import ModelConfig
 from advisor.tensor_files.header import TensorInfo, read_header
 from tests.support.tiny_anima import CPU, TINY_ANIMA, tiny_anima, write_tiny_anima
+from trainer.layers.quantised_layers import layers_to_quantise
 from trainer.models.anima_files import PartFiles, files_of, structure_of_files
 from trainer.models.anima_keys import denoiser_key, video_vae_key
 from trainer.models.anima_networks import AnimaDenoiser, build_text_encoder, build_vae
@@ -195,6 +197,20 @@ def test_the_published_model_has_its_keys_and_measures() -> None:
     assert len(wan) == 194
     assert {"conv1.weight", "encoder.middle.0.residual.0.gamma", "decoder.upsamples.3.resample.1.weight"} <= set(wan)
     assert video_vae_structure(wan) == ("", STANDARD.vae)
+
+
+@pytest.mark.parametrize("structure", [STANDARD, TINY_ANIMA])
+def test_weights_are_counted_from_measures_alone(structure: AnimaStructure) -> None:
+    def weights(network: nn.Module) -> int:
+        return sum(one.numel() for one in network.parameters())
+
+    meta, half = torch.device("meta"), torch.bfloat16
+    base = Anima().build(structure, dtype=half, vae_dtype=half, device=meta)
+
+    assert structure.denoiser_parameters == weights(base.denoiser)
+    assert structure.text_parameters == weights(base.text_encoders[0])
+    assert structure.vae.parameters == weights(base.vae)
+    assert {one.path for one in ANIMA.packed_layers(structure)} == set(layers_to_quantise(base.denoiser))
 
 
 def test_names_in_files_are_those_that_diffusers_reads() -> None:

@@ -145,6 +145,7 @@ def test_a_diffusers_folder_gives_the_same_model(tmp_path: Path) -> None:
     found = identify(folder)
     files = files_of(model_at(folder), found)
 
+    assert (found.trainable, found.structure) == (True, TINY_ANIMA)
     assert (found.family, found.parts) == ("anima", ("denoiser", "vae", "text_encoder"))
     assert files == PartFiles(folder, folder / "text_encoder", folder / "vae")
     assert structure_of_files(files) == TINY_ANIMA

@@ -101,6 +101,28 @@ def footprint(family: str, counted: Mapping[str, Any]) -> str:
         ),"""
 
 
+def transformer_footprint(family: str, counted: Mapping[str, Any]) -> str:
+    """The same of a family whose steps keep something of the text for each picture: from two sizes each."""
+
+    def line(one: Entry, other: Entry) -> tuple[float, float]:
+        """(bytes per latent pixel, bytes per picture) from two entries of different sizes."""
+        found = [counted[entry.name]["step"]["activations"] / entry.batch_size for entry in (one, other)]
+        pixel = (found[1] - found[0]) / (_pixels(other) - _pixels(one))
+        return pixel, found[0] - _pixels(one) * pixel
+
+    def moment(share: float, **settings: Any) -> str:
+        sides = settings.pop("sides")
+        pixel, image = line(*(Entry(family, side, side, text="cached", **settings) for side in sides))
+        return f"Moment({share:g}, {pixel:_.0f}, unpacked=1.0, image_bytes={image:_.0f})"
+
+    late = Entry(family, rank=128, text="cached", checkpointing=True)
+    share = round(counted[late.name]["step"]["gradients"] / _gradients(late), 3)
+    return f"""{family}:
+        plain: {moment(0.0, sides=(512, 1024))}
+        checkpointed: {moment(0.0, sides=(512, 1024), batch_size=4, checkpointing=True)},
+                      {moment(share, sides=(512, 768), rank=128, checkpointing=True)}"""
+
+
 def _late(family: str, counted: Mapping[str, Any]) -> Moment:
     """The moment near the end that large ranks have their peak at; SD2's is SD1's, whose U-Net is the same."""
     entry = Entry("sd1", rank=128, checkpointing=True)
@@ -157,6 +179,7 @@ def main() -> None:
         write_page()
     if given.fit:
         print("\n".join(footprint(name, results()) for name in ("sd1", "sd2", "sdxl")))
+        print(transformer_footprint("anima", results()))
     if given.fit or given.page:
         return
     done = {} if given.anew else results()

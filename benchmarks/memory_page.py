@@ -55,6 +55,14 @@ REASONS: tuple[Reason, ...] = (
         lambda one: _network(one, "kind") in ("dora", "loha", "lokr"),
         "the change of a layer's weight, made as it is at work, is modelled at late moments only",
     ),
+    (
+        lambda one: bool(_network(one, "text_adapter")),
+        "what the text adapter keeps is there until the end; modelled at the first moment only",
+    ),
+    (
+        lambda one: one.blocks is not None,
+        "of a late moment the share of one block is taken for that of 28; what is no block grows too",
+    ),
     (lambda one: "dataset" in one.settings, "cross attention keeps more for longer captions; not modelled"),
     (lambda one: one.family == "sd2", "the later moments' coefficients are SD1's"),
 )

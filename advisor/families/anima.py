@@ -60,11 +60,11 @@ STANDARD = AnimaStructure(
 """Anima base v1.0 with Qwen3-0.6B and the Qwen-Image VAE."""
 
 
-PLAIN = StepMemory((Moment(0.0, 839_219, unpacked=1.0, image_bytes=300_000_000),), token_bytes=408_000)
+PLAIN = StepMemory((Moment(0.0, 839_214, unpacked=1.0, image_bytes=300_035_925),), token_bytes=408_000)
 CHECKPOINTED = StepMemory(
     (
-        Moment(0.0, 63_667, unpacked=1.0, image_bytes=13_200_000),
-        Moment(0.964, 34_945, unpacked=1.0, image_bytes=19_900_000),
+        Moment(0.0, 63_667, unpacked=1.0, image_bytes=13_165_952),
+        Moment(0.964, 36_255, unpacked=1.0, image_bytes=21_007_667),
     ),
     token_bytes=408_000,
 )

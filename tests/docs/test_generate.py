@@ -40,7 +40,7 @@ def test_every_rule_says_what_it_does_and_where_it_comes_from() -> None:
 
 
 def test_the_table_has_a_column_for_each_kind_of_base() -> None:
-    assert "| `rate` The U-Net's learning rate. | 1e-4 | 5e-4 |" in rules_page()
+    assert "| `rate` The denoiser's learning rate. | 1e-4 | 5e-4 |" in rules_page()
 
 
 def test_every_folder_of_the_floors_stands_in_the_architecture() -> None:

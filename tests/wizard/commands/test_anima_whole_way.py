@@ -74,6 +74,10 @@ def test_it_is_planned_trained_killed_resumed_drawn_and_reported(model: Path, tm
     assert lora.stat().st_size == document["estimate"]["lora_bytes"] == lora_bytes(config, TINY_ANIMA)
     names = {target.original for target in ANIMA.lora_targets(TINY_ANIMA)}
     assert {name.removeprefix("diffusion_model.").rpartition(".lora_")[0] for name in load_file(lora)} == names
-    assert "mira-000001" in loracle("grid", whole, "--seeds", "1", "--json")
+    drawn = json.loads(loracle("grid", whole, "--seeds", "1", "--json"))
+    pictures = list((whole / "grid" / "pictures").glob("*.png"))
+    assert drawn["model"] == str(model)
+    assert len(pictures) >= 3
+    assert len(pictures) % 3 == 0, "of the base model and of two epochs"
     loracle("report", whole)
     assert "Anima" in (whole / "report.html").read_text(encoding="utf-8")

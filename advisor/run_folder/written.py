@@ -41,6 +41,8 @@ class Written(Record):
     num_bytes: int | None = None
     """Of a hard link, which is told by size and time, since it shares both with its original."""
     modified_ns: int | None = None
+    source: Text = ""
+    """Of a file in an export's image folders: the picture that it is or goes with."""
 
     @classmethod
     def of(cls, content: bytes, kind: Kind) -> Written:
@@ -84,10 +86,13 @@ class WrittenFiles:
             return (found.st_size, found.st_mtime_ns) == (noted.num_bytes, noted.modified_ns)
         return file_digest(path) in noted.sha256
 
-    def is_link(self, path: Path) -> bool:
-        """Whether a file is there that Loracle made as a hard link to an image of the user's, and as it was then."""
+    def is_last_copy(self, path: Path) -> bool:
+        """Whether a file of an export's image folders may be all that is left of a picture or its caption."""
         noted = self._noted(path)
-        return noted is not None and noted.modified_ns is not None and self.is_as_written(path, "images") is True
+        if noted is None:
+            return False
+        was_link = noted.modified_ns is not None
+        return path.lstat().st_nlink == 1 and (was_link or bool(noted.source)) and not _is_there(noted.source)
 
     def note(self, files: Mapping[Path, Written], gone: Iterable[Path] = ()) -> None:
         """Note files that are or will be written, and forget others.
@@ -159,6 +164,10 @@ def _notes(file: Path, seen: tuple[int, int, int]) -> Mapping[str, Written]:  # 
         return parse_record(read_bounded(file, MOST_RECORD_BYTES), _Document).files
     except (OSError, Malformed, ValidationError):
         return {}
+
+
+def _is_there(source: str) -> bool:
+    return bool(source) and os.path.lexists(source)
 
 
 def _are_notes(content: bytes) -> bool:

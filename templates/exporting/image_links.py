@@ -7,7 +7,7 @@ import filecmp
 import os
 import shutil
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -31,6 +31,19 @@ OTHERS_PICTURES = {*IMAGE_EXTENSIONS, ".gif", ".jxl", ".tif", ".tiff"}
 """Endings of what one trainer or another takes for a picture."""
 Content = Path | CroppedFile | bytes
 """Of a file: another file's, a part of a picture, or bytes."""
+
+
+@dataclass(frozen=True)
+class _NewFile:
+    """A file that is to be made, and the picture that it is or goes with."""
+
+    content: Content
+    picture: Path
+
+    def noted(self, made: Written) -> Written:
+        return made.model_copy(update={"source": os.path.realpath(self.picture)})
+
+
 MOST_LIST_BYTES = 256 * 1024**2
 """A line for each image: no data set is that large."""
 
@@ -89,7 +102,7 @@ class LinkFolder:
             RunError: a file cannot be read.
         """
         new = dict(_contents(folders, caption_extension))
-        originals = {_identity(source) for source in new.values() if isinstance(source, Path)} - {None}
+        originals = {_identity(one.content) for one in new.values() if isinstance(one.content, Path)} - {None}
         lists = users_files([self._list(())], written)
         try:
             return lists + tuple(
@@ -123,13 +136,18 @@ class LinkFolder:
         new = dict(_contents(folders, caption_extension))
         old = self.ours()
         put([self._list({*old, *new})], written)
-        captions = {self.root / name: text for name, text in new.items() if isinstance(text, bytes)}
-        written.note({path: Written.of(text, "images") for path, text in captions.items()})
         try:
             for path in given_up:
                 path.unlink(missing_ok=True)
-            kept = self._clear(old, written)
-            made = {self.root / name: _made(source, self.root / name, copy=copy) for name, source in new.items()}
+            kept = self._clear(old, new, written)
+            written.note(
+                {
+                    self.root / name: one.noted(Written.of(one.content, "images"))
+                    for name, one in new.items()
+                    if isinstance(one.content, bytes)
+                }
+            )
+            made = {self.root / name: _made(one, self.root / name, copy=copy) for name, one in new.items()}
         except OSError as error:
             raise RunError(
                 f"{error.filename2 or error.filename or self.root} cannot be made: {error.strerror or error}: "
@@ -138,20 +156,20 @@ class LinkFolder:
         put([self._list(new)], written)
         written.note(made, gone=[self.root / name for name in old if name not in new])
         linked = sum(1 for one in made.values() if one.modified_ns is not None)
-        images = sum(1 for source in new.values() if isinstance(source, Path))
-        cropped = sum(1 for source in new.values() if isinstance(source, CroppedFile))
+        images = sum(1 for one in new.values() if isinstance(one.content, Path))
+        cropped = sum(1 for one in new.values() if isinstance(one.content, CroppedFile))
         return Filled(linked, images - linked, cropped, kept)
 
     def _list(self, names: Iterable[str]) -> NewFile:
         text = "".join(f"{name}\n" for name in sorted(names))
         return NewFile(self.list_file, text.encode("utf-8"), "images", _is_list)
 
-    def _clear(self, names: Collection[str], written: WrittenFiles) -> tuple[Path, ...]:
-        """Take files away, but for links that have become the last name of a picture: these are kept as NAME.bak."""
+    def _clear(self, names: Collection[str], new: Mapping[str, _NewFile], written: WrittenFiles) -> tuple[Path, ...]:
+        """Take files away; those that may be all that is left of a picture or caption are kept as NAME.bak."""
         kept = list[Path]()
         for name in names:
             path = self.root / name
-            if os.path.lexists(path) and path.lstat().st_nlink == 1 and written.is_link(path):
+            if os.path.lexists(path) and written.is_last_copy(path) and not _is_content(path, new.get(name)):
                 kept.append(keep_beside(path))
             path.unlink(missing_ok=True)
         for folder in {PurePosixPath(name).parent for name in names}:
@@ -160,15 +178,17 @@ class LinkFolder:
         return tuple(kept)
 
 
-def _contents(folders: Iterable[PlacedFolder], caption_extension: str) -> Iterator[tuple[str, Content]]:
+def _contents(folders: Iterable[PlacedFolder], caption_extension: str) -> Iterator[tuple[str, _NewFile]]:
     """Each file by its name: an image's original or the part of it that is written, its mask, or a caption's bytes."""
     for folder in folders:
         for image in folder.images:
-            yield f"{folder.name}/{image.name}", _part(image.source, image.crop)
+            files: dict[str, Content] = {image.name: _part(image.source, image.crop)}
             if image.mask is not None:
-                yield f"{folder.name}/{image.stem}{MASK_SUFFIX}{MASK_EXTENSION}", _part(image.mask, image.crop)
+                files[f"{image.stem}{MASK_SUFFIX}{MASK_EXTENSION}"] = _part(image.mask, image.crop)
             if image.caption is not None:
-                yield f"{folder.name}/{image.stem}{caption_extension}", f"{image.caption}\n".encode()
+                files[f"{image.stem}{caption_extension}"] = f"{image.caption}\n".encode()
+            for name, content in files.items():
+                yield f"{folder.name}/{name}", _NewFile(content, image.source)
 
 
 def _part(source: Path, crop: PictureCrop | None) -> Path | CroppedFile:
@@ -182,8 +202,9 @@ def _part(source: Path, crop: PictureCrop | None) -> Path | CroppedFile:
     return CroppedFile(source, box_in(crop.box, crop.whole, (head.width_px, head.height_px)))
 
 
-def _made(source: Content, target: Path, *, copy: bool) -> Written:
+def _made(new: _NewFile, target: Path, *, copy: bool) -> Written:
     """Make a file where none is, whole or not at all."""
+    source = new.content
     target.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(source, Path) and not copy:
         try:
@@ -193,7 +214,7 @@ def _made(source: Content, target: Path, *, copy: bool) -> Written:
         except OSError:  # another disk, or a file system without links
             pass
         else:
-            return Written.link(target)
+            return new.noted(Written.link(target))
     # A name of its own: that of the target may be of full length.
     half = target.with_name(f".{sha256(os.fsencode(target.name)).hexdigest()[:16]}.part")
     half.unlink(missing_ok=True)
@@ -205,7 +226,7 @@ def _made(source: Content, target: Path, *, copy: bool) -> Written:
         half.replace(target)
     finally:
         half.unlink(missing_ok=True)
-    return Written.copy_of(target)
+    return new.noted(Written.copy_of(target))
 
 
 def _write(source: Content, file: BinaryIO) -> None:
@@ -216,7 +237,7 @@ def _write(source: Content, file: BinaryIO) -> None:
         file.write(source if isinstance(source, bytes) else source.png())
 
 
-def _is_users(path: Path, new: Content | None, originals: set[tuple[int, int] | None], written: WrittenFiles) -> bool:
+def _is_users(path: Path, new: _NewFile | None, originals: set[tuple[int, int] | None], written: WrittenFiles) -> bool:
     """Whether a file is neither as it was made, nor a link to an image of now, nor what would be made now."""
     mode = path.lstat().st_mode
     if stat.S_ISDIR(mode):
@@ -225,10 +246,17 @@ def _is_users(path: Path, new: Content | None, originals: set[tuple[int, int] | 
         return True
     if _identity(path) in originals or written.is_as_written(path, "images"):
         return False
-    if isinstance(new, bytes | CroppedFile):
-        content = new if isinstance(new, bytes) else new.png()
-        return path.stat().st_size != len(content) or read_bounded(path, len(content)) != content
-    return not isinstance(new, Path) or not is_file(new) or not filecmp.cmp(path, new, shallow=False)
+    return not _is_content(path, new)
+
+
+def _is_content(path: Path, new: _NewFile | None) -> bool:
+    """Whether a file holds just what would be made there."""
+    if new is None:
+        return False
+    if isinstance(new.content, Path):
+        return is_file(new.content) and filecmp.cmp(path, new.content, shallow=False)
+    content = new.content if isinstance(new.content, bytes) else new.content.png()
+    return path.stat().st_size == len(content) and read_bounded(path, len(content)) == content
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -97,18 +97,27 @@ def refuse_among_pictures(planned: Sequence[PlannedImages], run: Path) -> None:
     read = {Path(one.report.root).resolve() for one in planned if one.report is not None}
     placed = [image for one in planned for folder in one.folders or () for image in folder.images]
     # Where pictures are links, the folders that they lead to, though not what lies beside these.
-    really = {image.source.resolve().parent for image in placed}
+    sources = {image.source.resolve() for image in placed}
+    really = {source.parent for source in sources}
     for one in planned:
+        made = next(
+            (path for path in map(one.links.root.joinpath, one.links.ours()) if path.resolve() in sources), None
+        )
+        if made is not None:
+            raise _among(made.parent)
         for folder in one.folders or ():
             target = (one.links.root / folder.name).resolve()
             around = next((root for root in read if target.is_relative_to(root)), None)
             if around is not None and target.is_relative_to(home) and not around.is_relative_to(home):
                 around = None  # a run that is kept among the pictures: what lies in it is none of them
             if around is not None or target in really:
-                raise RunError(
-                    f"{one.links.root / folder.name} is where the pictures themselves lie, and an export would write "
-                    "there: name another folder with --out"
-                )
+                raise _among(one.links.root / folder.name)
+
+
+def _among(folder: Path) -> RunError:
+    return RunError(
+        f"{folder} is where the pictures themselves lie, and an export would write there: name another with --out"
+    )
 
 
 def filled(
@@ -143,8 +152,8 @@ def filled(
     if made.num_copied and not copy:
         yield f"{made.num_copied} pictures were copied, since the disk holds no links to them; they take space twice."
     if made.kept:
-        pictures = counted(len(made.kept), "picture")
-        yield f"{pictures} of an earlier export had no other copy any more and stay, e.g. as {made.kept[0]}."
+        files = counted(len(made.kept), "file")
+        yield f"{files} of an earlier export, whose pictures are gone from where they were, stay: {made.kept[0]} ..."
     strangers = planned.links.strangers()
     if strangers:
         yield f"{len(strangers)} files in {root} are not ours and were left (e.g. {strangers[0]})."

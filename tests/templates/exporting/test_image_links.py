@@ -9,13 +9,13 @@ import shutil
 from collections.abc import Callable, Collection
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 
 from advisor.errors import LoraError, RunError
 from advisor.run_folder.write_over import UsersFiles
-from advisor.run_folder.written import WrittenFiles
+from advisor.settings.config import changed
 from templates.exporters import EXPORTERS
 from templates.exporting import image_links
 from templates.exporting.exporter import USUAL, Export, ExportOptions
@@ -223,8 +223,8 @@ def test_a_file_that_comes_while_the_export_is_made_stays(
 ) -> None:
     target, before = exported.file("picture-002.png"), image_links.LinkFolder._clear
 
-    def clear(self: image_links.LinkFolder, names: Collection[str], written: WrittenFiles) -> tuple[Path, ...]:
-        kept = before(self, names, written)
+    def clear(self: image_links.LinkFolder, names: Collection[str], *more: Any) -> tuple[Path, ...]:
+        kept = before(self, names, *more)
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(b"theirs")
         return kept
@@ -335,22 +335,50 @@ def test_a_run_that_is_kept_among_the_pictures_is_exported(tmp_path: Path) -> No
     assert len(list((run / "exports/kohya/img").rglob("*.png"))) == 3
 
 
-def test_links_that_became_the_last_copies_of_pictures_are_kept_when_another_run_is_exported_there(
-    tmp_path: Path,
+@pytest.mark.parametrize("options", [USUAL, COPY], ids=["links", "copies"])
+def test_what_became_the_last_copies_is_kept_when_another_run_is_exported_there(
+    tmp_path: Path, options: ExportOptions
 ) -> None:
     out = tmp_path / "out"
     for name in ("a", "b"):
-        make_pictures(tmp_path / name, 3, captions=True)
-        EXPORTERS["ai-toolkit"].write(sample_config(tmp_path / "a"), run=tmp_path / "run-a", out=out, options=USUAL)
-    pictures = {path.name: path.read_bytes() for path in (tmp_path / "a").glob("*.png")}
+        make_pictures(tmp_path / name, 3, captions=f"foxgirl, {name}", sizes=[(256 + ord(name), 256)])
+    export(tmp_path, "a", out, options)
+    files = {path.name: path.read_bytes().rstrip(b"\n") for path in (tmp_path / "a").iterdir()}
     shutil.rmtree(tmp_path / "a")
 
-    notes = (
-        EXPORTERS["ai-toolkit"]
-        .write(sample_config(tmp_path / "b"), run=tmp_path / "run-b", out=out, options=USUAL)
-        .notes
-    )
+    notes = export(tmp_path, "b", out, options).notes
 
-    kept = {path.name.removesuffix(".bak"): path.read_bytes() for path in out.rglob("*.bak")}
-    assert kept == pictures
-    assert any("3 pictures of an earlier export had no other copy any more and stay" in note for note in notes)
+    assert {path.name.removesuffix(".bak"): path.read_bytes().rstrip() for path in out.rglob("*.bak")} == files
+    assert any("6 files of an earlier export, whose pictures are gone from where they were, stay" in n for n in notes)
+
+
+@pytest.mark.parametrize("options", [USUAL, COPY], ids=["links", "copies"])
+def test_after_the_pictures_were_moved_an_export_leaves_nothing_behind(tmp_path: Path, options: ExportOptions) -> None:
+    make_pictures(tmp_path / "a", 3, captions=True)
+    export(tmp_path, "a", tmp_path / "out", options)
+    (tmp_path / "a").rename(tmp_path / "moved")
+
+    export(tmp_path, "moved", tmp_path / "out", options)
+
+    assert not list((tmp_path / "out").rglob("*.bak"))
+
+
+@pytest.mark.parametrize("options", [USUAL, COPY], ids=["links", "copies"])
+def test_a_data_set_of_links_into_an_export_is_never_exported_over_it(tmp_path: Path, options: ExportOptions) -> None:
+    out = tmp_path / "out"
+    make_pictures(tmp_path / "a", 3, captions=True)
+    export(tmp_path, "a", out, options)
+    shutil.rmtree(tmp_path / "a")
+    (tmp_path / "links").mkdir()
+    for path in (out / "img" / "20_foxgirl").iterdir():
+        (tmp_path / "links" / path.name).symlink_to(path)
+    before = contents(out)
+
+    with pytest.raises(RunError, match="is where the pictures themselves lie"):
+        export(tmp_path, "links", out, OVERWRITE, repeats=3)
+    assert contents(out) == before
+
+
+def export(place: Path, images: str, out: Path, options: ExportOptions, *, repeats: int = 20) -> Export:
+    config = changed(sample_config(place / images), "dataset.repeats", repeats)
+    return EXPORTERS["ai-toolkit"].write(config, run=place / f"run-{images}", out=out, options=options)

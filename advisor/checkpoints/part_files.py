@@ -44,6 +44,23 @@ def _part_file(base: Path, own: Tensors, part: SeparatePart) -> PartFile:
     return PartFile(part.kind, found[0] if found else None, tuple(found[1:]), part.file_name, part.file_bytes)
 
 
+def why_not_part(base: Path, known: Family, kind: PartKind, path: Path) -> str:
+    """Why this file is not that part of the base model; empty where it is.
+
+    Args:
+        base: the file of the denoiser.
+    """
+    part = next(one for one in known.separate_parts if one.kind == kind)
+    try:
+        own = {} if is_folder(base) else read_header(base).tensors
+        tensors = read_header(path).tensors
+    except ModelError as error:
+        return str(error)
+    if fault := why_not_plain(tensors):
+        return f"{path}: {fault}"
+    return "" if is_folder(base) or part.fits(own, tensors) else f"{path} is no {part.file_name}, nor one like it"
+
+
 def find_part(base: Path, kind: PartKind, fits: Callable[[Tensors], bool]) -> tuple[Path, ...]:
     """The files of that kind that fit, the base model's own first, then the nearest to it; none where there are none.
 

@@ -9,6 +9,7 @@ from pathlib import Path, PureWindowsPath
 
 from advisor.choosing.picks_told import picks_sentence
 from advisor.families import KNOWN_FAMILIES
+from advisor.families.about import licence_of
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import EVENTS_NAME, MODEL
 from advisor.run_folder.pictures.manifest import read_manifest_lines
@@ -115,6 +116,8 @@ def facts_of(told: Told) -> list[tuple[str, str]]:
         family = KNOWN_FAMILIES.get(base.family or "")
         file = PureWindowsPath(base.path).name if "\\" in base.path else Path(base.path).name
         facts.append(("base model", f"{file} ({family.title})" if family else file))
+        licence = licence_of(base.family)
+        facts += [] if licence is None else [("licence", licence.told)]
     facts += [("pictures", f"{images.num_images:,}")] if images is not None else []
     if end is not None:
         epochs = f" in {counted(end.epochs, 'epoch')}" if end.epochs else ""

@@ -13,6 +13,7 @@ from typing import Any
 
 from advisor.adapters.file_names import layer_names
 from advisor.families import family
+from advisor.families.about import licence_of
 from advisor.files import is_file, open_regular
 from advisor.settings.config import TrainingConfig
 from trainer.data.captions import tags_of
@@ -251,7 +252,7 @@ def _bucket_info(training_set: TrainingSet) -> dict[str, Any]:
 
 
 def _modelspec(config: TrainingConfig, now: float) -> dict[str, str]:
-    side = config.dataset.resolution_px
+    side, licence = config.dataset.resolution_px, licence_of(config.model.family)
     entries = {
         "sai_model_spec": MODELSPEC_VERSION,
         "architecture": family(config.model.family).modelspec_architecture(config.model.prediction),
@@ -263,6 +264,7 @@ def _modelspec(config: TrainingConfig, now: float) -> dict[str, str]:
         "encoder_layer": "" if config.model.prediction == "flow" else str(config.model.clip_skip),
         "timestep_range": f"{config.loss.min_timestep},{config.loss.max_timestep}",
         "trigger_phrase": config.run.trigger,
+        "license": "" if licence is None else f"{licence.name}, {licence.source}",
     }
     return {f"modelspec.{name}": value for name, value in entries.items() if value}
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from advisor.checkpoints.identity import Identity
     from advisor.dataset.report import DatasetReport
     from advisor.estimate.calibration import Receipt
+    from advisor.families.part_files import PartKind
     from advisor.machine.hardware import Hardware
     from advisor.planning.drawing_offer import DrawingOffer
     from advisor.settings.preset_file import PresetFile
@@ -215,10 +216,18 @@ def real_probes(options: MachineOptions, draft: DraftEdits) -> Probes:
         return last_seen()(state, work)
 
     probes = Probes(
-        scan=_scan, identify=_identify, probe=cache(_probe), presets=_presets, preset=_read_preset, receipts=_receipts,
+        scan=_scan, identify=_identify, why_not_part=_why_not_part, probe=cache(_probe), presets=_presets,
+        preset=_read_preset, receipts=_receipts,
         pictures=lambda state: _pictures(state, draft), look=look,
     )  # fmt: skip
     return replace(probes, drawing=lambda state: _drawing(state, probes, options))
+
+
+def _why_not_part(base: Identity, kind: PartKind, file: str) -> str:
+    from advisor.checkpoints.part_files import why_not_part
+    from advisor.families import family
+
+    return why_not_part(Path(base.path), family(base.family or ""), kind, Path(file))
 
 
 def _drawing(state: InterviewState, probes: Probes, options: MachineOptions) -> DrawingOffer | None:

@@ -25,7 +25,7 @@ from wizard.interview.machine_options import MachineOptions
 from wizard.interview.names import checked_name
 from wizard.interview.paths import absolute_path, given_path
 from wizard.interview.preset_questions import RULES_ALONE, counted_preset, interviewed_preset
-from wizard.interview.questions import FLEXIBLE, PREPEND_TRIGGER
+from wizard.interview.questions import FLEXIBLE, PART_KEYS, PREPEND_TRIGGER
 from wizard.interview.request import PlanRequest
 from wizard.interview.steps import checked_trigger
 from wizard.processes.receipt_store import known_receipts
@@ -47,7 +47,8 @@ def facts_of_state(state: InterviewState, probes: Probes, options: MachineOption
     assert state.identity is not None
     answers = state.answers
     hardware = machine_options_of(state, options).applied(probes.probe())
-    chosen = {f"model.{key}": answers[key] for key in ("prediction", "lineage") if key in answers}
+    of_model = ("prediction", "lineage", *PART_KEYS.values())
+    chosen = {f"model.{key}": answers[key] for key in of_model if key in answers}
     if chosen.get("model.lineage") == "none" and state.identity.lineage is None:
         del chosen["model.lineage"]  # nothing was guessed, and nothing is known: no choice was made
     if answers.get(PREPEND_TRIGGER.key) == "yes":

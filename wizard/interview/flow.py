@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from advisor.checkpoints.identity import Identity
     from advisor.dataset.report import DatasetReport
     from advisor.estimate.calibration import Receipt
+    from advisor.families.part_files import PartKind
     from advisor.machine.hardware import Hardware
     from advisor.planning.drawing_offer import DrawingOffer
     from advisor.settings.preset_file import PresetFile
@@ -32,6 +33,8 @@ class Probes:
     scan: Callable[[str], DatasetReport]
     identify: Callable[[str], Identity]
     probe: Callable[[], Hardware]
+    why_not_part: Callable[[Identity, PartKind, str], str] = lambda _base, _kind, _file: ""
+    """Why a file is not that part of a base model; empty where it is."""
     presets: Callable[[], tuple[str, ...]] = tuple
     """The user's preset files."""
     preset: Callable[[str], PresetFile] = _no_preset

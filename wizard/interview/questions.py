@@ -101,6 +101,16 @@ IMAGES = Question("images", "Which folder holds the pictures?", "folder", hint="
 
 MODEL = Question("model", "Which base model do you train on?", "file", hint="file or folder; Tab completes")
 
+PART_KEYS = {"text_encoder": "text_encoder_path", "vae": "vae_path"}
+"""By kind of part: the key of the question where it lies, which is its setting's name."""
+
+
+def part_question(kind: str, title: str, to_get: str) -> Question:
+    """Where a part of the base model lies that was not found."""
+    intro = f"The {title} is a file of its own, and none that fits lies beside the model: {to_get} is what to get."
+    return Question(PART_KEYS[kind], f"Where is its {title}?", "file", hint="file; Tab completes", intro=intro)
+
+
 PREDICTION = choice(
     "prediction",
     "What does this model predict? (The file does not tell; its page does.)",

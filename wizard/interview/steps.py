@@ -13,6 +13,7 @@ from wizard.interview.drawing.drawing_questions import DRAWING_STEPS
 from wizard.interview.flow import Apply, InterviewState, Probes, Step
 from wizard.interview.machine_options import vram_bytes
 from wizard.interview.names import checked_name, proposed_name
+from wizard.interview.paths import absolute_path
 from wizard.interview.pictures.picture_step import PICTURE_STEP
 from wizard.interview.preset_questions import (
     RULES_ALONE,
@@ -24,10 +25,12 @@ from wizard.interview.preset_questions import (
     start_question,
 )
 from wizard.interview.questions import Option, Question
+from wizard.show.base_models import base_model_notes, base_models_text
 from wizard.show.findings import IDENTITY_KINDS, dataset_text, gpu_text, identity_text, machine_text, trigger_text
 
 if TYPE_CHECKING:
     from advisor.checkpoints.identity import Identity
+    from advisor.families.part_files import PartKind
 
 
 def _apply_images(state: InterviewState, probes: Probes, answer: str) -> tuple[InterviewState, str]:
@@ -37,7 +40,33 @@ def _apply_images(state: InterviewState, probes: Probes, answer: str) -> tuple[I
 
 def _apply_model(state: InterviewState, probes: Probes, answer: str) -> tuple[InterviewState, str]:
     identity = trainable_base(probes.identify(answer))
-    return replace(state.with_answer("model", identity.path), identity=identity), identity_text(identity)
+    told = "\n".join(filter(None, (identity_text(identity), base_model_notes(identity))))
+    return replace(state.with_answer("model", identity.path), identity=identity), told
+
+
+def _ask_model(state: InterviewState, probes: Probes) -> Question:  # noqa: ARG001
+    return replace(q.MODEL, intro=base_models_text())
+
+
+def _part_step(kind: PartKind) -> Step:
+    """Asks where a part of the base model lies that is a file of its own, where it was neither found nor chosen."""
+    key = q.PART_KEYS[kind]
+
+    def ask(state: InterviewState, probes: Probes) -> Question | None:  # noqa: ARG001
+        parts = state.identity.part_files if state.identity else ()
+        missing = next((part for part in parts if part.kind == kind and part.path is None), None)
+        if missing is None or f"model.{key}" in state.settings:
+            return None
+        return q.part_question(kind, missing.title, missing.to_get)
+
+    def apply(state: InterviewState, probes: Probes, answer: str) -> tuple[InterviewState, str]:
+        assert state.identity is not None
+        path = absolute_path(answer)
+        if fault := probes.why_not_part(state.identity, kind, str(path)):
+            raise ModelError(fault)
+        return state.with_answer(key, str(path)), ""
+
+    return Step(key, ask, apply)
 
 
 def trainable_base(identity: Identity) -> Identity:
@@ -201,7 +230,9 @@ def _storing(key: str) -> Apply:
 STEPS: tuple[Step, ...] = (
     _fixed_step(q.SUBJECT),
     Step("images", lambda _state, _probes: q.IMAGES, _apply_images),
-    Step("model", lambda _state, _probes: q.MODEL, _apply_model),
+    Step("model", _ask_model, _apply_model),
+    _part_step("text_encoder"),
+    _part_step("vae"),
     Step("prediction", _ask_prediction, _storing("prediction")),
     Step("lineage", _ask_lineage, _storing("lineage")),
     Step("name", _ask_name, _apply_name),

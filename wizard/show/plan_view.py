@@ -14,6 +14,7 @@ from advisor.answers import ANSWER_OF_SETTING
 from advisor.estimate.tradeoffs import BASE
 from advisor.facts import Facts
 from advisor.families import KNOWN_FAMILIES
+from advisor.families.about import licence_of
 from advisor.plan import Decision, Estimate, Plan
 from advisor.units import counted, duration, gib, mib, shown
 from wizard.show.durations import clock_time
@@ -54,7 +55,7 @@ def plan_view(
 
 
 def _full(facts: Facts, plan: Plan) -> list[RenderableType]:
-    rows = [*estimate_rows(plan.estimate, facts), ("pictures", pictures_text(plan))]
+    rows = [*licence_rows(facts), *estimate_rows(plan.estimate, facts), ("pictures", pictures_text(plan))]
     estimates = label_table(rows, NAME_WIDTH + 1)
     return [settings_table(plan.decisions), Text(""), estimates, Text(""), *source_lines(plan.decisions)]
 
@@ -72,7 +73,10 @@ def _short(facts: Facts, plan: Plan, hint: str) -> list[RenderableType]:
     chosen = "* is chosen by you" if any(map(_is_marked, shown_decisions)) else ""
     heading = "; ".join(filter(None, ("Settings", chosen, hint)))
     return [
-        label_table([("base", base_text(facts)), *estimates, ("pictures", pictures_text(plan))], LABEL_WIDTH),
+        label_table(
+            [("base", base_text(facts)), *licence_rows(facts), *estimates, ("pictures", pictures_text(plan))],
+            LABEL_WIDTH,
+        ),
         Text(f"\n{heading}", style="bold"),
         label_table(group_rows(shown_decisions), LABEL_WIDTH),
     ]
@@ -158,6 +162,12 @@ def base_text(facts: Facts) -> str:
     family = KNOWN_FAMILIES.get(facts.model.family or "")
     name = re.split(r"[/\\]", facts.model.path.rstrip("/\\"))[-1]
     return f"{family.title}, {name}" if family else name
+
+
+def licence_rows(facts: Facts) -> Sequence[tuple[str, str]]:
+    """What the base model's licence means for the LoRA, where that is to be told."""
+    licence = licence_of(facts.model.family)
+    return [] if licence is None else [("licence", f"{licence.told}.")]
 
 
 def estimate_rows(estimate: Estimate, facts: Facts) -> Sequence[tuple[str, str]]:

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from advisor.checkpoints.part_files import find_part
+from advisor.checkpoints.part_files import find_part, why_not_part
+from advisor.families.anima import ANIMA
 from advisor.families.part_files import PartKind
 from advisor.families.signature import Tensors
 from tests.support.headers import write_model
+from tests.support.tiny_anima import write_tiny_anima
 
 
 def is_wanted(tensors: Tensors) -> bool:
@@ -62,3 +64,12 @@ def test_the_nearest_comes_first(tmp_path: Path) -> None:
     far, near = put(tmp_path / "models" / "vae" / "a.safetensors"), put(tmp_path / "models" / "unet" / "z.safetensors")
 
     assert find_part(model, "vae", is_wanted) == (near, far)
+
+
+def test_a_file_that_is_named_as_a_part_is_looked_into(tmp_path: Path) -> None:
+    files = write_tiny_anima(tmp_path)
+
+    assert why_not_part(files.denoiser, ANIMA, "text_encoder", files.text_encoder) == ""
+    assert why_not_part(files.denoiser, ANIMA, "vae", files.vae) == ""
+    assert "is no qwen_image_vae.safetensors" in why_not_part(files.denoiser, ANIMA, "vae", files.text_encoder)
+    assert why_not_part(files.denoiser, ANIMA, "vae", tmp_path / "absent.safetensors") != ""

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from advisor.checkpoints.identity import PartFile
 from tests.support.factories import make_dataset, make_identity
 from tests.support.scripted import HAPPY, ScriptedAsk, default, make_probes, run_interview
 from wizard.interview.facts import facts_of_state
+from wizard.interview.flow import InterviewState
 from wizard.interview.machine_options import MachineOptions
 
 
@@ -44,6 +47,51 @@ def test_a_model_that_cannot_be_trained_on_is_refused_in_words(identity: Any, to
 
     assert told in ask.heard
     assert state.identity == good
+
+
+QWEN = PartFile("text_encoder", None, (), "qwen_3_06b_base.safetensors", 1_192_000_000)
+VAE = PartFile("vae", "/c/vae/v.safetensors", (), "qwen_image_vae.safetensors", 254_000_000)
+
+
+def test_the_question_of_the_base_model_tells_what_each_family_is_good_at() -> None:
+    ask = ScriptedAsk(*HAPPY)
+
+    run_interview(ask)
+
+    question = next(question for question in ask.asked if question.key == "model")
+    assert "- SDXL: drawings by tags" in question.intro
+
+
+def test_only_a_part_that_was_not_found_is_asked_for_and_becomes_its_setting() -> None:
+    base = make_identity("sd1", part_files=(QWEN, VAE))
+    refused = "/x/vae.safetensors is no qwen_3_06b_base.safetensors"
+    probes = replace(
+        make_probes(identities={"/models/base.safetensors": base}),
+        why_not_part=lambda _base, _kind, file: refused if file.startswith("/x") else "",
+    )
+    ask = ScriptedAsk(*HAPPY[:3], "/x/vae.safetensors", "/c/qwen.safetensors", *HAPPY[3:])
+
+    state = run_interview(ask, probes=probes)
+
+    assert ask.keys.count("text_encoder_path") == 2
+    assert "vae_path" not in ask.keys
+    question = next(question for question in ask.asked if question.key == "text_encoder_path")
+    assert "qwen_3_06b_base.safetensors (1.1 GiB) is what to get" in question.intro
+    assert refused in ask.heard
+    chosen = facts_of_state(state, probes, MachineOptions()).answers.settings
+    assert chosen["model.text_encoder_path"] == "/c/qwen.safetensors"
+
+
+def test_a_part_that_was_chosen_by_name_is_not_asked_for() -> None:
+    base = make_identity("sd1", part_files=(QWEN,))
+    probes = make_probes(identities={"/models/base.safetensors": base})
+    ask = ScriptedAsk(*HAPPY)
+
+    chosen = InterviewState(settings={"model.text_encoder_path": "/c/q.safetensors"})
+
+    run_interview(ask, probes=probes, start=chosen)
+
+    assert "text_encoder_path" not in ask.keys
 
 
 def test_the_lineage_guess_is_marked_first_and_its_ground_told() -> None:

@@ -36,7 +36,7 @@ class About:
 
 CIRCLESTONE = Licence(
     name="CircleStone non-commercial licence",
-    of_loras="A LoRA for Anima counts as made from its weights: it may be shared, not sold; pictures drawn are yours",
+    of_loras="A LoRA for Anima counts as made from its weights: not for commercial use; pictures drawn are free",
     source="https://huggingface.co/circlestone-labs/Anima",
 )
 """Of Anima's weights."""
@@ -52,7 +52,7 @@ ABOUT: Mapping[str, About] = {
     ),
     "anima": About(
         "drawings by tags and sentences, which it follows more closely, at 1024 px; from 6 GB of card, and beside the "
-        "model its text encoder and VAE; neither it nor LoRAs for it may be sold",
+        "model its text encoder and VAE; it and LoRAs for it are not for commercial use",
         licence=CIRCLESTONE,
         captions="Anima was taught on tags in this order: quality and rating (safe), 1girl or 1boy, character, series, "
         "artist with @ in front, then all else; lower case, blanks for underscores but in score_N. A sentence or two "

@@ -9,6 +9,7 @@ from typing import Any
 from advisor.dataset.captions import CaptionReader
 from advisor.dataset.report import DatasetReport
 from advisor.facts import Facts
+from advisor.families.about import licence_of
 from advisor.plan import Plan
 from advisor.rules.schedule import epoch_counts
 from advisor.settings.config import TrainingConfig
@@ -57,10 +58,13 @@ def _hardware(facts: Facts) -> Any:
 
 
 def _model(facts: Facts, config: TrainingConfig) -> Any:
-    """What was found, but the prediction type and lineage as the plan has them."""
+    """What was found, but the prediction type and lineage as the plan has them; and the licence that LoRAs inherit."""
+    licence = licence_of(facts.model.family)
+    told = {} if licence is None else {"licence": {"name": licence.name, "source": licence.source}}
     return plain_value(asdict(facts.model)) | {
         "prediction": config.model.prediction,
         "lineage": config.model.lineage,
+        **told,
     }
 
 

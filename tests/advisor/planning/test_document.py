@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from hypothesis import given, settings
 
@@ -79,3 +80,14 @@ def test_a_flood_of_problems_is_counted() -> None:
 
     assert dataset["num_problems"] == 1000  # type: ignore[index]
     assert len(dataset["problems"]) == MOST_PROBLEMS  # type: ignore[index]
+
+
+def test_a_licence_that_goes_on_to_loras_is_named() -> None:
+    case = make_facts()
+    plan = make_plan(case)
+    of_anima = replace(case, model=replace(case.model, family="anima"))
+
+    usual, narrow = (json.loads(json.dumps(plan_document(one, plan)))["model"] for one in (case, of_anima))
+
+    assert "licence" not in usual
+    assert narrow["licence"]["source"].endswith("circlestone-labs/Anima")

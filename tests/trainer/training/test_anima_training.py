@@ -107,6 +107,7 @@ def test_the_metadata_are_those_of_kohyas_trainer(tmp_path: Path) -> None:
     assert told["modelspec.architecture"] == "anima/lora"
     assert told["modelspec.prediction_type"] == "flow"
     assert told["modelspec.implementation"] == "https://huggingface.co/circlestone-labs/Anima"
+    assert told["modelspec.license"].startswith("CircleStone non-commercial licence, https://")
     assert (told["ss_network_dim"], told["ss_network_alpha"]) == ("3", "3")
     assert (told["ss_timestep_sampling"], told["ss_sigmoid_scale"], told["ss_discrete_flow_shift"]) == (
         "sigmoid",

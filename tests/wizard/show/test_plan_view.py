@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from advisor.planning.planner import make_plan
 from advisor.settings.config import setting_paths
 from tests.support.factories import make_facts, make_gpu, make_hardware
 from wizard.show.durations import clock_time
-from wizard.show.plan_view import ESSENTIAL, estimate_rows, plan_view
+from wizard.show.plan_view import ESSENTIAL, estimate_rows, licence_rows, plan_view
 
 
 def rendered(width: int = 80, *, everything: bool = False, **fields: object) -> str:
@@ -149,3 +150,13 @@ def test_a_plan_says_how_many_pictures_are_drawn_and_how_long_that_takes() -> No
 def test_a_plan_without_pictures_says_why() -> None:
     assert "pictures  none: drawing would need 4.0 GiB of the 3.5 GiB free" in rendered(vram_gib=4.0)
     assert "pictures  none while it trains" in rendered(settings={"sampling.prompts": []})
+
+
+def test_the_licence_of_loras_is_told_where_it_is_narrow() -> None:
+    case = make_facts()
+    of_anima = replace(case, model=replace(case.model, family="anima"))
+
+    assert licence_rows(case) == []
+    ((name, told),) = licence_rows(of_anima)
+    assert name == "licence"
+    assert "not for commercial use" in told

@@ -153,6 +153,12 @@ def natural_key(name: str) -> NaturalKey:
     return tuple(int(part) if index % 2 else part for index, part in enumerate(parts)), name
 
 
+def stem_of(name: str) -> str:
+    """A file's name up to its last point, as `Path.stem` has it in a tenth of the time."""
+    before, _, extension = name.rpartition(".")
+    return before if before and extension else name
+
+
 def _key(entry: os.DirEntry[str]) -> NaturalKey:
     return natural_key(entry.name)
 
@@ -173,8 +179,8 @@ def _look_into(place: _Place, entries: list[os.DirEntry[str]], found: FoundFiles
                 below = replace(place, path=Path(entry.path), relative=place.below(entry.name), is_given=False)
                 subfolders.append(_named(below, entry.name, found))
             continue
-        name = Path(entry.name)
-        stem, extension = name.stem, name.suffix.lower()
+        stem = stem_of(entry.name)
+        extension = entry.name[len(stem) :].lower()
         if extension in IMAGE_EXTENSIONS:
             problem = _problem_of_name(entry)
             if problem is None:

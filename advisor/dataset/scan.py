@@ -18,6 +18,7 @@ from advisor.dataset.folders import (
     find_files,
     find_named_files,
     natural_key,
+    stem_of,
 )
 from advisor.dataset.image_size import IMAGE_EXTENSIONS, UnusablePicture, picture_head
 from advisor.dataset.report import CAPTION_EXTENSIONS, DatasetReport, Folder, ImageFile, Problem
@@ -105,10 +106,10 @@ class _Reading:
     def add(self, place: FoundFolder) -> Iterator[int]:
         """Read one folder's pictures, yielding after each how many have been read in all."""
         before = len(self.images)
-        stems = Counter(Path(name).stem for name in place.images)
+        stems = Counter(stem_of(name) for name in place.images)
         first: dict[str, str] = {}
         for name in place.images:
-            stem = Path(name).stem
+            stem = stem_of(name)
             if stems[stem] > 1 and first.setdefault(stem, name) != name:
                 message = f"{first[stem]} has the same name before the point, so both have one caption: rename one"
                 self._report(place, name, "duplicate_name", message)
@@ -183,7 +184,7 @@ def _caption_extensions(folders: list[FoundFolder]) -> Counter[str]:
     """How many pictures have a caption file of each extension."""
     counts: Counter[str] = Counter()
     for place in folders:
-        stems = {Path(name).stem for name in place.images}
+        stems = {stem_of(name) for name in place.images}
         counts.update(extension for stem, extension in place.captions if stem in stems)
     return counts
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from advisor.dataset.caption_encoding import DecodedText, sure_text
 from advisor.dataset.caption_files import MOST_CAPTION_BYTES
-from advisor.dataset.folders import FoundFiles
+from advisor.dataset.folders import FoundFiles, stem_of
 from advisor.dataset.report import DatasetReport
 from advisor.files import open_regular
 
@@ -29,22 +29,24 @@ class CaptionSources:
 def caption_sources(report: DatasetReport, found: FoundFiles) -> CaptionSources:
     """What the caption files beside a report's pictures tell; they are read."""
     unread = {problem.path for problem in report.problems if problem.code == "caption_encoding"}
-    pictures = {PurePosixPath(image.path).with_suffix("").as_posix(): image.path for image in report.image_files}
+    images = report.image_files if unread else ()
+    pictures = {PurePosixPath(image.path).with_suffix("").as_posix(): image.path for image in images}
     marked, decoded = list[str](), dict[str, DecodedText]()
     for name, path in _captions(found):
         content = _content(path, MOST_CAPTION_BYTES if name in unread else len(codecs.BOM_UTF8))
         if content.startswith(codecs.BOM_UTF8):
             marked.append(name)
-        picture = pictures.get(PurePosixPath(name).with_suffix("").as_posix())
-        if name in unread and picture is not None and (text := sure_text(content)) is not None:
-            decoded[picture] = text
+        if name in unread:
+            picture = pictures.get(PurePosixPath(name).with_suffix("").as_posix())
+            if picture is not None and (text := sure_text(content)) is not None:
+                decoded[picture] = text
     return CaptionSources(tuple(_orphans(found)), tuple(marked), decoded)
 
 
 def _captions(found: FoundFiles) -> Iterator[tuple[str, Path]]:
     """Each caption file of a picture."""
     for folder in found.folders:
-        stems = {Path(name).stem for name in folder.images}
+        stems = {stem_of(name) for name in folder.images}
         for (stem, _), name in sorted(folder.captions.items()):
             if stem in stems:
                 yield _below(folder.relative, name), folder.path / name
@@ -52,7 +54,7 @@ def _captions(found: FoundFiles) -> Iterator[tuple[str, Path]]:
 
 def _orphans(found: FoundFiles) -> Iterator[str]:
     for folder in found.folders:
-        stems = {Path(name).stem for name in folder.images} | set(folder.images)
+        stems = {stem_of(name) for name in folder.images} | set(folder.images)
         for (stem, _), name in sorted(folder.captions.items()):
             if stem not in stems:
                 yield _below(folder.relative, name)

@@ -106,20 +106,21 @@ def _at_size(tile: Image.Image, factor: float) -> Grey:
 def _blur_along(tile: Grey) -> float | None:
     """The larger of both directions."""
     found = []
-    for one in (tile.astype(np.int16), tile.T.astype(np.int16, order="C")):
-        if one.shape[1] <= BLUR_REACH + 1:
+    for one in (tile.T.astype(np.int16, order="C"), tile.astype(np.int16)):  # so that neighbours are whole rows
+        if len(one) <= BLUR_REACH + 1:
             return None
         # Means of BLUR_REACH neighbours differ from the next such mean by what comes in and what goes out.
-        after = np.abs(one[:, BLUR_REACH:] - one[:, :-BLUR_REACH])
+        after = np.abs(one[BLUR_REACH:] - one[:-BLUR_REACH])
         middle = BLUR_REACH // 2
-        before = np.abs(one[:, middle + 1 : middle + 1 + after.shape[1]] - one[:, middle : middle + after.shape[1]])
+        before = np.abs(one[middle + 1 : middle + 1 + len(after)] - one[middle : middle + len(after)])
         before *= before >= LEAST_STEP
-        total = int(before.sum(dtype=np.int64))
+        total = int(before.sum(dtype=np.int32))
         if total < LEAST_EDGES * before.size:
             return None
         before *= BLUR_REACH
-        lost = int(np.maximum(before - after, 0).sum(dtype=np.int64))
-        found.append(1 - lost / (BLUR_REACH * total))
+        before -= after
+        before *= before > 0
+        found.append(1 - int(before.sum(dtype=np.int32)) / (BLUR_REACH * total))
     return max(found)
 
 

@@ -99,11 +99,15 @@ def _cuts_subject(one: PlacedImage, facts: FolderFacts) -> bool:
     pixels = facts.usable.get(one.image.path)
     if pixels is None or one.image.crop is not None:
         return False
+    cuts = [
+        (axis, round(SIDE * (1 - one.placement.bucket[axis] / one.placement.scaled[axis]) / 2)) for axis in (0, 1)
+    ]
+    if all(cut < LEAST_CELLS for _, cut in cuts):
+        return False
     edges = edges_of(pixels.fingerprint)
     mean = CUT_SUBJECT * float(edges.mean())
-    across, down = (one.placement.bucket[axis] / one.placement.scaled[axis] for axis in (0, 1))
-    for share, rows in ((across, edges.T), (down, edges)):
-        cut = round(SIDE * (1 - share) / 2)
+    for axis, cut in cuts:
+        rows = edges if axis else edges.T
         for side in (rows, rows[::-1]):
             if cut >= LEAST_CELLS and min(side[:cut].mean(), side[cut : 2 * cut].mean()) > mean > 0:
                 return True

@@ -56,14 +56,15 @@ class Window:
         Args:
             copy: a small copy, [SIDE, SIDE, 3].
         """
-        return np.stack([seen_in_all([self], copy[:, :, channel], cells)[0] for channel in range(3)], axis=-1)
+        found = seen_in_all([self], copy.transpose(2, 0, 1), cells)
+        return np.ascontiguousarray(found.transpose(1, 2, 0))
 
 
 def seen_in_all(places: Sequence[Window], grey: Floats, cells: int) -> Floats:
     """The mean brightness in the cells of each window, [n, c, c].
 
     Args:
-        grey: a small copy, [SIDE, SIDE].
+        grey: a small copy, [SIDE, SIDE]; or for one window that of each channel, [n, SIDE, SIDE].
     """
     left, top, width, height = np.array([(one.left, one.top, one.width, one.height) for one in places]).T
     rows, columns = averaging(top, height, cells), averaging(left, width, cells)
@@ -129,8 +130,10 @@ def averaging(starts: NDArray[np.float64], lengths: NDArray[np.float64] | float,
     Args:
         lengths: of the windows along that side, [n] or of all.
     """
-    cell = np.broadcast_to(lengths, starts.shape)[:, None, None] * (SIDE / cells)
+    cell = np.reshape(lengths, (-1, 1, 1)) * (SIDE / cells)
     edges = starts[:, None, None] * SIDE + cell * np.arange(cells + 1)[:, None]
-    before = np.minimum(np.maximum(edges - np.arange(SIDE), 0), 1)  # of each cell of the side, what lies before an edge
+    before = edges - np.arange(SIDE)
+    np.maximum(before, 0, out=before)
+    np.minimum(before, 1, out=before)  # of each cell of the side, what lies before an edge
     found: Floats = ((before[:, 1:] - before[:, :-1]) / cell).astype(np.float32)
     return found

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 GIB = 1024**3
 """Bytes in a GiB; cards are sold in these."""
@@ -51,11 +54,17 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def first_of(items: Sequence[T], most: int) -> Sequence[T]:
+    """The first of them; all where only one would be left, which takes no more room than `and 1 more`."""
+    return items if len(items) == most + 1 else items[:most]
+
+
 def named(items: Iterable[str], most: int = 3) -> str:
     """The first of them, and how many more there are: `a, b, c and 4 more`."""
     every = list(items)
-    more = f" and {len(every) - most} more" if len(every) > most else ""
-    return ", ".join(every[:most]) + more
+    first = first_of(every, most)
+    more = f" and {len(every) - len(first):,} more" if len(every) > len(first) else ""
+    return ", ".join(first) + more
 
 
 def rounded(number: float) -> float:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from advisor.errors import LoraError, OutOfMemory
 from wizard.output import drop_output, say
-from wizard.own_command import as_typed
 
 STOPPED = 3
 """Training stopped itself; also out of memory once the ladder has no rung left."""
@@ -35,7 +34,7 @@ def exit_on_error() -> Iterator[None]:
     try:
         yield
     except LoraError as error:
-        _say_last(as_typed(str(error)))
+        _say_last(str(error))
         sys.exit(exit_code(error))
     except (KeyboardInterrupt, EOFError) as interrupted:
         _say_last(str(interrupted) or "Interrupted.")

@@ -1,6 +1,7 @@
 """Printing: results go to stdout, messages to stderr; the one place of the wizard that prints.
 
-What is printed holds names and texts out of files, so control characters and the like are made visible on their way.
+What is printed holds names and texts out of files, so control characters and the like are made visible on their way;
+and commands in backticks, which name `loracle`, become those that this user types.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from advisor.errors import LoraError
 from advisor.files import DISK_FULL
 from advisor.shown_text import visible, visible_line
+from wizard.own_command import as_typed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,8 +32,13 @@ NOTICE_VARIABLE = "LORACLE_NOTICE"
 """`off`: no sign at the end of a training; `bell`: the terminal's bell alone."""
 NARROWEST = 40
 """Columns that the tables need; assumed in narrower terminals."""
-WHOLE = re.compile(r"`[^`]*`")
-"""What is never broken: a command to type."""
+WHOLE = re.compile(
+    r"`[^`]*`"
+    r'|(?<!\S)"[^"\n]*"'
+    r'|(?<![^\s("])(?:[/~]|[A-Za-z]:[\\/]|\\\\)(?:[^/\\\n:;"`]*[^/\\\n:;"`\s][/\\])+[^\s/\\]*'
+)
+"""What is never broken, since a copy of it would be: a command to type, a path in quotes, and one without as far as its
+last separator tells."""
 KEPT_BLANK = "\x00"
 """Stands for a blank of it while lines are broken; no text that is shown has one."""
 NO_ROOM = (*DISK_FULL, errno.EFBIG, errno.EIO)
@@ -44,7 +51,7 @@ class OutputLost(LoraError):
 
 def say(text: str, *, end: str = "\n") -> None:
     """Print a message on stderr, wrapped between words if that is a terminal; it is lost where there is no room."""
-    text = wrapped(text, columns()) if sys.stderr.isatty() and end == "\n" else visible(text)
+    text = wrapped(text, columns()) if sys.stderr.isatty() and end == "\n" else visible(as_typed(text))
     try:
         print(text, file=sys.stderr, flush=True, end=end)  # noqa: T201
     except OSError as error:
@@ -89,7 +96,10 @@ def notify(text: str) -> None:
 
 
 def show(view: object) -> None:
-    """Print a text or table on stdout, coloured where the terminal can."""
+    """Print a text or table on stdout, coloured where the terminal can; texts are wrapped between words."""
+    if isinstance(view, str):
+        show_plain(wrapped(view, columns()))
+        return
     with _losing_none():
         console().print(view)
 
@@ -97,7 +107,7 @@ def show(view: object) -> None:
 def show_plain(text: str) -> None:
     """Print a text on stdout as it is, without loading rich."""
     with _losing_none():
-        print(visible(text), flush=True)  # noqa: T201
+        print(visible(as_typed(text)), flush=True)  # noqa: T201
 
 
 def show_if_possible(text: str) -> None:
@@ -152,7 +162,7 @@ def console(file: TextIO | None = None) -> Console:
 
         def render_str(self, text: str, **how: Any) -> Text:
             """A text with its look; made visible before it is measured."""
-            return super().render_str(visible(text), **how)
+            return super().render_str(visible(as_typed(text)), **how)
 
         def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
             """The pieces that the renderable is drawn with."""
@@ -176,7 +186,7 @@ def columns() -> int:
 def wrapped(text: str, width: int) -> str:
     """Wrap long lines between words; a line that begins with a blank is a path or a command and stays whole."""
     lines = list[str]()
-    for line in visible(text).splitlines():
+    for line in visible(as_typed(text)).splitlines():
         hanging = "  " if line.startswith(("- ", "! ")) else ""
         is_whole = line.startswith(" ")
         lines += [line] if is_whole else wrapped_words(line, width, later=hanging)
@@ -189,7 +199,7 @@ def wrapped_words(text: str, width: int, *, later: str) -> list[str]:
     Args:
         later: put before each further line.
     """
-    whole = WHOLE.sub(lambda found: found[0].replace(" ", KEPT_BLANK), visible(text))
+    whole = WHOLE.sub(lambda found: found[0].replace(" ", KEPT_BLANK), visible(as_typed(text)))
     first = whole[: len(whole) - len(whole.lstrip(" "))]
     lines = wrap(
         whole[len(first) :], width, initial_indent=first, subsequent_indent=later,

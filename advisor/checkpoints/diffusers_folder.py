@@ -21,6 +21,7 @@ from advisor.files import is_file, is_folder
 from advisor.shown_text import short, short_text
 from advisor.tensor_files.dtypes import num_parameters, quantised, weight_dtype
 from advisor.tensor_files.header import Header, read_header
+from advisor.units import named
 
 DENOISERS = ("unet", "transformer", "prior", "decoder")
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
@@ -103,9 +104,7 @@ def _no_model(folder: Path) -> str:
         kind = short_text(str(config.table["_class_name"]))
         return f"{folder} is one part of a diffusers folder ({kind}): give the folder above it"
     if files:
-        more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-        names = f"{', '.join(files[:3])}{more}"
-        return f"{folder} is a folder of model files and no diffusers model: give one of them, {names}"
+        return f"{folder} is a folder of model files and no diffusers model: give one of them, {named(files)}"
     return f"{folder} is no diffusers model: it has no model_index.json; give such a folder or a .safetensors file"
 
 

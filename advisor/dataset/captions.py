@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from advisor.settings.config import CaptionLines, TrainingConfig
+from advisor.settings.config import CaptionLines, DatasetConfig, TrainingConfig
 
 MOST_PLAIN_TAGS = 16_384
 """Tags of which `plain_tag` remembers what it found: a data set has thousands, each asked for many times."""
@@ -31,8 +31,12 @@ class CaptionReader:
     @classmethod
     def of(cls, config: TrainingConfig) -> CaptionReader:
         """The reader that a configuration asks for."""
-        trigger = config.run.trigger.strip() if config.dataset.prepend_trigger else ""
-        return cls(config.dataset.caption_lines, trigger)
+        return cls.of_dataset(config.dataset, config.run.trigger)
+
+    @classmethod
+    def of_dataset(cls, dataset: DatasetConfig, trigger: str) -> CaptionReader:
+        """The same, of the part of it that is about captions."""
+        return cls(dataset.caption_lines, trigger.strip() if dataset.prepend_trigger else "")
 
     def captions(self, text: str) -> tuple[str, ...]:
         """The captions that a text stands for: one, or with `random` one for each of its lines, in their order."""

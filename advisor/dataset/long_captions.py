@@ -7,17 +7,17 @@ import re
 from advisor.dataset.captions import CaptionReader
 from advisor.dataset.clip_tokens import num_tokens
 from advisor.dataset.report import DatasetReport
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import DatasetConfig
 
 WILDCARD = re.compile(r"\{([^{}]+)\}")
 """{one|other}, of which one is taken."""
 
 
-def long_captions(report: DatasetReport, config: TrainingConfig, *, most: int) -> dict[str, int]:
+def long_captions(report: DatasetReport, dataset: DatasetConfig, trigger: str, *, most: int) -> dict[str, int]:
     """Tokens of the pictures whose caption, as it is trained, has more than `most`: of its longest line where one of
     several is drawn, with the longest word of each {one|other}.
     """
-    reader, has_wildcards, found = CaptionReader.of(config), config.dataset.wildcards, dict[str, int]()
+    reader, has_wildcards, found = CaptionReader.of_dataset(dataset, trigger), dataset.wildcards, dict[str, int]()
     for image in report.image_files:
         captions = reader.captions(image.caption) if image.caption else ()
         if has_wildcards:

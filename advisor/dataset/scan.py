@@ -26,6 +26,7 @@ from advisor.dataset.transparency import TransparencyCheck
 from advisor.errors import DatasetError
 from advisor.files import is_folder
 from advisor.settings.config import NamedFolder
+from advisor.units import first_of
 
 LEAST_SIDE_PX = 32
 """A picture with a shorter side is an icon; the smallest training size is twice that."""
@@ -252,7 +253,8 @@ def _counted(others: Counter[str]) -> str:
 
 def _none_usable(folder: Path, problems: list[Problem]) -> str:
     of_images = [problem for problem in problems if problem.path.lower().endswith(IMAGE_EXTENSIONS)]
-    lines = [f"  {problem.path}: {problem.message}" for problem in of_images[:PROBLEMS_SHOWN]]
-    if len(of_images) > PROBLEMS_SHOWN:
-        lines.append(f"  and {len(of_images) - PROBLEMS_SHOWN} more")
+    shown = first_of(of_images, PROBLEMS_SHOWN)
+    lines = [f"  {problem.path}: {problem.message}" for problem in shown]
+    if len(of_images) > len(shown):
+        lines.append(f"  and {len(of_images) - len(shown)} more")
     return "\n".join([f"none of the pictures in {folder} can be used:", *lines])

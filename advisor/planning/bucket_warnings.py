@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from advisor.dataset.buckets import Size, batches_per_epoch
 from advisor.plan import PlanWarning
-from advisor.units import counted
+from advisor.units import counted, named
 
 BUCKETS_NAMED = 3
 """So many small buckets are named; the rest is counted."""
@@ -30,10 +30,8 @@ def bucket_warnings(counts: Mapping[Size, int], batch_size: int) -> Iterator[Pla
         f"{short:,} of {total:,} {'batch' if total == 1 else 'batches'} an epoch {'is' if short == 1 else 'are'} short"
     )
     if small:
-        shown = small[:BUCKETS_NAMED]
-        named = ", ".join(f"{width}x{height} ({number})" for number, (width, height) in shown)
-        more = f" and {len(small) - len(shown)} more" if len(small) > len(shown) else ""
-        which = f"buckets with fewer pictures than a batch of {batch_size}: {named}{more}"
+        shown = named((f"{width}x{height} ({number})" for number, (width, height) in small), BUCKETS_NAMED)
+        which = f"buckets with fewer pictures than a batch of {batch_size}: {shown}"
         mend = "crop such pictures alike, give more repeats, or take a smaller batch"
         yield PlanWarning("batch_larger_than_bucket", f"{which}; {share}, none is left out: {mend}")
     elif short > SHORT_SHARE * total:

@@ -33,7 +33,8 @@ def caption_warnings(report: DatasetReport, config: TrainingConfig) -> Findings:
         yield PlanWarning("empty_captions", f"{which}, so trained without a word: {mend}")
     yield from lost_lines(report, config)
     yield from _missing_trigger(report, config)
-    yield from cut_captions(long_captions(report, config, most=most_tokens(config)), config)
+    found = long_captions(report, config.dataset, config.run.trigger, most=most_tokens(config))
+    yield from cut_captions(found, config)
 
 
 def most_tokens(config: TrainingConfig) -> int:
@@ -53,11 +54,12 @@ def lost_lines(report: DatasetReport, config: TrainingConfig) -> Findings:
         yield PlanWarning("caption_lines_lost", f"{have}, and only the first is trained: {mend}")
 
 
-def cut_captions(tokens: Mapping[str, int], config: TrainingConfig) -> Findings:
+def cut_captions(tokens: Mapping[str, int], config: TrainingConfig, *, is_own_count: bool = False) -> Findings:
     """Captions that lose their end.
 
     Args:
         tokens: of the captions that are longer than what is trained, by the picture's path.
+        is_own_count: they were counted in a vocabulary that is not CLIP's, so that plan and check tell other numbers.
     """
     if not tokens:
         return
@@ -65,7 +67,8 @@ def cut_captions(tokens: Mapping[str, int], config: TrainingConfig) -> Findings:
     enough = next((limit for limit in TOKEN_LIMITS if limit >= longest), TOKEN_LIMITS[-1])
     mend = f"set dataset.max_tokens to {enough}, or shorten them" if enough > most else "shorten them"
     shown = named(f"{path}: {number}" for path, number in tokens.items())
-    which = f"{counted(len(tokens), 'caption')} longer than {most} tokens ({shown})"
+    whose = " of this base model's own vocabulary" if is_own_count else ""
+    which = f"{counted(len(tokens), 'caption')} longer than {most} tokens{whose} ({shown})"
     yield PlanWarning("captions_cut", f"{which}, whose end is not trained: {mend}")
 
 

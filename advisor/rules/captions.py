@@ -83,7 +83,8 @@ def max_tokens(facts: Facts, config: TrainingConfig) -> Advice:
     whole = family(config.model.family).caption_tokens
     if whole is not None:
         return Advice(CHUNK_TOKENS, f"not read: this base reads captions of up to {whole} tokens whole")
-    longest = max(long_captions(facts.dataset, config, most=CHUNK_TOKENS).values(), default=0)
+    found = long_captions(facts.dataset, config.dataset, config.run.trigger, most=CHUNK_TOKENS)
+    longest = max(found.values(), default=0)
     if not longest:
         return Advice(CHUNK_TOKENS, f"one chunk of the text encoder; no caption has more than {CHUNK_TOKENS} tokens")
     value = next((limit for limit in TOKEN_LIMITS if limit >= longest), TOKEN_LIMITS[-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from advisor.dataset.buckets import Size
+from advisor.units import named
 
 MOST_NAMED = 4
 
@@ -18,5 +19,4 @@ def size_notes(trainer: str, theirs: Iterable[Size], ours: Iterable[Size]) -> It
 
 def named_sizes(sizes: Iterable[Size]) -> str:
     """As `512x768`; of many the first."""
-    names = [f"{width}x{height}" for width, height in sorted(sizes)]
-    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+    return named((f"{width}x{height}" for width, height in sorted(sizes)), MOST_NAMED)

@@ -11,6 +11,7 @@ from advisor.run_folder.paths import FOLDERS, RUN_NAMES
 from advisor.run_folder.plan_record import PlanRecord
 from advisor.run_folder.write_over import Occupied
 from advisor.settings.config import TrainingConfig
+from advisor.units import named
 
 OF_THE_SYSTEM = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", ".directory", "lost+found"})
 """Put into folders by file managers and disks."""
@@ -73,8 +74,7 @@ def refuse_strangers(run: RunFolder, *, overwrite: bool) -> None:
         return
     if overwrite:
         return
-    more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
-    raise Occupied(f"{run.path} is no run, and holds {', '.join(others[:SHOWN])}{more}", OVERWRITE)
+    raise Occupied(f"{run.path} is no run, and holds {named(others, SHOWN)}", OVERWRITE)
 
 
 def _same(one: Path, other: Path) -> bool:

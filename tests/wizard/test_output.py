@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tests.support.fake_trainer import run_folder
 from tests.support.states import write_state_manifest
 from wizard.commands.train import train
 from wizard.interview.ask import TerminalAsk
-from wizard.output import console, say, show, show_plain
+from wizard.output import console, say, show, show_plain, wrapped
 from wizard.processes.trainer_job import TrainerJob
 from wizard.show.identity_view import identity_lines
 from wizard.show.live_screen import LiveScreen
@@ -127,3 +128,43 @@ def test_the_wizard_prints_in_one_place() -> None:
                 if called in ("print", "Console", "sys.stdout.write", "sys.stderr.write", "typer.echo", "click.echo"):
                     places.add(path.relative_to(Path(wizard.__file__).parent).as_posix())
     assert places == {"output.py", "app.py"}, "app.py prints the version"
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        "/home/me/my pictures/summer of 2024/model/mira.safetensors",
+        "C:\\Users\\Me\\My Pictures\\loracle copy\\mira\\report.html",
+        '"/home/me/my pictures/of last summer/mira"',
+        "`loracle train RUN --resume --skip-broken --epochs 12`",
+    ],
+)
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_path_with_blanks_is_not_broken(whole: str, width: int) -> None:
+    text = f"The training has ended and its report was written, look at it there: {whole} and in a browser, as it is"
+
+    lines = wrapped(text, width).splitlines()
+
+    assert any(whole in line for line in lines)
+    assert len(lines) > 1
+    assert " ".join(lines) == text
+
+
+def test_two_paths_in_a_sentence_are_broken_between_them() -> None:
+    text = "/home/me/pictures/mira.png is the same picture as /home/me/pictures/mira copy/mira.png"
+
+    assert wrapped(text, 50).splitlines() == [
+        "/home/me/pictures/mira.png is the same picture as", "/home/me/pictures/mira copy/mira.png",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("told", [say, show, show_plain])
+def test_commands_are_those_that_this_user_types(
+    told: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LORACLE_COMMAND", "python3 start.py")
+
+    told("none is found: see `loracle doctor`")
+
+    printed = capsys.readouterr()
+    assert (printed.out + printed.err).strip() == "none is found: see `python3 start.py doctor`"

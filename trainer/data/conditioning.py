@@ -82,6 +82,12 @@ class Texts:
                 found[item.path.name] = max(number, found.get(item.path.name, 0))
         return found
 
+    @property
+    def has_clip_tokens(self) -> bool:
+        """Whether the base model reads the tokens of CLIP's own vocabulary, in which plans count."""
+        tokenizers = self._base.tokenizers
+        return bool(tokenizers) and all(tokenizer.has_clip_vocabulary for tokenizer in tokenizers)
+
     def _num_tokens_too_long(self, caption: str) -> int:
         dataset = self._config.dataset
         return self._base.family.num_tokens_too_long(

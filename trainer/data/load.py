@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +12,7 @@ from advisor.planning.bucket_warnings import bucket_warnings
 from advisor.planning.caption_warnings import lost_lines
 from advisor.planning.image_warnings import altered_images, gone_images
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.pictures.changes_since import changes_since
+from advisor.run_folder.pictures.changes_since import changes_since, planned_paths
 from advisor.run_folder.pictures.edits_told import edit_warnings
 from advisor.run_folder.pictures.file_stamps import file_stamps
 from advisor.run_folder.pictures.left_out import LeftOut
@@ -21,7 +21,7 @@ from advisor.run_folder.pictures.run_dataset import run_dataset
 from advisor.run_folder.pictures.run_files import files_in
 from advisor.settings.config import TrainingConfig
 from advisor.shell import quoted
-from advisor.units import counted
+from advisor.units import counted, first_of
 from trainer.data.check_images import check_images, images_to_check
 from trainer.data.held_out import held_out_images
 from trainer.data.manifest import write_manifest
@@ -109,21 +109,23 @@ def _subject(config: TrainingConfig, run: RunFolder, events: Events) -> tuple[Da
     _tell(data.report, config, events)
     for code, message in edit_warnings(data):
         events.warning(code, message)
-    _warn_of_gone(data.report, run, [before for before, _ in changes_since(run, config).renamed], events)
-    return data.report, FileNotes.of(data, stamps)
+    renamed = planned_paths(run, changes_since(run, config))
+    _warn_of_gone(data.report, run, renamed.values(), events)
+    return data.report, FileNotes.of(data, stamps).with_planned_paths(renamed)
 
 
 def _tell(report: DatasetReport, config: TrainingConfig, events: Events) -> None:
-    for problem in report.problems[:MAX_PROBLEM_WARNINGS]:
+    first = first_of(report.problems, MAX_PROBLEM_WARNINGS)
+    for problem in first:
         events.warning(problem.code, f"{problem.path}: {problem.message}")
-    more = len(report.problems) - MAX_PROBLEM_WARNINGS
+    more = len(report.problems) - len(first)
     if more > 0:
         events.warning("more_problems", f"{more} more files have problems: `loracle check` lists them")
     for warning in (*altered_images(report, config), *lost_lines(report, config)):
         events.warning(warning.code, warning.message)
 
 
-def _warn_of_gone(report: DatasetReport, run: RunFolder, renamed: Sequence[str], events: Events) -> None:
+def _warn_of_gone(report: DatasetReport, run: RunFolder, renamed: Collection[str], events: Events) -> None:
     record = run.known_plan()
     planned = None if record is None else record.fields.dataset
     if planned is not None and planned.root == report.root:
@@ -165,7 +167,8 @@ def _warn_of_left_out(left_out: LeftOut, run: RunFolder, events: Events) -> None
     if names:
         more = ", ..." * (len(names) < len(left_out.images))
         what = f"{counted(len(left_out.images), 'broken picture')} left out ({', '.join(names)}{more})"
-        events.warning("left_out", f"{what}; delete {run.left_out} to look at all of them again")
+        command = f"loracle pictures {quoted(str(run.path))} take-in"
+        events.warning("left_out", f"{what}; `{command} NAME` looks at one again, '*' in its place at all")
 
 
 def _warn_of_unused(training_set: TrainingSet, regularization: DatasetReport, events: Events) -> None:

@@ -42,6 +42,11 @@ class Tokenizer:
         rows = [self.chunked(self.pieces(caption), chunks) for caption in captions]
         return torch.tensor(rows, dtype=torch.int64).view(len(captions), chunks, self.length)
 
+    @property
+    def has_clip_vocabulary(self) -> bool:
+        """Whether it has as many tokens as CLIP's own; smaller ones are those of models made for tests and demos."""
+        return int(self.clip.vocab_size) == len(clip_merges()) + 2 * len(byte_signs()) + 2
+
     def pieces(self, caption: str) -> list[int]:
         """The caption's token numbers, however many, without marks."""
         return list(self.clip(caption, add_special_tokens=False, truncation=False, padding=False)["input_ids"])

@@ -61,7 +61,7 @@ def make_data(base: BaseModel, training_set: TrainingSet, reporter: Reporter, *,
     with onloaded((base.vae,), device):
         latents = _latents(base, training_set, reporter)
     texts, crops = Texts(base, training_set, config), Crops(training_set.items, config)
-    for warning in cut_captions(texts.cut(), config):
+    for warning in cut_captions(texts.cut(), config, is_own_count=not texts.has_clip_tokens):
         reporter.events.warning(warning.code, warning.message)
     masks = _masks(base, training_set, reporter)
     if config.memory.cache_text and _can_cache_text(texts, reporter, trains_text=trains_text):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,7 @@ def pictures(run: Path, action: str, patterns: Sequence[str], options: PictureOp
     if action == "crop" and not options.box and (boxes := [one for one in patterns if _is_box(one)]):
         raise ConfigError("--box", "", f"the part that is trained stands behind --box: --box {boxes[0]}")
     if not action:
-        _show(_data_of(folder), options)
+        _show(folder, _data_of(folder), options)
         return
     if action == UNDO:
         with nullcontext() if options.dry_run else writing(folder, "loracle pictures", say):
@@ -76,11 +76,15 @@ def pictures(run: Path, action: str, patterns: Sequence[str], options: PictureOp
         raise LoraError(f"{action} what? Name pictures: {own_command('pictures', folder.path)} {action} 'a*.png'")
     with nullcontext() if options.dry_run else writing(folder, "loracle pictures", say):
         data = _data_of(folder)
-        edits = _edits(action, data, patterns, options)
+        images = _named(data, patterns)
+        edits = _edits(action, data, images, options)
+        again = _broken_before(folder, data, images) if action == "take-in" else ()
         number = None
         if edits and not options.dry_run:
             number = append_change(folder, _what(action, patterns, options), edits, files=data.files).number
-    _tell(folder, edits, number, options)
+        if again and not options.dry_run:
+            folder.write_left_out(folder.read_left_out().without(again))
+    _tell(folder, dict.fromkeys((*(edit.path for edit in edits), *again)), number, options)
 
 
 def _data_of(folder: RunFolder) -> RunDataset:
@@ -89,14 +93,20 @@ def _data_of(folder: RunFolder) -> RunDataset:
 
 
 def _edits(
-    action: str, data: RunDataset, patterns: Sequence[str], options: PictureOptions
+    action: str, data: RunDataset, images: Sequence[ImageFile], options: PictureOptions
 ) -> tuple[PictureEdit, ...]:  # fmt: skip
-    images = _named(data, patterns)
     if action == "leave-out":
         return leave_out(data.files, data.edits, images, options.reason.strip() or USUAL_REASON)
     if action == "take-in":
         return take_in(data.files, data.edits, images)
     return crop(data.files, data.edits, images, _box(options.box))
+
+
+def _broken_before(folder: RunFolder, data: RunDataset, images: Sequence[ImageFile]) -> tuple[str, ...]:
+    """Paths of those that a training left out since they could not be decoded."""
+    known = {Path(path).as_posix(): path for path in folder.read_left_out().paths}
+    paths = (data.files.path_of(image) for image in images)
+    return tuple(known[path] for path in paths if path in known)
 
 
 def _named(data: RunDataset, patterns: Sequence[str]) -> tuple[ImageFile, ...]:
@@ -140,23 +150,27 @@ def _what(action: str, patterns: Sequence[str], options: PictureOptions) -> str:
     return shell_words(("pictures", action, *patterns, *more))
 
 
-def _tell(folder: RunFolder, edits: Sequence[PictureEdit], number: int | None, options: PictureOptions) -> None:
+def _tell(folder: RunFolder, paths: Iterable[str], number: int | None, options: PictureOptions) -> None:
+    paths = list(paths)
     if options.as_json:
-        print_json({"number": number, "paths": [edit.path for edit in edits]})
+        print_json({"number": number, "paths": paths})
         return
-    if not edits:
+    if not paths:
         say("They are so already; nothing was changed.")
         return
-    done = "changed" if number is not None else "would be changed; nothing was written"
-    show(f"{counted(len(edits), 'picture')} {done}: {file_names([edit.path for edit in edits])}")
+    done = "would be changed; nothing was written" if options.dry_run else "changed"
+    show(f"{counted(len(paths), 'picture')} {done}: {file_names(paths)}")
     if number is not None:
         say(f"Take it back with: {own_command('pictures', folder.path)} undo")
     if number is not None and folder.has_trained():
         say("This run has trained: its next start trains on the pictures as they are now.")
 
 
-def _show(data: RunDataset, options: PictureOptions) -> None:
+def _show(folder: RunFolder, data: RunDataset, options: PictureOptions) -> None:
     left_out = [{"path": one.image.path, "reason": one.reason} for one in data.report.excluded]
+    known = {Path(image.path).as_posix(): image.why for image in folder.read_left_out().images}
+    broken = ((image, known.get(data.report.path_of(image))) for image in data.report.image_files)
+    left_out += [{"path": image.path, "reason": f"it was broken ({why})"} for image, why in broken if why]
     cropped = [(image, image.crop) for image in data.report.image_files if image.crop is not None]
     if options.as_json:
         crops = [{"path": image.path, "crop": crop.box, "whole": crop.whole} for image, crop in cropped]

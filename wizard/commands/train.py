@@ -35,6 +35,7 @@ from wizard.processes.before_training import finished_text, refuse_begun, refuse
 from wizard.processes.disk_check import disk_warning
 from wizard.processes.more_epochs import set_epochs
 from wizard.processes.retry_on_oom import train_with_retries
+from wizard.processes.run_status import read_status
 from wizard.processes.run_store import RunStore
 from wizard.processes.trainer_job import TrainerJob, planned_job
 from wizard.show.notice import announced_end
@@ -74,8 +75,7 @@ def train(
             wish = _asked(job.run, config)
         if wish == GoingOn():
             refuse_begun(job.run)
-        if wish == GoingOn(resume=True) and not as_json and (told := finished_text(job.run, config)):
-            say(f"{told}.")
+        if wish == GoingOn(resume=True) and _told_finished(job.run, config, as_json=as_json):
             return
         if wish.epochs is not None:
             config = set_epochs(job.run, job.run.read_config(), wish.epochs)
@@ -92,6 +92,27 @@ def train(
             _print_result(job, config, progress, found)
     except OutputLost as lost:
         say(f"! All is trained and saved, but not told: {lost}")
+
+
+def _told_finished(run: RunFolder, config: TrainingConfig, *, as_json: bool) -> bool:
+    """Whether a run has all that it was planned for, which is then told; a trainer would find the same."""
+    told = finished_text(run, config)
+    if not told:
+        return False
+    if not as_json:
+        say(f"{told}.")
+        return True
+    from wizard.interview.drawing.evaluation import Recommended, recommendation_document
+    from wizard.interview.drawing.grid_loras import loras_by_epoch
+
+    status = read_status(run)
+    if status.progress.finished is None:  # its events are lost
+        return False
+    found = None
+    if status.choice is not None:
+        found = Recommended(status.choice, loras_by_epoch(run, config).get(status.choice.epoch or 0))
+    print_json(training_document(status.progress) | recommendation_document(found, run, status.progress.loras))
+    return True
 
 
 def _asked(run: RunFolder, config: TrainingConfig) -> GoingOn:

@@ -96,6 +96,8 @@ class TerminalAsk:
         bindings = _bindings(take_first=take_first)
         if question.default and question.kind in ("folder", "file"):
             _let_a_drop_replace(bindings, question.default)
+        if question.default and question.is_replaced:
+            _let_keys_replace(bindings, question.default)
         text, hint = text_and_hint(question, columns())
         return questionary.text(
             text, default=question.default, qmark="?", style=STYLE, key_bindings=bindings, instruction=f"{hint}\n >",
@@ -181,3 +183,26 @@ def _let_a_drop_replace(bindings: KeyBindings, before: str) -> None:
         if event.current_buffer.text == before and is_whole_path(text):
             event.current_buffer.text = ""
         event.current_buffer.insert_text(text)
+
+
+def _let_keys_replace(bindings: KeyBindings, before: str) -> None:
+    """Let what is typed or pasted take the place of what stood in the line, until a key has moved to its end."""
+    is_kept = False
+
+    @bindings.add(Keys.Any)
+    @bindings.add(Keys.BracketedPaste)
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if not is_kept and buffer.text == before and buffer.document.is_cursor_at_the_end:
+            buffer.text = ""
+        buffer.insert_text(event.data)
+
+    @bindings.add(Keys.End)
+    @bindings.add(Keys.Right)
+    @bindings.add(Keys.ControlE)
+    def _(event: KeyPressEvent) -> None:
+        """To the end, or one to the right, as without this."""
+        nonlocal is_kept
+        is_kept, document = True, event.current_buffer.document
+        steps = document.get_end_of_line_position()
+        event.current_buffer.cursor_position += min(1, steps) if event.key_sequence[0].key == Keys.Right else steps

@@ -83,7 +83,7 @@ def value_question(decision: Decision, *, is_chosen: bool) -> Question:
     """
     path, field = decision.path, setting_field(decision.path)
     question = Question(
-        path, "Which value?", "line", default=typed(decision.value),
+        path, "Which value?", "line", default=typed(decision.value), is_replaced=True,
         intro=f"{path}: {field.description}\nNow {shown(decision.value)}: {decision.reason}",
     )  # fmt: skip
     if values := fixed_values(field.annotation):

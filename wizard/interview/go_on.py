@@ -56,4 +56,5 @@ def _unfinished(reached: Position, epochs: int) -> Question:
 
 def _finished(reached: Position) -> Question:
     text = f"This training is finished: {counted(reached.epoch, 'epoch')}. Train it to how many in all?"
-    return Question("epochs", text, "line", default=str(reached.epoch + MORE_EPOCHS), hint="< leaves it as it is")
+    default = str(reached.epoch + MORE_EPOCHS)
+    return Question("epochs", text, "line", default=default, hint="< leaves it as it is", is_replaced=True)

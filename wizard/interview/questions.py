@@ -41,6 +41,8 @@ class Question:
     candidates: tuple[Candidate, ...] = ()
     default: str = ""
     """The text in the input line, or the value of the option that is preselected."""
+    is_replaced: bool = False
+    """Of a line: what is typed takes the place of the default; Backspace, End and the arrows keep it to be edited."""
     hint: str = ""
     """Shown in parentheses behind the question."""
     intro: str = ""
@@ -118,9 +120,11 @@ PREDICTION = choice(
     ("v_prediction", "Velocity (v-prediction), told on its page"),
 )
 
-NAME = Question("name", "What is the LoRA called?", "line", hint="becomes its file name")
+NAME = Question("name", "What is the LoRA called?", "line", hint="becomes its file name", is_replaced=True)
 
-TRIGGER = Question("trigger", "Which word calls it up in a prompt?", "line", hint="a rare word works best")
+TRIGGER = Question(
+    "trigger", "Which word calls it up in a prompt?", "line", hint="a rare word works best", is_replaced=True
+)
 
 PREPEND_TRIGGER = choice(
     "prepend_trigger",
@@ -164,6 +168,8 @@ CARD = Question("card", "Which card is it?", "line", hint="e.g. RTX 3060 12GB; j
 BY_MEMORY = "leave the line empty, press Enter and give its memory"
 """What to do with a card that CARD does not know."""
 
-VRAM = Question("vram", "How much memory does that card have?", "line", default="8 GiB", hint="as it is sold")
+VRAM = Question(
+    "vram", "How much memory does that card have?", "line", default="8 GiB", hint="as it is sold", is_replaced=True
+)
 
 GENERATION = Question("generation", "Which kind of card is it?", "choice", options=GENERATIONS, default="8.6")

@@ -11,7 +11,6 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.saved_loras import oldest_first
 from wizard.exit_codes import TrainerBroke
 from wizard.output import say
-from wizard.own_command import as_typed
 from wizard.show.progress import TrainingProgress
 
 T = TypeVar("T")
@@ -22,7 +21,7 @@ def tried(missing: str, do: Callable[[], T]) -> T | None:
     try:
         return do()
     except (LoraError, TrainerBroke) as error:
-        say(as_typed(f"{missing}: {error}"))
+        say(f"{missing}: {error}")
     except Exception as error:  # a defect of ours, or another library's
         say(f"{missing}: {type(error).__name__}: {error}")
     return None

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.dataset.doctor.caption_sources import caption_sources
-from advisor.dataset.doctor.folder_facts import BATCH_SIZE, FolderFacts
+from advisor.dataset.doctor.folder_facts import BATCH_SIZE, READER, FolderFacts
 from advisor.dataset.folders import find_files, find_named_files
 from advisor.dataset.report import DatasetReport
-from advisor.settings.config import DatasetConfig, TrainingConfig
+from advisor.settings.config import TOKEN_LIMITS, DatasetConfig, TrainingConfig
 from wizard.processes.measured_pictures import measured_pictures
 
 KEPT = "Interrupted. What was measured is kept: the same command goes on there."
@@ -29,8 +29,16 @@ class LookedFor:
 
     @classmethod
     def of_folder(cls, root: str, *, trigger: str = "", resolution_px: int | None = None) -> LookedFor:
-        """A folder of which no plan is known."""
-        return cls(DatasetConfig(images=root, resolution_px=resolution_px or RESOLUTION_PX), trigger)
+        """A folder of which no plan is known: captions are read as a plan reads them where nobody chooses, with as many
+        tokens as the longest has, up to the most that there are.
+        """
+        usual = DatasetConfig(
+            images=root,
+            resolution_px=resolution_px or RESOLUTION_PX,
+            caption_lines=READER.lines,
+            max_tokens=TOKEN_LIMITS[-1],
+        )
+        return cls(usual, trigger)
 
     @classmethod
     def of_run(cls, config: TrainingConfig, *, trigger: str = "", resolution_px: int | None = None) -> LookedFor:

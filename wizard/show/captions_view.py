@@ -14,7 +14,8 @@ from advisor.dataset.captions import SEPARATOR
 from advisor.dataset.report import DatasetReport, ImageFile
 from advisor.run_folder.pictures.edits_file import Change
 from advisor.shown_text import visible_line
-from advisor.units import counted
+from advisor.units import counted, first_of
+from wizard.own_command import own_command
 
 TAGS_SHOWN = 60
 TAG_COLUMNS = 3
@@ -91,8 +92,10 @@ def tags_view(captions: CaptionSet, most: int | None = TAGS_SHOWN) -> Group:
         cells = [cell for tag, number in shown[row::height] for cell in (f"{number:,}", _cell(tag))]
         table.add_row(*cells)
     rest = len(tags) - len(shown)
-    more = [Text(f"and {counted(rest, 'rarer tag')}: `loracle captions RUN tags` shows all")] if rest else []
-    return Group(table, *more)
+    if not rest:
+        return Group(table)
+    command = own_command("captions", "RUN", "tags")
+    return Group(table, Text(f"and {counted(rest, 'rarer tag')}: `{command}` shows all"))
 
 
 def edited_images(report: DatasetReport, edited: Collection[str]) -> tuple[ImageFile, ...]:
@@ -125,10 +128,11 @@ def changes_view(changes: Sequence[CaptionChange]) -> Group:
     table.add_column("picture", ratio=2, overflow="fold", style="cyan")
     table.add_column("before", ratio=4, overflow="fold")
     table.add_column("after", ratio=4, overflow="fold", style="bold")
-    for change in changes[:CHANGES_SHOWN]:
+    shown = first_of(changes, CHANGES_SHOWN)
+    for change in shown:
         before, after = around_change(change.before or "", change.after)
         table.add_row(_cell(change.image.path), _cell(before or NO_CAPTION), _cell(after or NO_CAPTION))
-    rest = len(changes) - CHANGES_SHOWN
+    rest = len(changes) - len(shown)
     return Group(table, *([Text(f"and {rest:,} more")] if rest > 0 else []))
 
 

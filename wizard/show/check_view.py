@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from advisor.dataset.doctor.finding import SEVERITIES, Finding
@@ -13,6 +14,11 @@ FILES_SHOWN = 6
 NAMED_IN_A_LINE = 3
 """Files that messages name themselves."""
 INDENT = " " * 9
+SETTING = re.compile(r"\bdataset\.[a-z_]+")
+"""In a hint."""
+GIVEN_WHEN_PLANNING = (
+    "`loracle plan ... --set {}=VALUE` when planning, Change a setting in the questions, or the run's loracle.toml"
+)
 
 
 def findings_text(findings: Sequence[Finding], width: int = WIDEST, *, is_asked: bool = False) -> str:
@@ -31,6 +37,9 @@ def findings_text(findings: Sequence[Finding], width: int = WIDEST, *, is_asked:
     lines = [", ".join(numbers) + ":" if numbers else "Nothing to mend."]
     for finding in told:
         lines += ["", *_lines(finding, width, is_asked=is_asked)]
+    if setting := SETTING.search(" ".join(finding.hint for finding in told)):
+        where = "Change a setting, behind the plan" if is_asked else GIVEN_WHEN_PLANNING.format(setting[0])
+        lines += ["", *wrapped_words(f"Settings, as {setting[0]} is one: {where}.", width, later="")]
     waived = len(findings) - len(told)
     if waived:
         lines += ["", f"{counted(waived, 'finding')} waived."]
@@ -45,9 +54,7 @@ def _lines(finding: Finding, width: int, *, is_asked: bool) -> Iterator[str]:
     yield from wrapped_words(first, width, later=INDENT)
     unnamed = [path for path in finding.files if path not in message]
     if unnamed:
-        more = len(unnamed) - FILES_SHOWN
-        names = f"{', '.join(unnamed[:FILES_SHOWN])}{f' and {more:,} more' if more > 0 else ''}"
-        yield from wrapped_words(INDENT + names, width, later=INDENT)
+        yield from wrapped_words(INDENT + named(unnamed, FILES_SHOWN), width, later=INDENT)
     hint = without_options(finding.hint) if is_asked else finding.hint
     yield from wrapped_words(f"{INDENT}-> {hint}", width, later=f"{INDENT}   ")
 

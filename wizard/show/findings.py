@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from advisor.units import GIB, counted, gib, mib
+from advisor.units import GIB, counted, first_of, gib, mib
+from wizard.own_command import own_command
 
 if TYPE_CHECKING:
     from advisor.checkpoints.identity import Identity
@@ -38,10 +40,10 @@ def dataset_text(report: DatasetReport) -> str:
         )
     if report.problems:
         lines.append(f"{counted(len(report.problems), 'thing')} to look at:")
-        lines += [f"- {problem.path}: {problem.message}" for problem in report.problems[:PROBLEMS_SHOWN]]
-    if len(report.problems) > PROBLEMS_SHOWN:
-        rest = len(report.problems) - PROBLEMS_SHOWN
-        lines.append(f'and {rest} more: loracle check "{report.root}"')
+    first = first_of(report.problems, PROBLEMS_SHOWN)
+    lines += [f"- {problem.path}: {problem.message}" for problem in first]
+    if rest := len(report.problems) - len(first):
+        lines.append(f"and {rest} more: {own_command('check', Path(report.root))}")
     return "\n".join(lines)
 
 

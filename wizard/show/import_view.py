@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from advisor.shown_text import visible
-from advisor.units import shown
+from advisor.units import first_of, shown
 from templates.importing.import_plan import ImportPlan, described
 from templates.importing.imported import Line
 
@@ -69,9 +69,10 @@ def _table(lines: list[Line]) -> object:
     table.add_column("key", ratio=22, overflow="fold")
     table.add_column("found", ratio=15, overflow="fold")
     table.add_column("becomes", ratio=38, overflow="fold")
-    for line in lines[:MOST_LINES]:
+    first = first_of(lines, MOST_LINES)
+    for line in first:
         becomes = f"{line.path} = {shown(line.value)}" if line.path else ""
         table.add_row(Text(line.key), Text(line.found), Text("\n".join(filter(None, (becomes, line.note)))))
-    if len(lines) > MOST_LINES:
-        table.add_row(f"... and {len(lines) - MOST_LINES} more", "", "")
+    if len(lines) > len(first):
+        table.add_row(f"... and {len(lines) - len(first)} more", "", "")
     return Padding(table, (0, 0, 0, 2))

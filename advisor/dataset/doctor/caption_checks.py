@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from advisor.dataset.captions import lines_of
-from advisor.dataset.clip_tokens import num_tokens
 from advisor.dataset.doctor.finding import Finding
-from advisor.dataset.doctor.folder_facts import READER, FolderFacts
+from advisor.dataset.doctor.folder_facts import FolderFacts
+from advisor.dataset.long_captions import long_captions
+from advisor.settings.config import TOKEN_LIMITS
 from advisor.units import counted, named
 
 
@@ -66,16 +67,14 @@ def several_lines(facts: FolderFacts) -> Iterator[Finding]:
 def too_long(facts: FolderFacts) -> Iterator[Finding]:
     """Captions of more tokens than are trained."""
     most = facts.dataset.max_tokens
-    lengths = {
-        image.path: num_tokens(READER.read(image.caption))
-        for image in facts.report.image_files
-        if image.caption and len(image.caption) > most
-    }
-    found = {path: number for path, number in lengths.items() if number > most}
+    found = long_captions(facts.report, facts.dataset, facts.trigger, most=most)
     if found:
         shown = named(f"{path}: {number}" for path, number in found.items())
         message = f"{counted(len(found), 'caption')} longer than {most} tokens ({shown}), whose end is not trained"
-        hint = "shorten them, the important words first; or set dataset.max_tokens to 150 or 225"
+        longest, hint = max(found.values()), "shorten them, the important words first"
+        if most < TOKEN_LIMITS[-1]:
+            enough = next((limit for limit in TOKEN_LIMITS if limit >= longest), TOKEN_LIMITS[-1])
+            hint += f"; or set dataset.max_tokens to {enough}"
         yield Finding("caption_too_long", "warning", tuple(found), message, hint)
 
 

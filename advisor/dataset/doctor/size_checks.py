@@ -99,9 +99,7 @@ def _cuts_subject(one: PlacedImage, facts: FolderFacts) -> bool:
     pixels = facts.usable.get(one.image.path)
     if pixels is None or one.image.crop is not None:
         return False
-    cuts = [
-        (axis, round(SIDE * (1 - one.placement.bucket[axis] / one.placement.scaled[axis]) / 2)) for axis in (0, 1)
-    ]
+    cuts = [(axis, round(SIDE * (1 - one.placement.bucket[axis] / one.placement.scaled[axis]) / 2)) for axis in (0, 1)]
     if all(cut < LEAST_CELLS for _, cut in cuts):
         return False
     edges = edges_of(pixels.fingerprint)

@@ -193,7 +193,7 @@ def _grey(prints: Sequence[Fingerprint]) -> Floats:
     cells = np.frombuffer(b"".join(one.cells for one in prints), np.uint8).reshape(-1, SIDE, SIDE, 3)
     sums = np.add(cells[..., 0], cells[..., 1], dtype=np.uint16)
     sums += cells[..., 2]
-    found: Floats = sums / np.float32(3)
+    found: Floats = sums.astype(np.float32) / np.float32(3)
     return found
 
 

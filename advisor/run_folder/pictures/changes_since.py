@@ -68,6 +68,15 @@ def changes_since(run: RunFolder, config: TrainingConfig) -> ChangesSince:
     )
 
 
+def planned_paths(run: RunFolder, changes: ChangesSince) -> dict[str, str]:
+    """Of pictures that were renamed since the run was planned, the path that they had then, by the one they have now:
+    those renamed since the manifest was written, and those that it knows as renamed before.
+    """
+    before = {line.path: line.planned_path for line in read_manifest_lines(run.manifest) if line.planned_path}
+    now = {new: before.pop(old, old) for old, new in changes.renamed}
+    return before | now
+
+
 def edited_since(
     run: RunFolder, config: TrainingConfig, data: RunDataset, renamed: Iterable[tuple[str, str]]
 ) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -35,6 +36,10 @@ class LeftOut(BaseModel):
     def paths(self) -> frozenset[str]:
         """The images' paths."""
         return frozenset(image.path for image in self.images)
+
+    def without(self, paths: Collection[str]) -> LeftOut:
+        """The list without the images of these paths, which are then looked at again."""
+        return LeftOut(images=tuple(image for image in self.images if image.path not in paths))
 
     def with_more(self, images: tuple[LeftOutImage, ...]) -> LeftOut:
         """The list with more images at its end."""

@@ -67,6 +67,8 @@ class ManifestLine(Record):
     """None: there was none, or nothing is known of the files."""
     edited: bool = False
     """The caption comes from the user's edits."""
+    planned_path: Text | None = None
+    """Where it lay when the run was planned, if it was renamed before an earlier training."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class FileNotes:
     """The sha256 of pictures, as far as they were read."""
     edited: frozenset[str] = frozenset()
     """Pictures whose caption comes from the user's edits."""
+    planned_paths: Mapping[str, str] = field(default_factory=dict)
+    """Of pictures that were renamed since the run was planned, the path that they had then, by the one they have."""
 
     @classmethod
     def of(cls, data: RunDataset, stamps: Mapping[str, FileStamps]) -> FileNotes:
@@ -100,6 +104,10 @@ class FileNotes:
         """With the sha256 of more pictures."""
         return replace(self, contents={**self.contents, **contents})
 
+    def with_planned_paths(self, paths: Mapping[str, str]) -> FileNotes:
+        """With the paths that renamed pictures had."""
+        return replace(self, planned_paths=paths)
+
     def fields(self, path: str) -> dict[str, Any]:
         """What stands in the line of a picture; nothing where it is not known."""
         stamps = self.stamps.get(path)
@@ -110,6 +118,8 @@ class FileNotes:
             found["content"] = self.contents[path]
         if path in self.edited:
             found["edited"] = True
+        if path in self.planned_paths:
+            found["planned_path"] = self.planned_paths[path]
         if stamps.caption is not None:
             found["caption_file"] = {
                 "sha256": caption_digest(self._caption(path, stamps.caption_path)),

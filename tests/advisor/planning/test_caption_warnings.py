@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from advisor.dataset.report import Folder
+from advisor.planning.caption_warnings import cut_captions
 from tests.support.factories import make_plan_for
 
 
@@ -23,6 +24,14 @@ def test_a_caption_that_is_cut_is_told_with_its_picture_and_the_mend() -> None:
     told = message("captions_cut", captions=("mira " * 91, "mira"), settings={"dataset.max_tokens": 75}, num_images=20)
     assert "10 captions longer than 75 tokens (00000.png: 91, 00002.png: 91, 00004.png: 91 and 7 more)" in told
     assert "set dataset.max_tokens to 150" in told
+
+
+def test_tokens_of_another_vocabulary_than_the_plan_counts_in_are_told_as_such() -> None:
+    config = make_plan_for(captions="mira").config
+
+    (warning,) = cut_captions({"a.png": 90}, config, is_own_count=True)
+
+    assert "1 caption longer than 75 tokens of this base model's own vocabulary (a.png: 90)" in warning.message
 
 
 def test_beyond_the_longest_there_is_captions_have_to_be_shortened() -> None:

@@ -63,6 +63,29 @@ def test_pictures_that_the_plan_knew_and_that_are_gone_are_told(tmp_path: Path) 
     assert "2 pictures of the plan gone since (b.png, c.png)" in told["pictures_gone"]
 
 
+def test_a_renamed_picture_is_not_told_as_gone_however_often_it_is_trained(tmp_path: Path) -> None:
+    images, run = tmp_path / "images", tmp_path / "run"
+    make_pictures(images, 3)
+    run.mkdir()
+    names = ["picture-001.png", "picture-002.png", "picture-003.png"]
+    (run / "plan.json").write_text(json.dumps({"dataset": {"root": str(images), "images": names}}), "utf-8")
+    config = parse_config(
+        {"model": {"path": "/m", "family": "sd1"}, "dataset": {"images": str(images)}, "saving": {"name": "mira"}}
+    )
+    told = list[str]()
+    for before, after in (("a", "a"), ("picture-002", "b"), ("b", "c"), ("d", "d")):
+        for path in images.glob(f"{before}.*"):
+            path.rename(path.with_stem(after))
+        with Events(run) as events:
+            gather_images(config, run, events, progress=lambda _: lambda *_: None)
+        told = [event["code"] for event in events_of(run, "warning")]
+
+    assert "pictures_gone" not in told
+    lines = [json.loads(line) for line in (run / "images/manifest.jsonl").read_text("utf-8").splitlines()]
+    known = {Path(line["path"]).name: Path(line["planned_path"]).name for line in lines if "planned_path" in line}
+    assert known == {"c.png": "picture-002.png"}
+
+
 def test_class_pictures_come_from_the_folders_named_for_them(tmp_path: Path) -> None:
     make_pictures(tmp_path / "girl", 1)
     make_pictures(tmp_path / "class" / "woman", 2, captions=False)

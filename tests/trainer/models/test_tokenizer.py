@@ -71,3 +71,8 @@ def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path) -> None:
 class _Letters:
     def __call__(self, caption: str, **_: object) -> dict[str, list[int]]:
         return {"input_ids": [int(letter) for letter in caption]}
+
+
+def test_a_vocabulary_of_another_size_is_not_clips(tmp_path: Path) -> None:
+    assert clip_tokenizer(length=77).has_clip_vocabulary
+    assert not load_tokenizer(tiny_sd1_folder(tmp_path) / "tokenizer", length=77).has_clip_vocabulary

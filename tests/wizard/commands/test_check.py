@@ -99,6 +99,29 @@ def test_a_waived_finding_is_counted_and_no_longer_told(tmp_path: Path, capsys: 
     assert {one["code"] for one in findings if one["waived"]} == {"transparent", "caption_lines"}
 
 
+def test_captions_are_measured_by_the_most_tokens_that_a_plan_reads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = clean_folder(tmp_path / "pictures")
+    (folder / "clean-001.txt").write_text("mia, " + "walking down a street, " * 30, encoding="utf-8")
+    (folder / "clean-002.txt").write_text("mia, " + "walking down a street, " * 60, encoding="utf-8")
+
+    check(str(folder))
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert "1 caption longer than 225 tokens (clean-002.png: 302), whose end is not trained" in told
+    assert "max_tokens" not in told
+
+
+def test_what_a_setting_is_and_where_it_is_given_is_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check(str(sloppy_folder(tmp_path)))
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert told.count("`loracle plan ... --set dataset.masks=VALUE` when planning") == 1
+
+
 def test_a_waiver_needs_a_reason(tmp_path: Path) -> None:
     with pytest.raises(LoraError, match=r"--waive needs a reason"):
         check(str(sloppy_folder(tmp_path)), CheckOptions(waive=("transparent",)))

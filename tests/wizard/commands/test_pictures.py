@@ -12,6 +12,7 @@ from advisor.errors import ConfigError, DatasetError, LoraError
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import RunInUse, writing
 from advisor.run_folder.pictures.edits_file import read_changes
+from advisor.run_folder.pictures.left_out import LeftOut, LeftOutImage
 from advisor.run_folder.pictures.run_dataset import run_dataset
 from tests.support.runs import make_config, write_toml
 from wizard.commands.pictures import PictureOptions, pictures
@@ -49,6 +50,22 @@ def test_pictures_are_left_out_with_a_reason_and_taken_in_again(
         'pictures leave-out "picture-001*" picture-003.png --reason blurred',
         'pictures take-in "*"',
     ]
+
+
+def test_a_broken_picture_that_was_left_out_is_looked_at_again(
+    run: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = run_dataset(run).report.root
+    broken = tuple(LeftOutImage(path=str(Path(root) / f"picture-00{number}.png"), why="cut off") for number in (1, 2))
+    run.write_left_out(LeftOut(images=broken))
+
+    assert [one["path"] for one in shown(run, capsys)["excluded"]] == ["picture-001.png", "picture-002.png"]
+    pictures(run.path, "take-in", ["picture-001*", "picture-003*"], PictureOptions(dry_run=True))
+    assert len(run.read_left_out().images) == 2
+    pictures(run.path, "take-in", ["picture-001*", "picture-003*"])
+    assert "1 picture changed: picture-001.png" in capsys.readouterr().out
+    assert [Path(one.path).name for one in run.read_left_out().images] == ["picture-002.png"]
+    assert not run.edits.exists()
 
 
 def test_a_picture_is_cropped_and_whole_again(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:

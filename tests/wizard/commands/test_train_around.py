@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,24 @@ def test_a_finished_run_says_at_once_how_it_is_trained_on(
     told = capsys.readouterr().err
     assert "All 2 epochs are trained already" in told
     assert "--epochs 3` or more trains on" in told
+
+
+def test_a_finished_run_gives_its_document_without_a_trainer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = begun(tmp_path, monkeypatch, epoch=2)
+    events = [
+        {"event": "saved", "path": "model/mia.safetensors", "step": 20},
+        {"event": "finished", "steps": 20, "seconds": 8.0},
+    ]
+    run.events.parent.mkdir(exist_ok=True)
+    run.events.write_text("".join(json.dumps({"time": 1.0, **event}) + "\n" for event in events), encoding="utf-8")
+
+    train(run.path, resume=True, as_json=True, device="cpu")
+
+    document = json.loads(capsys.readouterr().out)
+    assert document["steps"] == 20
+    assert document["use"] == "model/mia.safetensors"
 
 
 def test_pictures_known_to_be_broken_stop_a_training_before_it_starts(

@@ -71,6 +71,23 @@ def test_the_default_of_a_line_can_be_edited(keys: Any) -> None:
     assert answer(keys, question, "2" + ENTER) == "mira2"
 
 
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("tom", "tom"),
+        ("", "mira"),
+        ("\x7f\x7fnda", "minda"),
+        ("\x1b[F2", "mira2"),
+        ("\x1b[C2", "mira2"),
+        ("\x05 2", "mira 2"),
+        ("\x1b[200~tom\x1b[201~", "tom"),
+        ("<", BACK),
+    ],
+)
+def test_typing_takes_the_place_of_a_default_until_a_key_keeps_it(keys: Any, typed: str, expected: str) -> None:
+    assert answer(keys, replace(NAME, default="mira"), typed + ENTER) == expected
+
+
 @pytest.mark.parametrize("question", [SUBJECT, NAME, IMAGES])
 def test_ctrl_c_interrupts(keys: Any, question: Question) -> None:
     with pytest.raises(KeyboardInterrupt):

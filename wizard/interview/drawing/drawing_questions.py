@@ -28,14 +28,15 @@ def drawing_question(offer: DrawingOffer) -> Question:
     lines = [visible_line(prompt) for prompt in offer.prompts]
     listed = [f"  {line if len(line) <= SHOWN_LETTERS else line[:SHOWN_LETTERS] + '...'}" for line in lines]
     often = "after each epoch" if offer.every_epochs == 1 else f"after every {offer.every_epochs} epochs"
-    takes = ""
+    text, takes = f"Draw pictures {often} to find the best epoch?", ""
     if offer.seconds is not None and offer.run_seconds is not None:
-        takes = f", {duration(offer.seconds)} of {duration(offer.run_seconds)}"
+        text = f"Take {duration(offer.seconds)} more to find the best epoch, by pictures drawn {often}?"
+        takes = f": {duration(offer.run_seconds)} in all"
     intro = f"Pictures show which epoch to take: the base's first, then {often}:"
     advice = [] if offer.is_advised else [f"Advised against: {offer.reason.removeprefix('none: ')}."]
     question = choice(
         DRAW_KEY,
-        f"Draw pictures {often}?",
+        text,
         (YES, f"Yes, of these prompts{takes}"),
         (OTHERS, "Yes, of other prompts"),
         (NO, "No"),

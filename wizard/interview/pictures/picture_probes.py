@@ -21,7 +21,7 @@ from advisor.machine.hardware import Hardware
 from advisor.rules.bucket_sizes import with_bucket_limits
 from advisor.rules.card_class import own_native_px, start_resolution
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.config import DatasetConfig, blank_config, changed
+from advisor.settings.config import TOKEN_LIMITS, DatasetConfig, blank_config, changed
 from advisor.settings.parse_value import WrongValue, parse_settings
 from advisor.settings.preset_file import read_preset
 from wizard.draft_edits import DraftEdits
@@ -70,6 +70,7 @@ def looked_for(state: InterviewState) -> LookedFor:
             images=state.report.root,
             resolution_px=RESOLUTION_PX if structure is None else structure.native_px,
             caption_lines="random" if chosen.get("dataset.wildcards") else "joined",
+            max_tokens=TOKEN_LIMITS[-1],
             prepend_trigger=state.answers.get(PREPEND_TRIGGER.key) == "yes",
         ),
     )

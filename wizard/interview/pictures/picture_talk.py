@@ -207,6 +207,8 @@ def worst_text(findings: Sequence[Finding], num_images: int) -> str:
     """The worst of what was found, a line each, and how many more there are."""
     bad = [finding for finding in findings if finding.severity != "note"]
     shown = (bad or list(findings))[:WORST_SHOWN]
+    if len(findings) == len(shown) + 1:  # whose line takes no more room than `and 1 more`
+        shown = list(findings)
     lines = [f"The look at the pictures found {counted(len(findings), 'thing')}:"]
     lines += [f"- {finding.severity}: {_with_files(finding, num_images)}" for finding in shown]
     rest = len(findings) - len(shown)

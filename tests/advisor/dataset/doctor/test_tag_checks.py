@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,14 @@ def test_captions_that_are_missing_empty_or_too_long() -> None:
         "caption_lines": ("4.png",),
     }
     assert "3.png: 149" in found["caption_too_long"].message
+
+
+def test_tokens_are_those_that_are_trained_whatever_the_alphabet() -> None:
+    facts = captioned("黒髪の少女が海辺に立っている" * 4, "mia, {" + "a " * 80 + "|b}", trigger="mia")
+
+    assert of(facts, caption_checks.too_long)["caption_too_long"].files == ("0.png", "1.png")
+    wild = replace(facts, dataset=facts.dataset.model_copy(update={"max_tokens": 150, "wildcards": True}))
+    assert of(wild, caption_checks.too_long) == {}
 
 
 def test_a_folder_without_captions_is_told_once() -> None:

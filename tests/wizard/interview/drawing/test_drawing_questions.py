@@ -37,7 +37,8 @@ def test_it_is_asked_once_with_prompts_and_time() -> None:
 
     assert ask.keys.count("draw") == 1
     assert question.default == "yes"
-    assert "Yes, of these prompts, 2 minutes of 16 minutes" in [option.title for option in question.options]
+    assert question.text == "Take 2 minutes more to find the best epoch, by pictures drawn after each epoch?"
+    assert "Yes, of these prompts: 16 minutes in all" in [option.title for option in question.options]
     assert question.intro.splitlines()[1:] == ["  mira, 1girl", "  mira", "  mira, beach", "  1girl"]
 
 
@@ -63,7 +64,7 @@ def test_where_the_rules_advise_against_it_no_is_proposed_and_a_yes_counts() -> 
     assert found == OFFER.prompts
     assert ask.asked[-1].default == "no"
     assert ask.asked[-1].intro.endswith("Advised against: it would take 40 % of the run.")
-    assert ask.asked[-1].text == "Draw pictures after every 5 epochs?"
+    assert ask.asked[-1].text == "Take 2 minutes more to find the best epoch, by pictures drawn after every 5 epochs?"
 
 
 def test_another_answer_after_going_back_counts_alone() -> None:

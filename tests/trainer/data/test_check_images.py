@@ -108,7 +108,7 @@ def test_those_that_are_left_out_stay_so_and_resuming_has_the_same_set(tmp_path:
     assert left_out.path == str(broken)
     assert "cannot be read as a picture" in left_out.why
     first = next(one for one in events_of(tmp_path / "run", "warning") if one["code"] == "left_out")
-    assert first["message"].startswith(f"1 broken picture left out ({broken.name}); delete ")
+    assert first["message"].startswith(f"1 broken picture left out ({broken.name}); `loracle pictures ")
 
 
 def test_a_damaged_record_of_what_is_left_out_is_named(tmp_path: Path) -> None:

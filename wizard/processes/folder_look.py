@@ -10,6 +10,7 @@ from advisor.dataset.doctor.caption_sources import caption_sources
 from advisor.dataset.doctor.folder_facts import BATCH_SIZE, READER, FolderFacts
 from advisor.dataset.folders import find_files, find_named_files
 from advisor.dataset.report import DatasetReport
+from advisor.planning.caption_warnings import most_tokens
 from advisor.settings.config import TOKEN_LIMITS, DatasetConfig, TrainingConfig
 from wizard.processes.measured_pictures import measured_pictures
 
@@ -26,6 +27,8 @@ class LookedFor:
     trigger: str = ""
     """Empty: the word that most captions begin with."""
     batch_size: int = BATCH_SIZE
+    caption_tokens: int | None = None
+    """As `FolderFacts.caption_tokens`."""
 
     @classmethod
     def of_folder(cls, root: str, *, trigger: str = "", resolution_px: int | None = None) -> LookedFor:
@@ -46,7 +49,7 @@ class LookedFor:
         dataset = config.dataset
         if resolution_px is not None:
             dataset = dataset.model_copy(update={"resolution_px": resolution_px})
-        return cls(dataset, trigger or config.run.trigger, config.schedule.batch_size)
+        return cls(dataset, trigger or config.run.trigger, config.schedule.batch_size, most_tokens(config))
 
 
 def folder_facts(
@@ -74,4 +77,5 @@ def folder_facts(
         looked_for.dataset,
         caption_sources(report, found),
         looked_for.batch_size,
+        looked_for.caption_tokens,
     )

@@ -66,7 +66,7 @@ def several_lines(facts: FolderFacts) -> Iterator[Finding]:
 
 def too_long(facts: FolderFacts) -> Iterator[Finding]:
     """Captions of more tokens than are trained."""
-    most = facts.dataset.max_tokens
+    most = facts.caption_tokens or facts.dataset.max_tokens
     found = long_captions(facts.report, facts.dataset, facts.trigger, most=most)
     if found:
         shown = named(f"{path}: {number}" for path, number in found.items())

@@ -37,6 +37,8 @@ class FolderFacts:
     sources: CaptionSources = field(default_factory=CaptionSources)
     batch_size: int = BATCH_SIZE
     """Pictures a step."""
+    caption_tokens: int | None = None
+    """Tokens of a caption that are trained, where the base model's family says it and not `dataset.max_tokens`."""
     meant_to_fuse: frozenset[str] = frozenset()
     """Tags, as `plain_tag` has them, that the user wants the trigger to stand for."""
 

@@ -17,6 +17,7 @@ from advisor.dataset.edits import PictureEdit
 from advisor.dataset.report import DatasetReport
 from advisor.errors import LoraError
 from advisor.facts import Facts
+from advisor.families import KNOWN_FAMILIES
 from advisor.machine.hardware import Hardware
 from advisor.rules.bucket_sizes import with_bucket_limits
 from advisor.rules.card_class import own_native_px, start_resolution
@@ -78,7 +79,12 @@ def looked_for(state: InterviewState) -> LookedFor:
         path.removeprefix("dataset."): value for path, value in chosen.items() if path.startswith("dataset.")
     }
     trigger = str(chosen.get("run.trigger", state.answers.get("trigger", "")))
-    return LookedFor(usual.model_copy(update={**of_pictures, "images": usual.images}), trigger.strip())
+    known = None if state.identity is None else KNOWN_FAMILIES.get(state.identity.family or "")
+    return LookedFor(
+        usual.model_copy(update={**of_pictures, "images": usual.images}),
+        trigger.strip(),
+        caption_tokens=known.caption_tokens if known else None,
+    )
 
 
 def _with_usual_buckets(state: InterviewState, chosen: dict[str, Any], dataset: DatasetConfig) -> DatasetConfig:

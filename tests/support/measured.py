@@ -19,7 +19,7 @@ def folder_facts(folder: Path, *, trigger: str = "", resolution_px: int = 512) -
     """All facts of a folder of picture files."""
     report = scan(folder)
     pixels = {image.path: measure(folder / image.path) for image in report.image_files}
-    dataset = DatasetConfig(images=str(folder), resolution_px=resolution_px)
+    dataset = DatasetConfig(images=str(folder), resolution_px=resolution_px, caption_lines="joined")
     return FolderFacts(report, pixels, trigger, dataset, caption_sources(report, find_files(folder)))
 
 

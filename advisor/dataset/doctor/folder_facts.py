@@ -32,7 +32,7 @@ class FolderFacts:
     """By path; also of pictures that the user left out of the report."""
     trigger: str = ""
     """The trigger word that the user named; empty: none."""
-    dataset: DatasetConfig = field(default_factory=lambda: DatasetConfig(images="."))
+    dataset: DatasetConfig = field(default_factory=lambda: DatasetConfig(images=".", caption_lines=READER.lines))
     """Resolution and buckets that the set is looked at for."""
     sources: CaptionSources = field(default_factory=CaptionSources)
     batch_size: int = BATCH_SIZE

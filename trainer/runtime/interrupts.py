@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-AS_ONE_SECONDS = 5.0
+AS_ONE_SECONDS = 1.0
+"""Signals so close to the first are the same request: services and shells send several, and to several processes."""
+PASSED_ON_SECONDS = 5.0
+"""After a signal that all were sent, the launcher's own, which is another, may come so late on a loaded machine."""
 
 
 def ending_signals() -> list[signal.Signals]:
@@ -54,7 +57,7 @@ class Interrupt:
         """Within, a first signal requests a stop; a second one raises KeyboardInterrupt, with nothing saved.
 
         A shutdown, a logout or a batch system sends its signal to launcher and trainer alike, and the launcher passes
-        its own on: another kind of signal within AS_ONE_SECONDS is the same request.
+        one of its own on: these are one request.
         A hang-up that was ignored from the start (`nohup`) stays ignored.
         """
         signals = ending_signals()
@@ -69,5 +72,5 @@ class Interrupt:
         now = time.monotonic()
         if self._first is None:  # though a launcher that died may have asked before
             self._first, self.asked = (number, now), True
-        elif number == self._first[0] or now - self._first[1] > AS_ONE_SECONDS:
+        elif now - self._first[1] > (AS_ONE_SECONDS if number == self._first[0] else PASSED_ON_SECONDS):
             raise KeyboardInterrupt

@@ -20,7 +20,7 @@ from advisor.run_folder.event_file import EventTail
 from advisor.run_folder.events import AnyEvent, LoraMoved, LoraSaved, Resumed, WarningGiven
 from advisor.run_folder.paths import TRAINER_LOG_NAME
 from advisor.run_folder.place import RunPlace
-from trainer.runtime.interrupts import ending_signals
+from trainer.runtime.interrupts import AS_ONE_SECONDS, ending_signals
 from trainer.runtime.machine_limits import limit_sentence
 from wizard.exit_codes import INTERRUPTED, TrainerBroke
 from wizard.processes.child import WINDOWS_CTRL_C, child_environment, crash_name, interrupt, start_apart
@@ -42,9 +42,10 @@ class InterruptCount:
     """Counts Ctrl-C and other requests to end, and how many of them the trainer was sent."""
 
     received: int = 0
+    received_at: float = 0.0
+    """Of the last one; seconds of the monotonic clock, as `passed_on_at`."""
     passed_on: int = 0
     passed_on_at: float = 0.0
-    """Of the last one; seconds of the monotonic clock."""
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -63,7 +64,9 @@ class InterruptCount:
                 signal.signal(number, handler)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        self.received += 1
+        now = time.monotonic()
+        if not self.received or now - self.received_at > AS_ONE_SECONDS:
+            self.received, self.received_at = self.received + 1, now
 
 
 def run_trainer(

@@ -105,7 +105,7 @@ def test_captions_come_in_the_configured_ending_without_a_mark(tmp_path: Path) -
     assert (folder / "picture-002.caption").read_bytes() == b"\n"
 
 
-def test_a_second_export_replaces_what_the_first_made_and_nothing_else(tmp_path: Path) -> None:
+def test_a_second_export_replaces_what_the_first_made_and_keeps_what_may_have_no_other_copy(tmp_path: Path) -> None:
     paths = make_pictures(tmp_path / "p", 3)
     export(tmp_path / "run", tmp_path / "p")
     images = tmp_path / "run" / "exports" / "kohya" / "img"
@@ -115,7 +115,7 @@ def test_a_second_export_replaces_what_the_first_made_and_nothing_else(tmp_path:
     result = export(tmp_path / "run", tmp_path / "p", dataset={"repeats": 7}, run={"trigger": "wolf"})
 
     assert tree(images) == [
-        "20_foxgirl/mine.txt",
+        "20_foxgirl/mine.txt", "20_foxgirl/picture-001.png.bak", "20_foxgirl/picture-001.txt.bak",
         "7_wolf/picture-002.png", "7_wolf/picture-002.txt", "7_wolf/picture-003.png", "7_wolf/picture-003.txt",
     ]  # fmt: skip
     assert any("not ours" in note for note in result.notes)
@@ -128,10 +128,11 @@ def test_a_file_of_the_users_in_the_way_stays(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "picture-001.txt").write_text("mine")
 
-    export(tmp_path / "run", tmp_path / "p")
+    with pytest.raises(UsersFiles, match=r"picture-001\.txt is not as Loracle wrote it"):
+        export(tmp_path / "run", tmp_path / "p")
 
+    assert [path.name for path in folder.iterdir()] == ["picture-001.txt"]
     assert (folder / "picture-001.txt").read_text() == "mine"
-    assert (folder / "picture-001-2.txt").read_text("utf-8") == "tok, 1girl, number 1\n"
 
 
 def test_a_damaged_list_leads_to_no_file_outside(tmp_path: Path) -> None:
@@ -165,11 +166,11 @@ def test_where_links_cannot_be_images_are_copied(tmp_path: Path, monkeypatch: py
 
 
 def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(source: str, target: Path) -> None:
-        raise OSError(28, "No space left on device", str(target))
+    def full(*given: object) -> None:
+        raise OSError(28, "No space left on device", str(given[1]))
 
     monkeypatch.setattr("templates.exporting.image_links.os.link", full)
-    monkeypatch.setattr("templates.exporting.image_links.shutil.copyfile", full)
+    monkeypatch.setattr("templates.exporting.image_links.shutil.copyfileobj", full)
     make_pictures(tmp_path / "p", 1)
 
     with pytest.raises(RunError, match="No space left on device: free some space"):

@@ -219,7 +219,8 @@ def test_a_trainer_that_does_not_listen_is_killed_by_the_third_ctrl_c(tmp_path: 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
-def test_signals_only_count_while_it_trains(tmp_path: Path) -> None:
+def test_signals_only_count_while_it_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wizard.processes.launch.AS_ONE_SECONDS", 0.0)
     count, before = InterruptCount(), signal.getsignal(signal.SIGINT)
 
     deadline = time.monotonic() + 30
@@ -231,6 +232,18 @@ def test_signals_only_count_while_it_trains(tmp_path: Path) -> None:
 
     assert count.received == 2
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
+def test_signals_that_come_together_are_one_request() -> None:
+    count = InterruptCount()
+
+    with count.listening():
+        for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM):
+            os.kill(os.getpid(), one)
+            time.sleep(0.05)
+
+    assert count.received == 1
 
 
 def test_the_child_finds_our_packages_and_nothing_of_the_current_folder(

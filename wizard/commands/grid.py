@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
 from advisor.choosing.picks_told import picks_sentence
 from advisor.errors import ConfigError, LoraError, Mistakes, RunError
-from advisor.files import is_file, is_folder
+from advisor.files import is_file, is_folder, is_there
 from advisor.machine.probe import probe_hardware
 from advisor.run_folder.grids.grid_paths import PICKS_NAME, PICTURES, RECORD_NAME, SHEET_NAME, GridPaths
 from advisor.run_folder.grids.grid_record import GridRecord, read_grid
@@ -32,6 +33,8 @@ from wizard.show.screen import make_screen
 from wizard.voting.sitting import sit
 
 LORA_EXTENSION = ".safetensors"
+OF_GRID = re.compile(r"[0-9a-f]{64}\.png|\..*\.part")
+"""Pictures in a grid's folder, whole or being written."""
 WHAT = "loracle grid"
 
 
@@ -96,10 +99,12 @@ def refuse_other_files(folder: Path) -> None:
     known = {RECORD_NAME, SHEET_NAME, PICTURES, PICKS_NAME, LOCK_NAME, TRAINER_LOCK_NAME}
     try:
         others = sorted(path.name for path in folder.iterdir() if path.name not in known)
+        pictures = sorted(path.name for path in (folder / PICTURES).iterdir()) if is_there(folder / PICTURES) else []
     except FileNotFoundError:
         return
     except OSError as error:
         raise RunError(f"{folder} cannot be read: {error.strerror or error}: choose another folder (--out)") from None
+    others += [f"{PICTURES}/{name}" for name in pictures if not OF_GRID.fullmatch(name)]  # e.g. those of a data set
     if others:
         raise RunError(f"{folder} holds {others[0]}, which is none of a grid's files: choose another folder (--out)")
 

@@ -21,6 +21,7 @@ from tests.support.report_runs import choice
 from tests.support.report_runs import write_grid as write_pictures
 from tests.support.runs import write_toml
 from tests.support.scripted import ScriptedAsk
+from tests.support.pictures import make_pictures
 from tests.support.tiny import tiny_sd1, tiny_sdxl_checkpoint
 from wizard.commands import grid as command
 from wizard.commands.grid import grid
@@ -155,6 +156,18 @@ def test_bad_input_is_refused_with_what_to_do_and_leaves_nothing(
 
     assert requests == []
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_folder_whose_pictures_are_the_users_becomes_no_grid(tmp_path: Path, run: Path, requests: Requests) -> None:
+    random_lora(tiny_sd1(), tmp_path / "mia.safetensors", seed=1)
+    (picture,) = make_pictures(tmp_path / "project" / "pictures", 1, captions=False)
+    options = GridOptions(model=str(tmp_path / "tiny-sd1.safetensors"), out="project")
+
+    with pytest.raises(LoraError, match=r"holds pictures/picture-001\.png, which is none of a grid's files"):
+        grid("mia.safetensors", options)
+
+    assert requests == []
+    assert list(picture.parent.iterdir()) == [picture]
 
 
 def test_a_run_without_loras_is_to_be_trained_first(run: Path, requests: Requests) -> None:

@@ -17,11 +17,11 @@ from advisor.run_folder.grids.picks_file import PickedSide, PickLine, append_pic
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import RunInUse, writing
 from tests.support.grids import epoch_loras, grid_config, random_lora
+from tests.support.pictures import make_pictures
 from tests.support.report_runs import choice
 from tests.support.report_runs import write_grid as write_pictures
 from tests.support.runs import write_toml
 from tests.support.scripted import ScriptedAsk
-from tests.support.pictures import make_pictures
 from tests.support.tiny import tiny_sd1, tiny_sdxl_checkpoint
 from wizard.commands import grid as command
 from wizard.commands.grid import grid

@@ -61,7 +61,7 @@ class Averages:
         """
         prompts = {one.prompt for one in pictures}
         asked = prompts & set(with_trigger) or prompts
-        draws = Draws.of((asked, prompts - asked), {one.seed for one in pictures})
+        draws = Draws.of((asked, prompts - asked), _seeds_apart({(one.prompt, one.seed) for one in pictures}))
         compared = {figure: comparable(found) for figure, found in _values(pictures, asked).items()}
         by_figure = {
             figure: {key: _average(draws, figure, values) for key, values in found.items()}
@@ -92,6 +92,15 @@ class Averages:
             EpochScores(*key, {name: interval(found) for name in names if (found := self.get(name, key)) is not None})
             for key in keys
         )
+
+
+def _seeds_apart(places: Collection[Place]) -> list[set[int]]:
+    """The seeds of each prompt; where any two prompts share one, those of all together."""
+    by_prompt: dict[int, set[int]] = {}
+    for prompt, seed in sorted(places):
+        by_prompt.setdefault(prompt, set()).add(seed)
+    together = set[int]().union(*by_prompt.values())
+    return list(by_prompt.values()) if len(together) == len(places) else [together]
 
 
 def _average(draws: Draws, figure: Figure, values: Mapping[Place, float]) -> Samples:

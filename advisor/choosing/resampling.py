@@ -1,9 +1,11 @@
 """Means of a measure over pictures, with the bootstrap by which their errors and those of differences are known.
 
 Prompts and seeds are both drawn anew, each with replacement, and a picture counts as often as its prompt times its seed
-was drawn: the pigeonhole bootstrap (Owen 2007, doi.org/10.1214/07-AOAS122), which errs towards wide intervals. Each
-draw is one for all epochs, weights and measures, so that the difference of two epochs has an interval of its own: what
-a prompt or a seed does to both of them alike is not in it.
+was drawn. Where each prompt has seeds of its own, as grids are drawn, these are drawn for each prompt apart: the
+two-stage bootstrap (Davison and Hinkley 1997, section 3.8). Where all prompts have the same seeds, as in earlier grids,
+they are drawn once for all: the pigeonhole bootstrap (Owen 2007, doi.org/10.1214/07-AOAS122). Both err towards wide
+intervals. Each draw is one for all epochs, weights and measures, so that the difference of two epochs has an interval
+of its own: what a prompt or a seed does to both of them alike is not in it.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import mul
 from typing import TypeAlias
 
@@ -38,20 +41,21 @@ class Draws:
     )
 
     @classmethod
-    def of(cls, kinds: Sequence[Collection[int]], seeds: Collection[int], number: int = DRAWS) -> Draws:
+    def of(cls, kinds: Sequence[Collection[int]], seeds: Sequence[Collection[int]], number: int = DRAWS) -> Draws:
         """Draws that are the same for the same prompts and seeds.
 
         Args:
             kinds: the numbers of the prompts of each kind, e.g. with and without the trigger; of each kind as many are
                 drawn as there are, so that no draw lacks one.
+            seeds: the seeds of each prompt, or of all where they share them; no seed twice.
         """
         rng = random.Random(0)
-        every, ordered = [sorted(kind) for kind in kinds], sorted(seeds)
-        prompts = [{number: 1 for kind in every for number in kind}]
-        counted = [dict.fromkeys(ordered, 1)]
+        every, apart = [sorted(kind) for kind in kinds], [sorted(own) for own in seeds]
+        prompts = [dict.fromkeys(chain.from_iterable(every), 1)]
+        counted = [dict.fromkeys(chain.from_iterable(apart), 1)]
         for _ in range(number):
             prompts.append({key: times for kind in every for key, times in _drawn(kind, rng).items()})
-            counted.append(_drawn(ordered, rng))
+            counted.append({key: times for own in apart for key, times in _drawn(own, rng).items()})
         return cls(tuple(prompts), tuple(counted))
 
     def means(self, values: Mapping[Place, float]) -> Samples:

@@ -1,6 +1,7 @@
-"""Runs a set, and writes what came of the final one: `python -m benchmarks.choice final --work FOLDER --page`.
+"""Runs a set, and writes what came of it: `python -m benchmarks.choice fourth --work FOLDER --page`.
 
-What is there is kept, so a set that was broken off goes on where it was.
+What is there is kept, so a set that was broken off goes on where it was. Judged is by the code as it is: commit it
+before, and begin with an empty folder.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from pathlib import Path
 
 import torch
 
+from advisor.files import is_there, write_atomically
+from benchmarks.choice.again import judged_again
 from benchmarks.choice.design import SETS
-from benchmarks.choice.page import write_page, write_results
+from benchmarks.choice.outcome import Outcome
+from benchmarks.choice.page import document, read_results, write_page, write_results
 from benchmarks.choice.prompts import SEEDS, prompts_of
 from benchmarks.choice.run import Work
 from benchmarks.choice.truth import PROMPTS
-from benchmarks.choice.truth import SEEDS as TRUTH_SEEDS
 from benchmarks.demo_model.evaluate import machine
 
 STAGES = ("train", "draw", "truth", "measure")
@@ -27,9 +30,12 @@ JUDGE = "judge"
 """No stage of a run: what is there is judged."""
 
 
-def _do(work: Work, stages: Sequence[str]) -> None:
+def _do(work: Work, stages: Sequence[str], again: int) -> None:
     """One run's stages, in this process, on one thread."""
     torch.set_num_threads(1)
+    if again:
+        work.measure_truth_again(again)
+        return
     if "train" in stages:
         work.train()
     if "draw" in stages:
@@ -43,7 +49,29 @@ def _do(work: Work, stages: Sequence[str]) -> None:
 def _in_child(work: Work, stages: Sequence[str], given: argparse.Namespace) -> int:
     """The same in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.choice", given.set, "--work", str(given.work), "--run", work.spec.name]
-    return subprocess.run([*command, *(f"--stage={stage}" for stage in stages)], check=False).returncode
+    command += ["--again", str(given.again)] if given.again else [f"--stage={stage}" for stage in stages]
+    return subprocess.run(command, check=False).returncode
+
+
+def _commit(folder: Path) -> str:
+    """The commit that a set was begun with, kept in its folder."""
+    file = folder / "commit"
+    if not is_there(file):
+        found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True)
+        write_atomically(file, found.stdout)
+    return file.read_text("utf-8").strip()
+
+
+def _write(works: Sequence[Work], outcomes: Sequence[Outcome], given: argparse.Namespace) -> None:
+    """The results and the page."""
+    if given.again:
+        results = read_results()
+        results["again"] = judged_again(results["runs"], {work.spec.name: work.truths_again() for work in works})
+    else:
+        asked = {"prompts": len(prompts_of("")), "seeds": len(SEEDS), "truth_pictures": 2 * PROMPTS}
+        results = document(outcomes, machine(), asked, given.set, _commit(given.work / given.set))
+    write_results(results)
+    write_page()
 
 
 def _arguments() -> argparse.Namespace:
@@ -52,6 +80,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True, help="folder for characters, runs and pictures (1 GB)")
     parser.add_argument("--stage", action="append", choices=(*STAGES, JUDGE), help="repeatable; default: all")
     parser.add_argument("--run", help="only this one, in this process")
+    parser.add_argument(
+        "--again",
+        type=int,
+        default=0,
+        metavar="N",
+        help="judge the epochs in benchmarks/results/choice.json again, by N prompts with the trigger and N without",
+    )
     parser.add_argument("--processes", type=int, default=2, help="runs side by side, each on one thread")
     parser.add_argument("--page", action="store_true", help="write benchmarks/results/choice.json and docs/choosing.md")
     return parser.parse_args()
@@ -63,20 +98,19 @@ def main() -> None:
     stages = given.stage or STAGES
     works = [Work(spec, given.work.absolute(), given.set) for spec in SETS[given.set]]
     if given.run:
-        _do(next(work for work in works if work.spec.name == given.run), stages)
+        _do(next(work for work in works if work.spec.name == given.run), stages, given.again)
         return
+    _commit(given.work / given.set)
     for work in works:
         work.write_pictures()
     with ThreadPoolExecutor(given.processes) as pool:
         todo = [] if stages == [JUDGE] else works
         codes = list(pool.map(lambda work: _in_child(work, stages, given), todo))
-    outcomes = [work.outcome() for work in works if work.is_judged]
+    outcomes = [] if given.again else [work.outcome() for work in works if work.is_judged]
     for one in outcomes:
         print(f"{one.name}: {one.chosen.verdict}, {one.chosen.reason}")
     if given.page:
-        asked = {"prompts": len(prompts_of("")), "seeds": len(SEEDS), "truth_pictures": 2 * PROMPTS * len(TRUTH_SEEDS)}
-        write_results(outcomes, machine(), asked)
-        write_page()
+        _write(works, outcomes, given)
     sys.exit(max(codes, default=0))
 
 

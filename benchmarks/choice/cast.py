@@ -1,4 +1,4 @@
-"""Who is learned: the demo's character and eight others, whom neither the base model nor the demo has seen."""
+"""Who is learned: the demo's character and ten others, whom neither the base model nor the demo has seen."""
 
 from __future__ import annotations
 
@@ -187,8 +187,51 @@ NAQE = Character(
     ),
 )
 """An aqua-skinned bear without a scarf: lime pigtails, plum ears, a brick-red coat and a pink star."""
+DYSO = Character(
+    "dyso",
+    Avatar(
+        style="curly",
+        hair=(60, 30, 150),
+        skin=(170, 226, 150),
+        garment="t-shirt",
+        cloth=(248, 248, 250),
+        expression="smile",
+        background=BACKGROUND["yellow"],
+        extras=Extras(
+            ears="fox",
+            ear=(60, 30, 150),
+            inner_ear=(250, 236, 210),
+            scarf=(250, 120, 20),
+            mark="drop",
+            mark_colour=(200, 20, 60),
+            coat=(20, 120, 130),
+        ),
+    ),
+)
+"""A mint-skinned fox: indigo curls and ears, an orange scarf, a petrol coat and a crimson drop."""
+PEXI = Character(
+    "pexi",
+    Avatar(
+        style="bob",
+        hair=(230, 80, 230),
+        skin=(250, 196, 60),
+        garment="t-shirt",
+        cloth=(248, 248, 250),
+        expression="smile",
+        background=BACKGROUND["yellow"],
+        extras=Extras(
+            horn=(60, 220, 230),
+            mark="heart",
+            mark_colour=(20, 90, 200),
+            coat=(70, 24, 60),
+        ),
+    ),
+)
+"""Golden-skinned, with cyan horns and a bob of bright magenta, without a scarf: an aubergine coat and a blue heart."""
 
-CAST: Mapping[str, Character] = {one.trigger: one for one in (ZUVI, MIPO, KAVO, WEXU, JUQO, FEZO, TYVU, RILO, NAQE)}
+CAST: Mapping[str, Character] = {
+    one.trigger: one for one in (ZUVI, MIPO, KAVO, WEXU, JUQO, FEZO, TYVU, RILO, NAQE, DYSO, PEXI)
+}
 
 
 @dataclass(frozen=True)

@@ -7,105 +7,37 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.choice.design import BAD, FINAL
+from benchmarks.choice.design import BAD, SETS, SetName, Spec
 from benchmarks.choice.outcome import CHOSEN, CLOSE, LAST, TRAINING_LOSS, VALIDATION_LOSS, Outcome, totals
+from benchmarks.choice.page_text import AGAIN, HISTORY, TEXT
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "choice.json"
 PAGE = ROOT / "docs" / "choosing.md"
 RULES = (CHOSEN, LAST, TRAINING_LOSS, VALIDATION_LOSS)
-DESIGN, FROZEN = "77fa894", "fbd9c33"
-"""The commits of the runs, and of the choice that judged; what has changed since is told on the page."""
-TEXT = """# The recommended epoch, and the best one
-
-Made by `python -m benchmarks.choice final --work FOLDER --page` from an empty folder; what is there already is kept.
-All figures: `benchmarks/results/choice.json`. Measured on {machine}.
-
-On the embedded base model it is known which epoch is best: everything is drawn by our own code, so the character's
-colours can be looked for at their places. {runs} trainings{of_design} were judged twice. They are of two characters
-whom no other set has, at two rates and two ranks, 120 to 320 steps long; two in three train the character alone, half
-of these at a rate that does not fall (`FINAL` in `benchmarks/choice/design.py`). In {passed} of them the best epoch is
-not the last.
-
-- *Recommended*: what `advisor.choosing` says of the measures of `trainer.evaluate`, on pictures of {prompts} prompts
-  and {seeds} seeds at each of 6 or 8 epochs.
-- *True*: identity x obedience x no leak, by classifiers of colours in regions that no recommender sees, on other
-  prompts and seeds, {truth_pictures} pictures an epoch. What each is: `benchmarks/choice/truth.py`.
-
-Nothing was tuned on these runs. Runs, prompts and truth were fixed before they were begun (commit {design}). While they
-trained, the choice was still changed, on older runs alone; it was fixed before any of their pictures was drawn (commit
-{frozen}), and judged once. What it was tuned on: `DEVELOPMENT`, `FIRST` and `SECOND`, which this page was about before.
-As the choice was when it first saw them, 17 of 24 of `FIRST` were within 5 % of the best (5 of 8 ties; commit e10cc13),
-and 20 of 24 of `SECOND` (3 of 5 ties, mean true score 0.378, last epoch 0.382; commit 78d7486).
-
-Since then one thing was changed, after these runs had been seen: where too little was learned, the latest epoch is now
-taken also where it looks damaged, as it was meant to be; before, two runs were given epoch 1 and epoch 3. The present
-choice takes 14 of these 24 within 5 %, with a mean of 0.404. That is no judgement: all below is what was judged.
-
-## What came of it
-
-| | |
-|---|---|
-| recommended epoch within 5 % of the best one's true score | {close} of {runs} |
-| runs without a recommended epoch | {no_epoch} of {runs} |
-| called tied, and of these within 5 % by the epoch to take | {tied_close} of {tied} |
-| runs made to be bad that were named | {named_bad} of {bad} |
-| runs made to be good that were not called bad | {named_good} of {good} |
-
-Wanted are nine in ten within 5 %, all ties within 5 %, no epoch in at most three of 24, every bad run named and no good
-one.{short}
-
-| rule | mean true score | within 5 % of the best |
-|---|---|---|
-{rules}
-
-The truth has an error of its own: the ratio of the recommended epoch's score to the best one's is known within +- what
-stands beside it (one standard error, by a bootstrap over the truth's prompts), and the best of several epochs is in
-part the luckiest. Of the misses {beyond} lie two standard errors or more beyond 5 %.
-
-## How sure it was
-
-| told | runs | told on average | within 5 % |
-|---|---|---|---|
-{reliability}
-
-On average it said {mean_confidence:.2f}; {share_close:.2f} were within 5 %.
-
-## Misses
-
-{misses}
-
-## All runs
-
-True scores; *best*, *last* and the epochs of lowest loss with their true scores. Ratio: of the recommended epoch's to
-the best's.
-
-| run | said | epoch | score | best | last | lowest training loss | lowest validation loss | ratio | sure |
-|---|---|---|---|---|---|---|---|---|---|
-{table}
-
-## Runs that were made to be bad
-
-| run | made to be | said | sentence |
-|---|---|---|---|
-{bad_table}
-"""
 
 
-def document(outcomes: Sequence[Outcome], machine: Mapping[str, Any], asked: Mapping[str, int]) -> dict[str, Any]:
+def document(
+    outcomes: Sequence[Outcome],
+    machine: Mapping[str, Any],
+    asked: Mapping[str, int],
+    set_name: SetName = "final",
+    commit: str = "",
+) -> dict[str, Any]:
     """What is kept of a set, as JSON.
 
     Args:
         outcomes: Of all runs.
         machine: What it was measured on.
         asked: Prompts and seeds of the recommender.
+        commit: Of all that is judged and judges.
     """
     judged = [one for one in outcomes if one.kind not in BAD]
     return {
-        "command": "python -m benchmarks.choice final --work FOLDER --page",
+        "set": set_name,
+        "command": f"python -m benchmarks.choice {set_name} --work FOLDER --page",
         "machine": dict(machine),
-        "design": DESIGN,
-        "choice": FROZEN,
+        "choice": commit,
         "asked": dict(asked),
         "totals": totals(judged),
         "runs": [_row(one) for one in outcomes],
@@ -142,14 +74,16 @@ def page(results: Mapping[str, Any]) -> str:
     judged, good = [run for run in runs if run not in bad], [run for run in runs if run["kind"] == "good"]
     machine = results["machine"]
     return TEXT.format(
+        command=results["command"],
+        design_name=results["set"].upper(),
+        history=HISTORY[results["set"]].format(frozen=results["choice"]),
+        again=_again(results),
         machine=f"{machine['processor']}, {machine['cores']} cores that other work used too, torch {machine['torch']}",
         runs=found["runs"],
-        of_design=_of_design(runs),
+        of_design=_of_design(runs, SETS[results["set"]]),
         prompts=results["asked"]["prompts"],
         seeds=results["asked"]["seeds"],
         truth_pictures=results["asked"]["truth_pictures"],
-        design=results["design"],
-        frozen=results["choice"],
         passed=sum(run["best"] != run["epochs"][LAST] for run in judged),
         close=found["within_5_percent"],
         no_epoch=found["no_epoch"],
@@ -185,10 +119,41 @@ def _sure_line(row: Mapping[str, Any]) -> str:
     return f"| {row['from']:.2f} to {row['to']:.2f} | {row['runs']} | {row['told']:.2f} | {row['close']} |"
 
 
-def _of_design(runs: Sequence[Mapping[str, Any]]) -> str:
+def _of_design(runs: Sequence[Mapping[str, Any]], design: Sequence[Spec]) -> str:
     """What of the design is not in the results."""
-    missing = [spec.name for spec in FINAL if spec.name not in {run["run"] for run in runs}]
-    return f" (of a design of {len(FINAL)}; not run: {', '.join(missing)})" if missing else ""
+    missing = [spec.name for spec in design if spec.name not in {run["run"] for run in runs}]
+    return f" (of a design of {len(design)}; not run: {', '.join(missing)})" if missing else ""
+
+
+def _again(results: Mapping[str, Any]) -> str:
+    """What the same choices come to by another truth; empty where they were judged once."""
+    found = results.get("again")
+    if not found:
+        return ""
+    runs, close = len(found["runs"]), found["within_5_percent_by_rule"]
+    lines = (
+        f"| {rule} | {mean:.3f} | {close.get(rule, runs)} of {runs} |" for rule, mean in found["mean_score"].items()
+    )
+    return AGAIN.format(
+        pictures=found["pictures"],
+        seeds=found["pictures"] // 2,
+        runs=runs,
+        close=close[CHOSEN],
+        tied=found["tied"],
+        tied_close=found["tied_within_5_percent"],
+        first_best=found["first_best_within_5_percent"],
+        error=found["epoch_error"],
+        rules="\n".join(lines),
+        table="\n".join(
+            _again_line(run, found["runs"][run["run"]]) for run in results["runs"] if run["run"] in found["runs"]
+        ),
+    )
+
+
+def _again_line(run: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    truth, taken = row["truth"], row["ratios"][CHOSEN]
+    scores = ", ".join(f"{score:.2f}" for score in truth.values())
+    return f"| {run['run']} | {scores} | {row['best']} | {_said(run)} | {run['ratios'][CHOSEN]:.3f} | {taken:.3f} |"
 
 
 def _rule_line(rule: str, found: Mapping[str, Any]) -> str:
@@ -226,11 +191,17 @@ def _line(run: Mapping[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def write_results(outcomes: Sequence[Outcome], machine: Mapping[str, Any], asked: Mapping[str, int]) -> None:
+def write_results(results: Mapping[str, Any]) -> None:
     """Writes the results."""
-    RESULTS.write_text(json.dumps(document(outcomes, machine, asked), indent=1) + "\n", encoding="utf-8")
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def read_results() -> dict[str, Any]:
+    """The results that are there."""
+    found: dict[str, Any] = json.loads(RESULTS.read_text("utf-8"))
+    return found
 
 
 def write_page() -> None:
     """Writes the page from the results."""
-    PAGE.write_text(page(json.loads(RESULTS.read_text("utf-8"))), encoding="utf-8")
+    PAGE.write_text(page(read_results()), encoding="utf-8")

@@ -49,11 +49,11 @@ def merged(base: BaseModel, lora: Path) -> Iterator[None]:
 
 
 def draw_all(
-    base: BaseModel, config: TrainingConfig, prompts: Sequence[str], seeds: Sequence[int], steps: int = STEPS
+    base: BaseModel, config: TrainingConfig, seeded: Sequence[tuple[str, int]], steps: int = STEPS
 ) -> list[Image.Image]:
-    """The picture of each prompt with the first seed, then with the second, and so on."""
+    """The picture of each prompt from its seed."""
     sampling = config.sampling.model_copy(update={"steps": steps})
     side = config.dataset.resolution_px
-    requests = [Request.of(sampling, prompt, seed=seed, side_px=side) for seed in seeds for prompt in prompts]
+    requests = [Request.of(sampling, prompt, seed=seed, side_px=side) for prompt, seed in seeded]
     batches = (requests[start : start + BATCH] for start in range(0, len(requests), BATCH))
     return [picture for batch in batches for picture in draw_batch(base, batch, config)]

@@ -1,12 +1,14 @@
 """What the recommender draws: prompts and seeds that the truth does not.
 
-Rather prompts than seeds: two seeds of a prompt that tells everything differ by less than a sixth of what two prompts
-do, and which of the base's own people a LoRA touches differs from one to the next.
+With the trigger seeds are what counts, and prompts hardly do: what an epoch makes of a seed's noise it makes of it at
+every prompt. Without it the prompts count: which of the base's own people a LoRA touches differs from one to the next.
+A grid draws each prompt from seeds of its own, so that many of both are seen.
 """
 
 from __future__ import annotations
 
-SEEDS = (42, 43)
+SEEDS = (42, 43, 44)
+"""Of the first prompt; the others have as many of their own. `final` was drawn from 42 and 43 at every prompt."""
 CALLING = (
     "{trigger}",
     "{trigger}, smile, green background",

@@ -22,7 +22,7 @@ from benchmarks.choice.design import BAD, Spec
 from benchmarks.choice.outcome import Outcome
 from benchmarks.choice.pictures import draw_all, load, merged
 from benchmarks.choice.train import epoch_loras, train
-from benchmarks.choice.truth import SEEDS, EpochTruth, Judge, bootstrap, calling_prompts, people_prompts
+from benchmarks.choice.truth import PROMPTS, EpochTruth, Judge, bootstrap, calling_prompts, people_prompts, seeded
 
 SCORES = TypeAdapter(tuple[PictureScores, ...])
 
@@ -52,6 +52,11 @@ class Work:
         return self.path / "truth.json"
 
     @property
+    def again_file(self) -> Path:
+        """Truths of another number of pictures, by which what was judged once is judged again."""
+        return self.path / "truth_again.json"
+
+    @property
     def scores_file(self) -> Path:
         """The measures of the grid's pictures."""
         return self.path / "scores.json"
@@ -75,19 +80,26 @@ class Work:
 
     def measure_truth(self) -> None:
         """Draws and judges each epoch; a run that was made to be bad is judged by its name alone."""
-        if is_there(self.truth_file) or self.spec.kind in BAD:
+        self._measure_truth(self.truth_file, PROMPTS)
+
+    def measure_truth_again(self, prompts: int) -> None:
+        """The same by so many prompts with the trigger and as many without, beside the truth that is there."""
+        self._measure_truth(self.again_file, prompts)
+
+    def _measure_truth(self, file: Path, prompts: int) -> None:
+        if is_there(file) or self.spec.kind in BAD:
             return
         config = read_config(self.run)
         base = load(config)
-        calling, people = calling_prompts(self.character), people_prompts()
-        judge = Judge.of(self.character, draw_all(base, config, people, SEEDS))
+        calling, people = seeded(calling_prompts(self.character, prompts)), seeded(people_prompts(prompts))
+        judge = Judge.of(self.character, draw_all(base, config, people))
         truths = []
         for lora in epoch_loras(self.run):
             with merged(base, lora.path):
-                drawn = [draw_all(base, config, prompts, SEEDS) for prompts in (calling, people)]
+                drawn = [draw_all(base, config, asked) for asked in (calling, people)]
             truths.append(judge.truth(lora.epoch, *drawn).document())
         document = {"run": self.spec.name, "others_change": judge.others_change, "epochs": truths}
-        write_atomically(self.truth_file, json.dumps(document, indent=1) + "\n")
+        write_atomically(file, json.dumps(document, indent=1) + "\n")
         print(f"{self.spec.name}: {[round(truth['score'], 3) for truth in truths]}", flush=True)
 
     def draw(self) -> None:
@@ -123,10 +135,11 @@ class Work:
 
     def truths(self) -> tuple[EpochTruth, ...]:
         """The truth of each epoch; empty where none was measured."""
-        if not is_there(self.truth_file):
-            return ()
-        document = json.loads(self.truth_file.read_text("utf-8"))
-        return tuple(map(EpochTruth.of_document, document["epochs"]))
+        return _read(self.truth_file)
+
+    def truths_again(self) -> tuple[EpochTruth, ...]:
+        """Those of `measure_truth_again`."""
+        return _read(self.again_file)
 
     def losses(self) -> tuple[Mapping[int, float], Mapping[int, float]]:
         """By epoch: the mean loss of its steps, and the loss on the pictures that the run holds out."""
@@ -137,3 +150,9 @@ class Work:
             if isinstance(event, Validated) and event.loss is not None:
                 validated[event.epoch] = event.loss
         return {epoch: fmean(losses) for epoch, losses in steps.items()}, validated
+
+
+def _read(file: Path) -> tuple[EpochTruth, ...]:
+    if not is_there(file):
+        return ()
+    return tuple(map(EpochTruth.of_document, json.loads(file.read_text("utf-8"))["epochs"]))

@@ -10,11 +10,15 @@ It is fixed before any result is looked at:
   base's picture of another prompt. (Another seed would be no scale: these prompts tell everything about a picture, so
   that two seeds differ by 10 of 255.)
 
-They are measured on prompts and seeds of their own: SEEDS start where no recommender's do, situations are none that a
+They are measured on prompts and seeds of their own: seeds start where no recommender's do, situations are none that a
 training picture shows, and the people are drawn by lot for this alone.
 
+No two prompts have the same seed. What an epoch makes of a seed's noise it makes of it at every prompt: from one epoch
+to the next the pictures of one seed rise and fall together, five times as far as those of one prompt. A truth of one
+seed, by which `second` and `final` were judged, is that of this seed, and no bootstrap over prompts tells its error.
+
 Every picture's measures are kept, so that it is known how sure the truth itself is: its error is that of a bootstrap
-over prompts, the same draws for all epochs.
+over prompts with their seeds, the same draws for all epochs.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import cycle, islice, product
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -33,9 +38,9 @@ from benchmarks.choice.cast import CharacterFolder
 from benchmarks.demo_model.avatar import BACKGROUND, EXPRESSIONS, base_drawing
 from trainer.demo.score import ScoreData, identity, leak, mean_identity, obeyed_tags, read_score_data
 
-SEEDS = (9_000_001,)
-"""Two seeds of a prompt differ by little here: more prompts say more."""
-PROMPTS = 20
+FIRST_SEED = 9_000_101
+"""Of the first prompt with the trigger and of the first without; each further one has the next."""
+PROMPTS = 40
 """With the trigger; as many without."""
 PEOPLE_SEED, SITUATIONS_SEED = 9_100_000, 9_200_000
 DRAWS = 400
@@ -47,7 +52,7 @@ Figures = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class EpochTruth:
-    """What an epoch's LoRA is worth: the measures of each of its pictures, in the order of `draw_all`."""
+    """What an epoch's LoRA is worth: the measures of each of its pictures, in the order of the prompts."""
 
     epoch: int
     identity: tuple[float, ...]
@@ -62,20 +67,17 @@ class EpochTruth:
     @property
     def score(self) -> float:
         """Identity x obedience x no leak, 0..1."""
-        return float(self.scores(np.ones((1, PROMPTS)), np.ones((1, PROMPTS)))[0])
+        return float(self.scores(np.ones((1, len(self.identity))), np.ones((1, len(self.leak))))[0])
 
     def scores(self, calling: Figures, people: Figures) -> Figures:
-        """The same, prompts counting as often as each row of the two says [N, PROMPTS]: [N]."""
+        """The same, pictures counting as often as each row of the two says [N, pictures with or without]: [N]."""
         like = np.minimum(1.0, _means(self.identity, calling))
         obeys = np.minimum(_means(self.backgrounds, calling), _means(self.tags, people))
         return like * obeys * np.maximum(0.0, 1.0 - _means(self.leak, people))
 
     def document(self) -> dict[str, Any]:
         """For JSON, with the score and its factors."""
-        ones = np.ones((1, PROMPTS))
-        means = {
-            name: float(_means(getattr(self, name), ones)[0]) for name in ("identity", "backgrounds", "tags", "leak")
-        }
+        means = {name: fmean(getattr(self, name)) for name in ("identity", "backgrounds", "tags", "leak")}
         pictures = {
             name: [round(value, 4) for value in values] for name, values in asdict(self).items() if name in means
         }
@@ -88,34 +90,38 @@ class EpochTruth:
 
 
 def _means(values: Sequence[float], weights: Figures) -> Figures:
-    """The mean of pictures [SEEDS x PROMPTS] for each row of the prompts' weights."""
-    by_prompt = np.asarray(values).reshape(len(SEEDS), PROMPTS).mean(0)
-    means: Figures = weights @ by_prompt / weights.sum(1)
+    """The mean of the pictures for each row of their weights."""
+    means: Figures = weights @ np.asarray(values) / weights.sum(1)
     return means
 
 
 def bootstrap(truths: Sequence[EpochTruth]) -> Figures:
-    """The score of each epoch in each of DRAWS draws of the prompts, the same for all epochs: [DRAWS, epochs]."""
-    rng = np.random.default_rng(0)
-    calling, people = (rng.multinomial(PROMPTS, [1 / PROMPTS] * PROMPTS, DRAWS).astype(float) for _ in range(2))
+    """The score of each epoch in each of DRAWS draws of the pictures, the same for all epochs: [DRAWS, epochs]."""
+    rng, numbers = np.random.default_rng(0), (len(truths[0].identity), len(truths[0].leak))
+    calling, people = (rng.multinomial(number, [1 / number] * number, DRAWS).astype(float) for number in numbers)
     return np.stack([truth.scores(calling, people) for truth in truths], axis=1)
 
 
-def calling_prompts(character: CharacterFolder) -> tuple[str, ...]:
-    """Situations that no training picture of the character shows, one background after the other."""
+def seeded(prompts: Sequence[str]) -> list[tuple[str, int]]:
+    """Each with its seed."""
+    return [(prompt, FIRST_SEED + number) for number, prompt in enumerate(prompts)]
+
+
+def calling_prompts(character: CharacterFolder, number: int = PROMPTS) -> tuple[str, ...]:
+    """Situations that no training picture of the character shows, one background after the other; at most 56."""
     trained = {file.read_text("utf-8").strip() for file in character.images.glob("*.txt")}
     dice, name, found = random.Random(SITUATIONS_SEED), character.path.name, list[str]()
-    for background in islice(cycle(BACKGROUND), PROMPTS):
+    for background in islice(cycle(BACKGROUND), number):
         tags = product(EXPRESSIONS, ("", "glasses, "))
         prompts = [f"{name}, {expression}, {eyewear}{background} background" for expression, eyewear in tags]
         found.append(dice.choice([prompt for prompt in prompts if prompt not in {*trained, *found}]))
     return tuple(found)
 
 
-def people_prompts() -> tuple[str, ...]:
+def people_prompts(number: int = PROMPTS) -> tuple[str, ...]:
     """The base's own people, all attributes told."""
     dice = random.Random(PEOPLE_SEED)
-    return tuple(", ".join(base_drawing(dice).tags) for _ in range(PROMPTS))
+    return tuple(", ".join(base_drawing(dice).tags) for _ in range(number))
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,7 @@ class Judge:
     base_people: Pictures
     """The base model's pictures without the trigger."""
     others_change: float
-    """The mean difference between the base model's pictures of two prompts and one seed, of 255."""
+    """The mean difference between the base model's pictures of two prompts, each from its own seed, of 255."""
 
     @classmethod
     def of(cls, character: CharacterFolder, base_people: Pictures) -> Judge:
@@ -140,7 +146,7 @@ class Judge:
 
         Args:
             character: Its files.
-            base_people: The base model's pictures of `people_prompts`, all of the first seed, then all of the second.
+            base_people: The base model's pictures of `people_prompts`, each drawn from its own seed.
         """
         data = read_score_data(character.score_data)
         real = [Image.open(path).convert("RGB") for path in sorted(character.held_out.glob("*.png"))]
@@ -148,8 +154,8 @@ class Judge:
         return cls(
             data=data,
             real_identity=mean_identity(real, data),
-            calling=calling_prompts(character) * len(SEEDS),
-            people=people_prompts() * len(SEEDS),
+            calling=calling_prompts(character, len(base_people)),
+            people=people_prompts(len(base_people)),
             base_people=base_people,
             others_change=leak(base_people, others, data),
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from advisor.choosing.cells import BASE_EPOCH, BASE_WEIGHT, Cell
+from advisor.choosing.cells import BASE_EPOCH, BASE_WEIGHT, MOST_SEEDS, Cell
 from advisor.run_folder.grids.grid_paths import GridPaths
 from advisor.settings.config import TrainingConfig
 from trainer.diffusion.sampling import Request
@@ -49,6 +49,7 @@ def planned_cells(
     """The cells of a grid in the order in which they are drawn: epochs, weights, prompts, seeds; the base model first.
 
     Args:
+        seeds: of the first prompt; each further prompt has seeds of its own (`seeds_of`).
         config: says which base model it is and how pictures are drawn: `model`, `sampling`, the resolution's square.
 
     Raises:
@@ -62,11 +63,20 @@ def planned_cells(
         lora = "" if path is None else lora_digest(path)
         for weight in own_weights:
             for number, prompt in enumerate(prompts):
-                for seed in seeds:
+                for seed in seeds_of(number, seeds):
                     request = Request.of(config.sampling, prompt, seed=seed, side_px=config.dataset.resolution_px)
                     key = _key(base, lora, weight, request)
                     found.append(PlannedCell(Cell(epoch, weight, number, seed, f"pictures/{key}.png"), path, request))
     return tuple(found)
+
+
+def seeds_of(prompt: int, seeds: Sequence[int]) -> tuple[int, ...]:
+    """The seeds that a prompt is drawn from, by its number and the seeds of the first prompt: no two prompts share one.
+
+    What an epoch makes of one seed's noise it makes of it at every prompt that calls the character: from epoch to epoch
+    the likeness shifts five times as far by the seed as by the prompt (docs/decisions/0039-which-epoch.md).
+    """
+    return tuple((seed + MOST_SEEDS * prompt) % 2**32 for seed in seeds)
 
 
 def is_drawn(planned: PlannedCell, folder: GridPaths) -> bool:

@@ -59,6 +59,7 @@ class GridRecord(Record):
     prompts: tuple[Text, ...] = Field((), max_length=MOST_PROMPTS)
     negative: Text = ""
     seeds: tuple[Seed, ...] = Field((), max_length=MOST_SEEDS)
+    """Of the first prompt; the cells have each prompt's own. Of an earlier grid those of all prompts."""
     width_px: Count = 0
     height_px: Count = 0
     steps: Count = 0

@@ -35,6 +35,7 @@ class GridRequest(Record):
     loras: tuple[RequestedLora, ...] = Field(max_length=MOST_LORAS)
     prompts: tuple[Text, ...] = Field(max_length=MOST_PROMPTS)
     seeds: tuple[Seed, ...] = Field(max_length=MOST_SEEDS)
+    """Of the first prompt; the others have as many of their own."""
     weights: tuple[Weight, ...] = Field((1.0,), max_length=MOST_WEIGHTS)
     folder: Text
     """The run folder; of a single LoRA the grid's own folder."""

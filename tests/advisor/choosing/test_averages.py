@@ -70,6 +70,18 @@ def test_the_base_model_s_own_scores_are_kept_and_it_is_no_epoch_to_take() -> No
     assert averages.epoch_scores()[0].scores["variety"] == Interval(0.3, 0.3, 0.3)
 
 
+def test_seeds_that_no_two_prompts_share_are_drawn_for_each_prompt_apart() -> None:
+    """Of two prompts with two pictures each, every draw then has two pictures for each prompt that is in it."""
+    unlike = {(0, 7): 0.0, (0, 8): 0.0, (1, 9): 1.0, (1, 10): 1.0}
+    apart = [picture(1, prompt, seed, likeness=value) for (prompt, seed), value in unlike.items()]
+    shared = [picture(1, prompt, seed - 2 * prompt, likeness=value) for (prompt, seed), value in unlike.items()]
+
+    for pictures in (apart, shared):
+        drawn = Averages.of(pictures, with_trigger={0, 1}).get("likeness", (1, 1.0))
+        assert drawn is not None
+        assert set(drawn) == {0.0, 0.5, 1.0}
+
+
 def test_nothing_measured_gives_no_scores() -> None:
     averages = Averages.of([], with_trigger={0})
 

@@ -2,8 +2,11 @@
 
 import json
 
-from benchmarks.choice.design import FINAL
+from benchmarks.choice.again import judged_again
+from benchmarks.choice.design import SETS
+from benchmarks.choice.outcome import CHOSEN
 from benchmarks.choice.page import PAGE, RESULTS, document, page
+from benchmarks.choice.truth import EpochTruth
 from tests.benchmarks.choice.test_outcome import outcome
 
 MACHINE = {"processor": "Example 1", "cores": 2, "torch": "2"}
@@ -17,8 +20,9 @@ def test_the_page_says_what_was_measured() -> None:
 
 
 def test_the_results_are_those_of_the_design() -> None:
-    names = [spec.name for spec in FINAL]
-    judged = [run["run"] for run in json.loads(RESULTS.read_text("utf-8"))["runs"]]
+    results = json.loads(RESULTS.read_text("utf-8"))
+    names = [spec.name for spec in SETS[results["set"]]]
+    judged = [run["run"] for run in results["runs"]]
 
     assert judged == [name for name in names if name in judged]
     assert len(judged) == len(set(judged))
@@ -45,3 +49,34 @@ def test_what_was_told_stands_beside_what_came_of_it() -> None:
 
     assert "| 0.90 to 1.00 | 2 | 0.90 | 1 |" in text
     assert "On average it said 0.90; 0.50 were within 5 %." in text
+
+
+def test_a_set_tells_by_which_commit_it_was_judged() -> None:
+    results = document([outcome(2)], MACHINE, ASKED, "fourth", "abc1234")
+
+    assert "(commit\nabc1234)." in page(results)
+    assert "`FOURTH` in" in page(results)
+    assert "Judged again" not in page(results)
+
+
+def test_the_same_choice_judged_again_stands_beside_the_first_judgement() -> None:
+    results = document([outcome(1), outcome(1, "tied")], MACHINE, ASKED)
+    results["runs"][1]["run"] = "two"
+    truths = [of_score(epoch, score) for epoch, score in ((1, 0.79), (2, 0.8), (3, 0.2))]
+    results["again"] = judged_again(results["runs"], {"one": truths, "two": truths})
+    text = page(results)
+
+    assert results["again"]["within_5_percent_by_rule"][CHOSEN] == 2
+    assert "By this truth 2 of 2 recommended epochs are within 5 % of the best one's score, 1 of 1\n  ties." in text
+    assert "| one | 0.79, 0.80, 0.20 | 2 | epoch 1 | 0.250 | 0.988 |" in text
+
+
+def test_runs_that_were_not_drawn_again_are_left_out_of_the_second_judgement() -> None:
+    found = judged_again(document([outcome(1)], MACHINE, ASKED)["runs"], {"one": ()})
+
+    assert found["runs"] == {}
+
+
+def of_score(epoch: int, score: float) -> EpochTruth:
+    ones = (1.0,) * 20
+    return EpochTruth(epoch, (score,) * 20, ones, ones, (0.0,) * 20)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.grids import epoch_loras, grid_config, grid_folder
 from tests.support.tiny import tiny_sd1
-from trainer.evaluate.cells import EpochLora, PlannedCell, is_drawn, picture_of, planned_cells
+from trainer.evaluate.cells import EpochLora, PlannedCell, is_drawn, picture_of, planned_cells, seeds_of
 from trainer.models.families.family import BaseModel
 
 
@@ -33,10 +33,17 @@ def test_the_base_model_comes_first_then_epochs_weights_prompts_and_seeds(
     assert [(cell.epoch, cell.weight, cell.prompt, cell.seed) for cell in cells] == [
         (epoch, weight, prompt, seed)
         for epoch, weight in ((0, 0.0), (1, 0.6), (1, 1.0), (2, 0.6), (2, 1.0))
-        for prompt in (0, 1)
-        for seed in (5, 6)
+        for prompt, seeds in enumerate(((5, 6), (69, 70)))
+        for seed in seeds
     ]
     assert len({cell.path for cell in cells}) == 20
+
+
+def test_a_prompt_keeps_its_seeds_when_others_are_added() -> None:
+    """So that what was drawn before is not drawn again."""
+    assert seeds_of(3, (5, 6, 7))[:2] == seeds_of(3, (5, 6))
+    assert seeds_of(0, (5, 6)) == (5, 6)
+    assert seeds_of(1, (2**32 - 1,)) == (63,)
 
 
 @pytest.mark.parametrize(

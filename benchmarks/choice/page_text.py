@@ -1,0 +1,116 @@
+"""The words of docs/choosing.md."""
+
+from __future__ import annotations
+
+TEXT = """# The recommended epoch, and the best one
+
+Made by `{command}` from an empty folder; what is there already is kept.
+All figures: `benchmarks/results/choice.json`. Measured on {machine}.
+
+On the embedded base model it is known which epoch is best: everything is drawn by our own code, so the character's
+colours can be looked for at their places. {runs} trainings{of_design} were judged twice. They are of two characters
+whom no other set has, at two rates and two ranks, 120 to 320 steps long; two in three train the character alone, half
+of these at a rate that does not fall (`{design_name}` in `benchmarks/choice/design.py`). In {passed} of them the best
+epoch is not the last.
+
+- *Recommended*: what `advisor.choosing` says of the measures of `trainer.evaluate`, on pictures of {prompts} prompts
+  and {seeds} seeds at each of 6 or 8 epochs.
+- *True*: identity x obedience x no leak, by classifiers of colours in regions that no recommender sees, on other
+  prompts and seeds, {truth_pictures} pictures an epoch. What each is: `benchmarks/choice/truth.py`.
+
+{history}
+
+## What came of it
+
+| | |
+|---|---|
+| recommended epoch within 5 % of the best one's true score | {close} of {runs} |
+| runs without a recommended epoch | {no_epoch} of {runs} |
+| called tied, and of these within 5 % by the epoch to take | {tied_close} of {tied} |
+| runs made to be bad that were named | {named_bad} of {bad} |
+| runs made to be good that were not called bad | {named_good} of {good} |
+
+Wanted are nine in ten within 5 %, all ties within 5 %, no epoch in at most three of 24, every bad run named and no good
+one.{short}
+
+| rule | mean true score | within 5 % of the best |
+|---|---|---|
+{rules}
+
+The truth has an error of its own: the ratio of the recommended epoch's score to the best one's is known within +- what
+stands beside it (one standard error, by a bootstrap over the truth's prompts), and the best of several epochs is in
+part the luckiest. Of the misses {beyond} lie two standard errors or more beyond 5 %.{again}
+
+## How sure it was
+
+| told | runs | told on average | within 5 % |
+|---|---|---|---|
+{reliability}
+
+On average it said {mean_confidence:.2f}; {share_close:.2f} were within 5 %.
+
+## Misses
+
+{misses}
+
+## All runs
+
+True scores; *best*, *last* and the epochs of lowest loss with their true scores. Ratio: of the recommended epoch's to
+the best's.
+
+| run | said | epoch | score | best | last | lowest training loss | lowest validation loss | ratio | sure |
+|---|---|---|---|---|---|---|---|---|---|
+{table}
+
+## Runs that were made to be bad
+
+| run | made to be | said | sentence |
+|---|---|---|---|
+{bad_table}
+"""
+
+HISTORY = {
+    "final": """\
+Nothing was tuned on these runs. Runs, prompts and truth were fixed before they were begun (commit 77fa894). While they
+trained, the choice was still changed, on older runs alone; it was fixed before any of their pictures was drawn (commit
+fbd9c33), and judged once. What it was tuned on: `DEVELOPMENT`, `FIRST` and `SECOND`, which this page was about before.
+As the choice was when it first saw them, 17 of 24 of `FIRST` were within 5 % of the best (5 of 8 ties; commit e10cc13),
+and 20 of 24 of `SECOND` (3 of 5 ties, mean true score 0.378, last epoch 0.382; commit 78d7486).
+
+Since then one thing was changed, after these runs had been seen: where too little was learned, the latest epoch is now
+taken also where it looks damaged, as it was meant to be; before, two runs were given epoch 1 and epoch 3. The present
+choice takes 14 of these 24 within 5 %, with a mean of 0.404. That is no judgement: all below is what was judged.""",
+    "fourth": """\
+Nothing was tuned on these runs: choice, prompts, runs and truth were fixed before the first of them was begun (commit
+{frozen}). What the choice was tuned on: `DEVELOPMENT`, `FIRST` and `SECOND`. As it was when it first saw them, 17 of 24
+of `FIRST` were within 5 % of the best (commit e10cc13), 20 of 24 of `SECOND` (commit 78d7486) and 12 of 24 of `FINAL`
+(commit fbd9c33), all three by truths of one or two seeds, which err by more than 5 % themselves
+(docs/decisions/0039-which-epoch.md).""",
+}
+"""What was fixed when, by the name of the set."""
+AGAIN = """
+
+## Judged again by a truth of many seeds
+
+The truth above is drawn from a single seed. After these runs had been judged it was found that what an epoch makes of a
+seed's noise it makes of it at all prompts: in the three sets before, the likeness of an epoch shifts from the others'
+by 0.08 with the seed and by 0.01 with the prompt (standard deviations). A bootstrap over prompts cannot see that. So
+the same epochs of the same runs, taken by the same choice, were judged again by {pictures} other pictures of each
+epoch, no two prompts from one seed. One standard error of an epoch's score beside the best one's is {error:.3f} here.
+
+- By this truth {close} of {runs} recommended epochs are within 5 % of the best one's score, {tied_close} of {tied}
+  ties.
+- The epochs that the truth of one seed calls the best are within 5 % in {first_best} of {runs} runs by this one: no
+  choice, however good, could have been right by the one more often than the other lets it.
+
+| rule | mean true score | within 5 % of the best |
+|---|---|---|
+{rules}
+
+The recommender's own pictures erred in the same way: 10 prompts from the same two seeds. Grids draw each prompt from
+seeds of its own since then; what that makes of the choice is not judged yet.
+
+| run | true scores of the epochs, again | best | taken | ratio at first | ratio again |
+|---|---|---|---|---|---|
+{table}
+"""

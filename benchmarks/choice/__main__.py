@@ -22,7 +22,7 @@ from benchmarks.choice.outcome import Outcome
 from benchmarks.choice.page import document, read_results, write_page, write_results
 from benchmarks.choice.prompts import SEEDS, prompts_of
 from benchmarks.choice.run import Work
-from benchmarks.choice.truth import PROMPTS
+from benchmarks.choice.truth import PICTURES
 from benchmarks.demo_model.evaluate import machine
 
 STAGES = ("train", "draw", "truth", "measure")
@@ -68,7 +68,7 @@ def _write(works: Sequence[Work], outcomes: Sequence[Outcome], given: argparse.N
         results = read_results()
         results["again"] = judged_again(results["runs"], {work.spec.name: work.truths_again() for work in works})
     else:
-        asked = {"prompts": len(prompts_of("")), "seeds": len(SEEDS), "truth_pictures": 2 * PROMPTS}
+        asked = {"prompts": len(prompts_of("")), "seeds": len(SEEDS), "truth_pictures": 2 * PICTURES}
         results = document(outcomes, machine(), asked, given.set, _commit(given.work / given.set))
     write_results(results)
     write_page()
@@ -85,7 +85,8 @@ def _arguments() -> argparse.Namespace:
         type=int,
         default=0,
         metavar="N",
-        help="judge the epochs in benchmarks/results/choice.json again, by N prompts with the trigger and N without",
+        help="judge the epochs in benchmarks/results/choice.json, whose truth was of one seed, again: by the truth of "
+        "N prompts with the trigger and N without",
     )
     parser.add_argument("--processes", type=int, default=2, help="runs side by side, each on one thread")
     parser.add_argument("--page", action="store_true", help="write benchmarks/results/choice.json and docs/choosing.md")
@@ -100,7 +101,8 @@ def main() -> None:
     if given.run:
         _do(next(work for work in works if work.spec.name == given.run), stages, given.again)
         return
-    _commit(given.work / given.set)
+    if not given.again:
+        _commit(given.work / given.set)
     for work in works:
         work.write_pictures()
     with ThreadPoolExecutor(given.processes) as pool:

@@ -142,7 +142,6 @@ def _again(results: Mapping[str, Any]) -> str:
         tied=found["tied"],
         tied_close=found["tied_within_5_percent"],
         first_best=found["first_best_within_5_percent"],
-        error=found["epoch_error"],
         rules="\n".join(lines),
         table="\n".join(
             _again_line(run, found["runs"][run["run"]]) for run in results["runs"] if run["run"] in found["runs"]

@@ -22,7 +22,7 @@ from benchmarks.choice.design import BAD, Spec
 from benchmarks.choice.outcome import Outcome
 from benchmarks.choice.pictures import draw_all, load, merged
 from benchmarks.choice.train import epoch_loras, train
-from benchmarks.choice.truth import PROMPTS, EpochTruth, Judge, bootstrap, calling_prompts, people_prompts, seeded
+from benchmarks.choice.truth import PICTURES, EpochTruth, Judge, bootstrap, calling_prompts, people_prompts, seeded
 
 SCORES = TypeAdapter(tuple[PictureScores, ...])
 
@@ -80,7 +80,7 @@ class Work:
 
     def measure_truth(self) -> None:
         """Draws and judges each epoch; a run that was made to be bad is judged by its name alone."""
-        self._measure_truth(self.truth_file, PROMPTS)
+        self._measure_truth(self.truth_file, PICTURES)
 
     def measure_truth_again(self, prompts: int) -> None:
         """The same by so many prompts with the trigger and as many without, beside the truth that is there."""

@@ -8,7 +8,16 @@ import pytest
 from PIL import Image
 
 from benchmarks.choice.cast import CAST, write_cast_member
-from benchmarks.choice.truth import PEOPLE_SEED, PROMPTS, EpochTruth, Judge, bootstrap, calling_prompts, seeded
+from benchmarks.choice.truth import (
+    PEOPLE_SEED,
+    PICTURES,
+    PROMPTS,
+    EpochTruth,
+    Judge,
+    bootstrap,
+    calling_prompts,
+    seeded,
+)
 from benchmarks.demo_model.avatar import base_drawing
 from benchmarks.demo_model.characters import character_drawing
 from benchmarks.demo_model.draw import draw
@@ -18,7 +27,7 @@ from benchmarks.demo_model.draw import draw
 def people() -> list[Image.Image]:
     """What a perfect base model draws of the prompts without trigger."""
     dice = random.Random(PEOPLE_SEED)
-    return [draw(base_drawing(dice)) for _ in range(PROMPTS)]
+    return [draw(base_drawing(dice)) for _ in range(PICTURES)]
 
 
 @pytest.fixture
@@ -94,7 +103,7 @@ def test_a_truth_is_read_as_it_was_written(judge: Judge, real: list[Image.Image]
 
 def of_identity(epoch: int, *values: float) -> EpochTruth:
     """All else is as it should be; the values are repeated."""
-    each = (values * PROMPTS)[:PROMPTS]
+    each = (values * PICTURES)[:PICTURES]
     ones = (1.0,) * len(each)
     return EpochTruth(epoch, each, ones, ones, (0.0,) * len(each))
 
@@ -111,12 +120,12 @@ def test_equal_pictures_have_no_error() -> None:
     assert bootstrap([of_identity(1, 0.5)]).std() == pytest.approx(0.0)
 
 
-def test_no_two_prompts_have_the_same_seed(tmp_path: Path) -> None:
+def test_no_two_pictures_have_the_same_seed(tmp_path: Path) -> None:
     """Pictures of one seed err alike at all prompts, and a mean over them does not tell that."""
     prompts = calling_prompts(write_cast_member(tmp_path, "mipo"))
 
     assert [prompt for prompt, _ in seeded(prompts)] == list(prompts)
-    assert len({seed for _, seed in seeded(prompts)}) == PROMPTS
+    assert len({seed for _, seed in seeded(prompts)}) == PICTURES
 
 
 def test_a_truth_of_fewer_pictures_is_still_read() -> None:

@@ -105,8 +105,8 @@ epoch, from {seeds} seeds: an epoch's pictures with the trigger have each a seed
   0.119, by {seeds} by 0.046 (bootstrap over pictures; what is left between the two truths is the error of the first).
   A choice that knows all would be within 5 % of what looks best in 0.56 of runs by one seed, in 0.83 by 20, in 0.91 by
   40 and in 0.97 by 80 (simulated from these errors). Of two halves of 10 seeds the best epoch of one is within 5 % of
-  the other's best in 0.80, worth 0.972 of it. So one seed cannot show nine in ten, and neither can this judgement; later
-  sets are judged by 80 pictures with the trigger and 80 without.
+  the other's best in 0.80, worth 0.972 of it. So one seed cannot show nine in ten, and neither can this judgement;
+  later sets are judged by 80 pictures with the trigger and 80 without.
 
 | rule | mean true score | within 5 % of the best |
 |---|---|---|

@@ -13,9 +13,10 @@ It is fixed before any result is looked at:
 They are measured on prompts and seeds of their own: seeds start where no recommender's do, situations are none that a
 training picture shows, and the people are drawn by lot for this alone.
 
-No two pictures with the trigger have the same seed. What an epoch makes of a seed's noise it makes of it at every prompt: from one epoch
-to the next the pictures of one seed rise and fall together, five times as far as those of one prompt. A truth of one
-seed, by which `second` and `final` were judged, is that of this seed, and no bootstrap over prompts tells its error.
+No two pictures with the trigger have the same seed. What an epoch makes of a seed's noise it makes of it at every
+prompt: from one epoch to the next the pictures of one seed rise and fall together, five times as far as those of one
+prompt. A truth of one seed, by which `final` was judged, is that of this seed, and no bootstrap over prompts tells its
+error.
 
 Every picture's measures are kept, so that it is known how sure the truth itself is: its error is that of a bootstrap
 over prompts with their seeds, the same draws for all epochs.
@@ -41,8 +42,8 @@ from trainer.demo.score import ScoreData, identity, leak, mean_identity, obeyed_
 FIRST_SEED = 9_000_101
 """Of the first prompt with the trigger and of the first without; each further one has the next."""
 PICTURES = 80
-"""With the trigger; as many without. An epoch's score errs by 0.046 beside the others' by 20 seeds, so by 0.023 by 80: a
-choice that knows all is then within 5 % of what looks best in 0.97 of runs; by 20 seeds in 0.83, by one in 0.56.
+"""With the trigger; as many without. An epoch's score errs by 0.046 beside the others' by 20 seeds, so by 0.023 by 80:
+a choice that knows all is then within 5 % of what looks best in 0.97 of runs; by 20 seeds in 0.83, by one in 0.56.
 """
 PROMPTS = 40
 """Different ones with the trigger; there are few more that no training picture shows."""

@@ -6,10 +6,8 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import Protocol
 
-from advisor.dataset.buckets import batches_per_epoch
 from advisor.errors import LoraError
 from advisor.run_folder.events import EpochDone, PhaseBegun, StepDone
 from advisor.run_folder.state_manifest import Position
@@ -21,32 +19,21 @@ from trainer.runtime.disk_space import waiting_for
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.training.failures import Spilled, not_finite, spilled_message
+from trainer.training.length import Length
 from trainer.training.spill_watch import SpillWatch, timed
-from trainer.training.stepper import Stepper, StepResult
+from trainer.training.step_result import StepResult
+from trainer.training.stepper import Stepper
 
 
 @dataclass(frozen=True)
-class Length:
-    """How long a training is."""
+class _Made:
+    """A step that was made."""
 
-    batches_per_epoch: int
-    steps_per_epoch: int
-    steps: int
-    """Of the whole training."""
-
-    @classmethod
-    def of(cls, training_set: TrainingSet, config: TrainingConfig) -> Length:
-        """As long as the configuration wants: epochs or steps, whichever end first."""
-        schedule = config.schedule
-        batches = batches_per_epoch(training_set.bucket_counts(), schedule.batch_size)
-        per_epoch = ceil(batches / schedule.gradient_accumulation)
-        steps = per_epoch * schedule.epochs
-        return cls(batches, per_epoch, min(steps, schedule.max_steps) if schedule.max_steps else steps)
-
-    @property
-    def epochs(self) -> int:
-        """Of the whole training; the last is counted where `max_steps` ends it early."""
-        return ceil(self.steps / self.steps_per_epoch)
+    result: StepResult
+    position: Position
+    """Reached with it."""
+    group: Sequence[BatchRefs]
+    start: float
 
 
 class Callbacks(Protocol):
@@ -99,6 +86,9 @@ class Loop:
         self._state_due = _Clock(config.saving.state_every_minutes * 60)
         self.step_seconds: list[float] = []
         """Of each step made."""
+        self._unread: _Made | None = None
+        """The last step, where what it gave was not looked at."""
+        self._read_at = 0.0
 
     def run(self, position: Position) -> Position:
         """Train to the end.
@@ -133,6 +123,7 @@ class Loop:
                 break
             if position.step_in_epoch < len(groups):
                 self._between_steps(position)
+        self._read_last()
         if position.step_in_epoch < len(groups):
             return position
         position = replace(position, epoch=position.epoch + 1, step_in_epoch=0)
@@ -140,20 +131,36 @@ class Loop:
         return position
 
     def _make_step(self, group: Sequence[BatchRefs], position: Position) -> Position:
+        """A step; what it gave is looked at one step later where the device is still computing it."""
         start = time.perf_counter()
         result = self._try_step(group, position)
-        seconds = time.perf_counter() - start
-        self.step_seconds.append(seconds)
         position = replace(position, step=position.step + 1, step_in_epoch=position.step_in_epoch + 1)
-        self._send_step(position, result, seconds)
-        if not result.is_good:
-            raise not_finite(self._config, position.step, self._callbacks.last_lora())
-        times = None if self._watch is None else self._watch.after(timed(seconds, group, self._training_set))
-        if times is not None and position.step < self._length.steps:
-            self._end_spilling(times, position)
+        before, self._unread = self._unread, _Made(result, position, group, start)
+        if before is not None:
+            self._after_step(before)
+        if result.is_there:
+            self._read_last()
         return position
 
-    def _end_spilling(self, times: float, position: Position) -> None:
+    def _read_last(self) -> None:
+        """Wait for the last step, and look at what it gave."""
+        made, self._unread = self._unread, None
+        if made is not None:
+            self._after_step(made)
+
+    def _after_step(self, made: _Made) -> None:
+        is_good = made.result.is_good  # waits until the step is computed
+        now = time.perf_counter()
+        seconds, self._read_at = now - max(made.start, self._read_at), now
+        self.step_seconds.append(seconds)
+        self._send_step(made.position, made.result, seconds)
+        if not is_good:
+            raise not_finite(self._config, made.position.step, self._callbacks.last_lora())
+        times = None if self._watch is None else self._watch.after(timed(seconds, made.group, self._training_set))
+        if times is not None and made.position.step < self._length.steps:
+            self._end_spilling(times, made)
+
+    def _end_spilling(self, times: float, made: _Made) -> None:
         """Save a state and end; where the spill is tolerated, only warn of it once.
 
         Raises:
@@ -163,7 +170,9 @@ class Loop:
             self._events.warning("memory_spills", spilled_message(times))
             self._watch = None
             return
-        self._callbacks.save_state(position)
+        newest, self._watch = self._unread or made, None
+        self._read_last()
+        self._callbacks.save_state(newest.position)
         raise Spilled(times)
 
     def _try_step(self, group: Sequence[BatchRefs], position: Position) -> StepResult:
@@ -179,6 +188,7 @@ class Loop:
                 raise
             message = str(error)
         # The error is gone here, and with it its frames, which held all of the step's tensors.
+        self._read_last()
         self._keep_before_step(position)
         raise MemoryError(message)
 
@@ -218,9 +228,12 @@ class Loop:
         self._events.progress("train", position.step, self._length.steps)
 
     def _between_steps(self, position: Position) -> None:
+        is_due = self._state_due.rings()
+        if self._is_step_to_save(position) or is_due or self._interrupt.asked:
+            self._read_last()
         if self._is_step_to_save(position):
             self._callbacks.save_step(position)
-        if self._state_due.rings():
+        if is_due:
             self._callbacks.save_state(position)
         self._stop_if_asked(position)
 
@@ -260,6 +273,7 @@ class Loop:
         """
         if not self._interrupt.asked:
             return
+        self._read_last()
         self._callbacks.save_step(position)
         self._callbacks.save_state(position)
         raise Interrupted

@@ -37,7 +37,7 @@ from trainer.runtime.interrupts import Interrupt
 from trainer.seeds import generator
 from trainer.training.context import Data, make_context, make_data
 from trainer.training.failures import LOADING
-from trainer.training.loop import Length
+from trainer.training.length import Length
 from trainer.training.read_texts import with_denoiser_instead
 from trainer.training.reporter import Reporter
 from trainer.training.resuming import Resuming, begun_on_processor, config_hash, restore_weights

@@ -94,7 +94,9 @@ def _latent_mask(mask: Tensor, like: Tensor) -> Tensor:
 
 def _moved(value: Any, device: torch.device) -> Any:
     if isinstance(value, Tensor):
-        return value.to(device, non_blocking=True)
+        # From memory that the system may page out, the processor waits for the copy.
+        is_pinned = device.type == "cuda" and value.device.type == "cpu"
+        return (value.pin_memory() if is_pinned else value).to(device, non_blocking=True)
     if isinstance(value, tuple):
         return tuple(_moved(item, device) for item in value)
     if isinstance(value, Conditioning):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from trainer.device.choose import free_memory
 from trainer.device.device_memory import is_out_of_memory
 from trainer.diffusion.processes import process_of
 from trainer.optim.ema import Ema
+from trainer.optim.guarded_step import decides_on_device, step_if_finite
 from trainer.optim.memory_form import check_memory, memory_forms
 from trainer.optim.optimizer import Group, TrainedPart, weights_for_use
 from trainer.optim.schedule import Schedule
@@ -25,25 +25,12 @@ from trainer.seeds import generator, seed_of
 from trainer.training.context import TrainingContext
 from trainer.training.micro_batches import micro_batch, micro_batch_slices
 from trainer.training.step import Batch, training_loss
+from trainer.training.step_result import StepResult
 
 MAX_SKIPPED_STEPS = 20
 """GradScaler starts high and halves at each overflow; more skipped steps in a row than this are not its search."""
 MAX_BAD_LOSSES = 3
 """A loss of NaN or infinity hardly depends on the scale; in float16 fewer than so many in a row are tolerated."""
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """Loss, gradient norm and learning rates of one step."""
-
-    loss: float
-    """The mean over the step's batches."""
-    gradient_norm: float
-    """Before clipping."""
-    rates: dict[TrainedPart, float | None]
-    """The learning rates it was made with; None where the optimizer chooses."""
-    is_good: bool
-    """Loss and gradient are finite, or the scaler is still looking for its scale."""
 
 
 class Stepper:
@@ -79,7 +66,7 @@ class Stepper:
             self._ema = Ema(trained, context.config.loss.ema_decay)
 
     def step(self, batches: Sequence[BatchRefs], *, step: int, epoch: int) -> StepResult:
-        """Make the step of this number, counted from 0, with all its batches."""
+        """Make the step of this number, counted from 0, with all its batches; on a card it may still be computed."""
         rates = self._set_rates(step)
         total = torch.zeros((), device=self.context.device)
         for number, refs in enumerate(batches):
@@ -88,10 +75,10 @@ class Stepper:
                 if self.optimizer is not None:
                     self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
                 total += loss.detach()
-        loss_value, norm = self._optimizer_step(total)
+        numbers = self._optimizer_step(total)
         self._after_update(step)
         self._is_updating = False
-        return StepResult(loss_value, norm, rates, self._is_good(loss_value, norm))
+        return StepResult(numbers, rates, self._is_good)
 
     def _losses(self, refs: BatchRefs, *, step: int, number: int, epoch: int) -> Iterator[Tensor]:
         """Yield each micro-batch's share of the batch's loss, computed lazily; the shares add up to the loss."""
@@ -122,40 +109,42 @@ class Stepper:
                 loss = training_loss(context.base, context.network, of_part.to(context.device), context.config)
             yield loss * ((part.stop - part.start) / len(refs))
 
-    def _optimizer_step(self, loss: Tensor) -> tuple[float, float]:
+    def _optimizer_step(self, loss: Tensor) -> Tensor:
         """Unscale and clip the gradients, then step the optimizer unless loss or gradient norm are not finite.
 
         Args:
             loss: of the step; a scalar on the device.
 
         Returns:
-            Loss and gradient norm before clipping.
+            Loss and gradient norm before clipping, on the device.
         """
         if self.optimizer is None:
-            return float(loss), 0.0
+            return torch.stack([loss, torch.zeros_like(loss)])
         self.scaler.unscale_(self.optimizer)
         norm = get_total_norm([parameter.grad for parameter in self._parameters if parameter.grad is not None])
-        # Waiting for both numbers here keeps a bad gradient away from the weights.
-        loss_value, norm_value = torch.stack([loss, norm.to(loss)]).tolist()
-        is_finite = _finite(loss_value) and _finite(norm_value)
-        most = self.context.config.optimizer.max_grad_norm
-        if is_finite and most > 0:
-            clip_grads_with_norm_(self._parameters, most, norm)
-        if is_finite or self.scaler.is_enabled():
+        numbers = torch.stack([loss, norm.to(loss)])
+        # Other optimizers have to wait here for both numbers: a bad gradient never reaches the weights.
+        if decides_on_device(self.optimizer) or self.scaler.is_enabled() or _finite(*numbers.tolist()):
+            most = self.context.config.optimizer.max_grad_norm
+            if most > 0:
+                clip_grads_with_norm_(self._parameters, most, norm)
             self._is_updating = True
-            self._update_weights(self.optimizer)
+            self._update_weights(self.optimizer, numbers)
         self.optimizer.zero_grad(set_to_none=True)
-        return loss_value, norm_value
+        return numbers
 
-    def _update_weights(self, optimizer: torch.optim.Optimizer) -> None:
-        """Step the optimizer.
+    def _update_weights(self, optimizer: torch.optim.Optimizer, numbers: Tensor) -> None:
+        """Step the optimizer; where it decides on the device, unless one of the numbers is not finite.
 
         Raises:
             RunError: what a state says that it remembered is of a form that it cannot go on with.
         """
         try:
-            self.scaler.step(optimizer)
-            self.scaler.update()
+            if self.scaler.is_enabled() or not decides_on_device(optimizer):
+                self.scaler.step(optimizer)
+                self.scaler.update()
+            else:
+                step_if_finite(optimizer, numbers)
         except Exception as error:  # each optimizer finds out in its own way, and torch checks no shapes when loading
             if not self._is_restored or is_out_of_memory(error):
                 raise
@@ -210,7 +199,7 @@ class Stepper:
 
     def _is_good(self, loss: float, norm: float) -> bool:
         self._bad_losses = 0 if _finite(loss) else self._bad_losses + 1
-        self._skips = 0 if _finite(loss) and _finite(norm) else self._skips + 1
+        self._skips = 0 if _finite(loss, norm) else self._skips + 1
         if not self.scaler.is_enabled():
             return self._skips == 0
         return self._skips <= MAX_SKIPPED_STEPS and self._bad_losses < MAX_BAD_LOSSES
@@ -260,5 +249,5 @@ class Stepper:
             self._ema.load(weights)
 
 
-def _finite(value: float) -> bool:
-    return value - value == 0.0
+def _finite(*values: float) -> bool:
+    return all(value - value == 0.0 for value in values)

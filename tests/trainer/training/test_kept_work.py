@@ -18,6 +18,7 @@ from advisor.settings.config import TrainingConfig, changed
 from tests.support.runs import events_of, make_config, run_training
 from trainer.training import state, stepper
 from trainer.training.step import training_loss
+from trainer.training.step_result import StepResult
 
 FULL = "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"
 
@@ -37,7 +38,7 @@ def fails_in_step(number: int, when: str, monkeypatch: pytest.MonkeyPatch) -> No
     made, losses = stepper.Stepper.step, training_loss
     now = {"step": -1, "losses": 0}
 
-    def step(self: stepper.Stepper, batches: Any, *, step: int, epoch: int) -> stepper.StepResult:
+    def step(self: stepper.Stepper, batches: Any, *, step: int, epoch: int) -> StepResult:
         now.update(step=step, losses=0)
         if when == "changing" and step == number:
             assert self.optimizer is not None
@@ -75,7 +76,7 @@ def split_from_step(run: Path, config: TrainingConfig, *, at: int) -> None:
     """The same without any break: the batch is in two parts from that step on."""
     made = stepper.Stepper.step
 
-    def step(self: stepper.Stepper, batches: Any, *, step: int, epoch: int) -> stepper.StepResult:
+    def step(self: stepper.Stepper, batches: Any, *, step: int, epoch: int) -> StepResult:
         self._batch_parts = 2 if step >= at else 1
         return made(self, batches, step=step, epoch=epoch)
 

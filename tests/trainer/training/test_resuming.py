@@ -26,6 +26,7 @@ from tests.support.runs import (
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.training import stepper
 from trainer.training.resuming import config_hash
+from trainer.training.step_result import StepResult
 
 
 def test_another_seed_gives_other_weights(finished: tuple[Path, TrainingConfig], tmp_path: Path) -> None:
@@ -44,7 +45,7 @@ def test_an_interrupted_run_saves_its_work_and_goes_on_as_if_nothing_had_been(
     interrupt = Interrupt()
     make_step = stepper.Stepper.step
 
-    def step(self: stepper.Stepper, batches: Any, *, step: int, epoch: int) -> stepper.StepResult:
+    def step(self: stepper.Stepper, batches: Any, *, step: int, epoch: int) -> StepResult:
         if step == at_step - 1:
             interrupt.ask()
         return make_step(self, batches, step=step, epoch=epoch)

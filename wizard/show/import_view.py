@@ -13,6 +13,7 @@ from advisor.shown_text import visible
 from advisor.units import first_of, shown
 from templates.importing.import_plan import ImportPlan, described
 from templates.importing.imported import Line
+from wizard.own_command import as_typed
 
 HEADINGS = {
     "kept": "Kept as it is", "translated": "Kept in our words", "dropped": "Nothing like it here",
@@ -42,11 +43,11 @@ def import_view(made: ImportPlan) -> Group:
 
 
 def hanging(mark: str, text: str, *, style: str = "") -> Table:
-    """A text behind a mark, with a hanging indent."""
+    """A text behind a mark, with a hanging indent; its commands are those that this user types."""
     grid = Table.grid(padding=(0, 1))
     grid.add_column(width=2, justify="right")
     grid.add_column(ratio=1, overflow="fold")
-    grid.add_row(Text(mark, style=style), Text(visible(text), style=style))
+    grid.add_row(Text(mark, style=style), Text(visible(as_typed(text)), style=style))
     return grid
 
 

@@ -160,3 +160,12 @@ def test_the_licence_of_loras_is_told_where_it_is_narrow() -> None:
     ((name, told),) = licence_rows(of_anima)
     assert name == "licence"
     assert "not for commercial use" in told
+
+
+def test_warnings_name_commands_as_the_user_types_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LORACLE_COMMAND", "python3 start.py")
+
+    told = " ".join(rendered(gpus=()).split())
+
+    assert "`python3 start.py doctor` tells why" in told
+    assert "`loracle" not in told

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from advisor.errors import ModelError
+from advisor.families.about import ABOUT
 from advisor.families.anima import ANIMA
 from advisor.families.family import Family
 from advisor.families.recognised import RECOGNISED
@@ -37,4 +38,6 @@ def why_not_trainable(known: Family) -> str:
     *others, last = sorted(other.title for other in KNOWN_FAMILIES.values() if other.trainable)
     able = f"{', '.join(others)} and {last}"
     title = known.title[0].upper() + known.title[1:]
-    return f"{title} is recognised, but this version trains {able} only: choose such a base model"
+    about = ABOUT.get(known.name)
+    good = "" if about is None else f" ({title}: {about.sentence})"
+    return f"{title} is recognised, but this version trains {able} only: choose such a base model{good}"

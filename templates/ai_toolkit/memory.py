@@ -8,5 +8,6 @@ MEMORY = TrainerMemory(
     activations=AUTOCAST,
     checkpointed=AUTOCAST_CHECKPOINTED,
     reported_bytes={},
+    int8_families=frozenset({"anima"}),
     source="neither counted nor reported; taken to be as counted for sd-scripts",
 )

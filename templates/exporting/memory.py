@@ -56,6 +56,8 @@ class TrainerMemory:
     """Where the figures come from, as a phrase."""
     quantises: bool = False
     """It can keep the base model in 8 or 4 bits."""
+    int8_families: frozenset[str] = frozenset()
+    """Where it does not: families that it can keep in 8 bits all the same."""
 
     def source_for(self, family: str) -> str:
         """Where a family's figures come from."""
@@ -66,7 +68,8 @@ class TrainerMemory:
         memory = config.memory
         ours = vram_parts(config, structure)
         whole = ours
-        if memory.quantised is not None and not self.quantises:
+        is_kept = self.quantises or (memory.quantised == "int8" and config.model.family in self.int8_families)
+        if memory.quantised is not None and not is_kept:
             whole = vram_parts(with_values(config, {"memory.base_dtype": memory.compute_dtype}), structure)
         factors = self.checkpointed if memory.gradient_checkpointing else self.activations
         more = factors.get(config.model.family, 1.0) if memory.compute_dtype != "float32" else 1.0  # no casts there

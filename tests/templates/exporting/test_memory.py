@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from advisor.families import KNOWN_FAMILIES
 from advisor.families.sd1 import SD1
 from advisor.planning.planner import make_plan
 from advisor.run_folder.layout import RunFolder
@@ -14,6 +15,7 @@ from templates.exporters import EXPORTERS
 from templates.exporting.memory import Fitted, TrainerMemory, fitted
 from templates.kohya.memory import MEMORY
 from templates.native.run_folder import write_run
+from tests.support.anima_exports import anima_config
 from tests.support.factories import make_facts
 from tests.support.samples import sample_config
 
@@ -123,3 +125,15 @@ def test_every_exporter_tells_what_its_trainer_takes(tmp_path: Path, name: str) 
 def test_a_family_that_was_not_counted_there_is_said_to_be_as_ours() -> None:
     assert MEMORY.source_for("sdxl") == MEMORY.source
     assert "not counted" in MEMORY.source_for("anima")
+
+
+def test_ai_toolkit_keeps_anima_alone_in_8_bits() -> None:
+    ai_toolkit, structure = EXPORTERS["ai-toolkit"].memory, KNOWN_FAMILIES["anima"].standard
+    assert structure is not None
+    plain, int8, nf4 = (
+        ai_toolkit.need(anima_config(memory={"base_dtype": dtype}), structure).counted
+        for dtype in ("bfloat16", "int8", "nf4")
+    )
+
+    assert int8 < plain - 1_000_000_000
+    assert nf4 == plain

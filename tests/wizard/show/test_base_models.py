@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from advisor.checkpoints.identity import PartFile
-from advisor.families import KNOWN_FAMILIES
+from advisor.families import KNOWN_FAMILIES, why_not_trainable
 from advisor.families.about import ABOUT, licence_of
 from tests.support.factories import make_identity
 from wizard.show.base_models import base_model_notes, base_models_text
@@ -35,3 +35,10 @@ def test_of_other_base_models_nothing_is_told() -> None:
     assert base_model_notes(make_identity("sdxl")) == ""
     assert licence_of("sdxl") is None
     assert licence_of(None) is None
+
+
+def test_a_family_that_is_only_recognised_is_told_with_its_sentence() -> None:
+    why = why_not_trainable(KNOWN_FAMILIES["z_image"])
+
+    assert why.startswith("Z-Image is recognised, but this version trains")
+    assert "(Z-Image: photos and people, by sentences" in why

@@ -42,8 +42,9 @@ def read_caption(path: Path, image: Path) -> CaptionText:
 
 
 def _goes_with(link: Path, image: Path) -> bool:
-    """Whether a caption's link leads into the folder that it is in, or into the one that its picture really is in."""
-    return link.resolve().parent in (link.parent.resolve(), image.resolve().parent)
+    """Whether a caption's link stays in its folder, or leads to what beside the real picture is of the same name."""
+    target = link.resolve()
+    return target.parent == link.parent.resolve() or target.with_suffix("") == image.resolve().with_suffix("")
 
 
 def caption_text(content: bytes) -> CaptionText:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from advisor.families.language_model import LanguageStructure
@@ -15,6 +16,9 @@ VAE_PREFIXES = ("vae.", "first_stage_model.", "")
 """What may stand before a VAE's names."""
 EMBEDDINGS = "embed_tokens.weight"
 """A language model's embeddings, before whose name its prefix stands."""
+FIRST_LAYER = "layers.0.self_attn."
+MOST_MODELS = 8
+"""So many in one file are looked at; bundles have one or two."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,9 @@ def qwen_structure(tensors: Tensors) -> tuple[str, LanguageStructure] | None:
 
     ComfyUI's bundles keep it under `text_encoders.NAME.transformer.model.`.
     """
-    for name in (one for one in tensors if one.endswith(EMBEDDINGS)):
-        prefix = name.removesuffix(EMBEDDINGS)
+    prefixes = (name.removesuffix(EMBEDDINGS) for name in tensors if name.endswith(EMBEDDINGS))
+    whole = (prefix for prefix in prefixes if f"{prefix}{FIRST_LAYER}q_norm.weight" in tensors)
+    for prefix in islice(whole, MOST_MODELS):  # each is a walk through all names
         own = {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
         found = _qwen(own)
         if found is not None:
@@ -56,7 +61,7 @@ def video_vae_structure(tensors: Tensors) -> tuple[str, VideoVaeStructure] | Non
 
 
 def _qwen(own: Tensors) -> LanguageStructure | None:
-    layer = "layers.0.self_attn."
+    layer = FIRST_LAYER
     vocab, wide = width(own, EMBEDDINGS, 0), width(own, EMBEDDINGS, 1)
     head, queries = width(own, f"{layer}q_norm.weight", 0), width(own, f"{layer}q_proj.weight", 0)
     keys, mlp = width(own, f"{layer}k_proj.weight", 0), width(own, "layers.0.mlp.gate_proj.weight", 0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from advisor.errors import RunError
-from advisor.files import is_file
+from advisor.files import is_file, is_folder
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.paths import FOLDERS, RUN_NAMES
+from advisor.run_folder.paths import FOLDERS, RECORDS, RUN_NAMES
 from advisor.run_folder.plan_record import PlanRecord
 from advisor.run_folder.write_over import Occupied
 from advisor.settings.config import TrainingConfig
@@ -69,12 +69,20 @@ def refuse_strangers(run: RunFolder, *, overwrite: bool) -> None:
         return
     except OSError as error:
         raise RunError(f"{run.path} cannot be read: {error.strerror or error}: choose another folder") from None
-    others = [name for name in found if name not in RUN_NAMES]
-    if not others or is_file(run.config) or is_file(run.plan):
+    if is_file(run.config) or is_file(run.plan):
+        return
+    others = [name for name in found if name not in RUN_NAMES or (name in FOLDERS and _holds_others(run.path / name))]
+    if not others:
         return
     if overwrite:
         return
     raise Occupied(f"{run.path} is no run, and holds {named(others, SHOWN)}", OVERWRITE)
+
+
+def _holds_others(folder: Path) -> bool:
+    """Whether a folder that is named as one of a run's holds what no run without a plan has in it."""
+    known = {Path(record).name for record in RECORDS}
+    return not is_folder(folder) or any(path.name not in known for path in folder.iterdir())
 
 
 def _same(one: Path, other: Path) -> bool:

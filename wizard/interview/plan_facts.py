@@ -23,8 +23,9 @@ from advisor.run_folder.pictures.edits_told import told_of_edits
 from advisor.run_folder.pictures.run_dataset import edits_in, with_edits
 from advisor.settings.config import NamedFolder
 from advisor.settings.parse_value import parse_settings
+from advisor.units import counted
 from wizard.interview.facts import facts_of_request, named_folders_of, split_settings, start_path, with_start
-from wizard.interview.planned_run import choices_of, machine_of, request_of, with_choices
+from wizard.interview.planned_run import choices_of, machine_of, request_of, unrecorded_settings, with_choices
 from wizard.interview.request import PlanRequest
 from wizard.output import say
 
@@ -47,8 +48,9 @@ def facts_of_plan(
     choices, asked = dict[str, Any](), request
     if run is not None:
         choices = mistakes.attempt(lambda: choices_of(run, images=request.images)) or {}
-        if choices and RunFolder.given(run).known_plan() is None:
-            say(f"{run} has no plan.json that can be read: all settings of its loracle.toml count as chosen by you")
+        if choices and (unrecorded := unrecorded_settings(RunFolder.given(run))):
+            settings = counted(len(unrecorded), "setting")
+            say(f"Of {settings} in {run}/loracle.toml its plan.json tells nothing: they count as chosen by you")
         asked = mistakes.attempt(lambda: request_of(run, request)) or request
 
     def probe() -> Hardware:

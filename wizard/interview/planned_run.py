@@ -74,7 +74,8 @@ def _is_same(found: Gpu, planned: Gpu) -> bool:
 def choices_of(run: Path, *, images: str | None = None) -> dict[str, Any]:
     """The settings of a run that no rule set, by path: chosen, imported, or edited in its loracle.toml.
 
-    Where no record of the plan can be read, these are all that loracle.toml names.
+    Of a setting that loracle.toml names and the record of the plan does not, as where there is no record that can be
+    read, nobody knows who set it: it counts as chosen.
 
     Args:
         images: other pictures than the run's, of whose folders the run can say nothing.
@@ -86,11 +87,19 @@ def choices_of(run: Path, *, images: str | None = None) -> dict[str, Any]:
     now = dict(flat_settings(folder.read_config()))
     plan = folder.known_plan()
     found = _meant_before(now, plan)
-    found |= named_settings(folder.path) if plan is None else plan.chosen_paths(now) | plan.imported_paths()
+    found |= unrecorded_settings(folder)
+    found |= frozenset() if plan is None else plan.chosen_paths(now) | plan.imported_paths()
     kept = found - set(ANSWER_OF_SETTING) - set(FOUND_NOT_CHOSEN)
     if images is not None and now["dataset.only_folders"]:
         kept -= {"dataset.folders", "dataset.only_folders"}
     return {path: value for path, value in now.items() if path in kept}
+
+
+def unrecorded_settings(run: RunFolder) -> frozenset[str]:
+    """Settings that a run's loracle.toml names and the record of its plan, if there is one, does not."""
+    plan = run.known_plan()
+    decided = frozenset[str]() if plan is None else {decision.path for decision in plan.fields.decisions}
+    return named_settings(run.path) - decided
 
 
 def _meant_before(now: Mapping[str, Any], plan: PlanRecord | None) -> frozenset[str]:

@@ -142,8 +142,9 @@ def test_a_caption_that_is_a_link_to_its_pictures_folder_is_read(tmp_path: Path,
     library, folder = tmp_path / "library", tmp_path / "set"
     (picture,) = make_pictures(library if links_picture else folder, 1, captions=False)
     folder.mkdir(exist_ok=True)
-    (picture.parent / "words.txt").write_text("mia, smile")
-    (folder / "picture-001.txt").symlink_to(picture.parent / "words.txt")
+    words = picture.with_name("picture-001.txt" if links_picture else "words.txt")
+    words.write_text("mia, smile")
+    (folder / "picture-001.txt").symlink_to(words)
     if links_picture:
         (folder / "picture-001.png").symlink_to(picture)
 
@@ -151,3 +152,17 @@ def test_a_caption_that_is_a_link_to_its_pictures_folder_is_read(tmp_path: Path,
 
     assert report.image_files[0].caption == "mia, smile"
     assert not report.problems
+
+
+@pytest.mark.parametrize("name", [".netrc", "key.txt", "face.txt.bak"])
+def test_a_secret_that_lies_beside_a_linked_picture_is_not_read(tmp_path: Path, name: str) -> None:
+    (avatar,) = make_pictures(tmp_path / "home", 1, captions=False)
+    (tmp_path / "set").mkdir()
+    (tmp_path / "home" / name).write_text("hunter2")
+    (tmp_path / "set" / "face.png").symlink_to(avatar)
+    (tmp_path / "set" / "face.txt").symlink_to(tmp_path / "home" / name)
+
+    report = scan(tmp_path / "set")
+
+    assert report.image_files[0].caption is None
+    assert codes(report) == {"face.txt": "unreadable_caption"}

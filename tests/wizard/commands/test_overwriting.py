@@ -302,3 +302,17 @@ def test_a_folder_that_holds_nothing_but_a_folder_of_pictures_named_as_a_runs_be
     assert code == 2
     assert "is the folder of the pictures" in told
     assert contents(tmp_path / "project") == before
+
+
+@pytest.mark.parametrize("folder", ["images", "samples", "cache"])
+def test_a_folder_that_is_no_run_and_holds_files_in_a_runs_folders_becomes_none_unasked(
+    loracle: Loracle, tmp_path: Path, folder: str
+) -> None:
+    shutil.copytree(tmp_path / "images", tmp_path / "project" / folder)
+    before = contents(tmp_path / "project")
+
+    code, told = loracle(*planned("project"))
+
+    assert code == 2
+    assert f"is no run, and holds {folder}" in told
+    assert contents(tmp_path / "project") == before

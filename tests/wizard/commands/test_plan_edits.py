@@ -110,7 +110,7 @@ def test_an_import_over_a_run_keeps_its_edits_and_plans_with_them(run: RunFolder
     assert not run.manifest.exists()
 
 
-@pytest.mark.parametrize("record", [None, "[]"])
+@pytest.mark.parametrize("record", [None, "[]", "{}", '{"config": {}, "decisions": []}'])
 def test_a_plan_of_a_run_without_a_record_keeps_what_its_configuration_names(
     run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str], record: str | None
 ) -> None:
@@ -123,4 +123,4 @@ def test_a_plan_of_a_run_without_a_record_keeps_what_its_configuration_names(
     plan(PlanRequest(name="mia2"), run=run.path, out=tmp_path / "new")
 
     assert RunFolder(tmp_path / "new").read_config().sampling.guidance == 4.5
-    assert "all settings of its loracle.toml count as chosen by you" in capsys.readouterr().err
+    assert "its plan.json tells nothing: they count as chosen by you" in capsys.readouterr().err

@@ -201,6 +201,7 @@ ANIMA = Family(
     ),
     sampling_shift=3.0,
     lora_implementation="https://huggingface.co/circlestone-labs/Anima",
+    lora_programs=("ComfyUI", "Forge", "SwarmUI"),
     lora_module="networks.lora_anima",
     has_convolutions=False,
     layer_names="original",

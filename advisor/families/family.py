@@ -67,6 +67,8 @@ class Family:
     """`modelspec.architecture` of a LoRA where the base predicts v, if it differs."""
     lora_implementation: str = "diffusers"
     """`modelspec.implementation` of a LoRA for it: whose networks the adapters are for."""
+    lora_programs: tuple[str, ...] = ()
+    """The programs that draw with its LoRAs; empty: all that are known of."""
     lora_module: str = "networks.lora"
     """kohya's module of such LoRAs (`ss_network_module`)."""
     has_convolutions: bool = True

@@ -138,4 +138,6 @@ def usage_of(told: Told, loras: Sequence[LoraLink]) -> UsageView | None:
     choice = None if told.grid is None else told.grid.choice
     chosen = [lora for lora in there if choice is not None and choice.epoch and lora.epoch == choice.epoch]
     weight = choice.weight if choice is not None and chosen else None
-    return usage_view(f"{MODEL}/{(chosen or there)[-1].name}", told.trigger or told.name, weight)
+    base = told.outline.base
+    family = None if base is None else KNOWN_FAMILIES.get(base.family or "")
+    return usage_view(f"{MODEL}/{(chosen or there)[-1].name}", told.trigger or told.name, weight, family)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from advisor.families.family import Family
+
+IN_PROMPT = ("A1111", "Forge", "SD.Next")
+"""Programs that take a LoRA by a tag in the prompt and keep it in the same folder."""
 WEIGHT = 0.8
 """A first weight to try where none was chosen; 1 is often too strong."""
 
@@ -32,20 +36,26 @@ class UsageView:
     programs: tuple[Program, ...]
 
 
-def usage_view(file: str, trigger: str, weight: float | None = None) -> UsageView:
+def usage_view(file: str, trigger: str, weight: float | None = None, family: Family | None = None) -> UsageView:
     """How to use a LoRA.
 
     Args:
         file: its path within the run.
         weight: the chosen one; None: none was chosen.
+        family: the base model's, which not every program draws with; None: one that all do.
     """
     name, strength = PurePosixPath(file).stem, WEIGHT if weight is None else weight
     tag = f"<lora:{name}:{strength:g}>"
     with_word = f" together with the trigger word {trigger}" if trigger else ""
     word = f"Use the trigger word {trigger} in the prompt." if trigger else "Write the prompt as you always do."
+    only = family.lora_programs if family is not None else ()
+
+    def draws(program: str) -> bool:
+        return not only or program in only
+
     programs = (
         Program(
-            "A1111, Forge, SD.Next", "models/Lora",
+            ", ".join(one for one in IN_PROMPT if draws(one)), "models/Lora",
             (
                 "Put the file into this folder, and press Refresh in the tab Lora.",
                 f"Put {tag} into the prompt{with_word}.",
@@ -55,7 +65,8 @@ def usage_view(file: str, trigger: str, weight: float | None = None) -> UsageVie
             "ComfyUI", "models/loras",
             (
                 "Put the file into this folder, and press R in the browser.",
-                f"Behind Load Checkpoint add a node Load LoRA: {name}, strength {strength:g} for model and clip.",
+                f"Behind the node that loads the model add a node Load LoRA: {name}, strength {strength:g} for model "
+                "and clip.",
                 word,
             ),
         ),
@@ -68,4 +79,5 @@ def usage_view(file: str, trigger: str, weight: float | None = None) -> UsageVie
             ),
         ),
     )  # fmt: skip
-    return UsageView(file, f"{tag} {trigger}".strip(), trigger, strength, programs)
+    there = tuple(one for one in programs if any(map(draws, one.name.split(", "))))
+    return UsageView(file, f"{tag} {trigger}".strip(), trigger, strength, there)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.errors import BrokenImages, LoraError
+from advisor.families import KNOWN_FAMILIES
 from advisor.files import is_file, replacing
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
@@ -243,7 +244,8 @@ def _print_result(
     if is_terminal():
         copied_to = tried("The LoRA was not copied", partial(_offer_copy, lora, Path(config.model.path)))
     program = None if copied_to is None else program_of(copied_to)
-    show(usage(lora.name, config.run.trigger or config.saving.name, program, weight=weight))
+    base = KNOWN_FAMILIES.get(config.model.family)
+    show(usage(lora.name, config.run.trigger or config.saving.name, program, weight=weight, family=base))
     if found is not None and found.choice.changes:
         tried("The next run was not planned", partial(_offer_next_run, job.run, config, found.choice.changes))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from advisor.errors import LoraError
+from advisor.families.family import Family
 from advisor.files import is_folder, is_there
 from templates.report.usage import WEIGHT
 from wizard.interview.lora_folders import Program, program_of
@@ -18,8 +19,8 @@ OTHER, NOWHERE = "other", "no"
 IN_PROMPT: tuple[Program, ...] = ("A1111", "Forge", "SD.Next", "SwarmUI")
 """Programs that take a LoRA by a tag in the prompt."""
 STEPS: Mapping[Program, str] = {
-    "ComfyUI": "put a node `Load LoRA` behind the checkpoint's, choose {name} in it, strength {weight}, and write the "
-    "trigger word into the prompt: {trigger}",
+    "ComfyUI": "put a node `Load LoRA` behind the one that loads the model, choose {name} in it, strength {weight}, "
+    "and write the trigger word into the prompt: {trigger}",
     "Fooocus": "tick Advanced, choose {name} among the LoRAs of the tab Models, weight {weight}, and write the trigger "
     "word into the prompt: {trigger}",
     "InvokeAI": "add the file in the Model Manager, choose {name} in the field for LoRAs, weight {weight}, and write "
@@ -28,11 +29,14 @@ STEPS: Mapping[Program, str] = {
 """How the others take it."""
 
 
-def usage(lora: str, trigger: str, program: Program | None = None, *, weight: float = WEIGHT) -> str:
+def usage(
+    lora: str, trigger: str, program: Program | None = None, *, weight: float = WEIGHT, family: Family | None = None
+) -> str:
     """How to draw with a LoRA file: where to choose it, with which weight, and the trigger word.
 
     Args:
         program: that it was copied to; None: not known, so that each kind is told.
+        family: the base model's, which not every program draws with; None: one that all do.
     """
     name, tag = Path(lora).stem, f"<lora:{Path(lora).stem}:{weight:g}>"
     steps = {one: text.format(name=name, weight=f"{weight:g}", trigger=trigger) for one, text in STEPS.items()}
@@ -41,8 +45,10 @@ def usage(lora: str, trigger: str, program: Program | None = None, *, weight: fl
         return f"In {program}, {steps[program]}"
     if program in IN_PROMPT:
         return f"In {program}, {in_prompt}"
-    shared = f"In {', '.join(IN_PROMPT[:-1])} and {IN_PROMPT[-1]}, {in_prompt}"
-    return "\n".join((shared, *(f"In {one}, {text}" for one, text in steps.items())))
+    only = family.lora_programs if family is not None else ()
+    *others, last = [one for one in IN_PROMPT if not only or one in only]
+    shared = f"In {', '.join(others)} and {last}, {in_prompt}"
+    return "\n".join((shared, *(f"In {one}, {text}" for one, text in steps.items() if not only or one in only)))
 
 
 def offer_copy(

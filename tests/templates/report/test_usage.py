@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from advisor.families.anima import ANIMA
 from templates.report.usage import WEIGHT, usage_view
 
 
@@ -19,3 +20,9 @@ def test_without_a_choice_a_usual_weight_is_named_and_without_a_trigger_none_is(
 
     assert view.prompt == f"<lora:mira:{WEIGHT}>"
     assert not any("trigger" in " ".join(program.steps) for program in view.programs)
+
+
+def test_only_programs_that_draw_with_the_family_are_named() -> None:
+    view = usage_view("model/mira.safetensors", "mira", family=ANIMA)
+
+    assert [program.name for program in view.programs] == ["Forge", "ComfyUI"]

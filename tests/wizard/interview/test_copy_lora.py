@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from advisor.errors import RunError
+from advisor.families.anima import ANIMA
 from tests.support.scripted import Answer, ScriptedAsk
 from wizard.commands.train import copy_file
 from wizard.interview.copy_lora import offer_copy, usage
@@ -40,7 +41,7 @@ def offer(lora: Path, folders: tuple[Path, ...], *answers: Answer) -> tuple[Path
         ),
         (
             "ComfyUI",
-            "In ComfyUI, put a node `Load LoRA` behind the checkpoint's, choose mira in it, strength 0.8, and ",
+            "In ComfyUI, put a node `Load LoRA` behind the one that loads the model, choose mira in it, strength 0.8, and ",
         ),
         (
             "InvokeAI",
@@ -63,6 +64,12 @@ def test_usage_tells_each_kind_where_the_program_is_not_known(program: Program |
 
     assert [line.partition(",")[0] for line in lines] == ["In A1111", "In ComfyUI", "In Fooocus", "In InvokeAI"]
     assert all("0.8" in line and "fox" in line for line in lines)
+
+
+def test_usage_names_only_programs_that_draw_with_the_family() -> None:
+    lines = usage("model/mira.safetensors", "fox", family=ANIMA).splitlines()
+
+    assert [line.partition(", ")[0] for line in lines] == ["In Forge and SwarmUI", "In ComfyUI"]
 
 
 def test_a_folder_is_offered_with_the_program_that_reads_it(lora: Path, tmp_path: Path) -> None:

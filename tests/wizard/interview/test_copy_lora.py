@@ -41,7 +41,7 @@ def offer(lora: Path, folders: tuple[Path, ...], *answers: Answer) -> tuple[Path
         ),
         (
             "ComfyUI",
-            "In ComfyUI, put a node `Load LoRA` behind the one that loads the model, choose mira in it, strength 0.8, and ",
+            "In ComfyUI, put a node `Load LoRA` behind the one that loads the model, choose mira in it, ",
         ),
         (
             "InvokeAI",

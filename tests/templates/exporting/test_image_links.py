@@ -382,3 +382,18 @@ def test_a_data_set_of_links_into_an_export_is_never_exported_over_it(tmp_path: 
 def export(place: Path, images: str, out: Path, options: ExportOptions, *, repeats: int = 20) -> Export:
     config = changed(sample_config(place / images), "dataset.repeats", repeats)
     return EXPORTERS["ai-toolkit"].write(config, run=place / f"run-{images}", out=out, options=options)
+
+
+def test_pictures_of_the_class_that_lie_in_an_export_are_never_exported_over(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for name in ("a", "b"):
+        make_pictures(tmp_path / name, 3, captions=True)
+    export(tmp_path, "a", out, COPY)
+    shutil.rmtree(tmp_path / "a")
+    before = contents(out)
+
+    config = changed(sample_config(tmp_path / "b"), "dataset.regularization_images", str(out / "img" / "20_foxgirl"))
+    config = changed(config, "dataset.repeats", 3)
+    with pytest.raises(RunError, match="is where the pictures themselves lie"):
+        EXPORTERS["ai-toolkit"].write(config, run=tmp_path / "run", out=out, options=OVERWRITE)
+    assert contents(out) == before

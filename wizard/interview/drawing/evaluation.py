@@ -5,11 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from advisor.choosing.cells import Choice
+from advisor.choosing.cells import BASE_EPOCH, Choice
 from advisor.errors import RunError
 from advisor.machine.probe import probe_hardware
 from advisor.run_folder.events import AnyEvent, SampleDrawn, Started
@@ -33,6 +33,7 @@ LEAST_SECONDS = 60.0
 """So much is spent on it however short the training was."""
 SEEDS = (3, 2)
 """As many as there is time for; a single one has no error that could be told."""
+NOTHING_PICKED = GridWish()
 LEAST_EPOCHS = 4
 """Fewer do not show where it became good, and where it burnt."""
 
@@ -74,7 +75,7 @@ def recommended(job: TrainerJob, config: TrainingConfig, seconds: float, screen:
         return None
     hardware = probe_hardware(job.run.path)
     budget = max(LEAST_SECONDS, MOST_SHARE * seconds)
-    smaller_and_smaller = wishes(tuple(loras_by_epoch(job.run, config)), picked_prompts(job.run))
+    smaller_and_smaller = wishes(tuple(loras_by_epoch(job.run, config)), picked_grid(job.run))
     plan = within(budget, each, smaller_and_smaller, lambda wish: plan_of_run(job, wish, hardware))
     if plan is None:
         say(
@@ -133,24 +134,25 @@ def within(
     return None
 
 
-def wishes(epochs: Sequence[int], prompts: tuple[str, ...] = ()) -> Iterable[GridWish]:
+def wishes(epochs: Sequence[int], picked: GridWish = NOTHING_PICKED) -> Iterable[GridWish]:
     """From the largest grid to the smallest: fewer seeds first, then fewer epochs.
 
     Args:
         epochs: all that have a LoRA, in order.
-        prompts: empty: those that the plan proposes.
+        picked: what an earlier grid was drawn with, where its picks are to go on counting.
     """
     shown = thinned(epochs)
-    for seeds in SEEDS:
-        yield GridWish(epochs=shown, prompts=prompts, seeds=seeds)
+    for seeds in (picked.seeds, *SEEDS) if picked.seeds > SEEDS[0] else SEEDS:
+        yield replace(picked, epochs=shown, seeds=seeds)
     for most in range(len(shown) - 1, LEAST_EPOCHS - 1, -1):
-        yield GridWish(epochs=thinned(epochs, most), prompts=prompts, seeds=SEEDS[-1])
+        yield replace(picked, epochs=thinned(epochs, most), seeds=SEEDS[-1])
 
 
-def picked_prompts(run: RunFolder) -> tuple[str, ...]:
-    """Those of the run's grid where the user has picked among its pictures, so that the picks go on counting."""
+def picked_grid(run: RunFolder) -> GridWish:
+    """What the run's grid was drawn with, where the user has picked among its pictures."""
     grid = run.known_grid()
     with suppress(RunError):
         if grid is not None and read_picks(run.grid.picks).among(grid.cells):
-            return grid.prompts
-    return ()
+            weights = sorted({cell.weight for cell in grid.cells if cell.epoch != BASE_EPOCH})
+            return GridWish(prompts=grid.prompts, weights=tuple(weights), seeds=len(grid.seeds))
+    return NOTHING_PICKED

@@ -15,7 +15,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import blank_config
 from wizard.interview.drawing.evaluation import (
     Recommended,
-    picked_prompts,
+    picked_grid,
     recommendation_document,
     seconds_each,
     wishes,
@@ -115,17 +115,22 @@ def test_where_nothing_was_drawn_the_last_lora_is_the_one_to_use() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_a_grid_in_which_the_user_picked_keeps_its_prompts(tmp_path: Path, number: int) -> None:
+def test_a_grid_in_which_the_user_picked_is_drawn_on_with_its_prompts_weights_and_seeds(
+    tmp_path: Path, number: int
+) -> None:
     run, cells = RunFolder(tmp_path), list[Cell]()
-    for epoch in (1, 2):
-        cells.append(Cell(path=f"pictures/{epoch:064}.png", epoch=epoch, weight=1.0, prompt=0, seed=0))
-    grid = GridRecord(prompts=("mia in the rain",), seeds=(1,), cells=tuple(cells))
+    for place, (epoch, weight) in enumerate(((0, 0.0), (1, 0.6), (1, 1.0), (2, 0.6), (2, 1.0))):
+        cells.append(Cell(path=f"pictures/{place:064}.png", epoch=epoch, weight=weight, prompt=0, seed=0))
+    grid = GridRecord(prompts=("mia in the rain",), seeds=(1, 2, 3, 4, 5), cells=tuple(cells))
     write_grid(run.grid.record, grid)
     for _ in range(number):
-        left, right = map(PickedSide.of, cells)
+        left, right = map(PickedSide.of, cells[1:3])
         append_pick(run.grid.picks, PickLine(left=left, right=right, picked="left"))
 
-    prompts = picked_prompts(run)
+    found = list(wishes((1, 2), picked_grid(run)))
 
-    assert prompts == (("mia in the rain",) if number else ())
-    assert {wish.prompts for wish in wishes(range(1, 9), prompts)} == {prompts}
+    if number:
+        assert found[0] == GridWish(epochs=(1, 2), weights=(0.6, 1.0), prompts=("mia in the rain",), seeds=5)
+        assert {(wish.prompts, wish.weights) for wish in found} == {(("mia in the rain",), (0.6, 1.0))}
+    else:
+        assert found[0] == GridWish(epochs=(1, 2), seeds=3)

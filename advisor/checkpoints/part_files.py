@@ -24,7 +24,7 @@ PART_FOLDERS: Mapping[PartKind, frozenset[str]] = {
 """What folders of models are called there, in lower case."""
 LEVELS = 3
 """So many folders above the base model may hold such a folder (ComfyUI: models/diffusion_models/anima/FILE)."""
-MOST_FILES = 200
+MOST_FILES = 1000
 """In one folder that are looked at, in the order of their names."""
 
 
@@ -40,7 +40,7 @@ def part_files(base: Path, own: Tensors, known: Family) -> tuple[PartFile, ...]:
 
 
 def _part_file(base: Path, own: Tensors, part: SeparatePart) -> PartFile:
-    found = [str(path) for path in find_part(base, part.kind, lambda other: part.fits(own, other))]
+    found = [str(path) for path in find_part(base, part.kind, part.fits(own))]
     return PartFile(part.kind, found[0] if found else None, tuple(found[1:]), part.file_name, part.file_bytes)
 
 
@@ -58,7 +58,7 @@ def why_not_part(base: Path, known: Family, kind: PartKind, path: Path) -> str:
         return str(error)
     if fault := why_not_plain(tensors):
         return f"{path}: {fault}"
-    return "" if is_folder(base) or part.fits(own, tensors) else f"{path} is no {part.file_name}, nor one like it"
+    return "" if is_folder(base) or part.fits(own)(tensors) else f"{path} is no {part.file_name}, nor one like it"
 
 
 def find_part(base: Path, kind: PartKind, fits: Callable[[Tensors], bool]) -> tuple[Path, ...]:

@@ -5,7 +5,7 @@ Its files are those of ComfyUI: the denoiser with the adapter (`llm_adapter.`), 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -168,14 +168,24 @@ def _adapter(own: Tensors) -> TextAdapterStructure | None:
     return TextAdapterStructure(source, wide, wide // head, layers, mlp, target, vocab)
 
 
-def _reads_its_captions(base: Tensors, other: Tensors) -> bool:
-    whole, text = read_structure(base), qwen_structure(other)
-    return whole is not None and text is not None and text[1].width == whole.adapter.source_width
+def _reads_its_captions(base: Tensors) -> Callable[[Tensors], bool]:
+    whole = read_structure(base)
+
+    def fits(other: Tensors) -> bool:
+        text = qwen_structure(other)
+        return whole is not None and text is not None and text[1].width == whole.adapter.source_width
+
+    return fits
 
 
-def _encodes_its_pictures(base: Tensors, other: Tensors) -> bool:
-    whole, vae = read_structure(base), video_vae_structure(other)
-    return whole is not None and vae is not None and vae[1].latent_channels == whole.denoiser.latent_channels
+def _encodes_its_pictures(base: Tensors) -> Callable[[Tensors], bool]:
+    whole = read_structure(base)
+
+    def fits(other: Tensors) -> bool:
+        vae = video_vae_structure(other)
+        return whole is not None and vae is not None and vae[1].latent_channels == whole.denoiser.latent_channels
+
+    return fits
 
 
 ANIMA = Family(

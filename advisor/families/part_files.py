@@ -30,8 +30,8 @@ class SeparatePart:
     """What its makers call the file."""
     file_bytes: int
     """Of that file, about."""
-    fits: Callable[[Tensors, Tensors], bool]
-    """(the denoiser's file, any file) -> whether the latter holds such a part, and one for this denoiser."""
+    fits: Callable[[Tensors], Callable[[Tensors], bool]]
+    """Of the denoiser's file: whether any file holds such a part, and one for this denoiser."""
 
 
 def qwen_structure(tensors: Tensors) -> tuple[str, LanguageStructure] | None:

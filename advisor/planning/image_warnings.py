@@ -76,9 +76,9 @@ def _small(report: DatasetReport, dataset: DatasetConfig) -> Findings:
     least = min(CLEARLY_SMALLER, 1 / (1 + dataset.upscale_tolerance) ** 2) * side**2
     small = sum(1 for image in report.image_files if image.width_px * image.height_px < least)
     if small:
-        have = "has" if small == 1 else "have"
-        how = "enlarged to it" if dataset.bucket_upscale else "trained at about their own size"
-        mend = f"they are {how}; larger originals are better"
+        have, they, their = ("has", "it is", "its") if small == 1 else ("have", "they are", "their")
+        how = "enlarged to it" if dataset.bucket_upscale else f"trained at about {their} own size"
+        mend = f"{they} {how}; larger originals are better"
         yield PlanWarning(
             "small_pictures", f"{counted(small, 'picture')} {have} fewer pixels than {side} x {side}: {mend}"
         )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.dataset.caption_edits.caption_set import CaptionSet
 from advisor.dataset.caption_edits.selection import UNCAPTIONED
+from advisor.dataset.caption_files import read_caption
 from advisor.dataset.edits import PictureEdit
-from advisor.dataset.report import DatasetReport, ImageFile
+from advisor.dataset.report import CAPTION_EXTENSIONS, DatasetReport, ImageFile
 from advisor.errors import LoraError
+from advisor.files import is_file
 from advisor.run_folder.pictures.tag_request import PictureToTag, TagAnswer, TagRequest
 from advisor.tagging.choose_tags import THRESHOLD, TagChoice, TagChooser
 from advisor.tagging.tagged import Mode, Tagged, tagged
@@ -50,6 +52,7 @@ def ask_tagging(ask: Ask, captions: CaptionSet, tools: TaggingTools) -> tuple[Pi
         The edits that the user takes; none: none are taken, or the tagging failed or was broken off, which is told.
     """
     images = UNCAPTIONED.chosen(captions)
+    before = _with_caption_file(captions.report, images)
     if not _can_tag(ask, tools):
         return ()
     file = asked_tagger(ask, tools.sources, tools.sources.found()) if images else None
@@ -62,11 +65,27 @@ def ask_tagging(ask: Ask, captions: CaptionSet, tools: TaggingTools) -> tuple[Pi
     except (LoraError, KeyboardInterrupt) as ended:
         ask.tell(str(ended))
         return ()
+    if written := _with_caption_file(captions.report, images) - before:  # tagging takes long
+        ask.tell(f"{counted(len(written), 'picture')} got a caption of yours meanwhile, which stays.")
+        images = tuple(image for image in images if captions.report.path_of(image) not in written)
     return _taken(
         ask,
         lambda choice: tagged_by(answer, captions, images, TagChooser(model.tags, choice), "missing"),
         captions.trigger,
     )
+
+
+def _with_caption_file(report: DatasetReport, images: Sequence[ImageFile]) -> frozenset[str]:
+    """The paths of those beside which there is a caption file now that says something."""
+    paths = (report.path_of(image) for image in images)
+    return frozenset(path for path in paths if any(_texts(Path(path))))
+
+
+def _texts(image: Path) -> Iterator[str | None]:
+    for extension in CAPTION_EXTENSIONS:
+        caption = image.with_suffix(extension)
+        if is_file(caption):
+            yield read_caption(caption, image).text
 
 
 def _can_tag(ask: Ask, tools: TaggingTools) -> bool:

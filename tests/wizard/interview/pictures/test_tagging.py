@@ -152,3 +152,21 @@ def test_where_all_have_captions_no_model_is_asked_for(tmp_path: Path) -> None:
     ask = ScriptedAsk()
 
     assert ask_tagging(ask, CaptionSet(captioned, "tok"), World(tmp_path).tools) == ()
+
+
+def test_a_caption_that_the_user_writes_while_it_tags_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "b.txt").write_text("there before, edited away since")
+    told = {f"{folder.as_posix()}/{name}": TOLD[f"/p/{name}"] for name in ("a.png", "b.png")}
+
+    def tag(request: TagRequest) -> TagAnswer:
+        (folder / "a.caption").write_text("tok, written meanwhile")
+        return TagAnswer(pictures=tuple(PictureTags.of(one.path, told[one.path]) for one in request.pictures))
+
+    world, there = World(tmp_path, tag), replace(report(), root=str(folder))
+    ask = ScriptedAsk(str(world.file), "0.25", "yes")
+    found = ask_tagging(ask, CaptionSet(there, "tok"), world.tools)
+
+    assert [edit.path for edit in found] == [f"{folder.as_posix()}/b.png"]
+    assert "1 picture got a caption of yours meanwhile, which stays" in ask.heard

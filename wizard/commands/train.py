@@ -96,9 +96,16 @@ def train(
 
 
 def _told_finished(run: RunFolder, config: TrainingConfig, *, as_json: bool) -> bool:
-    """Whether a run has all that it was planned for, which is then told; a trainer would find the same."""
+    """Whether a run has all that it was planned for, which is then told; a trainer would find the same.
+
+    One that ended after its last LoRA and before its last event, or whose events are lost, is left to a trainer: that
+    LoRA may not have been checked.
+    """
     told = finished_text(run, config)
     if not told:
+        return False
+    status = read_status(run)
+    if status.progress.finished is None:
         return False
     if not as_json:
         say(f"{told}.")
@@ -106,9 +113,6 @@ def _told_finished(run: RunFolder, config: TrainingConfig, *, as_json: bool) -> 
     from wizard.interview.drawing.evaluation import Recommended, recommendation_document
     from wizard.interview.drawing.grid_loras import loras_by_epoch
 
-    status = read_status(run)
-    if status.progress.finished is None:  # its events are lost
-        return False
     found = None
     if status.choice is not None:
         found = Recommended(status.choice, loras_by_epoch(run, config).get(status.choice.epoch or 0))

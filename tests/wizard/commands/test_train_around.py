@@ -182,10 +182,20 @@ def test_a_run_that_was_begun_is_refused_before_anything_is_told(
     assert "Starting" not in capsys.readouterr().err
 
 
+SAVED = {"event": "saved", "path": "model/mia.safetensors", "step": 20}
+FINISHED = {"event": "finished", "steps": 20, "seconds": 8.0}
+
+
+def write_events(run: RunFolder, *events: dict[str, object]) -> None:
+    run.events.parent.mkdir(exist_ok=True)
+    run.events.write_text("".join(json.dumps({"t": 1.0, **event}) + "\n" for event in events), encoding="utf-8")
+
+
 def test_a_finished_run_says_at_once_how_it_is_trained_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = begun(tmp_path, monkeypatch, epoch=2)
+    write_events(run, SAVED, FINISHED)
 
     train(run.path, resume=True, device="cpu")
 
@@ -194,16 +204,27 @@ def test_a_finished_run_says_at_once_how_it_is_trained_on(
     assert "--epochs 3` or more trains on" in told
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(
+    "events", [(), (SAVED,), (SAVED, FINISHED, {"event": "started", "resumed_from": 20})],
+    ids=["events lost", "killed while the LoRA was checked", "killed while it was checked again"],
+)  # fmt: skip
+def test_a_run_that_was_killed_before_its_end_is_brought_to_it_by_a_trainer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: tuple[dict[str, object], ...], as_json: bool
+) -> None:
+    run = begun(tmp_path, monkeypatch, epoch=2)
+    write_events(run, *events)
+    monkeypatch.setattr(command, "_tell_pictures", lambda *_, **__: None)
+
+    with pytest.raises(AssertionError, match="the trainer was started"):
+        train(run.path, resume=True, as_json=as_json, device="cpu")
+
+
 def test_a_finished_run_gives_its_document_without_a_trainer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = begun(tmp_path, monkeypatch, epoch=2)
-    events = [
-        {"event": "saved", "path": "model/mia.safetensors", "step": 20},
-        {"event": "finished", "steps": 20, "seconds": 8.0},
-    ]
-    run.events.parent.mkdir(exist_ok=True)
-    run.events.write_text("".join(json.dumps({"time": 1.0, **event}) + "\n" for event in events), encoding="utf-8")
+    write_events(run, SAVED, FINISHED)
 
     train(run.path, resume=True, as_json=True, device="cpu")
 

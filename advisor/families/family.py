@@ -101,6 +101,10 @@ class Family:
     read_parts: PartsReader | None = None
     read_variant: VariantReader | None = None
 
+    def is_drawn_by(self, program: str) -> bool:
+        """Whether a program for drawing takes its LoRAs."""
+        return not self.lora_programs or program in self.lora_programs
+
     def has_separate(self, kind: PartKind) -> bool:
         """Whether its makers publish that part as a file of its own."""
         return any(part.kind == kind for part in self.separate_parts)

@@ -91,8 +91,8 @@ class WrittenFiles:
         noted = self._noted(path)
         if noted is None:
             return False
-        was_link = noted.modified_ns is not None
-        return path.lstat().st_nlink == 1 and (was_link or bool(noted.source)) and not _is_there(noted.source)
+        is_of_picture = noted.source or noted.modified_ns is not None  # links of earlier versions name no source
+        return bool(is_of_picture) and path.lstat().st_nlink == 1 and not os.path.lexists(noted.source)
 
     def note(self, files: Mapping[Path, Written], gone: Iterable[Path] = ()) -> None:
         """Note files that are or will be written, and forget others.
@@ -164,10 +164,6 @@ def _notes(file: Path, seen: tuple[int, int, int]) -> Mapping[str, Written]:  # 
         return parse_record(read_bounded(file, MOST_RECORD_BYTES), _Document).files
     except (OSError, Malformed, ValidationError):
         return {}
-
-
-def _is_there(source: str) -> bool:
-    return bool(source) and os.path.lexists(source)
 
 
 def _are_notes(content: bytes) -> bool:

@@ -14,10 +14,13 @@ from advisor.settings.config import TrainingConfig, changed, setting_paths
 from advisor.shell import quoted
 from advisor.units import rate
 from templates.ai_toolkit.buckets import trained_sizes
-from templates.ai_toolkit.export_anima import STEP_PX, anima_drops, anima_errors, anima_notes, is_anima, noted_drops
+from templates.ai_toolkit.export_anima import ARRIVE as ANIMA_ARRIVE
+from templates.ai_toolkit.export_anima import DROPS as ANIMA_DROPS
+from templates.ai_toolkit.export_anima import STEP_PX, anima_errors, anima_notes, noted_drops
 from templates.ai_toolkit.export_job import ExportLayout, arguments, job_tree, total_steps
 from templates.ai_toolkit.memory import MEMORY
 from templates.ai_toolkit.words import ANIMA, MODEL_DTYPES, SAMPLERS, SETTING_WORDS
+from templates.exporting.anima import anima_drops, is_anima
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
 from templates.exporting.derived import Length
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
@@ -141,7 +144,8 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     return Export((file,) if images.folders is None else (file, home / "img"), tuple(notes), start)
 
 
-EXPORTER = Exporter("ai-toolkit", "ai-toolkit", MAPS, DROPS, MEMORY, write, {ANIMA: anima_drops(DROPS)})
+FAMILY_DROPS = {ANIMA: anima_drops(DROPS, ANIMA_ARRIVE, ANIMA_DROPS)}
+EXPORTER = Exporter("ai-toolkit", "ai-toolkit", MAPS, DROPS, MEMORY, write, FAMILY_DROPS)
 
 
 def _layout(

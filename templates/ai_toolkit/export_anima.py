@@ -10,9 +10,8 @@ from typing import Any
 
 from advisor.errors import ConfigError
 from advisor.rules.fitting import tags_vary
-from advisor.settings.config import NUM_TRAIN_TIMESTEPS, LossConfig, TrainingConfig, setting
+from advisor.settings.config import NUM_TRAIN_TIMESTEPS, LossConfig, TrainingConfig
 from templates.ai_toolkit.words import (
-    ANIMA,
     ANIMA_LAYERS,
     ANIMA_TEXT_LAYERS,
     EVENLY,
@@ -22,6 +21,7 @@ from templates.ai_toolkit.words import (
     SHIFTED,
     SIGMOID,
 )
+from templates.exporting.anima import anima_drops, is_anima, not_in_base_model
 from templates.exporting.separate_parts import is_file_name
 
 Tree = dict[str, Any]
@@ -42,22 +42,12 @@ DROPS: Mapping[str, str] = {
 """Settings without a place for Anima, and what that means."""
 
 
-def is_anima(config: TrainingConfig) -> bool:
-    """Whether the base model is an Anima."""
-    return config.model.family == ANIMA
-
-
-def anima_drops(drops: Mapping[str, str]) -> Mapping[str, str]:
-    """The settings without a place for Anima, given those that are for Stable Diffusion."""
-    return {**{path: meaning for path, meaning in drops.items() if path not in ARRIVE}, **DROPS}
-
-
 def noted_drops(config: TrainingConfig, drops: Mapping[str, str]) -> Mapping[str, str]:
     """Those of them that a note is to tell: what lies in the base model's own folder is found there."""
     if not is_anima(config):
         return drops
-    found = dict(anima_drops(drops))
-    return {path: meaning for path, meaning in found.items() if setting(config, path) != config.model.path}
+    found = dict(anima_drops(drops, ARRIVE, DROPS))
+    return not_in_base_model(config, found)
 
 
 def anima_network(config: TrainingConfig) -> Tree:

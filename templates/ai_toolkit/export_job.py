@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from advisor.settings.config import TrainingConfig
-from templates.ai_toolkit.export_anima import anima_model, anima_network, anima_times, caches_text, is_anima
+from templates.ai_toolkit.export_anima import anima_model, anima_network, anima_times, caches_text
 from templates.ai_toolkit.words import (
     FAMILIES,
     FLOW_MATCHING,
@@ -24,6 +24,7 @@ from templates.ai_toolkit.words import (
     SCHEDULES,
     TRAIN_DTYPES,
 )
+from templates.exporting.anima import is_anima
 from templates.exporting.derived import Length, conv_alpha
 from templates.exporting.image_folders import PlacedFolder
 

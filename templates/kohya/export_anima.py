@@ -13,7 +13,7 @@ from advisor.settings.config import LossConfig, NetworkConfig, TrainingConfig
 from advisor.settings.script_times import script_times
 from templates.kohya.export_layout import ExportLayout
 from templates.kohya.gui_keys import GuiValue
-from templates.kohya.words import ANIMA, ANIMA_GUI_KINDS, BLOCK_RATES
+from templates.kohya.words import ANIMA_GUI_KINDS, BLOCK_RATES
 from templates.render import Value
 
 SCRIPT_SETTINGS = frozenset({
@@ -38,11 +38,6 @@ NAMES = (
     "LoRAs have kohya's names there, which ComfyUI and Forge read; diffusers does not: `loracle convert` makes ours of "
     "them."
 )
-
-
-def is_anima(config: TrainingConfig) -> bool:
-    """Whether the base model is an Anima."""
-    return config.model.family == ANIMA
 
 
 def anima_model(layout: ExportLayout) -> dict[str, Value]:

@@ -11,7 +11,8 @@ from advisor.settings.config import (
     TrainingConfig,
     ValidationConfig,
 )
-from templates.kohya.export_anima import gui_network_arguments, is_anima
+from templates.exporting.anima import is_anima
+from templates.kohya.export_anima import gui_network_arguments
 from templates.kohya.export_schedule import Curve
 from templates.kohya.words import FIXED_ADAFACTOR
 

@@ -120,7 +120,7 @@ def import_gui(tree: Mapping[str, Any], local: LocalFiles, *, source: str = "", 
     if ledger.raw("caption_extension") == EMPTY_EXTENSION:
         ledger.settle("caption_extension", "dataset.caption_extension", ".caption", "empty: sd-scripts' own")
     _settle_network(ledger, kind or "lora", is_lycoris=is_lycoris, family=family)
-    settle_saves(ledger)
+    settle_saves(ledger, zero_is_left_out=True)
     images = _settle_images(ledger, local, dataset, family)
     _settle_length(ledger, _length(ledger, images, by_steps=ledger.has("dataset_config")))
     _settle_samples(ledger)

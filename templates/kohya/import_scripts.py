@@ -94,7 +94,7 @@ def import_scripts(
     _settle_optimizer(ledger)
     _take_setting_keys(ledger)
     _settle_network(ledger, family, local)
-    settle_saves(ledger)
+    settle_saves(ledger, zero_is_left_out=False)
     images = _settle_images(ledger, local, dataset, family)
     _settle_length(ledger, images.exposures)
     _settle_samples(ledger, local)

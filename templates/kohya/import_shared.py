@@ -227,13 +227,17 @@ def epochs_needed(steps: int, exposures: int | None, *, batch: int, accumulation
     return max(1, math.ceil(steps * batch * accumulation / exposures))
 
 
-def settle_saves(ledger: Ledger) -> None:
-    """How many files are kept, and where curves go."""
-    _settle_keep_last(ledger)
+def settle_saves(ledger: Ledger, *, zero_is_left_out: bool) -> None:
+    """How many files are kept, and where curves go.
+
+    Args:
+        zero_is_left_out: so it is among the GUI's values; sd-scripts keeps a single file of each step by it.
+    """
+    _settle_keep_last(ledger, zero_is_left_out=zero_is_left_out)
     _settle_tracking(ledger)
 
 
-def _settle_keep_last(ledger: Ledger) -> None:
+def _settle_keep_last(ledger: Ledger, *, zero_is_left_out: bool) -> None:
     """How many saves are kept: kohya counts epochs and steps, we count files."""
     epochs, steps = ledger.effective_key("save_last_n_epochs"), ledger.effective_key("save_last_n_steps")
     kept = ledger.read(epochs, whole, 0)
@@ -241,7 +245,8 @@ def _settle_keep_last(ledger: Ledger) -> None:
         ledger.settle(epochs, "saving.keep_last", kept)
     every = ledger.settings.get("saving.every_steps", 0)
     last = ledger.read(steps, whole, 0)
-    if every and (last or steps.startswith("--")):
+    is_given = ledger.has(steps) and (last or steps.startswith("--") or not zero_is_left_out)
+    if every and is_given:
         number_kept = last // every + 1  # a file goes once it is older than so many steps
         if "saving.keep_last" in ledger.settings and ledger.settings["saving.keep_last"] != number_kept:
             ledger.contradict(steps, "epochs and steps keep different numbers; that of the epochs counts")

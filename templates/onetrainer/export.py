@@ -14,6 +14,7 @@ from advisor.files import is_file, is_there
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import NamedFolder, TrainingConfig, setting_paths
 from advisor.shell import quoted
+from templates.exporting.anima import anima_drops, is_anima
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
 from templates.exporting.derived import conv_alpha
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
@@ -21,7 +22,9 @@ from templates.exporting.memory import fitted
 from templates.exporting.paths import absolute, located, located_model, located_posix, named_images
 from templates.exporting.planned_images import PlannedImages
 from templates.exporting.write_files import write_files
-from templates.onetrainer.export_anima import anima_drops, anima_errors, anima_notes, is_anima, noted_drops
+from templates.onetrainer.export_anima import ARRIVE as ANIMA_ARRIVE
+from templates.onetrainer.export_anima import DROPS as ANIMA_DROPS
+from templates.onetrainer.export_anima import anima_errors, anima_notes, noted_drops
 from templates.onetrainer.export_concepts import concept_trees, sample_trees
 from templates.onetrainer.export_config import ConceptFolder, ExportLayout, config_tree, known_arguments
 from templates.onetrainer.export_images import ImagesThere, edited_images, image_errors, image_notes
@@ -131,7 +134,8 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     return Export(tuple(home / name for name in trees), tuple(notes), start)
 
 
-EXPORTER = Exporter("onetrainer", "OneTrainer", MAPS, DROPS, MEMORY, write, {ANIMA: anima_drops(DROPS)})
+FAMILY_DROPS = {ANIMA: anima_drops(DROPS, ANIMA_ARRIVE, ANIMA_DROPS)}
+EXPORTER = Exporter("onetrainer", "OneTrainer", MAPS, DROPS, MEMORY, write, FAMILY_DROPS)
 
 
 def _errors(config: TrainingConfig) -> Iterator[ConfigError]:

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from advisor.errors import ConfigError
-from advisor.settings.config import NUM_TRAIN_TIMESTEPS, TrainingConfig, setting
+from advisor.settings.config import NUM_TRAIN_TIMESTEPS, TrainingConfig
+from templates.exporting.anima import anima_drops, is_anima, not_in_base_model
 from templates.exporting.published_layout import layout_errors
 from templates.exporting.separate_parts import is_file_name
-from templates.onetrainer.words import ANIMA, ANIMA_FOLDER, KOHYA_NAMES, ORIGINAL_NAMES
+from templates.onetrainer.words import ANIMA_FOLDER, KOHYA_NAMES, ORIGINAL_NAMES
 
 ARRIVE = frozenset({"memory.text_variants", "saving.layer_names", "dataset.max_tokens", "memory.cache_text"})
 """Settings that have a place for Anima and none for Stable Diffusion, or mean the same without one."""
@@ -25,24 +26,14 @@ DROPS: Mapping[str, str] = {
 """Settings without a place for Anima, and what that means."""
 
 
-def is_anima(config: TrainingConfig) -> bool:
-    """Whether the base model is an Anima."""
-    return config.model.family == ANIMA
-
-
-def anima_drops(drops: Mapping[str, str]) -> Mapping[str, str]:
-    """The settings without a place for Anima, given those that are for Stable Diffusion."""
-    return {**{path: meaning for path, meaning in drops.items() if path not in ARRIVE}, **DROPS}
-
-
 def noted_drops(config: TrainingConfig, drops: Mapping[str, str]) -> Mapping[str, str]:
     """Those of them that a note is to tell: what lies in the base model's own folder is found there."""
     if not is_anima(config):
         return drops
-    found = dict(anima_drops(drops))
+    found = dict(anima_drops(drops, ARRIVE, DROPS))
     if not is_file_name(config.model.vae_path or ""):
         del found["model.vae_path"]
-    return {path: meaning for path, meaning in found.items() if setting(config, path) != config.model.path}
+    return not_in_base_model(config, found)
 
 
 def anima_files(config: TrainingConfig, model: str) -> dict[str, Any]:

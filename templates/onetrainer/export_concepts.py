@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from advisor.settings.config import TrainingConfig
-from templates.onetrainer.export_anima import is_anima
+from templates.exporting.anima import is_anima
 from templates.onetrainer.export_config import ConceptFolder, ExportLayout
 from templates.onetrainer.words import REGULARIZATION, SAMPLERS
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from advisor.settings.config import LossConfig, OptimizerConfig, ScheduleConfig, TrainingConfig
+from templates.exporting.anima import is_anima
 from templates.exporting.separate_parts import is_file_name
-from templates.onetrainer.export_anima import anima_files, denoiser_file, is_anima
+from templates.onetrainer.export_anima import anima_files, denoiser_file
 from templates.onetrainer.words import (
     ALL_LAYERS,
     ANIMA_FILTER,

@@ -48,10 +48,9 @@ def usage_view(file: str, trigger: str, weight: float | None = None, family: Fam
     tag = f"<lora:{name}:{strength:g}>"
     with_word = f" together with the trigger word {trigger}" if trigger else ""
     word = f"Use the trigger word {trigger} in the prompt." if trigger else "Write the prompt as you always do."
-    only = family.lora_programs if family is not None else ()
 
     def draws(program: str) -> bool:
-        return not only or program in only
+        return family is None or family.is_drawn_by(program)
 
     programs = (
         Program(

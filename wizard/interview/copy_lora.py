@@ -45,10 +45,10 @@ def usage(
         return f"In {program}, {steps[program]}"
     if program in IN_PROMPT:
         return f"In {program}, {in_prompt}"
-    only = family.lora_programs if family is not None else ()
-    *others, last = [one for one in IN_PROMPT if not only or one in only]
+    draws = [one for one in (*IN_PROMPT, *steps) if family is None or family.is_drawn_by(one)]
+    *others, last = [one for one in IN_PROMPT if one in draws]
     shared = f"In {', '.join(others)} and {last}, {in_prompt}"
-    return "\n".join((shared, *(f"In {one}, {text}" for one, text in steps.items() if not only or one in only)))
+    return "\n".join((shared, *(f"In {one}, {text}" for one, text in steps.items() if one in draws)))
 
 
 def offer_copy(

@@ -68,7 +68,6 @@ def child_environment(
         **base,
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
-        "ORT_DISABLE_TELEMETRY": "1",
         "PYTHONUTF8": "1",
     }
     # Empty and relative entries would be looked for wherever the child runs.

@@ -250,3 +250,10 @@ def test_sizes_of_buckets_count_whichever_file_turns_buckets_on() -> None:
 
     sizes = ("dataset.min_bucket_px", "dataset.max_bucket_px", "dataset.bucket_upscale")
     assert [found[path] for path in sizes] == [320, 1024, False]
+
+
+@pytest.mark.parametrize(("every", "last", "kept"), [(1, 0, 1), (10, 9, 1), (10, 0, 1), (10, 29, 3), (10, None, 0)])
+def test_a_number_of_steps_that_is_there_says_how_many_saves_are_kept(every: int, last: int | None, kept: int) -> None:
+    more: dict[str, Any] = {} if last is None else {"save_last_n_steps": last}
+
+    assert imported(save_every_n_steps=every, **more).effective["saving.keep_last"] == kept

@@ -23,6 +23,7 @@ from advisor.files import is_file, mend_of_writing, read_bounded
 from advisor.run_folder.keep import keep_beside
 from advisor.run_folder.write_over import NewFile, put, users_files
 from advisor.run_folder.written import Written, WrittenFiles
+from advisor.same_place import Identity, identity
 from templates.exporting.image_folders import PlacedFolder
 
 LIST_SUFFIX = ".made.txt"
@@ -102,7 +103,7 @@ class LinkFolder:
             RunError: a file cannot be read.
         """
         new = dict(_contents(folders, caption_extension))
-        originals = {_identity(one.content) for one in new.values() if isinstance(one.content, Path)} - {None}
+        originals = {identity(one.content) for one in new.values() if isinstance(one.content, Path)} - {None}
         lists = users_files([self._list(())], written)
         try:
             return lists + tuple(
@@ -237,14 +238,14 @@ def _write(source: Content, file: BinaryIO) -> None:
         file.write(source if isinstance(source, bytes) else source.png())
 
 
-def _is_users(path: Path, new: _NewFile | None, originals: set[tuple[int, int] | None], written: WrittenFiles) -> bool:
+def _is_users(path: Path, new: _NewFile | None, originals: set[Identity | None], written: WrittenFiles) -> bool:
     """Whether a file is neither as it was made, nor a link to an image of now, nor what would be made now."""
     mode = path.lstat().st_mode
     if stat.S_ISDIR(mode):
         raise RunError(f"{path} is a folder, where an earlier export made a file: move it away")
     if not stat.S_ISREG(mode):
         return True
-    if _identity(path) in originals or written.is_as_written(path, "images"):
+    if identity(path) in originals or written.is_as_written(path, "images"):
         return False
     return not _is_content(path, new)
 
@@ -257,15 +258,6 @@ def _is_content(path: Path, new: _NewFile | None) -> bool:
         return is_file(new.content) and filecmp.cmp(path, new.content, shallow=False)
     content = new.content if isinstance(new.content, bytes) else new.content.png()
     return path.stat().st_size == len(content) and read_bounded(path, len(content)) == content
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """What two names of one file have in common; None: there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _is_list(content: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from advisor.dataset.buckets import repeats_of_folders
 from advisor.dataset.captions import CaptionReader
 from advisor.dataset.epoch import epoch_sizes
 from advisor.dataset.report import DatasetReport
-from advisor.errors import DatasetError, RunError
+from advisor.errors import DatasetError
 from advisor.files import is_folder
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.pictures.edits_told import told_of_edits
@@ -85,39 +85,6 @@ def planned_length(
     report = None if regularization is None else regularization.report
     there = changed(config, "dataset.upscale_tolerance", 0.0)
     return Length.of(config, epoch_sizes(images.report, there, report))
-
-
-def refuse_among_pictures(planned: Sequence[PlannedImages], run: Path) -> None:
-    """Refuse image folders that are, or lie in, a folder that the pictures come from: it is only read.
-
-    Raises:
-        RunError: one does.
-    """
-    home = run.resolve()
-    read = {Path(one.report.root).resolve() for one in planned if one.report is not None}
-    placed = [image for one in planned for folder in one.folders or () for image in folder.images]
-    # Where pictures are links, the folders that they lead to, though not what lies beside these.
-    sources = {image.source.resolve() for image in placed}
-    really = {source.parent for source in sources}
-    for one in planned:
-        made = next(
-            (path for path in map(one.links.root.joinpath, one.links.ours()) if path.resolve() in sources), None
-        )
-        if made is not None:
-            raise _among(made.parent)
-        for folder in one.folders or ():
-            target = (one.links.root / folder.name).resolve()
-            around = next((root for root in read if target.is_relative_to(root)), None)
-            if around is not None and target.is_relative_to(home) and not around.is_relative_to(home):
-                around = None  # a run that is kept among the pictures: what lies in it is none of them
-            if around is not None or target in really:
-                raise _among(one.links.root / folder.name)
-
-
-def _among(folder: Path) -> RunError:
-    return RunError(
-        f"{folder} is where the pictures themselves lie, and an export would write there: name another with --out"
-    )
 
 
 def filled(

@@ -12,7 +12,8 @@ from advisor.run_folder.written import Kind, WrittenFiles
 from advisor.settings.config import TrainingConfig
 from templates.exporting.exporter import ExportOptions
 from templates.exporting.paths import absolute
-from templates.exporting.planned_images import PlannedImages, filled, refuse_among_pictures
+from templates.exporting.planned_images import PlannedImages, filled
+from templates.exporting.read_only_pictures import refuse_among_pictures
 
 
 def write_files(

@@ -10,6 +10,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import FOLDERS, RECORDS, RUN_NAMES
 from advisor.run_folder.plan_record import PlanRecord
 from advisor.run_folder.write_over import Occupied
+from advisor.same_place import is_same, lies_in
 from advisor.settings.config import TrainingConfig
 from advisor.units import named
 
@@ -29,7 +30,7 @@ def other_plan(run: RunFolder, record: PlanRecord | None, config: TrainingConfig
     name = record.fields.config.saving.name
     if not name or not isinstance(images, str):
         return ""
-    if name == config.saving.name and _same(run.path / images, run.path / config.dataset.images):
+    if name == config.saving.name and is_same(run.path / images, run.path / config.dataset.images):
         return ""
     return f"{run.path} holds another plan ({name}, of the pictures in {images})"
 
@@ -42,14 +43,14 @@ def refuse_own_folders(run: RunFolder, config: TrainingConfig) -> None:
     """
     dataset = config.dataset
     for given in filter(None, (dataset.images, dataset.regularization_images)):
-        pictures = (run.path / given).resolve()
-        if pictures == run.path.resolve():
+        pictures = run.path / given
+        if is_same(pictures, run.path):
             raise RunError(f"{run.path} is the folder of the pictures: name another for the run, e.g. one beside it")
-        inside = next((name for name in sorted(FOLDERS) if pictures.is_relative_to((run.path / name).resolve())), None)
+        inside = next((name for name in sorted(FOLDERS) if lies_in(pictures, run.path / name)), None)
         if inside is not None:
             raise RunError(
-                f"{pictures} are pictures, and a run in {run.path} writes into its folder {inside}: name another "
-                "folder for the run, e.g. one beside it"
+                f"{pictures.resolve()} are pictures, and a run in {run.path} writes into its folder {inside}: name "
+                "another folder for the run, e.g. one beside it"
             )
 
 
@@ -83,10 +84,3 @@ def _holds_others(folder: Path) -> bool:
     """Whether a folder that is named as one of a run's holds what no run without a plan has in it."""
     known = {Path(record).name for record in RECORDS}
     return not is_folder(folder) or any(path.name not in known for path in folder.iterdir())
-
-
-def _same(one: Path, other: Path) -> bool:
-    try:
-        return one == other or one.samefile(other)
-    except (OSError, ValueError):
-        return False

@@ -1,0 +1,107 @@
+"""Exports never write where pictures, masks and captions lie, whatever names lead there."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from advisor.errors import RunError
+from advisor.settings.config import TrainingConfig, changed
+from templates.exporters import EXPORTERS
+from templates.exporting.exporter import ExportOptions
+from tests.support.mounts import run_with_second_name
+from tests.support.pictures import make_pictures
+from tests.support.samples import sample_config
+
+COPY, OVERWRITE = ExportOptions(copy=True), ExportOptions(overwrite=True)
+EXPORT = """
+import sys
+from pathlib import Path
+from templates.exporters import EXPORTERS
+from templates.exporting.exporter import USUAL
+from tests.support.samples import sample_config
+pictures, run, out = map(Path, sys.argv[1:])
+try:
+    EXPORTERS["ai-toolkit"].write(sample_config(pictures), run=run, out=out, options=USUAL)
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def masked(images: Path) -> TrainingConfig:
+    return changed(changed(sample_config(images), "dataset.masks", True), "dataset.mask_source", "files")
+
+
+def beside(picture: Path, name: str) -> Path:
+    return picture.with_name(name.format(picture.stem))
+
+
+@pytest.mark.parametrize("linked", ["{}-masklabel.png", "{}.txt", "masks/{}.png"])
+def test_masks_and_captions_that_are_links_into_an_export_stay_there(tmp_path: Path, linked: str) -> None:
+    out, first, second = tmp_path / "out", tmp_path / "a", tmp_path / "b"
+    for picture in make_pictures(first, 3, captions=True):
+        shutil.copy(picture, beside(picture, "{}-masklabel.png"))
+    EXPORTERS["onetrainer"].write(masked(first), run=tmp_path / "run-a", out=out, options=COPY)
+    shutil.rmtree(first)
+    for picture in make_pictures(second, 3):
+        ending = ".txt" if linked.endswith(".txt") else "-masklabel.png"
+        beside(picture, linked).parent.mkdir(exist_ok=True)
+        beside(picture, linked).symlink_to(out / "img" / "20_foxgirl" / f"{picture.stem}{ending}")
+    before = contents(out)
+
+    for repeats in (20, 3):
+        config = changed(masked(second), "dataset.repeats", repeats)
+        with pytest.raises(RunError, match="is where the pictures themselves lie"):
+            EXPORTERS["onetrainer"].write(config, run=tmp_path / "run-b", out=out, options=OVERWRITE)
+
+    assert contents(out) == before
+
+
+@pytest.mark.parametrize("was_exported", [True, False])
+@pytest.mark.parametrize("captions", [True, False])
+def test_pictures_that_lie_at_a_second_place_are_known_there(
+    tmp_path: Path, was_exported: bool, captions: bool
+) -> None:
+    pictures, out = tmp_path / "p", tmp_path / "out"
+    make_pictures(pictures, 3, captions=captions)
+    if was_exported:
+        EXPORTERS["ai-toolkit"].write(sample_config(pictures), run=tmp_path / "run", out=out, options=COPY)
+        shutil.rmtree(out / "img" / "20_foxgirl")
+    (out / "img" / "20_foxgirl").mkdir(parents=True)
+    before = contents(pictures)
+
+    done = run_with_second_name(pictures, out / "img" / "20_foxgirl", EXPORT, pictures, tmp_path / "run", out)
+
+    assert done.stdout.startswith("RunError"), done
+    assert "is where the pictures themselves lie" in done.stdout
+    assert contents(pictures) == before
+
+
+REFUSE = """
+import sys
+from pathlib import Path
+from advisor.run_folder.layout import RunFolder
+from templates.native.occupied import refuse_own_folders
+from tests.support.samples import sample_config
+try:
+    refuse_own_folders(RunFolder(Path(sys.argv[2])), sample_config(sys.argv[1]))
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize("inner", ["", "samples"])
+def test_a_run_in_a_second_name_of_the_pictures_folder_is_refused(tmp_path: Path, inner: str) -> None:
+    pictures, run = tmp_path / "p", tmp_path / "run"
+    make_pictures(pictures, 1)
+    (run / inner).mkdir(parents=True)
+
+    done = run_with_second_name(pictures, run / inner, REFUSE, pictures, run)
+
+    assert done.stdout.startswith("RunError"), done

@@ -44,19 +44,23 @@ class RunPlace:
         except OSError:
             return cls(run, None)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it is still there, and no other."""
+        if self._handle is None:
+            return True
+        try:
+            return os.path.samestat(os.fstat(self._handle), self.run.stat())
+        except OSError as error:
+            return error.errno not in GONE
+
     def check(self) -> None:
         """See whether it is still there.
 
         Raises:
             RunMoved: it is not, or another is.
         """
-        if self._handle is None:
-            return
-        try:
-            is_there = os.path.samestat(os.fstat(self._handle), self.run.stat())
-        except OSError as error:
-            is_there = error.errno not in GONE
-        if not is_there:
+        if not self.is_there:
             raise RunMoved(self.run)
 
     def close(self) -> None:

@@ -101,7 +101,7 @@ def run_trainer(
         except OSError as error:
             raise RunError(f"the trainer cannot be started in {job.run.path}: {error.strerror or error}") from error
         try:
-            progress = _watch(child, tail, screen, count)
+            progress = _watch(child, tail, screen, count, place)
         except OSError as error:
             if error.errno not in OUTPUT_GONE:
                 raise
@@ -119,13 +119,16 @@ def run_trainer(
     return progress
 
 
-def _watch(child: subprocess.Popen[bytes], tail: EventTail, screen: Screen, count: InterruptCount) -> TrainingProgress:
+def _watch(
+    child: subprocess.Popen[bytes], tail: EventTail, screen: Screen, count: InterruptCount, place: RunPlace
+) -> TrainingProgress:
+    """Show the events until the process ends; those of another run that took the folder's place are not its own."""
     progress = TrainingProgress(phase="start")
     try:
         screen.show(progress)
         while True:
             ended = child.poll() is not None  # asked before reading, so that nothing written last is missed
-            for event in tail.new():
+            for event in tail.new() if place.is_there else ():
                 progress = progress.after(event)
                 screen.show(progress)
                 if note := event_note(event):

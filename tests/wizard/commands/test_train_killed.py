@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -144,11 +145,16 @@ def test_a_run_that_is_renamed_while_it_trains_gets_no_more_files_at_its_old_pla
         run.rename(moved)
         if another:
             shutil.copytree(moved, run)
+            with (run / "log/events.jsonl").open("a", encoding="utf-8") as events:
+                events.write(
+                    json.dumps({"event": "finished", "unix_seconds": 1.0, "loras": ["model/other.safetensors"]}) + "\n"
+                )
         before = contents(run)
         out, _ = started.communicate(timeout=60)
 
     assert started.returncode == 2
     assert "it was renamed, moved or deleted" in " ".join(out.split())
+    assert "other.safetensors" not in out
     assert contents(run) == before
     assert events_of(moved, "failed")[-1]["code"] == "run"
 

@@ -102,8 +102,8 @@ class DraftEdits:
             DatasetError: no picture is left.
             RunError: the changes, or the run's own, cannot be read.
         """
+        from advisor.dataset.file_stamp import stamp_of
         from advisor.run_folder.pictures.edits_file import edits_of, read_changes
-        from advisor.run_folder.pictures.file_stamps import stamp_of
         from advisor.run_folder.pictures.run_dataset import with_edits
 
         theirs, written = None if run is None else stamp_of(run.edits), self._written_into(run)

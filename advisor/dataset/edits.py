@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from operator import itemgetter
 
+from advisor.dataset.file_stamp import Stamp
 from advisor.dataset.report import Box, DatasetReport, ExcludedImage, ImageFile, PictureCrop, Problem
 
 CAPTION_PROBLEMS = ("caption_encoding", "empty_caption", "unreadable_caption", "long_caption")
@@ -30,6 +31,18 @@ class SeenPicture:
     modified_ns: int
     twins: tuple[str, ...] = ()
     """Paths of other pictures with the same bytes, to which its edits do not go over."""
+    number: int = 0
+    """As `Stamp` has it."""
+
+    @classmethod
+    def of(cls, content: str, stamp: Stamp) -> SeenPicture:
+        """A file with that content and stamp."""
+        return cls(content, stamp.num_bytes, stamp.modified_ns, number=stamp.number)
+
+    @property
+    def stamp(self) -> Stamp:
+        """The file's."""
+        return Stamp(self.num_bytes, self.modified_ns, self.number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from advisor.dataset.edits import Edits, PictureEdit, SeenPicture
+from advisor.dataset.file_stamp import Stamp
 
 
 class Look(Protocol):
     """Looks at files of the data set."""
 
-    def stamp(self, path: str) -> tuple[int, int] | None:
-        """Bytes, and the time of the last change in nanoseconds; None where there is no such file."""
+    def stamp(self, path: str) -> Stamp | None:
+        """None where there is no such file."""
 
     def content(self, path: str) -> str | None:
         """The sha256 of its bytes; None where it cannot be read."""
@@ -35,8 +36,8 @@ def followed(edits: Edits, paths: Sequence[str], look: Look) -> FollowedEdits:
     """Each edit at the path that its picture has now.
 
     A picture is known by its content. Where no picture has it any more, the one at its path was changed in place and
-    keeps the edits. Of pictures alike each takes the edits of one, those without edits of their own first. Files are
-    read only where size or time differ from what they were.
+    keeps the edits, unless it is another that was edited. Of pictures alike each takes the edits of one, those without
+    edits of their own first. Files are read only where their stamp differs from what it was.
 
     Args:
         paths: the pictures that are there, absolute.
@@ -46,13 +47,15 @@ def followed(edits: Edits, paths: Sequence[str], look: Look) -> FollowedEdits:
     if not away:
         return FollowedEdits(edits)
     free = _by_content(sorted(paths, key=edits.by_path.__contains__), away, look)
-    renamed, lost = list[tuple[str, str]](), list[PictureEdit]()
+    renamed, gone_or_changed = list[tuple[str, str]](), list[PictureEdit]()
     for edit in away:
         found = None if edit.seen is None else _taken(edit.seen, free)
         if found is not None:
             renamed.append((edit.path, found))
-        elif edit.path not in there:
-            lost.append(edit)
+        else:
+            gone_or_changed.append(edit)
+    taken = {new for _, new in renamed}
+    lost = [edit for edit in gone_or_changed if edit.path not in there or edit.path in taken]
     gone = {edit.path for edit in lost}
     kept = Edits({path: edit for path, edit in edits.by_path.items() if path not in gone})
     return FollowedEdits(kept.moved(renamed), tuple(renamed), tuple(lost))
@@ -60,8 +63,8 @@ def followed(edits: Edits, paths: Sequence[str], look: Look) -> FollowedEdits:
 
 def _is_other(edit: PictureEdit, look: Look) -> bool:
     """Whether another picture is at the edit's path now."""
-    seen = edit.seen
-    if seen is None or look.stamp(edit.path) == (seen.num_bytes, seen.modified_ns):
+    seen, stamp = edit.seen, look.stamp(edit.path)
+    if seen is None or (stamp is not None and stamp.is_of(seen.stamp)):
         return False
     return look.content(edit.path) != seen.content
 
@@ -72,7 +75,7 @@ def _by_content(paths: Sequence[str], away: Sequence[PictureEdit], look: Look) -
     found = defaultdict[str, list[str]](list)
     for path in paths:
         stamp = look.stamp(path)
-        if stamp is not None and stamp[0] in sizes and (content := look.content(path)) is not None:
+        if stamp is not None and stamp.num_bytes in sizes and (content := look.content(path)) is not None:
             found[content].append(path)
     return found
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from advisor.checkpoints.identify import identify
+from advisor.dataset.file_stamp import stamp_of
 from advisor.errors import LoraError, ModelError
 from advisor.families import KNOWN_FAMILIES
 from advisor.files import is_folder, is_there
 from advisor.run_folder.keep import keep_beside, kept_sentence
-from advisor.run_folder.pictures.file_stamps import stamp_of
 from advisor.tensor_files.header import read_header
 from advisor.tensor_files.other_formats import convert_command, is_pickle
 from wizard.interview.ask import TerminalAsk

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from advisor.dataset.doctor.pixel_facts import PixelFacts, from_text
+from advisor.dataset.file_stamp import Stamp, stamp_of
 from advisor.dataset.report import DatasetReport
 from advisor.json_text import Malformed, parse_json
-from wizard.processes.picture_cache import PictureCache, Stamp
+from wizard.processes.picture_cache import PictureCache
 from wizard.processes.picture_workers import PictureWorkers, num_workers
 
 BROKEN = ("truncated", "broken")
@@ -28,7 +29,7 @@ def measured_pictures(report: DatasetReport, tell: Callable[[int, int], None]) -
     with PictureCache() as cache:
         for image in report.image_files:
             path = Path(report.root) / image.path
-            stamp = Stamp.of(path)
+            stamp = stamp_of(path)
             known = None if stamp is None else cache.get(path, stamp) or cache.find(path, stamp)
             if known is None:
                 unknown.append((image.path, path, stamp))
@@ -57,7 +58,7 @@ def known_broken(report: DatasetReport) -> tuple[str, ...]:
     with PictureCache() as cache:
         for image in report.image_files:
             path = Path(report.root) / image.path
-            stamp = Stamp.of(path)
+            stamp = stamp_of(path)
             known = None if stamp is None else cache.get(path, stamp)
             if known is not None and known.decoding in BROKEN:
                 found.append(image.path)

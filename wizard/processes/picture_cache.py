@@ -1,6 +1,6 @@
 """What was measured of pictures, kept in the user's data folder: a second look at a folder takes seconds.
 
-What was measured belongs to a content. A file whose path, size and time of change are the same has the content that it
+What was measured belongs to a content. A file whose path and stamp are the same has the content that it
 had; of one that was renamed or copied the content is looked up.
 """
 
@@ -11,15 +11,15 @@ import os
 import sqlite3
 import stat
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from advisor.data_folder import data_folder
 from advisor.dataset.doctor.pixel_facts import FACTS_VERSION, PixelFacts, as_plain, from_text
+from advisor.dataset.file_stamp import Stamp
 from advisor.errors import RunError
-from advisor.files import file_digest, modified_ns
+from advisor.files import file_digest
 from advisor.run_folder.keep import keep_beside
 
 CACHE_NAME = "pictures.sqlite"
@@ -27,39 +27,27 @@ MOST_KEPT = 100_000
 """Contents, of some 11 KB each; those measured first are forgotten first."""
 SCHEMA = {
     "contents": "TABLE contents (content TEXT PRIMARY KEY, version INTEGER, facts BLOB)",
-    "files": "TABLE files (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, content TEXT)",
-    "files_of_size": "INDEX files_of_size ON files (size)",
+    "numbered_files": (
+        "TABLE numbered_files (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, number INTEGER, content TEXT)"
+    ),
+    "numbered_files_of_size": "INDEX numbered_files_of_size ON numbered_files (size)",
 }
 """What the database holds, as SQL by its names."""
 EARLIER = {
-    "pictures": "TABLE pictures (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, version INTEGER, facts BLOB)"
+    "pictures": "TABLE pictures (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, version INTEGER, facts BLOB)",
+    "files": "TABLE files (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, content TEXT)",
+    "files_of_size": "INDEX files_of_size ON files (size)",
 }
 """What it held before, which is forgotten."""
 OF_FILE = (
-    "SELECT facts FROM files JOIN contents USING (content) WHERE path = ? AND size = ? AND changed = ? AND version = ?"
+    "SELECT facts FROM numbered_files JOIN contents USING (content) "
+    "WHERE path = ? AND size = ? AND changed = ? AND number = ? AND version = ?"
 )
 OF_CONTENT = "SELECT facts FROM contents WHERE content = ? AND version = ?"
 FORGET = (
     "DELETE FROM contents WHERE rowid <= (SELECT MAX(rowid) FROM contents) - ?",
-    "DELETE FROM files WHERE content NOT IN (SELECT content FROM contents)",
+    "DELETE FROM numbered_files WHERE content NOT IN (SELECT content FROM contents)",
 )
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """By what an unchanged file is known."""
-
-    size: int
-    changed_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> Stamp | None:
-        """The file's stamp; None where it cannot be looked at."""
-        try:
-            status = path.stat()
-        except OSError:
-            return None
-        return cls(status.st_size, modified_ns(status))
 
 
 class PictureCache:
@@ -101,8 +89,8 @@ class PictureCache:
         for name, sql in self._database.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall():
             if _words(sql) != _words(f"CREATE {(SCHEMA | EARLIER).get(name)}"):
                 raise sqlite3.DatabaseError(f"{name} in it is not ours")
-        for name in EARLIER:
-            self._database.execute(f"DROP TABLE IF EXISTS {name}")
+        for name, sql in EARLIER.items():
+            self._database.execute(f"DROP {sql.partition(' ')[0]} IF EXISTS {name}")
         for sql in SCHEMA.values():
             kind, _, rest = sql.partition(" ")
             self._database.execute(f"CREATE {kind} IF NOT EXISTS {rest}")
@@ -121,13 +109,13 @@ class PictureCache:
 
     def get(self, path: Path, stamp: Stamp) -> PixelFacts | None:
         """What is known of an unchanged file."""
-        return self._facts(OF_FILE, (_key(path), stamp.size, stamp.changed_ns, FACTS_VERSION))
+        return self._facts(OF_FILE, (_key(path), *stamp, FACTS_VERSION))
 
     def find(self, path: Path, stamp: Stamp) -> PixelFacts | None:
         """What is known of a file's content under another name, or under its own at another time; the file is read
         where a file of its size was measured before.
         """
-        if self._one("SELECT 1 FROM files WHERE size = ? LIMIT 1", (stamp.size,)) is None:
+        if self._one("SELECT 1 FROM numbered_files WHERE size = ? LIMIT 1", (stamp.num_bytes,)) is None:
             return None
         try:
             content = file_digest(path)
@@ -155,9 +143,9 @@ class PictureCache:
 
     def _put_file(self, path: Path, stamp: Stamp, content: str) -> None:
         if self._database is not None:
-            row = (_key(path), stamp.size, stamp.changed_ns, content)
+            row = (_key(path), *stamp, content)
             with suppress(sqlite3.Error):
-                self._database.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", row)
+                self._database.execute("INSERT OR REPLACE INTO numbered_files VALUES (?, ?, ?, ?, ?)", row)
 
     def _facts(self, query: str, values: tuple[str | int, ...]) -> PixelFacts | None:
         row = self._one(query, values)

@@ -127,9 +127,9 @@ def _renamed(vanished: Sequence[ManifestLine], appeared: Sequence[str], look: Di
 
 def _is_other_picture(line: ManifestLine, found: FileStamps, look: DiskLook) -> bool:
     """Whether a picture has another content; where none was kept, only another size tells."""
-    if line.num_bytes is None or (line.num_bytes, line.modified_ns) == found.picture:
+    if line.num_bytes is None or line.is_file(found.picture):
         return False
-    if line.num_bytes != found.picture[0]:
+    if line.num_bytes != found.picture.num_bytes:
         return True
     return line.content is not None and look.content(line.path) != line.content
 
@@ -139,6 +139,6 @@ def _is_other_caption(line: ManifestLine, found: FileStamps) -> bool:
         return False
     if line.caption_file is None or found.caption is None:
         return (line.caption_file is None) != (found.caption is None)
-    if (line.caption_file.num_bytes, line.caption_file.modified_ns) == found.caption:
+    if found.caption.is_of(line.caption_file.stamp):
         return False
     return caption_digest(read_caption(Path(found.caption_path), Path(line.path)).text) != line.caption_file.sha256

@@ -18,6 +18,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from advisor.dataset.caption_files import MOST_CAPTION_BYTES
 from advisor.dataset.edits import Edits, GrowingEdits, PictureEdit, SeenPicture
+from advisor.dataset.file_stamp import MOST_NUMBER
 from advisor.dataset.following_edits import followed
 from advisor.dataset.report import DatasetReport
 from advisor.errors import RunError
@@ -51,6 +52,7 @@ class SeenLine(Record):
     num_bytes: Count
     modified_ns: int = Field(ge=-(2**63), lt=2**63)
     twins: tuple[Text, ...] = ()
+    number: int = Field(0, ge=0, lt=MOST_NUMBER)
 
 
 class EditLine(Record):

@@ -1,4 +1,4 @@
-"""Size and time of every picture and caption file of a data set, by names alone: no file is opened."""
+"""The stamp of every picture and caption file of a data set, by names alone: no file is opened."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from advisor.dataset.file_stamp import Stamp, stamp_of
 from advisor.dataset.folders import find_files, find_named_files
-from advisor.files import modified_ns
 from advisor.settings.config import NamedFolder
-
-Stamp = tuple[int, int]
-"""Bytes, and the time of the last change in nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +47,3 @@ def file_stamps(folder: Path, only: Sequence[NamedFolder] | None, caption_extens
                 beside = place.path / place.captions[Path(name).stem, extension]
                 stamps[path] = FileStamps(picture, str(beside), stamp_of(beside))
     return stamps
-
-
-def stamp_of(path: Path) -> Stamp | None:
-    """A file's size and time; None where it cannot be looked at."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_size, modified_ns(found)

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from advisor.dataset.caption_files import read_caption
+from advisor.dataset.file_stamp import MOST_NUMBER, Stamp
 from advisor.dataset.report import DatasetReport, ImageFile
 from advisor.files import read_bounded
 from advisor.json_text import Malformed
@@ -41,6 +42,12 @@ class CaptionFile(Record):
     """Of its text, without surrounding blanks."""
     num_bytes: Count = 0
     modified_ns: int = Field(0, ge=-(2**63), lt=2**63)
+    number: int = Field(0, ge=0, lt=MOST_NUMBER)
+
+    @property
+    def stamp(self) -> Stamp:
+        """The file's."""
+        return Stamp(self.num_bytes, self.modified_ns, self.number)
 
 
 class ManifestLine(Record):
@@ -63,12 +70,19 @@ class ManifestLine(Record):
     num_bytes: Count | None = None
     """None in manifests of earlier versions, which kept nothing of the files."""
     modified_ns: int | None = Field(None, ge=-(2**63), lt=2**63)
+    number: int = Field(0, ge=0, lt=MOST_NUMBER)
+    """As `Stamp` has it."""
     caption_file: CaptionFile | None = None
     """None: there was none, or nothing is known of the files."""
     edited: bool = False
     """The caption comes from the user's edits."""
     planned_path: Text | None = None
     """Where it lay when the run was planned, if it was renamed before an earlier training."""
+
+    def is_file(self, stamp: Stamp) -> bool:
+        """Whether the picture's file is unchanged by its stamp."""
+        is_kept = self.num_bytes is not None and self.modified_ns is not None
+        return is_kept and stamp.is_of(Stamp(self.num_bytes or 0, self.modified_ns or 0, self.number))
 
 
 @dataclass(frozen=True)
@@ -94,9 +108,7 @@ class FileNotes:
         contents = {
             path: edit.seen.content
             for path, edit in edits.items()
-            if edit.seen is not None
-            and path in stamps
-            and stamps[path].picture == (edit.seen.num_bytes, edit.seen.modified_ns)
+            if edit.seen is not None and path in stamps and stamps[path].picture.is_of(edit.seen.stamp)
         }
         return cls(stamps, captions, contents, frozenset(data.edited_captions))
 
@@ -113,7 +125,7 @@ class FileNotes:
         stamps = self.stamps.get(path)
         if stamps is None:
             return {}
-        found: dict[str, Any] = {"num_bytes": stamps.picture[0], "modified_ns": stamps.picture[1]}
+        found: dict[str, Any] = stamps.picture._asdict()
         if path in self.contents:
             found["content"] = self.contents[path]
         if path in self.edited:
@@ -123,8 +135,7 @@ class FileNotes:
         if stamps.caption is not None:
             found["caption_file"] = {
                 "sha256": caption_digest(self._caption(path, stamps.caption_path)),
-                "num_bytes": stamps.caption[0],
-                "modified_ns": stamps.caption[1],
+                **stamps.caption._asdict(),
             }
         return found
 

@@ -1,4 +1,4 @@
-"""Picture files looked at on the disk: size, time and content, read only where these are not known already."""
+"""Picture files looked at on the disk: stamp and content, read only where these are not known already."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 
 from advisor.dataset.edits import Edits, PictureEdit, SeenPicture
+from advisor.dataset.file_stamp import Stamp, stamp_of
 from advisor.dataset.report import DatasetReport
 from advisor.files import file_digest
-from advisor.run_folder.pictures.file_stamps import stamp_of
 
 READERS = 4
 """Threads that read files at the same time."""
@@ -25,12 +25,12 @@ class DiskLook:
     """Looks at files once, and remembers."""
 
     known: Mapping[str, SeenPicture] = field(default_factory=dict)
-    """Files by path as they were before: where size and time are the same, so is the content."""
-    _stamps: dict[str, tuple[int, int] | None] = field(default_factory=dict)
+    """Files by path as they were before: where a stamp is the same, so is the content."""
+    _stamps: dict[str, Stamp | None] = field(default_factory=dict)
     _contents: dict[str, str | None] = field(default_factory=dict)
 
-    def stamp(self, path: str) -> tuple[int, int] | None:
-        """Bytes, and the time of the last change in nanoseconds; None where there is no such file."""
+    def stamp(self, path: str) -> Stamp | None:
+        """None where there is no such file."""
         if path not in self._stamps:
             self._stamps[path] = stamp_of(Path(path))
         return self._stamps[path]
@@ -39,7 +39,7 @@ class DiskLook:
         """The sha256 of its bytes; None where it cannot be read."""
         if path not in self._contents:
             known, stamp = self.known.get(path), self.stamp(path)
-            if known is not None and (known.num_bytes, known.modified_ns) == stamp:
+            if known is not None and stamp is not None and stamp.is_of(known.stamp):
                 self._contents[path] = known.content
             else:
                 self._contents[path] = _digest(path)
@@ -53,7 +53,7 @@ class DiskLook:
     def seen(self, path: str) -> SeenPicture | None:
         """The file as it is now; None where it cannot be read."""
         stamp, content = self.stamp(path), self.content(path)
-        return None if stamp is None or content is None else SeenPicture(content, *stamp)
+        return None if stamp is None or content is None else SeenPicture.of(content, stamp)
 
 
 def look_with(edits: Edits) -> DiskLook:
@@ -70,8 +70,8 @@ def with_seen(edits: Iterable[PictureEdit], files: DatasetReport, known: Edits) 
     """
     made, look = list(edits), look_with(known)
     captions = {files.path_of(image): image.caption for image in files.image_files}
-    sizes = {stamp[0] for edit in made if (stamp := look.stamp(edit.path)) is not None}
-    alike = [path for path in captions if (stamp := look.stamp(path)) is not None and stamp[0] in sizes]
+    sizes = {stamp.num_bytes for edit in made if (stamp := look.stamp(edit.path)) is not None}
+    alike = [path for path in captions if (stamp := look.stamp(path)) is not None and stamp.num_bytes in sizes]
     look.read_ahead([*alike, *(edit.path for edit in made)])
     by_content = defaultdict[str | None, list[str]](list)
     for path in alike:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from advisor.dataset.edits import Edits, PictureEdit, SeenPicture
+from advisor.dataset.file_stamp import Stamp
 from advisor.dataset.following_edits import followed
 
 
@@ -13,10 +14,13 @@ class FakeDisk:
     """Files by path: content and time; the content stands for its hash and tells the size by its length."""
 
     files: dict[str, tuple[str, int]]
+    numbers: dict[str, int] = field(default_factory=dict)
     read: list[str] = field(default_factory=list)
 
-    def stamp(self, path: str) -> tuple[int, int] | None:
-        return (len(self.files[path][0]), self.files[path][1]) if path in self.files else None
+    def stamp(self, path: str) -> Stamp | None:
+        if path not in self.files:
+            return None
+        return Stamp(len(self.files[path][0]), self.files[path][1], self.numbers.get(path, 0))
 
     def content(self, path: str) -> str | None:
         self.read.append(path)
@@ -55,6 +59,22 @@ def test_pictures_that_were_numbered_anew_keep_their_own_edits() -> None:
 
     assert captions(edits, FakeDisk({"/1": ("xx", 3), "/2": ("aa", 2), "/3": ("bb", 2)})) == {"/2": "A", "/3": "B"}
     assert captions(edits, FakeDisk({"/1": ("bb", 2), "/2": ("aa", 2)})) == {"/2": "A", "/1": "B"}
+
+
+def test_pictures_of_one_size_and_time_that_were_numbered_anew_keep_their_own_edits() -> None:
+    seen = {path: SeenPicture(content, 2, 1, number=number) for path, content, number in NUMBERED}
+    edits = Edits.of([PictureEdit(path, excluded=path, seen=one) for path, one in seen.items()])
+
+    disk = FakeDisk({"/1": ("bb", 1), "/2": ("cc", 1)}, {"/1": 12, "/2": 13})
+    found = followed(edits, sorted(disk.files), disk)
+    assert {path: one.excluded for path, one in found.edits.by_path.items()} == {"/1": "/2", "/2": "/3"}
+    assert [one.path for one in found.lost] == ["/1"]
+
+    disk = FakeDisk({path: (content, 1) for path, content, _ in NUMBERED}, {path: 20 for path, *_ in NUMBERED})
+    assert followed(edits, sorted(disk.files), disk).edits is edits, "all were copied to another disk"
+
+
+NUMBERED = (("/1", "aa", 11), ("/2", "bb", 12), ("/3", "cc", 13))
 
 
 def test_a_picture_that_was_changed_in_place_keeps_its_edits() -> None:

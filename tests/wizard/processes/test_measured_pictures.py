@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from advisor.dataset.doctor.pixel_facts import PixelFacts
+from advisor.dataset.file_stamp import Stamp, stamp_of
 from advisor.dataset.scan import scan
 from tests.support.pictures import draw_picture, make_pictures
 from wizard.processes import measured_pictures, picture_cache, picture_workers
 from wizard.processes.measured_pictures import thumbnails
-from wizard.processes.picture_cache import CACHE_NAME, PictureCache, Stamp
+from wizard.processes.picture_cache import CACHE_NAME, PictureCache
 from wizard.processes.picture_workers import PictureWorkers
 
 
@@ -148,7 +149,7 @@ def test_workers_end_with_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_damaged_cache_is_begun_anew(tmp_path: Path) -> None:
     (tmp_path / CACHE_NAME).write_bytes(b"no database" * 100)
     (picture,) = make_pictures(tmp_path / "pictures", 1)
-    stamp = Stamp.of(picture)
+    stamp = stamp_of(picture)
     assert stamp is not None
 
     with PictureCache(tmp_path) as cache:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from advisor.dataset.doctor.pixel_facts import PixelFacts
+from advisor.dataset.file_stamp import Stamp, stamp_of
 from tests.support.special_files import on_posix, special_file
-from wizard.processes.picture_cache import CACHE_NAME, PictureCache, Stamp
+from wizard.processes.picture_cache import CACHE_NAME, PictureCache
 
 KEPT = f"{CACHE_NAME}.bak"
 FACTS, STAMP = PixelFacts("broken", why="cut off", sha256="a" * 64), Stamp(5, 7)
@@ -54,9 +55,8 @@ def test_a_file_that_is_none_of_ours_stays_beside_it(tmp_path: Path, make: Calla
 
 def test_a_trigger_in_it_is_never_run(tmp_path: Path) -> None:
     assert works(tmp_path)
-    database(
-        tmp_path / CACHE_NAME, "CREATE TRIGGER bomb BEFORE INSERT ON files BEGIN DELETE FROM files; END"
-    )  # fmt: skip
+    bomb = "CREATE TRIGGER bomb BEFORE INSERT ON numbered_files BEGIN DELETE FROM numbered_files; END"
+    database(tmp_path / CACHE_NAME, bomb)
 
     assert works(tmp_path)
     assert (tmp_path / KEPT).exists()
@@ -105,7 +105,7 @@ def test_a_picture_from_a_far_future_is_kept_too(tmp_path: Path) -> None:
     picture = tmp_path / "a.png"
     picture.write_bytes(b"x")
     os.utime(picture, (13_569_465_600, 13_569_465_600))  # the year 2400
-    stamp = Stamp.of(picture)
+    stamp = stamp_of(picture)
     assert stamp is not None
 
     with PictureCache(tmp_path / "data") as cache:

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from advisor.dataset.edits import PictureEdit
+from advisor.dataset.scan import scan
 from advisor.errors import RunError
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.pictures.edits_file import append_change
 from advisor.settings.config import TrainingConfig, changed
 from templates.exporters import EXPORTERS
 from templates.exporting.exporter import ExportOptions
@@ -38,8 +42,14 @@ def masked(images: Path) -> TrainingConfig:
     return changed(changed(sample_config(images), "dataset.masks", True), "dataset.mask_source", "files")
 
 
+def recaption(run: Path, images: Path) -> None:
+    """So that OneTrainer gets image folders of its own."""
+    edit = PictureEdit((images / "picture-001.png").as_posix(), caption="foxgirl, laughing")
+    append_change(RunFolder(run), "edit", [edit], files=scan(images))
+
+
 def beside(picture: Path, name: str) -> Path:
-    return picture.with_name(name.format(picture.stem))
+    return picture.parent / name.format(picture.stem)
 
 
 @pytest.mark.parametrize("linked", ["{}-masklabel.png", "{}.txt", "masks/{}.png"])
@@ -47,12 +57,14 @@ def test_masks_and_captions_that_are_links_into_an_export_stay_there(tmp_path: P
     out, first, second = tmp_path / "out", tmp_path / "a", tmp_path / "b"
     for picture in make_pictures(first, 3, captions=True):
         shutil.copy(picture, beside(picture, "{}-masklabel.png"))
+    recaption(tmp_path / "run-a", first)
     EXPORTERS["onetrainer"].write(masked(first), run=tmp_path / "run-a", out=out, options=COPY)
     shutil.rmtree(first)
-    for picture in make_pictures(second, 3):
+    for picture in make_pictures(second, 3, captions=not linked.endswith(".txt")):
         ending = ".txt" if linked.endswith(".txt") else "-masklabel.png"
         beside(picture, linked).parent.mkdir(exist_ok=True)
         beside(picture, linked).symlink_to(out / "img" / "20_foxgirl" / f"{picture.stem}{ending}")
+    recaption(tmp_path / "run-b", second)
     before = contents(out)
 
     for repeats in (20, 3):

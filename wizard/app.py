@@ -145,9 +145,12 @@ def plan_command(
         )  # fmt: skip
 
 
-@app.command("train", short_help="Train a planned run.")
+@app.command("train", short_help="Train a planned run, or several.")
 def train_command(
-    run: Run,
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN", help="A run folder, or its loracle.toml; several one after another."),
+    ],
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
     epochs: Annotated[
         int | None, typer.Option("--epochs", metavar="N", help="Train to N epochs in all; a finished run goes on.")
@@ -158,11 +161,18 @@ def train_command(
     device: Annotated[str | None, typer.Option(metavar="cpu", help="Train on the processor, in float32.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Train a planned run, in a process of its own."""
+    """Train a planned run, in a process of its own; several one after another, whatever becomes of the others."""
+    if len(runs) > 1:
+        from wizard.commands.train_listed import ListedOptions
+        from wizard.commands.train_several import train_several
+
+        with exit_on_error():
+            train_several(runs, ListedOptions(resume, epochs, skip_broken, device), as_json=as_json)
+        return
     from wizard.commands.train import train
 
     with exit_on_error():
-        train(run, resume=resume, epochs=epochs, skip_broken=skip_broken, device=device, as_json=as_json)
+        train(runs[0], resume=resume, epochs=epochs, skip_broken=skip_broken, device=device, as_json=as_json)
 
 
 @app.command("measure", short_help="Some real steps, beside what was predicted.")

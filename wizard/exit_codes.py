@@ -33,26 +33,27 @@ def exit_on_error() -> Iterator[None]:
     """
     try:
         yield
-    except LoraError as error:
-        _say_last(str(error))
-        sys.exit(exit_code(error))
     except (KeyboardInterrupt, EOFError) as interrupted:
         _say_last(str(interrupted) or "Interrupted.")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of our output (`head`, a pager) has gone
         drop_output(sys.stdout)
         sys.exit(0)
-    except TrainerBroke as broke:
-        _say_last(str(broke))
-        _say_last(OUR_MISTAKE)
-        sys.exit(DEFECT)
-    except Exception:
-        if not _is_somewhere():
-            _say_last("The folder that this terminal is in is gone: change into another one, e.g. with cd")
-            sys.exit(LoraError.exit_code)
-        _say_last(traceback.format_exc())
-        _say_last(OUR_MISTAKE)
-        sys.exit(DEFECT)
+    except Exception as error:
+        sys.exit(tell_failure(error))
+
+
+def tell_failure(error: Exception) -> int:
+    """Print what failed, as `exit_on_error` says; gives the exit code."""
+    if isinstance(error, LoraError):
+        _say_last(str(error))
+        return exit_code(error)
+    if not isinstance(error, TrainerBroke) and not _is_somewhere():
+        _say_last("The folder that this terminal is in is gone: change into another one, e.g. with cd")
+        return LoraError.exit_code
+    _say_last(str(error) if isinstance(error, TrainerBroke) else "".join(traceback.format_exception(error)))
+    _say_last(OUR_MISTAKE)
+    return DEFECT
 
 
 def _say_last(text: str) -> None:

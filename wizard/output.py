@@ -78,6 +78,12 @@ def print_json(document: object) -> None:
         print(text, flush=True)  # noqa: T201
 
 
+def print_json_line(document: object) -> None:
+    """Print a document on stdout as one line, escaped to ASCII, for commands that print one after another."""
+    with _losing_none():
+        print(json.dumps(document, allow_nan=False), flush=True)  # noqa: T201
+
+
 def notify(text: str) -> None:
     """Ring the terminal's bell and let it show a desktop notice, if messages go to one that is known to do that.
 

@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,16 +19,13 @@ from advisor.families import KNOWN_FAMILIES
 from advisor.files import is_file, replacing
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
-from advisor.run_folder.pictures.changes_since import changes_since, edited_since
-from advisor.run_folder.pictures.edits_told import edits_summary
-from advisor.run_folder.pictures.run_dataset import run_dataset
 from advisor.settings.config import TrainingConfig
 from advisor.units import duration
 from templates.report.usage import WEIGHT
 from wizard.interview.copy_lora import offer_copy, usage
 from wizard.interview.go_on import GoingOn, asked_to_go_on
 from wizard.interview.lora_folders import lora_folders, program_of
-from wizard.interview.pictures.changed_pictures import ask_to_use, changes_text, edited_text, used_text
+from wizard.interview.pictures.changed_pictures import tell_pictures
 from wizard.output import OutputLost, is_terminal, print_json, say, show
 from wizard.own_command import own_command
 from wizard.processes.after_training import tried
@@ -47,6 +44,19 @@ from wizard.user_data import remember, remembered
 if TYPE_CHECKING:
     from advisor.choosing.cells import SettingValue
     from wizard.interview.drawing.evaluation import Recommended
+    from wizard.interview.questions import Ask
+    from wizard.show.run_view import RunStatus
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training."""
+
+    progress: TrainingProgress
+    found: Recommended | None = None
+    """The epoch to use; None: not looked for, or not found."""
+    was_ended: bool = False
+    """The user ended it while that was looked for."""
 
 
 def train(
@@ -80,19 +90,26 @@ def train(
             return
         if wish.epochs is not None:
             config = set_epochs(job.run, job.run.read_config(), wish.epochs)
-        _tell_pictures(job.run, config, may_ask=is_terminal() and not as_json)
+        may_ask = is_terminal() and not as_json
+        tell_pictures(job.run, config, _terminal_ask if may_ask else None)
         job = replace(job, resume=wish.resume or (wish.epochs is not None and job.run.has_state()))
         with announced_end(config.saving.name):
-            progress, found = _recorded(job, config, as_json=as_json)
+            trained = recorded(job, config, as_json=as_json, may_ask=may_ask)
     try:
         if as_json:
-            from wizard.interview.drawing.evaluation import recommendation_document
-
-            print_json(training_document(progress) | recommendation_document(found, job.run, progress.loras))
+            print_json(result_document(job.run, trained))
         else:
-            _print_result(job, config, progress, found)
+            print_result(job, config, trained, may_ask=may_ask)
     except OutputLost as lost:
         say(f"! All is trained and saved, but not told: {lost}")
+
+
+def result_document(run: RunFolder, trained: Trained) -> dict[str, object]:
+    """The document of `train --json`."""
+    from wizard.interview.drawing.evaluation import recommendation_document
+
+    progress = trained.progress
+    return training_document(progress) | recommendation_document(trained.found, run, progress.loras)
 
 
 def _told_finished(run: RunFolder, config: TrainingConfig, *, as_json: bool) -> bool:
@@ -110,14 +127,19 @@ def _told_finished(run: RunFolder, config: TrainingConfig, *, as_json: bool) -> 
     if not as_json:
         say(f"{told}.")
         return True
-    from wizard.interview.drawing.evaluation import Recommended, recommendation_document
+    print_json(result_document(run, trained_before(run, config, status)))
+    return True
+
+
+def trained_before(run: RunFolder, config: TrainingConfig, status: RunStatus) -> Trained:
+    """What came of a training that ended earlier."""
+    from wizard.interview.drawing.evaluation import Recommended
     from wizard.interview.drawing.grid_loras import loras_by_epoch
 
     found = None
     if status.choice is not None:
         found = Recommended(status.choice, loras_by_epoch(run, config).get(status.choice.epoch or 0))
-    print_json(training_document(status.progress) | recommendation_document(found, run, status.progress.loras))
-    return True
+    return Trained(status.progress, found)
 
 
 def _asked(run: RunFolder, config: TrainingConfig) -> GoingOn:
@@ -128,51 +150,39 @@ def _asked(run: RunFolder, config: TrainingConfig) -> GoingOn:
     """
     if not run.has_state():
         return GoingOn()
+    return asked_to_go_on(run, config, _terminal_ask())
+
+
+def _terminal_ask() -> Ask:
     from wizard.interview.ask import TerminalAsk
 
-    return asked_to_go_on(run, config, TerminalAsk())
+    return TerminalAsk()
 
 
-def _tell_pictures(run: RunFolder, config: TrainingConfig, *, may_ask: bool) -> None:
-    """Tell what the user's edits do to the pictures, and what changed of these since the run was planned or trained; of
-    the latter, ask whether to train so where the user may be asked.
+def recorded(job: TrainerJob, config: TrainingConfig, *, as_json: bool, may_ask: bool) -> Trained:
+    """Train and look which epoch to use, then write receipt and report, however it ended.
+
+    Args:
+        may_ask: the user may be asked whether to go on without broken pictures.
 
     Raises:
-        LoraError: they do not want to, or the run's edits cannot be read.
+        LoraError: as `train`.
+        KeyboardInterrupt: Ctrl-C, after the work was saved; what it says tells how to go on.
     """
-    changes = changes_since(run, config)
-    if is_file(run.edits):
-        data = run_dataset(run, config)
-        if told := edits_summary(data):
-            say(told)
-        if run.has_state() and (edited := edited_since(run, config, data, changes.renamed)):
-            say(edited_text(edited, run))
-    if not changes:
-        return
-    if may_ask:
-        from wizard.interview.ask import TerminalAsk
-
-        ask_to_use(changes, run, TerminalAsk())
-    else:
-        say(f"! {changes_text(changes, run)}: {used_text(run)}")
-
-
-def _recorded(job: TrainerJob, config: TrainingConfig, *, as_json: bool) -> tuple[TrainingProgress, Recommended | None]:
-    """Train and look which epoch to use, then write receipt and report, however it ended."""
     if (warning := disk_warning(job.run)) is not None:
         say(warning)
     began = time.time()
     try:
-        progress = _trained(job, config, as_json=as_json)
-        return progress, _recommended(job, config, progress, as_json=as_json)
+        progress = _trained(job, config, as_json=as_json, may_ask=may_ask)
+        return _looked_at(job, config, progress, as_json=as_json)
     except KeyboardInterrupt as interrupted:
         raise KeyboardInterrupt(f"{interrupted}{_how_to_resume(job.run)}") from None
     finally:
         _write_records(job, config, since=began)
 
 
-def _trained(job: TrainerJob, config: TrainingConfig, *, as_json: bool) -> TrainingProgress:
-    """Train; in a terminal, ask whether to go on without broken pictures.
+def _trained(job: TrainerJob, config: TrainingConfig, *, as_json: bool, may_ask: bool) -> TrainingProgress:
+    """Train; where the user may be asked, ask whether to go on without broken pictures.
 
     Raises:
         BrokenImages: there are some, and the user did not agree to leave them out.
@@ -182,31 +192,29 @@ def _trained(job: TrainerJob, config: TrainingConfig, *, as_json: bool) -> Train
             refuse_known_broken(job.run, config)
         return train_with_retries(job, make_screen(as_json=as_json))
     except BrokenImages as error:
-        if as_json or not is_terminal():
+        if not may_ask:
             raise
-        from wizard.interview.ask import TerminalAsk
         from wizard.interview.questions import skip_broken_question
 
         say(str(error))
-        if TerminalAsk()(skip_broken_question()) != "yes":
+        if _terminal_ask()(skip_broken_question()) != "yes":
             raise BrokenImages("Nothing was trained.") from None
     return train_with_retries(replace(job, skip_broken=True), make_screen(as_json=as_json))
 
 
-def _recommended(
-    job: TrainerJob, config: TrainingConfig, progress: TrainingProgress, *, as_json: bool
-) -> Recommended | None:
-    """Which epoch to use; None where no pictures were drawn, drawing failed, or the user ended it."""
+def _looked_at(job: TrainerJob, config: TrainingConfig, progress: TrainingProgress, *, as_json: bool) -> Trained:
+    """With the epoch to use; without it where no pictures were drawn, drawing failed, or the user ended it."""
     if progress.finished is None or not config.sampling.draws:
-        return None
+        return Trained(progress)
     from wizard.interview.drawing.evaluation import recommended
 
     seconds, screen = progress.finished.seconds or 0.0, make_screen(as_json=as_json)
     try:
-        return tried("Which epoch is the best is not known", lambda: recommended(job, config, seconds, screen))
+        found = tried("Which epoch is the best is not known", lambda: recommended(job, config, seconds, screen))
+        return Trained(progress, found)
     except KeyboardInterrupt as interrupted:
         say(f"{interrupted}: {own_command('grid', job.run.path)}" if str(interrupted) else "Not looked at.")
-        return None
+        return Trained(progress, was_ended=True)
 
 
 def _write_records(job: TrainerJob, config: TrainingConfig, *, since: float) -> None:
@@ -223,9 +231,9 @@ def _how_to_resume(run: RunFolder) -> str:
     return f"\nGo on with: {own_command('train', run.path)} --resume" if run.has_state() else ""
 
 
-def _print_result(
-    job: TrainerJob, config: TrainingConfig, progress: TrainingProgress, found: Recommended | None
-) -> None:
+def print_result(job: TrainerJob, config: TrainingConfig, trained: Trained, *, may_ask: bool) -> None:
+    """Tell what came of a training and how the LoRA is used; where the user may be asked, offer what is next."""
+    progress, found = trained.progress, trained.found
     if not progress.loras:
         show("Trained, but no LoRA was saved.")
         return
@@ -245,24 +253,28 @@ def _print_result(
         if found.lora is not None:
             show(f"Use {found.lora}")
     copied_to = None
-    if is_terminal():
+    if may_ask:
         copied_to = tried("The LoRA was not copied", partial(_offer_copy, lora, Path(config.model.path)))
     program = None if copied_to is None else program_of(copied_to)
     base = KNOWN_FAMILIES.get(config.model.family)
     show(usage(lora.name, config.run.trigger or config.saving.name, program, weight=weight, family=base))
     if found is not None and found.choice.changes:
-        tried("The next run was not planned", partial(_offer_next_run, job.run, config, found.choice.changes))
+        tried(
+            "The next run was not planned",
+            partial(_offer_next_run, job.run, config, found.choice.changes, may_ask=may_ask),
+        )
 
 
-def _offer_next_run(run: RunFolder, config: TrainingConfig, changes: Mapping[str, SettingValue]) -> None:
-    """Offer to plan the next run; without a terminal, tell how it is planned."""
-    from wizard.interview.ask import TerminalAsk
+def _offer_next_run(
+    run: RunFolder, config: TrainingConfig, changes: Mapping[str, SettingValue], *, may_ask: bool
+) -> None:
+    """Offer to plan the next run; where nobody may be asked, tell how it is planned."""
     from wizard.interview.next_run import next_run_place, plan_command, wants_next_run, write_next_run
 
     place = next_run_place(run.path)
-    if not is_terminal():
+    if not may_ask:
         show(f"The next run: {plan_command(run.path, place, changes)}")
-    elif wants_next_run(TerminalAsk(), config, changes, place):
+    elif wants_next_run(_terminal_ask(), config, changes, place):
         write_next_run(run.path, place, changes)
         RunStore().remember(place)
         show(f"Written to {place}; train it with: {own_command('train', place)}")
@@ -270,12 +282,10 @@ def _offer_next_run(run: RunFolder, config: TrainingConfig, changes: Mapping[str
 
 def _offer_copy(lora: Path, base_model: Path) -> Path | None:
     """Offer to copy the LoRA to where pictures are drawn; the folder that it was copied to."""
-    from wizard.interview.ask import TerminalAsk
-
     folders = lora_folders(
         base_model, remembered("lora_folder"), home=Path.home(), windows=sys.platform == "win32"
     )  # fmt: skip
-    folder = offer_copy(TerminalAsk(), lora, folders, copy_file)
+    folder = offer_copy(_terminal_ask(), lora, folders, copy_file)
     if folder is not None:
         try:
             remember("lora_folder", str(folder.absolute()))

@@ -60,8 +60,7 @@ def planned_job(
         LoraError: another device, or a run or configuration that cannot be read.
     """
     mistakes = Mistakes()
-    if device not in (None, "cpu"):
-        mistakes.add(ConfigError("--device", device, "take cpu, or leave it out for the card that was planned"))
+    mistakes.attempt(lambda: refuse_device(device))
     folder = mistakes.attempt(lambda: RunFolder.given(run))
     config = None if folder is None else mistakes.attempt(folder.read_config)
     mistakes.refuse()
@@ -77,6 +76,16 @@ def planned_job(
         skip_broken=skip_broken,
     )
     return job, config
+
+
+def refuse_device(device: str | None) -> None:
+    """Refuse what `--device` cannot be.
+
+    Raises:
+        ConfigError: it is neither `cpu` nor left out.
+    """
+    if device not in (None, "cpu"):
+        raise ConfigError("--device", device, "take cpu, or leave it out for the card that was planned")
 
 
 def is_on_processor(config: TrainingConfig, device: str | None) -> bool:

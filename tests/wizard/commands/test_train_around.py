@@ -174,7 +174,7 @@ def test_a_run_that_was_begun_is_refused_before_anything_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = begun(tmp_path, monkeypatch, epoch=1)
-    monkeypatch.setattr(command, "_tell_pictures", never_trained)
+    monkeypatch.setattr(command, "tell_pictures", never_trained)
 
     with pytest.raises(RunError, match=r"was begun: `loracle train .* --resume` goes on"):
         train(run.path, device="cpu")
@@ -214,7 +214,7 @@ def test_a_run_that_was_killed_before_its_end_is_brought_to_it_by_a_trainer(
 ) -> None:
     run = begun(tmp_path, monkeypatch, epoch=2)
     write_events(run, *events)
-    monkeypatch.setattr(command, "_tell_pictures", lambda *_, **__: None)
+    monkeypatch.setattr(command, "tell_pictures", lambda *_, **__: None)
 
     with pytest.raises(AssertionError, match="the trainer was started"):
         train(run.path, resume=True, as_json=as_json, device="cpu")

@@ -30,7 +30,7 @@ def begun(tmp_path: Path, *, prompts: tuple[str, ...] = ("tok",)) -> tuple[Train
 
 
 def looked_for(job: TrainerJob, config: TrainingConfig, progress: TrainingProgress = TRAINED) -> Recommended | None:
-    return command._recommended(job, config, progress, as_json=True)
+    return command._looked_at(job, config, progress, as_json=True).found
 
 
 @pytest.mark.parametrize("error", [LoraError("no memory"), OSError("gone"), KeyboardInterrupt("interrupted")])
@@ -63,7 +63,7 @@ def test_the_chosen_file_and_weight_are_told_and_how_the_next_run_is_planned(
     job, config = begun(tmp_path)
     found = Recommended(CHOICE, job.run.path / "model" / "tok-000001.safetensors")
 
-    command._print_result(job, config, TRAINED, found)
+    command.print_result(job, config, command.Trained(TRAINED, found), may_ask=False)
 
     said = capsys.readouterr().out.replace("\n", "")
     assert "Burnt from epoch 2 of 2 on." in said

@@ -4,15 +4,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from advisor.errors import LoraError
+from advisor.files import is_file
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.pictures.changes_since import ChangesSince
-from advisor.run_folder.pictures.edits_told import file_names
-from advisor.run_folder.pictures.run_dataset import edits_in
+from advisor.run_folder.pictures.changes_since import ChangesSince, changes_since, edited_since
+from advisor.run_folder.pictures.edits_told import edits_summary, file_names
+from advisor.run_folder.pictures.run_dataset import edits_in, run_dataset
+from advisor.settings.config import TrainingConfig
 from advisor.units import counted
 from wizard.interview.questions import Ask, Question, choice
+from wizard.output import say
+
+
+def tell_pictures(run: RunFolder, config: TrainingConfig, ask: Callable[[], Ask] | None) -> None:
+    """Tell what the user's edits do to the pictures, and what changed of these since the run was planned or trained; of
+    the latter, ask whether to train so where the user may be asked.
+
+    Args:
+        ask: makes what asks, once there is something to be asked; None: nobody may be asked.
+
+    Raises:
+        LoraError: they do not want to, or the run's edits cannot be read.
+    """
+    changes = changes_since(run, config)
+    if is_file(run.edits):
+        data = run_dataset(run, config)
+        if told := edits_summary(data):
+            say(told)
+        if run.has_state() and (edited := edited_since(run, config, data, changes.renamed)):
+            say(edited_text(edited, run))
+    if not changes:
+        return
+    if ask is None:
+        say(f"! {changes_text(changes, run)}: {used_text(run)}")
+    else:
+        ask_to_use(changes, run, ask())
 
 
 def changes_text(changes: ChangesSince, run: RunFolder) -> str:

@@ -1,0 +1,91 @@
+"""A trainer in miniature, without torch: it holds the run, resumes, saves and sends events as the real one does.
+
+`launched` starts `loracle` with it in the trainer's place. Each step takes STEP_SECONDS, each epoch STEPS steps.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from advisor.files import write_atomically
+from advisor.run_folder.events import EpochDone, Failed, Finished, LoraSaved, PhaseBegun, Started, StepDone
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.lock import training
+from advisor.run_folder.state_manifest import BEGINNING, newest_position
+from tests.support.paths import REPOSITORY
+from tests.support.states import write_state_manifest
+from trainer.runtime.events import Events
+from trainer.runtime.interrupts import Interrupt, Interrupted
+from trainer.runtime.launcher import follow_launcher
+
+STEPS = 4
+STEP_VARIABLE = "MINIATURE_STEP_SECONDS"
+LAUNCHER = """
+import sys
+from wizard.processes import trainer_job
+trainer_job.child_command = lambda _, *given: [sys.executable, "-P", "-m", "tests.support.miniature_trainer", *given]
+from wizard.cli import main
+main()
+"""
+"""`loracle` with the trainer in miniature."""
+
+
+def command(*arguments: object) -> list[str]:
+    """`loracle` with these arguments."""
+    return [sys.executable, "-P", "-c", LAUNCHER, *map(str, arguments)]
+
+
+def environment(step_seconds: float = 0.02) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(REPOSITORY), STEP_VARIABLE: str(step_seconds)}
+
+
+def loracle(
+    *arguments: object, more: Mapping[str, str] | None = None, step_seconds: float = 0.02
+) -> subprocess.CompletedProcess[str]:
+    """`loracle` to its end."""
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, env={**environment(step_seconds), **(more or {})},
+        timeout=120, check=False,
+    )  # fmt: skip
+
+
+def main(arguments: Sequence[str]) -> int:
+    run, interrupt = RunFolder.given(Path(arguments[0])), Interrupt()
+    is_launched = follow_launcher(interrupt.ask)
+    with training(run, "the trainer", print, is_launched=is_launched) as check, Events(run.path) as events:
+        events.check_first(check)
+        try:
+            with interrupt.listening():
+                _train(run, events, interrupt, resume="--resume" in arguments)
+            return 0
+        except Interrupted:
+            events.send(Failed(code="interrupted", message="Training was interrupted; the work is saved"))
+            return Interrupted.exit_code
+
+
+def _train(run: RunFolder, events: Events, interrupt: Interrupt, *, resume: bool) -> None:
+    epochs, seconds = run.read_config().schedule.epochs, float(os.environ[STEP_VARIABLE])
+    position = (newest_position(run.states()) if resume else None) or BEGINNING
+    events.send(Started(config_hash="", resumed_from=position.step or None))
+    events.send(PhaseBegun(name="train", total=epochs * STEPS, epochs=epochs))
+    for step in range(position.step + 1, epochs * STEPS + 1):
+        time.sleep(seconds)
+        epoch = -(-step // STEPS)
+        events.send(StepDone(step=step, epoch=epoch, loss=0.1, seconds=seconds))
+        if step % STEPS == 0 or interrupt.asked:
+            write_state_manifest(run.state_of_step(step), step=step, epoch=step // STEPS)
+        if step % STEPS == 0:
+            events.send(EpochDone(epoch=epoch))
+        interrupt.check()
+    write_atomically(run.lora("tok"), b"weights")
+    events.send(LoraSaved(path="model/tok.safetensors", step=epochs * STEPS, epoch=epochs))
+    events.send(Finished(steps=epochs * STEPS, epochs=epochs, seconds=1.0, loras=("model/tok.safetensors",)))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,8 +1,8 @@
 """Which epoch, at which weight: the earliest that is likely as good as the best, or else the one that is so likeliest.
 
-Of many epochs that differ by chance the one that chance favours would be the best; so each is judged together with its
-neighbours. That two epochs cannot be told apart does not make them equal: an epoch is called as good only where that
-itself is likely.
+Of many epochs that differ by chance the one that chance favours would be the best; so each one's likeness, which errs
+most, is taken together with its neighbours'. That two epochs cannot be told apart does not make them equal: an epoch is
+called as good only where that itself is likely.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ from typing import TypeAlias
 
 from advisor.choosing.averages import Key
 from advisor.choosing.resampling import combined, share
-from advisor.choosing.standing import Standing
+from advisor.choosing.standing import Standing, worth_of
 
 MARGIN = 0.05
 """An epoch that is worth less than the best by no more than this share of it is as good to its user."""
-LIKELY = 0.75
-"""An epoch with this chance of being within MARGIN of the best is called as good."""
+LIKELY = 0.85
+"""An epoch with this chance of being within MARGIN of the best is called as good. The first of three that are measured
+as exactly the same has a little more, by DRIFT."""
 AS_LIKELY_AS_NOT = 0.5
 """The usual weight is left where even its likeliest epoch has less of a chance than this."""
-DRIFT = 0.04
+DRIFT = 0.03
 """By how much the measured worth of an epoch drifts from the true one until the next that is compared, as a standard
 deviation of the logarithm: by trainings whose truth is known, so that `confidence` is as high as it should be."""
 NEIGHBOUR = 0.5
-"""How much the worth of an epoch before or after another counts beside its own: the two share most of their weights."""
+"""How much the likeness of an epoch before or after another counts beside its own. The two share most of their weights,
+and what an epoch makes of a few seeds is most of the error of all that is measured."""
 USUAL_WEIGHT = 1.0
 """What user interfaces begin with; another weight is advised only where it is better."""
 
@@ -41,7 +43,7 @@ class Pick:
     """One of several epochs at one weight."""
 
     taken: Standing
-    """Its worth is that with its neighbours."""
+    """Its worth is by the likeness with its neighbours."""
     tied: tuple[int, ...]
     """The epochs that are likely as good as the best, the taken one first; none but it where no other is."""
     runner_up: int | None
@@ -51,7 +53,9 @@ class Pick:
 
 
 def pick(given: Sequence[Standing]) -> Pick:
-    """The epoch and weight to take of one or several, whose worth is already that with their neighbours."""
+    """The epoch and weight to take of one or several, whose worth is already by the likeness with
+    their neighbours.
+    """
     chances = within_margin(given)
     likeliest = _likeliest(given, chances)
     usual = min({one.weight for one in given}, key=lambda weight: (abs(weight - USUAL_WEIGHT), weight))
@@ -79,7 +83,12 @@ def _picked(taken: Standing, tied: Sequence[Standing], here: Sequence[Standing],
 
 
 def with_neighbours(standings: Sequence[Standing]) -> tuple[Standing, ...]:
-    """The same, each one's worth averaged with that of the epochs before and after it at its weight."""
+    """The same, each worth what it were with its likeness averaged with that of the epochs before and after it at its
+    weight.
+
+    What is left of everything else is not averaged: it is known better, and from one epoch to the next it falls and
+    rises in earnest.
+    """
     return tuple(
         _with_neighbours(one, [other for other in standings if other.weight == one.weight]) for one in standings
     )
@@ -89,10 +98,12 @@ def _with_neighbours(one: Standing, in_order: Sequence[Standing]) -> Standing:
     number = in_order.index(one)
     beside = [*in_order[max(0, number - 1) : number], *in_order[number + 1 : number + 2]]
     total = 1 + NEIGHBOUR * len(beside)
-    worth = combined(
-        lambda own, *others: (own + NEIGHBOUR * sum(others)) / total, one.worth, *(other.worth for other in beside)
+    likeness = combined(
+        lambda own, *others: (own + NEIGHBOUR * sum(others)) / total,
+        one.likeness,
+        *(other.likeness for other in beside),
     )
-    return replace(one, worth=worth)
+    return replace(one, worth=worth_of(likeness, one.spared))
 
 
 def within_margin(standings: Sequence[Standing]) -> Chances:

@@ -37,8 +37,10 @@ def plain_line(caption: str, *, weighted: bool = False, wildcards: bool = False)
 
 
 def as_prompt(text: str) -> str:
-    """A plain text as a prompt that asks for it: brackets have a backslash, so that none means emphasis."""
-    return re.sub(r"[()\[\]]", r"\\\g<0>", text)
+    """A plain text as a prompt that asks for it: brackets, and backslashes before them, have a backslash, so that none
+    means emphasis.
+    """
+    return re.sub(r"\\*[()\[\]]", lambda found: "".join(f"\\{letter}" for letter in found[0]), text)
 
 
 def fitting(parts: Sequence[str], between: str) -> str:

@@ -28,8 +28,10 @@ class Standing:
     """The likeness at the prompt without the trigger that has least of it; None: there are not two such."""
     kept: Samples
     """What is left of what the base model can, 0..1: obedience x (1 - leak), each 1 where it was not measured."""
+    spared: Samples
+    """Kept x (1 - the likeness of pictures without the trigger, where it was measured by two prompts)."""
     worth: Samples
-    """Likeness x kept x (1 - the likeness of pictures without the trigger, where it was measured by two prompts)."""
+    """Likeness x spared."""
 
     @property
     def key(self) -> Key:
@@ -52,10 +54,13 @@ def _standing(averages: Averages, key: Key) -> Standing:
     kept = combined(
         lambda obeys, leaks: _share(obeys) * _share(1 - leaks), obedience or all_of_it, leak or nothing
     )  # fmt: skip
-    worth = combined(
-        lambda like, keeps, anyway: _share(like) * keeps * _share(1 - anyway), likeness, kept, elsewhere or nothing
-    )
-    return Standing(*key, likeness, obedience, leak, unasked, kept, worth)
+    spared = combined(lambda keeps, anyway: keeps * _share(1 - anyway), kept, elsewhere or nothing)
+    return Standing(*key, likeness, obedience, leak, unasked, kept, spared, worth_of(likeness, spared))
+
+
+def worth_of(likeness: Samples, spared: Samples) -> Samples:
+    """The product of both."""
+    return combined(lambda like, rest: _share(like) * rest, likeness, spared)
 
 
 def _lower(one: Samples | None, other: Samples | None) -> Samples | None:

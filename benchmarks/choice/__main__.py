@@ -1,7 +1,8 @@
 """Runs a set, and writes what came of it: `python -m benchmarks.choice fourth --work FOLDER --page`.
 
-What is there is kept, so a set that was broken off goes on where it was. Judged is by the code as it is: commit it
-before, and begin with an empty folder.
+What is there is kept, so a set that was broken off goes on where it was: begin with an empty folder. Judged is by the
+code as it is, which may be a later one than a set was begun with (`--stage judge --page`): commit it before. Both
+commits stand in the results.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from advisor.files import is_there, write_atomically
 from benchmarks.choice.again import judged_again
 from benchmarks.choice.design import SETS
 from benchmarks.choice.outcome import Outcome
-from benchmarks.choice.page import document, read_results, write_page, write_results
+from benchmarks.choice.page import ROOT, Commits, document, read_results, write_page, write_results
 from benchmarks.choice.prompts import SEEDS, prompts_of
 from benchmarks.choice.run import Work
 from benchmarks.choice.truth import PICTURES
@@ -53,13 +54,18 @@ def _in_child(work: Work, stages: Sequence[str], given: argparse.Namespace) -> i
     return subprocess.run(command, check=False).returncode
 
 
-def _commit(folder: Path) -> str:
-    """The commit that a set was begun with, kept in its folder."""
+def _begun_with(folder: Path) -> str:
+    """The commit that a set was begun with, kept in its folder: what trained, drew and measured it."""
     file = folder / "commit"
     if not is_there(file):
-        found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True)
-        write_atomically(file, found.stdout)
+        write_atomically(file, _code() + "\n")
     return file.read_text("utf-8").strip()
+
+
+def _code() -> str:
+    """The commit of the code that runs, with `-dirty` where files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.strip()
 
 
 def _write(works: Sequence[Work], outcomes: Sequence[Outcome], given: argparse.Namespace) -> None:
@@ -69,7 +75,8 @@ def _write(works: Sequence[Work], outcomes: Sequence[Outcome], given: argparse.N
         results["again"] = judged_again(results["runs"], {work.spec.name: work.truths_again() for work in works})
     else:
         asked = {"prompts": len(prompts_of("")), "seeds": len(SEEDS), "truth_pictures": 2 * PICTURES}
-        results = document(outcomes, machine(), asked, given.set, _commit(given.work / given.set))
+        commits = Commits(design=_begun_with(given.work / given.set), choice=_code())
+        results = document(outcomes, machine(), asked, given.set, commits)
     write_results(results)
     write_page()
 
@@ -102,7 +109,7 @@ def main() -> None:
         _do(next(work for work in works if work.spec.name == given.run), stages, given.again)
         return
     if not given.again:
-        _commit(given.work / given.set)
+        _begun_with(given.work / given.set)
     for work in works:
         work.write_pictures()
     with ThreadPoolExecutor(given.processes) as pool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,22 @@ PAGE = ROOT / "docs" / "choosing.md"
 RULES = (CHOSEN, LAST, TRAINING_LOSS, VALIDATION_LOSS)
 
 
+@dataclass(frozen=True)
+class Commits:
+    """What code made the results."""
+
+    design: str = ""
+    """That a set was begun with: its runs, prompts and truth, and what draws and measures."""
+    choice: str = ""
+    """By which it was judged."""
+
+
 def document(
     outcomes: Sequence[Outcome],
     machine: Mapping[str, Any],
     asked: Mapping[str, int],
     set_name: SetName = "final",
-    commit: str = "",
+    commits: Commits = Commits(),
 ) -> dict[str, Any]:
     """What is kept of a set, as JSON.
 
@@ -30,14 +41,15 @@ def document(
         outcomes: Of all runs.
         machine: What it was measured on.
         asked: Prompts and seeds of the recommender.
-        commit: Of all that is judged and judges.
+        commits: Of what is judged, and of what judges.
     """
     judged = [one for one in outcomes if one.kind not in BAD]
     return {
         "set": set_name,
         "command": f"python -m benchmarks.choice {set_name} --work FOLDER --page",
         "machine": dict(machine),
-        "choice": commit,
+        "design": commits.design,
+        "choice": commits.choice,
         "asked": dict(asked),
         "totals": totals(judged),
         "runs": [_row(one) for one in outcomes],
@@ -76,7 +88,7 @@ def page(results: Mapping[str, Any]) -> str:
     return TEXT.format(
         command=results["command"],
         design_name=results["set"].upper(),
-        history=HISTORY[results["set"]].format(frozen=results["choice"]),
+        history=HISTORY[results["set"]].format(design=results["design"], choice=results["choice"]),
         again=_again(results),
         machine=f"{machine['processor']}, {machine['cores']} cores that other work used too, torch {machine['torch']}",
         runs=found["runs"],

@@ -6,9 +6,9 @@ from advisor.settings.config import TrainingConfig, blank_config, with_values
 from tests.support.score_tables import SEEDS, WITH_TRIGGER, Curves, score_table
 
 GOOD: Curves = {
-    "likeness": [0.20, 0.50, 0.80, 0.82, 0.82, 0.82],
+    "likeness": [0.20, 0.50, 0.82, 0.82, 0.82, 0.82],
     "obedience": [1.0, 1.0, 1.0, 1.0, 1.0, 1.0],
-    "leak": [0.02, 0.04, 0.06, 0.08, 0.08, 0.08],
+    "leak": [0.02, 0.04, 0.08, 0.08, 0.08, 0.08],
     "damage": [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
 }
 
@@ -23,7 +23,7 @@ def trained(epochs: int = 6, **settings: object) -> TrainingConfig:
 
 
 def test_a_plateau_is_tied_and_its_first_epoch_taken() -> None:
-    found = chosen(GOOD, config=trained())
+    found = chosen(GOOD, noise=0.005, config=trained())
 
     assert (found.verdict, found.epoch, found.weight) == ("tied", 4, 1.0)
     assert found.tied == (4, 5)
@@ -32,7 +32,7 @@ def test_a_plateau_is_tied_and_its_first_epoch_taken() -> None:
 
 
 def test_a_top_is_good_and_the_epochs_after_it_burnt() -> None:
-    found = chosen({**GOOD, "obedience": [1.0, 1.0, 1.0, 0.98, 0.6, 0.3], "leak": [0.02, 0.04, 0.06, 0.1, 0.4, 0.6]})
+    found = chosen({**GOOD, "obedience": [1.0, 1.0, 1.0, 0.98, 0.6, 0.3], "leak": [0.02, 0.04, 0.06, 0.2, 0.4, 0.6]})
 
     assert (found.verdict, found.epoch, found.burnt_from) == ("good", 3, 5)
 
@@ -106,7 +106,7 @@ def unasked(share: float) -> list[PictureScores]:
             one.epoch, one.weight, one.prompt, one.seed,
             {**one.values, "likeness": share * GOOD["likeness"][one.epoch - 1]},
         )
-        for one in score_table(GOOD)
+        for one in score_table(GOOD, noise=0.005)
     ]  # fmt: skip
 
 
@@ -122,18 +122,20 @@ def test_a_character_of_whom_a_little_comes_unasked_has_one() -> None:
 
 
 def test_captions_that_lack_the_trigger_give_a_lora_without_one() -> None:
-    found = choose(score_table(GOOD), WITH_TRIGGER, config=trained(), share_called=0.1).choice
+    found = choose(score_table(GOOD, noise=0.005), WITH_TRIGGER, config=trained(), share_called=0.1).choice
 
     assert (found.verdict, found.epoch) == ("no_trigger", 4)
     assert found.changes == {"dataset.prepend_trigger": True}
 
 
 def test_captions_of_which_most_have_the_trigger_give_one() -> None:
-    assert choose(score_table(GOOD), WITH_TRIGGER, share_called=0.9).choice.verdict == "tied"
+    found = choose(score_table(GOOD, noise=0.005), WITH_TRIGGER, share_called=0.9).choice
+
+    assert found.verdict == "tied"
 
 
 def test_noise_that_hides_the_best_epoch_gives_no_recommendation() -> None:
-    found = chosen({"likeness": [0.8] * 10, "obedience": [1.0] * 10, "leak": [0.1] * 10}, noise=0.2, rng_seed=0)
+    found = chosen({"likeness": [0.8] * 20, "obedience": [1.0] * 20, "leak": [0.1] * 20}, noise=0.2, rng_seed=0)
 
     assert (found.verdict, found.epoch, found.weight) == ("unsure", None, None)
     assert found.confidence < 0.5
@@ -157,7 +159,7 @@ def test_a_character_that_is_half_learned_is_not_burnt() -> None:
         PictureScores(
             one.epoch, 1.0, one.prompt, one.seed, {**one.values, "damage": 0.3 if one.prompt in WITH_TRIGGER else 0.05}
         )
-        for one in score_table(GOOD)
+        for one in score_table(GOOD, noise=0.005)
     ]  # fmt: skip
 
     found = choose(pictures, WITH_TRIGGER).choice

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from advisor.choosing.prompts import CaptionSet, ProposedPrompt, prompts_for, proposed_prompts
@@ -145,6 +145,7 @@ def test_a_lora_without_a_known_trigger_has_prompts_too() -> None:
 
 
 @pytest.mark.parametrize("subject", ["character", "style"])
+@example(captions=[None], trigger=r"\\(")
 @given(
     captions=st.lists(st.text(max_size=300) | st.none(), min_size=1, max_size=5),
     trigger=st.text(min_size=1, max_size=20).filter(lambda text: line_fault(text) is None),

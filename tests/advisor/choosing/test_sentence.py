@@ -14,7 +14,7 @@ def standing(
         epoch, weight, likeness,
         None if obedience is None else (obedience,) * 3,
         None if leak is None else (leak,) * 3,
-        (0.7, 0.6, 0.8), (1.0,) * 3, likeness,
+        (0.7, 0.6, 0.8), (1.0,) * 3, (1.0,) * 3, likeness,
     )  # fmt: skip
 
 

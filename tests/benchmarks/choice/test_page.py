@@ -5,7 +5,7 @@ import json
 from benchmarks.choice.again import judged_again
 from benchmarks.choice.design import SETS
 from benchmarks.choice.outcome import CHOSEN
-from benchmarks.choice.page import PAGE, RESULTS, document, page
+from benchmarks.choice.page import PAGE, RESULTS, Commits, document, page
 from benchmarks.choice.truth import EpochTruth
 from tests.benchmarks.choice.test_outcome import outcome
 
@@ -51,10 +51,11 @@ def test_what_was_told_stands_beside_what_came_of_it() -> None:
     assert "On average it said 0.90; 0.50 were within 5 %." in text
 
 
-def test_a_set_tells_by_which_commit_it_was_judged() -> None:
-    results = document([outcome(2)], MACHINE, ASKED, "fourth", "abc1234")
+def test_a_set_tells_with_which_commit_it_was_begun_and_by_which_it_was_judged() -> None:
+    results = document([outcome(2)], MACHINE, ASKED, "fourth", Commits("abc1234", "def5678"))
 
-    assert "(commit\nabc1234)." in page(results)
+    assert "begun (commit abc1234)." in page(results)
+    assert "judged (commit def5678)" in page(results)
     assert "`FOURTH` in" in page(results)
     assert "Judged again" not in page(results)
 

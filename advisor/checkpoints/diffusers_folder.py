@@ -7,6 +7,7 @@ from pathlib import Path
 
 from advisor.checkpoints.diffusers_json import ModelJson, read_model_json
 from advisor.checkpoints.diffusers_structure import FolderJson, Unusual, folder_structure
+from advisor.checkpoints.distilled import why_not_distilled
 from advisor.checkpoints.identity import CheckpointPart, Identity, PartFile
 from advisor.checkpoints.lineage import guess_lineage
 from advisor.checkpoints.prediction_type import prediction_word
@@ -71,6 +72,8 @@ def identify_folder(folder: Path) -> Identity:
     headers = [header for part in weights.values() for header in part.headers]
     tensors = {f"{number}/{name}": one for number, header in enumerate(headers) for name, one in header.tensors.items()}
     why_not = _why_not(known, variant, unusual, weights, denoiser)
+    if known is not None and not why_not:
+        why_not = why_not_distilled(known, folder.absolute(), {})
     return Identity(
         path=str(folder),
         kind="checkpoint",

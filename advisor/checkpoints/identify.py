@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from advisor.checkpoints.diffusers_folder import identify_folder
+from advisor.checkpoints.distilled import notes_on_distilled, why_not_distilled
 from advisor.checkpoints.identity import CheckpointPart, Identity, PartFile
 from advisor.checkpoints.lineage import guess_lineage
 from advisor.checkpoints.lora import find_lora, is_lora
@@ -82,7 +83,9 @@ def _checkpoint(path: Path, header: Header, known: Family, *, prefix: str, own: 
         known, header.tensors, header.metadata, name=path.name, spread=_spread(path, header, known, prefix, variant)
     )
     lineage = guess_lineage(known.name, header.metadata, path.name)
-    why_not = _why_not(known, variant, parts, structure, header.tensors)
+    why_not = _why_not(known, variant, parts, structure, header.tensors) or why_not_distilled(
+        known, path, header.metadata
+    )
     return Identity(
         path=str(path),
         kind="checkpoint",
@@ -168,7 +171,7 @@ def _notes(known: Family, parts: tuple[CheckpointPart, ...], tensors: Mapping[st
         notes.append("it has no VAE: name one with model.vae_path")
     if is_lora(tensors):
         notes.append("it still holds tensors of a LoRA that was merged into it; they are passed over")
-    return tuple(notes)
+    return (*notes, *(notes_on_distilled(known) if known.trainable else ()))
 
 
 def _lora(path: Path, header: Header) -> Identity:

@@ -113,6 +113,7 @@ BASES: tuple[tuple[str, str], ...] = (
     ("qwen", "qwen_image"),
     ("z-image", "z_image"),
     ("zimage", "z_image"),
+    ("z_image", "z_image"),
     ("wan", "wan"),
 )
 """How `ss_base_model_version` and `modelspec.architecture` begin, and the family meant."""

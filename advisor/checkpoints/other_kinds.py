@@ -72,6 +72,12 @@ OTHERS = (
         "anima",
         _BESIDE,
     ),
+    OtherFile(
+        "text_encoder",
+        "Qwen3-4B, which Z-Image and FLUX.2 klein read captions with,",
+        Signature(has=(_QUERY_NORM,), shapes={_LANGUAGE_TOKENS: (None, 2560)}, variant="qwen3_4b"),
+        mend=_BESIDE,
+    ),
     OtherFile("text_encoder", "a language model", Signature(has=("model.layers.*",), variant="llm")),
     OtherFile("embedding", "an embedding", Signature(has=("clip_l", "clip_g")), "sdxl"),
     OtherFile("embedding", "an embedding", Signature(has=(), shapes={"emb_params": (None, 768)}), "sd1"),

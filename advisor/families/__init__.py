@@ -13,9 +13,10 @@ from advisor.families.recognised import RECOGNISED
 from advisor.families.sd1 import SD1
 from advisor.families.sd2 import SD2
 from advisor.families.sdxl import SDXL, SDXL_REFINER
+from advisor.families.z_image import Z_IMAGE
 
 KNOWN_FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {family.name: family for family in (ANIMA, *RECOGNISED, SDXL_REFINER, SD2, SDXL, SD1)}
+    {family.name: family for family in (ANIMA, Z_IMAGE, *RECOGNISED, SDXL_REFINER, SD2, SDXL, SD1)}
 )
 """By name, in the order in which they are tried on a file."""
 

@@ -27,6 +27,25 @@ VariantReader = Callable[[Tensors], str | None]
 
 
 @dataclass(frozen=True)
+class Distilled:
+    """A model that was made of the family's own to draw in few steps, which training would undo.
+
+    Its tensors do not tell it, so that names and a diffusers folder's scheduler are asked.
+    """
+
+    title: str
+    """As people write it, e.g. `Turbo`."""
+    pattern: str
+    """Found in lower case in its name, and not in those of models from which the distillation was taken again."""
+    steps: int
+    """In which it draws."""
+    scheduler_shift: float
+    """In its diffusers folder's scheduler."""
+    base_file: str
+    """What the makers call the file to train on instead."""
+
+
+@dataclass(frozen=True)
 class Family:
     """An architecture, whether it can be trained yet or is only recognised."""
 
@@ -82,6 +101,8 @@ class Family:
     """Most tokens of a caption, where it is read whole; None: as `dataset.max_tokens` says."""
     text_before_denoiser: bool = False
     """All captions are read before the denoiser is loaded, so that it never lies beside the text encoder."""
+    quantises_text_encoder: bool = False
+    """On a base in fewer bits its text encoder is kept in int8, since it is as large as the denoiser."""
     reads_scaled_float8: bool = False
     """Weights in 8-bit floats with a factor are brought back to 16 bits when they are loaded."""
     separate_parts: tuple[SeparatePart, ...] = ()
@@ -100,6 +121,8 @@ class Family:
     """None: by the folder's JSON, as U-Nets are."""
     read_parts: PartsReader | None = None
     read_variant: VariantReader | None = None
+    distilled: Distilled | None = None
+    """A model with the same layers that is not to be trained on."""
 
     def is_drawn_by(self, program: str) -> bool:
         """Whether a program for drawing takes its LoRAs."""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from advisor.families.language_model import LanguageStructure
 from advisor.families.signature import Tensors, num_layers, width
+from advisor.families.stable_diffusion import VaeStructure
 from advisor.families.video_vae import VideoVaeStructure
 
 PartKind = Literal["text_encoder", "vae"]
@@ -57,6 +58,31 @@ def video_vae_structure(tensors: Tensors) -> tuple[str, VideoVaeStructure] | Non
         wide, latents = width(tensors, first, 0), width(tensors, last, 0)
         if wide and latents and width(tensors, first, 4):
             return prefix, VideoVaeStructure(wide, latents)
+    return None
+
+
+def image_vae_structure(tensors: Tensors) -> tuple[str, VaeStructure] | None:
+    """The prefix and the measures of a VAE of pictures in the first latent diffusion code's names or in diffusers';
+    None: there is none. How its latents are scaled stands in no file.
+    """
+    for prefix in VAE_PREFIXES:
+        own = {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
+        latents = width(own, "decoder.conv_in.weight", 1)
+        down = "encoder.down_blocks." if "encoder.down_blocks.0.resnets.0.conv1.weight" in own else "encoder.down."
+        block = "resnets" if down == "encoder.down_blocks." else "block"
+        widths = [width(own, f"{down}{level}.{block}.0.conv1.weight", 0) for level in range(num_layers(own, down))]
+        known = tuple(channels for channels in widths if channels)
+        if latents is None or not known or len(known) < len(widths) or width(own, "decoder.conv_in.weight", 4):
+            continue
+        return prefix, VaeStructure(
+            block_out_channels=known,
+            latent_channels=latents,
+            layers_per_block=num_layers(own, f"{down}0.{block}."),
+            mid_attention=any(
+                name.startswith(("decoder.mid.attn_1.", "decoder.mid_block.attentions.")) for name in own
+            ),
+            quant_conv="quant_conv.weight" in own,
+        )
     return None
 
 

@@ -106,14 +106,6 @@ RECOGNISED = (
         version="flux1", lora_architecture="flux-1-dev/lora",
     ),
     Family(
-        "z_image", "Z-Image",
-        signatures=(
-            Signature(has=(_REFINER, "cap_pad_token"), shapes={_CAPTION: (3840, 2560)}),
-            Signature(has=("cap_pad_token", "all_x_embedder.2-1.weight")),
-        ),
-        classes=("ZImageTransformer2DModel",),
-    ),
-    Family(
         "lumina2", "Lumina Image 2",
         signatures=(
             Signature(has=(_CAPTION, _REFINER, "clip_text_pooled_proj.0.weight"), variant="newbie"),

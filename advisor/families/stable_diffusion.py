@@ -1,4 +1,4 @@
-"""The measures of Stable Diffusion's networks: a U-Net, CLIP text encoders and a VAE."""
+"""The measures of Stable Diffusion's networks: a U-Net, CLIPs and a VAE, which other families have too."""
 
 from __future__ import annotations
 
@@ -47,6 +47,10 @@ class VaeStructure:
     norm_groups: int = 32
     mid_attention: bool = True
     scaling_factor: float = 0.18215
+    shift_factor: float = 0.0
+    """Taken off latents before they are scaled."""
+    quant_conv: bool = True
+    """It has convolutions of 1 x 1 behind its encoder and before its decoder."""
 
     @property
     def factor(self) -> int:
@@ -56,7 +60,8 @@ class VaeStructure:
     @property
     def scale_text(self) -> str:
         """How latents are scaled, as caches of them know it."""
-        return str(self.scaling_factor)
+        shift = f" {self.shift_factor}" if self.shift_factor else ""
+        return f"{self.scaling_factor}{shift}"
 
     @property
     def finest_channels(self) -> int:
@@ -153,7 +158,7 @@ def _vae(vae: VaeStructure) -> int:
         middle += 2 * widths[-1] + 4 * linear(widths[-1], widths[-1])
     total = 2 * middle + conv(3, widths[0]) + conv(widths[0], 3) + 2 * widths[0] + 2 * widths[-1]
     total += conv(widths[-1], 2 * latents) + conv(latents, widths[-1])
-    total += linear(2 * latents, 2 * latents) + linear(latents, latents)
+    total += (linear(2 * latents, 2 * latents) + linear(latents, latents)) if vae.quant_conv else 0
     for level, width in enumerate(widths):
         narrower, wider = widths[max(level - 1, 0)], widths[min(level + 1, len(widths) - 1)]
         total += _resnets(narrower, width, vae.layers_per_block) + _resnets(wider, width, vae.layers_per_block + 1)

@@ -13,10 +13,10 @@ from advisor.families.anima_structure import AnimaStructure, TextAdapterStructur
 from advisor.families.language_model import LanguageStructure
 from advisor.families.video_vae import VideoVaeStructure
 from tests.support.headers import write_model
-from trainer.models.anima_files import PartFiles
 from trainer.models.anima_keys import denoiser_key, video_vae_key
 from trainer.models.families.anima import Anima
 from trainer.models.families.family import BaseModel
+from trainer.models.part_files import PartFiles
 
 TINY_ANIMA = AnimaStructure(
     denoiser=TransformerStructure(

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from advisor.errors import RunError
 from advisor.estimate.ram import CACHE_KEPT_BYTES
 from advisor.files import open_regular, write_atomically
+from trainer.layers.quantised_layers import PACKED
 from trainer.runtime.disk_space import write_with_room
 
 MOST_ENTRY_BYTES = 2 * 1024**3
@@ -108,4 +109,5 @@ def digest(tensors: Tensors) -> str:
 
 def module_digest(module: nn.Module) -> str:
     """A hash of a network's weights, whichever file they came from."""
-    return digest(module.state_dict())
+    packed = {name: one for name, one in module.named_buffers() if name.rpartition(".")[2].startswith(PACKED)}
+    return digest(module.state_dict() | packed)

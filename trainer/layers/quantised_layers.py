@@ -22,6 +22,8 @@ from trainer.layers.quantise import quantised
 
 KEPT_WHOLE = ("conv_in", "conv_out", "time_embedding", "add_embedding")
 """Parts of a denoiser that stay in the compute dtype, by diffusers' names."""
+PACKED = "packed_"
+"""What the names of the buffers begin with that hold a packed weight."""
 
 
 class _Quantised(nn.Module):
@@ -35,13 +37,13 @@ class _Quantised(nn.Module):
         assert bias is None or isinstance(bias, nn.Parameter)
         self._shape, self._unpack, self._count = weight.shape, weight.unpack, len(weight.tensors)
         for number, tensor in enumerate(weight.tensors):
-            self.register_buffer(f"packed_{number}", tensor, persistent=False)
+            self.register_buffer(f"{PACKED}{number}", tensor, persistent=False)
         self.register_parameter("bias", bias)
 
     @property
     def frozen_weight(self) -> FrozenWeight:
         """The weight as it is kept."""
-        tensors = tuple(getattr(self, f"packed_{number}") for number in range(self._count))
+        tensors = tuple(getattr(self, f"{PACKED}{number}") for number in range(self._count))
         return FrozenWeight(self._shape, tensors, self._unpack)
 
     @property

@@ -1,4 +1,4 @@
-"""Anima's networks, of any size: the denoiser with its text adapter, the text encoder, the VAE.
+"""Anima's networks, of any size: the denoiser with its text adapter, and the VAE.
 
 Letters: B images, C latent channels, H and W latent height and width, T text states, S tokens of the text adapter.
 """
@@ -13,18 +13,12 @@ from diffusers import AnimaTextConditioner, AutoencoderKLQwenImage, CosmosTransf
 from diffusers.models.transformers import transformer_cosmos
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
-from transformers import Qwen3Config, Qwen3Model
 
 from advisor.families.anima_structure import AnimaStructure
-from advisor.families.language_model import LanguageStructure
 from advisor.families.video_vae import VideoVaeStructure
 
 ROPE_SCALE = (1.0, 4.0, 4.0)
 """How far the transformer's positions are stretched: frames, height, width."""
-TEXT_BASE, TEXT_EPSILON = 1_000_000.0, 1e-6
-"""Qwen3's base of rotary positions and the epsilon of its norms."""
-MOST_POSITIONS = 40_960
-"""Of Qwen3; nothing of a caption's length depends on it."""
 
 
 class AnimaDenoiser(nn.Module):
@@ -88,25 +82,6 @@ class AnimaDenoiser(nn.Module):
         self.transformer.enable_gradient_checkpointing()
 
 
-def build_text_encoder(text: LanguageStructure) -> nn.Module:
-    """A Qwen3 of these measures."""
-    config = Qwen3Config(
-        vocab_size=text.vocab_size,
-        hidden_size=text.width,
-        intermediate_size=text.mlp_width,
-        num_hidden_layers=text.layers,
-        num_attention_heads=text.heads,
-        num_key_value_heads=text.key_value_heads,
-        head_dim=text.head_width,
-        rms_norm_eps=TEXT_EPSILON,
-        max_position_embeddings=MOST_POSITIONS,
-        rope_parameters={"rope_type": "default", "rope_theta": TEXT_BASE},
-        use_cache=False,
-        attn_implementation="sdpa",
-    )
-    return Qwen3Model(config)  # type: ignore[no-any-return]
-
-
 def build_vae(vae: VideoVaeStructure) -> nn.Module:
     """A Qwen-Image VAE of these measures; its latents' means and deviations are the published ones."""
     return AutoencoderKLQwenImage(base_dim=vae.width, z_dim=vae.latent_channels)  # type: ignore[no-any-return]
@@ -118,10 +93,7 @@ def with_rotary_tables(network: nn.Module, device: torch.device) -> nn.Module:
         if hasattr(module, "rotary_emb"):
             old: Any = module.rotary_emb
             with device:
-                if isinstance(network, Qwen3Model):
-                    module.rotary_emb = type(old)(config=network.config)
-                else:
-                    module.rotary_emb = type(old)(2 * old.inv_freq.shape[0])
+                module.rotary_emb = type(old)(2 * old.inv_freq.shape[0])
     return network
 
 

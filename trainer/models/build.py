@@ -62,6 +62,9 @@ def build_vae(structure: VaeStructure, config: Mapping[str, Any]) -> nn.Module:
         "norm_num_groups": structure.norm_groups,
         "mid_block_add_attention": structure.mid_attention,
         "scaling_factor": structure.scaling_factor,
+        "shift_factor": structure.shift_factor or None,
+        "use_quant_conv": structure.quant_conv,
+        "use_post_quant_conv": structure.quant_conv,
         "down_block_types": ("DownEncoderBlock2D",) * num_levels,
         "up_block_types": ("UpDecoderBlock2D",) * num_levels,
     }

@@ -7,29 +7,21 @@ encoder's vocabulary, S in the text adapter's, D the text encoder's width.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from advisor.checkpoints.identity import Identity
 from advisor.families.anima_structure import MOST_TOKENS, AnimaStructure
-from advisor.families.structure import LoraTarget
-from advisor.settings.config import ModelConfig, QuantisedDtype
-from trainer.models.anima_files import (
-    PartFiles,
-    files_of,
-    load_denoiser,
-    load_text_encoder,
-    load_vae,
-    structure_of_files,
-)
+from advisor.settings.config import QuantisedDtype
+from trainer.models.anima_files import load_denoiser, load_vae, structure_of_files
 from trainer.models.anima_keys import denoiser_key
-from trainer.models.anima_networks import AnimaDenoiser, build_text_encoder, build_vae, without_torchvision
-from trainer.models.build import building, refusing_impossible
+from trainer.models.anima_networks import AnimaDenoiser, build_vae, without_torchvision
 from trainer.models.families.family import AdaptedWith, BaseModel, Conditioning
+from trainer.models.families.flow_family import FlowFamily, filled
 from trainer.models.language_tokenizers import qwen_tokenizer, t5_tokenizer
+from trainer.models.part_files import PartFiles
 
 T5_END = 1
 """The mark that ends a caption in the adapter's tokens; it stays where a caption is cut."""
@@ -38,67 +30,11 @@ STATES, STATES_MASK, IDS, IDS_MASK = "states", "states_mask", "ids", "ids_mask"
 
 
 @dataclass(frozen=True)
-class Anima:
+class Anima(FlowFamily):
     """How Anima is loaded and called."""
 
     name: str = "anima"
     text_version: str = "anima 1"
-
-    @property
-    def trains_text_encoders(self) -> bool:
-        """Qwen3 stays as it is."""
-        return False
-
-    def build(
-        self, structure: AnimaStructure, *, dtype: torch.dtype, vae_dtype: torch.dtype, device: torch.device
-    ) -> BaseModel:
-        """The networks without weights worth having."""
-        without_torchvision()
-        with building(device, dtype):
-            denoiser = AnimaDenoiser(structure)
-            text_encoders = tuple(build_text_encoder(text) for text in structure.text)
-        with building(device, vae_dtype):
-            vae = build_vae(structure.vae)
-        for network in (denoiser, vae, *text_encoders):
-            network.requires_grad_(False)
-            network.eval()
-        return BaseModel(self, structure, "flow", denoiser, text_encoders, (), vae)
-
-    def load(
-        self,
-        model: ModelConfig,
-        identity: Identity,
-        *,
-        dtype: torch.dtype,
-        vae_dtype: torch.dtype,
-        device: torch.device,
-        quantised: QuantisedDtype | None = None,
-    ) -> BaseModel:
-        """The networks with the weights of the base model's file and of those that are found for it."""
-        files = files_of(model, identity)
-        return self.load_files(files, dtype=dtype, vae_dtype=vae_dtype, device=device, quantised=quantised)
-
-    def load_files(
-        self,
-        files: PartFiles,
-        *,
-        dtype: torch.dtype,
-        vae_dtype: torch.dtype,
-        device: torch.device,
-        quantised: QuantisedDtype | None = None,
-    ) -> BaseModel:
-        """The networks with their files' weights, frozen; the denoiser's are read when `load_denoiser` is called.
-
-        Raises:
-            ModelError: a file does not fit.
-        """
-        structure = structure_of_files(files)
-        with refusing_impossible(files.denoiser):
-            base = self.build(structure, dtype=dtype, vae_dtype=vae_dtype, device=torch.device("meta"))
-        load_text_encoder(base.text_encoders[0], files.text_encoder, dtype=dtype, device=device)
-        load_vae(base.vae, files.vae, dtype=vae_dtype, device=device)
-        late = partial(load_denoiser, base.denoiser, files.denoiser, dtype=dtype, device=device, quantised=quantised)
-        return replace(base, load_denoiser=late)
 
     def blank_tokens(self, structure: AnimaStructure, count: int, *, chunks: int = 1) -> tuple[Tensor, ...]:  # noqa: ARG002
         """Numbers and masks of captions of 512 tokens in either vocabulary."""
@@ -110,13 +46,7 @@ class Anima:
         """Numbers and mask in the text encoder's vocabulary, [B, T], and in the adapter's, [B, S]."""
         texts = [qwen_tokenizer().encode(caption).ids[:MOST_TOKENS] for caption in captions]
         targets = [_with_end(t5_tokenizer().encode(caption).ids) for caption in captions]
-        return *_filled(texts), *_filled(targets)
-
-    def tokenize_weighted(
-        self, base: BaseModel, captions: Sequence[str], *, chunks: int = 1
-    ) -> tuple[tuple[Tensor, ...], None]:
-        """The same; brackets are text, since its captions are sentences as well as tags."""
-        return self.tokenize(base, captions, chunks=chunks), None
+        return *filled(texts), *filled(targets)
 
     def num_tokens_too_long(self, base: BaseModel, caption: str, *, chunks: int, weighted: bool) -> int:  # noqa: ARG002
         """How many tokens a caption has that is cut; 0 where it is not."""
@@ -139,11 +69,6 @@ class Anima:
         states = base.text_encoders[0](input_ids=texts, attention_mask=attended).last_hidden_state
         states = states * is_token[..., None].to(states.dtype)
         return Conditioning({STATES: states, STATES_MASK: attended, IDS: ids, IDS_MASK: ids_mask})
-
-    def latent_shape(self, structure: AnimaStructure, width_px: int, height_px: int) -> tuple[int, ...]:
-        """[C, H, W]."""
-        vae = structure.vae
-        return vae.latent_channels, height_px // vae.factor, width_px // vae.factor
 
     def predict(
         self,
@@ -193,13 +118,38 @@ class Anima:
             return "always"
         return "wide" if network == "conditioner." and rest else None
 
-    def is_skipped(self, base: BaseModel, target: LoraTarget, clip_skip: int) -> bool:  # noqa: ARG002
-        """No layer is."""
-        return False
+    def structure_of_files(self, files: PartFiles) -> AnimaStructure:
+        """The measures of all three, from their headers."""
+        return structure_of_files(files)
 
-    def enable_gradient_checkpointing(self, base: BaseModel, *, text_encoder: bool) -> None:  # noqa: ARG002
-        """From now on activations are computed a second time in the backward pass instead of kept."""
-        base.denoiser.enable_gradient_checkpointing()
+    def _new_denoiser(self, structure: AnimaStructure) -> nn.Module:
+        without_torchvision()
+        return AnimaDenoiser(structure)
+
+    def _new_vae(self, structure: AnimaStructure) -> nn.Module:
+        return build_vae(structure.vae)
+
+    def _load_denoiser(
+        self,
+        denoiser: AnimaDenoiser,
+        path: Path,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        quantised: QuantisedDtype | None,
+    ) -> None:
+        load_denoiser(denoiser, path, dtype=dtype, device=device, quantised=quantised)
+
+    def _load_vae(
+        self,
+        vae: nn.Module,
+        path: Path,
+        structure: AnimaStructure,  # noqa: ARG002
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        load_vae(vae, path, dtype=dtype, device=device)
 
 
 def _normal(base: BaseModel, latents: Tensor) -> tuple[Tensor, Tensor]:
@@ -213,11 +163,3 @@ def _normal(base: BaseModel, latents: Tensor) -> tuple[Tensor, Tensor]:
 
 def _with_end(ids: list[int]) -> list[int]:
     return ids if len(ids) <= MOST_TOKENS else [*ids[: MOST_TOKENS - 1], T5_END]
-
-
-def _filled(rows: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
-    """Rows filled up with 0 to the longest, at least one place long, and which places hold tokens."""
-    length = max([1, *(len(row) for row in rows)])
-    ids = torch.tensor([row + [0] * (length - len(row)) for row in rows], dtype=torch.int64)
-    mask = torch.tensor([[place < len(row) for place in range(length)] for row in rows])
-    return ids, mask

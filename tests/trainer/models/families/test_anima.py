@@ -21,11 +21,13 @@ from advisor.settings.config import ModelConfig
 from advisor.tensor_files.header import TensorInfo, read_header
 from tests.support.tiny_anima import CPU, TINY_ANIMA, tiny_anima, write_tiny_anima
 from trainer.layers.quantised_layers import layers_to_quantise
-from trainer.models.anima_files import PartFiles, files_of, structure_of_files
+from trainer.models.anima_files import structure_of_files
 from trainer.models.anima_keys import denoiser_key, video_vae_key
-from trainer.models.anima_networks import AnimaDenoiser, build_text_encoder, build_vae
+from trainer.models.anima_networks import AnimaDenoiser, build_vae
 from trainer.models.families.anima import Anima
 from trainer.models.families.family import BaseModel
+from trainer.models.language_model import build_text_encoder
+from trainer.models.part_files import PartFiles, files_of
 
 FAMILY = Anima()
 

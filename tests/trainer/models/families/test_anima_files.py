@@ -16,9 +16,10 @@ from advisor.checkpoints.identify import identify
 from advisor.errors import ModelError
 from advisor.settings.config import ModelConfig
 from tests.support.tiny_anima import CPU, TINY_ANIMA, tiny_anima, write_tiny_anima
-from trainer.models.anima_files import PartFiles, files_of, structure_of_files
+from trainer.models.anima_files import structure_of_files
 from trainer.models.families.anima import Anima
 from trainer.models.families.family import BaseModel
+from trainer.models.part_files import PartFiles, files_of
 
 FAMILY = Anima()
 

@@ -74,6 +74,7 @@ LORA_SIGNATURES = (
     LoraSignature("sd3", r"joint_blocks_\d+_"),
     LoraSignature("lumina2", r"(^|_)layers_\d+_attention", inputs=2304),
     LoraSignature("z_image", r"(^|_)layers_\d+_attention", inputs=3840),
+    LoraSignature("z_image", r"(^|_)layers_\d+_attention_to_(q|k|v|out_0)$"),
     LoraSignature("qwen_image", r"transformer_blocks_\d+_attn_", inputs=3072, lacks=r"single_transformer_blocks"),
     LoraSignature("anima", r"llm_adapter_blocks_\d+_|^lora_te_layers_\d+_"),
     LoraSignature("cosmos2", r"(^|_)blocks_\d+_(self|cross)_attn_(q|output)_proj$", inputs=5120, outputs=5120),

@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 
 from advisor.data_folder import data_folder
 from advisor.errors import RunError
-from advisor.files import file_digest, read_bounded
+from advisor.files import file_digest, modified_ns, read_bounded
 from advisor.json_text import Malformed, parse_json
 from advisor.run_folder.keep import write_own
 from advisor.run_folder.layout import RunFolder
@@ -43,6 +43,8 @@ class Written(Record):
     modified_ns: int | None = None
     source: Text = ""
     """Of a file in an export's image folders: the picture that it is or goes with."""
+    source_stamp: tuple[int, int] | None = None
+    """Bytes and time of that picture when the file was made; None: an earlier version wrote it."""
 
     @classmethod
     def of(cls, content: bytes, kind: Kind) -> Written:
@@ -59,6 +61,29 @@ class Written(Record):
     def copy_of(cls, path: Path) -> Written:
         """A file of an export's image folders."""
         return cls(kind="images", sha256=(file_digest(path),))
+
+    def from_picture(self, picture: Path) -> Written:
+        """The same with the picture that it is or goes with."""
+        source = os.path.realpath(picture)
+        return self.model_copy(update={"source": source, "source_stamp": _stamp(source)})
+
+    def has_its_source(self, path: Path) -> bool:
+        """Whether the picture that the file at `path` was made of is still there, and no other under its name."""
+        now = _stamp(self.source)
+        linked = None if self.modified_ns is None else (self.num_bytes, self.modified_ns)
+        before = self.source_stamp or linked
+        if now is None or before is None or now == before:
+            return now is not None
+        return now[0] == path.stat().st_size and file_digest(Path(self.source)) == file_digest(path)
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    """Bytes and time of a file or where its links lead; None where there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  (an empty path is no file, and not the working directory)
+    except (OSError, ValueError):
+        return None
+    return found.st_size, modified_ns(found)
 
 
 class _Document(Record):
@@ -92,7 +117,7 @@ class WrittenFiles:
         if noted is None:
             return False
         is_of_picture = noted.source or noted.modified_ns is not None  # links of earlier versions name no source
-        return bool(is_of_picture) and path.lstat().st_nlink == 1 and not os.path.lexists(noted.source)
+        return bool(is_of_picture) and path.lstat().st_nlink == 1 and not noted.has_its_source(path)
 
     def note(self, files: Mapping[Path, Written], gone: Iterable[Path] = ()) -> None:
         """Note files that are or will be written, and forget others.

@@ -40,9 +40,11 @@ class _NewFile:
 
     content: Content
     picture: Path
+    may_link: bool = False
+    """Nothing changes a picture in place; masks and captions are edited."""
 
     def noted(self, made: Written) -> Written:
-        return made.model_copy(update={"source": os.path.realpath(self.picture)})
+        return made.from_picture(self.picture)
 
 
 MOST_LIST_BYTES = 256 * 1024**2
@@ -157,8 +159,8 @@ class LinkFolder:
         put([self._list(new)], written)
         written.note(made, gone=[self.root / name for name in old if name not in new])
         linked = sum(1 for one in made.values() if one.modified_ns is not None)
-        images = sum(1 for one in new.values() if isinstance(one.content, Path))
-        cropped = sum(1 for one in new.values() if isinstance(one.content, CroppedFile))
+        images = sum(1 for one in new.values() if isinstance(one.content, Path) and one.may_link)
+        cropped = sum(1 for one in new.values() if isinstance(one.content, CroppedFile) and one.may_link)
         return Filled(linked, images - linked, cropped, kept)
 
     def _list(self, names: Iterable[str]) -> NewFile:
@@ -189,7 +191,7 @@ def _contents(folders: Iterable[PlacedFolder], caption_extension: str) -> Iterat
             if image.caption is not None:
                 files[f"{image.stem}{caption_extension}"] = f"{image.caption}\n".encode()
             for name, content in files.items():
-                yield f"{folder.name}/{name}", _NewFile(content, image.source)
+                yield f"{folder.name}/{name}", _NewFile(content, image.source, may_link=name == image.name)
 
 
 def _part(source: Path, crop: PictureCrop | None) -> Path | CroppedFile:
@@ -207,7 +209,7 @@ def _made(new: _NewFile, target: Path, *, copy: bool) -> Written:
     """Make a file where none is, whole or not at all."""
     source = new.content
     target.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(source, Path) and not copy:
+    if isinstance(source, Path) and new.may_link and not copy:
         try:
             os.link(os.path.realpath(source), target)  # a link to a link would point nowhere
         except (FileNotFoundError, FileExistsError):

@@ -10,7 +10,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import FOLDERS, RECORDS, RUN_NAMES
 from advisor.run_folder.plan_record import PlanRecord
 from advisor.run_folder.write_over import Occupied
-from advisor.same_place import is_same, lies_in
+from advisor.same_place import is_same
 from advisor.settings.config import TrainingConfig
 from advisor.units import named
 
@@ -33,25 +33,6 @@ def other_plan(run: RunFolder, record: PlanRecord | None, config: TrainingConfig
     if name == config.saving.name and is_same(run.path / images, run.path / config.dataset.images):
         return ""
     return f"{run.path} holds another plan ({name}, of the pictures in {images})"
-
-
-def refuse_own_folders(run: RunFolder, config: TrainingConfig) -> None:
-    """Refuse pictures in the folder that the run is to be, or in one it writes into, where its samples were trained on.
-
-    Raises:
-        RunError: they do.
-    """
-    dataset = config.dataset
-    for given in filter(None, (dataset.images, dataset.regularization_images)):
-        pictures = run.path / given
-        if is_same(pictures, run.path):
-            raise RunError(f"{run.path} is the folder of the pictures: name another for the run, e.g. one beside it")
-        inside = next((name for name in sorted(FOLDERS) if lies_in(pictures, run.path / name)), None)
-        if inside is not None:
-            raise RunError(
-                f"{pictures.resolve()} are pictures, and a run in {run.path} writes into its folder {inside}: name "
-                "another folder for the run, e.g. one beside it"
-            )
 
 
 def refuse_strangers(run: RunFolder, *, overwrite: bool) -> None:

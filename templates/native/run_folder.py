@@ -17,6 +17,7 @@ from advisor.planning.document import plan_document
 from advisor.run_folder.keep import keep_beside
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
+from advisor.run_folder.pictures.own_folders import refuse_own_folders
 from advisor.run_folder.plan_record import PlanRecord, plan_text, was_written
 from advisor.run_folder.write_over import NewFile, Occupied, UsersFiles, put, users_files
 from advisor.run_folder.written import WrittenFiles
@@ -24,7 +25,7 @@ from advisor.settings.config import changed, parse_config, setting
 from advisor.settings.parse_value import WrongValue, as_given
 from templates.exporting.paths import absolute
 from templates.native.loracle_toml import Pair, render_config
-from templates.native.occupied import OVERWRITE, other_plan, refuse_own_folders, refuse_strangers
+from templates.native.occupied import OVERWRITE, other_plan, refuse_strangers
 from templates.native.planned_pictures import write_pictures
 from templates.native.recorded_plan import config_of_run
 from templates.native.schema import schema_uri

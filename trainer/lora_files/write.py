@@ -13,11 +13,12 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from advisor.errors import TrainingStopped
+from advisor.errors import ModelError, TrainingStopped
 from advisor.files import write_atomically
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.saved_loras import oldest_first
 from advisor.settings.config import SavingConfig
+from advisor.tensor_files.header import read_header
 from trainer.lora_files.diffusers_copy import DiffusersCopy, copy_name
 from trainer.lora_files.earlier import EarlierLoras, ReportMove
 from trainer.lora_files.original_names import original_state
@@ -141,15 +142,23 @@ class LoraFiles:
         return oldest_first(self._run.loras(self._config.name))
 
     def remove_old(self) -> None:
-        """Keep the newest of those between, if only so many are wanted; the last LoRA always stays."""
+        """Keep the newest of those between, if only so many are wanted; the last LoRA always stays, and so does what
+        others put at the name of one.
+        """
         if not self._config.keep_last:
             return
-        between = oldest_first(filter(Path.exists, self._run.loras(self._config.name, with_last=False)))
+        between = oldest_first(filter(self._is_ours, self._run.loras(self._config.name, with_last=False)))
         for path in between[: -self._config.keep_last]:
             made = (path, path.with_name(copy_name(path.name))) if self._copy else (path,)
             for old in made:
                 with suppress(OSError):
                     old.unlink(missing_ok=True)
+
+    def _is_ours(self, path: Path) -> bool:
+        """Whether a file is a LoRA with a header that was filled up as ours are."""
+        with suppress(ModelError, OSError):
+            return read_header(path).data_start >= self._header_bytes
+        return False
 
 
 def _data_start(file: bytes) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from advisor.choosing.picks_told import picks_sentence
@@ -16,6 +18,7 @@ from advisor.run_folder.grids.picks_file import PickLog, ranking_of, read_picks
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.run_folder.paths import LOCK_NAME, TRAINER_LOCK_NAME
+from advisor.same_place import is_same
 from advisor.units import counted
 from wizard.interview.ask import TerminalAsk
 from wizard.interview.drawing.grid_options import GridOptions, GridWish, read_options
@@ -52,7 +55,7 @@ def grid(target: str, options: GridOptions, *, vote: bool = False, as_json: bool
     """
     path, wish = absolute_path(target), read_options(options)
     if path.suffix.lower() == LORA_EXTENSION and not is_folder(path):
-        folder = Path.cwd() / f"{path.stem}-grid" if options.out is None else absolute_path(options.out)
+        folder = own_folder(path, Path.cwd()) if options.out is None else absolute_path(options.out)
         refuse_other_files(folder)
         paths, run = GridPaths.alone(folder), None
     else:
@@ -70,6 +73,19 @@ def grid(target: str, options: GridOptions, *, vote: bool = False, as_json: bool
     if run is not None:
         report = tried("No report was written", partial(try_run_report, run))
     _tell(paths, read_grid(paths.record), report, as_json=as_json)
+
+
+def own_folder(lora: Path, place: Path) -> Path:
+    """NAME-grid at `place`, with a number where another LoRA of that name has its grid there."""
+    names = (f"{lora.stem}-grid{f'-{number}' if number > 1 else ''}" for number in count(1))
+    return next(place / name for name in names if not _is_of_another(place / name, lora))
+
+
+def _is_of_another(folder: Path, lora: Path) -> bool:
+    with suppress(RunError):  # no grid, or a damaged one, which is told later
+        other = Path(read_grid(folder / RECORD_NAME).lora)
+        return is_file(other) and not is_same(other, lora)
+    return False
 
 
 def _is_enough(paths: GridPaths, options: GridOptions) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import Tell, scan
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.pictures.own_folders import refuse_own_folders
 from advisor.settings.config import NamedFolder, TrainingConfig
 
 
@@ -19,11 +20,12 @@ def run_files(run: RunFolder, config: TrainingConfig | None = None, *, tell: Tel
         tell: called now and then with the progress.
 
     Raises:
-        RunError: there is no configuration to read.
+        RunError: there is no configuration to read; or the pictures lie in a folder of the run's own.
         ConfigErrors: it is wrong.
         DatasetError: there is no such folder, or it holds no usable picture.
     """
     located = run.located(run.read_config() if config is None else config)
+    refuse_own_folders(run, located)
     return files_in(located.dataset.images, located.dataset.named_folders, located, tell=tell)
 
 

@@ -353,6 +353,37 @@ def test_what_became_the_last_copies_is_kept_when_another_run_is_exported_there(
 
 
 @pytest.mark.parametrize("options", [USUAL, COPY], ids=["links", "copies"])
+def test_what_became_the_last_copies_is_kept_where_others_have_the_pictures_names_by_now(
+    tmp_path: Path, options: ExportOptions
+) -> None:
+    out = tmp_path / "out"
+    make_pictures(tmp_path / "a", 3, captions="foxgirl, first")
+    export(tmp_path, "a", out, options)
+    files = {path.name: path.read_bytes().rstrip(b"\n") for path in (tmp_path / "a").iterdir()}
+    shutil.rmtree(tmp_path / "a")
+    make_pictures(tmp_path / "a", 3, captions="foxgirl, second", sizes=[(320, 256)])
+
+    notes = export(tmp_path, "a", out, options, repeats=3).notes
+
+    assert {path.name.removesuffix(".bak"): path.read_bytes().rstrip() for path in out.rglob("*.bak")} == files
+    assert any("6 files of an earlier export, whose pictures are gone from where they were, stay" in n for n in notes)
+
+
+@pytest.mark.parametrize("options", [USUAL, COPY], ids=["links", "copies"])
+def test_pictures_that_were_only_touched_are_no_others(tmp_path: Path, options: ExportOptions) -> None:
+    make_pictures(tmp_path / "a", 3, captions=False)
+    export(tmp_path, "a", tmp_path / "out", options)
+    for path in (tmp_path / "a").iterdir():
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(content)
+
+    export(tmp_path, "a", tmp_path / "out", options, repeats=3)
+
+    assert not list((tmp_path / "out").rglob("*.bak"))
+
+
+@pytest.mark.parametrize("options", [USUAL, COPY], ids=["links", "copies"])
 def test_after_the_pictures_were_moved_an_export_leaves_nothing_behind(tmp_path: Path, options: ExportOptions) -> None:
     make_pictures(tmp_path / "a", 3, captions=True)
     export(tmp_path, "a", tmp_path / "out", options)

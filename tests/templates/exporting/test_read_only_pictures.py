@@ -14,7 +14,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.pictures.edits_file import append_change
 from advisor.settings.config import TrainingConfig, changed
 from templates.exporters import EXPORTERS
-from templates.exporting.exporter import ExportOptions
+from templates.exporting.exporter import USUAL, ExportOptions
 from tests.support.mounts import run_with_second_name
 from tests.support.pictures import make_pictures
 from tests.support.samples import sample_config
@@ -75,6 +75,21 @@ def test_masks_and_captions_that_are_links_into_an_export_stay_there(tmp_path: P
     assert contents(out) == before
 
 
+def test_masks_in_an_export_are_copies_since_they_are_painted_in(tmp_path: Path) -> None:
+    pictures = make_pictures(tmp_path / "p", 3, captions=True)
+    for picture in pictures:
+        shutil.copy(picture, beside(picture, "{}-masklabel.png"))
+    recaption(tmp_path / "run", tmp_path / "p")
+
+    notes = EXPORTERS["onetrainer"].write(masked(tmp_path / "p"), run=tmp_path / "run", out=None, options=USUAL).notes
+
+    folder = tmp_path / "run/exports/onetrainer/img/20_foxgirl"
+    for picture in pictures:
+        assert (folder / picture.name).stat().st_nlink == 2
+        assert beside(folder / picture.name, "{}-masklabel.png").stat().st_nlink == 1
+    assert not any("were copied" in note for note in notes)
+
+
 @pytest.mark.parametrize("was_exported", [True, False])
 @pytest.mark.parametrize("captions", [True, False])
 def test_pictures_that_lie_at_a_second_place_are_known_there(
@@ -99,7 +114,7 @@ REFUSE = """
 import sys
 from pathlib import Path
 from advisor.run_folder.layout import RunFolder
-from templates.native.occupied import refuse_own_folders
+from advisor.run_folder.pictures.own_folders import refuse_own_folders
 from tests.support.samples import sample_config
 try:
     refuse_own_folders(RunFolder(Path(sys.argv[2])), sample_config(sys.argv[1]))

@@ -17,8 +17,8 @@ TENSORS = {"a.alpha": torch.tensor(2.0), "a.lora_down.weight": torch.arange(6.0)
 METADATA = {"ss_steps": "3", "modelspec.title": "tok"}
 
 
-def make_files(run: Path, **saving: object) -> LoraFiles:
-    return LoraFiles(run, SavingConfig(name="tok", **saving), 0)  # type: ignore[arg-type]
+def make_files(run: Path, *, header_bytes: int = 0, **saving: object) -> LoraFiles:
+    return LoraFiles(run, SavingConfig(name="tok", **saving), header_bytes)  # type: ignore[arg-type]
 
 
 def header(file: bytes) -> dict[str, dict[str, str]]:
@@ -110,6 +110,18 @@ def test_the_newest_are_those_of_the_most_steps_whatever_the_files_times_are(tmp
     assert [path.name for path in files.existing()] == [
         "tok-step00000030.safetensors", "tok-000002.safetensors", "tok.safetensors"
     ]  # fmt: skip
+
+
+def test_what_others_put_at_the_name_of_an_epoch_stays(tmp_path: Path) -> None:
+    files = make_files(tmp_path, keep_last=1, header_bytes=4096)
+    paths = [files.write(files.epoch_name(epoch), TENSORS, METADATA) for epoch in (1, 2, 3, 4)]
+    paths[0].write_bytes(b"mine")
+    paths[1].write_bytes(lora_file(TENSORS, METADATA))  # resized by another program, say, which keeps what it says
+
+    files.remove_old()
+
+    assert sorted(path.name for path in files.existing()) == [path.name for path in (paths[0], paths[1], paths[3])]
+    assert paths[0].read_bytes() == b"mine"
 
 
 def test_a_copy_that_the_user_made_of_an_old_epoch_stays(tmp_path: Path) -> None:

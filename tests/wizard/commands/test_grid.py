@@ -24,7 +24,7 @@ from tests.support.runs import write_toml
 from tests.support.scripted import ScriptedAsk
 from tests.support.tiny import tiny_sd1, tiny_sdxl_checkpoint
 from wizard.commands import grid as command
-from wizard.commands.grid import grid
+from wizard.commands.grid import grid, own_folder
 from wizard.interview.drawing.grid_options import GridOptions
 
 PATH = f"pictures/{'0' * 64}.png"
@@ -270,3 +270,17 @@ def test_a_grid_without_picks_has_none_in_its_document(
     grid("run", GridOptions(), as_json=True)
 
     assert json.loads(capsys.readouterr().out)["picks"] is None
+
+
+def test_each_lora_of_one_name_has_a_grid_of_its_own(tmp_path: Path) -> None:
+    loras = [tmp_path / place / "tok.safetensors" for place in ("one", "two", "three")]
+    for lora in loras[:2]:
+        lora.parent.mkdir()
+        lora.write_bytes(b"")
+    for name, lora in zip(("tok-grid", "tok-grid-2"), loras[1:], strict=True):
+        (tmp_path / name).mkdir()
+        write_grid(tmp_path / name / "grid.json", GridRecord(lora=str(lora)))
+
+    found = [own_folder(lora, tmp_path).name for lora in loras]
+
+    assert found == ["tok-grid-2", "tok-grid", "tok-grid-2"], "a grid whose LoRA is gone is nobody else's"

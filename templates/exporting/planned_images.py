@@ -48,11 +48,38 @@ def planned_images(config: TrainingConfig, run: Path, root: Path) -> PlannedImag
     folder = located(config.dataset.images, run)
     if not (config.dataset.images and is_folder(folder)):
         return PlannedImages(links, None)
-    data = run_dataset(RunFolder(run), config)
+    data = trained_pictures(config, run)
     report = _outside(data.report, run).read_by(CaptionReader.of(config))
     repeats = repeats_of_folders(report.folders, config.dataset)
     placed = placed_folders(report, repeats, concept=concept_of(config), taken=links.taken())
-    return PlannedImages(links, placed, report, told_of_edits(data))
+    return PlannedImages(links, placed, report, data.told)
+
+
+@dataclass(frozen=True)
+class TrainedPictures:
+    """The pictures of a run as the trainer takes them."""
+
+    report: DatasetReport
+    is_edited: bool
+    """They cannot be read where they lie: the user's edits change some, or some are broken."""
+    told: tuple[str, ...]
+    """What is said of edits, and of what a training left out."""
+
+
+def trained_pictures(config: TrainingConfig, run: Path) -> TrainedPictures:
+    """A run's pictures with the user's edits, and without the broken ones that a training left out.
+
+    Raises:
+        DatasetError: their folder holds none.
+        RunError: edits, or the list of broken ones, cannot be read.
+    """
+    folder = RunFolder(run)
+    data = run_dataset(folder, config)
+    report = data.report.without(folder.read_left_out().paths)
+    told, broken = told_of_edits(data), data.report.num_images - report.num_images
+    if broken:
+        told += (f"Not exported: {counted(broken, 'picture')} that training left out as broken.",)
+    return TrainedPictures(report, report != data.files, told)
 
 
 def concept_of(config: TrainingConfig) -> str:

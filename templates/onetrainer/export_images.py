@@ -13,16 +13,13 @@ from advisor.dataset.mask_files import mask_file_of
 from advisor.dataset.report import DatasetReport
 from advisor.errors import ConfigError
 from advisor.files import is_folder
-from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.pictures.edits_told import told_of_edits
-from advisor.run_folder.pictures.run_dataset import run_dataset
 from advisor.run_folder.pictures.run_files import files_in
 from advisor.settings.config import TrainingConfig
 from templates.exporting.derived import Length
 from templates.exporting.image_folders import placed_folders
 from templates.exporting.image_links import LinkFolder
 from templates.exporting.paths import located
-from templates.exporting.planned_images import PlannedImages, concept_of
+from templates.exporting.planned_images import PlannedImages, concept_of, trained_pictures
 from templates.exporting.size_notes import named_sizes, size_notes
 from templates.onetrainer.batches import FullBatches
 
@@ -50,14 +47,13 @@ class ImagesThere:
         dataset = config.dataset
         if not (dataset.images and is_folder(located(dataset.images, run))):
             return None
-        data, regularization = run_dataset(RunFolder(run), config), None
+        data, regularization = trained_pictures(config, run), None
         report = data.report
         images = [(report, repeats_of_folders(report.folders, dataset))]
         if dataset.regularization_images and is_folder(root := located(dataset.regularization_images, run)):
             regularization = files_in(str(root), dataset.regularization_folders or None, config)
             images.append((regularization, (1,) * len(regularization.folders)))
-        theirs, is_edited = FullBatches.of(config, images), report != data.files
-        return cls(report, regularization, theirs, is_edited, told_of_edits(data))
+        return cls(report, regularization, FullBatches.of(config, images), data.is_edited, data.told)
 
 
 def edited_images(config: TrainingConfig, images: ImagesThere | None, home: Path) -> PlannedImages | None:

@@ -170,14 +170,15 @@ def _show(folder: RunFolder, data: RunDataset, options: PictureOptions) -> None:
     left_out = [{"path": one.image.path, "reason": one.reason} for one in data.report.excluded]
     known = {Path(image.path).as_posix(): image.why for image in folder.read_left_out().images}
     broken = ((image, known.get(data.report.path_of(image))) for image in data.report.image_files)
-    left_out += [{"path": image.path, "reason": f"it was broken ({why})"} for image, why in broken if why]
+    gone = [{"path": image.path, "reason": f"it was broken ({why})"} for image, why in broken if why]
+    left_out, num_images = left_out + gone, data.report.num_images - len(gone)
     cropped = [(image, image.crop) for image in data.report.image_files if image.crop is not None]
     if options.as_json:
         crops = [{"path": image.path, "crop": crop.box, "whole": crop.whole} for image, crop in cropped]
-        document = {"root": data.report.root, "num_images": data.report.num_images}
+        document = {"root": data.report.root, "num_images": num_images}
         print_json(document | {"excluded": left_out, "cropped": crops})
         return
-    show(f"{data.report.root}: {counted(data.report.num_images, 'picture')} to train")
+    show(f"{data.report.root}: {counted(num_images, 'picture')} to train")
     for one in left_out:
         show(f"left out  {short_text(one['path'])}: {short_text(one['reason'])}")
     for image, found in cropped:

@@ -15,6 +15,7 @@ from advisor.dataset.edits import PictureEdit
 from advisor.dataset.scan import scan
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.pictures.edits_file import append_change
+from advisor.run_folder.pictures.left_out import LeftOut, LeftOutImage
 from advisor.run_folder.write_over import UsersFiles
 from templates.exporters import EXPORTERS
 from templates.exporting.exporter import USUAL, Export, ExportOptions
@@ -163,3 +164,16 @@ def test_edits_of_pictures_that_are_gone_are_told_in_the_notes(edited: Edited, n
 
     assert any("1 picture with edits of yours is not there any more (picture-003.png)" in note for note in notes)
     assert any("1 of these caption files has changed since (picture-001" in note for note in notes), notes
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+def test_what_training_left_out_as_broken_is_not_exported(tmp_path: Path, name: str) -> None:
+    run, images = tmp_path / "run", tmp_path / "p"
+    paths = make_pictures(images, 4, captions=True)
+    RunFolder(run).write_left_out(LeftOut(images=(LeftOutImage(path=str(paths[2]), why="cut off"),)))
+
+    notes = EXPORTERS[name].write(sample_config(images), run=run, out=None, options=USUAL).notes
+
+    found = sorted(path.name for path in (run / FOLDERS[name]).glob("*.png"))
+    assert found == ["picture-001.png", "picture-002.png", "picture-004.png"]
+    assert any("Not exported: 1 picture that training left out as broken" in note for note in notes)

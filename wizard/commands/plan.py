@@ -21,6 +21,7 @@ from advisor.planning.compare import (
 from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
 from advisor.run_folder.layout import RunFolder
+from advisor.same_place import is_same
 from wizard.interview.plan_facts import edits_source, facts_of_plan
 from wizard.interview.planned_run import imported_advice
 from wizard.interview.preset_questions import may_replace, preset_text, saved_text
@@ -70,7 +71,7 @@ def plan(
         say(preset_text(facts.preset))
     made = make_plan(facts)
     if out is not None:
-        _write_run(out, facts, made, edits_source(run, out), overwrite=overwrite)
+        _write_run(out, facts, made, run, overwrite=overwrite)
     if save_preset is not None:
         _write_preset(save_preset, made, overwrite=replaces)
     _print(facts, made, before, full=full, as_json=as_json)
@@ -113,16 +114,19 @@ def _print_beside_rules(facts: Facts, imported: frozenset[str], *, as_json: bool
     show(beside_rules_view(found))
 
 
-def _write_run(out: Path, facts: Facts, made: Plan, edits_from: RunFolder | None, *, overwrite: bool) -> None:
+def _write_run(out: Path, facts: Facts, made: Plan, completes: Path | None, *, overwrite: bool) -> None:
     from advisor.run_folder.keep import kept_sentence
     from templates.native.run_folder import write_run
     from wizard.processes.before_training import broken_text
 
+    edits_from, left = edits_source(completes, out), edits_source(completes, None)
     for kept in write_run(out, facts, made, overwrite=overwrite, edits_from=edits_from):
         say(kept_sentence(kept))
     if edits_from is not None:
         is_own = edits_from.path.absolute() == out.absolute()
         say(f"Your edits of pictures {'stay' if is_own else f'of {edits_from.path} are'} in {RunFolder(out).edits}")
+        if left is not None and not is_same(left.path, edits_from.path):
+            say(f"! Those of {left.path} are not taken, since {out} has edits of its own; they stay in {left.edits}")
     RunStore().remember(out)
     if told := broken_text(facts.dataset, out):
         say(f"! {told}")

@@ -76,16 +76,22 @@ def test_a_plan_made_of_a_run_takes_its_edits_into_the_new_one(
     )
 
 
-def test_a_new_run_with_edits_of_its_own_keeps_those(run: RunFolder, tmp_path: Path) -> None:
+def test_a_new_run_with_edits_of_its_own_keeps_those(
+    run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     other = RunFolder(tmp_path / "other")
     plan(PlanRequest(name="other"), run=run.path, out=other.path)
     path = (tmp_path / "pictures" / "picture-003.png").as_posix()
     append_change(other, "one more", [PictureEdit(path, excluded="too dark")])
     own = other.edits.read_bytes()
+    capsys.readouterr()
     plan(PlanRequest(name="other"), run=run.path, out=other.path, overwrite=True)
 
     assert other.edits.read_bytes() == own
     assert num_images(other.path) == 1
+    told = capsys.readouterr().err
+    assert f"Your edits of pictures stay in {other.edits}" in told
+    assert f"Those of {run.path} are not taken" in told
 
 
 def test_damaged_edits_stop_a_plan_and_name_the_line(run: RunFolder, tmp_path: Path) -> None:

@@ -285,6 +285,18 @@ class RunPaths:
         """The file of a sample image: the epoch's, of the prompt with this number, counted from 0."""
         return self._at(f"{SAMPLES}/{name}-{epoch:06d}-{number:02d}.png")
 
+    def samples_of_epochs(self, name: str) -> list[Path]:
+        """The sample images that are there of any epoch, without the base model's; none where they cannot be listed."""
+        of_epoch = re.compile(rf"{re.escape(name)}-(?!0{{6}}-)\d{{6,}}-\d{{2,}}\.png")
+        try:
+            return sorted(path for path in self.samples.iterdir() if of_epoch.fullmatch(path.name))
+        except OSError:
+            return []
+
+    def earlier_samples(self, number: int) -> Path:
+        """The folder of the sample images that trainings before this one drew; counted from 1."""
+        return self.samples / f"{EARLIER_PREFIX}{number}"
+
     def state_of_step(self, step: int) -> Path:
         """The folder of the state after a step."""
         return self._at(f"{STATE}/{STATE_PREFIX}{step:0{STEP_DIGITS}d}")

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -85,6 +87,23 @@ class Samples:
             with replacing(path) as temporary:
                 image.save(temporary, format="PNG", pnginfo=information)
         self.events.send(SampleDrawn(path=run.within(path), prompt=request.prompt, seed=request.seed, epoch=epoch))
+
+
+def keep_earlier(run: RunFolder, name: str) -> None:
+    """Move what an earlier training drew after its epochs into a folder of its own, where the report shows it beside;
+    what cannot be moved stays, and is drawn over.
+
+    Args:
+        name: the setting `saving.name`.
+    """
+    drawn = run.samples_of_epochs(name)
+    if not drawn:
+        return
+    folder = next(one for one in map(run.earlier_samples, count(1)) if not os.path.lexists(one))
+    with suppress(OSError):
+        folder.mkdir()
+        for path in drawn:
+            path.rename(folder / path.name)
 
 
 def base_digest(request: Request, config: TrainingConfig) -> str:

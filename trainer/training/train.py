@@ -9,6 +9,7 @@ from pathlib import Path
 from advisor.errors import LoraError
 from advisor.estimate.disk import planned_header_bytes
 from advisor.run_folder.events import Finished, Reloaded, ReloadFigures
+from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.state_manifest import BEGINNING
 from trainer.device.choose import peak_memory_bytes, peak_reserved_bytes
 from trainer.lora_files.diffusers_copy import DiffusersCopy
@@ -22,6 +23,7 @@ from trainer.training.failures import SAVING, TRAINING
 from trainer.training.loop import Loop
 from trainer.training.prepare import Prepared
 from trainer.training.resuming import config_hash
+from trainer.training.samples import keep_earlier
 from trainer.training.spill_watch import watch_for
 
 
@@ -38,6 +40,8 @@ def train(prepared: Prepared) -> None:
         with reporter.during(TRAINING):
             loop = _loop(prepared, callbacks)
             callbacks.files.make_way(steps=prepared.length.steps, resumed=prepared.resumed_at is not None)
+            if prepared.resumed_at is None:
+                keep_earlier(RunFolder(reporter.run), reporter.config.saving.name)
             position = loop.run(prepared.resumed_at or BEGINNING)
         reporter.events.tolerate_loss()
         with reporter.during(SAVING):

@@ -120,8 +120,8 @@ def test_masks_go_along_to_onetrainer_and_are_cropped_with_their_pictures(edited
     edited.export("onetrainer", dataset={"masks": True, "mask_source": "files"})
 
     folder = edited.run / FOLDERS["onetrainer"]
-    mask = folder / "picture-001-masklabel.png"
-    assert mask.read_bytes() == (edited.images / mask.name).read_bytes()
+    name = "picture-001-masklabel.png"
+    assert (folder / name).read_bytes() == (edited.images / name).read_bytes()
     with Image.open(folder / "picture-002-masklabel.png") as cropped:
         assert cropped.size == (200, 200)
         assert cropped.getextrema() == (255, 255)

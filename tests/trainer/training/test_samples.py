@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -146,3 +147,20 @@ def test_drawing_that_fails_is_a_warning_and_training_goes_on(
 
     assert [event["code"] for event in events_of(tmp_path, "warning")] == ["sample_failed"]
     assert events_of(tmp_path, "finished")
+
+
+def test_a_training_begun_anew_keeps_what_the_one_before_drew(material: Path, tmp_path: Path) -> None:
+    run_training(tmp_path, make_config(material, **SHORT, **DRAWN))
+    folder = tmp_path / "samples"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    mine = folder / "tok-mine.png"
+    mine.write_bytes(b"mine")
+    for number in (1, 2):
+        shutil.rmtree(tmp_path / "state")
+        run_training(tmp_path, make_config(material, **SHORT, **DRAWN, run__seed=number))
+
+    earlier = {path.name: path.read_bytes() for path in (folder / "earlier-1").iterdir()}
+    assert earlier == {name: content for name, content in before.items() if "-000000-" not in name}
+    assert {path.name for path in (folder / "earlier-2").iterdir()} == set(earlier)
+    assert {path.name for path in folder.glob("*.png")} == {*before, mine.name}
+    assert mine.read_bytes() == b"mine"

@@ -1,6 +1,6 @@
 """Steps on the card of this machine: seconds and memory of ours and of the recipe, and what is predicted of them.
 
-    python -m benchmarks.gpu                          some seven minutes; writes benchmarks/results/gpu.json and gpu.md
+    python -m benchmarks.gpu                          some seven minutes; writes JSON and a table among the results
     python -m benchmarks.gpu --seconds 200 --family sdxl --out FOLDER
     python -m benchmarks.gpu --device cpu --tiny      tries everything with small models, on a processor
 

@@ -31,6 +31,7 @@ from wizard.options import (
     Vram,
     complete_words,
 )
+from wizard.queueing import queueing
 from wizard.tagging import tagging
 
 app = typer.Typer(
@@ -294,6 +295,7 @@ def report_command(
         report(runs, out=out, overwrite=overwrite, as_json=as_json)
 
 
+app.add_typer(queueing)
 app.registered_commands += captioning.registered_commands + inspection.registered_commands + tagging.registered_commands
 
 

@@ -16,7 +16,7 @@ RunActivity = Literal["planned", "training", "finished", "interrupted", "failed"
 """`died`: its last training ended without a word; `elsewhere`: another machine says to work on it, and whether it still
 does cannot be seen from here; `unknown`: something was trained, and no events tell how that ended."""
 
-TRAINING_COMMANDS = ("loracle train", "loracle demo", "the trainer")
+TRAINING_COMMANDS = ("loracle train", "loracle queue", "loracle demo", "the trainer")
 """Who trains, of those who hold a run; others only write into it."""
 
 

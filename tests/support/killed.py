@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,14 +137,23 @@ def assert_every_lora_loads(run: Path) -> None:
 @contextmanager
 def in_a_terminal(run: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], None]]]:
     """`loracle train` in a terminal of its own, and what closes its window."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+    with command_in_a_terminal(command(run, *options), environment) as started_and_close:
+        yield started_and_close
+
+
+@contextmanager
+def command_in_a_terminal(
+    given: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], None]]]:
+    """A command in a terminal of its own, and what closes its window."""
     import fcntl
     import pty
     import termios
 
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
     ours, theirs = pty.openpty()
     started = subprocess.Popen(
-        command(run, *options), stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True,
+        given, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
     )  # fmt: skip
     os.close(theirs)

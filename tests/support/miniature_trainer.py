@@ -26,9 +26,11 @@ from trainer.runtime.launcher import follow_launcher
 STEPS = 4
 STEP_VARIABLE = "MINIATURE_STEP_SECONDS"
 LAUNCHER = """
-import sys
+import os, sys
 from wizard.processes import trainer_job
 trainer_job.child_command = lambda _, *given: [sys.executable, "-P", "-m", "tests.support.miniature_trainer", *given]
+from wizard.processes import queue_worker
+queue_worker.worker_command = lambda: [sys.executable, "-P", "-c", os.environ["MINIATURE_LAUNCHER"], "queue", "start"]
 from wizard.cli import main
 main()
 """
@@ -41,7 +43,12 @@ def command(*arguments: object) -> list[str]:
 
 
 def environment(step_seconds: float = 0.02) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(REPOSITORY), STEP_VARIABLE: str(step_seconds)}
+    return {
+        **os.environ,
+        "PYTHONPATH": str(REPOSITORY),
+        STEP_VARIABLE: str(step_seconds),
+        "MINIATURE_LAUNCHER": LAUNCHER,
+    }
 
 
 def loracle(

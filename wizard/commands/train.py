@@ -233,36 +233,42 @@ def _how_to_resume(run: RunFolder) -> str:
 
 def print_result(job: TrainerJob, config: TrainingConfig, trained: Trained, *, may_ask: bool) -> None:
     """Tell what came of a training and how the LoRA is used; where the user may be asked, offer what is next."""
+    lora, found = print_trained(job.run, trained), trained.found
+    if lora is None:
+        return
+    copied_to = None
+    if may_ask:
+        copied_to = tried("The LoRA was not copied", partial(_offer_copy, lora, Path(config.model.path)))
+    program = None if copied_to is None else program_of(copied_to)
+    base = KNOWN_FAMILIES.get(config.model.family)
+    weight = None if found is None else found.choice.weight
+    show(usage(lora.name, config.run.trigger or config.saving.name, program, weight=weight or WEIGHT, family=base))
+    if found is not None and found.choice.changes:
+        offer = partial(_offer_next_run, job.run, config, found.choice.changes, may_ask=may_ask)
+        tried("The next run was not planned", offer)
+
+
+def print_trained(run: RunFolder, trained: Trained) -> Path | None:
+    """Tell what came of a training; gives the LoRA to use, None where none was saved."""
     progress, found = trained.progress, trained.found
     if not progress.loras:
         show("Trained, but no LoRA was saved.")
-        return
-    lora = job.run.path / progress.loras[-1]
+        return None
+    lora = run.path / progress.loras[-1]
     seconds = None if progress.finished is None else progress.finished.seconds
     took = "" if seconds is None else f" in {duration(seconds)}"
     steps = f" {progress.step:,} steps{took}" if progress.finished is not None else ""
     show(f"Trained{steps}: {lora}")
     for rung in progress.ladder:
         show(f"{rung.cause or 'Memory ran out on the way.'} It went on with {rung.message}.")
-    if is_file(job.run.report):
-        show(f"Report: {job.run.report}")
-    weight = WEIGHT
+    if is_file(run.report):
+        show(f"Report: {run.report}")
     if found is not None:
         show(found.choice.reason)
-        lora, weight = found.lora or lora, found.choice.weight or weight
+        lora = found.lora or lora
         if found.lora is not None:
             show(f"Use {found.lora}")
-    copied_to = None
-    if may_ask:
-        copied_to = tried("The LoRA was not copied", partial(_offer_copy, lora, Path(config.model.path)))
-    program = None if copied_to is None else program_of(copied_to)
-    base = KNOWN_FAMILIES.get(config.model.family)
-    show(usage(lora.name, config.run.trigger or config.saving.name, program, weight=weight, family=base))
-    if found is not None and found.choice.changes:
-        tried(
-            "The next run was not planned",
-            partial(_offer_next_run, job.run, config, found.choice.changes, may_ask=may_ask),
-        )
+    return lora
 
 
 def _offer_next_run(

@@ -13,7 +13,7 @@ from advisor.files import is_file
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.settings.config import TrainingConfig
-from wizard.commands.train import Trained, print_result, recorded, result_document, trained_before
+from wizard.commands.train import Trained, print_trained, recorded, result_document, trained_before
 from wizard.exit_codes import INTERRUPTED, tell_failure
 from wizard.interview.pictures.changed_pictures import tell_pictures
 from wizard.output import OutputLost, say
@@ -68,14 +68,17 @@ def train_listed(run: Path, options: ListedOptions, *, what: str, as_json: bool)
             trained = recorded(job, config, as_json=as_json, may_ask=False)
     if not as_json:
         try:
-            print_result(job, config, trained, may_ask=False)
+            print_trained(job.run, trained)
         except OutputLost as lost:
             say(f"! All is trained and saved, but not told: {lost}")
     return _outcome(job.run, trained, began, was_trained=True)
 
 
-def outcome_of(run: Path, train: Callable[[], RunOutcome]) -> RunOutcome:
+def outcome_of(run: Path, train: Callable[[], RunOutcome], *, passing: tuple[type[Exception], ...] = ()) -> RunOutcome:
     """What `train` gives; where it fails, or the user ends it, that is told and is what came of the run.
+
+    Args:
+        passing: errors that are left to who calls.
 
     Raises:
         BrokenPipeError: what read the output has gone.
@@ -90,6 +93,8 @@ def outcome_of(run: Path, train: Callable[[], RunOutcome]) -> RunOutcome:
     except BrokenPipeError:
         raise
     except Exception as error:
+        if isinstance(error, passing):
+            raise
         code = tell_failure(error)
         return _failed(run, code, str(error) or type(error).__name__, began)
 

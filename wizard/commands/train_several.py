@@ -74,7 +74,7 @@ def train_several(
                     break
         was_ended = len(outcomes) < len(paths) or outcomes[-1].was_ended
         outcomes += [RunOutcome(path, "not_begun", INTERRUPTED) for path in paths[len(outcomes) :]]
-        _tell_summary(outcomes, as_json=as_json)
+        tell_summary(outcomes, as_json=as_json)
     if was_ended:
         raise KeyboardInterrupt(_how_to_go_on(outcomes))
     if list_exit_code(outcomes):
@@ -140,7 +140,8 @@ def _tell_turn(path: Path, number: int, runs: int, *, as_json: bool) -> None:
         show_if_possible(f"\nRun {number} of {runs}: {path}")
 
 
-def _tell_summary(outcomes: Sequence[RunOutcome], *, as_json: bool) -> None:
+def tell_summary(outcomes: Sequence[RunOutcome], *, as_json: bool) -> None:
+    """Tell what came of each, as a table or as a line of JSON."""
     if as_json:
         print_json_line(summary_document(outcomes))
         return

@@ -70,18 +70,22 @@ def child_environment(
         "TRANSFORMERS_OFFLINE": "1",
         "PYTHONUTF8": "1",
     }
-    # Empty and relative entries would be looked for wherever the child runs.
-    paths = [path for path in base.get("PYTHONPATH", "").split(os.pathsep) if path and Path(path).is_absolute()]
-    if own_home().name not in INSTALL_FOLDERS:  # a checkout, which may not be installed
-        paths.insert(0, str(own_home()))
-    environment.pop("PYTHONPATH", None)
-    if paths:
-        environment["PYTHONPATH"] = os.pathsep.join(paths)
+    environment = with_own_packages(environment)
     if is_folder(nvidia_driver) and not any(name in base for name in ALLOCATOR_VARIABLES):
         environment[ALLOCATOR_VARIABLES[0]] = GROWING_SEGMENTS
     if gpu_uuid:
         environment["CUDA_VISIBLE_DEVICES"] = gpu_uuid
     return environment
+
+
+def with_own_packages(base: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which our packages are importable, wherever the child runs."""
+    # Empty and relative entries would be looked for there.
+    paths = [path for path in base.get("PYTHONPATH", "").split(os.pathsep) if path and Path(path).is_absolute()]
+    if own_home().name not in INSTALL_FOLDERS:  # a checkout, which may not be installed
+        paths.insert(0, str(own_home()))
+    environment = {name: value for name, value in base.items() if name != "PYTHONPATH"}
+    return {**environment, "PYTHONPATH": os.pathsep.join(paths)} if paths else environment
 
 
 def processor_settings(base: Mapping[str, str]) -> dict[str, str]:

@@ -37,6 +37,10 @@ LOG_LINES = 20
 """The end of the trainer's log that an error message quotes."""
 
 
+class TrainerCrashed(TrainingStopped):
+    """The trainer was killed, or crashed below Python; what it trained alone may not be why."""
+
+
 @dataclass
 class InterruptCount:
     """Counts Ctrl-C and other requests to end, and how many of them the trainer was sent."""
@@ -209,7 +213,7 @@ def error_of_exit(code: int, progress: TrainingProgress, log: str) -> BaseExcept
     if progress.failed is None and (limit := limit_sentence(log)):
         return TrainingStopped(f"{limit} {_last_lora(progress)}")
     if (crash := crash_name(code)) is not None:
-        return TrainingStopped(f"{_crash_sentence(crash)} {_last_lora(progress)}{_log_part(log)}")
+        return TrainerCrashed(f"{_crash_sentence(crash)} {_last_lora(progress)}{_log_part(log)}")
     return TrainerBroke(f"{message or 'The trainer broke.'} {_last_lora(progress)}{_log_part(log)}")
 
 

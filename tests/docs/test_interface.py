@@ -49,13 +49,15 @@ def _first_texts(tree: ast.AST, callers: tuple[str, ...]) -> Iterator[str]:
 
 
 def options() -> dict[str, set[str]]:
-    """Every command's options."""
+    """Every command's options, with those of its actions."""
     group = get_command(app)
     assert isinstance(group, TyperGroup)
-    return {
-        name: {word for parameter in command.params for word in parameter.opts if word.startswith("--")}
-        for name, command in group.commands.items()
-    }
+    found = dict[str, set[str]]()
+    for name, command in group.commands.items():
+        actions = command.commands.values() if isinstance(command, TyperGroup) else ()
+        words = (word for one in (command, *actions) for parameter in one.params for word in parameter.opts)
+        found[name] = {word for word in words if word.startswith("--")}
+    return found
 
 
 @pytest.mark.parametrize(("name", "taken"), options().items())

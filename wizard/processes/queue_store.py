@@ -1,7 +1,7 @@
 """The queue: runs that wait to be trained, kept in a database in the user's data folder.
 
 Each change is one transaction, so that a kill or a power cut at any moment leaves it as it was before or after.
-docs/decisions/0049-the-queue.md says why it is a database, and why nothing of a run's progress is in it.
+How far a run is stands in its own states and events, and not here.
 """
 
 from __future__ import annotations

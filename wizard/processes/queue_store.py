@@ -1,7 +1,7 @@
 """The queue: runs that wait to be trained, kept in a database in the user's data folder.
 
 Each change is one transaction, so that a kill or a power cut at any moment leaves it as it was before or after.
-How far a run is stands in its own states and events, and not here.
+How far a run is stands in its own states and events, and not here: docs/decisions/0053-the-queue.md.
 """
 
 from __future__ import annotations

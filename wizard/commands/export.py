@@ -7,11 +7,14 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from advisor.errors import ConfigError, Mistakes
+from advisor.run_folder.export_lock import exporting
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from templates.exporters import EXPORTERS, export_run
 from templates.exporting.exporter import ExportOptions
 from wizard.output import columns, print_json, say, show, wrapped
+
+WHAT = "loracle export"
 
 
 def export(
@@ -43,7 +46,10 @@ def export(
     assert folder is not None
     assert config is not None
     is_read_only = out is not None and not os.access(folder.path, os.W_OK)
-    with nullcontext() if is_read_only else writing(folder, "loracle export", say):
+    with (
+        nullcontext() if is_read_only else writing(folder, WHAT, say),
+        nullcontext() if out is None else exporting(out, WHAT),
+    ):
         written = export_run(to, config, run=folder, out=out, options=options)
     if as_json:
         notes, how = list(written.notes), written.how_to_start

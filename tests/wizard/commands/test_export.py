@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from advisor.planning.planner import make_plan
+from advisor.run_folder.export_lock import exporting
+from advisor.run_folder.lock import RunInUse
 from templates.exporters import EXPORTERS
 from templates.native.loracle_toml import render_config
 from templates.native.run_folder import write_run
@@ -99,3 +101,10 @@ def test_prompts_that_the_user_gave_or_wrote_are_exported(edit: bool, tmp_path: 
 def texts_of(run: Path) -> str:
     files = (path for path in (run / "exports").rglob("*") if path.is_file())
     return "\n".join(path.read_text("utf-8", "replace") for path in files)
+
+
+def test_two_exports_into_one_folder_are_not_made_at_once(run: Path, tmp_path: Path) -> None:
+    with exporting(tmp_path / "out", "loracle export"), pytest.raises(RunInUse, match="out is in use: loracle export"):
+        export(run, to="ai-toolkit", out=tmp_path / "out")
+
+    export(run, to="ai-toolkit", out=tmp_path / "out")

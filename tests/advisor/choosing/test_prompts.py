@@ -7,12 +7,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from advisor.choosing.prompts import CaptionSet, ProposedPrompt, prompts_for, proposed_prompts
+from advisor.dataset.caption_weights import weighted_texts
 from advisor.dataset.captions import has_word
 from advisor.dataset.clip_tokens import num_tokens
 from advisor.settings.config import TrainingConfig, blank_config, with_values
 from advisor.settings.texts import line_fault
 from tests.support.factories import make_dataset
-from trainer.models.prompt_weights import weighted_texts
 
 TAGGED = (
     "mira, 1girl, solo, red hair, smile, outdoors",

@@ -7,9 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advisor.dataset.caption_weights import weighted_texts
 from tests.support.effort import at_most
 from tests.support.paths import KOHYA_VECTORS
-from trainer.models.prompt_weights import weighted_texts, weighted_tokens
+from trainer.models.prompt_weights import weighted_tokens
 from trainer.models.tokenizer import clip_tokenizer
 
 VECTORS = json.loads(KOHYA_VECTORS.read_text(encoding="utf-8"))

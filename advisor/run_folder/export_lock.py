@@ -28,7 +28,7 @@ def exporting(folder: Path, what: str) -> Iterator[None]:
         RunInUse: another process exports there; it is named.
     """
     name = sha256(os.fsencode(folder.resolve())).hexdigest()[:DIGITS]
-    path = data_folder() / "exports" / f"{name}.lock"
+    path = data_folder() / f"exporting-{name}"
     lock = None
     try:
         lock = OsLock.take(path, Holder.this_process(what).text)

@@ -68,11 +68,13 @@ class Written(Record):
         return self.model_copy(update={"source": source, "source_stamp": _stamp(source)})
 
     def has_its_source(self, path: Path) -> bool:
-        """Whether the picture that the file at `path` was made of is still there, and no other under its name."""
+        """Whether the picture that the file at `path` was made of is still there, and no other under its name; of what
+        an earlier version made that is known of a picture's whole copy alone.
+        """
         now = _stamp(self.source)
         linked = None if self.modified_ns is None else (self.num_bytes, self.modified_ns)
         before = self.source_stamp or linked
-        if now is None or before is None or now == before:
+        if now is None or now == before:
             return now is not None
         return now[0] == path.stat().st_size and file_digest(Path(self.source)) == file_digest(path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from advisor.data_folder import data_folder
 from advisor.errors import LoraError, RunError
 from advisor.run_folder.write_over import UsersFiles
 from advisor.settings.config import changed
@@ -352,13 +354,16 @@ def test_what_became_the_last_copies_is_kept_when_another_run_is_exported_there(
     assert any("6 files of an earlier export, whose pictures are gone from where they were, stay" in n for n in notes)
 
 
+@pytest.mark.parametrize("is_old", [False, True], ids=["", "exported by an earlier version"])
 @pytest.mark.parametrize("options", [USUAL, COPY], ids=["links", "copies"])
 def test_what_became_the_last_copies_is_kept_where_others_have_the_pictures_names_by_now(
-    tmp_path: Path, options: ExportOptions
+    tmp_path: Path, options: ExportOptions, is_old: bool
 ) -> None:
     out = tmp_path / "out"
     make_pictures(tmp_path / "a", 3, captions="foxgirl, first")
     export(tmp_path, "a", out, options)
+    if is_old:
+        forget_stamps(data_folder() / "written.json")
     files = {path.name: path.read_bytes().rstrip(b"\n") for path in (tmp_path / "a").iterdir()}
     shutil.rmtree(tmp_path / "a")
     make_pictures(tmp_path / "a", 3, captions="foxgirl, second", sizes=[(320, 256)])
@@ -408,6 +413,15 @@ def test_a_data_set_of_links_into_an_export_is_never_exported_over_it(tmp_path: 
     with pytest.raises(RunError, match="is where the pictures themselves lie"):
         export(tmp_path, "links", out, OVERWRITE, repeats=3)
     assert contents(out) == before
+
+
+def forget_stamps(notes: Path) -> None:
+    """As versions wrote them that kept nothing of the pictures but their paths."""
+    document = json.loads(notes.read_text("utf-8"))
+    assert document["files"]
+    for one in document["files"].values():
+        one.pop("source_stamp", None)
+    notes.write_text(json.dumps(document), "utf-8")
 
 
 def export(place: Path, images: str, out: Path, options: ExportOptions, *, repeats: int = 20) -> Export:

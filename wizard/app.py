@@ -31,7 +31,7 @@ from wizard.options import (
     Vram,
     complete_words,
 )
-from wizard.queueing import queueing
+from wizard.queueing import queueing, sweeping
 from wizard.tagging import tagging
 
 app = typer.Typer(
@@ -296,7 +296,8 @@ def report_command(
 
 
 app.add_typer(queueing)
-app.registered_commands += captioning.registered_commands + inspection.registered_commands + tagging.registered_commands
+for more in (captioning, inspection, tagging, sweeping):
+    app.registered_commands += more.registered_commands
 
 
 @app.command("convert", short_help="Make a .safetensors file of a .ckpt.")

@@ -1,4 +1,4 @@
-"""The command line of `loracle queue`. `wizard.app` has the other commands."""
+"""The command line of `loracle queue` and `loracle sweep`. `wizard.app` has the other commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from wizard.exit_codes import exit_on_error
-from wizard.options import Json
+from wizard.options import Json, Run
 
 queueing = typer.Typer(
     name="queue",
@@ -16,6 +16,7 @@ queueing = typer.Typer(
     help="A list of runs to train, one after another, that outlives the terminal. Without an action: the list.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+sweeping = typer.Typer()
 Runs = Annotated[list[Path], typer.Argument(metavar="RUN", help="A run folder, or its loracle.toml; several.")]
 
 
@@ -101,3 +102,30 @@ def stop_command(
 
     with exit_on_error():
         stop(after_run=after_run)
+
+
+@sweeping.command("sweep", short_help="Other values of some settings, compared.")
+def sweep_command(
+    run: Run,
+    vary: Annotated[
+        list[str],
+        typer.Option("--vary", metavar="PATH=V1,V2", help="A setting and the values to try; repeatable: all together."),
+    ],
+    trials: Annotated[
+        int | None, typer.Option(metavar="N", help="Only so many of the combinations, drawn at random.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to.  [default: RUN-sweep]")] = None,
+    add_only: Annotated[
+        bool, typer.Option("--add-only", help="Put them into the queue, and train nothing here.")
+    ] = False,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out pictures that cannot be read, from now on.")
+    ] = False,
+    device: Annotated[str | None, typer.Option(metavar="cpu", help="Train on the processor, in float32.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a planned run with other values of some settings, each as a run of its own; compare them on one page."""
+    from wizard.commands.sweep import SweepOptions, sweep
+
+    with exit_on_error():
+        sweep(run, SweepOptions(tuple(vary), trials, out, add_only, skip_broken, device), as_json=as_json)

@@ -76,7 +76,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _train(run: RunFolder, events: Events, interrupt: Interrupt, *, resume: bool) -> None:
-    epochs, seconds = run.read_config().schedule.epochs, float(os.environ[STEP_VARIABLE])
+    config, seconds = run.read_config(), float(os.environ[STEP_VARIABLE])
+    epochs, name = config.schedule.epochs, config.saving.name
     position = (newest_position(run.states()) if resume else None) or BEGINNING
     events.send(Started(config_hash="", resumed_from=position.step or None))
     events.send(PhaseBegun(name="train", total=epochs * STEPS, epochs=epochs))
@@ -89,9 +90,10 @@ def _train(run: RunFolder, events: Events, interrupt: Interrupt, *, resume: bool
         if step % STEPS == 0:
             events.send(EpochDone(epoch=epoch))
         interrupt.check()
-    write_atomically(run.lora("tok"), b"weights")
-    events.send(LoraSaved(path="model/tok.safetensors", step=epochs * STEPS, epoch=epochs))
-    events.send(Finished(steps=epochs * STEPS, epochs=epochs, seconds=1.0, loras=("model/tok.safetensors",)))
+    write_atomically(run.lora(name), b"weights")
+    lora = run.within(run.lora(name))
+    events.send(LoraSaved(path=lora, step=epochs * STEPS, epoch=epochs))
+    events.send(Finished(steps=epochs * STEPS, epochs=epochs, seconds=1.0, loras=(lora,)))
 
 
 if __name__ == "__main__":

@@ -87,6 +87,8 @@ class QueueWorker:
 
     store: QueueStore
     train: Callable[..., RunOutcome] = train_listed
+    as_json: bool = False
+    """Nothing is printed on stdout."""
     outcomes: list[RunOutcome] = field(default_factory=list)
     """Of the runs whose turn has ended, in their order."""
     was_ended: bool = False
@@ -126,7 +128,7 @@ class QueueWorker:
             return
         self._tell_turn(entry)
         try:
-            train = partial(self.train, entry.path, options_of(entry), what=WHAT, as_json=False)
+            train = partial(self.train, entry.path, options_of(entry), what=WHAT, as_json=self.as_json)
             outcome = outcome_of(entry.path, train, passing=(RunInUse, TrainerCrashed))
         except RunInUse as held:
             self._wait_for(entry, held, stop)
@@ -140,7 +142,8 @@ class QueueWorker:
             return
         more = len(self.store.open_entries()) - 1
         now = time.strftime("%Y-%m-%d %H:%M")
-        show_if_possible(f"\n{now} {entry.path} ({counted(more, 'more run')} in the queue)")
+        tell = say if self.as_json else show_if_possible
+        tell(f"\n{now} {entry.path} ({counted(more, 'more run')} in the queue)")
 
     def _wait_for(self, entry: QueueEntry, held: RunInUse, stop: StopAsked) -> None:
         """Tell once who holds the run; then look at the queue anew, which may have been changed meanwhile."""
@@ -179,7 +182,9 @@ class QueueWorker:
 def options_of(entry: QueueEntry) -> ListedOptions:
     """What an entry is trained with: one that was begun is gone on with."""
     chosen = entry.options
-    return ListedOptions(True, chosen.epochs, chosen.skip_broken, chosen.device, begun_at=entry.began_at)
+    return ListedOptions(
+        True, chosen.epochs, chosen.skip_broken, chosen.device, chosen.cache_from, begun_at=entry.began_at
+    )
 
 
 def config_of(path: Path) -> Path:

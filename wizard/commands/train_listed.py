@@ -21,6 +21,7 @@ from wizard.processes.before_training import finished_text, refuse_begun
 from wizard.processes.more_epochs import epochs_done, set_epochs
 from wizard.processes.run_status import read_status
 from wizard.processes.run_store import RunStore
+from wizard.processes.shared_cache import share_cache
 from wizard.processes.trainer_job import planned_job
 from wizard.show.list_summary import RunOutcome
 from wizard.show.notice import announced_end
@@ -36,6 +37,8 @@ class ListedOptions:
     """In all; None: as many as are planned."""
     skip_broken: bool = False
     device: str | None = None
+    cache_from: Path | None = None
+    """A run whose encoded pictures and captions are used where they fit."""
     begun_at: float | None = None
     """When its turn came first, in unix seconds: a training that ended since is this one, though its last state may not
     have been saved."""
@@ -63,6 +66,8 @@ def train_listed(run: Path, options: ListedOptions, *, what: str, as_json: bool)
             say(f"{job.run.path} has all its epochs already.")
             return _outcome(job.run, before, began, was_trained=False)
         tell_pictures(job.run, config, None)
+        if options.cache_from is not None:
+            share_cache(RunFolder(options.cache_from), job.run)
         job = replace(job, resume=job.run.has_state())
         with announced_end(config.saving.name):
             trained = recorded(job, config, as_json=as_json, may_ask=False)

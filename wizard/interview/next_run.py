@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from advisor.choosing.cells import SettingValue
@@ -48,9 +48,19 @@ def write_next_run(run: Path, place: Path, changes: Mapping[str, SettingValue]) 
     Raises:
         LoraError: it cannot be planned or written.
     """
-    request = PlanRequest(name=place.name, settings=_settings(changes))
+    planned_with(run, place, _settings(changes))()
+
+
+def planned_with(run: Path, place: Path, settings: tuple[str, ...]) -> Callable[[], object]:
+    """The plan of a run anew with some settings given as `--set` has them; gives what writes it.
+
+    Raises:
+        LoraError: it cannot be planned.
+    """
+    request = PlanRequest(name=place.name, settings=settings)
     facts, _ = facts_of_plan(request, run, place, Mistakes())
-    write_run(place, facts, make_plan(facts), overwrite=False, edits_from=edits_source(run, place))
+    plan = make_plan(facts)
+    return lambda: write_run(place, facts, plan, overwrite=False, edits_from=edits_source(run, place))
 
 
 def plan_command(run: Path, place: Path, changes: Mapping[str, SettingValue]) -> str:

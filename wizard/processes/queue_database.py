@@ -14,16 +14,19 @@ from advisor.files import mend_of_writing
 
 APPLICATION_ID = 0x4C6F7261
 """By which a database of the queue is told from others: SQLite's PRAGMA application_id."""
-VERSION = 1
+VERSION = 2
 """Of the form; kept as PRAGMA user_version."""
 SCHEMA = (
     """CREATE TABLE entries (
         number INTEGER PRIMARY KEY AUTOINCREMENT, place INTEGER NOT NULL, path BLOB NOT NULL, state TEXT NOT NULL,
         epochs INTEGER, skip_broken INTEGER NOT NULL, device TEXT, added_at REAL NOT NULL, began_at REAL, ended_at REAL,
         message TEXT NOT NULL DEFAULT '', steps INTEGER NOT NULL DEFAULT 0, lora BLOB,
-        crashes INTEGER NOT NULL DEFAULT 0, crashed_at_step INTEGER NOT NULL DEFAULT 0)""",
+        crashes INTEGER NOT NULL DEFAULT 0, crashed_at_step INTEGER NOT NULL DEFAULT 0,
+        cache_from BLOB)""",
     "CREATE TABLE wishes (worker TEXT PRIMARY KEY, wish TEXT NOT NULL)",
 )
+FROM_EARLIER = {1: "ALTER TABLE entries ADD COLUMN cache_from BLOB"}
+"""What makes the next form of an earlier one."""
 PATIENCE_SECONDS = 10.0
 """How long another command's transaction is waited for; they take milliseconds."""
 OWNER_ONLY = 0o600
@@ -75,8 +78,21 @@ def _see_that_it_is_ours(database: sqlite3.Connection, path: Path) -> None:
             "the file away to begin another queue; the runs themselves are not in it"
         )
     found = database.execute("PRAGMA quick_check(1)").fetchone()
-    if version < VERSION or found != ("ok",):
+    if found != ("ok",):
         raise sqlite3.DatabaseError(str(found[0]) if found else "it cannot be checked")
+    if version < VERSION:
+        _bring_up(database)
+
+
+def _bring_up(database: sqlite3.Connection) -> None:
+    """Give a database of an earlier form this one, with all that is in it."""
+    database.execute("BEGIN IMMEDIATE")
+    with database:
+        while (version := _form(database)[1]) < VERSION:  # read again: another process may have done it
+            if version not in FROM_EARLIER:
+                raise sqlite3.DatabaseError(f"it has form {version}, which never was")
+            database.execute(FROM_EARLIER[version])
+            database.execute(f"PRAGMA user_version = {version + 1}")
 
 
 def _form(database: sqlite3.Connection) -> tuple[int, int]:

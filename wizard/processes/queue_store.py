@@ -22,7 +22,7 @@ from wizard.show.queue_view import EntryState, QueueEntry, QueueOptions
 DATABASE_NAME = "queue.sqlite"
 COLUMNS = (
     "number, path, state, epochs, skip_broken, device, added_at, began_at, ended_at, message, steps, lora, crashes, "
-    "crashed_at_step"
+    "crashed_at_step, cache_from"
 )
 OPEN_STATES = ("waiting", "training")
 MOST_ENDED = 200
@@ -70,9 +70,16 @@ class QueueStore:
                 raise RunError(f"{MOST_WAITING:,} runs wait in the queue: take some out, with `loracle queue remove`")
             database.executemany("DELETE FROM entries WHERE number = ?", [(entry.number,) for entry in same])
             database.execute(
-                "INSERT INTO entries (place, path, state, epochs, skip_broken, device, added_at) VALUES "
-                "((SELECT COALESCE(MAX(place), 0) + 1 FROM entries), ?, 'waiting', ?, ?, ?, ?)",
-                (os.fsencode(path), options.epochs, options.skip_broken, options.device, time.time()),
+                "INSERT INTO entries (place, path, state, epochs, skip_broken, device, added_at, cache_from) VALUES "
+                "((SELECT COALESCE(MAX(place), 0) + 1 FROM entries), ?, 'waiting', ?, ?, ?, ?, ?)",
+                (
+                    os.fsencode(path),
+                    options.epochs,
+                    options.skip_broken,
+                    options.device,
+                    time.time(),
+                    None if options.cache_from is None else os.fsencode(options.cache_from),
+                ),
             )
 
     def remove(self, numbers: Sequence[int]) -> None:

@@ -96,16 +96,17 @@ def began_document(run: Path, number: int, runs: int) -> dict[str, object]:
 
 def ended_document(one: RunOutcome) -> dict[str, object]:
     """The line after it."""
-    return {"t": round(time.time(), 3), "event": "run_ended", **_row(one), "result": one.result}
+    return {"t": round(time.time(), 3), "event": "run_ended", **outcome_row(one), "result": one.result}
 
 
 def summary_document(outcomes: Sequence[RunOutcome]) -> dict[str, object]:
     """The last line."""
-    rows = [_row(one) for one in outcomes]
+    rows = [outcome_row(one) for one in outcomes]
     return {"t": round(time.time(), 3), "event": "summary", "runs": rows, "exit_code": list_exit_code(outcomes)}
 
 
-def _row(one: RunOutcome) -> dict[str, object]:
+def outcome_row(one: RunOutcome) -> dict[str, object]:
+    """What came of a run, as the documents have it."""
     return {
         "run": str(one.run),
         "outcome": one.outcome,

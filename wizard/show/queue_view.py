@@ -30,6 +30,8 @@ class QueueOptions:
     """In all; None: as many as are planned."""
     skip_broken: bool = False
     device: str | None = None
+    cache_from: Path | None = None
+    """A run whose encoded pictures and captions are used where they fit."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class QueueEntry:
         Raises:
             TypeError, ValueError: it holds something else.
         """
-        number, path, state, epochs, skip_broken, device, added, began, ended, message, steps, lora, *crashes = row
+        number, path, state, epochs, skip_broken, device, added, began, ended, message, steps, lora, *more = row
         if state not in get_args(EntryState):
             raise ValueError(f"state {state!r}")
         return cls(
@@ -73,7 +75,10 @@ class QueueEntry:
             path=_path(path),
             state=cast("EntryState", state),
             options=QueueOptions(
-                None if epochs is None else _whole(epochs), bool(_whole(skip_broken)), _text(device) or None
+                None if epochs is None else _whole(epochs),
+                bool(_whole(skip_broken)),
+                _text(device) or None,
+                None if more[2] is None else _path(more[2]),
             ),
             added_at=_seconds(added) or 0.0,
             began_at=_seconds(began),
@@ -81,8 +86,8 @@ class QueueEntry:
             message=_text(message),
             steps=_whole(steps),
             lora=None if lora is None else _path(lora),
-            crashes=_whole(crashes[0]),
-            crashed_at_step=_whole(crashes[1]),
+            crashes=_whole(more[0]),
+            crashed_at_step=_whole(more[1]),
         )
 
     def is_of(self, path: Path) -> bool:
@@ -174,7 +179,9 @@ def queue_document(entries: Sequence[QueueEntry], worker: Holder | None) -> dict
                 "number": entry.number,
                 "path": str(entry.path),
                 "state": shown_state(entry, worker),
-                **vars(entry.options),
+                "epochs": entry.options.epochs,
+                "skip_broken": entry.options.skip_broken,
+                "device": entry.options.device,
                 "added": entry.added_at,
                 "began": entry.began_at,
                 "ended": entry.ended_at,

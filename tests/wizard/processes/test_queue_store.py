@@ -189,11 +189,34 @@ def refused(store: QueueStore) -> str:
 
 def test_a_newer_one_is_refused_with_what_to_do(store: QueueStore) -> None:
     with closing(sqlite3.connect(store.path)) as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute("PRAGMA user_version = 3")
 
     told = refused(store)
-    assert "was written by a newer Loracle (form 2; this one knows 1)" in told
+    assert "was written by a newer Loracle (form 3; this one knows 2)" in told
     assert "move the file away" in told
+
+
+FORM_1 = """
+CREATE TABLE entries (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, place INTEGER NOT NULL, path BLOB NOT NULL, state TEXT NOT NULL,
+    epochs INTEGER, skip_broken INTEGER NOT NULL, device TEXT, added_at REAL NOT NULL, began_at REAL, ended_at REAL,
+    message TEXT NOT NULL DEFAULT '', steps INTEGER NOT NULL DEFAULT 0, lora BLOB,
+    crashes INTEGER NOT NULL DEFAULT 0, crashed_at_step INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE wishes (worker TEXT PRIMARY KEY, wish TEXT NOT NULL);
+INSERT INTO entries (place, path, state, skip_broken, added_at) VALUES (1, CAST('/old' AS BLOB), 'waiting', 0, 5.0);
+PRAGMA application_id = 1282372193;
+PRAGMA user_version = 1;
+"""
+
+
+def test_one_of_the_form_before_is_read_and_written(tmp_path: Path) -> None:
+    store = QueueStore(tmp_path)
+    with closing(sqlite3.connect(store.path)) as database:
+        database.executescript(FORM_1)
+    store.add(tmp_path / "new", QueueOptions(cache_from=tmp_path / "old"))
+
+    assert [entry.path for entry in store.entries()] == [Path("/old"), tmp_path / "new"]
+    assert [entry.options.cache_from for entry in store.entries()] == [None, tmp_path / "old"]
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 99, b"SQLite format 3\0" + bytes(range(256)) * 40])

@@ -1,0 +1,179 @@
+"""`loracle sweep`: runs with other values of some settings, trained by the queue and compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advisor.errors import LoraError
+from advisor.run_folder.layout import RunFolder
+from tests.support.runs import make_config
+from tests.support.states import write_state_manifest
+from wizard.cli import main
+from wizard.commands import train as train_command
+from wizard.processes.queue_store import QueueStore
+from wizard.processes.queue_worker import only_worker
+from wizard.processes.trainer_job import TrainerJob
+from wizard.show.progress import TrainingProgress
+
+Loracle = Callable[..., tuple[int, str, str]]
+VARY = ("--vary", "network.rank=4,8", "--vary", "optimizer.learning_rate=1e-4,5e-5")
+NAMES = [f"tok-rank{rank}-learning_rate{rate}" for rank in (4, 8) for rate in ("1e-4", "5e-5")]
+
+
+@pytest.fixture
+def loracle(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Loracle:
+    """Runs a command line here: exit code, stdout, stderr."""
+    monkeypatch.setenv("LORACLE_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        code = 0
+        try:
+            main([str(argument) for argument in arguments])
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 0
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def planned(loracle: Loracle, tmp_path: Path) -> Path:
+    """A planned run of a tiny model."""
+    make_config(tmp_path)
+    model, images = tmp_path / "tiny-sd1.safetensors", tmp_path / "pictures"
+    code, _, err = loracle(
+        "plan", "--images", images, "--model", model, "--name", "tok", "--set", "schedule.epochs=2", "--out", "tok"
+    )
+    assert code == 0, err
+    return tmp_path / "tok"
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[TrainerJob]:
+    """What the trainer, whose place a function takes, was started for."""
+    return fake_trainer(monkeypatch)
+
+
+def fake_trainer(monkeypatch: pytest.MonkeyPatch, failing: str = "") -> list[TrainerJob]:
+    jobs = list[TrainerJob]()
+
+    def trains(job: TrainerJob, *_: Any) -> TrainingProgress:
+        jobs.append(job)
+        if job.run.path.name == failing:
+            raise LoraError("no pictures")
+        name = job.run.read_config().saving.name
+        job.run.lora(name).parent.mkdir()
+        job.run.lora(name).write_bytes(b"weights")
+        entry = job.run.cache("latents") / "aa" / "aa1.safetensors"
+        if not entry.exists():
+            entry.parent.mkdir(parents=True)
+            entry.write_bytes(b"encoded")
+        write_state_manifest(job.run.state_of_step(8), step=8, epoch=2)
+        return TrainingProgress(step=8, loras=(f"model/{name}.safetensors",))
+
+    monkeypatch.setattr(train_command, "train_with_retries", trains)
+    return jobs
+
+
+def test_each_combination_is_a_run_that_is_trained_and_all_are_compared(
+    planned: Path, trained: list[TrainerJob], loracle: Loracle
+) -> None:
+    code, out, err = loracle("sweep", planned, *VARY, "--device", "cpu")
+    home = planned.with_name("tok-sweep")
+
+    assert code == 0, err
+    assert [job.run.path for job in trained] == [home / name for name in NAMES]
+    config = RunFolder(home / NAMES[1]).read_config()
+    assert (config.network.rank, config.optimizer.learning_rate, config.saving.name) == (4, 5e-5, NAMES[1])
+    assert config.schedule.epochs == 2
+    assert config.run.trigger == "tok"
+    assert (home / "comparison.html").exists()
+    assert {entry.state for entry in QueueStore().entries()} == {"trained"}
+    assert "4 trials in" in out
+
+
+def test_what_one_trial_has_encoded_the_others_use(planned: Path, trained: list[TrainerJob], loracle: Loracle) -> None:
+    loracle("sweep", planned, *VARY)
+    entries = [job.run.cache("latents") / "aa" / "aa1.safetensors" for job in trained]
+
+    assert len(entries) == 4
+    assert all(entry.samefile(entries[0]) for entry in entries)
+
+
+def test_what_the_run_itself_has_encoded_they_use_too(
+    planned: Path, trained: list[TrainerJob], loracle: Loracle
+) -> None:
+    entry = RunFolder(planned).cache("latents") / "aa" / "aa1.safetensors"
+    entry.parent.mkdir(parents=True)
+    entry.write_bytes(b"encoded")
+    loracle("sweep", planned, *VARY)
+
+    assert all((job.run.cache("latents") / "aa" / "aa1.safetensors").samefile(entry) for job in trained)
+
+
+def test_the_same_command_again_trains_what_is_not_trained(
+    planned: Path, monkeypatch: pytest.MonkeyPatch, loracle: Loracle
+) -> None:
+    jobs = fake_trainer(monkeypatch, failing=NAMES[2])
+    code, _, err = loracle("sweep", planned, *VARY)
+    assert (code, "1 of 4 runs failed" in err) == (2, True)
+    assert len(jobs) == 4
+    again = fake_trainer(monkeypatch)
+    code, out, err = loracle("sweep", planned, *VARY, "--json")
+
+    assert code == 0, err
+    assert [job.run.path.name for job in again] == [NAMES[2]]
+    document = json.loads(out)
+    assert [(Path(one["run"]).name, one["outcome"]) for one in document["trials"]] == [
+        (name, "trained" if name == NAMES[2] else None) for name in NAMES
+    ]
+    assert document["trials"][1]["settings"] == {"network.rank": 4, "optimizer.learning_rate": 5e-5}
+    assert document["comparison"] == str(planned.with_name("tok-sweep") / "comparison.html")
+
+
+def test_they_are_only_added_where_that_is_asked_or_somebody_works_on_the_queue(
+    planned: Path, trained: list[TrainerJob], loracle: Loracle
+) -> None:
+    code, _, err = loracle("sweep", planned, *VARY, "--trials", 2, "--out", "else", "--add-only")
+    assert (code, "Train with: loracle queue start" in err, "Compare then with: loracle report" in err) == (
+        0,
+        True,
+        True,
+    )
+    with only_worker():
+        code, _, err = loracle("sweep", planned, "--vary", "network.rank=2")
+
+    assert (code, "The queue is worked on by process" in err) == (0, True)
+    assert trained == []
+    assert len(QueueStore().open_entries()) == 3
+    assert all(entry.path.parent.name in ("else", "tok-sweep") for entry in QueueStore().open_entries())
+
+
+def test_nothing_is_written_where_one_cannot_be_planned(
+    planned: Path, trained: list[TrainerJob], loracle: Loracle
+) -> None:
+    code, _, err = loracle("sweep", planned, "--vary", "dataset.resolution_px=512,500")
+
+    assert (code, "500" in err) == (2, True)
+    assert not planned.with_name("tok-sweep").exists()
+    assert QueueStore().entries() == []
+
+
+def test_a_folder_that_holds_another_plan_is_not_taken(
+    planned: Path, trained: list[TrainerJob], loracle: Loracle
+) -> None:
+    assert loracle("sweep", planned, "--vary", "network.rank=4,8", "--add-only")[0] == 0
+    config = planned.with_name("tok-sweep") / "tok-rank8" / "loracle.toml"
+    text = config.read_text("utf-8")
+    config.write_text(text.replace("rank = 8", "rank = 9", 1), "utf-8")
+    code, _, err = loracle("sweep", planned, "--vary", "network.rank=4,8")
+
+    assert (code, "is there and has another network.rank" in err) == (2, True)
+    assert trained == []

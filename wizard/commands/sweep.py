@@ -1,0 +1,168 @@
+"""`loracle sweep`: a run with other values of some settings, each a run of its own, trained by the queue, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from advisor.errors import Mistakes, RunError
+from advisor.files import is_file
+from advisor.run_folder.layout import RunFolder
+from advisor.settings.config import setting
+from advisor.units import counted
+from templates.report.comparison import write_comparison
+from wizard.commands.queue_start import QueueWorker
+from wizard.commands.train_several import NotAllTrained, tell_summary
+from wizard.interview.next_run import planned_with
+from wizard.interview.sweep_trials import Trial, parse_varied, trials_of
+from wizard.output import print_json, say, show
+from wizard.own_command import own_command
+from wizard.processes.after_training import tried
+from wizard.processes.before_training import finished_text
+from wizard.processes.list_ending import ending_interrupts
+from wizard.processes.queue_store import QueueStore
+from wizard.processes.queue_worker import worker_at_work
+from wizard.processes.run_store import RunStore
+from wizard.processes.trainer_job import refuse_device
+from wizard.show.list_summary import RunOutcome, list_exit_code, outcome_row
+from wizard.show.queue_view import QueueOptions
+
+PAGE_NAME = "comparison.html"
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """The options of `loracle sweep`."""
+
+    vary: tuple[str, ...] = ()
+    trials: int | None = None
+    """Only so many of the combinations."""
+    out: Path | None = None
+    """The folder of the trials; None: beside the run, named for it."""
+    add_only: bool = False
+    """They are put into the queue, and not trained here."""
+    skip_broken: bool = False
+    device: str | None = None
+
+
+def sweep(run: Path, options: SweepOptions, *, as_json: bool = False) -> None:
+    """Plan a run for each combination, put them into the queue, train them, and compare those that are trained.
+
+    The same command again goes on: trials that are there are used, and finished ones are not trained again.
+
+    Raises:
+        LoraError: an option is wrong, a trial cannot be planned, another process works on the queue, or some failed.
+        KeyboardInterrupt: Ctrl-C, after the work was saved; the trials wait in the queue.
+    """
+    store, base = QueueStore(), RunFolder.given(run)
+    refuse_device(options.device)
+    trials = trials_of(base.path, parse_varied(options.vary), options.trials)
+    home = (options.out or base.path.with_name(f"{base.path.name}-sweep")).absolute()
+    folders = {trial: home / trial.name for trial in trials}
+    _plan(base.path, folders)
+    added = _add(store, base, list(folders.values()), options)
+    if not as_json:
+        show(f"{counted(len(trials), 'trial')} in {home}; {len(added)} of them to be trained.")
+    compare = own_command("report", *folders.values(), "--out", home / PAGE_NAME)
+    worker = worker_at_work()
+    if options.add_only or worker is not None:
+        by = (
+            f"The queue is worked on by process {worker.pid}"
+            if worker
+            else f"Train with: {own_command('queue', 'start')}"
+        )
+        say(f"{by}\nCompare then with: {compare}")
+        outcomes = list[RunOutcome]()
+    else:
+        outcomes = _train(store, set(folders.values()), as_json=as_json, compare=compare)
+    page = None if options.add_only or worker else _compare(home, list(folders.values()))
+    if as_json:
+        print_json(_document(folders, outcomes, page))
+    if list_exit_code(outcomes):
+        raise NotAllTrained(outcomes)
+
+
+def _plan(run: Path, folders: Mapping[Trial, Path]) -> None:
+    """Write the run folders that are not there yet; all are planned before the first is written.
+
+    Raises:
+        LoraError: all that is wrong with them.
+    """
+    mistakes = Mistakes()
+    writes = [mistakes.attempt(partial(_planned, run, trial, place)) for trial, place in folders.items()]
+    mistakes.refuse()
+    for write in writes:
+        if write is not None:
+            write()
+
+
+def _planned(run: Path, trial: Trial, place: Path) -> Callable[[], object] | None:
+    """What writes a trial; None where it is there already."""
+    folder = RunFolder(place)
+    if not is_file(folder.config):
+        return planned_with(run, place, trial.settings)
+    config = folder.read_config()
+    unlike = [path for path, value in trial.values if setting(config, path) != value]
+    if unlike:
+        raise RunError(
+            f"{place} is there and has another {unlike[0]}: choose another folder with --out, or move it away"
+        )
+    return None
+
+
+def _add(store: QueueStore, base: RunFolder, folders: Sequence[Path], options: SweepOptions) -> list[Path]:
+    """Put those that have not all their epochs, and do not wait already, into the queue."""
+    waiting, added = store.open_entries(), list[Path]()
+    first = RunFolder(folders[0])
+    for place in folders:
+        run = RunFolder(place)
+        if finished_text(run, run.read_config()) or any(entry.is_of(place) for entry in waiting):
+            continue
+        # The first trial encodes what the run itself has not: pictures at another size, for one.
+        shared = first if place != first.path else base
+        store.add(place, QueueOptions(None, options.skip_broken, options.device, shared.path))
+        RunStore().remember(place)
+        added.append(place)
+    return added
+
+
+def _train(store: QueueStore, places: set[Path], *, as_json: bool, compare: str) -> list[RunOutcome]:
+    """Work on the queue until nothing waits; what came of the trials.
+
+    Raises:
+        KeyboardInterrupt: the user ended it.
+    """
+    worker = QueueWorker(store, as_json=as_json)
+    with ending_interrupts():
+        try:
+            worker.work()
+        finally:
+            if worker.outcomes and not as_json:
+                tell_summary(worker.outcomes, as_json=False)
+    if worker.was_ended:
+        go_on = own_command("queue", "start")
+        raise KeyboardInterrupt(f"The sweep was ended. Go on with: {go_on}\nCompare then with: {compare}")
+    return [one for one in worker.outcomes if one.run in places]
+
+
+def _compare(home: Path, folders: Sequence[Path]) -> Path | None:
+    """The page of those that are trained; None where there are none, or it could not be written."""
+    trained = [run for place in folders if (run := RunFolder(place)).has_trained()]
+    if not trained:
+        return None
+    page = tried("They are not compared", lambda: write_comparison(trained, page=home / PAGE_NAME, tell=say))
+    if page is not None:
+        say(f"Compared: {page}")
+    return page
+
+
+def _document(folders: Mapping[Trial, Path], outcomes: Sequence[RunOutcome], page: Path | None) -> dict[str, object]:
+    """The document of `sweep --json`."""
+    found = {one.run: outcome_row(one) for one in outcomes}
+    trials = [
+        {"run": str(place), "settings": dict(trial.values), "outcome": None, **found.get(place, {})}
+        for trial, place in folders.items()
+    ]
+    return {"trials": trials, "comparison": None if page is None else str(page)}

@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from advisor.dataset.doctor.finding import Finding
 from advisor.dataset.doctor.folder_facts import FolderFacts
 from advisor.dataset.doctor.pixel_checks import plain_bars, program_bars
+from advisor.dataset.doctor.size_checks import edges_of
 from advisor.dataset.edits import LEAST_CROP_PX, PictureEdit
+from advisor.dataset.near_duplicates.fingerprint import SIDE
 from advisor.dataset.near_duplicates.match import groups
-from advisor.dataset.report import ImageFile
+from advisor.dataset.report import Box, ImageFile
 from advisor.units import counted, named
 
 BROKEN = ("unreadable", "truncated")
 SAME_BYTES = ("duplicate",)
 SAME_PICTURE = ("near_duplicates",)
 BARS = ("border", "screenshot")
+STRIPS = ("extreme_ratio",)
 ENCODINGS = ("caption_encoding",)
+KEPT_RATIO = 2.0
+"""A strip is cropped to a part so many times as long as wide: what portraits of phones have."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,10 @@ def picture_mends(facts: FolderFacts, findings: Sequence[Finding]) -> Iterator[M
     alike = {path: reason for path, reason in alike.items() if path not in copies}
     yield _leave_out(facts, alike, f"{counted(len(alike), 'picture')} that others show as well or larger")
     gone = {*broken, *copies, *alike}
-    yield _crop_bars(facts, [images[path] for path in _files(findings, BARS) if path in images and path not in gone])
+    kept = {path: image for path, image in images.items() if path not in gone}
+    bars = _files(findings, BARS)
+    yield _crop_bars(facts, [kept[path] for path in bars if path in kept])
+    yield _crop_strips(facts, [kept[path] for path in _files(findings, STRIPS) if path in kept and path not in bars])
     if _files(findings, ENCODINGS):
         yield _decode(facts, [image for image in facts.report.image_files if image.path not in gone])
 
@@ -95,6 +105,30 @@ def _crop_bars(facts: FolderFacts, images: Sequence[ImageFile]) -> Mend:
             names.append(image.path)
     title = f"Crop the bars off {counted(len(edits), 'picture')} ({named(names)})"
     return Mend(title, f"crop the bars off {', '.join(names)}", tuple(edits))
+
+
+def _crop_strips(facts: FolderFacts, images: Sequence[ImageFile]) -> Mend:
+    boxes = {image.path: box for image in images if (box := _busiest(facts, image)) is not None}
+    edits = tuple(PictureEdit(facts.report.path_of(one), crop=boxes[one.path]) for one in images if one.path in boxes)
+    strips = counted(len(edits), "long picture")
+    title = f"Crop {strips} to the part where most is drawn ({named(boxes)})"
+    return Mend(title, f"crop to the part where most is drawn: {', '.join(boxes)}", edits)
+
+
+def _busiest(facts: FolderFacts, image: ImageFile) -> Box | None:
+    """The part of a strip with the most edges, `KEPT_RATIO` times as long as wide; None where it is cropped already,
+    or would be too small.
+    """
+    pixels, width, height = facts.usable.get(image.path), image.width_px, image.height_px
+    long, short = max(width, height), min(width, height)
+    kept = round(KEPT_RATIO * short)
+    if pixels is None or image.crop is not None or kept >= long or short < LEAST_CROP_PX:
+        return None
+    along = edges_of(pixels.fingerprint).sum(axis=1 if height > width else 0)
+    sums = np.convolve(along, np.ones(max(1, round(SIDE * kept / long))), "valid")
+    best = np.flatnonzero(sums >= sums.max() * (1 - 1e-6))  # the middle one of those that are equal
+    start = min(long - kept, round(float(best[len(best) // 2]) * long / SIDE))
+    return (0, start, width, start + kept) if height > width else (start, 0, start + kept, height)
 
 
 def _decode(facts: FolderFacts, images: Sequence[ImageFile]) -> Mend:

@@ -33,6 +33,10 @@ def messy(tmp_path: Path) -> FolderFacts:
     pen.rectangle((0, 0, 512, 44), fill="white")
     pen.text((16, 12), "9:41   Gallery   5G   80%", fill="black", font_size=20)
     phone.save(folder / "phone.png")
+    for name, size in (("tall.png", (256, 1024)), ("wide.png", (1024, 256))):
+        strip = Image.new("RGB", size, "white")
+        strip.paste(scene(80, (200, 200)), (28, 700) if name == "tall.png" else (760, 28))
+        strip.save(folder / name)
     scene(79, (512, 512)).save(folder / "japanese.png")
     (folder / "japanese.txt").write_bytes("ミア、黒髪、笑顔".encode("shift_jis"))
     return folder_facts(folder, trigger="mia")
@@ -47,7 +51,7 @@ def paths(mend: Mend) -> set[str]:
 
 
 def test_what_is_offered(messy: FolderFacts) -> None:
-    broken, copies, alike, bars, captions = offered(messy)
+    broken, copies, alike, bars, strips, captions = offered(messy)
 
     assert (broken.title, paths(broken)) == ("Leave out 1 picture that cannot be decoded (half.png)", {"half.png"})
     assert (copies.title, paths(copies)) == ("Leave out 1 copy (twin.png)", {"twin.png"})
@@ -56,6 +60,13 @@ def test_what_is_offered(messy: FolderFacts) -> None:
     assert alike.edits[0].excluded == "it shows the same as larger.jpg"
     assert bars.title == "Crop the bars off 2 pictures (film.png, phone.png)"
     assert {Path(edit.path).name: edit.crop for edit in bars.edits}["film.png"] == (0, 56, 512, 456)
+    assert strips.title == "Crop 2 long pictures to the part where most is drawn (tall.png, wide.png)"
+    for edit in strips.edits:
+        assert edit.crop is not None
+        left, top, right, bottom = edit.crop
+        assert sorted((right - left, bottom - top)) == [256, 512]
+        # The scene lies whole within it.
+        assert (top <= 700 and bottom >= 900) if edit.path.endswith("tall.png") else (left <= 760 and right >= 960)
     assert captions.title == "Read the captions of 1 picture as Shift-JIS (Japanese)"
     assert captions.edits[0].caption == "ミア、黒髪、笑顔"
 
@@ -63,6 +74,7 @@ def test_what_is_offered(messy: FolderFacts) -> None:
 def test_what_was_mended_is_found_no_more_and_offered_no_more(messy: FolderFacts) -> None:
     mends = offered(messy)
     codes = {"unreadable", "truncated", "duplicate", "near_duplicates", "border", "screenshot", "caption_encoding"}
+    codes.add("extreme_ratio")
     assert {finding.code for finding in examine(messy)} & codes == codes - {"unreadable"}
 
     report = Edits.of(edit for mend in mends for edit in mend.edits).applied(messy.report)

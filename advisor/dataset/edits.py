@@ -32,17 +32,18 @@ class SeenPicture:
     twins: tuple[str, ...] = ()
     """Paths of other pictures with the same bytes, to which its edits do not go over."""
     number: int = 0
-    """As `Stamp` has it."""
+    touched_ns: int = 0
+    """Both as `Stamp` has them."""
 
     @classmethod
     def of(cls, content: str, stamp: Stamp) -> SeenPicture:
         """A file with that content and stamp."""
-        return cls(content, stamp.num_bytes, stamp.modified_ns, number=stamp.number)
+        return cls(content, stamp.num_bytes, stamp.modified_ns, number=stamp.number, touched_ns=stamp.touched_ns)
 
     @property
     def stamp(self) -> Stamp:
         """The file's."""
-        return Stamp(self.num_bytes, self.modified_ns, self.number)
+        return Stamp(self.num_bytes, self.modified_ns, self.number, self.touched_ns)
 
 
 @dataclass(frozen=True, slots=True)

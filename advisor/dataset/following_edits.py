@@ -64,7 +64,7 @@ def followed(edits: Edits, paths: Sequence[str], look: Look) -> FollowedEdits:
 def _is_other(edit: PictureEdit, look: Look) -> bool:
     """Whether another picture is at the edit's path now."""
     seen, stamp = edit.seen, look.stamp(edit.path)
-    if seen is None or (stamp is not None and stamp.is_of(seen.stamp)):
+    if seen is None or (stamp is not None and stamp.is_surely(seen.stamp)):
         return False
     return look.content(edit.path) != seen.content
 

@@ -15,13 +15,15 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from advisor.data_folder import data_folder
+from advisor.dataset.file_stamp import stamp_of
 from advisor.errors import RunError
-from advisor.files import file_digest, modified_ns, read_bounded
+from advisor.files import file_digest, read_bounded
 from advisor.json_text import Malformed, parse_json
 from advisor.run_folder.keep import write_own
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import WRITTEN_NAME
 from advisor.run_folder.record import Record, Text, parse_record
+from advisor.same_place import is_same
 from advisor.units import MIB
 
 Kind = Literal["run", "report", "preset", "kohya-gui", "sd-scripts", "onetrainer", "ai-toolkit", "images", "grid"]
@@ -43,8 +45,8 @@ class Written(Record):
     modified_ns: int | None = None
     source: Text = ""
     """Of a file in an export's image folders: the picture that it is or goes with."""
-    source_stamp: tuple[int, int] | None = None
-    """Bytes and time of that picture when the file was made; None: an earlier version wrote it."""
+    source_stamp: tuple[int, int, int] | None = None
+    """Bytes, time and number of that picture when the file was made; None: an earlier version wrote it."""
 
     @classmethod
     def of(cls, content: bytes, kind: Kind) -> Written:
@@ -68,24 +70,21 @@ class Written(Record):
         return self.model_copy(update={"source": source, "source_stamp": _stamp(source)})
 
     def has_its_source(self, path: Path) -> bool:
-        """Whether the picture that the file at `path` was made of is still there, and no other under its name; of what
-        an earlier version made that is known of a picture's whole copy alone.
+        """Whether the picture that the file at `path` was made of is still there, and neither another under its name
+        nor a link to this very file: of a whole picture by its content, of what goes with one by the picture's stamp.
         """
         now = _stamp(self.source)
-        linked = None if self.modified_ns is None else (self.num_bytes, self.modified_ns)
-        before = self.source_stamp or linked
-        if now is None or now == before:
-            return now is not None
-        return now[0] == path.stat().st_size and file_digest(Path(self.source)) == file_digest(path)
+        if now is None or is_same(Path(self.source), path):
+            return False
+        if now[0] == path.stat().st_size:
+            return file_digest(Path(self.source)) == file_digest(path)
+        return now == self.source_stamp
 
 
-def _stamp(path: str) -> tuple[int, int] | None:
-    """Bytes and time of a file or where its links lead; None where there is none."""
-    try:
-        found = os.stat(path)  # noqa: PTH116  (an empty path is no file, and not the working directory)
-    except (OSError, ValueError):
-        return None
-    return found.st_size, modified_ns(found)
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    """Bytes, time and number of a file or where its links lead; None where there is none."""
+    found = stamp_of(Path(path)) if path else None
+    return None if found is None else (found.num_bytes, found.modified_ns, found.number)
 
 
 class _Document(Record):

@@ -169,16 +169,37 @@ class LinkFolder:
 
     def _clear(self, names: Collection[str], new: Mapping[str, _NewFile], written: WrittenFiles) -> tuple[Path, ...]:
         """Take files away; those that may be all that is left of a picture or caption are kept as NAME.bak."""
-        kept = list[Path]()
-        for name in names:
-            path = self.root / name
-            if os.path.lexists(path) and written.is_last_copy(path) and not _is_content(path, new.get(name)):
-                kept.append(keep_beside(path))
-            path.unlink(missing_ok=True)
+        there = [name for name in names if os.path.lexists(self.root / name)]
+        last = self._last_copies(there, written)  # of all before the first is taken away, which others may lead to
+        kept = [
+            keep_beside(self.root / name)
+            for name in there
+            if name in last and not _is_content(self.root / name, new.get(name))
+        ]
+        for name in there:
+            (self.root / name).unlink(missing_ok=True)
         for folder in {PurePosixPath(name).parent for name in names}:
             with suppress(OSError):  # not empty: something of the user's is in it
                 (self.root / folder).rmdir()
         return tuple(kept)
+
+    def _last_copies(self, names: Collection[str], written: WrittenFiles) -> frozenset[str]:
+        """Those that may be all that is left of a picture, and the captions and masks that stand beside such."""
+        pictures = {_beside(name): name for name in names if _is_picture(name)}
+        gone = {name for name in names if written.is_last_copy(self.root / name)}
+        return frozenset(name for name in names if pictures.get(_beside(name), name) in gone)
+
+
+def _is_picture(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.suffix.lower() in OTHERS_PICTURES and not path.stem.endswith(MASK_SUFFIX)
+
+
+def _beside(name: str) -> str:
+    """What a picture's name and those of its caption and mask have in common."""
+    path = PurePosixPath(name)
+    is_mask = path.suffix == MASK_EXTENSION
+    return str(path.with_name(path.stem.removesuffix(MASK_SUFFIX) if is_mask else path.stem))
 
 
 def _contents(folders: Iterable[PlacedFolder], caption_extension: str) -> Iterator[tuple[str, _NewFile]]:

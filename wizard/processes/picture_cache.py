@@ -109,7 +109,7 @@ class PictureCache:
 
     def get(self, path: Path, stamp: Stamp) -> PixelFacts | None:
         """What is known of an unchanged file."""
-        return self._facts(OF_FILE, (_key(path), *stamp, FACTS_VERSION))
+        return self._facts(OF_FILE, (_key(path), *stamp[:3], FACTS_VERSION))
 
     def find(self, path: Path, stamp: Stamp) -> PixelFacts | None:
         """What is known of a file's content under another name, or under its own at another time; the file is read
@@ -143,7 +143,7 @@ class PictureCache:
 
     def _put_file(self, path: Path, stamp: Stamp, content: str) -> None:
         if self._database is not None:
-            row = (_key(path), *stamp, content)
+            row = (_key(path), *stamp[:3], content)
             with suppress(sqlite3.Error):
                 self._database.execute("INSERT OR REPLACE INTO numbered_files VALUES (?, ?, ?, ?, ?)", row)
 

@@ -53,6 +53,7 @@ class SeenLine(Record):
     modified_ns: int = Field(ge=-(2**63), lt=2**63)
     twins: tuple[Text, ...] = ()
     number: int = Field(0, ge=0, lt=MOST_NUMBER)
+    touched_ns: int = Field(0, ge=0, lt=MOST_NUMBER)
 
 
 class EditLine(Record):

@@ -108,7 +108,7 @@ class FileNotes:
         contents = {
             path: edit.seen.content
             for path, edit in edits.items()
-            if edit.seen is not None and path in stamps and stamps[path].picture.is_of(edit.seen.stamp)
+            if edit.seen is not None and path in stamps and stamps[path].picture.is_surely(edit.seen.stamp)
         }
         return cls(stamps, captions, contents, frozenset(data.edited_captions))
 
@@ -125,7 +125,7 @@ class FileNotes:
         stamps = self.stamps.get(path)
         if stamps is None:
             return {}
-        found: dict[str, Any] = stamps.picture._asdict()
+        found: dict[str, Any] = _told(stamps.picture)
         if path in self.contents:
             found["content"] = self.contents[path]
         if path in self.edited:
@@ -135,12 +135,17 @@ class FileNotes:
         if stamps.caption is not None:
             found["caption_file"] = {
                 "sha256": caption_digest(self._caption(path, stamps.caption_path)),
-                **stamps.caption._asdict(),
+                **_told(stamps.caption),
             }
         return found
 
     def _caption(self, path: str, caption_path: str) -> str | None:
         return self.captions[path] if path in self.captions else read_caption(Path(caption_path), Path(path)).text
+
+
+def _told(stamp: Stamp) -> dict[str, int]:
+    """What a manifest keeps of a stamp; not `touched_ns`, which changes with each export."""
+    return {"num_bytes": stamp.num_bytes, "modified_ns": stamp.modified_ns, "number": stamp.number}
 
 
 def caption_digest(text: str | None) -> str:

@@ -39,7 +39,7 @@ class DiskLook:
         """The sha256 of its bytes; None where it cannot be read."""
         if path not in self._contents:
             known, stamp = self.known.get(path), self.stamp(path)
-            if known is not None and stamp is not None and stamp.is_of(known.stamp):
+            if known is not None and stamp is not None and stamp.is_surely(known.stamp):
                 self._contents[path] = known.content
             else:
                 self._contents[path] = _digest(path)

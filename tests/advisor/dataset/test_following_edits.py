@@ -15,12 +15,13 @@ class FakeDisk:
 
     files: dict[str, tuple[str, int]]
     numbers: dict[str, int] = field(default_factory=dict)
+    touched: int = 1
     read: list[str] = field(default_factory=list)
 
     def stamp(self, path: str) -> Stamp | None:
         if path not in self.files:
             return None
-        return Stamp(len(self.files[path][0]), self.files[path][1], self.numbers.get(path, 0))
+        return Stamp(len(self.files[path][0]), self.files[path][1], self.numbers.get(path, 1), self.touched)
 
     def content(self, path: str) -> str | None:
         self.read.append(path)
@@ -28,7 +29,7 @@ class FakeDisk:
 
 
 def edit(path: str, content: str, caption: str, *, twins: tuple[str, ...] = ()) -> PictureEdit:
-    return PictureEdit(path, caption=caption, seen=SeenPicture(content, len(content), 1, twins))
+    return PictureEdit(path, caption=caption, seen=SeenPicture(content, len(content), 1, twins, number=1, touched_ns=1))
 
 
 def captions(edits: Edits, disk: FakeDisk) -> dict[str, str | None]:
@@ -62,7 +63,7 @@ def test_pictures_that_were_numbered_anew_keep_their_own_edits() -> None:
 
 
 def test_pictures_of_one_size_and_time_that_were_numbered_anew_keep_their_own_edits() -> None:
-    seen = {path: SeenPicture(content, 2, 1, number=number) for path, content, number in NUMBERED}
+    seen = {path: SeenPicture(content, 2, 1, number=number, touched_ns=1) for path, content, number in NUMBERED}
     edits = Edits.of([PictureEdit(path, excluded=path, seen=one) for path, one in seen.items()])
 
     disk = FakeDisk({"/1": ("bb", 1), "/2": ("cc", 1)}, {"/1": 12, "/2": 13})
@@ -72,6 +73,22 @@ def test_pictures_of_one_size_and_time_that_were_numbered_anew_keep_their_own_ed
 
     disk = FakeDisk({path: (content, 1) for path, content, _ in NUMBERED}, {path: 20 for path, *_ in NUMBERED})
     assert followed(edits, sorted(disk.files), disk).edits is edits, "all were copied to another disk"
+
+
+def test_contents_that_moved_on_within_files_of_one_size_and_time_are_followed() -> None:
+    """As `cp -p` does it, which keeps a file's number."""
+    edits = Edits.of([edit("/2", "bb", "B"), edit("/3", "cc", "C")])
+    moved = {"/1": ("bb", 1), "/2": ("cc", 1)}
+
+    assert captions(edits, FakeDisk(moved, touched=2)) == {"/1": "B", "/2": "C"}
+    assert captions(edits, FakeDisk({"/2": ("bb", 1), "/3": ("cc", 1)}, touched=2)) == {"/2": "B", "/3": "C"}
+
+
+def test_edits_of_earlier_versions_which_knew_size_and_time_alone_are_followed_by_content() -> None:
+    old = [PictureEdit(path, caption=path, seen=SeenPicture(content, 2, 1)) for path, content, _ in NUMBERED[1:]]
+
+    found = captions(Edits.of(old), FakeDisk({"/1": ("bb", 1), "/2": ("cc", 1)}))
+    assert found == {"/1": "/2", "/2": "/3"}
 
 
 NUMBERED = (("/1", "aa", 11), ("/2", "bb", 12), ("/3", "cc", 13))

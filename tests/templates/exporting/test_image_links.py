@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+from PIL import Image
 
 from advisor.data_folder import data_folder
 from advisor.errors import LoraError, RunError
@@ -372,6 +373,50 @@ def test_what_became_the_last_copies_is_kept_where_others_have_the_pictures_name
 
     assert {path.name.removesuffix(".bak"): path.read_bytes().rstrip() for path in out.rglob("*.bak")} == files
     assert any("6 files of an earlier export, whose pictures are gone from where they were, stay" in n for n in notes)
+
+
+@pytest.mark.parametrize("options", [USUAL, COPY], ids=["links", "copies"])
+def test_other_pictures_of_the_same_size_and_time_are_others(tmp_path: Path, options: ExportOptions) -> None:
+    def frames(colour: int) -> dict[str, bytes]:
+        shutil.rmtree(tmp_path / "a", ignore_errors=True)
+        (tmp_path / "a").mkdir()
+        for number in range(3):
+            path = tmp_path / "a" / f"{number}.bmp"
+            Image.new("RGB", (256, 256), (colour, number, 0)).save(path)
+            path.with_suffix(".txt").write_text(f"foxgirl, {colour}", "utf-8")
+            os.utime(path, (10**9, 10**9))
+        return {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()}
+
+    first = frames(1)
+    export(tmp_path, "a", tmp_path / "out", options)
+    frames(200)
+    export(tmp_path, "a", tmp_path / "out", options, repeats=3)
+
+    kept = (tmp_path / "out").rglob("*.bak")
+    assert {path.name.removesuffix(".bak"): path.read_bytes().rstrip() for path in kept} == first
+
+
+@pytest.mark.parametrize("options", [USUAL, COPY], ids=["links", "copies"])
+@pytest.mark.parametrize("whole", [True, False], ids=["the folder", "each file"])
+def test_what_the_folder_of_the_pictures_is_a_link_to_by_now_is_kept(
+    tmp_path: Path, options: ExportOptions, whole: bool
+) -> None:
+    pictures, other, exported = tmp_path / "a", tmp_path / "b", tmp_path / "out" / "img" / "20_foxgirl"
+    make_pictures(pictures, 3, captions=True)
+    make_pictures(other, 3, captions=True, sizes=[(320, 256)])
+    export(tmp_path, "a", tmp_path / "out", options)
+    before = {path.name: path.read_bytes() for path in exported.iterdir()}
+    shutil.rmtree(pictures)
+    if whole:
+        pictures.symlink_to(exported)
+    else:
+        pictures.mkdir()
+        for path in exported.iterdir():
+            (pictures / path.name).symlink_to(path)
+
+    export(tmp_path, "b", tmp_path / "out", options, repeats=3)
+
+    assert {path.name.removesuffix(".bak"): path.read_bytes() for path in exported.glob("*.bak")} == before
 
 
 @pytest.mark.parametrize("options", [USUAL, COPY], ids=["links", "copies"])

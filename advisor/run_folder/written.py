@@ -44,7 +44,7 @@ class Written(Record):
     """Of a hard link, which is told by size and time, since it shares both with its original."""
     modified_ns: int | None = None
     source: Text = ""
-    """Of a file in an export's image folders: the picture that it is or goes with."""
+    """Of a file in an export's image folders: the picture or mask that it is, or the picture that it goes with."""
     source_stamp: tuple[int, int, int] | None = None
     """Bytes, time and number of that picture when the file was made; None: an earlier version wrote it."""
 
@@ -64,9 +64,8 @@ class Written(Record):
         """A file of an export's image folders."""
         return cls(kind="images", sha256=(file_digest(path),))
 
-    def from_picture(self, picture: Path) -> Written:
-        """The same with the picture that it is or goes with."""
-        source = os.path.realpath(picture)
+    def made_of(self, source: str) -> Written:
+        """The same with the picture or mask that it is, or the picture that it goes with."""
         return self.model_copy(update={"source": source, "source_stamp": _stamp(source)})
 
     def has_its_source(self, path: Path) -> bool:
@@ -119,6 +118,11 @@ class WrittenFiles:
             return False
         is_of_picture = noted.source or noted.modified_ns is not None  # links of earlier versions name no source
         return bool(is_of_picture) and path.lstat().st_nlink == 1 and not noted.has_its_source(path)
+
+    def source_of(self, path: Path) -> str:
+        """The picture or mask that a file of an export's image folders is, or goes with; empty: that is not known."""
+        noted = self._noted(path)
+        return "" if noted is None else noted.source
 
     def note(self, files: Mapping[Path, Written], gone: Iterable[Path] = ()) -> None:
         """Note files that are or will be written, and forget others.

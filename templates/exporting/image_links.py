@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from advisor.dataset.cropped_file import CroppedFile, box_in
-from advisor.dataset.image_size import IMAGE_EXTENSIONS, UnusablePicture, picture_head
+from advisor.dataset.image_size import UnusablePicture, picture_head
 from advisor.dataset.mask_files import MASK_EXTENSION, MASK_SUFFIX
 from advisor.dataset.report import PictureCrop
 from advisor.errors import DatasetError, RunError
@@ -25,26 +25,26 @@ from advisor.run_folder.write_over import NewFile, put, users_files
 from advisor.run_folder.written import Written, WrittenFiles
 from advisor.same_place import Identity, identity
 from templates.exporting.image_folders import PlacedFolder
+from templates.exporting.last_copies import OTHERS_PICTURES, last_copies
 
 LIST_SUFFIX = ".made.txt"
 """Beside a folder of links: what of it is ours, so that a later export takes away that and nothing else."""
-OTHERS_PICTURES = {*IMAGE_EXTENSIONS, ".gif", ".jxl", ".tif", ".tiff"}
-"""Endings of what one trainer or another takes for a picture."""
 Content = Path | CroppedFile | bytes
 """Of a file: another file's, a part of a picture, or bytes."""
 
 
 @dataclass(frozen=True)
 class _NewFile:
-    """A file that is to be made, and the picture that it is or goes with."""
+    """A file that is to be made, and the picture or mask that it is, or the picture that it goes with."""
 
     content: Content
-    picture: Path
+    source: str
+    """Its path, without links."""
     may_link: bool = False
     """Nothing changes a picture in place; masks and captions are edited."""
 
     def noted(self, made: Written) -> Written:
-        return made.from_picture(self.picture)
+        return made.made_of(self.source)
 
 
 MOST_LIST_BYTES = 256 * 1024**2
@@ -170,7 +170,10 @@ class LinkFolder:
     def _clear(self, names: Collection[str], new: Mapping[str, _NewFile], written: WrittenFiles) -> tuple[Path, ...]:
         """Take files away; those that may be all that is left of a picture or caption are kept as NAME.bak."""
         there = [name for name in names if os.path.lexists(self.root / name)]
-        last = self._last_copies(there, written)  # of all before the first is taken away, which others may lead to
+        pictures = {one.source for one in new.values() if one.may_link}
+        uncaptioned = pictures - {one.source for one in new.values() if isinstance(one.content, bytes)}
+        # Of all before the first is taken away, to which others may lead.
+        last = frozenset(last_copies(self.root, there, written, uncaptioned))
         kept = [
             keep_beside(self.root / name)
             for name in there
@@ -183,36 +186,19 @@ class LinkFolder:
                 (self.root / folder).rmdir()
         return tuple(kept)
 
-    def _last_copies(self, names: Collection[str], written: WrittenFiles) -> frozenset[str]:
-        """Those that may be all that is left of a picture, and the captions and masks that stand beside such."""
-        pictures = {_beside(name): name for name in names if _is_picture(name)}
-        gone = {name for name in names if written.is_last_copy(self.root / name)}
-        return frozenset(name for name in names if pictures.get(_beside(name), name) in gone)
-
-
-def _is_picture(name: str) -> bool:
-    path = PurePosixPath(name)
-    return path.suffix.lower() in OTHERS_PICTURES and not path.stem.endswith(MASK_SUFFIX)
-
-
-def _beside(name: str) -> str:
-    """What a picture's name and those of its caption and mask have in common."""
-    path = PurePosixPath(name)
-    is_mask = path.suffix == MASK_EXTENSION
-    return str(path.with_name(path.stem.removesuffix(MASK_SUFFIX) if is_mask else path.stem))
-
 
 def _contents(folders: Iterable[PlacedFolder], caption_extension: str) -> Iterator[tuple[str, _NewFile]]:
     """Each file by its name: an image's original or the part of it that is written, its mask, or a caption's bytes."""
     for folder in folders:
         for image in folder.images:
-            files: dict[str, Content] = {image.name: _part(image.source, image.crop)}
+            beside = f"{folder.name}/{image.stem}"
+            source = os.path.realpath(image.source)
+            yield f"{folder.name}/{image.name}", _NewFile(_part(image.source, image.crop), source, may_link=True)
             if image.mask is not None:
-                files[f"{image.stem}{MASK_SUFFIX}{MASK_EXTENSION}"] = _part(image.mask, image.crop)
+                mask = _NewFile(_part(image.mask, image.crop), os.path.realpath(image.mask))
+                yield f"{beside}{MASK_SUFFIX}{MASK_EXTENSION}", mask
             if image.caption is not None:
-                files[f"{image.stem}{caption_extension}"] = f"{image.caption}\n".encode()
-            for name, content in files.items():
-                yield f"{folder.name}/{name}", _NewFile(content, image.source, may_link=name == image.name)
+                yield f"{beside}{caption_extension}", _NewFile(f"{image.caption}\n".encode(), source)
 
 
 def _part(source: Path, crop: PictureCrop | None) -> Path | CroppedFile:

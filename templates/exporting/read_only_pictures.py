@@ -8,17 +8,19 @@ from pathlib import Path
 
 from advisor.dataset.mask_files import MASK_FOLDER
 from advisor.errors import RunError
+from advisor.run_folder.pictures.own_folders import picture_folders
 from advisor.same_place import identity, lies_in
+from advisor.settings.config import DatasetConfig
 from templates.exporting.planned_images import PlannedImages
 
 
-def refuse_among_pictures(planned: Sequence[PlannedImages], run: Path) -> None:
+def refuse_among_pictures(planned: Sequence[PlannedImages], dataset: DatasetConfig, run: Path) -> None:
     """Refuse image folders that are, or lie in, a folder that the pictures come from, or hold what links there lead to.
 
     Raises:
         RunError: one does.
     """
-    read = [Path(one.report.root) for one in planned if one.report is not None]
+    read = picture_folders(dataset, run)
     placed = [image for one in planned for folder in one.folders or () for image in folder.images]
     folders = {image.source.parent for image in placed} | {image.mask.parent for image in placed if image.mask}
     sources = {image.source.resolve() for image in placed} | set(_linked(folders))

@@ -1,12 +1,28 @@
-"""Folders that are a run's own are none of its pictures: what it writes there would be trained on."""
+"""Where a run's pictures lie: never in folders that it writes into, where its own would be trained on."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
+from advisor.dataset.folders import named_path
 from advisor.errors import RunError
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import FOLDERS
 from advisor.same_place import is_same, lies_in
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import DatasetConfig, NamedFolder, TrainingConfig
+
+
+def picture_folders(dataset: DatasetConfig, run: Path) -> tuple[Path, ...]:
+    """The folders whose pictures are trained, with all that lies below them; those of the class too."""
+    given = [(dataset.images, dataset.named_folders)]
+    given += [(dataset.regularization_images or "", dataset.regularization_folders or None)]
+    places = (run / root / named_path(folder) for root, folders in given if root for folder in _paths(folders))
+    return tuple(places)
+
+
+def _paths(folders: Sequence[NamedFolder] | None) -> Sequence[str]:
+    return (".",) if folders is None else [folder.path for folder in folders]
 
 
 def refuse_own_folders(run: RunFolder, config: TrainingConfig) -> None:
@@ -15,9 +31,7 @@ def refuse_own_folders(run: RunFolder, config: TrainingConfig) -> None:
     Raises:
         RunError: they do.
     """
-    dataset = config.dataset
-    for given in filter(None, (dataset.images, dataset.regularization_images)):
-        pictures = run.path / given
+    for pictures in picture_folders(config.dataset, run.path):
         if is_same(pictures, run.path):
             raise RunError(
                 f"{run.path} is the folder of the pictures, where a run would write: give the run one of its own, e.g. "

@@ -216,7 +216,8 @@ def test_a_caption_written_where_there_was_none_is_not_overwritten_by_one_that_c
     assert caption.read_text() == "written in the export"
 
     exported.again(OVERWRITE)
-    assert caption.with_name("picture-001.txt.bak").read_text() == "written in the export"
+    assert caption.with_name("picture-001.txt.bak").read_bytes() == words + b"\n", "when it was gone from where it was"
+    assert caption.with_name("picture-001.txt.bak2").read_text() == "written in the export"
     assert caption.read_bytes() == words + b"\n"
 
 

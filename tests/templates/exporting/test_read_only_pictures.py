@@ -90,6 +90,33 @@ def test_masks_in_an_export_are_copies_since_they_are_painted_in(tmp_path: Path)
     assert not any("were copied" in note for note in notes)
 
 
+@pytest.mark.parametrize("repeats", [20, 3])
+@pytest.mark.parametrize("ending", ["-masklabel.png", ".txt"])
+def test_masks_and_captions_that_are_gone_from_where_they_were_are_kept_in_the_export(
+    tmp_path: Path, ending: str, repeats: int
+) -> None:
+    pictures = make_pictures(tmp_path / "p", 3, captions=True)
+    for picture in pictures:
+        shutil.copy(picture, beside(picture, "{}-masklabel.png"))
+    recaption(tmp_path / "run", tmp_path / "p")
+
+    def export(repeats: int) -> tuple[str, ...]:
+        config = changed(masked(tmp_path / "p"), "dataset.repeats", repeats)
+        return EXPORTERS["onetrainer"].write(config, run=tmp_path / "run", out=None, options=USUAL).notes
+
+    export(20)
+    for picture in pictures:
+        beside(picture, "{}" + ending).unlink()
+    notes = export(repeats)
+
+    kept = sorted(path.name for path in (tmp_path / "run/exports/onetrainer/img").rglob("*.bak"))
+    stems = [picture.stem for picture in pictures]
+    if ending == ".txt":
+        stems.remove("picture-001")  # its caption is an edit
+    assert kept == [f"{stem}{ending}.bak" for stem in stems]
+    assert any(f"{len(stems)} files of an earlier export" in note for note in notes)
+
+
 @pytest.mark.parametrize("was_exported", [True, False])
 @pytest.mark.parametrize("captions", [True, False])
 def test_pictures_that_lie_at_a_second_place_are_known_there(
@@ -132,3 +159,24 @@ def test_a_run_in_a_second_name_of_the_pictures_folder_is_refused(tmp_path: Path
     done = run_with_second_name(pictures, run / inner, REFUSE, pictures, run)
 
     assert done.stdout.startswith("RunError"), done
+
+
+def named(images: Path, *folders: str) -> TrainingConfig:
+    found = [{"path": folder, "repeats": 1} for folder in folders]
+    return sample_config(images, dataset={"folders": found, "only_folders": True})
+
+
+def test_each_of_several_folders_of_pictures_is_only_read_and_what_lies_beside_them_is_free(tmp_path: Path) -> None:
+    first, second = tmp_path / "all" / "one", tmp_path / "elsewhere" / "two"
+    make_pictures(first, 2)
+    make_pictures(second / "deep", 2)
+    config = named(tmp_path / "all", "one", str(second))
+    before = contents(tmp_path)
+
+    for out in (first, first / "exports", second, second / "deep", second / "exports"):
+        with pytest.raises(RunError, match="is where the pictures themselves lie"):
+            EXPORTERS["ai-toolkit"].write(config, run=tmp_path / "run", out=out, options=OVERWRITE)
+    assert contents(tmp_path) == before
+
+    EXPORTERS["ai-toolkit"].write(config, run=tmp_path / "run", out=tmp_path / "all" / "out", options=USUAL)
+    assert len(list((tmp_path / "all" / "out").rglob("*.png"))) == 4

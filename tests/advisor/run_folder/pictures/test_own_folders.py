@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,3 +39,13 @@ def test_pictures_of_the_class_count_and_those_beside_do_not(tmp_path: Path) -> 
 
     with pytest.raises(RunError, match="writes into its folder cache"):
         refuse_own_folders(run, changed(config, "dataset.regularization_images", os.fspath(run.path / "cache")))
+
+
+@pytest.mark.parametrize("setting", ["folders", "regularization_folders"])
+def test_each_of_several_folders_is_looked_at(tmp_path: Path, setting: str) -> None:
+    run, group = RunFolder(tmp_path / "run"), dict[str, Any]({setting: [{"path": "../run/samples", "repeats": 1}]})
+    group |= {"only_folders": True, "regularization_images": str(tmp_path / "p")}
+    config = sample_config(tmp_path / "p", dataset=group)
+
+    with pytest.raises(RunError, match="writes into its folder samples"):
+        refuse_own_folders(run, config)

@@ -13,6 +13,7 @@ from advisor.files import is_file
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.settings.config import TrainingConfig
+from advisor.units import counted
 from wizard.commands.train import Trained, print_trained, recorded, result_document, trained_before
 from wizard.exit_codes import INTERRUPTED, tell_failure
 from wizard.interview.pictures.changed_pictures import tell_pictures
@@ -58,13 +59,18 @@ def train_listed(run: Path, options: ListedOptions, *, what: str, as_json: bool)
     job, config = planned_job(run, device=options.device, skip_broken=options.skip_broken)
     with writing(job.run, what, say):
         RunStore().remember(job.run.path)
-        if options.epochs is not None and epochs_done(job.run) < options.epochs:
-            config = set_epochs(job.run, job.run.read_config(), options.epochs)
+        if options.epochs is not None:
+            if epochs_done(job.run) < options.epochs:
+                config = set_epochs(job.run, job.run.read_config(), options.epochs)
+            elif config.schedule.epochs > options.epochs:
+                say(f"{job.run.path} has {counted(options.epochs, 'epoch')} already; more are planned.")
+                before = trained_before(job.run, config, read_status(job.run))
+                return _outcome(job.run, before, began, was_trained=False)
         if not options.resume and options.epochs is None:
             refuse_begun(job.run)
-        elif (before := _finished(job.run, config, options.begun_at)) is not None:
+        elif (finished := _finished(job.run, config, options.begun_at)) is not None:
             say(f"{job.run.path} has all its epochs already.")
-            return _outcome(job.run, before, began, was_trained=False)
+            return _outcome(job.run, finished, began, was_trained=False)
         tell_pictures(job.run, config, None)
         if options.cache_from is not None:
             share_cache(RunFolder(options.cache_from), job.run)

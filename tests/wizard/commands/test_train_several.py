@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -224,7 +225,10 @@ def test_without_resume_begun_ones_are_refused_before_any_is_trained(
 
 def test_epochs_hold_for_all_and_leave_those_that_have_them(runs: list[Path], trained: list[tuple[Path, bool]]) -> None:
     finish(RunFolder(runs[0]))
-    toml = (runs[0] / "loracle.toml").read_text("utf-8")
+    planned = runs[0] / "loracle.toml"
+    planned.write_text(re.sub(r"(?m)^epochs = \d+", "epochs = 9", planned.read_text("utf-8")), "utf-8")
+    assert RunFolder(runs[0]).read_config().schedule.epochs == 9
+    toml = planned.read_text("utf-8")
     listed(runs, epochs=2)
     assert (runs[0] / "loracle.toml").read_text("utf-8") == toml
     listed(runs, epochs=5)

@@ -10,6 +10,7 @@ from pathlib import Path
 from advisor.errors import Mistakes, RunError
 from advisor.files import is_file
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.paths import COMPARISON_NAME
 from advisor.settings.config import setting
 from advisor.units import counted
 from templates.report.comparison import write_comparison
@@ -28,8 +29,6 @@ from wizard.processes.run_store import RunStore
 from wizard.processes.trainer_job import refuse_device
 from wizard.show.list_summary import RunOutcome, list_exit_code, outcome_row
 from wizard.show.queue_view import QueueOptions
-
-PAGE_NAME = "comparison.html"
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def sweep(run: Path, options: SweepOptions, *, as_json: bool = False) -> None:
     added = _add(store, base, list(folders.values()), options)
     if not as_json:
         show(f"{counted(len(trials), 'trial')} in {home}; {len(added)} of them to be trained.")
-    compare = own_command("report", *folders.values(), "--out", home / PAGE_NAME)
+    compare = own_command("report", *folders.values(), "--out", home / COMPARISON_NAME)
     worker = worker_at_work()
     if options.add_only or worker is not None:
         by = (
@@ -152,7 +151,7 @@ def _compare(home: Path, folders: Sequence[Path]) -> Path | None:
     trained = [run for place in folders if (run := RunFolder(place)).has_trained()]
     if not trained:
         return None
-    page = tried("They are not compared", lambda: write_comparison(trained, page=home / PAGE_NAME, tell=say))
+    page = tried("They are not compared", lambda: write_comparison(trained, page=home / COMPARISON_NAME, tell=say))
     if page is not None:
         say(f"Compared: {page}")
     return page

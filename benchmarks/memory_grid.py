@@ -17,6 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from advisor.estimate.adapter_copies import copy_bytes
+from advisor.estimate.disk import BYTES_OF, adapter_parameters
 from advisor.estimate.quantised_base import unpacking_bytes
 from advisor.estimate.vram import vram_parts
 from advisor.families import family as family_facts
@@ -84,19 +86,28 @@ def footprint(family: str, counted: Mapping[str, Any]) -> str:
         found: int = counted[wanted.name]["step"]["activations"]
         return found / batch_size
 
+    def moment(checkpointing: bool, base_dtype: str | None = None) -> str:
+        """The first one."""
+        found = kept(
+            "cached", checkpointing=checkpointing, batch_size=4 if checkpointing else batch, base_dtype=base_dtype
+        )
+        by_rank = ranks[checkpointing]
+        return f"Moment(0.0, {found / pixels - rank * by_rank:_.0f}, {by_rank:.1f})"
+
+    ranks = {
+        checkpointing: _pixel_rank(family, counted, checkpointing=checkpointing) for checkpointing in (False, True)
+    }
     plain = kept("cached", checkpointing=False, batch_size=batch)
     less = kept("cached", checkpointing=True, batch_size=4)
-    packed = kept("cached", checkpointing=False, batch_size=batch, base_dtype="int8")
-    packed_less = kept("cached", checkpointing=True, batch_size=4, base_dtype="int8")
     tokens = (kept("trained", checkpointing=False, batch_size=batch) - plain) / TOKENS
     tokens_less = (kept("trained", checkpointing=True, batch_size=batch) - less) / TOKENS
-    middle, late = _code(_middle(family, counted)), _code(_late(family, counted))
+    middle, late = _code(_middle(family, counted)), _code(_late(family))
     return f"""{family}:
-        plain=StepMemory((Moment(0.0, {plain / pixels:_.0f}),), token_bytes={tokens:_.0f}),
-        checkpointed=StepMemory((Moment(0.0, {less / pixels:_.0f}), {late}), token_bytes={tokens_less:_.0f}),
-        plain_quantised=StepMemory((Moment(0.0, {packed / pixels:_.0f}),), token_bytes={tokens:_.0f}),
+        plain=StepMemory(({moment(False)},), token_bytes={tokens:_.0f}),
+        checkpointed=StepMemory(({moment(True)}, {late}), token_bytes={tokens_less:_.0f}),
+        plain_quantised=StepMemory(({moment(False, "int8")},), token_bytes={tokens:_.0f}),
         checkpointed_quantised=StepMemory(
-            (Moment(0.0, {packed_less / pixels:_.0f}), {middle}, {late}),
+            ({moment(True, "int8")}, {middle}, {late}),
             token_bytes={tokens_less:_.0f},
         ),"""
 
@@ -110,26 +121,54 @@ def transformer_footprint(family: str, counted: Mapping[str, Any]) -> str:
         pixel = (found[1] - found[0]) / (_pixels(other) - _pixels(one))
         return pixel, found[0] - _pixels(one) * pixel
 
-    def moment(share: float, **settings: Any) -> str:
-        sides = settings.pop("sides")
-        pixel, image = line(*(Entry(family, side, side, text="cached", **settings) for side in sides))
-        return f"Moment({share:g}, {pixel:_.0f}, unpacked=1.0, image_bytes={image:_.0f})"
+    def moment(*, checkpointing: bool, batch_size: int = 1) -> str:
+        """The first one."""
+        sides: dict[str, Any] = {"batch_size": batch_size, "checkpointing": checkpointing, "text": "cached"}
+        pixel, image = line(*(Entry(family, side, side, **sides) for side in (512, 1024)))
+        by_rank = _pixel_rank(family, counted, checkpointing=checkpointing)
+        pixel -= Entry(family).rank * by_rank
+        return f"Moment(0.0, {pixel:_.0f}, {by_rank:.1f}, unpacked=1.0, image_bytes={image:_.0f})"
 
-    late = Entry(family, rank=128, text="cached", checkpointing=True)
-    share = round(counted[late.name]["step"]["gradients"] / _gradients(late), 3)
     return f"""{family}:
-        plain: {moment(0.0, sides=(512, 1024))}
-        checkpointed: {moment(0.0, sides=(512, 1024), batch_size=4, checkpointing=True)},
-                      {moment(share, sides=(512, 768), rank=128, checkpointing=True)}"""
+        plain: {moment(checkpointing=False)}
+        checkpointed: {moment(checkpointing=True, batch_size=4)},
+                      {_code(_late(family))}"""
 
 
-def _late(family: str, counted: Mapping[str, Any]) -> Moment:
-    """The moment near the end that large ranks have their peak at; SD2's is SD1's, whose U-Net is the same."""
-    entry = Entry("sd1", rank=128, checkpointing=True)
+def _pixel_rank(family: str, counted: Mapping[str, Any], *, checkpointing: bool) -> float:
+    """Bytes that adapters keep per latent pixel and rank; SD2's are SD1's, whose U-Net is the same.
+
+    SDXL's checkpointed is from float32, which takes twice, and Anima's from small ranks: in half precision large ones
+    peak while gradients are gathered.
+    """
+    low = Entry("sd1", batch_size=4, text="cached", checkpointing=checkpointing)
+    high = replace(low, rank=64)
+    if family == "anima":
+        low = Entry("anima", text="cached", checkpointing=checkpointing, rank=8 if checkpointing else 32)
+        low = replace(low, base_dtype="nf4" if checkpointing else None)
+        high = replace(low, rank=32 if checkpointing else 128)
     if family == "sdxl":
-        entry = Entry("sdxl", 1024, 1024, rank=64, text="cached", checkpointing=True)
-    found = counted[entry.name]["step"]
-    return Moment(round(found["gradients"] / _gradients(entry), 2), round(found["activations"] / _pixels(entry)))
+        low = Entry("sdxl", 1024, 1024, 4 if checkpointing else 2, 16, "cached", checkpointing)
+        high = replace(low, batch_size=4, rank=32)
+        high = replace(low, batch_size=1, rank=64, dtype="float32") if checkpointing else high
+    few, many = (_halved(one, counted) / one.batch_size / _pixels(one) for one in (low, high))
+    return (many - few) / (high.rank - low.rank)
+
+
+def _halved(entry: Entry, counted: Mapping[str, Any]) -> float:
+    """Its activations in half precision."""
+    found: int = counted[entry.name]["step"]["activations"]
+    return found / BYTES_OF[entry.dtype] * BYTES_OF["bfloat16"]
+
+
+def _late(family: str) -> Moment:
+    """The moment near the end at which large ranks had their peak before gradients were gathered after the pass.
+
+    It is counted no more: nothing peaks at it now in half precision, and it bounds what float32 takes.
+    """
+    known = family_facts(family).memory_coefficients
+    assert known is not None
+    return known.checkpointed.moments[-1]
 
 
 def _middle(family: str, counted: Mapping[str, Any]) -> Moment:
@@ -139,17 +178,19 @@ def _middle(family: str, counted: Mapping[str, Any]) -> Moment:
         entry = Entry("sdxl", 512, 512, rank=8, text="cached", base_dtype="nf4", checkpointing=True)
     found = counted[entry.name]["step"]
     rest = found["activations"] - unpacking_bytes(entry.config().memory, entry.family, entry.structure)
-    return Moment(round(found["gradients"] / _gradients(entry), 2), round(rest / _pixels(entry)), 1.0)
+    share = found["gradients"] / _gradients(entry) * 4 / copy_bytes(entry.config())
+    return Moment(round(share, 2), round(rest / _pixels(entry)), unpacked=1.0)
 
 
 def _code(moment: Moment) -> str:
     unpacked = f", unpacked={moment.unpacked}" if moment.unpacked else ""
-    return f"Moment({moment.gradients}, {moment.pixel_bytes:_.0f}{unpacked})"
+    image = f", image_bytes={moment.image_bytes:_.0f}" if moment.image_bytes else ""
+    return f"Moment({moment.gradients}, {moment.pixel_bytes:_.0f}{unpacked}{image})"
 
 
 def _gradients(entry: Entry) -> int:
     """All of the denoiser's."""
-    return vram_parts(replace(entry, text="cached").config(), entry.structure)["adapter"]
+    return 4 * adapter_parameters(replace(entry, text="cached").config(), entry.structure)
 
 
 def _pixels(entry: Entry) -> int:

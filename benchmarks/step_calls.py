@@ -3,6 +3,9 @@
 The processor starts each of them, so they are the least time of a step however fast the card is. The coefficients in
 `advisor.families` (`StepCalls`) are differences of these counts; `--fit` prints them. Without `--anew` what was counted
 stays.
+
+What is kept was counted while each layer cast its own adapter, as other trainers' layers do, to whose steps the
+constants of time are fitted; ours starts a quarter fewer since (docs/decisions/0049-fewer-operations.md).
 """
 
 from __future__ import annotations

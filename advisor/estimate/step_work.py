@@ -8,7 +8,7 @@ from functools import lru_cache
 from advisor.dataset.buckets import Size
 from advisor.estimate.flops import forward_flops, step_flops
 from advisor.estimate.quantised_base import packed_layers
-from advisor.estimate.vram import vram_parts
+from advisor.estimate.step_peak import saved_bytes
 from advisor.families import family
 from advisor.families.sd1 import SD1
 from advisor.families.structure import Structure
@@ -52,9 +52,8 @@ def step_work(
     """
     passes = config.schedule.gradient_accumulation * max(1, min(batch_parts, config.schedule.batch_size))
     # With checkpointing activations are kept for a while only, but written and read as without.
-    plain = config.memory.model_copy(update={"gradient_checkpointing": False})
-    kept = vram_parts(config.model_copy(update={"memory": plain}), structure, size=size, batch_parts=batch_parts)
-    moved = ACTIVATION_TRAFFIC * kept["activations"] + _unpacked(config, structure)
+    kept = saved_bytes(config, structure, size=size, batch_parts=batch_parts)
+    moved = ACTIVATION_TRAFFIC * kept + _unpacked(config, structure)
     return StepWork(step_flops(config, structure, size=size), passes * moved, passes * _calls(config, structure))
 
 
@@ -69,7 +68,7 @@ def denoising_work(config: TrainingConfig, structure: Structure, *, size: Size |
     optimizer = config.optimizer.model_copy(update={"text_encoder_learning_rate": 0.0})
     memory = config.memory.model_copy(update={"gradient_checkpointing": False, "cache_text": True})
     alone = config.model_copy(update={"schedule": schedule, "optimizer": optimizer, "memory": memory})
-    moved = ACTIVATION_TRAFFIC * vram_parts(alone, structure, size=size)["activations"] + _unpacked(alone, structure)
+    moved = ACTIVATION_TRAFFIC * saved_bytes(alone, structure, size=size) + _unpacked(alone, structure)
     return StepWork(
         count * forward_flops(config, structure, size=size),
         FORWARD_SHARE * moved,

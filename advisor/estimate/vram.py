@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, prod
 from typing import Literal
 
-from advisor.adapters.layout import adapter_plans
 from advisor.dataset.buckets import Size
+from advisor.estimate.adapter_copies import copy_bytes
 from advisor.estimate.disk import BYTES_OF, adapter_parameters
-from advisor.estimate.quantised_base import denoiser_bytes, unpacking_bytes
+from advisor.estimate.quantised_base import denoiser_bytes
+from advisor.estimate.step_peak import image_area, memory_coefficients, over_half, standard_of, step_peak
 from advisor.families import family
-from advisor.families.coefficients import MemoryCoefficients
-from advisor.families.sd1 import SD1
 from advisor.families.structure import Structure
 from advisor.settings.config import TrainingConfig
 from advisor.units import GIB, MIB, gib
@@ -47,38 +45,26 @@ OPTIMIZER_BYTES = {
 """Bytes of optimizer state per trained weight; others count as AdamW."""
 
 
-DELTA_WEIGHT_COPIES = {"dora": 4, "loha": 5, "lokr": 4}
-"""Weight-sized buffers alive while the backward pass forms the weight delta, in kinds that form one.
-
-Counted on SDXL for DoRA and LoHa; LoKr is taken to be as DoRA."""
-
-
-@dataclass(frozen=True)
-class StepSize:
-    """The size of one forward and backward pass."""
-
-    pixels: float
-    """Latent pixels of all images of a micro-batch."""
-    images: int
-    """Images of a micro-batch."""
-    tokens: float
-    """Text tokens of these images; 0 where nothing that reads them is trained."""
-    keeps_gradients: bool
-    """Gradients of an earlier micro-batch or batch are allocated from the start."""
-
-
 def vram_parts(
-    config: TrainingConfig, structure: Structure, *, size: Size | None = None, batch_parts: int = 1
+    config: TrainingConfig,
+    structure: Structure,
+    *,
+    size: Size | None = None,
+    batch_parts: int = 1,
+    elsewhere: bool = False,
 ) -> dict[str, int]:
     """Peak bytes of a training step by part; on a processor, of the training process.
 
     Args:
         size: the largest training size of the pictures; None: the resolution's square.
         batch_parts: into how many parts each batch is split.
+        elsewhere: in a trainer whose adapters have no copies (`advisor.estimate.adapter_copies`) and keep no products.
     """
-    trained = adapter_parameters(config, structure)
-    gradients, activations = _peak(config, structure, _step_size(config, structure, size, batch_parts), trained)
-    parts = _resident(config, structure, trained) | {"gradients": gradients, "activations": activations}
+    trained, copy = adapter_parameters(config, structure), 0 if elsewhere else copy_bytes(config)
+    gradients, activations = step_peak(
+        config, structure, trained=trained, copy=copy, size=size, batch_parts=batch_parts, keeps_products=not elsewhere
+    )
+    parts = _resident(config, structure, trained, copy) | {"gradients": gradients, "activations": activations}
     return parts | {"overhead": _overhead(config, sum(parts.values()))}
 
 
@@ -122,7 +108,7 @@ def phase_bytes(
     if phase == "step":
         return vram_bytes(config, structure, size=size, batch_parts=batch_parts)
     trained = adapter_parameters(config, structure)
-    kept, vae = _resident(config, structure, trained), structure.vae.parameters * 4
+    kept, vae = _resident(config, structure, trained, copy_bytes(config)), structure.vae.parameters * 4
     if phase == "loading":
         found = networks_bytes(config, structure) + vae + 4 * trained
     elif phase == "reading":
@@ -174,16 +160,16 @@ class _VaeWork:
 
 
 def _vae_work(config: TrainingConfig, structure: Structure, size: Size | None) -> _VaeWork:
-    known, standard = _coefficients(config), _standard(config)
-    scale = structure.vae.finest_channels / standard.vae.finest_channels * _area(config, size)
+    known, standard = memory_coefficients(config), standard_of(config)
+    scale = structure.vae.finest_channels / standard.vae.finest_channels * image_area(config, size)
     return _VaeWork(int(known.encode_pixel_bytes * scale), int(known.decode_pixel_bytes * scale))
 
 
 def _reading_bytes(config: TrainingConfig, structure: Structure) -> int:
     """What reading a caption takes beside the text encoder at its peak."""
-    share = structure.text_parameters / _standard(config).text_parameters
+    share = structure.text_parameters / standard_of(config).text_parameters
     tokens = structure.text_positions * config.dataset.chunks
-    return int(_coefficients(config).read_token_bytes * share * tokens * _precision(config))
+    return int(memory_coefficients(config).read_token_bytes * share * tokens * over_half(config))
 
 
 def _beside_the_vae(config: TrainingConfig, structure: Structure, trained: int) -> int:
@@ -194,14 +180,14 @@ def _beside_the_vae(config: TrainingConfig, structure: Structure, trained: int) 
     return 4 * trained + (networks_bytes(config, structure) if is_on_cpu else 0)
 
 
-def _resident(config: TrainingConfig, structure: Structure, trained: int) -> dict[str, int]:
+def _resident(config: TrainingConfig, structure: Structure, trained: int, copy: int) -> dict[str, int]:
     """Bytes by part that stay allocated throughout."""
     memory = config.memory
     return {
         "denoiser": denoiser_bytes(memory, config.model.family, structure),
         "text_encoder": 0 if memory.cache_text else _text_weights(config, structure),
         "vae": 0 if memory.cache_latents else structure.vae.parameters * 4,
-        "adapter": trained * (8 if config.loss.ema else 4),
+        "adapter": trained * ((8 if config.loss.ema else 4) + copy),
         "optimizer": int(trained * OPTIMIZER_BYTES.get(config.optimizer.name, 8)),
     }
 
@@ -210,79 +196,7 @@ def _text_weights(config: TrainingConfig, structure: Structure) -> int:
     return int(structure.text_parameters * BYTES_OF[config.memory.compute_dtype])
 
 
-def _step_size(config: TrainingConfig, structure: Structure, size: Size | None, batch_parts: int) -> StepSize:
-    batch = config.schedule.batch_size
-    parts = max(1, min(batch_parts, batch))
-    count = ceil(batch / parts)
-    reads = config.optimizer.trains_text_encoder or config.network.text_adapter
-    tokens = config.dataset.chunks * structure.text_positions if reads else 0
-    keeps = parts > 1 or config.schedule.gradient_accumulation > 1
-    return StepSize(count * _area(config, size) / structure.vae.factor**2, count, count * tokens, keeps)
-
-
-def _area(config: TrainingConfig, size: Size | None) -> int:
-    return config.dataset.resolution_px**2 if size is None else size[0] * size[1]
-
-
-def _peak(config: TrainingConfig, structure: Structure, work: StepSize, trained: int) -> tuple[int, int]:
-    """(gradient bytes, activation bytes) at the moment of the backward pass when their sum is largest."""
-    checkpointed = config.memory.gradient_checkpointing
-    quantised, convolutions = config.memory.quantised is not None, config.network.conv_rank > 0
-    step = _coefficients(config).of_step(checkpointed=checkpointed, quantised=quantised, convolutions=convolutions)
-    standard = _standard(config)
-    scale = structure.activation_channels(checkpointed=checkpointed) / standard.activation_channels(
-        checkpointed=checkpointed
-    )
-    text = work.tokens * step.token_bytes * structure.text_channels / standard.text_channels
-    of_denoiser = _denoiser_parameters(config, structure)
-    found = []
-    for number, moment in enumerate(step.moments):
-        gradients = trained if work.keeps_gradients else moment.gradients * of_denoiser
-        kept = work.pixels * moment.pixel_bytes * scale + (text if number == 0 else 0)
-        kept += work.images * moment.image_bytes * scale
-        at_work = moment.unpacked * unpacking_bytes(config.memory, config.model.family, structure)
-        at_work += _delta_weight_bytes(config, structure) if number or moment.unpacked else 0
-        found.append((int(4 * gradients), int(kept * _precision(config) + at_work)))
-    return max(found, key=sum)
-
-
-def _denoiser_parameters(config: TrainingConfig, structure: Structure) -> int:
-    """Trained weights of the denoiser's adapters."""
-    plans = adapter_plans(config.model.family, structure, config.network, text_encoder=False)
-    return sum(prod(shape) for plan in plans for shape in plan.shapes.values())
-
-
-def _delta_weight_bytes(config: TrainingConfig, structure: Structure) -> float:
-    """Bytes of the largest linear layer's weight-delta buffers; 0 for kinds that form no delta."""
-    copies = DELTA_WEIGHT_COPIES.get(config.network.kind, 0)
-    if not copies:
-        return 0.0
-    plans = adapter_plans(config.model.family, structure, config.network, text_encoder=False)
-    largest = max(
-        (one.target.in_features * one.target.out_features for one in plans if not one.target.kernel), default=0
-    )
-    return copies * largest * BYTES_OF[config.memory.compute_dtype]
-
-
 def _overhead(config: TrainingConfig, others: int) -> int:
     if config.memory.preset == "cpu":
         return PROCESS_OVERHEAD_BYTES
     return CONTEXT_BYTES + WORKSPACE_BYTES + int(ALLOCATOR_SHARE * others)
-
-
-def _precision(config: TrainingConfig) -> float:
-    return BYTES_OF[config.memory.compute_dtype] / BYTES_OF["float16"]
-
-
-def _coefficients(config: TrainingConfig) -> MemoryCoefficients:
-    """The family's coefficients; SD1's where it has none of its own."""
-    found = family(config.model.family).memory_coefficients or SD1.memory_coefficients
-    assert found is not None
-    return found
-
-
-def _standard(config: TrainingConfig) -> Structure:
-    own = family(config.model.family)
-    found = own.standard if own.memory_coefficients else SD1.standard
-    assert found is not None
-    return found

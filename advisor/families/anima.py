@@ -60,10 +60,10 @@ STANDARD = AnimaStructure(
 """Anima base v1.0 with Qwen3-0.6B and the Qwen-Image VAE."""
 
 
-PLAIN = StepMemory((Moment(0.0, 839_214, unpacked=1.0, image_bytes=300_035_925),), token_bytes=408_000)
+PLAIN = StepMemory((Moment(0.0, 838_579, 131.5, unpacked=1.0, image_bytes=300_472_832),), token_bytes=408_000)
 CHECKPOINTED = StepMemory(
     (
-        Moment(0.0, 63_667, unpacked=1.0, image_bytes=13_165_952),
+        Moment(0.0, 63_619, 5.0, unpacked=1.0, image_bytes=12_903_808),
         Moment(0.964, 36_255, unpacked=1.0, image_bytes=21_007_667),
     ),
     token_bytes=408_000,

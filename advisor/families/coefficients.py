@@ -13,6 +13,8 @@ class Moment:
     """The share of the denoiser's gradients that is allocated by then; text encoders' come after them."""
     pixel_bytes: float
     """Activation bytes per latent pixel and image still alive, in half precision."""
+    pixel_rank_bytes: float = 0.0
+    """The same per rank: what adapters keep of their own."""
     unpacked: float = 0.0
     """The share of the largest quantised layer that is dequantised just then; counts only on a quantised base."""
     image_bytes: float = 0.0

@@ -37,11 +37,11 @@ STANDARD = StableDiffusionStructure(
 
 MEMORY = MemoryCoefficients(
     command="python -m benchmarks.memory_grid --fit",
-    plain=StepMemory((Moment(0.0, 227_951),), token_bytes=369_378),
-    checkpointed=StepMemory((Moment(0.0, 57_691), Moment(0.95, 29_975)), token_bytes=19_975),
-    plain_quantised=StepMemory((Moment(0.0, 210_311),), token_bytes=369_378),
+    plain=StepMemory((Moment(0.0, 227_952, 128.8),), token_bytes=374_046),
+    checkpointed=StepMemory((Moment(0.0, 57_691, 38.4), Moment(0.95, 29_975)), token_bytes=19_975),
+    plain_quantised=StepMemory((Moment(0.0, 210_312, 128.8),), token_bytes=374_046),
     checkpointed_quantised=StepMemory(
-        (Moment(0.0, 54_411), Moment(0.54, 17_403, unpacked=1.0), Moment(0.95, 29_975)),
+        (Moment(0.0, 54_411, 38.4), Moment(0.44, 18_132, unpacked=1.0), Moment(0.95, 29_975)),
         token_bytes=19_975,
     ),
     encode_pixel_bytes=2_572,

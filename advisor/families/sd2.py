@@ -47,11 +47,11 @@ V_SPREAD = 0.09
 
 MEMORY = MemoryCoefficients(
     command="python -m benchmarks.memory_grid --fit",
-    plain=StepMemory((Moment(0.0, 227_347),), token_bytes=755_461),
-    checkpointed=StepMemory((Moment(0.0, 57_641), Moment(0.95, 29_975)), token_bytes=49_159),
-    plain_quantised=StepMemory((Moment(0.0, 209_707),), token_bytes=755_461),
+    plain=StepMemory((Moment(0.0, 227_327, 128.8),), token_bytes=764_408),
+    checkpointed=StepMemory((Moment(0.0, 57_639, 38.4), Moment(0.95, 29_975)), token_bytes=49_159),
+    plain_quantised=StepMemory((Moment(0.0, 209_687, 128.8),), token_bytes=764_408),
     checkpointed_quantised=StepMemory(
-        (Moment(0.0, 54_361), Moment(0.54, 17_403, unpacked=1.0), Moment(0.95, 29_975)),
+        (Moment(0.0, 54_359, 38.4), Moment(0.44, 18_132, unpacked=1.0), Moment(0.95, 29_975)),
         token_bytes=49_159,
     ),
     encode_pixel_bytes=2_572,

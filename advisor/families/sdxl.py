@@ -58,12 +58,12 @@ _BLOCK = re.compile(r"\.transformer_blocks\.(\d+)\.")
 
 MEMORY = MemoryCoefficients(
     command="python -m benchmarks.memory_grid --fit",
-    plain=StepMemory((Moment(0.0, 414_198),), token_bytes=3_115_660),
-    checkpointed=StepMemory((Moment(0.0, 38_580), Moment(0.97, 15_095)), token_bytes=1_028_244),
-    plain_quantised=StepMemory((Moment(0.0, 399_318),), token_bytes=3_115_660),
+    plain=StepMemory((Moment(0.0, 414_199, 107.8),), token_bytes=3_124_237),
+    checkpointed=StepMemory((Moment(0.0, 38_580, 6.5), Moment(0.97, 15_095)), token_bytes=1_038_524),
+    plain_quantised=StepMemory((Moment(0.0, 399_319, 107.8),), token_bytes=3_124_237),
     checkpointed_quantised=StepMemory(
-        (Moment(0.0, 36_055), Moment(0.51, 13_840, unpacked=1.0), Moment(0.97, 15_095)),
-        token_bytes=1_028_244,
+        (Moment(0.0, 36_103, 6.5), Moment(0.0, 20_806, unpacked=1.0), Moment(0.97, 15_095)),
+        token_bytes=1_038_524,
     ),
     encode_pixel_bytes=2_572,
     decode_pixel_bytes=3_072,

@@ -67,10 +67,11 @@ class TrainerMemory:
         """A step's peak with pictures of the resolution's square."""
         memory = config.memory
         ours = vram_parts(config, structure)
-        whole = ours
+        whole = vram_parts(config, structure, elsewhere=True)
         is_kept = self.quantises or (memory.quantised == "int8" and config.model.family in self.int8_families)
         if memory.quantised is not None and not is_kept:
-            whole = vram_parts(with_values(config, {"memory.base_dtype": memory.compute_dtype}), structure)
+            in_16_bits = with_values(config, {"memory.base_dtype": memory.compute_dtype})
+            whole = vram_parts(in_16_bits, structure, elsewhere=True)
         factors = self.checkpointed if memory.gradient_checkpointing else self.activations
         more = factors.get(config.model.family, 1.0) if memory.compute_dtype != "float32" else 1.0  # no casts there
         counted = sum(whole.values()) + int((more - 1) * whole["activations"] * (1 + ALLOCATOR_SHARE))

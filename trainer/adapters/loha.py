@@ -21,6 +21,7 @@ class LohaLayer(WeightAdapter):
 
     names = {"w1_a": "hada_w1_a", "w1_b": "hada_w1_b", "w2_a": "hada_w2_a", "w2_b": "hada_w2_b"}  # noqa: RUF012
     grown = ("w2_a",)
+    copied = ("w1_a", "w1_b", "w2_a", "w2_b")
     w1_a: nn.Parameter
     w1_b: nn.Parameter
     w2_a: nn.Parameter

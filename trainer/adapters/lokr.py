@@ -19,6 +19,7 @@ class LokrLayer(WeightAdapter):
 
     names = {"w1": "lokr_w1", "w2": "lokr_w2", "w2_a": "lokr_w2_a", "w2_b": "lokr_w2_b"}  # noqa: RUF012
     grown = ("w2", "w2_b")
+    copied = ("w1", "w2", "w2_a", "w2_b")
     w1: nn.Parameter
     w2: nn.Parameter
     w2_a: nn.Parameter

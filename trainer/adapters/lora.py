@@ -1,7 +1,7 @@
-"""LoRA and LoCon: a layer with its adapter, as one operation that keeps nothing but the layer's input.
+"""LoRA and LoCon: a layer with its adapter, as one operation that keeps the layer's input and the rank-wide product.
 
-The adapter's weights are float32 masters, cast to the input's dtype inside; the rank-wide intermediate is computed a
-second time in the backward pass, which costs rank / width of the layer's own work and saves its memory.
+The adapter's weights are float32 masters. A training step casts them once for all adapters, alpha / rank in `down`
+(`ComputeCopies`); elsewhere they are cast to the input's dtype inside.
 
 Letters: B samples, I inputs, O outputs, R rank, T whatever else, h and w height and width.
 LoRA: Hu et al. 2021, section 4.1: arxiv.org/abs/2106.09685.
@@ -26,6 +26,9 @@ class LoraLayer(Adapter):
 
     names = {"down": "lora_down.weight", "up": "lora_up.weight"}  # noqa: RUF012
     grown = ("up",)
+    copied = ("down", "up")
+    # The smaller values are those of `up`, near the least that float16 has; its gradients are the larger ones.
+    folded = "down"
     down: nn.Parameter
     up: nn.Parameter
 
@@ -42,13 +45,20 @@ class LoraLayer(Adapter):
         """What layer and adapter give for `x` [B, ..., I] or [B, I, h, w]."""
         if self.is_off:
             return self.layer_alone(x)
-        layer, scale = self.layer, self.multiplier * self.scale
-        weight = frozen_weight(layer)
+        layer, weight = self.layer, frozen_weight(self.layer)
+        down, up, scale = self._factors(x)
         mask = self._mask(x) if self.training and self.dropouts.any else None
         if isinstance(layer, nn.Conv2d):
             shape = ConvShape.of(layer)
-            return _LoraConv.apply(x, weight, layer.bias, self.down, self.up, mask, scale, shape)  # type: ignore[no-untyped-call, no-any-return]
-        return _LoraLinear.apply(x, weight, layer.bias, self.down, self.up, mask, scale)  # type: ignore[no-untyped-call, no-any-return]
+            return _LoraConv.apply(x, weight, layer.bias, down, up, mask, scale, shape)  # type: ignore[no-untyped-call, no-any-return]
+        return _LoraLinear.apply(x, weight, layer.bias, down, up, mask, scale)  # type: ignore[no-untyped-call, no-any-return]
+
+    def _factors(self, x: Tensor) -> tuple[Tensor, Tensor, float]:
+        """Down, up and what their product is multiplied by: a step's copies where there are any, else the masters."""
+        down = self.copies.get("down")
+        if down is not None and down.dtype == x.dtype:
+            return down, self.copies["up"], 1.0
+        return self.down, self.up, self.multiplier * self.scale
 
     def _mask(self, x: Tensor) -> Tensor | None:
         """What the rank-wide intermediate is multiplied by; drawn from the step's seed."""
@@ -86,9 +96,9 @@ class _LoraLinear(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: FrozenWeight, bias: Tensor | None, down: Tensor, up: Tensor,
         mask: Tensor | None, scale: float,
     ) -> Tensor:  # fmt: skip
-        ctx.save_for_backward(x, down, up, mask, *weight.tensors)
-        ctx.scale, ctx.unpack = scale, weight.unpack
         inner = _masked(functional.linear(x, down.to(x.dtype)), mask)
+        ctx.save_for_backward(x, inner, down, up, mask, *weight.tensors)
+        ctx.scale, ctx.unpack = scale, weight.unpack
         out = functional.linear(x, weight.whole(), bias)
         flat(out).addmm_(flat(inner), up.to(x.dtype).t(), alpha=scale)
         return out
@@ -96,18 +106,18 @@ class _LoraLinear(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, down, up, mask, *kept = ctx.saved_tensors
-        low_down, flat_grad = down.to(x.dtype), flat(grad)
-        inner_grad = (flat_grad @ up.to(x.dtype)).mul_(ctx.scale)
-        inner_grad = flat(_masked(inner_grad.view(*x.shape[:-1], -1), mask))
+        x, inner, down, up, mask, *kept = ctx.saved_tensors
+        flat_grad = flat(grad)
+        inner_grad = _scaled_in_place(flat_grad @ up.to(x.dtype), ctx.scale)
+        if mask is not None:
+            inner_grad = flat(inner_grad.view(inner.shape) * mask)
         x_grad = down_grad = up_grad = None
         if ctx.needs_input_grad[0]:
-            x_grad = (flat_grad @ ctx.unpack(*kept)).addmm_(inner_grad, low_down).view(x.shape)
+            x_grad = (flat_grad @ ctx.unpack(*kept)).addmm_(inner_grad, down.to(x.dtype)).view(x.shape)
         if ctx.needs_input_grad[3]:
             down_grad = (inner_grad.t() @ flat(x)).to(down.dtype)
         if ctx.needs_input_grad[4]:
-            inner = _masked(functional.linear(x, low_down), mask).mul_(ctx.scale)
-            up_grad = (flat_grad.t() @ flat(inner)).to(up.dtype)
+            up_grad = (flat_grad.t() @ flat(_scaled(inner, ctx.scale))).to(up.dtype)
         return x_grad, None, None, down_grad, up_grad, None, None
 
 
@@ -119,22 +129,21 @@ class _LoraConv(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: FrozenWeight, bias: Tensor | None, down: Tensor, up: Tensor,
         mask: Tensor | None, scale: float, shape: ConvShape,
     ) -> Tensor:  # fmt: skip
-        ctx.save_for_backward(x, down, up, mask, *weight.tensors)
-        ctx.scale, ctx.shape, ctx.unpack = scale, shape, weight.unpack
         inner = _masked(functional.conv2d(x, down.to(x.dtype), None, shape.stride, shape.padding), mask)
+        ctx.save_for_backward(x, inner, down, up, mask, *weight.tensors)
+        ctx.scale, ctx.shape, ctx.unpack = scale, shape, weight.unpack
         out = functional.conv2d(x, weight.whole(), bias, shape.stride, shape.padding)
         return out.add_(functional.conv2d(inner, up.to(x.dtype)), alpha=scale)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, down, up, mask, *kept = ctx.saved_tensors
+        x, inner, down, up, mask, *kept = ctx.saved_tensors
         low_down, low_up = down.to(x.dtype), up.to(x.dtype)
-        scaled = grad * ctx.scale
+        scaled = _scaled(grad, ctx.scale)
         need_x, need_down, need_up = (ctx.needs_input_grad[index] for index in (0, 3, 4))
         up_grad: Tensor | None = None
         if need_up:
-            inner = _masked(functional.conv2d(x, low_down, None, ctx.shape.stride, ctx.shape.padding), mask)
             up_grad = conv_backward(scaled, inner, low_up, ConvShape(), (False, True))[1]
         inner_grad = _masked(functional.conv2d(scaled, low_up.transpose(0, 1)), mask)
         x_grad, down_grad = conv_backward(inner_grad, x, low_down, ctx.shape, (need_x, need_down))
@@ -147,6 +156,14 @@ class _LoraConv(torch.autograd.Function):
 
 def _masked(inner: Tensor, mask: Tensor | None) -> Tensor:
     return inner if mask is None else inner * mask
+
+
+def _scaled(tensor: Tensor, scale: float) -> Tensor:
+    return tensor if scale == 1 else tensor * scale
+
+
+def _scaled_in_place(tensor: Tensor, scale: float) -> Tensor:
+    return tensor if scale == 1 else tensor.mul_(scale)
 
 
 def _cast(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:

@@ -16,6 +16,7 @@ from advisor.errors import ConfigErrors, ModelError
 from advisor.families import family
 from advisor.settings.config import NetworkConfig
 from trainer.adapters import ADAPTERS, Adapter, Dropouts
+from trainer.adapters.compute_copies import ComputeCopies
 from trainer.adapters.resize import resized
 from trainer.models.families.family import BaseModel
 from trainer.models.weight_files import Weights, open_weights
@@ -140,6 +141,10 @@ class Network(nn.Module):
             if target.part == "unet":
                 blocks.setdefault(target.block or 0, []).extend(adapter.parameters())
         return blocks
+
+    def copies_in(self, dtype: torch.dtype) -> ComputeCopies:
+        """Copies in that dtype of what the adapters compute with, to be cast for each step."""
+        return ComputeCopies.of(self.layers.values(), dtype)
 
     def cap_norms(self, most: float) -> None:
         """Scale down every adapter whose weight delta has a Frobenius norm above `most`; kohya's scale_weight_norms."""

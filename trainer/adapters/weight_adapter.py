@@ -44,8 +44,14 @@ class WeightAdapter(Adapter):
         own = tuple(name for name, _ in self.named_parameters())
         shape = ConvShape.of(layer) if isinstance(layer, nn.Conv2d) else None
         recipe = _Recipe(self, own, self._rows(weight.shape[0], x), self.multiplier, shape)
-        factors = [getattr(self, name) for name in own]
+        factors = [self._factor(name, x.dtype) for name in own]
         return _Changed.apply(x, weight, layer.bias, recipe, *factors)  # type: ignore[no-untyped-call, no-any-return]
+
+    def _factor(self, own: str, dtype: torch.dtype) -> Tensor:
+        """A step's copy of a tensor where there is one, else the tensor."""
+        low = self.copies.get(own)
+        found: Tensor = getattr(self, own) if low is None or low.dtype != dtype else low
+        return found
 
     def _rows(self, count: int, x: Tensor) -> Tensor | None:
         if not self.training or self.dropouts.ranks == 0:

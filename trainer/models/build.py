@@ -18,6 +18,7 @@ from advisor.errors import ModelError
 from advisor.families.stable_diffusion import TextStructure, VaeStructure
 from advisor.families.unet import UNetStructure
 from advisor.shown_text import short_text
+from trainer.models.attention import use_plain_attention
 
 Config = dict[str, Any]
 
@@ -49,7 +50,9 @@ def build_unet(structure: UNetStructure, config: Mapping[str, Any]) -> nn.Module
         "up_block_types": tuple("CrossAttnUpBlock2D" if has else "UpBlock2D" for has in reversed(has_attention)),
         "mid_block_type": "UNetMidBlock2DCrossAttn" if structure.mid_attention else "UNetMidBlock2D",
     }
-    return UNet2DConditionModel(**_own_fields(UNet2DConditionModel, config) | own)  # type: ignore[no-any-return]
+    unet = UNet2DConditionModel(**_own_fields(UNet2DConditionModel, config) | own)
+    use_plain_attention(unet)
+    return unet  # type: ignore[no-any-return]
 
 
 def build_vae(structure: VaeStructure, config: Mapping[str, Any]) -> nn.Module:

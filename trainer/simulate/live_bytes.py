@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
@@ -53,8 +53,8 @@ class LiveBytes(TorchDispatchMode):
         """Look for the peak from here on."""
         self._most, self.peak = self._total, dict(self.now)
 
-    def gradients_of(self, parameters: Sequence[nn.Parameter]) -> None:
-        """From now on these parameters' gradients count as such."""
+    def gradients_of(self, parameters: Sequence[Tensor]) -> None:
+        """From now on these leaves' gradients count as such."""
         for parameter in parameters:
             parameter.register_post_accumulate_grad_hook(self._is_gradient)
 
@@ -134,4 +134,29 @@ class Calls(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the operation and count it."""
         self.total += func._schema.name not in NOT_WORK
+        return func(*args, **(kwargs or {}))
+
+
+NOT_LAUNCHED = NOT_WORK | {"aten::_unsafe_view", "aten::empty", "aten::empty_like", "aten::new_empty"}
+"""What starts nothing on a card, beside views."""
+
+
+class Launches(TorchDispatchMode):
+    """Counts the operations that start work on a card: views and bare allocations are left out.
+
+    An operation on a list of tensors (`torch._foreach_*`) counts once; a card is started for it once for some tens of
+    tensors.
+    """
+
+    def __init__(self) -> None:
+        """Count from the moment it is entered."""
+        super().__init__()
+        self.total = self.casts = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run the operation and count it."""
+        name = func._schema.name
+        if not func.is_view and name not in NOT_LAUNCHED:
+            self.total += 1
+            self.casts += name == "aten::_to_copy"
         return func(*args, **(kwargs or {}))

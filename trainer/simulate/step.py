@@ -24,13 +24,14 @@ from advisor.families import family as family_facts
 from advisor.families.structure import Structure
 from advisor.settings.config import QUANTISED, TrainingConfig, parse_config
 from advisor.units import MIB, gib
+from trainer.adapters.compute_copies import ComputeCopies
 from trainer.adapters.network import Network
 from trainer.device.choose import COMPUTE_DTYPES
 from trainer.layers.quantised_layers import quantise
 from trainer.models.families import TRAINER_FAMILIES
 from trainer.models.families.family import BaseModel, Conditioning
 from trainer.optim.optimizer import TRAINED_PARTS, make_optimizer, trained_groups
-from trainer.simulate.live_bytes import Calls, LiveBytes, Operations, TensorRole
+from trainer.simulate.live_bytes import Calls, Launches, LiveBytes, Operations, TensorRole
 from trainer.training.micro_batches import micro_batch_slices
 from trainer.training.step import Batch, sample_losses
 
@@ -99,6 +100,15 @@ class Simulation:
                 step()
             return int(counted.total)
 
+    def launches(self) -> Launches:
+        """Operations that start work on a card, from the batch to the gradients."""
+        with FakeTensorMode():
+            step = self._step(LiveBytes(), updates=False)
+            counted = Launches()
+            with counted:
+                step()
+            return counted
+
     def caching(self) -> int:
         """Peak bytes while an image goes through the VAE; the other networks are elsewhere then."""
         with FakeTensorMode(), LiveBytes() as live:
@@ -123,6 +133,7 @@ class Simulation:
         with FakeTensorMode(), LiveBytes() as live:
             whole = self._base(live)
             network = self._network(whole, live)
+            copies = self._copies(network, live)
             trained = sum(parameter.numel() for parameter in network.parameters())
             text = self._text(whole, 2)
             if self._config.memory.cache_text:
@@ -135,6 +146,7 @@ class Simulation:
             drawing = sum(live.peak.values()) - vae
             live.forget_peak()
             self._family.decode_latents(whole, torch.empty(1, *self._latent_shape()))
+            del copies
             optimizer = int(trained * OPTIMIZER_BYTES.get(self._config.optimizer.name, 8))
             return int(max(drawing, sum(live.peak.values()))) + optimizer
 
@@ -170,13 +182,15 @@ class Simulation:
         parameters = [parameter for group in groups for parameter in group.parameters]
         if optimizer is not None:
             _fill(optimizer, parameters, live)
-        live.gradients_of(parameters)
-        return lambda: self._make_step(base, network, optimizer, parameters, cached=cached, live=live)
+        copies = self._copies(network, live)
+        live.gradients_of([*parameters, *copies.tensors])
+        return lambda: self._make_step(base, network, copies, optimizer, parameters, cached=cached, live=live)
 
     def _make_step(
         self,
         base: BaseModel,
         network: Network,
+        copies: ComputeCopies,
         optimizer: torch.optim.Optimizer | None,
         parameters: Sequence[nn.Parameter],
         *,
@@ -185,12 +199,15 @@ class Simulation:
     ) -> None:
         """As `trainer.training.stepper` makes it."""
         count = self._config.schedule.batch_size
-        for part in micro_batch_slices(count, self._parts) * self._config.schedule.gradient_accumulation:
-            losses = sample_losses(
-                base, network, self._batch(base.middle_time.expand(part.stop - part.start), cached), self._config
-            )
-            (losses.sum() / count).backward()  # type: ignore[no-untyped-call]
-            del losses
+        with copies.in_use():
+            for part in micro_batch_slices(count, self._parts) * self._config.schedule.gradient_accumulation:
+                losses = sample_losses(
+                    base, network, self._batch(base.middle_time.expand(part.stop - part.start), cached), self._config
+                )
+                (losses.sum() / count).backward()  # type: ignore[no-untyped-call]
+                del losses
+                with live.counting_as("gradients"):
+                    copies.gather_gradients()
         if optimizer is None:
             return
         norm = get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
@@ -218,6 +235,10 @@ class Simulation:
         if config.memory.gradient_checkpointing:
             self._family.enable_gradient_checkpointing(base, text_encoder=trains_text)
         return network
+
+    def _copies(self, network: Network, live: LiveBytes) -> ComputeCopies:
+        with live.counting_as("adapter"):
+            return network.copies_in(COMPUTE_DTYPES[self._config.memory.compute_dtype])
 
     def _batch(self, times: Tensor, cached: Conditioning | None) -> Batch:
         count = times.shape[0]

@@ -86,7 +86,7 @@ def test_samples_that_would_not_fit_are_drawn_with_a_base_in_8_bits() -> None:
     assert (without.memory.base_dtype, plan.config.memory.base_dtype) == ("bfloat16", "int8")
     assert plan.config.dataset.resolution_px == without.dataset.resolution_px
     assert plan.estimate.peak_bytes <= 7.5 * GIB
-    assert "drawing samples would need 9.8 GiB else" in plan.by_path["memory.base_dtype"].reason
+    assert "drawing samples would need 9.9 GiB else" in plan.by_path["memory.base_dtype"].reason
 
 
 def test_samples_that_fit_in_no_way_are_told() -> None:

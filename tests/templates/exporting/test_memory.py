@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from advisor.estimate.disk import adapter_parameters
+from advisor.estimate.vram import vram_parts
 from advisor.families import KNOWN_FAMILIES
 from advisor.families.sd1 import SD1
 from advisor.planning.planner import make_plan
@@ -93,8 +95,20 @@ def test_a_base_in_fewer_bits_counts_whole_where_the_trainer_keeps_none(tmp_path
     assert structure is not None
     able = TrainerMemory({}, {}, {}, "counted", quantises=True)
 
-    assert able.need(config, structure).counted == able.need(config, structure).ours
+    assert able.need(config, structure).counted == sum(vram_parts(config, structure, elsewhere=True).values())
     assert SURE.need(config, structure).counted > able.need(config, structure).counted + GIB // 2
+
+
+def test_elsewhere_adapters_have_no_copies_and_keep_no_products() -> None:
+    config, structure = make_plan(make_facts(vram_gib=12)).config, SD1.standard
+    assert structure is not None
+    alike = TrainerMemory({}, {}, {}, "as ours")
+
+    there, here = alike.need(config, structure).counted, vram_parts(config, structure)
+    copies = 2 * adapter_parameters(config, structure)
+
+    assert config.memory.compute_dtype == "bfloat16"
+    assert there < sum(here.values()) - copies
 
 
 def test_float32_casts_nothing(tmp_path: Path) -> None:
@@ -102,7 +116,7 @@ def test_float32_casts_nothing(tmp_path: Path) -> None:
     structure = SD1.standard
     assert structure is not None
 
-    assert SURE.need(config, structure).counted == SURE.need(config, structure).ours
+    assert SURE.need(config, structure).counted == sum(vram_parts(config, structure, elsewhere=True).values())
 
 
 def test_a_run_without_a_plan_or_a_card_is_exported_as_it_is(tmp_path: Path) -> None:

@@ -108,9 +108,9 @@ def test_masters_stay_float32_where_the_layer_is_half(kind: str, dtype: torch.dt
         assert (gradient.float() - wanted).norm() < 0.02 * wanted.norm()
 
 
-def test_nothing_but_the_input_is_kept_for_the_backward_pass() -> None:
+def test_the_input_and_the_rank_wide_product_are_kept_for_the_backward_pass() -> None:
     layer = nn.Linear(64, 64).requires_grad_(False)
-    make_adapter(layer)
+    adapter = make_adapter(layer)
     kept: list[Tensor] = []
     x = torch.randn(10, 64, requires_grad=True)
 
@@ -122,7 +122,8 @@ def test_nothing_but_the_input_is_kept_for_the_backward_pass() -> None:
         layer(x)
 
     activations = [t for t in kept if t.shape[0] == 10]
-    assert [t.data_ptr() for t in activations] == [x.data_ptr()]
+    assert [tuple(t.shape) for t in activations] == [(10, 64), (10, adapter.rank)]
+    assert activations[0].data_ptr() == x.data_ptr()
 
 
 def test_it_may_be_computed_a_second_time() -> None:

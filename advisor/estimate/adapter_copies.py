@@ -1,0 +1,40 @@
+"""Bytes of the copies of adapters in the compute dtype, and of the gradients that arrive in it.
+
+What the trainer does with them: `trainer.adapters.compute_copies`. In float32 there are none, nor for DoRA, whose
+lengths are computed in float32.
+"""
+
+from __future__ import annotations
+
+from advisor.estimate.disk import BYTES_OF
+from advisor.settings.config import TrainingConfig
+from advisor.units import MIB
+
+GATHERED_BYTES = 64 * MIB
+"""Of gradients in float32 that are made at once of those in the compute dtype."""
+
+
+def copy_bytes(config: TrainingConfig) -> int:
+    """Of the copy of one trained weight; 0 where there is none."""
+    dtype = config.memory.compute_dtype
+    return 0 if dtype == "float32" or config.network.kind == "dora" else int(BYTES_OF[dtype])
+
+
+def gradient_bytes(copy: int, *, trained: int, reached: float, keeps: bool) -> float:
+    """Of the gradients that exist in a backward pass that has come to `reached` of the trained weights.
+
+    Args:
+        copy: bytes of the copy of one weight; 0: there is none.
+        keeps: those of an earlier backward pass are there from the start.
+    """
+    if not copy:
+        return 4 * (trained if keeps else reached)
+    return (4 * trained if keeps else 0) + copy * reached
+
+
+def gathering_bytes(copy: int, *, trained: int, keeps: bool) -> float:
+    """The most gradients while they are gathered in float32 after a backward pass; 0 where they arrive so."""
+    at_once = min(GATHERED_BYTES, 4 * trained)
+    if not copy:
+        return 0
+    return (4 + copy) * trained + at_once if keeps else 4 * trained + at_once * copy / 4

@@ -21,6 +21,7 @@ from advisor.run_folder.os_lock import Held, NoLocks, OsLock
 from advisor.run_folder.run_state import still_works
 from wizard.processes.child import child_command, own_home, with_own_packages
 from wizard.processes.launch import log_tail
+from wizard.processes.queue_database import OWNER_ONLY
 from wizard.processes.queue_store import QueueStore, StopWish
 
 WHAT = "loracle queue"
@@ -30,7 +31,7 @@ MOST_LOG_BYTES = 1024**2
 """A longer log is set aside when a worker begins."""
 LOOK_SECONDS = 0.5
 """So often it is looked whether the worker is asked to end."""
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 """A worker in the background has begun within so much, or that is told."""
 
 
@@ -74,9 +75,25 @@ def known_as(worker: Holder) -> str:
 
 
 def worker_at_work(folder: Path | None = None) -> Holder | None:
-    """Who works on the queue; None: nobody. Nothing is locked."""
-    holder = Holder.read((folder or data_folder()) / LOCK_NAME)
-    return holder if holder is not None and still_works(holder) is not False else None
+    """Who works on the queue; None: nobody."""
+    path = (folder or data_folder()) / LOCK_NAME
+    holder = Holder.read(path)
+    if holder is None or (works := still_works(holder)) is False:
+        return None
+    return holder if works or _is_held(path) else None
+
+
+def _is_held(path: Path) -> bool:
+    """Whether another process has the lock, which says to be another machine's: so does that of one which was killed
+    here, where the machine had another name then, as containers have.
+    """
+    try:
+        OsLock.take(path, Holder.this_process(WHAT).text).release()
+    except Held:
+        return True
+    except (NoLocks, RunError):
+        pass
+    return False
 
 
 @dataclass
@@ -143,7 +160,8 @@ def start_in_background(folder: Path | None = None) -> Holder | None:
         home.mkdir(parents=True, exist_ok=True)
         if is_file(log) and log.stat().st_size > MOST_LOG_BYTES:
             log.replace(home / EARLIER_LOG_NAME)
-        began = log.stat().st_size if is_file(log) else 0
+        os.close(os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, OWNER_ONLY))
+        began = log.stat().st_size
         child = _detached(worker_command(), {**with_own_packages(os.environ), "LORACLE_DATA": str(home)}, log)
     except OSError as error:
         raise RunError(f"the queue cannot be started in the background: {error.strerror or error}") from error

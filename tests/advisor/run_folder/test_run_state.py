@@ -16,6 +16,7 @@ from tests.advisor.run_folder.test_lock import end, holding
 
 TRAIN = Holder(7, "here", 1.0, "loracle train")
 TRAINER = Holder(8, "here", 2.0, "the trainer")
+QUEUE = Holder(6, "here", 2.5, "loracle queue")
 EXPORT = Holder(9, "here", 3.0, "loracle export")
 
 
@@ -54,7 +55,7 @@ def test_one_that_trained_and_has_no_events_is_unknown() -> None:
     assert state(has_trained=True).activity == "unknown"
 
 
-@pytest.mark.parametrize(("trainer", "writer"), [(TRAINER, None), (None, TRAIN), (TRAINER, TRAIN)])
+@pytest.mark.parametrize(("trainer", "writer"), [(TRAINER, None), (None, TRAIN), (None, QUEUE), (TRAINER, TRAIN)])
 def test_one_with_a_trainer_at_work_is_training(trainer: Holder | None, writer: Holder | None) -> None:
     found = state((Started(), Failed(code="out_of_memory")), trainer=trainer, writer=writer)
 

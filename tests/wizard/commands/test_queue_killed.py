@@ -39,7 +39,7 @@ Start = Callable[[], "subprocess.Popen[str]"]
 
 def miniature() -> subprocess.Popen[str]:
     """The queue's worker, with trainers in miniature."""
-    return _started(miniature_trainer.command("queue", "start"), miniature_trainer.environment(0.05))
+    return _started(miniature_trainer.command("queue", "start"), miniature_trainer.environment(0.03))
 
 
 def real() -> subprocess.Popen[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from tests.support.runs import make_config
 from tests.support.states import write_state_manifest
 from wizard.cli import main
 from wizard.commands import train as train_command
+from wizard.commands.plan import plan
+from wizard.interview.request import PlanRequest
 from wizard.processes.queue_store import QueueStore
 from wizard.processes.queue_worker import only_worker
 from wizard.processes.trainer_job import TrainerJob
@@ -43,15 +46,25 @@ def loracle(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     return run
 
 
-@pytest.fixture
-def planned(loracle: Loracle, tmp_path: Path) -> Path:
-    """A planned run of a tiny model."""
-    make_config(tmp_path)
-    model, images = tmp_path / "tiny-sd1.safetensors", tmp_path / "pictures"
-    code, _, err = loracle(
-        "plan", "--images", images, "--model", model, "--name", "tok", "--set", "schedule.epochs=2", "--out", "tok"
+@pytest.fixture(scope="module")
+def planned_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("planned")
+    make_config(folder)
+    request = PlanRequest(
+        images=str(folder / "pictures"),
+        model=str(folder / "tiny-sd1.safetensors"),
+        name="tok",
+        settings=("schedule.epochs=2",),
     )
-    assert code == 0, err
+    plan(request, out=folder / "tok", as_json=True)
+    return folder / "tok"
+
+
+@pytest.fixture
+def planned(planned_once: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A planned run of a tiny model."""
+    capsys.readouterr()
+    shutil.copytree(planned_once, tmp_path / "tok")
     return tmp_path / "tok"
 
 
@@ -79,6 +92,7 @@ def fake_trainer(monkeypatch: pytest.MonkeyPatch, failing: str = "") -> list[Tra
         return TrainingProgress(step=8, loras=(f"model/{name}.safetensors",))
 
     monkeypatch.setattr(train_command, "train_with_retries", trains)
+    monkeypatch.setattr(train_command, "_write_records", lambda *_, **__: None)
     return jobs
 
 
@@ -100,10 +114,10 @@ def test_each_combination_is_a_run_that_is_trained_and_all_are_compared(
 
 
 def test_what_one_trial_has_encoded_the_others_use(planned: Path, trained: list[TrainerJob], loracle: Loracle) -> None:
-    loracle("sweep", planned, *VARY)
+    loracle("sweep", planned, *VARY, "--trials", 2)
     entries = [job.run.cache("latents") / "aa" / "aa1.safetensors" for job in trained]
 
-    assert len(entries) == 4
+    assert len(entries) == 2
     assert all(entry.samefile(entries[0]) for entry in entries)
 
 
@@ -113,7 +127,7 @@ def test_what_the_run_itself_has_encoded_they_use_too(
     entry = RunFolder(planned).cache("latents") / "aa" / "aa1.safetensors"
     entry.parent.mkdir(parents=True)
     entry.write_bytes(b"encoded")
-    loracle("sweep", planned, *VARY)
+    loracle("sweep", planned, *VARY, "--trials", 2)
 
     assert all((job.run.cache("latents") / "aa" / "aa1.safetensors").samefile(entry) for job in trained)
 

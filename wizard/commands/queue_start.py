@@ -36,7 +36,7 @@ from wizard.processes.queue_worker import (
 from wizard.show.list_summary import RunOutcome, list_exit_code
 from wizard.show.queue_view import EntryState, QueueEntry
 
-HELD_SECONDS = 2.0
+HELD_SECONDS = 5.0
 """So often it is looked whether a run that another process holds is free."""
 MOST_CRASHES = 3
 """A trainer that was killed or crashed is started again from its last state, until so many have come no further."""

@@ -68,7 +68,7 @@ def train_listed(run: Path, options: ListedOptions, *, what: str, as_json: bool)
                 return _outcome(job.run, before, began, was_trained=False)
         if not options.resume and options.epochs is None:
             refuse_begun(job.run)
-        elif (finished := _finished(job.run, config, options.begun_at)) is not None:
+        elif (finished := _finished(job.run, config, options)) is not None:
             say(f"{job.run.path} has all its epochs already.")
             return _outcome(job.run, finished, began, was_trained=False)
         tell_pictures(job.run, config, None)
@@ -117,15 +117,17 @@ def _failed(run: Path, code: int, message: str, began: float) -> RunOutcome:
     return RunOutcome(run, "failed", exit_code=code, message=message, steps=step, seconds=seconds)
 
 
-def _finished(run: RunFolder, config: TrainingConfig, begun_at: float | None) -> Trained | None:
-    """What came of a run that has all that it was planned for; None where it has not, or its last LoRA may not have
-    been checked.
+def _finished(run: RunFolder, config: TrainingConfig, options: ListedOptions) -> Trained | None:
+    """What came of a run that has all that it was planned for, or more epochs than are asked for; None where it has
+    not, or its last LoRA may not have been checked.
     """
     status = read_status(run)
+    if options.epochs is not None and options.epochs < config.schedule.epochs:  # set already where it has fewer
+        return trained_before(run, config, status)
     done = status.progress.finished
     if done is None or not is_file(run.lora(config.saving.name)):
         return None
-    since = begun_at is not None and done.unix_seconds >= begun_at
+    since = options.begun_at is not None and done.unix_seconds >= options.begun_at
     return trained_before(run, config, status) if since or finished_text(run, config) else None
 
 

@@ -237,6 +237,17 @@ def test_epochs_hold_for_all_and_leave_those_that_have_them(runs: list[Path], tr
     assert [RunFolder(run).read_config().schedule.epochs for run in runs] == [5, 5, 5]
 
 
+def test_one_that_has_more_epochs_than_are_asked_for_is_left_as_it_is(
+    runs: list[Path], trained: list[tuple[Path, bool]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_state_manifest(RunFolder(runs[0]).state_of_step(4), step=4, epoch=1)
+    listed(runs, epochs=1)
+
+    assert trained == [(run, False) for run in runs[1:]]
+    assert [RunFolder(run).read_config().schedule.epochs for run in runs] == [2, 1, 1]
+    assert "finished before" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"device": "cuda"}], ids=str)
 def test_options_that_cannot_be_are_refused_before_any_is_trained(
     runs: list[Path], trained: list[tuple[Path, bool]], options: dict[str, Any]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ import pytest
 
 from advisor.errors import LoraError, RunError, TrainingStopped
 from advisor.run_folder.event_file import EventWriter
-from advisor.run_folder.events import Finished, StepDone
+from advisor.run_folder.events import Finished, LoraSaved, StepDone
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from tests.support import miniature_trainer
@@ -24,7 +26,7 @@ from tests.support.killed import command, has_begun, wait_for
 from tests.support.runs import events_of, make_config, write_toml
 from tests.support.states import write_state_manifest
 from wizard.commands import train as train_command
-from wizard.commands.train_listed import ListedOptions
+from wizard.commands.train_listed import ListedOptions, train_listed
 from wizard.commands.train_several import NotAllTrained, train_several
 from wizard.exit_codes import TrainerBroke
 from wizard.processes.trainer_job import TrainerJob
@@ -69,6 +71,7 @@ def finish(run: RunFolder) -> TrainingProgress:
     finished = Finished(steps=8, epochs=2, seconds=4.0, loras=("model/tok.safetensors",))
     with EventWriter(run.events) as events:
         events.write(StepDone(step=8, epoch=2, loss=0.1))
+        events.write(LoraSaved(path="model/tok.safetensors", step=8, epoch=2))
         events.write(finished)
     return TrainingProgress(step=8, loras=("model/tok.safetensors",), finished=finished)
 
@@ -246,6 +249,21 @@ def test_one_that_has_more_epochs_than_are_asked_for_is_left_as_it_is(
     assert trained == [(run, False) for run in runs[1:]]
     assert [RunFolder(run).read_config().schedule.epochs for run in runs] == [2, 1, 1]
     assert "finished before" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("seconds", "outcome"), [(-60, "finished_before"), (60, "trained")])
+def test_a_training_that_ended_since_its_turn_came_is_not_begun_again_though_its_last_state_was_not_saved(
+    runs: list[Path], trained: list[tuple[Path, bool]], seconds: float, outcome: str
+) -> None:
+    run = RunFolder(runs[0])
+    finish(run)
+    shutil.rmtree(run.state)
+    options = ListedOptions(resume=True, device="cpu", begun_at=time.time() + seconds)
+    found = train_listed(run.path, options, what="loracle queue", as_json=False)
+
+    assert found.outcome == outcome
+    assert len(trained) == (outcome == "trained")
+    assert (found.steps, found.lora) == (8, run.lora("tok"))
 
 
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"device": "cuda"}], ids=str)

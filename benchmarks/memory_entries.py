@@ -206,6 +206,22 @@ def anima() -> Iterator[Entry]:
         yield Entry(**s, checkpointing=checkpointing, settings={"network": {"text_adapter": True}})
 
 
+def z_image() -> Iterator[Entry]:
+    """Z-Image, whose text is always cached: what its coefficients come from, and what they are held to."""
+    s: dict[str, Any] = {"family": "z_image", "text": "cached"}
+    for side in (512, 1024):
+        yield Entry(**s, width=side, height=side)
+        yield Entry(**s, width=side, height=side, batch_size=4, checkpointing=True)
+    yield Entry(**s, rank=128)
+    for rank in (8, 32):
+        yield Entry(**s, rank=rank, base_dtype="nf4", checkpointing=True)
+    yield Entry(**s, width=1024, height=1024, base_dtype="int8", checkpointing=True, phases=True)
+    yield Entry(**s, width=832, height=1216, batch_size=2, base_dtype="int8", checkpointing=True)
+    yield Entry(**s, rank=128, checkpointing=True)
+    of_kind: dict[str, Any] = {"rank": 16, "settings": {"network": {"kind": "lokr"}}}
+    yield Entry(**s, **of_kind, width=768, height=768, base_dtype="int8", checkpointing=True)
+
+
 def entries() -> tuple[Entry, ...]:
     """The whole grid."""
     return (
@@ -216,4 +232,5 @@ def entries() -> tuple[Entry, ...]:
         *quantised(),
         *kinds(),
         *anima(),
+        *z_image(),
     )

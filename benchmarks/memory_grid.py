@@ -143,8 +143,8 @@ def _pixel_rank(family: str, counted: Mapping[str, Any], *, checkpointing: bool)
     """
     low = Entry("sd1", batch_size=4, text="cached", checkpointing=checkpointing)
     high = replace(low, rank=64)
-    if family == "anima":
-        low = Entry("anima", text="cached", checkpointing=checkpointing, rank=8 if checkpointing else 32)
+    if family_facts(family).text_before_denoiser:
+        low = Entry(family, text="cached", checkpointing=checkpointing, rank=8 if checkpointing else 32)
         low = replace(low, base_dtype="nf4" if checkpointing else None)
         high = replace(low, rank=32 if checkpointing else 128)
     if family == "sdxl":
@@ -220,7 +220,8 @@ def main() -> None:
         write_page()
     if given.fit:
         print("\n".join(footprint(name, results()) for name in ("sd1", "sd2", "sdxl")))
-        print(transformer_footprint("anima", results()))
+        for name in ("anima", "z_image"):
+            print(transformer_footprint(name, results()))
     if given.fit or given.page:
         return
     done = {} if given.anew else results()

@@ -23,7 +23,7 @@ from advisor.units import GIB
 ROOT = Path(__file__).parents[1]
 PAGE, README = ROOT / "docs" / "plans.md", ROOT / "README.md"
 CARDS_GB = (4, 6, 8, 10, 12, 16, 24)
-FAMILIES = ("sd1", "sdxl", "anima")
+FAMILIES = ("sd1", "sdxl", "anima", "z_image")
 SIZES = ((768, 1024), (1024, 1024), (1024, 768), (832, 1216))
 SPEED: dict[str, Any] = {"cuda_cores": 3584, "max_clock_mhz": 1777, "memory_bytes_per_second": 360e9}
 """An RTX 3060's, by NVIDIA's data sheet."""

@@ -20,7 +20,7 @@ from advisor.families import family as family_facts
 from advisor.files import write_atomically
 
 RESULTS = Path(__file__).parent / "results" / "step_calls.json"
-FAMILIES = ("sd1", "sd2", "sdxl", "anima")
+FAMILIES = ("sd1", "sd2", "sdxl", "anima", "z_image")
 KINDS = ("locon", "dora", "loha", "lokr")
 SIDE_PX = 256
 """The number of operations does not depend on it."""
@@ -33,7 +33,9 @@ def cases() -> Iterator[Case]:
     for family in FAMILIES:
         for checkpointing in (False, True):
             common = {"family": family, "checkpointing": checkpointing}
-            for text in ("cached", "encoded", "trained") if family != "anima" else ("cached",):
+            for text in (
+                ("cached", "encoded", "trained") if not family_facts(family).text_before_denoiser else ("cached",)
+            ):
                 yield common | {"text": text}
             for base_dtype in ("int8", "nf4"):
                 yield common | {"text": "cached", "base_dtype": base_dtype}

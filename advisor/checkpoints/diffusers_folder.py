@@ -7,7 +7,7 @@ from pathlib import Path
 
 from advisor.checkpoints.diffusers_json import ModelJson, read_model_json
 from advisor.checkpoints.diffusers_structure import FolderJson, Unusual, folder_structure
-from advisor.checkpoints.distilled import why_not_distilled
+from advisor.checkpoints.distilled import distilled_variant, why_not_distilled
 from advisor.checkpoints.identity import CheckpointPart, Identity, PartFile
 from advisor.checkpoints.lineage import guess_lineage
 from advisor.checkpoints.prediction_type import prediction_word
@@ -71,9 +71,9 @@ def identify_folder(folder: Path) -> Identity:
     variant = None if _takes_latents_alone(structure) else variant
     headers = [header for part in weights.values() for header in part.headers]
     tensors = {f"{number}/{name}": one for number, header in enumerate(headers) for name, one in header.tensors.items()}
-    why_not = _why_not(known, variant, unusual, weights, denoiser)
-    if known is not None and not why_not:
-        why_not = why_not_distilled(known, folder.absolute(), {})
+    why_distilled = "" if known is None else why_not_distilled(known, folder.absolute(), {})
+    variant = variant or (None if known is None else distilled_variant(known, why_distilled))
+    why_not = why_distilled or _why_not(known, variant, unusual, weights, denoiser)
     return Identity(
         path=str(folder),
         kind="checkpoint",

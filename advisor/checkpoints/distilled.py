@@ -31,6 +31,11 @@ def why_not_distilled(known: Family, path: Path, metadata: Mapping[str, str]) ->
     )
 
 
+def distilled_variant(known: Family, why: str) -> str | None:
+    """The distilled model as a variant of its family, where there is a reason to take a base model for it."""
+    return known.distilled.title.lower() if known.distilled is not None and why else None
+
+
 def notes_on_distilled(known: Family) -> tuple[str, ...]:
     """What the user is to see to, where a model's layers do not tell whether it is the distilled one."""
     if known.distilled is None:

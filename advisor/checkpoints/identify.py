@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from advisor.checkpoints.diffusers_folder import identify_folder
-from advisor.checkpoints.distilled import notes_on_distilled, why_not_distilled
+from advisor.checkpoints.distilled import distilled_variant, notes_on_distilled, why_not_distilled
 from advisor.checkpoints.identity import CheckpointPart, Identity, PartFile
 from advisor.checkpoints.lineage import guess_lineage
 from advisor.checkpoints.lora import find_lora, is_lora
@@ -75,7 +75,9 @@ def _denoiser(tensors: Mapping[str, TensorInfo]) -> tuple[Family, str, Tensors] 
 
 
 def _checkpoint(path: Path, header: Header, known: Family, *, prefix: str, own: Tensors) -> Identity:
+    why_distilled = why_not_distilled(known, path, header.metadata)
     variant = (known.read_variant(own) if known.read_variant else None) or _marked_variant(known, own)
+    variant = variant or distilled_variant(known, why_distilled)
     separate = part_files(path, header.tensors, known)
     structure = _structure(known, header.tensors, separate)
     parts = _parts(header.tensors)
@@ -83,9 +85,7 @@ def _checkpoint(path: Path, header: Header, known: Family, *, prefix: str, own: 
         known, header.tensors, header.metadata, name=path.name, spread=_spread(path, header, known, prefix, variant)
     )
     lineage = guess_lineage(known.name, header.metadata, path.name)
-    why_not = _why_not(known, variant, parts, structure, header.tensors) or why_not_distilled(
-        known, path, header.metadata
-    )
+    why_not = why_distilled or _why_not(known, variant, parts, structure, header.tensors)
     return Identity(
         path=str(path),
         kind="checkpoint",

@@ -1,4 +1,4 @@
-"""Bytes of a denoiser in int8 or nf4, as the trainer's quantised layers (`trainer.layers.quantised_layers`) keep it."""
+"""Bytes of networks in int8 or nf4, as the trainer's quantised layers (`trainer.layers.quantised_layers`) keep it."""
 
 from __future__ import annotations
 
@@ -49,6 +49,24 @@ def denoiser_bytes(memory: MemoryConfig, family_name: str, structure: Structure)
         return int(whole * BYTES_OF[memory.base_dtype])
     packed, computed = packed_layers(family_name, structure), BYTES_OF[memory.compute_dtype]
     return int((whole - packed.weights) * computed) + _packed_bytes(packed, memory.quantised, computed)
+
+
+def text_bytes(memory: MemoryConfig, family_name: str, structure: Structure) -> int:
+    """Bytes of the text encoders' weights; in some families those of linear layers are in int8 on a quantised base."""
+    whole, computed = structure.text_parameters, BYTES_OF[memory.compute_dtype]
+    packs = family(family_name).quantised_text
+    if memory.quantised is None or packs is None:
+        return int(whole * computed)
+    packed = packs(structure)
+    return int((whole - packed.weights) * computed) + packed.weights + INT8_SCALE_BYTES * packed.rows
+
+
+def text_unpacking_bytes(memory: MemoryConfig, family_name: str, structure: Structure) -> int:
+    """Peak bytes of a dequantised weight of the text encoders, where these are packed."""
+    packs = family(family_name).quantised_text
+    if memory.quantised is None or packs is None:
+        return 0
+    return int(packs(structure).largest * BYTES_OF[memory.compute_dtype])
 
 
 def unpacking_bytes(memory: MemoryConfig, family_name: str, structure: Structure) -> int:

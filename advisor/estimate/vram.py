@@ -13,8 +13,8 @@ from typing import Literal
 
 from advisor.dataset.buckets import Size
 from advisor.estimate.adapter_copies import copy_bytes
-from advisor.estimate.disk import BYTES_OF, adapter_parameters
-from advisor.estimate.quantised_base import denoiser_bytes
+from advisor.estimate.disk import adapter_parameters
+from advisor.estimate.quantised_base import denoiser_bytes, text_bytes, text_unpacking_bytes
 from advisor.estimate.step_peak import image_area, memory_coefficients, over_half, standard_of, step_peak
 from advisor.families import family
 from advisor.families.structure import Structure
@@ -169,7 +169,8 @@ def _reading_bytes(config: TrainingConfig, structure: Structure) -> int:
     """What reading a caption takes beside the text encoder at its peak."""
     share = structure.text_parameters / standard_of(config).text_parameters
     tokens = structure.text_positions * config.dataset.chunks
-    return int(memory_coefficients(config).read_token_bytes * share * tokens * over_half(config))
+    work = memory_coefficients(config).read_token_bytes * share * tokens * over_half(config)
+    return int(work) + text_unpacking_bytes(config.memory, config.model.family, structure)
 
 
 def _beside_the_vae(config: TrainingConfig, structure: Structure, trained: int) -> int:
@@ -193,7 +194,7 @@ def _resident(config: TrainingConfig, structure: Structure, trained: int, copy: 
 
 
 def _text_weights(config: TrainingConfig, structure: Structure) -> int:
-    return int(structure.text_parameters * BYTES_OF[config.memory.compute_dtype])
+    return text_bytes(config.memory, config.model.family, structure)
 
 
 def _overhead(config: TrainingConfig, others: int) -> int:

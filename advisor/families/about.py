@@ -59,8 +59,12 @@ ABOUT: Mapping[str, About] = {
         "behind the tags help with places and poses.",
     ),
     "z_image": About(
-        "photos and people, by sentences, at 1024 px; from 8 GB of card, with a text encoder of 8 GB; Apache-2.0"
+        "photos and people, by sentences, at 1024 px; from 8 GB of card, and beside the model its text encoder "
+        "(8 GB) and VAE; Apache-2.0",
+        captions="Z-Image was taught on sentences: what a picture shows in a sentence or two, scene, pose and clothes; "
+        "the trigger stands for what makes the character.",
     ),
+    "krea2": About("photos and drawings, by sentences, at 1024 px; from 12 GB of card; under Krea's community licence"),
 }
 """By family."""
 

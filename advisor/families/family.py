@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from advisor.errors import ModelError
 from advisor.families.coefficients import CallCoefficients, FlopCoefficients, MemoryCoefficients
+from advisor.families.language_model import LinearLayers
 from advisor.families.part_files import PartKind, SeparatePart
 from advisor.families.signature import Signature, Tensors
 from advisor.families.structure import LoraTarget, Prediction, Structure
@@ -94,6 +95,8 @@ class Family:
     """Its denoiser has convolutions of 3 x 3, which LoCon adapts."""
     layer_names: LayerNames = "kohya"
     """What programs that draw with such LoRAs call the layers in their files."""
+    in_other_trainers: bool = True
+    """Files of other trainers are written and read for it."""
     num_text_encoders: int = 1
     middle_blocks: int = 1
     """As how many blocks kohya counts the U-Net's middle."""
@@ -101,8 +104,8 @@ class Family:
     """Most tokens of a caption, where it is read whole; None: as `dataset.max_tokens` says."""
     text_before_denoiser: bool = False
     """All captions are read before the denoiser is loaded, so that it never lies beside the text encoder."""
-    quantises_text_encoder: bool = False
-    """On a base in fewer bits its text encoder is kept in int8, since it is as large as the denoiser."""
+    quantised_text: Callable[[Any], LinearLayers] | None = None
+    """(structure) -> what of its text encoder is kept in int8 on a base in fewer bits; None: nothing is."""
     reads_scaled_float8: bool = False
     """Weights in 8-bit floats with a factor are brought back to 16 bits when they are loaded."""
     separate_parts: tuple[SeparatePart, ...] = ()

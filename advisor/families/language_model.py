@@ -6,6 +6,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class LinearLayers:
+    """The linear layers of a network."""
+
+    weights: int
+    """Of all of them."""
+    rows: int
+    """Their output channels."""
+    largest: int
+    """Weights of the largest."""
+
+
+@dataclass(frozen=True)
 class LanguageStructure:
     """A `Qwen3Model` that captions are read with."""
 
@@ -27,3 +39,12 @@ class LanguageStructure:
         layer = attention + 3 * self.width * self.mlp_width + 2 * self.width
         norm = 0 if self.unread_layers else self.width
         return self.vocab_size * self.width + (self.layers - self.unread_layers) * layer + norm
+
+    @property
+    def linear_layers(self) -> LinearLayers:
+        """Those that are computed with."""
+        queries, keys = self.heads * self.head_width, self.key_value_heads * self.head_width
+        weights = 2 * (queries + keys) * self.width + 3 * self.width * self.mlp_width
+        rows = queries + 2 * keys + 2 * self.width + 2 * self.mlp_width
+        read = self.layers - self.unread_layers
+        return LinearLayers(read * weights, read * rows, self.width * max(self.mlp_width, queries))

@@ -9,8 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from advisor.families.coefficients import (
+    CallCoefficients,
+    FlopCoefficients,
+    MemoryCoefficients,
+    Moment,
+    StepCalls,
+    StepFlops,
+    StepMemory,
+)
 from advisor.families.family import Distilled, Family
-from advisor.families.language_model import LanguageStructure
+from advisor.families.language_model import LanguageStructure, LinearLayers
 from advisor.families.part_files import PartKind, SeparatePart, image_vae_structure, qwen_structure
 from advisor.families.signature import PREFIXES, Signature, Tensors, num_layers, width
 from advisor.families.stable_diffusion import VaeStructure
@@ -36,6 +45,39 @@ STANDARD = ZImageStructure(
     native_px=1024,
 )  # fmt: skip
 """Z-Image with Qwen3-4B, whose last layer it does not use, and FLUX.1's VAE."""
+
+PLAIN = StepMemory((Moment(0.0, 2_009_601, 157.5, unpacked=1.0, image_bytes=4_129_842_176),), token_bytes=0)
+CHECKPOINTED = StepMemory((Moment(0.0, 139_686, 5.2, unpacked=1.0, image_bytes=289_148_288),), token_bytes=0)
+MEMORY = MemoryCoefficients(
+    command="python -m benchmarks.memory_grid --fit",
+    plain=PLAIN,
+    checkpointed=CHECKPOINTED,
+    plain_quantised=PLAIN,
+    checkpointed_quantised=CHECKPOINTED,
+    encode_pixel_bytes=2_572,
+    decode_pixel_bytes=3_072,
+    read_token_bytes=60_400,
+)
+"""Of the published model, with captions of 512 tokens."""
+
+FLOPS = FlopCoefficients(
+    command="python -P -m benchmarks.step_operations",
+    plain=StepFlops(image=1.1774e13, pixel=5.8415e9, pixel_pair=102_720, pixel_rank=3.2832e6, text=0, text_rank=0),
+    checkpointed=StepFlops(
+        image=1.7363e13, pixel=8.6057e9, pixel_pair=131_520, pixel_rank=4.032e6, text=0, text_rank=0
+    ),
+    text_forward=0,
+    unrepeated_pixel=2.1e8,
+    read_token=7.1e9,
+)
+"""Of the published model, too."""
+
+CALLS = CallCoefficients(
+    command="python -P -m benchmarks.step_calls",
+    plain=StepCalls(denoiser=13586, text_forward=0, text_trained=0, int8=890, nf4=25358),
+    checkpointed=StepCalls(denoiser=21554, text_forward=0, text_trained=0, int8=1310, nf4=37298),
+)
+"""Of the published model, as well."""
 
 
 def denoiser_prefix(tensors: Tensors) -> str | None:
@@ -120,10 +162,16 @@ def _encodes_its_pictures(base: Tensors) -> Callable[[Tensors], bool]:
     return fits
 
 
+def _text_layers(structure: ZImageStructure) -> LinearLayers:
+    (text,) = structure.text
+    return text.linear_layers
+
+
 Z_IMAGE = Family(
     name="z_image",
     title="Z-Image",
     native_px=STANDARD.native_px,
+    trainable=True,
     signatures=(
         Signature(has=(PAD, CAPTION, "siglip_embedder.*"), variant="omni"),
         Signature(has=("noise_refiner.0.attention.k_norm.weight", PAD, CAPTION)),
@@ -140,9 +188,12 @@ Z_IMAGE = Family(
     version="z_image",
     lora_architecture="Z-Image/lora",
     standard=STANDARD,
+    memory_coefficients=MEMORY,
+    flop_coefficients=FLOPS,
+    call_coefficients=CALLS,
     caption_tokens=MOST_TOKENS,
     text_before_denoiser=True,
-    quantises_text_encoder=True,
+    quantised_text=_text_layers,
     reads_scaled_float8=True,
     separate_parts=(
         SeparatePart("text_encoder", "qwen_3_4b.safetensors", 8_045_000_000, _reads_its_captions),
@@ -150,10 +201,11 @@ Z_IMAGE = Family(
     ),
     sampling_shift=3.0,
     lora_implementation="https://github.com/Tongyi-MAI/Z-Image",
-    lora_programs=("ComfyUI", "SwarmUI", "Forge"),
+    lora_programs=("ComfyUI", "SwarmUI"),
     lora_module="networks.lora_zimage",
     has_convolutions=False,
     layer_names="original",
+    in_other_trainers=False,
     targets=z_image_targets,
     other_targets=other_targets,
     packed_targets=packed_targets,

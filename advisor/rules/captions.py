@@ -10,7 +10,7 @@ from advisor.rules.card_class import text_rate
 from advisor.rules.defaults_table import defaults_for
 from advisor.rules.fitting import TEXT_RATE_PATH
 from advisor.rules.rule import Advice, rule
-from advisor.rules.sources import ANIMA_STUDIO, COLAB, COLAB_XL, OURS, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_IMAGES
+from advisor.rules.sources import COLAB, COLAB_XL, OURS, SD_SCRIPTS, SD_SCRIPTS_SDXL, THE_IMAGES
 from advisor.settings.config import CHUNK_TOKENS, TOKEN_LIMITS, TrainingConfig
 from advisor.units import counted
 
@@ -58,7 +58,7 @@ def shuffle_captions(facts: Facts, config: TrainingConfig) -> Advice:
     """Where the table says so and captions are tags, whose order means nothing."""
     table = defaults_for(config)
     if table.why_order:
-        return Advice(False, f"captions stay as they are: {table.why_order}", ANIMA_STUDIO)
+        return Advice(False, f"captions stay as they are: {table.why_order}", table.order_source)
     trains_words = TEXT_RATE_PATH in facts.chosen_paths and config.optimizer.trains_text_encoder
     if not table.shuffles and not (trains_words and table.notebook is COLAB_XL):
         if text_rate(config) == 0 and not trains_words:

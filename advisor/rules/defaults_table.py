@@ -7,7 +7,21 @@ from dataclasses import dataclass, replace
 
 from advisor.errors import ModelError
 from advisor.plan import Source
-from advisor.rules.sources import CIVITAI_ANIMA, COLAB, COLAB_XL, COMFYUI_COSMOS, OURS, SD_SCRIPTS_ADVANCED, TUTORIAL
+from advisor.rules.sources import (
+    ANIMA_STUDIO,
+    CIVITAI_ANIMA,
+    CIVITAI_Z_IMAGE,
+    COLAB,
+    COLAB_XL,
+    COMFYUI_COSMOS,
+    COMFYUI_Z_IMAGE,
+    MUSUBI_Z_IMAGE,
+    OURS,
+    SD_SCRIPTS_ADVANCED,
+    SD_SCRIPTS_ANIMA,
+    TUTORIAL,
+    Z_IMAGE_MAKERS,
+)
 from advisor.settings.config import Preset, TrainingConfig
 
 RANKS_BY_IMAGES = ((100, 128), (50, 64), (0, 32))
@@ -86,11 +100,15 @@ class BaseModelDefaults:
     """Alpha is the rank itself and not half of it."""
     why_alpha: str = ""
     """Why, where it is."""
+    alpha_source: Source | None = None
+    """Who says so, where it is not who the rates come from."""
     why_order: str = ""
     """Where captions keep their order: why, if it means something to the base."""
+    order_source: Source = OURS
     timestep_shift: float = 1.0
     why_shift: str = ""
     """Where the shift stands among others', for flow matching."""
+    shift_source: Source = OURS
     drawing: Drawing = DRAWING
     """How pictures are drawn while it trains."""
     float16_source: Source | None = None
@@ -183,7 +201,9 @@ ANIMA = replace(
     alpha_is_rank=True,
     why_alpha="as civitai trains Anima at this rate",
     why_order="Anima learned its tags in an order: quality, how many, character, series, artist, all else",
+    order_source=ANIMA_STUDIO,
     why_shift="no shift, as kohya's trainer, OneTrainer and diffusion-pipe train Anima; some take 3, more of the shape",
+    shift_source=SD_SCRIPTS_ANIMA,
     drawing=Drawing(
         steps=30,
         guidance=4.5,
@@ -192,6 +212,27 @@ ANIMA = replace(
         why_sampler="flow matching is drawn with Euler's method",
     ),
     float16_source=COMFYUI_COSMOS,
+)
+
+
+Z_IMAGE = replace(
+    ANIMA,
+    title="Z-Image",
+    source=MUSUBI_Z_IMAGE,
+    why_rate="musubi-tuner's rate, and that of ai-toolkit's guides; OneTrainer takes 3e-4",
+    why_alpha="as civitai trains Z-Image",
+    alpha_source=CIVITAI_Z_IMAGE,
+    why_order="Z-Image learned sentences, whose words stay in their order",
+    order_source=Z_IMAGE_MAKERS,
+    timestep_shift=2.0,
+    why_shift="musubi-tuner's shift: more of the shape, less of the detail; others leave it at 1",
+    shift_source=MUSUBI_Z_IMAGE,
+    drawing=replace(
+        ANIMA.drawing,
+        guidance=5.0,
+        why_guidance="what musubi-tuner draws with, which calls it 4; the makers take 3 to 5",
+    ),
+    float16_source=COMFYUI_Z_IMAGE,
 )
 
 
@@ -205,7 +246,7 @@ def defaults_for(config: TrainingConfig) -> BaseModelDefaults:
     if found is None:
         raise ModelError(
             f"{config.model.path} is a {config.model.family} model, for which there are no rules of thumb yet: "
-            "choose an SD1.x, SD2.x, SDXL or Anima base model"
+            "choose an SD1.x, SD2.x, SDXL, Anima or Z-Image base model"
         )
     return found(config)
 
@@ -226,13 +267,14 @@ def _sdxl(config: TrainingConfig) -> BaseModelDefaults:
 
 
 _BY_FAMILY: Mapping[str, Callable[[TrainingConfig], BaseModelDefaults]] = {
-    "sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "anima": lambda _: ANIMA,
+    "sd1": _sd1, "sd2": _sd2, "sdxl": _sdxl, "anima": lambda _: ANIMA, "z_image": lambda _: Z_IMAGE,
 }  # fmt: skip
 
 WITHOUT_TUTORIAL: Mapping[str, str] = {
     "sd2": "no source has numbers for SD2.x: by either advice you get the tutorial's for SD1.x",
     "sdxl": "the tutorial has no numbers for SDXL: by either advice you get what kohya and the notebooks take",
     "anima": "the tutorial has no numbers for Anima: by either advice you get what civitai and kohya's trainer take",
+    "z_image": "the tutorial has no numbers for Z-Image: by either advice you get what musubi-tuner and civitai take",
 }
 """Families that the tutorial has no numbers for, and the sentence that says so: their values are the same by either
 advice."""

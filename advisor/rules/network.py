@@ -72,7 +72,9 @@ def alpha(_: Facts, config: TrainingConfig) -> Advice:
     if own.alpha_is_rank:
         return Advice(float(config.network.rank), f"equal to the rank: {own.title} finds how strong to step", NOOBAI)
     if table.alpha_is_rank:
-        return Advice(float(config.network.rank), f"equal to the rank, {table.why_alpha}", table.source)
+        return Advice(
+            float(config.network.rank), f"equal to the rank, {table.why_alpha}", table.alpha_source or table.source
+        )
     value = config.network.rank / 2
     return Advice(value, f"half of rank {config.network.rank}: what is learned counts half, which dampens the rate")
 

@@ -7,7 +7,7 @@ from typing import Any
 from advisor.facts import Facts
 from advisor.rules.defaults_table import defaults_for
 from advisor.rules.rule import Advice, Rule, rule
-from advisor.rules.sources import FLOW_MATCHING, OURS, SD_SCRIPTS, SD_SCRIPTS_ANIMA
+from advisor.rules.sources import FLOW_MATCHING, OURS, SD_SCRIPTS
 from advisor.settings.config import TrainingConfig
 
 
@@ -46,10 +46,10 @@ def timestep_scale(_: Facts, __: TrainingConfig) -> Advice:
 
 @rule(sets="loss.timestep_shift", source=OURS)
 def timestep_shift(_: Facts, config: TrainingConfig) -> Advice:
-    """The table's: 1, no shift."""
+    """The table's: 1, no shift; for Z-Image 2."""
     table = defaults_for(config)
     if table.why_shift:
-        return Advice(table.timestep_shift, table.why_shift, SD_SCRIPTS_ANIMA)
+        return Advice(table.timestep_shift, table.why_shift, table.shift_source)
     return Advice(1.0, "no shift: much and little noise, composition and detail, count alike", origin="default")
 
 

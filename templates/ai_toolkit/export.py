@@ -19,7 +19,7 @@ from templates.ai_toolkit.export_anima import DROPS as ANIMA_DROPS
 from templates.ai_toolkit.export_anima import STEP_PX, anima_errors, anima_notes, noted_drops
 from templates.ai_toolkit.export_job import ExportLayout, arguments, job_tree, total_steps
 from templates.ai_toolkit.memory import MEMORY
-from templates.ai_toolkit.words import ANIMA, MODEL_DTYPES, SAMPLERS, SETTING_WORDS
+from templates.ai_toolkit.words import ANIMA, FAMILIES, MODEL_DTYPES, SAMPLERS, SETTING_WORDS
 from templates.exporting.anima import anima_drops, is_anima
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
 from templates.exporting.derived import Length
@@ -169,6 +169,8 @@ def _length(config: TrainingConfig, images: PlannedImages, regular: PlannedImage
 def _errors(config: TrainingConfig, layout: ExportLayout) -> Iterator[ConfigError]:
     optimizer, schedule = config.optimizer, config.schedule
     yield from word_errors(config, SETTING_WORDS, "ai-toolkit")
+    if config.model.family not in FAMILIES.written:
+        return
     yield from anima_errors(config, layout.model)
     if config.model.prediction not in ("epsilon", "v_prediction") and not is_anima(config):
         mend = "ai-toolkit knows epsilon, v_prediction here: choose one of them"

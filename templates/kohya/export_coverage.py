@@ -105,8 +105,9 @@ def shared_errors(config: TrainingConfig, where: str) -> Iterator[ConfigError]:
     family, prediction = config.model.family, config.model.prediction
     if family not in SCRIPTS.written:
         *others, last = SCRIPTS.written
-        mend = f"we write kohya's files for {', '.join(others)} and {last}: choose such a base model"
+        mend = f"we write kohya's files for {', '.join(others)} and {last}: choose such a base model, or train here"
         yield ConfigError("model.family", family, mend)
+        return
     if family == ANIMA:
         yield from anima_errors(config, where)
     elif prediction == "flow":

@@ -141,9 +141,11 @@ EXPORTER = Exporter("onetrainer", "OneTrainer", MAPS, DROPS, MEMORY, write, FAMI
 def _errors(config: TrainingConfig) -> Iterator[ConfigError]:
     model, optimizer = config.model, config.optimizer
     if model.family not in MODEL_TYPES.written:
-        yield ConfigError(
-            "model.family", model.family, f"we write OneTrainer's files for {', '.join(MODEL_TYPES.written)}"
+        mend = (
+            f"we write OneTrainer's files for {', '.join(MODEL_TYPES.written)}: choose such a base model, or train here"
         )
+        yield ConfigError("model.family", model.family, mend)
+        return
     yield from word_errors(config, SETTING_WORDS, "OneTrainer")
     if model.prediction == "flow" and not is_anima(config):
         yield ConfigError("model.prediction", model.prediction, "these families know epsilon and v_prediction")

@@ -12,6 +12,7 @@ LINEAGES = {
     "sd2": (None, "none"),
     "sdxl": (None, "illustrious", "noobai", "animagine", "pony", "none"),
     "anima": (None, "none"),
+    "z_image": (None, "none"),
 }
 """Lineages that a family has."""
 

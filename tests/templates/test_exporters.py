@@ -90,3 +90,14 @@ def test_every_setting_arrives_or_is_dropped_for_anima_too(name: str) -> None:
     assert all(drops.values())
     assert exporter.drops_for("sdxl") is exporter.drops
     assert drops != exporter.drops
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+def test_z_image_is_written_for_no_trainer_yet_and_said_to_be(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigErrors) as caught:
+        exported(tmp_path, name, "model.family", "z_image", model={"prediction": "flow"})
+
+    (error,) = caught.value.errors
+    assert (error.path, error.found) == ("model.family", "z_image")
+    assert "sd1, sd2, sdxl" in str(error)
+    assert list((tmp_path / "run").rglob("*")) == []

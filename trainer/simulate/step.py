@@ -222,6 +222,8 @@ class Simulation:
             base = self._family.build(self._structure, dtype=dtype, vae_dtype=VAE_DTYPE, device=CPU)
             if self._config.memory.quantised is not None:
                 quantise(base.denoiser, self._config.memory.quantised)
+                for text_encoder in base.text_encoders if family_facts(base.family.name).quantised_text else ():
+                    quantise(text_encoder, "int8")
             return base
 
     def _network(self, base: BaseModel, live: LiveBytes) -> Network:

@@ -37,7 +37,6 @@ DITS: list[tuple[str, str | None, dict[str, tuple[int, ...]]]] = [
     ("flux3", None, {"early_stream_modulations.image.lin.weight": (10, 10)}),
     ("lumina2", None, LUMINA),
     ("lumina2", "newbie", {**LUMINA, "clip_text_pooled_proj.0.weight": (10,)}),
-    ("z_image", None, Z_IMAGE),
     ("qwen_image", None, QWEN),
     ("qwen_image", "edit-2511", {**QWEN, "__index_timestep_zero__": (0,)}),
     ("cosmos2", "2b", {"blocks.0.mlp.layer1.weight": (8192, 2048), "x_embedder.proj.1.weight": (2048, 68)}),
@@ -65,7 +64,22 @@ def test_families_that_are_not_trained_are_named(
 
     assert (found.kind, found.family, found.variant) == ("checkpoint", name, variant)
     assert not found.trainable
-    assert "is recognised, but this version trains Anima, SD1.x, SD2.x and SDXL only" in found.why_not
+    assert "is recognised, but this version trains Anima, SD1.x, SD2.x, SDXL and Z-Image only" in found.why_not
+
+
+@pytest.mark.parametrize("prefix", ["", P, "model.", "net."])
+def test_z_image_is_told_from_lumina_by_its_padding(tmp_path: Path, prefix: str) -> None:
+    found = of(tmp_path, under(prefix, Z_IMAGE))
+
+    assert (found.kind, found.family, found.variant, found.prediction) == ("checkpoint", "z_image", None, "flow")
+    assert "its layers are not those of a usual Z-Image model" in found.why_not
+
+
+def test_z_image_omni_is_a_variant_that_is_not_trained(tmp_path: Path) -> None:
+    found = of(tmp_path, {**Z_IMAGE, "siglip_embedder.1.weight": (3840, 1152)})
+
+    assert (found.family, found.variant) == ("z_image", "omni")
+    assert "the omni variant of Z-Image" in found.why_not
 
 
 def test_flow_families_predict_flow_whatever_their_metadata_say(tmp_path: Path) -> None:

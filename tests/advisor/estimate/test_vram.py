@@ -32,12 +32,12 @@ def test_the_closed_form_is_within_three_percent_of_the_simulated_step(entry: En
     assert abs(error(entry, results()[entry.name])) < 0.03
 
 
-def test_the_grid_has_at_least_eighty_configurations_of_four_families() -> None:
+def test_the_grid_has_at_least_eighty_configurations_of_five_families() -> None:
     assert len(entries()) >= 80
-    assert {entry.family for entry in entries()} == {"sd1", "sd2", "sdxl", "anima"}
+    assert {entry.family for entry in entries()} == {"sd1", "sd2", "sdxl", "anima", "z_image"}
 
 
-@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl", "anima"])
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl", "anima", "z_image"])
 def test_encoding_and_drawing_are_within_three_percent_of_the_simulated(family: str) -> None:
     entry = next(one for one in entries() if one.family == family and one.phases)
     counted, config = results()[entry.name], changed(entry.config(), "memory.preset", "high")

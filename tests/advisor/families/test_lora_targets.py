@@ -136,14 +136,15 @@ def test_no_two_targets_share_a_name_or_a_module() -> None:
         )
 
 
-def test_anima_sd1_sd2_and_sdxl_are_trained() -> None:
-    assert sorted(name for name, known in KNOWN_FAMILIES.items() if known.trainable) == ["anima", "sd1", "sd2", "sdxl"]
+def test_anima_sd1_sd2_sdxl_and_z_image_are_trained() -> None:
+    trained = sorted(name for name, known in KNOWN_FAMILIES.items() if known.trainable)
+    assert trained == ["anima", "sd1", "sd2", "sdxl", "z_image"]
 
 
 def test_a_family_that_is_not_trained_says_so_in_one_sentence() -> None:
     assert why_not_trainable(family("sdxl_refiner")) == (
-        "The SDXL refiner is recognised, but this version trains Anima, SD1.x, SD2.x and SDXL only: choose such a base "
-        "model"
+        "The SDXL refiner is recognised, but this version trains Anima, SD1.x, SD2.x, SDXL and Z-Image only: choose "
+        "such a base model"
     )
     assert why_not_trainable(family("sd1")) == ""
 

@@ -49,7 +49,7 @@ def test_the_tutorial_is_not_cited_for_what_it_does_not_speak_of() -> None:
                 assert decision.source != sources.TUTORIAL, decision.path
 
 
-@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl", "anima"])
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl", "anima", "z_image"])
 def test_either_advice_is_the_same_exactly_where_it_is_said(family: str) -> None:
     tutorial, current = (
         make_plan_config(family=family, advice=one).model_dump(exclude={"run"}) for one in ("tutorial", "current")

@@ -38,7 +38,7 @@ def test_of_other_base_models_nothing_is_told() -> None:
 
 
 def test_a_family_that_is_only_recognised_is_told_with_its_sentence() -> None:
-    why = why_not_trainable(KNOWN_FAMILIES["z_image"])
+    why = why_not_trainable(KNOWN_FAMILIES["krea2"])
 
-    assert why.startswith("Z-Image is recognised, but this version trains")
-    assert "(Z-Image: photos and people, by sentences" in why
+    assert why.startswith("Krea 2 is recognised, but this version trains")
+    assert "(Krea 2: photos and drawings, by sentences" in why

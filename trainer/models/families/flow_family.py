@@ -25,9 +25,6 @@ from trainer.models.families.family import BaseModel
 from trainer.models.language_model import build_text_encoder
 from trainer.models.part_files import PartFiles, files_of, load_text_encoder
 
-TEXT_DTYPE: QuantisedDtype = "int8"
-"""What a text encoder is kept in on a quantised base, where the family has it so."""
-
 
 @dataclass(frozen=True)
 class FlowFamily(ABC):
@@ -85,10 +82,10 @@ class FlowFamily(ABC):
         with refusing_impossible(files.denoiser):
             base = self.build(structure, dtype=dtype, vae_dtype=vae_dtype, device=torch.device("meta"))
         (text,) = structure.text
-        packed = TEXT_DTYPE if quantised is not None and family(self.name).quantises_text_encoder else None
+        packs = quantised is not None and family(self.name).quantised_text is not None
         load_text_encoder(
-            base.text_encoders[0], files.text_encoder, dtype=dtype, device=device, quantised=packed,
-            unread_layers=text.unread_layers,
+            base.text_encoders[0], files.text_encoder, dtype=dtype, device=device,
+            quantised="int8" if packs else None, unread_layers=text.unread_layers,
         )  # fmt: skip
         self._load_vae(base.vae, files.vae, structure, dtype=vae_dtype, device=device)
         late = partial(self._load_denoiser, base.denoiser, files.denoiser)

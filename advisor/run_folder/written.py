@@ -119,6 +119,13 @@ class WrittenFiles:
         is_of_picture = noted.source or noted.modified_ns is not None  # links of earlier versions name no source
         return bool(is_of_picture) and path.lstat().st_nlink == 1 and not noted.has_its_source(path)
 
+    def is_original(self, path: Path) -> bool:
+        """Whether a file of an export's image folders is by now what it was made of, under another name: its folder was
+        mounted there, or the original became a link to it.
+        """
+        source = self.source_of(path)
+        return bool(source) and path.stat().st_nlink == 1 and is_same(Path(source), path)
+
     def source_of(self, path: Path) -> str:
         """The picture or mask that a file of an export's image folders is, or goes with; empty: that is not known."""
         noted = self._noted(path)

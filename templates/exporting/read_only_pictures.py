@@ -9,13 +9,17 @@ from pathlib import Path
 from advisor.dataset.mask_files import MASK_FOLDER
 from advisor.errors import RunError
 from advisor.run_folder.pictures.own_folders import picture_folders
+from advisor.run_folder.written import WrittenFiles
 from advisor.same_place import identity, lies_in
 from advisor.settings.config import DatasetConfig
 from templates.exporting.planned_images import PlannedImages
 
 
-def refuse_among_pictures(planned: Sequence[PlannedImages], dataset: DatasetConfig, run: Path) -> None:
-    """Refuse image folders that are, or lie in, a folder that the pictures come from, or hold what links there lead to.
+def refuse_among_pictures(
+    planned: Sequence[PlannedImages], dataset: DatasetConfig, run: Path, written: WrittenFiles
+) -> None:
+    """Refuse image folders that are, or lie in, a folder that the pictures come from, or hold what links there lead to;
+    also where these pictures are those of an earlier export.
 
     Raises:
         RunError: one does.
@@ -29,11 +33,18 @@ def refuse_among_pictures(planned: Sequence[PlannedImages], dataset: DatasetConf
     for one in planned:
         root = one.links.root
         ours = [root / name for name in one.links.ours()]
-        for place in {path.parent for path in ours if path.resolve() in sources}:
+        for place in {path.parent for path in ours if path.resolve() in sources or _is_original(path, written)}:
             raise _among(place)
         for place in dict.fromkeys((*(root / folder.name for folder in one.folders or ()), *(p.parent for p in ours))):
             if identity(place) in really or any(_is_among(place, around, run) for around in read):
                 raise _among(place)
+
+
+def _is_original(path: Path, written: WrittenFiles) -> bool:
+    try:
+        return written.is_original(path)
+    except OSError:  # it is not there any more
+        return False
 
 
 def _is_among(place: Path, around: Path, run: Path) -> bool:

@@ -35,7 +35,7 @@ def write_files(
     written, extension = WrittenFiles(absolute(run)), config.dataset.caption_extension
     files = [NewFile(path, text.encode("utf-8"), kind) for path, text in texts.items()]
     here = [planned for planned in images if planned is not None and planned.folders is not None]
-    refuse_among_pictures(here, config.dataset, absolute(run))
+    refuse_among_pictures(here, config.dataset, absolute(run), written)
     among_images = [planned.links.users_files(planned.folders or (), extension, written) for planned in here]
     found = [*users_files(files, written), *chain.from_iterable(among_images)]
     if found and not options.overwrite:

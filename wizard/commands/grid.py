@@ -82,9 +82,10 @@ def own_folder(lora: Path, place: Path) -> Path:
 
 
 def _is_of_another(folder: Path, lora: Path) -> bool:
+    """Whether a grid is of another LoRA that is still there, or was picked in, which drawing it anew would undo."""
     with suppress(RunError):  # no grid, or a damaged one, which is told later
         other = Path(read_grid(folder / RECORD_NAME).lora)
-        return is_file(other) and not is_same(other, lora)
+        return not is_same(other, lora) and (is_file(other) or is_file(folder / PICKS_NAME))
     return False
 
 

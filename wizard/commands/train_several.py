@@ -64,7 +64,7 @@ def train_several(
     outcomes = list[RunOutcome]()
     with ending_interrupts():
         paths = _checked(runs, options)
-        with suppress(KeyboardInterrupt):  # between two runs
+        with suppress(KeyboardInterrupt, BrokenPipeError):  # between two runs; what read the output has gone
             for number, path in enumerate(paths, start=1):
                 _tell_turn(path, number, len(paths), as_json=as_json)
                 outcomes.append(outcome_of(path, partial(train, path, options, what=COMMAND, as_json=as_json)))
@@ -74,7 +74,8 @@ def train_several(
                     break
         was_ended = len(outcomes) < len(paths) or outcomes[-1].was_ended
         outcomes += [RunOutcome(path, "not_begun", INTERRUPTED) for path in paths[len(outcomes) :]]
-        tell_summary(outcomes, as_json=as_json)
+        with suppress(BrokenPipeError):
+            tell_summary(outcomes, as_json=as_json)
     if was_ended:
         raise KeyboardInterrupt(_how_to_go_on(outcomes))
     if list_exit_code(outcomes):

@@ -399,7 +399,7 @@ def test_other_pictures_of_the_same_size_and_time_are_others(tmp_path: Path, opt
 
 @pytest.mark.parametrize("options", [USUAL, COPY], ids=["links", "copies"])
 @pytest.mark.parametrize("whole", [True, False], ids=["the folder", "each file"])
-def test_what_the_folder_of_the_pictures_is_a_link_to_by_now_is_kept(
+def test_nothing_is_exported_over_what_the_folder_of_the_pictures_is_a_link_to_by_now(
     tmp_path: Path, options: ExportOptions, whole: bool
 ) -> None:
     pictures, other, exported = tmp_path / "a", tmp_path / "b", tmp_path / "out" / "img" / "20_foxgirl"
@@ -415,9 +415,10 @@ def test_what_the_folder_of_the_pictures_is_a_link_to_by_now_is_kept(
         for path in exported.iterdir():
             (pictures / path.name).symlink_to(path)
 
-    export(tmp_path, "b", tmp_path / "out", options, repeats=3)
+    with pytest.raises(RunError, match="is where the pictures themselves lie"):
+        export(tmp_path, "b", tmp_path / "out", OVERWRITE, repeats=3)
 
-    assert {path.name.removesuffix(".bak"): path.read_bytes() for path in exported.glob("*.bak")} == before
+    assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
 
 
 @pytest.mark.parametrize("options", [USUAL, COPY], ids=["links", "copies"])

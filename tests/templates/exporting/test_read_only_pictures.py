@@ -150,6 +150,24 @@ except Exception as error:
 """
 
 
+def test_originals_that_are_left_out_by_now_are_known_at_a_second_place_too(tmp_path: Path) -> None:
+    pictures, out, run = tmp_path / "p", tmp_path / "out", tmp_path / "run"
+    make_pictures(pictures / "2_a", 2, captions=False)
+    left_out = make_pictures(pictures / "3_b", 2, captions=False)
+    EXPORTERS["ai-toolkit"].write(sample_config(pictures), run=run, out=out, options=USUAL)
+    edits = [PictureEdit(path.as_posix(), excluded="blurred") for path in left_out]
+    append_change(RunFolder(run), "edit", edits, files=scan(pictures))
+    (exported,) = (out / "img").glob("*_b")
+    for path in exported.iterdir():
+        path.unlink()
+    before = contents(pictures)
+
+    done = run_with_second_name(pictures / "3_b", exported, EXPORT, pictures, run, out)
+
+    assert done.stdout.startswith("RunError"), done
+    assert contents(pictures) == before
+
+
 @pytest.mark.parametrize("inner", ["", "samples"])
 def test_a_run_in_a_second_name_of_the_pictures_folder_is_refused(tmp_path: Path, inner: str) -> None:
     pictures, run = tmp_path / "p", tmp_path / "run"

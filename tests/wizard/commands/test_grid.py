@@ -284,3 +284,6 @@ def test_each_lora_of_one_name_has_a_grid_of_its_own(tmp_path: Path) -> None:
     found = [own_folder(lora, tmp_path).name for lora in loras]
 
     assert found == ["tok-grid-2", "tok-grid", "tok-grid-2"], "a grid whose LoRA is gone is nobody else's"
+
+    (tmp_path / "tok-grid-2" / "picks.jsonl").write_text("", "utf-8")
+    assert own_folder(loras[0], tmp_path).name == "tok-grid-3", "but one that was picked in stays"

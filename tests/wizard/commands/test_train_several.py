@@ -26,6 +26,7 @@ from tests.support.killed import command, has_begun, wait_for
 from tests.support.runs import events_of, make_config, write_toml
 from tests.support.states import write_state_manifest
 from wizard.commands import train as train_command
+from wizard.commands import train_several as several_command
 from wizard.commands.train_listed import ListedOptions, train_listed
 from wizard.commands.train_several import NotAllTrained, train_several
 from wizard.exit_codes import TrainerBroke
@@ -342,3 +343,24 @@ def test_ctrl_c_saves_the_run_at_hand_and_leaves_the_rest_untouched(tmp_path: Pa
     assert [path.name for path in runs[1].iterdir()] == ["loracle.toml"]
     assert "not begun" in out
     assert f'"{runs[1]}" --resume' in err
+
+
+def test_where_the_reader_of_the_output_has_gone_the_list_is_ended(
+    runs: list[Path], trained: list[tuple[Path, bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn = several_command._tell_turn
+
+    def tell_turn(path: Path, number: int, runs: int, *, as_json: bool) -> None:
+        if number > 1:
+            raise BrokenPipeError
+        turn(path, number, runs, as_json=as_json)
+
+    def tell_summary(*_: Any, **__: Any) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(several_command, "_tell_turn", tell_turn)
+    monkeypatch.setattr(several_command, "tell_summary", tell_summary)
+
+    with pytest.raises(KeyboardInterrupt, match="2 runs of it were not begun"):
+        listed(runs)
+    assert trained == [(runs[0], False)]

@@ -185,7 +185,7 @@ def loracle(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_whatever_writes_into_a_run_is_refused_while_it_trains(tmp_path: Path) -> None:
-    run = planned(tmp_path, "run", schedule__epochs=500, schedule__name="constant")
+    run = planned(tmp_path, "run", schedule__epochs=5000, schedule__name="constant")
     with launched(run) as started:
         wait_for(lambda: trainer_pid(run), "the trainer's lock")
         trainer = trainer_pid(run)

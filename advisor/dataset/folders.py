@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from advisor.dataset.image_size import IMAGE_EXTENSIONS
-from advisor.dataset.mask_files import MASK_FOLDER, are_masks, without_masks
+from advisor.dataset.mask_files import LEAST_MASKED, MASK_FOLDER, lone_masks, masked_share, without_masks
 from advisor.dataset.report import CAPTION_EXTENSIONS, Problem
 from advisor.files import is_folder
 from advisor.settings.config import NamedFolder
@@ -194,10 +194,12 @@ def _look_into(place: _Place, entries: list[os.DirEntry[str]], found: FoundFiles
         elif extension in OTHER_IMAGES:
             message = f"trainers do not read {extension} pictures: save it as .png or .jpg, or leave it out"
             found.problems.append(Problem(printable(place.below(entry.name)), "unsupported_picture", message))
+    for name in lone_masks(images):
+        found.problems.append(_lone_mask(place.below(name)))
     images = without_masks(images)
     if images:
         _add(FoundFolder(place.path, place.relative, tuple(images), captions, place.repeats, place.concept), found)
-        subfolders = [sub for sub in subfolders if not _holds_masks(sub, images)]
+        subfolders = [sub for sub in subfolders if not _holds_masks(sub, images, found)]
     return list(_wanted(place, subfolders, found))
 
 
@@ -240,7 +242,12 @@ def _wanted(place: _Place, subfolders: list[_Place], found: FoundFiles) -> Itera
             yield sub
 
 
-def _holds_masks(place: _Place, images: list[str]) -> bool:
+def _lone_mask(path: str) -> Problem:
+    message = "the picture of this mask is not there: it is not trained itself"
+    return Problem(printable(path), "lone_mask", message)
+
+
+def _holds_masks(place: _Place, images: list[str], found: FoundFiles) -> bool:
     """Whether a folder holds masks of the pictures around it; one that cannot be read is told of later."""
     if place.path.name != MASK_FOLDER:
         return False
@@ -249,7 +256,11 @@ def _holds_masks(place: _Place, images: list[str]) -> bool:
             names = [entry.name for entry in entries if Path(entry.name).suffix.lower() in IMAGE_EXTENSIONS]
     except OSError:
         return False
-    return are_masks(names, images)
+    if masked_share(names, images) < LEAST_MASKED:
+        return False
+    stems = {stem_of(image) for image in images}
+    found.problems += [_lone_mask(place.below(name)) for name in sorted(names) if stem_of(name) not in stems]
+    return True
 
 
 def _holds_numbered_folders(path: Path) -> bool:

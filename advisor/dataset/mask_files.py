@@ -16,6 +16,9 @@ MASK_FOLDER = "masks"
 """A folder beside the pictures whose files are called as they are."""
 MASK_EXTENSION = ".png"
 """Masks in JPEG would have grey edges."""
+LEAST_MASKED = 0.5
+"""Of the files in a folder `masks`: where so large a share are called as pictures around it, all of them are masks; a
+picture may be gone, or still to come."""
 
 
 def mask_file_of(image: Path) -> Path | None:
@@ -26,13 +29,24 @@ def mask_file_of(image: Path) -> Path | None:
 
 
 def without_masks(images: Iterable[str]) -> list[str]:
-    """The file names of a folder that are no masks of others in it."""
-    names = list(images)
-    masks = {f"{Path(name).stem}{MASK_SUFFIX}{MASK_EXTENSION}" for name in names}
-    return [name for name in names if name not in masks]
+    """The file names of a folder that are no masks, by their ending."""
+    return [name for name in images if not is_mask(name)]
 
 
-def are_masks(names: Iterable[str], images: Iterable[str]) -> bool:
-    """Whether all the files in a folder `masks` are called as the pictures in the folder around it."""
+def lone_masks(names: Iterable[str]) -> list[str]:
+    """Those of a folder's file names that are masks of pictures that are not there."""
+    names = list(names)
+    stems = {Path(name).stem for name in names}
+    ending = len(MASK_SUFFIX + MASK_EXTENSION)
+    return [name for name in names if is_mask(name) and name[:-ending] not in stems]
+
+
+def is_mask(name: str) -> bool:
+    """Whether a file is called as a mask beside its picture is."""
+    return name.endswith(MASK_SUFFIX + MASK_EXTENSION)
+
+
+def masked_share(names: Iterable[str], images: Iterable[str]) -> float:
+    """Which share of the files in a folder `masks` are called as the pictures in the folder around it."""
     inside = {Path(name).stem for name in names}
-    return bool(inside) and inside <= {Path(image).stem for image in images}
+    return len(inside & {Path(image).stem for image in images}) / len(inside) if inside else 0.0

@@ -81,9 +81,10 @@ class Problem:
     """Relative to the report's root, with forward slashes."""
     code: str
     """Of pictures that are left out: `unreadable_picture`, `empty_picture`, `too_small`, `huge_picture`,
-    `unsupported_picture`, `name_encoding`; of captions: `caption_encoding`, `empty_caption`, `unreadable_caption`,
-    `long_caption`, `caption_name`, `mixed_caption_extensions`, `duplicate_name`; of folders: `unreadable_folder`,
-    `left_out_folder`, `missing_folder`, `zero_repeats`, `strange_repeats`; of the user's edits: `crop_outside`."""
+    `unsupported_picture`, `name_encoding`, `lone_mask`; of captions: `caption_encoding`, `empty_caption`,
+    `unreadable_caption`, `long_caption`, `caption_name`, `mixed_caption_extensions`, `duplicate_name`; of folders:
+    `unreadable_folder`, `left_out_folder`, `missing_folder`, `zero_repeats`, `strange_repeats`; of the user's edits:
+    `crop_outside`."""
     message: str
 
 

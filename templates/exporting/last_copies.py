@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from advisor.dataset.image_size import IMAGE_EXTENSIONS
-from advisor.dataset.mask_files import MASK_EXTENSION, MASK_SUFFIX
+from advisor.dataset.mask_files import MASK_SUFFIX, is_mask
 from advisor.run_folder.written import WrittenFiles
 
 OTHERS_PICTURES = {*IMAGE_EXTENSIONS, ".gif", ".jxl", ".tif", ".tiff"}
@@ -26,7 +26,7 @@ def last_copies(
     pictures = {_beside(name): name for name in names if _is_picture(name)}
     gone = {name for name in names if written.is_last_copy(root / name)}
     for name in names:
-        is_caption = not _is_picture(name) and not _is_mask(name)
+        is_caption = not _is_picture(name) and not is_mask(name)
         with_its_picture = pictures.get(_beside(name), name) in gone
         of_itself = written.source_of(root / name) in uncaptioned if is_caption else name in gone
         if with_its_picture or of_itself:
@@ -34,14 +34,10 @@ def last_copies(
 
 
 def _is_picture(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in OTHERS_PICTURES and not _is_mask(name)
-
-
-def _is_mask(name: str) -> bool:
-    return name.endswith(MASK_SUFFIX + MASK_EXTENSION)
+    return PurePosixPath(name).suffix.lower() in OTHERS_PICTURES and not is_mask(name)
 
 
 def _beside(name: str) -> str:
     """What a picture's name and those of its caption and mask have in common."""
     path = PurePosixPath(name)
-    return str(path.with_name(path.stem.removesuffix(MASK_SUFFIX) if _is_mask(name) else path.stem))
+    return str(path.with_name(path.stem.removesuffix(MASK_SUFFIX) if is_mask(name) else path.stem))

@@ -92,7 +92,7 @@ def check_images(images: Sequence[CheckedImage], run: Path, *, threads: int, pro
             if found.content is not None:
                 contents[image.path.as_posix()] = found.content
             if found.why is not None:
-                broken.append(LeftOutImage(path=str(image.path), why=found.why))
+                broken.append(LeftOutImage(path=str(image.path), why=found.why, content=found.content or ""))
             progress(done, len(images))
     finally:
         if not good <= known:

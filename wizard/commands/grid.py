@@ -38,6 +38,8 @@ from wizard.voting.sitting import sit
 LORA_EXTENSION = ".safetensors"
 OF_GRID = re.compile(r"[0-9a-f]{64}\.png|\..*\.part")
 """Pictures in a grid's folder, whole or being written."""
+KEPT = re.compile(r"\.bak\d*$")
+"""Ends the name of what was kept beside a file of a grid."""
 WHAT = "loracle grid"
 
 
@@ -115,7 +117,7 @@ def refuse_other_files(folder: Path) -> None:
     """
     known = {RECORD_NAME, SHEET_NAME, PICTURES, PICKS_NAME, LOCK_NAME, TRAINER_LOCK_NAME}
     try:
-        others = sorted(path.name for path in folder.iterdir() if path.name not in known)
+        others = sorted(path.name for path in folder.iterdir() if KEPT.sub("", path.name) not in known)
         pictures = sorted(path.name for path in (folder / PICTURES).iterdir()) if is_there(folder / PICTURES) else []
     except FileNotFoundError:
         return

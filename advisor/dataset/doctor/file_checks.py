@@ -26,6 +26,7 @@ OF_PROBLEMS: dict[str, tuple[str, Severity]] = {
     "unreadable_folder": ("unreadable_folder", "error"),
     "missing_folder": ("missing_folder", "error"),
     "left_out_folder": ("left_out_folder", "note"),
+    "lone_mask": ("lone_mask", "warning"),
     "zero_repeats": ("zero_repeats", "warning"),
     "crop_outside": ("crop_outside", "warning"),
     "strange_repeats": ("strange_repeats", "note"),

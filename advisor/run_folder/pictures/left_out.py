@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from advisor.files import file_digest
 from advisor.run_folder.record import Text, read_record, write_record
 
 MOST_LEFT_OUT_BYTES = 64 * 1024**2
@@ -23,6 +24,16 @@ class LeftOutImage(BaseModel):
     """Absolute."""
     why: Text
     """What is wrong with it, or with its mask."""
+    content: Text = ""
+    """The sha256 of its file; empty where that is not known, as in lists of earlier versions."""
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another file has its path by now, which may be whole."""
+        try:
+            return bool(self.content) and file_digest(Path(self.path)) != self.content
+        except (OSError, ValueError):
+            return False
 
 
 class LeftOut(BaseModel):
@@ -47,17 +58,18 @@ class LeftOut(BaseModel):
 
 
 def read_left_out(path: Path) -> LeftOut:
-    """The list; empty where there is no such file.
+    """The list without those in whose place another file lies by now; empty where there is no such list.
 
     Raises:
         RunError: the file is damaged.
     """
     try:
-        return read_record(
+        found = read_record(
             path, LeftOut, most_bytes=MOST_LEFT_OUT_BYTES, mend="delete it to look at all pictures again"
         )
     except FileNotFoundError:
         return LeftOut()
+    return found.without([image.path for image in found.images if image.is_replaced])
 
 
 def write_left_out(path: Path, left_out: LeftOut) -> None:

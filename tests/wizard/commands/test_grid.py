@@ -24,7 +24,7 @@ from tests.support.runs import write_toml
 from tests.support.scripted import ScriptedAsk
 from tests.support.tiny import tiny_sd1, tiny_sdxl_checkpoint
 from wizard.commands import grid as command
-from wizard.commands.grid import grid, own_folder
+from wizard.commands.grid import grid, own_folder, refuse_other_files
 from wizard.interview.drawing.grid_options import GridOptions
 
 PATH = f"pictures/{'0' * 64}.png"
@@ -287,3 +287,14 @@ def test_each_lora_of_one_name_has_a_grid_of_its_own(tmp_path: Path) -> None:
 
     (tmp_path / "tok-grid-2" / "picks.jsonl").write_text("", "utf-8")
     assert own_folder(loras[0], tmp_path).name == "tok-grid-3", "but one that was picked in stays"
+
+
+def test_what_a_grid_kept_beside_its_own_files_is_no_strangers(tmp_path: Path) -> None:
+    for name in ("grid.json", "grid.png", "grid.png.bak", "grid.png.bak2", "picks.jsonl"):
+        (tmp_path / "tok-grid").mkdir(exist_ok=True)
+        (tmp_path / "tok-grid" / name).touch()
+    refuse_other_files(tmp_path / "tok-grid")
+
+    (tmp_path / "tok-grid" / "mine.png.bak").touch()
+    with pytest.raises(RunError, match=r"mine\.png\.bak, which is none of a grid's files"):
+        refuse_other_files(tmp_path / "tok-grid")

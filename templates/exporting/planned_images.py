@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.dataset.buckets import repeats_of_folders
 from advisor.dataset.captions import CaptionReader
 from advisor.dataset.epoch import epoch_sizes
 from advisor.dataset.report import DatasetReport
-from advisor.errors import DatasetError
 from advisor.files import is_folder
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.pictures.edits_told import told_of_edits
@@ -49,7 +48,7 @@ def planned_images(config: TrainingConfig, run: Path, root: Path) -> PlannedImag
     if not (config.dataset.images and is_folder(folder)):
         return PlannedImages(links, None)
     data = trained_pictures(config, run)
-    report = _outside(data.report, run).read_by(CaptionReader.of(config))
+    report = data.report.read_by(CaptionReader.of(config))
     repeats = repeats_of_folders(report.folders, config.dataset)
     placed = placed_folders(report, repeats, concept=concept_of(config), taken=links.taken())
     return PlannedImages(links, placed, report, data.told)
@@ -151,12 +150,3 @@ def filled(
     strangers = planned.links.strangers()
     if strangers:
         yield f"{len(strangers)} files in {root} are not ours and were left (e.g. {strangers[0]})."
-
-
-def _outside(report: DatasetReport, run: Path) -> DatasetReport:
-    """Without what lies in the run folder: a run kept among the images holds our own links to them."""
-    root, inner = Path(report.root).resolve(), run.resolve()
-    kept = tuple(p for p in report.image_files if not (root / p.path).is_relative_to(inner))
-    if not kept:
-        raise DatasetError(f"{report.root} holds no pictures outside the run folder: give the folder that they are in")
-    return replace(report, image_files=kept)

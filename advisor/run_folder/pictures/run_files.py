@@ -7,6 +7,7 @@ from pathlib import Path
 
 from advisor.dataset.report import DatasetReport
 from advisor.dataset.scan import Tell, scan
+from advisor.errors import DatasetError
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.pictures.own_folders import refuse_own_folders
 from advisor.settings.config import NamedFolder, TrainingConfig
@@ -26,7 +27,22 @@ def run_files(run: RunFolder, config: TrainingConfig | None = None, *, tell: Tel
     """
     located = run.located(run.read_config() if config is None else config)
     refuse_own_folders(run, located)
-    return files_in(located.dataset.images, located.dataset.named_folders, located, tell=tell)
+    return _outside(files_in(located.dataset.images, located.dataset.named_folders, located, tell=tell), run)
+
+
+def _outside(report: DatasetReport, run: RunFolder) -> DatasetReport:
+    """Without what lies in the run folder: one that is kept among the pictures holds exports, samples and grids.
+
+    Raises:
+        DatasetError: all of it does.
+    """
+    root, inner = Path(report.root).resolve(), run.path.resolve()
+    if not inner.is_relative_to(root):
+        return report
+    kept = tuple(one for one in report.image_files if not (root / one.path).is_relative_to(inner))
+    if not kept:
+        raise DatasetError(f"{report.root} holds no pictures outside the run folder: give the folder that they are in")
+    return report if len(kept) == report.num_images else report.with_images(kept)
 
 
 def files_in(

@@ -49,3 +49,14 @@ def test_each_of_several_folders_is_looked_at(tmp_path: Path, setting: str) -> N
 
     with pytest.raises(RunError, match="writes into its folder samples"):
         refuse_own_folders(run, config)
+
+
+def test_a_run_among_its_pictures_is_none_of_them_whatever_its_configuration_is_called(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "p", 2)
+    run = tmp_path / "p" / "run"
+    make_pictures(run / "exports" / "img" / "20_a", 3)
+    write_toml(run / "mine.toml", sample_config(tmp_path / "p"))
+
+    data = run_dataset(RunFolder.given(run / "mine.toml"))
+
+    assert [image.path for image in data.report.image_files] == ["picture-001.png", "picture-002.png"]

@@ -162,6 +162,10 @@ def _encodes_its_pictures(base: Tensors) -> Callable[[Tensors], bool]:
     return fits
 
 
+def _with_blocks(number: int) -> ZImageStructure:
+    return replace(STANDARD, denoiser=replace(STANDARD.denoiser, layers=number))
+
+
 def _text_layers(structure: ZImageStructure) -> LinearLayers:
     (text,) = structure.text
     return text.linear_layers
@@ -212,4 +216,5 @@ Z_IMAGE = Family(
     read_structure=read_structure,
     read_folder=read_folder,
     read_parts=read_parts,
+    of_blocks=_with_blocks,
 )

@@ -21,7 +21,7 @@ from trainer.lora_files.original_names import kohya_alpha, original_state
 from trainer.lora_files.write import lora_file
 from trainer.models.weight_files import Weights, open_weights
 
-_BLOCK = re.compile(r"(?:^|[._])blocks[._](\d+)[._]")
+_BLOCK = re.compile(r"(?:^|[._])(?:blocks|layers)[._](\d+)[._]")
 MOST_BLOCKS = 1000
 
 

@@ -1,7 +1,7 @@
 """`loracle convert`: a pickled checkpoint's weights as a .safetensors file, after a yes and in a process of its own.
 
 A LoRA in kohya's names, which needs no yes, is written in the other names that programs know for its family, which for
-SD are diffusers'; one of Anima that has those already, in kohya's.
+SD are diffusers'; one of Anima or Z-Image that has those already, in kohya's.
 """
 
 from __future__ import annotations

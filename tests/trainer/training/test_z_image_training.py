@@ -20,6 +20,7 @@ from tests.support.pictures import make_pictures
 from tests.support.runs import events_of, metadata, run_training, same, weights
 from tests.support.tiny_z_image import CPU, TINY_Z_IMAGE, tiny_z_image, write_tiny_z_image
 from trainer.adapters.network import Network
+from trainer.convert.lora import convert_lora
 from trainer.diffusion.sampling import Request, draw
 from trainer.models.families.family import BaseModel
 from trainer.models.families.z_image import ZImage
@@ -112,6 +113,19 @@ def test_two_steps_teach_every_layer_and_diffusers_reads_the_file(tmp_path: Path
     assert len([name for name, _ in base.denoiser.named_parameters() if ".lora_A." in name]) == 14
     assert float((velocity(ours) - velocity(tiny_z_image())).abs().max()) > 1e-4
     torch.testing.assert_close(velocity(base), velocity(ours), atol=1e-5, rtol=1e-4)
+
+
+def test_its_names_are_converted_to_kohyas_and_back(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run_training(run, material(tmp_path, sampling__prompts=(), schedule__max_steps=1))
+    path, there, back = run / "model" / "tok.safetensors", tmp_path / "there.safetensors", tmp_path / "back.safetensors"
+    convert_lora(path, there, lambda line: None)
+    convert_lora(there, back, lambda line: None)
+    ours, again = load_file(path), load_file(back)
+
+    assert "lora_unet_layers_1_attention_to_out_0.alpha" in load_file(there)
+    assert again.keys() == ours.keys()
+    assert all(torch.allclose(again[name], one, atol=1e-6) for name, one in ours.items())
 
 
 @pytest.mark.parametrize("kind", ["lokr", "dora"])

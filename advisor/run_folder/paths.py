@@ -119,6 +119,11 @@ class RunPaths:
         return self._at(self.config_name)
 
     @property
+    def as_given(self) -> Path:
+        """The path by which a command names this run: its folder, or its configuration where that has another name."""
+        return self.path if self.config_name == CONFIG_NAME else self.path / self.config_name
+
+    @property
     def plan(self) -> Path:
         """The record of the plan, as `plan --json` prints it."""
         return self._at(PLAN_NAME)

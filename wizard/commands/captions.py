@@ -110,7 +110,7 @@ def _look(folder: RunFolder, action: str, options: CaptionOptions) -> None:
             show(tags_view(chosen) if action == "" else tags_view(chosen, None))
         overview = CaptionOverview.of(chosen)
         if chosen.trigger and overview.num_trigger_first < overview.num_captioned:
-            say(f'To put "{chosen.trigger}" in front of all: {own_command("captions", found.run.path)} first')
+            say(f'To put "{chosen.trigger}" in front of all: {own_command("captions", found.run.as_given)} first')
 
 
 def _edit(found: RunCaptions, action: str, words: Sequence[str], options: CaptionOptions) -> None:
@@ -150,7 +150,7 @@ def _tell(
     if edit.words[0] == "prune":
         say(BOTH_SCHOOLS)
     if is_written:
-        say(f"Take it back with: {own_command('captions', found.run.path)} undo")
+        say(f"Take it back with: {own_command('captions', found.run.as_given)} undo")
     if is_written and found.run.has_trained():
         say("This run has trained: its next start trains on the captions as they are now.")
 

@@ -73,7 +73,7 @@ def pictures(run: Path, action: str, patterns: Sequence[str], options: PictureOp
     if action not in ACTIONS:
         raise ConfigError("ACTION", action, f"take {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}")
     if not patterns:
-        raise LoraError(f"{action} what? Name pictures: {own_command('pictures', folder.path)} {action} 'a*.png'")
+        raise LoraError(f"{action} what? Name pictures: {own_command('pictures', folder.as_given)} {action} 'a*.png'")
     with nullcontext() if options.dry_run else writing(folder, "loracle pictures", say):
         data = _data_of(folder)
         images = _named(data, patterns)
@@ -161,7 +161,7 @@ def _tell(folder: RunFolder, paths: Iterable[str], number: int | None, options: 
     done = "would be changed; nothing was written" if options.dry_run else "changed"
     show(f"{counted(len(paths), 'picture')} {done}: {file_names(paths)}")
     if number is not None:
-        say(f"Take it back with: {own_command('pictures', folder.path)} undo")
+        say(f"Take it back with: {own_command('pictures', folder.as_given)} undo")
     if number is not None and folder.has_trained():
         say("This run has trained: its next start trains on the pictures as they are now.")
 

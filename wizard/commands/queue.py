@@ -11,7 +11,7 @@ from pathlib import Path
 from advisor.errors import LoraError, Mistakes, RunError
 from advisor.run_folder.layout import RunFolder
 from advisor.units import counted
-from wizard.commands.train_several import distinct_runs, given_path
+from wizard.commands.train_several import distinct_runs
 from wizard.output import print_json, say, show
 from wizard.own_command import own_command
 from wizard.processes.before_training import finished_text
@@ -41,7 +41,7 @@ def add(runs: Sequence[Path], options: QueueOptions) -> None:
         mistakes.attempt(partial(_refuse, run, options, waiting))
     mistakes.refuse()
     for run in distinct:
-        store.add(given_path(run), options)
+        store.add(run.as_given, options)
         RunStore().remember(run.path)
     _tell_added(len(distinct), store)
 

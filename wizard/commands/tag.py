@@ -104,7 +104,7 @@ def _tell(run: RunFolder, found: Tagged, change: Change | None, options: TagOpti
     elif change is not None:
         show(
             f"{counted(len(found.changed), 'caption')} kept in {run.edits}; your files are as they were. "
-            f"This takes it back:\n  {own_command('captions', run.path, 'undo')}"
+            f"This takes it back:\n  {own_command('captions', run.as_given, 'undo')}"
         )
 
 

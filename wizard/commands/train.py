@@ -213,7 +213,7 @@ def _looked_at(job: TrainerJob, config: TrainingConfig, progress: TrainingProgre
         found = tried("Which epoch is the best is not known", lambda: recommended(job, config, seconds, screen))
         return Trained(progress, found)
     except KeyboardInterrupt as interrupted:
-        say(f"{interrupted}: {own_command('grid', job.run.path)}" if str(interrupted) else "Not looked at.")
+        say(f"{interrupted}: {own_command('grid', job.run.as_given)}" if str(interrupted) else "Not looked at.")
         return Trained(progress, was_ended=True)
 
 
@@ -228,7 +228,7 @@ def _write_records(job: TrainerJob, config: TrainingConfig, *, since: float) -> 
 
 def _how_to_resume(run: RunFolder) -> str:
     """The command that resumes; empty where no state was saved."""
-    return f"\nGo on with: {own_command('train', run.path)} --resume" if run.has_state() else ""
+    return f"\nGo on with: {own_command('train', run.as_given)} --resume" if run.has_state() else ""
 
 
 def print_result(job: TrainerJob, config: TrainingConfig, trained: Trained, *, may_ask: bool) -> None:

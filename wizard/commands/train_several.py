@@ -9,7 +9,6 @@ from pathlib import Path
 
 from advisor.errors import LoraError, Mistakes, RunError
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.file_names import CONFIG_NAME
 from advisor.units import counted
 from wizard.commands.train_listed import ListedOptions, outcome_of, train_listed
 from wizard.exit_codes import INTERRUPTED
@@ -95,7 +94,7 @@ def _checked(runs: Sequence[Path], options: ListedOptions) -> list[Path]:
     for run in distinct:
         mistakes.attempt(partial(_refuse, run, options))
     mistakes.refuse()
-    return [given_path(run) for run in distinct]
+    return [run.as_given for run in distinct]
 
 
 def _refuse(run: RunFolder, options: ListedOptions) -> None:
@@ -127,11 +126,6 @@ def distinct_runs(runs: Iterable[RunFolder]) -> list[RunFolder]:
             also = "" if run.path == same.path else f" as {run.path} too"
             say(f"! {same.path} is named twice{also}: it is trained once")
     return kept
-
-
-def given_path(run: RunFolder) -> Path:
-    """The path by which this run is named: its folder, or its configuration where that has another name."""
-    return run.path if run.config_name == CONFIG_NAME else run.config
 
 
 def _tell_turn(path: Path, number: int, runs: int, *, as_json: bool) -> None:

@@ -24,7 +24,7 @@ def refuse_begun(run: RunFolder) -> None:
         RunError: it has a state.
     """
     if run.has_state():
-        raise begun_already(run.path, f"{own_command('train', run.path)} --resume")
+        raise begun_already(run.path, f"{own_command('train', run.as_given)} --resume")
 
 
 def finished_text(run: RunFolder, config: TrainingConfig) -> str:
@@ -36,7 +36,7 @@ def finished_text(run: RunFolder, config: TrainingConfig) -> str:
         return f"All {schedule.max_steps:,} steps are trained already" if reached.step >= schedule.max_steps else ""
     if reached.epoch < schedule.epochs:
         return ""
-    more = f"{own_command('train', run.path)} --epochs {reached.epoch + 1}"
+    more = f"{own_command('train', run.as_given)} --epochs {reached.epoch + 1}"
     return f"All {counted(reached.epoch, 'epoch')} are trained already; `{more}` or more trains on"
 
 
@@ -52,7 +52,7 @@ def refuse_known_broken(run: RunFolder, config: TrainingConfig) -> None:
         broken = [Path(report.root) / path for path in known_broken(report)]
     if broken:
         reasons = [f"{path} cannot be decoded: replace it or move it away" for path in broken]
-        raise BrokenImages.of(reasons, f"{own_command('train', run.path)} --skip-broken")
+        raise BrokenImages.of(reasons, f"{own_command('train', run.as_given)} --skip-broken")
 
 
 def broken_text(report: DatasetReport, run: Path) -> str:

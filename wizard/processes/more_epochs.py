@@ -27,7 +27,7 @@ def set_epochs(run: RunFolder, config: TrainingConfig, epochs: int) -> TrainingC
     write_number(run.config, "schedule", "epochs", epochs)
     if run.read_config() != longer:
         raise RunError(
-            f"{run.config} changed meanwhile: try `{own_command('train', run.path)} {OPTION} {epochs}` again"
+            f"{run.config} changed meanwhile: try `{own_command('train', run.as_given)} {OPTION} {epochs}` again"
         )
     return longer
 

@@ -10,7 +10,6 @@ from advisor.machine.hardware import Gpu, Hardware
 from advisor.machine.probe import probe_hardware
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
-from advisor.settings.file_names import CONFIG_NAME
 from wizard.output import say
 from wizard.processes.child import child_command
 
@@ -35,11 +34,10 @@ class TrainerJob:
 
     def command(self) -> list[str]:
         """The trainer's command line."""
-        given = self.run.path if self.run.config_name == CONFIG_NAME else self.run.config
         more = (["--resume"] if self.resume else []) + (["--device", self.device] if self.device else [])
         more += ["--skip-broken"] if self.skip_broken else []
         more += ["--tolerate-sysmem-fallback"] if self.tolerate_sysmem_fallback else []
-        return child_command("trainer", str(given), *more)
+        return child_command("trainer", str(self.run.as_given), *more)
 
     def gpu(self, hardware: Hardware) -> Gpu | None:
         """The GPU that the trainer uses unless it is told to use the CPU; None: there is none."""

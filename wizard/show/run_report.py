@@ -28,7 +28,7 @@ def write_run_report(run: RunFolder, *, page: Path | None = None, overwrite: boo
         RunError: the run has no plan.json, its scores are damaged, or the page cannot be written.
     """
     run.refuse_links_out()
-    hint = HINT.format(command=own_command("grid", run.path))
+    hint = HINT.format(command=own_command("grid", run.as_given))
     if not is_file(run.demo_scores):
         return write_report(run, hint=hint, page=page, overwrite=overwrite, tell=say)
     scores = _scores(run.read_demo_scores())
@@ -45,7 +45,7 @@ def try_run_report(run: RunFolder) -> Path | None:
     try:
         return write_run_report(run) if is_file(run.plan) else None
     except UsersFiles as error:
-        command = own_command("report", run.path)
+        command = own_command("report", run.as_given)
         say(f"No report was written: {error.told}. {command} --overwrite writes it, and keeps that one beside")
     except LoraError as error:
         say(f"No report was written: {error}")

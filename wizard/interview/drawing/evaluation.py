@@ -80,7 +80,7 @@ def recommended(job: TrainerJob, config: TrainingConfig, seconds: float, screen:
     if plan is None:
         say(
             f"Which epoch is the best was not looked at, as that would take more than {duration(budget)}: "
-            f"{own_command('grid', job.run.path)} does it."
+            f"{own_command('grid', job.run.as_given)} does it."
         )
         return None
     about = duration(plan.cost.num_images * each)

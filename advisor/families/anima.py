@@ -9,13 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 
-from advisor.families.anima_structure import (
-    MOST_TOKENS,
-    PATCH,
-    AnimaStructure,
-    TextAdapterStructure,
-    TransformerStructure,
-)
+from advisor.families.anima_structure import AnimaStructure, TextAdapterStructure, TransformerStructure
 from advisor.families.anima_targets import (
     anima_targets,
     other_targets,
@@ -35,6 +29,7 @@ from advisor.families.coefficients import (
 from advisor.families.family import Family
 from advisor.families.language_model import LanguageStructure
 from advisor.families.part_files import PartKind, SeparatePart, qwen_structure, video_vae_structure
+from advisor.families.patch_transformer import MOST_TOKENS, PATCH
 from advisor.families.signature import PREFIXES, Signature, Tensors, num_layers, width
 from advisor.families.video_vae import VideoVaeStructure
 

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from advisor.families.language_model import LanguageStructure
+from advisor.families.patch_transformer import MOST_TOKENS, PATCH, PatchTransformerStructure
 from advisor.families.video_vae import VideoVaeStructure
 
-PATCH = 4
-"""Latent pixels in a patch of 2 x 2, which is one token of the transformer."""
-MOST_TOKENS = 512
-"""Of a caption, in either vocabulary; what is longer is cut, what the transformer looks at is filled up to so many."""
 TARGET_TOKEN_BYTES = 8 + 1
 """Of a token of the adapter's own vocabulary: its number and whether it is one."""
 KEPT_WIDTHS, KEPT_MLPS = 21.3, 2.0
@@ -77,7 +74,7 @@ class TextAdapterStructure:
 
 
 @dataclass(frozen=True)
-class AnimaStructure:
+class AnimaStructure(PatchTransformerStructure):
     """All networks of an Anima; text encoder and VAE are files of their own."""
 
     denoiser: TransformerStructure
@@ -89,29 +86,13 @@ class AnimaStructure:
     prediction: Literal["flow"] = "flow"
 
     @property
-    def side_unit_px(self) -> int:
-        """Pictures' sides have to be multiples of this: a patch of 2 x 2 latents."""
-        return 2 * self.vae.factor
-
-    @property
-    def halvings(self) -> int:
-        """None: a transformer has one size."""
-        return 0
-
-    @property
-    def halving_unit_px(self) -> int:
-        """The same as for sides."""
-        return self.side_unit_px
+    def _parts(self) -> tuple[tuple[LanguageStructure, ...], VideoVaeStructure]:
+        return self.text, self.vae
 
     @property
     def denoiser_parameters(self) -> int:
         """Weights of the transformer and of the adapter before it; 2,091,068,928 for the published one."""
         return self.denoiser.parameters + self.adapter.parameters
-
-    @property
-    def text_parameters(self) -> int:
-        """Weights of the text encoder."""
-        return sum(text.parameters for text in self.text)
 
     @property
     def weights_per_pixel(self) -> float:
@@ -134,11 +115,6 @@ class AnimaStructure:
     def text_channels(self) -> float:
         """Channels of the adapter in all layers: the text encoder is not trained."""
         return float(self.adapter.layers * self.adapter.width)
-
-    @property
-    def text_positions(self) -> int:
-        """Most tokens of a caption."""
-        return MOST_TOKENS
 
     def cached_text_bytes(self, *, tokens: float, chunks: int, value_bytes: float) -> int:  # noqa: ARG002
         """Bytes of a caption's states, its tokens in the adapter's vocabulary, and the masks of both."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from advisor.families.anima_structure import PATCH, AnimaStructure
+from advisor.families.anima_structure import AnimaStructure
+from advisor.families.patch_transformer import PATCH
 from advisor.families.structure import LoraTarget
 
 ATTENTION = (("q_proj", "to_q"), ("k_proj", "to_k"), ("v_proj", "to_v"), ("output_proj", "to_out.0"))

@@ -21,9 +21,10 @@ from advisor.families.coefficients import (
 from advisor.families.family import Distilled, Family
 from advisor.families.language_model import LanguageStructure, LinearLayers
 from advisor.families.part_files import PartKind, SeparatePart, image_vae_structure, qwen_structure
+from advisor.families.patch_transformer import MOST_TOKENS, PATCH
 from advisor.families.signature import PREFIXES, Signature, Tensors, num_layers, width
 from advisor.families.stable_diffusion import VaeStructure
-from advisor.families.z_image_structure import MOST_TOKENS, PATCH, SingleStreamStructure, ZImageStructure
+from advisor.families.z_image_structure import SingleStreamStructure, ZImageStructure
 from advisor.families.z_image_targets import other_targets, packed_targets, z_image_targets
 
 CAPTION = "cap_embedder.1.weight"

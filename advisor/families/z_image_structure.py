@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from advisor.families.language_model import LanguageStructure
+from advisor.families.patch_transformer import MOST_TOKENS, PATCH, PatchTransformerStructure
 from advisor.families.stable_diffusion import VaeStructure
 
-PATCH = 4
-"""Latent pixels in a patch of 2 x 2, which is one token of the transformer."""
 TOKEN_UNIT = 32
 """A picture's tokens and a caption's are each filled up to a multiple of this."""
-MOST_TOKENS = 512
-"""Of a caption with what stands around it; what is longer is cut."""
 TIME_WIDTH, TIME_MLP, TIME_WAVES = 256, 1024, 256
 """Of the embedding of time: at most so wide, the layer in it, the waves that it is made of."""
 KEPT_WIDTHS, KEPT_MLPS = 19.5, 4.0
@@ -69,7 +66,7 @@ class SingleStreamStructure:
 
 
 @dataclass(frozen=True)
-class ZImageStructure:
+class ZImageStructure(PatchTransformerStructure):
     """All networks of a Z-Image; text encoder and VAE are files of their own."""
 
     denoiser: SingleStreamStructure
@@ -80,29 +77,13 @@ class ZImageStructure:
     prediction: Literal["flow"] = "flow"
 
     @property
-    def side_unit_px(self) -> int:
-        """Pictures' sides have to be multiples of this: a patch of 2 x 2 latents."""
-        return 2 * self.vae.factor
-
-    @property
-    def halvings(self) -> int:
-        """None: a transformer has one size."""
-        return 0
-
-    @property
-    def halving_unit_px(self) -> int:
-        """The same as for sides."""
-        return self.side_unit_px
+    def _parts(self) -> tuple[tuple[LanguageStructure, ...], VaeStructure]:
+        return self.text, self.vae
 
     @property
     def denoiser_parameters(self) -> int:
         """Weights of the transformer."""
         return self.denoiser.parameters
-
-    @property
-    def text_parameters(self) -> int:
-        """Weights of the text encoder, as far as it is computed."""
-        return sum(text.parameters for text in self.text)
 
     @property
     def weights_per_pixel(self) -> float:
@@ -126,11 +107,6 @@ class ZImageStructure:
     def text_channels(self) -> float:
         """Channels of the blocks that a caption goes through alone: the text encoder is not trained."""
         return float(self.denoiser.refiners * self.denoiser.width) or 1.0
-
-    @property
-    def text_positions(self) -> int:
-        """Most tokens of a caption."""
-        return MOST_TOKENS
 
     def cached_text_bytes(self, *, tokens: float, chunks: int, value_bytes: float) -> int:  # noqa: ARG002
         """Bytes of a caption's states and of the mask that tells which of them are its."""

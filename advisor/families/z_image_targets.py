@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from advisor.families.patch_transformer import PATCH
 from advisor.families.structure import LoraTarget
-from advisor.families.z_image_structure import PATCH, TIME_MLP, TIME_WAVES, ZImageStructure
+from advisor.families.z_image_structure import TIME_MLP, TIME_WAVES, ZImageStructure
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 """An attention's layers. Single files have the first three as one (`qkv`), LoRA files have them apart."""

@@ -17,7 +17,14 @@ from advisor.settings.config import QuantisedDtype
 from trainer.models.anima_keys import CONDITIONER, LEFTOVERS, TRANSFORMER, denoiser_key, video_vae_key
 from trainer.models.anima_networks import AnimaDenoiser, with_rotary_tables
 from trainer.models.diffusers_folder import weight_files
-from trainer.models.part_files import TRANSFORMER_FOLDER, PartFiles, files_of_part, fill_strictly, tensors_of
+from trainer.models.part_files import (
+    TRANSFORMER_FOLDER,
+    PartFiles,
+    files_of_part,
+    fill_strictly,
+    fitting_text,
+    tensors_of,
+)
 from trainer.models.weight_files import Source
 
 
@@ -32,15 +39,10 @@ def structure_of_files(files: PartFiles) -> AnimaStructure:
     vae = video_vae_structure(tensors_of(files_of_part(files.vae, "vae")))
     if whole is None:
         raise ModelError(f"{files.denoiser} is no Anima model, or is damaged: choose another base model")
-    if text is None or text[1].width != whole.adapter.source_width:
-        has = "holds no Qwen3" if text is None else f"holds a Qwen3 of width {text[1].width}"
-        raise ModelError(
-            f"model.text_encoder_path names {files.text_encoder}, which {has}; this base reads captions with one of "
-            f"width {whole.adapter.source_width} (Qwen3-0.6B): choose that file"
-        )
+    own = fitting_text(text, files.text_encoder, width=whole.adapter.source_width, name="Qwen3-0.6B")
     if vae is None or vae[1].latent_channels != whole.denoiser.latent_channels:
         raise ModelError(f"model.vae_path names {files.vae}, which holds no Qwen-Image VAE: choose that file")
-    return AnimaStructure(whole.denoiser, whole.adapter, (text[1],), vae[1], whole.native_px)
+    return AnimaStructure(whole.denoiser, whole.adapter, (own,), vae[1], whole.native_px)
 
 
 def load_denoiser(

@@ -12,6 +12,7 @@ from torch import nn
 
 from advisor.checkpoints.identity import Identity, PartFile
 from advisor.errors import ModelError
+from advisor.families.language_model import LanguageStructure
 from advisor.families.part_files import PartKind, qwen_structure
 from advisor.families.signature import Tensors, num_layers
 from advisor.files import is_folder
@@ -46,6 +47,28 @@ def files_of(model: ModelConfig, identity: Identity) -> PartFiles:
     found = {part.kind: part for part in identity.part_files}
     text_encoder = _place(model.path, found["text_encoder"], "model.text_encoder_path", model.text_encoder_path)
     return PartFiles(Path(model.path), text_encoder, _place(model.path, found["vae"], "model.vae_path", model.vae_path))
+
+
+def fitting_text(
+    found: tuple[str, LanguageStructure] | None, file: Path, *, width: int, name: str
+) -> LanguageStructure:
+    """The measures of the text encoder in a file, where it is the one that the base reads captions with.
+
+    Args:
+        found: with the names' prefix, as read from the headers; None: there is no language model.
+        width: of its states, as the base has them.
+        name: of the published one.
+
+    Raises:
+        ModelError: it is another.
+    """
+    if found is not None and found[1].width == width:
+        return found[1]
+    has = "holds no Qwen3" if found is None else f"holds a Qwen3 of width {found[1].width}"
+    raise ModelError(
+        f"model.text_encoder_path names {file}, which {has}; this base reads captions with one of width {width} "
+        f"({name}): choose that file"
+    )
 
 
 def load_text_encoder(

@@ -14,7 +14,14 @@ from advisor.families.z_image_structure import ZImageStructure
 from advisor.files import is_folder
 from advisor.settings.config import QuantisedDtype
 from trainer.models.diffusers_folder import weight_files
-from trainer.models.part_files import TRANSFORMER_FOLDER, PartFiles, files_of_part, fill_strictly, tensors_of
+from trainer.models.part_files import (
+    TRANSFORMER_FOLDER,
+    PartFiles,
+    files_of_part,
+    fill_strictly,
+    fitting_text,
+    tensors_of,
+)
 from trainer.models.weight_files import Source
 from trainer.models.z_image_networks import ZImageDenoiser
 
@@ -56,15 +63,10 @@ def structure_of_files(files: PartFiles) -> ZImageStructure:
     vae = vae_structure(tensors_of(files_of_part(files.vae, "vae")))
     if whole is None:
         raise ModelError(f"{files.denoiser} is no Z-Image model, or is damaged: choose another base model")
-    if text is None or text[1].width != whole.denoiser.text_width:
-        has = "holds no Qwen3" if text is None else f"holds a Qwen3 of width {text[1].width}"
-        raise ModelError(
-            f"model.text_encoder_path names {files.text_encoder}, which {has}; this base reads captions with one of "
-            f"width {whole.denoiser.text_width} (Qwen3-4B): choose that file"
-        )
+    own = fitting_text(text, files.text_encoder, width=whole.denoiser.text_width, name="Qwen3-4B")
     if vae is None or vae[1].latent_channels != whole.denoiser.latent_channels:
         raise ModelError(f"model.vae_path names {files.vae}, which holds no VAE of FLUX.1: choose that file")
-    return ZImageStructure(whole.denoiser, (text[1],), vae[1], whole.native_px)
+    return ZImageStructure(whole.denoiser, (own,), vae[1], whole.native_px)
 
 
 def load_denoiser(

@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from advisor.families.anima_structure import MOST_TOKENS, AnimaStructure
+from advisor.families.anima_structure import AnimaStructure
+from advisor.families.patch_transformer import MOST_TOKENS
 from advisor.settings.config import QuantisedDtype
 from trainer.models.anima_files import load_denoiser, load_vae, structure_of_files
 from trainer.models.anima_keys import denoiser_key

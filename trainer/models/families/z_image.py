@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from advisor.families.z_image_structure import MOST_TOKENS, ZImageStructure
+from advisor.families.patch_transformer import MOST_TOKENS
+from advisor.families.z_image_structure import ZImageStructure
 from advisor.settings.config import QuantisedDtype
 from trainer.models.families.family import AdaptedWith, BaseModel, Conditioning
 from trainer.models.families.flow_family import FlowFamily, filled

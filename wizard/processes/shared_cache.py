@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from advisor.errors import LoraError
+from advisor.files import is_folder
 from advisor.run_folder.layout import RunFolder
 
 KINDS = ("latents", "text", "masks")
@@ -32,7 +33,7 @@ def _link_all(source: Path, target: Path) -> int:
     linked = 0
     with suppress(OSError):
         for folder in sorted(source.iterdir()):
-            for entry in sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else ():
+            for entry in sorted(folder.iterdir()) if is_folder(folder) and not folder.is_symlink() else ():
                 linked += entry.name.endswith(ENDING) and _link(entry, target / folder.name / entry.name)
     return linked
 

@@ -12,6 +12,7 @@ from typing import Literal, cast, get_args
 from rich.table import Table
 from rich.text import Text
 
+from advisor.files import is_folder
 from advisor.run_folder.lock import Holder
 from advisor.shown_text import short_text, visible_line
 from wizard.show.run_view import ago, short_path
@@ -99,7 +100,7 @@ class QueueEntry:
 
 
 def _folder(path: Path) -> Path:
-    return path.parent if path.suffix == ".toml" and not path.is_dir() else path
+    return path.parent if path.suffix == ".toml" and not is_folder(path) else path
 
 
 def _whole(value: object) -> int:

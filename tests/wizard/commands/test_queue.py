@@ -29,6 +29,7 @@ from wizard.commands.train_listed import ListedOptions
 from wizard.commands.train_several import NotAllTrained
 from wizard.processes import queue_worker
 from wizard.processes.launch import TrainerCrashed
+from wizard.processes.list_ending import ending_interrupts
 from wizard.processes.queue_store import QueueStore
 from wizard.processes.queue_worker import WorkerRuns, only_worker, worker_at_work
 from wizard.show.list_summary import RunOutcome
@@ -95,7 +96,8 @@ class FakeTraining:
 
 def worked(store: QueueStore, train: FakeTraining) -> QueueWorker:
     worker = QueueWorker(store, train=train)
-    worker.work()
+    with ending_interrupts():  # as the command has it, also where Ctrl-C is ignored, as in a shell's background
+        worker.work()
     return worker
 
 

@@ -136,8 +136,9 @@ class _Hold:
     lock: OsLock | None
 
     def check(self) -> None:
-        self.place.check()
-        if self.lock is not None and not self.lock.is_at_its_path():
+        is_held = self.lock is None or self.lock.is_at_its_path()
+        self.place.check()  # after that look: a lock that is gone with its folder is not taken in another's
+        if self.lock is not None and not is_held:
             self.lock.release()
             self.lock = None
             self.lock = _take(self.run.trainer_lock, self.run, self.what, _quiet)

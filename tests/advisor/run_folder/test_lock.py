@@ -267,6 +267,29 @@ def test_a_trainer_whose_lock_was_deleted_takes_it_again(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no file that is in use")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows renames no folder that is in use")
+def test_a_trainer_whose_run_is_exchanged_takes_no_lock_in_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    run.path.mkdir()
+    looked = OsLock.is_at_its_path
+
+    def exchanged(lock: OsLock) -> bool:
+        if lock.path == run.trainer_lock and not (tmp_path / "moved").exists():
+            run.path.rename(tmp_path / "moved")
+            run.path.mkdir()
+        return looked(lock)
+
+    with training(run, "a training", print, is_launched=False) as check:
+        monkeypatch.setattr(OsLock, "is_at_its_path", exchanged)
+        with pytest.raises(RunError, match="it was renamed, moved or deleted"):
+            check()
+        monkeypatch.setattr(OsLock, "is_at_its_path", looked)
+
+    assert not list(run.path.iterdir())
+
+
 def test_a_trainer_whose_lock_was_deleted_and_taken_by_another_ends(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     with training(run, "the trainer", print, is_launched=True) as check:

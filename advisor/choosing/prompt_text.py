@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from advisor.dataset.caption_weights import weighted_texts
 from advisor.dataset.clip_tokens import num_tokens
 from advisor.settings.config import CHUNK_TOKENS
 
 MOST_LETTERS = 1200
 """Of a caption that are looked at; 75 tokens have fewer but for strange words."""
 
-BRACKET = re.compile(r"\\[()\[\]\\]|[()\[\]]")
-"""A bracket, or one that has its backslash already."""
 ESCAPED = re.compile(r"\\([()\[\]\\])")
-WEIGHT = re.compile(r":\s*[+-]?(?:\d+\.?\d*|\.\d+)\s*\)")
-"""The weight at the end of `(tag:1.2)`."""
 WILDCARD = re.compile(r"\{([^{}|]*)(?:\|[^{}]*)?\}")
 """`{one|other}`, of which one is trained."""
 
@@ -30,9 +27,7 @@ def plain_line(caption: str, *, weighted: bool = False, wildcards: bool = False)
     text = caption[:MOST_LETTERS]
     if wildcards:
         text = WILDCARD.sub(r"\1", text)
-    if weighted:
-        text = BRACKET.sub(lambda found: found[0] if len(found[0]) == 2 else "", WEIGHT.sub("", text))
-    text = ESCAPED.sub(r"\1", text)
+    text = "".join(part.text for part in weighted_texts(text)) if weighted else ESCAPED.sub(r"\1", text)
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 

@@ -86,10 +86,6 @@ class AnimaStructure(PatchTransformerStructure):
     prediction: Literal["flow"] = "flow"
 
     @property
-    def _parts(self) -> tuple[tuple[LanguageStructure, ...], VideoVaeStructure]:
-        return self.text, self.vae
-
-    @property
     def denoiser_parameters(self) -> int:
         """Weights of the transformer and of the adapter before it; 2,091,068,928 for the published one."""
         return self.denoiser.parameters + self.adapter.parameters

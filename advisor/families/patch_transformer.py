@@ -21,15 +21,13 @@ class _Vae(Protocol):
 class PatchTransformerStructure:
     """Part of the structure of such a family, whose text encoder and VAE are files of their own."""
 
-    @property
-    def _parts(self) -> tuple[tuple[LanguageStructure, ...], _Vae]:
-        """Text encoders and VAE."""
-        raise NotImplementedError
+    text: tuple[LanguageStructure, ...]
+    vae: _Vae
 
     @property
     def side_unit_px(self) -> int:
         """Pictures' sides have to be multiples of this: a patch of 2 x 2 latents."""
-        return 2 * self._parts[1].factor
+        return 2 * self.vae.factor
 
     @property
     def halvings(self) -> int:
@@ -44,7 +42,7 @@ class PatchTransformerStructure:
     @property
     def text_parameters(self) -> int:
         """Weights of the text encoder, as far as it is computed."""
-        return sum(text.parameters for text in self._parts[0])
+        return sum(text.parameters for text in self.text)
 
     @property
     def text_positions(self) -> int:

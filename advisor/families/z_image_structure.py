@@ -77,10 +77,6 @@ class ZImageStructure(PatchTransformerStructure):
     prediction: Literal["flow"] = "flow"
 
     @property
-    def _parts(self) -> tuple[tuple[LanguageStructure, ...], VaeStructure]:
-        return self.text, self.vae
-
-    @property
     def denoiser_parameters(self) -> int:
         """Weights of the transformer."""
         return self.denoiser.parameters

@@ -32,5 +32,5 @@ def test_a_second_one_is_refused_and_the_first_is_named(tmp_path: Path) -> None:
 def test_where_nothing_can_be_kept_there_is_no_lock(tmp_path: Path, data: Path) -> None:
     data.write_text("a file", "utf-8")
 
-    with exporting(tmp_path / "out", "loracle export"):
-        pass
+    with exporting(tmp_path / "out", "loracle export"), exporting(tmp_path / "out", "loracle export"):
+        assert data.read_text("utf-8") == "a file"

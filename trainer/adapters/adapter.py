@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -144,6 +145,15 @@ class Adapter(nn.Module, ABC):
         """Leave the layer as it was."""
         self.layer.__dict__.pop("forward", None)
 
+    @contextmanager
+    def on(self, layer: Layer) -> Iterator[None]:
+        """Within, it is the adapter of this layer instead of its own: of one with the same measures."""
+        own, self._layer = self._layer, (layer,)
+        try:
+            yield
+        finally:
+            self._layer = own
+
     def seed_dropout(self, seed: int) -> None:
         """Seed dropout until the next call; a forward pass that is computed again drops the same."""
         self._step_seed = seed
@@ -163,6 +173,12 @@ class Adapter(nn.Module, ABC):
     def layer_alone(self, x: Tensor) -> Tensor:
         """What the layer gives without an adapter."""
         return type(self.layer).forward(self.layer, x)  # type: ignore[arg-type]
+
+
+def attached_to(layer: nn.Module) -> Adapter | None:
+    """The adapter that takes part in a layer's forward pass; None where the layer answers alone."""
+    owner = getattr(layer.__dict__.get("forward"), "__self__", None)
+    return owner if isinstance(owner, Adapter) else None
 
 
 def uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

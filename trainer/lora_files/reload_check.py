@@ -1,8 +1,9 @@
 """Whether the saved LoRA does what the trained one did, found out by code that shares nothing with saving or training.
 
-It reads the file, finds each layer by kohya's way of making names or by the base model's own name of it, and adds what
-its adapter's change of the weight (`trainer.lora_files.weight_change`) makes of the input, by plain hooks on the base
-model, in float32.
+It reads the file and finds each layer by kohya's way of making names or by the base model's own name of it. Each layer
+is then compared for itself, in float32 (`trainer.lora_files.layer_check`); and what the file's parts change in the
+answers of whole networks is found by plain hooks that add to a layer's answer what its adapter in the file adds
+(`trainer.lora_files.weight_change`).
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
-from torch.nn import functional
 
+from trainer.adapters.adapter import Layer, attached_to
 from trainer.adapters.network import Network
-from trainer.lora_files.weight_change import SUFFIXES, Tensors, by_layer, change, fits, is_complete, num_missing, zeroed
+from trainer.layers.frozen_weight import frozen_weight
+from trainer.lora_files.layer_check import LayerCheck, check_layer, worst_of
+from trainer.lora_files.weight_change import SUFFIXES, Tensors, added, by_layer, fits, is_complete, num_missing
 from trainer.models.families.family import AdaptedWith, BaseModel, Conditioning
 
-LATENT_SIDE = 16
-"""Of the latents that the outputs are compared on; small, because every part is used at any size."""
+LATENT_SIDE = 8
+"""Of the latents that the denoiser answers; small, because every part is used at any size."""
 TEXT_LAYERS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 """What kohya's trainer adapts in a text encoder."""
 TEXT_PREFIXES = {1: ("lora_te",), 2: ("lora_te1", "lora_te2")}
@@ -45,9 +48,10 @@ class ReloadCheck:
     text_change: float
     """How much the text encoder's part changes the text states."""
     zero_change: float
-    """How much the file changes the answer with all of its `up` set to zero: nothing, if all is well."""
+    """How much the file changes a layer's answer with its `up` set to zero: nothing, if all is well."""
     difference: float
-    """How far the answer with the file is from the one with the adapters in memory."""
+    """How far a layer's answer with the file is from the one with the adapter in memory, of the layer where that is
+    the most of its tolerance."""
     tolerance: float
     """What rounding to the file's precision allows for that."""
 
@@ -58,8 +62,8 @@ class ReloadCheck:
             f"{self.unexpected} weights belong to no layer": self.unexpected > 0,
             "the U-Net's part changes nothing": unet and not self.unet_change > 0,
             "the text encoder's part changes nothing": text_encoder and not self.text_change > 0,
-            f"a LoRA of zeros changes the answer by {self.zero_change:.1e}": self.zero_change != 0,
-            f"its answer is {self.difference:.1e} off, more than rounding": not self.difference <= self.tolerance,
+            f"a LoRA of zeros changes a layer's answer by {self.zero_change:.1e}": self.zero_change != 0,
+            f"a layer's answer is {self.difference:.1e} off, more than rounding": not self.difference <= self.tolerance,
         }
         return tuple(message for message, is_so in found.items() if is_so)
 
@@ -68,25 +72,36 @@ class ReloadCheck:
 class _Layer:
     """A layer that could have an adapter."""
 
-    module: nn.Module
-    path: str
-    """In its network."""
+    module: Layer
     adapted_with: AdaptedWith | None
 
     @property
-    def weight(self) -> Tensor:
-        weight = self.module.weight
-        assert isinstance(weight, Tensor), self.path
-        return weight
+    def like_weight(self) -> Tensor:
+        """Of its weight's shape, without data."""
+        return torch.empty(frozen_weight(self.module).shape, device="meta")
 
 
 @dataclass(frozen=True)
 class _Inputs:
+    """What the networks are called with."""
+
     latents: Tensor
     times: Tensor
     token_ids: tuple[Tensor, ...]
     clip_skip: int
     text: Conditioning | None
+
+    @classmethod
+    def of(cls, base: BaseModel, caption: str, clip_skip: int, text: Conditioning | None) -> _Inputs:
+        side = LATENT_SIDE * base.structure.vae.factor
+        rng = torch.Generator("cpu").manual_seed(0)
+        latents = torch.randn(1, *base.family.latent_shape(base.structure, side, side), generator=rng)
+        ids = tuple(tokens.to(base.device) for tokens in base.family.tokenize(base, [caption]))
+        known = None if text is None else text.to(base.device)
+        return cls(latents.to(base.device, base.dtype), base.middle_time, ids, clip_skip, known)
+
+    def conditioning(self, base: BaseModel) -> Conditioning:
+        return self.text or base.family.encode_text(base, self.token_ids, clip_skip=self.clip_skip)
 
 
 @torch.no_grad()
@@ -96,46 +111,82 @@ def check_saved(
     """Compare the file with the network, which must be attached to `base`; it is left as it was.
 
     Args:
-        caption: what the text states are compared on.
+        caption: what the text states are taken of.
         text: the caption's conditioning, where no text encoder is trained; left out, it is made anew.
     """
     file, dtype = _read(path)
     in_file = by_layer(file)
     is_original = any(name.startswith(ORIGINAL) for name in in_file)
     layers = _layers_by_name(base, in_original_names=is_original)
-    adapters = {name: one for name, one in in_file.items() if name in layers and fits(one, layers[name].weight)}
+    adapters = {name: one for name, one in in_file.items() if name in layers and fits(one, layers[name].like_weight)}
     unexpected = sum(_num_unexpected(one, name in layers, name in adapters) for name, one in in_file.items())
     unexpected += sum(is_original and "alpha" in one for one in adapters.values())
     usual = [name for name in _usual_names(layers, in_file) if network.has_text_encoder or not _is_text(name)]
     wanted = [name for name in usual if _in_kohya(name) not in network.left_out]
     missing = num_missing(in_file, wanted, with_alpha=not is_original)
-    inputs = _inputs(base, caption, clip_skip, text)
+    inputs = _Inputs.of(base, caption, clip_skip, text)
     strength, training = network.multiplier, network.training
     network.eval()
     try:
-        trained_text, trained = _outputs(base, inputs)
+        worst = worst_of(_checked_layers(layers, adapters, dtype))
         network.multiplier = 0.0
-        plain_text, plain = _outputs(base, inputs)
-        with _hooked(layers, adapters):
-            _, with_file = _outputs(base, inputs)
-        with _hooked(layers, {name: one for name, one in adapters.items() if not _is_text(name)}):
-            _, with_unet = _outputs(base, inputs)
-        with _hooked(layers, {name: one for name, one in adapters.items() if _is_text(name)}):
-            with_text, _ = _outputs(base, inputs)
-        with _hooked(layers, {name: zeroed(one, layers[name].weight) for name, one in adapters.items()}):
-            _, with_zeros = _outputs(base, inputs)
+        plain = inputs.conditioning(base)
+        text_change = _change_of_text(base, inputs, plain, layers=layers, adapters=adapters)
+        unet_change = _change_of_answer(base, inputs, plain, layers=layers, adapters=adapters)
     finally:
         network.multiplier = strength
         network.train(training)
     return ReloadCheck(
         missing=missing,
         unexpected=unexpected,
-        unet_change=_apart(with_unet, plain),
-        text_change=_apart(with_text, plain_text),
-        zero_change=_apart(with_zeros, plain),
-        difference=_apart(with_file, trained),
-        tolerance=_tolerance(dtype, base.dtype, change=_apart(trained, plain) + _apart(trained_text, plain_text)),
+        unet_change=unet_change,
+        text_change=text_change,
+        zero_change=worst.zero_change,
+        difference=worst.difference,
+        tolerance=worst.tolerance,
     )
+
+
+def _checked_layers(
+    layers: Mapping[str, _Layer], adapters: Mapping[str, Tensors], saved_as: torch.dtype
+) -> Iterator[LayerCheck]:
+    """Of each layer that has an adapter, in the file or in memory."""
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        for name, layer in layers.items():
+            if name in adapters or attached_to(layer.module) is not None:
+                yield check_layer(layer.module, adapters.get(name), saved_as)
+
+
+def _change_of_text(
+    base: BaseModel,
+    inputs: _Inputs,
+    plain: Conditioning,
+    *,
+    layers: Mapping[str, _Layer],
+    adapters: Mapping[str, Tensors],
+) -> float:
+    of_text = {name: one for name, one in adapters.items() if _is_text(name)}
+    if not of_text:
+        return 0.0
+    with _hooked(layers, of_text):
+        return _apart(inputs.conditioning(base)["states"], plain["states"])
+
+
+def _change_of_answer(
+    base: BaseModel,
+    inputs: _Inputs,
+    text: Conditioning,
+    *,
+    layers: Mapping[str, _Layer],
+    adapters: Mapping[str, Tensors],
+) -> float:
+    """Of the denoiser's answer to a text, by its part of the file."""
+    of_denoiser = {name: one for name, one in adapters.items() if not _is_text(name)}
+    if not of_denoiser:
+        return 0.0
+    plain = base.family.predict(base, inputs.latents, inputs.times, text)
+    with _hooked(layers, of_denoiser):
+        return _apart(base.family.predict(base, inputs.latents, inputs.times, text), plain)
 
 
 def _layers_by_name(base: BaseModel, *, in_original_names: bool) -> dict[str, _Layer]:
@@ -145,7 +196,7 @@ def _layers_by_name(base: BaseModel, *, in_original_names: bool) -> dict[str, _L
         if isinstance(module, nn.Linear | nn.Conv2d):
             name = base.family.name_in_lora(base, path)
             in_file = ORIGINAL + name if in_original_names else KOHYA + name.replace(".", "_")
-            layers[in_file] = _Layer(module, path, base.family.adapted_with(path))
+            layers[in_file] = _Layer(module, base.family.adapted_with(path))
     if base.family.trains_text_encoders:
         layers |= _text_layers(base)
     return layers
@@ -157,7 +208,7 @@ def _text_layers(base: BaseModel) -> dict[str, _Layer]:
         for path, module in encoder.named_modules():
             if isinstance(module, nn.Linear) and path.rpartition(".")[2] in TEXT_LAYERS:
                 tail = path.removeprefix("text_model.").replace(".", "_")
-                layers[f"{prefix}_text_model_{tail}"] = _Layer(module, path, "always")
+                layers[f"{prefix}_text_model_{tail}"] = _Layer(module, "always")
     return layers
 
 
@@ -208,39 +259,13 @@ def _hooked(layers: Mapping[str, _Layer], adapters: Mapping[str, Tensors]) -> It
 
 
 def _hook(adapter: Tensors) -> Any:
-    def added(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        x, weight = inputs[0].float(), change(adapter, layer.weight)  # type: ignore[arg-type]
-        if isinstance(layer, nn.Conv2d):
-            padding: Any = layer.padding
-            more = functional.conv2d(x, weight, None, layer.stride, padding, layer.dilation, layer.groups)
-        else:
-            more = functional.linear(x, weight)
-        return output + more.to(output.dtype)
+    def hook(layer: nn.Linear | nn.Conv2d, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        return output + added(adapter, layer, inputs[0]).to(output.dtype)
 
-    return added
-
-
-def _inputs(base: BaseModel, caption: str, clip_skip: int, text: Conditioning | None) -> _Inputs:
-    side = LATENT_SIDE * base.structure.vae.factor
-    rng = torch.Generator("cpu").manual_seed(0)
-    latents = torch.randn(1, *base.family.latent_shape(base.structure, side, side), generator=rng)
-    ids = tuple(tokens.to(base.device) for tokens in base.family.tokenize(base, [caption]))
-    known = None if text is None else text.to(base.device)
-    return _Inputs(latents.to(base.device, base.dtype), base.middle_time, ids, clip_skip, known)
-
-
-def _outputs(base: BaseModel, inputs: _Inputs) -> tuple[Tensor, Tensor]:
-    """The text states and the denoiser's answer, in float64 on the CPU."""
-    text = inputs.text or base.family.encode_text(base, inputs.token_ids, clip_skip=inputs.clip_skip)
-    answer = base.family.predict(base, inputs.latents, inputs.times, text)
-    return text["states"].to("cpu").double(), answer.to("cpu").double()
+    return hook
 
 
 def _apart(one: Tensor, other: Tensor) -> float:
     """The length of the difference, relative to `other`."""
+    one, other = one.to("cpu").double(), other.to("cpu").double()
     return float((one - other).norm() / other.norm().clamp(min=1e-30))
-
-
-def _tolerance(saved: torch.dtype, computed: torch.dtype, *, change: float) -> float:
-    """Weights are rounded to `saved`, which shows in proportion to what they change; answers to `computed`."""
-    return 4 * torch.finfo(saved).eps * change + 64 * torch.finfo(computed).eps

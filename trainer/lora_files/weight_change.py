@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 Tensors = Mapping[str, Tensor]
 """One layer's, by what stands after its name and a point."""
@@ -101,6 +103,25 @@ def change(tensors: Tensors, weight: Tensor) -> Tensor:
         return added
     both = weight.float() + added
     return low["dora_scale"] / _lengths(both, low["dora_scale"]) * both - weight.float()
+
+
+def added(tensors: Tensors, layer: nn.Linear | nn.Conv2d, x: Tensor) -> Tensor:
+    """What an adapter adds to its layer's answer for `x`, in float32."""
+    if _kind_of(tensors) != "lora":
+        return applied(layer, x.float(), change(tensors, layer.weight))
+    # The change of the weight as a whole is hundreds of times as large as its two factors.
+    down, up = (tensors[suffix].to(x.device, torch.float32) for suffix in LORA)
+    inner = applied(layer, x.float(), down) * _scale(tensors, down.shape[0])
+    up = up.reshape(up.shape[0], -1)
+    return functional.conv2d(inner, up[:, :, None, None]) if down.ndim > 2 else functional.linear(inner, up)
+
+
+def applied(layer: nn.Linear | nn.Conv2d, x: Tensor, weight: Tensor) -> Tensor:
+    """What the layer would give for `x` with this weight and without a bias."""
+    if isinstance(layer, nn.Conv2d):
+        padding: Any = layer.padding
+        return functional.conv2d(x, weight, None, layer.stride, padding, layer.dilation, layer.groups)
+    return functional.linear(x, weight)
 
 
 def _lengths(weight: Tensor, like: Tensor) -> Tensor:

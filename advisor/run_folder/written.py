@@ -26,7 +26,7 @@ from advisor.run_folder.record import Record, Text, parse_record
 from advisor.same_place import is_same
 from advisor.units import MIB
 
-Kind = Literal["run", "report", "preset", "kohya-gui", "sd-scripts", "onetrainer", "ai-toolkit", "images", "grid"]
+Kind = Literal["run", "report", "preset", "kohya-gui", "sd-scripts", "onetrainer", "ai-toolkit", "images", "grid", "lora"]
 """Who writes a file: an export may not take a run's configuration for one of its own files."""
 
 MOST_RECORD_BYTES = 64 * MIB
@@ -142,6 +142,12 @@ class WrittenFiles:
             old = [store.key(path) for path in gone if self._store(path) is store]
             if new or old:
                 store.change(new, old)
+
+    def note_move(self, before: Path, after: Path) -> None:
+        """Note that a file has another name; nothing where nothing is noted of it."""
+        noted = self._noted(before)
+        if noted is not None:
+            self.note({after: noted}, gone=(before,))
 
     def _noted(self, path: Path) -> Written | None:
         store = self._store(path)

@@ -15,6 +15,7 @@ from advisor.errors import ModelError, RunError
 from advisor.files import PIECE_BYTES, open_regular
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.record import MOST_COUNT
+from advisor.run_folder.written import WrittenFiles
 from advisor.tensor_files.header import Header, read_header
 from trainer.lora_files.diffusers_copy import copy_name
 
@@ -100,6 +101,7 @@ class EarlierLoras:
                 f"{path} is a LoRA of an earlier training and would be overwritten; it cannot be renamed to {target}: "
                 f"{error.strerror or error}: move it away, or give yourself the right"
             ) from error
+        WrittenFiles(self.run.path).note_move(path, target)
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from advisor.errors import ModelError, TrainingStopped
+from advisor.errors import RunError, TrainingStopped
 from advisor.files import write_atomically
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.saved_loras import oldest_first
+from advisor.run_folder.written import Written, WrittenFiles
 from advisor.settings.config import SavingConfig
-from advisor.tensor_files.header import read_header
 from trainer.lora_files.diffusers_copy import DiffusersCopy, copy_name
 from trainer.lora_files.earlier import EarlierLoras, ReportMove
 from trainer.lora_files.original_names import original_state
@@ -69,7 +69,7 @@ class LoraFiles:
             moved: called after each LoRA of an earlier training that was renamed so as not to be overwritten.
         """
         self._run, self._config, self._header_bytes, self._copy = RunFolder(run), config, header_bytes, copy
-        self._original = original
+        self._original, self._written = original, WrittenFiles(run)
         self._earlier = EarlierLoras(self._run, config.name, moved)
 
     @property
@@ -134,6 +134,7 @@ class LoraFiles:
         path = self._run.path / name
         content = lora_file(state, metadata, header_bytes=header_bytes)
         self._earlier.make_way_at(path, content)
+        self._written.note({path: Written.of(content, "lora")})
         write_with_room(path, len(content), lambda: write_atomically(path, content))
         return path
 
@@ -142,22 +143,21 @@ class LoraFiles:
         return oldest_first(self._run.loras(self._config.name))
 
     def remove_old(self) -> None:
-        """Keep the newest of those between, if only so many are wanted; the last LoRA always stays, and so does what
-        others put at the name of one.
+        """Keep the newest of those between, if only so many are wanted; the last LoRA always stays, and so does what is
+        not as it was written here: another run's LoRA at the name of one, say.
         """
         if not self._config.keep_last:
             return
-        between = oldest_first(filter(self._is_ours, self._run.loras(self._config.name, with_last=False)))
+        between = oldest_first(filter(self._is_as_written, self._run.loras(self._config.name, with_last=False)))
         for path in between[: -self._config.keep_last]:
             made = (path, path.with_name(copy_name(path.name))) if self._copy else (path,)
-            for old in made:
+            for old in filter(self._is_as_written, made):
                 with suppress(OSError):
                     old.unlink(missing_ok=True)
 
-    def _is_ours(self, path: Path) -> bool:
-        """Whether a file is a LoRA with a header that was filled up as ours are."""
-        with suppress(ModelError, OSError):
-            return read_header(path).data_start >= self._header_bytes
+    def _is_as_written(self, path: Path) -> bool:
+        with suppress(RunError, OSError):
+            return bool(self._written.is_as_written(path, "lora"))
         return False
 
 

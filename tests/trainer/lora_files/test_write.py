@@ -114,14 +114,30 @@ def test_the_newest_are_those_of_the_most_steps_whatever_the_files_times_are(tmp
 
 def test_what_others_put_at_the_name_of_an_epoch_stays(tmp_path: Path) -> None:
     files = make_files(tmp_path, keep_last=1, header_bytes=4096)
-    paths = [files.write(files.epoch_name(epoch), TENSORS, METADATA) for epoch in (1, 2, 3, 4)]
+    paths = [files.write(files.epoch_name(epoch), TENSORS, METADATA) for epoch in (1, 2, 3, 4, 5)]
     paths[0].write_bytes(b"mine")
     paths[1].write_bytes(lora_file(TENSORS, METADATA))  # resized by another program, say, which keeps what it says
+    another = {**METADATA, "ss_seed": "7"}
+    paths[2].write_bytes(lora_file(TENSORS, another, header_bytes=4096))  # of another run of ours
 
     files.remove_old()
 
-    assert sorted(path.name for path in files.existing()) == [path.name for path in (paths[0], paths[1], paths[3])]
+    assert sorted(path.name for path in files.existing()) == [path.name for path in (*paths[:3], paths[4])]
     assert paths[0].read_bytes() == b"mine"
+
+
+def test_a_lora_that_was_renamed_for_a_longer_training_is_still_known(tmp_path: Path) -> None:
+    saved_at = {"ss_epoch": "1", "ss_num_batches_per_epoch": "3", "ss_gradient_accumulation_steps": "1"}
+    shorter = make_files(tmp_path)
+    shorter.write(shorter.name, TENSORS, {**METADATA, **saved_at})
+    longer = make_files(tmp_path, keep_last=1)
+    longer.make_way(steps=6, resumed=True)
+    assert (tmp_path / longer.epoch_name(1)).exists()
+    longer.write(longer.epoch_name(2), {**TENSORS, "a.alpha": torch.tensor(3.0)}, {**METADATA, "ss_steps": "6"})
+
+    longer.remove_old()
+
+    assert [path.name for path in longer.existing()] == ["tok-000002.safetensors"]
 
 
 def test_a_copy_that_the_user_made_of_an_old_epoch_stays(tmp_path: Path) -> None:

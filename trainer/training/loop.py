@@ -71,6 +71,7 @@ class Loop:
         stepper: Stepper,
         callbacks: Callbacks,
         *,
+        length: Length,
         events: Events,
         interrupt: Interrupt,
         watch: SpillWatch | None = None,
@@ -82,7 +83,7 @@ class Loop:
         """
         self._config, self._training_set, self._stepper, self._callbacks = config, training_set, stepper, callbacks
         self._events, self._interrupt, self._watch = events, interrupt, watch
-        self._length = Length.of(training_set, config)
+        self._length = length
         self._state_due = _Clock(config.saving.state_every_minutes * 60)
         self.step_seconds: list[float] = []
         """Of each step made."""

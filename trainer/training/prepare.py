@@ -18,7 +18,7 @@ from advisor.planning.limits import limits_of_training, missing_inputs
 from advisor.run_folder.events import Started
 from advisor.run_folder.ladder_file import Ladder
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.state_manifest import Position
+from advisor.run_folder.state_manifest import BEGINNING, Position
 from advisor.settings.config import TrainingConfig
 from trainer.adapters.network import Network
 from trainer.data.load import OnBroken, gather_images
@@ -125,21 +125,20 @@ def prepare(run: Path, config: TrainingConfig, options: Options, *, events: Even
         reporter = replace(reporter, largest=max(training_set.bucket_counts(), key=lambda size: size[0] * size[1]))
         interrupt.check()
         hashes = None if options.is_probe else _hashed_aside(config)
-        length = Length.of(training_set, config)
         with reporter.during(LOADING):
             base = _base_model(place, reporter)
             use_threads(options.threads, place.device, base.denoiser)
             stepper = _stepper(base, training_set, state, reporter, batch_parts=ladder.batch_parts)
             if state is not None:
                 resuming.load(stepper, state)
-                resuming.tell_schedule(state, partial(_schedule, training_set))
+                resuming.tell_schedule(state, partial(_schedule, training_set, begins=state.position))
     return Prepared(
         reporter=reporter,
         planned=planned,
         options=options,
         ladder=ladder,
         stepper=stepper,
-        length=length,
+        length=Length.of(training_set, config, _begins(state)),
         states=states,
         resumed_at=None if state is None else state.position,
         seconds_before=0.0 if state is None else state.seconds,
@@ -203,7 +202,8 @@ def _stepper(
         relative_step=config.schedule.name == "adafactor",
         warn=reporter.events.warning,
     )
-    return Stepper(context, groups, optimizer, _schedule(training_set, config), batch_parts=batch_parts)
+    schedule = _schedule(training_set, config, begins=_begins(state))
+    return Stepper(context, groups, optimizer, schedule, batch_parts=batch_parts)
 
 
 def _attached(
@@ -221,10 +221,14 @@ def _attached(
     return base, _network(base, reporter, state), data
 
 
-def _schedule(training_set: TrainingSet, config: TrainingConfig) -> Schedule:
+def _begins(state: State | None) -> Position:
+    return BEGINNING if state is None else state.position
+
+
+def _schedule(training_set: TrainingSet, config: TrainingConfig, *, begins: Position) -> Schedule:
     return Schedule.of(
         config.schedule,
-        num_steps=Length.of(training_set, config).steps,
+        num_steps=Length.of(training_set, config, begins).steps,
         learning_rate=config.optimizer.learning_rate,
         optimizer=config.optimizer.name,
     )

@@ -76,6 +76,7 @@ def _loop(prepared: Prepared, callbacks: RunCallbacks) -> Loop:
         context.training_set,
         prepared.stepper,
         callbacks,
+        length=prepared.length,
         events=reporter.events,
         interrupt=reporter.interrupt,
         watch=watch,

@@ -54,6 +54,22 @@ def test_a_training_that_went_on_leaves_what_one_in_one_go_leaves(material: Path
         assert same(weights(tmp_path / "parts", stem), weights(tmp_path / "whole", stem))
 
 
+def test_a_training_that_goes_on_with_more_pictures_ends_with_the_last_wanted_epoch(tmp_path: Path) -> None:
+    trained(tmp_path / "run", tmp_path, 2)
+    pictures = Path(make_config(tmp_path).dataset.images)
+    for number in range(8):
+        shutil.copyfile(pictures / "picture-001.png", pictures / f"new-{number}.png")
+        shutil.copyfile(pictures / "picture-001.txt", pictures / f"new-{number}.txt")
+    trained(tmp_path / "run", tmp_path, 3, resume=True)
+
+    before, after = (event["total"] for event in events_of(tmp_path / "run", "phase") if event["name"] == "train")
+    third = [event["step"] for event in events_of(tmp_path / "run", "step") if event["epoch"] == 3]
+    assert len(third) > before // 2
+    assert third == list(range(before + 1, after + 1))
+    assert names(tmp_path / "run/model") == ["tok-000001.safetensors", "tok-000002.safetensors", "tok.safetensors"]
+    assert events_of(tmp_path / "run", "finished")[-1]["epochs"] == 3
+
+
 def test_one_that_ended_within_an_epoch_keeps_its_step_name(material: Path, tmp_path: Path) -> None:
     trained(tmp_path, material, 2, schedule__max_steps=1)
     first = weights(tmp_path)

@@ -73,7 +73,7 @@ def used_text(run: RunFolder) -> str:
     """What happens with them where nobody is asked."""
     if run.has_state():
         return "the training goes on with them as they are now; what it learned before stays"
-    return "they are trained as they are now; repeats and steps stay as planned"
+    return "they are trained as they are now; repeats and epochs stay as planned"
 
 
 def _question(changes: ChangesSince, run: RunFolder) -> Question:

@@ -8,10 +8,10 @@ Identity = tuple[int, int]
 """The disk, and the number of a file or folder there: what all its names have in common."""
 
 
-def identity(path: Path) -> Identity | None:
-    """Of what is at `path` or where its links lead; None where nothing is, or it cannot be looked at."""
+def identity(path: Path, *, follow_links: bool = True) -> Identity | None:
+    """Of what is at `path`, or where its links lead; None where nothing is, or it cannot be looked at."""
     try:
-        found = path.stat()
+        found = path.stat(follow_symlinks=follow_links)
     except (OSError, ValueError):  # a ValueError: a name that no system has
         return None
     return found.st_dev, found.st_ino

@@ -11,6 +11,7 @@ from advisor.checkpoints.identify import identify
 from advisor.errors import RunError
 from advisor.files import is_file, is_folder
 from advisor.run_folder.layout import RunFolder
+from advisor.shell import quoted
 from advisor.shown_text import short
 from advisor.tensor_files.header import read_header
 from templates.ai_toolkit.import_job import import_job, is_job
@@ -69,7 +70,7 @@ def import_config(path: Path, *, outside: bool = False) -> Imported:
 
 def _main_file(folder: Path) -> Path:
     if is_file(RunFolder(folder).config):
-        raise RunError(f"{folder} is a run of ours already: `loracle train {folder}` trains it")
+        raise RunError(f"{folder} is a run of ours already: `loracle train {quoted(str(folder))}` trains it")
     for name in MAIN_FILES:
         if is_file(folder / name):
             return folder / name
@@ -93,7 +94,7 @@ def _by_contents(tree: Any, local: LocalFiles, file: Path) -> Imported:
         if LORA_KEYS & tree.keys() or other_tab(tree):
             return import_gui(tree, local, source=source, dataset=_dataset_of(tree, local))
         if {"network", "schedule", "saving"} <= tree.keys():
-            raise RunError(f"{file} is a configuration of ours already: `loracle train {file}` trains it")
+            raise RunError(f"{file} is a configuration of ours already: `loracle train {quoted(str(file))}` trains it")
     raise RunError(
         f"{file} is no configuration that we know: kohya_ss GUI JSON, sd-scripts TOML, OneTrainer JSON, "
         "ai-toolkit YAML, or a LoRA with its metadata"

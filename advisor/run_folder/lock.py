@@ -79,8 +79,8 @@ class Holder:
 
 
 @contextmanager
-def writing(run: RunFolder, what: str, warn: Callable[[str], None]) -> Iterator[None]:
-    """Within, this process alone writes into the run, beside a trainer that it starts.
+def writing(run: RunFolder, what: str, warn: Callable[[str], None]) -> Iterator[RunPlace]:
+    """Within, this process alone writes into the run, beside a trainer that it starts; gives the folder that it holds.
 
     A run folder that is not there yet is made.
 
@@ -95,7 +95,11 @@ def writing(run: RunFolder, what: str, warn: Callable[[str], None]) -> Iterator[
     lock = _take(run.lock, run, what, warn)
     try:
         _see_that_no_trainer_works(run)
-        yield
+        place = RunPlace.of(run.path)
+        try:
+            yield place
+        finally:
+            place.close()
     finally:
         if lock is not None:
             lock.release()
@@ -116,13 +120,13 @@ def training(
 
     Raises:
         RunInUse: another process works on the run; it is named.
-        RunError: the folder cannot be written to.
+        RunError: the folder cannot be written to, or is no longer the one that the command meant.
     """
     if not is_launched:
-        with writing(run, what, warn), _trainer(run, what, 0.0) as hold:
+        with writing(run, what, warn), _trainer(run, what, 0.0, RunPlace.of) as hold:
             yield hold.check
         return
-    with _trainer(run, what, PATIENCE_SECONDS) as hold:
+    with _trainer(run, what, PATIENCE_SECONDS, RunPlace.of_launched) as hold:
         yield hold.check
 
 
@@ -145,7 +149,10 @@ class _Hold:
 
 
 @contextmanager
-def _trainer(run: RunFolder, what: str, patience_seconds: float) -> Iterator[_Hold]:
+def _trainer(
+    run: RunFolder, what: str, patience_seconds: float, place_of: Callable[[Path], RunPlace]
+) -> Iterator[_Hold]:
+    place_of(run.path).close()  # before a lock is written into it
     deadline = time.monotonic() + patience_seconds
     while True:
         try:
@@ -155,7 +162,7 @@ def _trainer(run: RunFolder, what: str, patience_seconds: float) -> Iterator[_Ho
             if time.monotonic() > deadline:
                 raise
             time.sleep(POLL_SECONDS)
-    hold = _Hold(run, what, RunPlace.of(run.path), lock)
+    hold = _Hold(run, what, place_of(run.path), lock)
     try:
         yield hold
     finally:

@@ -11,6 +11,8 @@ from pathlib import Path
 from advisor.errors import RunError
 from advisor.shown_text import visible_line
 
+PLACE_VARIABLE = "LORACLE_RUN_PLACE"
+"""The environment variable by which a command tells the trainer that it starts which folder it means."""
 GONE = (errno.ENOENT, errno.ENOTDIR)
 """Other errors, as a network folder has them for a while, tell nothing."""
 
@@ -44,6 +46,27 @@ class RunPlace:
         except OSError:
             return cls(run, None)
 
+    @classmethod
+    def of_launched(cls, run: Path) -> RunPlace:
+        """The same in a process that a command started, which may have meant another folder by that name.
+
+        Raises:
+            RunMoved: it has.
+        """
+        place, meant = cls.of(run), os.environ.get(PLACE_VARIABLE, "")
+        if meant.endswith(_named(run)) and place.mark not in ("", meant):
+            place.close()
+            raise RunMoved(run)
+        return place
+
+    @property
+    def mark(self) -> str:
+        """The folder's identity with its path, for `PLACE_VARIABLE`; empty where none is kept open."""
+        if self._handle is None:
+            return ""
+        found = os.fstat(self._handle)
+        return f"{found.st_dev} {found.st_ino}{_named(self.run)}"
+
     @property
     def is_there(self) -> bool:
         """Whether it is still there, and no other."""
@@ -68,3 +91,7 @@ class RunPlace:
         if self._handle is not None:
             with suppress(OSError):
                 os.close(self._handle)
+
+
+def _named(run: Path) -> str:
+    return f" {run}"

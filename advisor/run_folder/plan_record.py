@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import Field, ValidationError
+from pydantic_core import to_jsonable_python
 
 from advisor.errors import RunError
 from advisor.files import is_there, read_bounded
@@ -22,7 +23,7 @@ from advisor.machine.hardware import Gpu, Vendor
 from advisor.plan import CHOSEN_ORIGINS
 from advisor.run_folder.ladder_file import Taken
 from advisor.run_folder.record import Count, Number, Record, Text, places_told
-from advisor.settings.config import PATH_SETTINGS, TrainingConfig
+from advisor.settings.config import ABSOLUTE_PATHS, TrainingConfig
 from advisor.units import GIB, MIB
 
 MOST_PLAN_BYTES = 64 * MIB
@@ -261,16 +262,5 @@ def _changed(entry: Mapping[str, Any], decision: RecordedDecision, taken: Taken,
 
 
 def _changed_by_hand(decision: RecordedDecision, now: Any) -> bool:
-    return (
-        decision.path not in PATH_SETTINGS and _differs(now, decision.value) and _differs(now, decision.first_value)
-    )  # fmt: skip
-
-
-def _differs(now: Any, planned: Any) -> bool:
-    """Numbers, texts and lists of them."""
-    plain = list(now) if isinstance(now, tuple) else now
-    if isinstance(plain, list) and isinstance(planned, list):
-        return all(isinstance(one, bool | int | float | str) for one in plain) and plain != planned
-    if isinstance(plain, str) or isinstance(planned, str):
-        return isinstance(plain, str) and isinstance(planned, str) and plain != planned
-    return isinstance(plain, bool | int | float) and isinstance(planned, bool | int | float) and plain != planned
+    """Whether neither the plan nor the ladder has set it so; where a folder is carried to, its own paths change."""
+    return decision.path not in ABSOLUTE_PATHS and to_jsonable_python(now) not in (decision.value, decision.first_value)

@@ -26,7 +26,9 @@ from advisor.run_folder.record import Record, Text, parse_record
 from advisor.same_place import is_same
 from advisor.units import MIB
 
-Kind = Literal["run", "report", "preset", "kohya-gui", "sd-scripts", "onetrainer", "ai-toolkit", "images", "grid", "lora"]
+Kind = Literal[
+    "run", "report", "preset", "kohya-gui", "sd-scripts", "onetrainer", "ai-toolkit", "images", "grid", "lora"
+]  # fmt: skip
 """Who writes a file: an export may not take a run's configuration for one of its own files."""
 
 MOST_RECORD_BYTES = 64 * MIB
@@ -111,20 +113,26 @@ class WrittenFiles:
             return (found.st_size, found.st_mtime_ns) == (noted.num_bytes, noted.modified_ns)
         return file_digest(path) in noted.sha256
 
-    def is_last_copy(self, path: Path) -> bool:
-        """Whether a file of an export's image folders may be all that is left of a picture or its caption."""
+    def is_last_copy(self, path: Path, num_names: int = 1) -> bool:
+        """Whether a file of an export's image folders may be all that is left of a picture or its caption.
+
+        Args:
+            num_names: of this file in those folders: pictures that are one file have several there.
+        """
         noted = self._noted(path)
         if noted is None:
             return False
         is_of_picture = noted.source or noted.modified_ns is not None  # links of earlier versions name no source
-        return bool(is_of_picture) and path.lstat().st_nlink == 1 and not noted.has_its_source(path)
+        return bool(is_of_picture) and path.lstat().st_nlink <= num_names and not noted.has_its_source(path)
 
     def is_original(self, path: Path) -> bool:
         """Whether a file of an export's image folders is by now what it was made of, under another name: its folder was
-        mounted there, or the original became a link to it.
+        mounted there, or the original became a link to it. A hard link of the original, as exports make them, is not.
         """
-        source = self.source_of(path)
-        return bool(source) and path.stat().st_nlink == 1 and is_same(Path(source), path)
+        source = Path(self.source_of(path) or path.anchor)
+        if not is_same(source, path):
+            return False
+        return source.resolve() == path.resolve() or is_same(source.parent, path.parent) or path.stat().st_nlink == 1
 
     def source_of(self, path: Path) -> str:
         """The picture or mask that a file of an export's image folders is, or goes with; empty: that is not known."""

@@ -77,14 +77,11 @@ MOST_KEPT = 99_999
 """LoRAs; 0 keeps all."""
 MOST_OF_ANYTHING = 10**9
 """Of steps, epochs, files, tags or minutes: no number that says something is larger."""
-PATH_SETTINGS = (
-    "model.path",
-    "model.vae_path",
-    "model.text_encoder_path",
-    "dataset.images",
-    "dataset.regularization_images",
-    "network.start_from",
-)
+ABSOLUTE_PATHS = ("model.path", "dataset.images")
+"""Found from wherever the run folder is carried to."""
+RUN_PATHS = ("model.vae_path", "model.text_encoder_path", "dataset.regularization_images", "network.start_from")
+"""Relative to the run folder, unless given as absolute."""
+PATH_SETTINGS = (*ABSOLUTE_PATHS, *RUN_PATHS)
 """Settings that name files or folders on this machine."""
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from advisor.dataset.image_size import IMAGE_EXTENSIONS
 from advisor.dataset.mask_files import MASK_SUFFIX, is_mask
 from advisor.run_folder.written import WrittenFiles
+from advisor.same_place import identity
 
 OTHERS_PICTURES = {*IMAGE_EXTENSIONS, ".gif", ".jxl", ".tif", ".tiff"}
 """Endings of what one trainer or another takes for a picture."""
@@ -24,7 +26,9 @@ def last_copies(
         uncaptioned: pictures that are exported now and have no caption, by their path without links.
     """
     pictures = {_beside(name): name for name in names if _is_picture(name)}
-    gone = {name for name in names if written.is_last_copy(root / name)}
+    files = {name: identity(root / name, follow_links=False) for name in names}
+    num_names = Counter(files.values())
+    gone = {name for name, file in files.items() if written.is_last_copy(root / name, num_names[file])}
     for name in names:
         is_caption = not _is_picture(name) and not is_mask(name)
         with_its_picture = pictures.get(_beside(name), name) in gone

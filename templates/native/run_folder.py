@@ -21,7 +21,7 @@ from advisor.run_folder.pictures.own_folders import refuse_own_folders
 from advisor.run_folder.plan_record import PlanRecord, plan_text, was_written
 from advisor.run_folder.write_over import NewFile, Occupied, UsersFiles, put, users_files
 from advisor.run_folder.written import WrittenFiles
-from advisor.settings.config import changed, parse_config, setting
+from advisor.settings.config import ABSOLUTE_PATHS, PATH_SETTINGS, changed, parse_config, setting
 from advisor.settings.parse_value import WrongValue, as_given
 from templates.exporting.paths import absolute
 from templates.native.loracle_toml import Pair, render_config
@@ -32,12 +32,6 @@ from templates.native.schema import schema_uri
 from templates.render import render
 
 ANSWERS_HEAD = "What was answered; a record. Training reads loracle.toml only."
-
-ABSOLUTE_PATHS = ("model.path", "dataset.images")
-"""Found from wherever the run folder is carried to."""
-
-RUN_PATHS = ("model.vae_path", "model.text_encoder_path", "dataset.regularization_images", "network.start_from")
-"""Relative to the run folder, unless given as absolute."""
 
 
 def write_run(
@@ -128,7 +122,7 @@ def _looked_at(
 def placed_in(run: Path, plan: Plan) -> Plan:
     """The plan with its paths as a run folder has them: images and model absolute, others relative to the folder."""
     config = plan.config
-    for path in (*ABSOLUTE_PATHS, *RUN_PATHS):
+    for path in PATH_SETTINGS:
         given = setting(config, path)
         if given and not Path(given).is_absolute():
             base = None if path in ABSOLUTE_PATHS else run

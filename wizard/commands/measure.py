@@ -21,6 +21,7 @@ from advisor.units import gib
 from wizard.interview.ask import TerminalAsk
 from wizard.interview.questions import choice
 from wizard.output import is_terminal, print_json, say, show
+from wizard.own_command import own_command
 from wizard.processes.adjust_plan import adjust
 from wizard.processes.child import child_command
 from wizard.processes.launch import run_trainer
@@ -92,7 +93,11 @@ def _measure(job: TrainerJob, run: Path, *, yes: bool, overwrite: bool, as_json:
     if as_json:
         print_json(asdict(found) | adjustment_document(steps, applied=applies))
     if not found.fits and not applies:
-        mend = f"`loracle measure {run} --yes` changes the plan so that it should" if steps else nothing_left(trial)
+        mend = (
+            f"`{own_command('measure', run)} --yes` changes the plan so that it should"
+            if steps
+            else nothing_left(trial)
+        )
         raise TrainingStopped(f"The plan does not fit here: {mend}")
 
 

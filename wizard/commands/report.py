@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from advisor.files import is_file
 from advisor.run_folder.layout import RunFolder
 from templates.report.comparison import write_comparison
 from wizard.interview.paths import given_path
@@ -25,7 +26,7 @@ def report(
         UsersFiles: the page that is there is the user's.
         RunError: one is no run folder, or the page cannot be written.
     """
-    folders = [RunFolder(given_path(run).absolute()) for run in runs]
+    folders = [_run_of(given_path(run).absolute()) for run in runs]
     page = None if out is None else given_path(str(out)).absolute()
     if len(folders) == 1:
         path = write_run_report(folders[0], page=page, overwrite=overwrite)
@@ -35,3 +36,8 @@ def report(
         print_json({"report": str(path)})
     else:
         show(f"Report: {path}")
+
+
+def _run_of(path: Path) -> RunFolder:
+    """The run whose folder, or configuration file, this is; the folder need not have one any more."""
+    return RunFolder.given(path) if is_file(path) else RunFolder(path)

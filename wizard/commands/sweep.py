@@ -11,8 +11,9 @@ from advisor.errors import Mistakes, RunError
 from advisor.files import is_file
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import COMPARISON_NAME
-from advisor.settings.config import setting
-from advisor.units import counted
+from advisor.run_folder.pictures.run_dataset import edits_in
+from advisor.settings.config import setting, setting_paths
+from advisor.units import counted, named
 from templates.report.comparison import write_comparison
 from wizard.commands.queue_start import QueueWorker
 from wizard.commands.train_several import NotAllTrained, tell_summary
@@ -60,7 +61,7 @@ def sweep(run: Path, options: SweepOptions, *, as_json: bool = False) -> None:
     trials = trials_of(base.path, parse_varied(options.vary), options.trials)
     home = (options.out or base.path.with_name(f"{base.path.name}-sweep")).absolute()
     folders = {trial: home / trial.name for trial in trials}
-    _plan(base.path, folders)
+    _plan(base, folders)
     added = _add(store, base, list(folders.values()), options)
     if not as_json:
         show(f"{counted(len(trials), 'trial')} in {home}; {len(added)} of them to be trained.")
@@ -83,30 +84,38 @@ def sweep(run: Path, options: SweepOptions, *, as_json: bool = False) -> None:
         raise NotAllTrained(outcomes)
 
 
-def _plan(run: Path, folders: Mapping[Trial, Path]) -> None:
+def _plan(base: RunFolder, folders: Mapping[Trial, Path]) -> None:
     """Write the run folders that are not there yet; all are planned before the first is written.
 
     Raises:
         LoraError: all that is wrong with them.
     """
     mistakes = Mistakes()
-    writes = [mistakes.attempt(partial(_planned, run, trial, place)) for trial, place in folders.items()]
+    writes = [mistakes.attempt(partial(_planned, base, trial, place)) for trial, place in folders.items()]
     mistakes.refuse()
     for write in writes:
         if write is not None:
             write()
 
 
-def _planned(run: Path, trial: Trial, place: Path) -> Callable[[], object] | None:
-    """What writes a trial; None where it is there already."""
+def _planned(base: RunFolder, trial: Trial, place: Path) -> Callable[[], object] | None:
+    """What writes a trial; None where it is there already: what else of the run has changed since is told."""
     folder = RunFolder(place)
+    planned = planned_with(base.as_given, place, trial.settings)
     if not is_file(folder.config):
-        return planned_with(run, place, trial.settings)
+        return planned.write
     config = folder.read_config()
     unlike = [path for path, value in trial.values if setting(config, path) != value]
     if unlike:
         raise RunError(
             f"{place} is there and has another {unlike[0]}: choose another folder with --out, or move it away"
+        )
+    changes = ["the edits of pictures"] if edits_in(folder) != edits_in(base) else []
+    changes += [path for path in setting_paths() if setting(config, path) != setting(planned.config, path)]
+    if changes:
+        say(
+            f"! {place} stays as it was planned, though {named(changes)} would be otherwise by now: move it "
+            "away to plan it anew, or compare it with that in mind"
         )
     return None
 

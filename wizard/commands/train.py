@@ -79,7 +79,7 @@ def train(
         KeyboardInterrupt: Ctrl-C, after the work was saved.
     """
     job, config = planned_job(run, device=device, resume=resume, skip_broken=skip_broken)
-    with writing(job.run, "loracle train", say):
+    with writing(job.run, "loracle train", say) as place:
         RunStore().remember(job.run.path)
         wish = GoingOn(resume, epochs)
         if wish == GoingOn() and not as_json and is_terminal():
@@ -92,7 +92,8 @@ def train(
             config = set_epochs(job.run, job.run.read_config(), wish.epochs)
         may_ask = is_terminal() and not as_json
         tell_pictures(job.run, config, _terminal_ask if may_ask else None)
-        job = replace(job, resume=wish.resume or (wish.epochs is not None and job.run.has_state()))
+        resume = wish.resume or (wish.epochs is not None and job.run.has_state())
+        job = replace(job, resume=resume, place=place)
         with announced_end(config.saving.name):
             trained = recorded(job, config, as_json=as_json, may_ask=may_ask)
     try:
@@ -218,7 +219,9 @@ def _looked_at(job: TrainerJob, config: TrainingConfig, progress: TrainingProgre
 
 
 def _write_records(job: TrainerJob, config: TrainingConfig, *, since: float) -> None:
-    """Write receipt and report; their errors are printed."""
+    """Write receipt and report, unless the run was moved away meanwhile; their errors are printed."""
+    if job.place is not None and not job.place.is_there:
+        return
     from wizard.processes.measured_runs import save_run_receipt
     from wizard.show.run_report import try_run_report
 
@@ -279,9 +282,9 @@ def _offer_next_run(
 
     place = next_run_place(run.path)
     if not may_ask:
-        show(f"The next run: {plan_command(run.path, place, changes)}")
+        show(f"The next run: {plan_command(run.as_given, place, changes)}")
     elif wants_next_run(_terminal_ask(), config, changes, place):
-        write_next_run(run.path, place, changes)
+        write_next_run(run.as_given, place, changes)
         RunStore().remember(place)
         show(f"Written to {place}; train it with: {own_command('train', place)}")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from advisor.errors import LoraError
 from advisor.files import is_file
+from advisor.run_folder.events import Finished
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.settings.config import TrainingConfig
@@ -57,7 +58,7 @@ def train_listed(run: Path, options: ListedOptions, *, what: str, as_json: bool)
     """
     began = time.monotonic()
     job, config = planned_job(run, device=options.device, skip_broken=options.skip_broken)
-    with writing(job.run, what, say):
+    with writing(job.run, what, say) as place:
         RunStore().remember(job.run.path)
         if options.epochs is not None:
             if epochs_done(job.run) < options.epochs:
@@ -74,7 +75,7 @@ def train_listed(run: Path, options: ListedOptions, *, what: str, as_json: bool)
         tell_pictures(job.run, config, None)
         if options.cache_from is not None:
             share_cache(RunFolder(options.cache_from), job.run)
-        job = replace(job, resume=job.run.has_state())
+        job = replace(job, resume=job.run.has_state(), place=place)
         with announced_end(config.saving.name):
             trained = recorded(job, config, as_json=as_json, may_ask=False)
     if not as_json:
@@ -127,8 +128,15 @@ def _finished(run: RunFolder, config: TrainingConfig, options: ListedOptions) ->
     done = status.progress.finished
     if done is None or not is_file(run.lora(config.saving.name)):
         return None
-    since = options.begun_at is not None and done.unix_seconds >= options.begun_at
-    return trained_before(run, config, status) if since or finished_text(run, config) else None
+    ended_since = options.begun_at is not None and done.unix_seconds >= options.begun_at
+    is_whole = (ended_since and _is_whole(done, config)) or finished_text(run, config)
+    return trained_before(run, config, status) if is_whole else None
+
+
+def _is_whole(done: Finished, config: TrainingConfig) -> bool:
+    """Whether a training that ended is as long as is planned by now."""
+    schedule = config.schedule
+    return done.epochs >= schedule.epochs or (schedule.max_steps > 0 and done.steps >= schedule.max_steps)
 
 
 def _outcome(run: RunFolder, trained: Trained, began: float, *, was_trained: bool) -> RunOutcome:

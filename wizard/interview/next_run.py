@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from advisor.choosing.cells import SettingValue
@@ -48,11 +50,20 @@ def write_next_run(run: Path, place: Path, changes: Mapping[str, SettingValue]) 
     Raises:
         LoraError: it cannot be planned or written.
     """
-    planned_with(run, place, _settings(changes))()
+    planned_with(run, place, _settings(changes)).write()
 
 
-def planned_with(run: Path, place: Path, settings: tuple[str, ...]) -> Callable[[], object]:
-    """The plan of a run anew with some settings given as `--set` has them; gives what writes it.
+@dataclass(frozen=True)
+class PlannedRun:
+    """A plan that is made and not written."""
+
+    config: TrainingConfig
+    write: Callable[[], object]
+    """Writes its run folder."""
+
+
+def planned_with(run: Path, place: Path, settings: tuple[str, ...]) -> PlannedRun:
+    """The plan of a run anew with some settings given as `--set` has them, for a folder of its own.
 
     Raises:
         LoraError: it cannot be planned.
@@ -60,7 +71,8 @@ def planned_with(run: Path, place: Path, settings: tuple[str, ...]) -> Callable[
     request = PlanRequest(name=place.name, settings=settings)
     facts, _ = facts_of_plan(request, run, place, Mistakes())
     plan = make_plan(facts)
-    return lambda: write_run(place, facts, plan, overwrite=False, edits_from=edits_source(run, place))
+    write = partial(write_run, place, facts, plan, overwrite=False, edits_from=edits_source(run, place))
+    return PlannedRun(plan.config, write)
 
 
 def plan_command(run: Path, place: Path, changes: Mapping[str, SettingValue]) -> str:

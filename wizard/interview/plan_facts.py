@@ -48,9 +48,9 @@ def facts_of_plan(
     choices, asked = dict[str, Any](), request
     if run is not None:
         choices = mistakes.attempt(lambda: choices_of(run, images=request.images)) or {}
-        if choices and (unrecorded := unrecorded_settings(RunFolder.given(run))):
+        if choices and (unrecorded := unrecorded_settings(folder := RunFolder.given(run))):
             settings = counted(len(unrecorded), "setting")
-            say(f"Of {settings} in {run}/loracle.toml its plan.json tells nothing: they count as chosen by you")
+            say(f"Of {settings} in {folder.config} its plan.json tells nothing: they count as chosen by you")
         asked = mistakes.attempt(lambda: request_of(run, request)) or request
 
     def probe() -> Hardware:

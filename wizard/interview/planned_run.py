@@ -84,22 +84,22 @@ def choices_of(run: Path, *, images: str | None = None) -> dict[str, Any]:
         LoraError: there is no run, or it cannot be read.
     """
     folder = RunFolder.given(run)
-    now = dict(flat_settings(folder.read_config()))
-    plan = folder.known_plan()
+    config, plan = folder.read_config(), folder.known_plan()
+    now, placed = (dict(flat_settings(one)) for one in (config, folder.located(config)))
     found = _meant_before(now, plan)
     found |= unrecorded_settings(folder)
     found |= frozenset() if plan is None else plan.chosen_paths(now) | plan.imported_paths()
     kept = found - set(ANSWER_OF_SETTING) - set(FOUND_NOT_CHOSEN)
     if images is not None and now["dataset.only_folders"]:
         kept -= {"dataset.folders", "dataset.only_folders"}
-    return {path: value for path, value in now.items() if path in kept}
+    return {path: value for path, value in placed.items() if path in kept}
 
 
 def unrecorded_settings(run: RunFolder) -> frozenset[str]:
     """Settings that a run's loracle.toml names and the record of its plan, if there is one, does not."""
     plan = run.known_plan()
     decided = frozenset[str]() if plan is None else {decision.path for decision in plan.fields.decisions}
-    return named_settings(run.path) - decided
+    return named_settings(run.config) - decided
 
 
 def _meant_before(now: Mapping[str, Any], plan: PlanRecord | None) -> frozenset[str]:

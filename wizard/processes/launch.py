@@ -19,7 +19,7 @@ from advisor.files import is_there, open_regular
 from advisor.run_folder.event_file import EventTail
 from advisor.run_folder.events import AnyEvent, LoraMoved, LoraSaved, Resumed, WarningGiven
 from advisor.run_folder.paths import TRAINER_LOG_NAME
-from advisor.run_folder.place import RunPlace
+from advisor.run_folder.place import PLACE_VARIABLE, RunPlace
 from trainer.runtime.interrupts import AS_ONE_SECONDS, ending_signals
 from trainer.runtime.machine_limits import limit_sentence
 from wizard.exit_codes import INTERRUPTED, TrainerBroke
@@ -94,10 +94,12 @@ def run_trainer(
         KeyboardInterrupt: Ctrl-C, after the work was saved.
         TrainerBroke: the trainer failed by a bug of ours.
     """
-    count, place = interrupts or InterruptCount(), RunPlace.of(job.run.path)
+    count, place = interrupts or InterruptCount(), job.place or RunPlace.of(job.run.path)
     environment = child_environment(os.environ, gpu_uuid=job.gpu_uuid, on_processor=job.on_processor)
+    environment[PLACE_VARIABLE] = place.mark
     log = job.run.trainer_log
     tail = job.run.new_events()
+    place.check()
     with count.listening():
         try:
             began = log.stat().st_size if is_there(log) else 0
@@ -112,7 +114,8 @@ def run_trainer(
             raise KeyboardInterrupt("Ended, because what read the output has: the work is saved.") from None
     if child.returncode != 0 and progress.finished is None:
         place.check()
-    place.close()
+    if place is not job.place:
+        place.close()
     if count.passed_on > 1 and child.returncode not in (0, INTERRUPTED):
         raise KeyboardInterrupt(f"Ended at once, as you wished. {_last_lora(progress)}")
     if child.returncode != 0:

@@ -9,6 +9,7 @@ from advisor.errors import ConfigError, Mistakes
 from advisor.machine.hardware import Gpu, Hardware
 from advisor.machine.probe import probe_hardware
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.place import RunPlace
 from advisor.settings.config import TrainingConfig
 from wizard.output import say
 from wizard.processes.child import child_command
@@ -31,6 +32,8 @@ class TrainerJob:
 
     skip_broken: bool = False
     """Leave out images that cannot be decoded, from now on."""
+    place: RunPlace | None = None
+    """The folder that is meant by `run`, where a command holds it already."""
 
     def command(self) -> list[str]:
         """The trainer's command line."""

@@ -12,6 +12,7 @@ from advisor.planning.planner import make_plan
 from advisor.run_folder.ladder_file import Taken
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.plan_record import PlanRecord, plan_text
+from advisor.settings.config import NamedFolder
 from tests.support.factories import make_facts
 
 RUNG = Taken(
@@ -37,6 +38,9 @@ def run_with(folder: Path, document: Any) -> RunFolder:
         ("memory.base_dtype", "int8", "bfloat16"),
         ("sampling.prompts", ["a tok"], ("a tok", "two of tok")),
         ("optimizer.arguments", [], ("eps=1e-7",)),
+        ("network.start_from", None, "../other/tok.safetensors"),
+        ("model.vae_path", "vae.safetensors", None),
+        ("dataset.folders", [], (NamedFolder(path="sub", repeats=3),)),
     ],
 )
 def test_what_was_changed_by_hand_is_chosen(path: str, planned: Any, now: Any) -> None:

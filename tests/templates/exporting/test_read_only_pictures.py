@@ -137,6 +137,23 @@ def test_pictures_that_lie_at_a_second_place_are_known_there(
     assert contents(pictures) == before
 
 
+def test_an_export_that_the_pictures_are_mounted_over_is_left_alone_where_they_were_exported_elsewhere_too(
+    tmp_path: Path,
+) -> None:
+    pictures, other, out = tmp_path / "p", tmp_path / "other", tmp_path / "out"
+    make_pictures(pictures, 3, captions=False)
+    make_pictures(other, 3, captions=False, sizes=[(320, 256)])
+    EXPORTERS["ai-toolkit"].write(sample_config(pictures), run=tmp_path / "run", out=out, options=USUAL)
+    EXPORTERS["kohya-gui"].write(sample_config(pictures), run=tmp_path / "run", out=None, options=USUAL)
+    before = contents(pictures)
+
+    exported = out / "img" / "20_foxgirl"
+    done = run_with_second_name(pictures, exported, EXPORT, other, tmp_path / "run-other", out)
+
+    assert done.stdout.startswith("RunError"), done
+    assert contents(pictures) == before
+
+
 REFUSE = """
 import sys
 from pathlib import Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -191,3 +192,31 @@ def test_a_folder_that_holds_another_plan_is_not_taken(
 
     assert (code, "is there and has another network.rank" in err) == (2, True)
     assert trained == []
+
+
+def test_trials_that_lack_what_was_changed_in_the_run_since_are_told(
+    planned: Path, trained: list[TrainerJob], loracle: Loracle
+) -> None:
+    sweep = ("sweep", planned, "--vary", "network.rank=4,8", "--add-only")
+    assert "stays as it was planned" not in "".join(loracle(*sweep)[1:])
+    loracle("pictures", planned, "leave-out", "picture-003.png", "--reason", "bad")
+    config = planned / "loracle.toml"
+    config.write_text(
+        re.sub(r"(?m)^learning_rate = [^ \n]+", "learning_rate = 0.0007", config.read_text("utf-8")), "utf-8"
+    )
+    code, _, err = loracle(*sweep)
+
+    assert code == 0, err
+    for name in ("tok-rank4", "tok-rank8"):
+        told = "stays as it was planned, though the edits of pictures, dataset.repeats, "
+        assert f"! {planned.with_name('tok-sweep') / name} {told}" in err
+
+
+def test_the_configuration_that_is_named_is_swept(planned: Path, trained: list[TrainerJob], loracle: Loracle) -> None:
+    text = (planned / "loracle.toml").read_text("utf-8")
+    (planned / "other.toml").write_text(re.sub(r"(?m)^alpha = [^ \n]+", "alpha = 3.0", text), "utf-8")
+    code, _, err = loracle("sweep", planned / "other.toml", "--vary", "network.dropout=0.1", "--add-only")
+
+    assert code == 0, err
+    config = RunFolder(planned.with_name("tok-sweep") / "tok-dropout0.1").read_config()
+    assert (config.network.dropout, config.network.alpha) == (0.1, 3.0)

@@ -267,6 +267,17 @@ def test_a_training_that_ended_since_its_turn_came_is_not_begun_again_though_its
     assert (found.steps, found.lora) == (8, run.lora("tok"))
 
 
+def test_a_training_that_ended_since_its_turn_came_is_gone_on_with_where_more_epochs_are_wanted(
+    runs: list[Path], trained: list[tuple[Path, bool]]
+) -> None:
+    run = RunFolder(runs[0])
+    finish(run)
+    options = ListedOptions(resume=True, epochs=5, device="cpu", begun_at=time.time() - 60)
+    found = train_listed(run.path, options, what="loracle queue", as_json=False)
+
+    assert (found.outcome, trained) == ("trained", [(run.path, True)])
+
+
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"device": "cuda"}], ids=str)
 def test_options_that_cannot_be_are_refused_before_any_is_trained(
     runs: list[Path], trained: list[tuple[Path, bool]], options: dict[str, Any]

@@ -12,6 +12,7 @@ from advisor.files import is_file
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import COMPARISON_NAME
 from advisor.run_folder.pictures.run_dataset import edits_in
+from advisor.run_folder.write_over import Occupied, UsersFiles
 from advisor.settings.config import setting, setting_paths
 from advisor.units import counted, named
 from templates.report.comparison import write_comparison
@@ -30,6 +31,10 @@ from wizard.processes.run_store import RunStore
 from wizard.processes.trainer_job import refuse_device
 from wizard.show.list_summary import RunOutcome, list_exit_code, outcome_row
 from wizard.show.queue_view import QueueOptions
+
+OF_THE_RUN = ("dataset.images", "model.path", "run.trigger")
+"""Settings in which a trial that is there shows whose it is."""
+ELSEWHERE = "choose another folder with --out, or move it away"
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def sweep(run: Path, options: SweepOptions, *, as_json: bool = False) -> None:
         outcomes = list[RunOutcome]()
     else:
         outcomes = _train(store, set(folders.values()), as_json=as_json, compare=compare)
-    page = None if options.add_only or worker else _compare(home, list(folders.values()))
+    page = None if options.add_only or worker else _compare(home, list(folders.values()), compare)
     if as_json:
         print_json(_document(folders, outcomes, page))
     if list_exit_code(outcomes):
@@ -94,8 +99,12 @@ def _plan(base: RunFolder, folders: Mapping[Trial, Path]) -> None:
     writes = [mistakes.attempt(partial(_planned, base, trial, place)) for trial, place in folders.items()]
     mistakes.refuse()
     for write in writes:
-        if write is not None:
+        if write is None:
+            continue
+        try:
             write()
+        except Occupied as error:
+            raise RunError(f"{error.told}. Nothing was written there: {ELSEWHERE}") from None
 
 
 def _planned(base: RunFolder, trial: Trial, place: Path) -> Callable[[], object] | None:
@@ -106,10 +115,9 @@ def _planned(base: RunFolder, trial: Trial, place: Path) -> Callable[[], object]
         return planned.write
     config = folder.read_config()
     unlike = [path for path, value in trial.values if setting(config, path) != value]
+    unlike += [path for path in OF_THE_RUN if setting(config, path) != setting(planned.config, path)]
     if unlike:
-        raise RunError(
-            f"{place} is there and has another {unlike[0]}: choose another folder with --out, or move it away"
-        )
+        raise RunError(f"{place} is there and has another {unlike[0]}: {ELSEWHERE}")
     changes = ["the edits of pictures"] if edits_in(folder) != edits_in(base) else []
     changes += [path for path in setting_paths() if setting(config, path) != setting(planned.config, path)]
     if changes:
@@ -155,12 +163,24 @@ def _train(store: QueueStore, places: set[Path], *, as_json: bool, compare: str)
     return [one for one in worker.outcomes if one.run in places]
 
 
-def _compare(home: Path, folders: Sequence[Path]) -> Path | None:
-    """The page of those that are trained; None where there are none, or it could not be written."""
+def _compare(home: Path, folders: Sequence[Path], command: str) -> Path | None:
+    """The page of those that are trained; None where there are none, or it could not be written.
+
+    Args:
+        command: writes it too.
+    """
     trained = [run for place in folders if (run := RunFolder(place)).has_trained()]
     if not trained:
         return None
-    page = tried("They are not compared", lambda: write_comparison(trained, page=home / COMPARISON_NAME, tell=say))
+
+    def write() -> Path:
+        try:
+            return write_comparison(trained, page=home / COMPARISON_NAME, tell=say)
+        except UsersFiles as error:
+            over = f"`{command} --overwrite` takes its place, and first keeps it beside as NAME.bak"
+            raise RunError(f"{error.told}: {over}") from None
+
+    page = tried("They are not compared", write)
     if page is not None:
         say(f"Compared: {page}")
     return page

@@ -13,6 +13,7 @@ import pytest
 
 from advisor.errors import LoraError
 from advisor.run_folder.layout import RunFolder
+from tests.support.pictures import make_pictures
 from tests.support.runs import make_config
 from tests.support.states import write_state_manifest
 from wizard.cli import main
@@ -220,3 +221,33 @@ def test_the_configuration_that_is_named_is_swept(planned: Path, trained: list[T
     assert code == 0, err
     config = RunFolder(planned.with_name("tok-sweep") / "tok-dropout0.1").read_config()
     assert (config.network.dropout, config.network.alpha) == (0.1, 3.0)
+
+
+def test_the_trials_of_another_run_are_not_taken(planned: Path, trained: list[TrainerJob], loracle: Loracle) -> None:
+    vary = ("--vary", "network.rank=4", "--out", "trials", "--add-only")
+    assert loracle("sweep", planned, *vary)[0] == 0
+    other = planned.parent / "else" / "tok"
+    make_pictures(planned.parent / "others", 3, captions="tok, other")
+    model = RunFolder(planned).read_config().model.path
+    loracle("plan", "--images", planned.parent / "others", "--model", model, "--name", "tok", "--out", other)
+    code, _, err = loracle("sweep", other, *vary)
+
+    assert code == 2
+    assert "is there and has another dataset.images: choose another folder with --out" in " ".join(err.split())
+
+
+def test_what_the_user_put_in_the_way_of_a_trial_or_of_the_page_stays(
+    planned: Path, trained: list[TrainerJob], loracle: Loracle
+) -> None:
+    home = planned.with_name("tok-sweep")
+    (home / "tok-rank4").mkdir(parents=True)
+    (home / "tok-rank4" / "mine.txt").write_text("mine", "utf-8")
+    code, _, err = loracle("sweep", planned, "--vary", "network.rank=4")
+    assert (code, "--overwrite" in err) == (2, False)
+    assert "Nothing was written there: choose another folder with --out, or move it away" in " ".join(err.split())
+    assert [path.name for path in (home / "tok-rank4").iterdir()] == ["mine.txt"]
+
+    (home / "comparison.html").write_text("mine", "utf-8")
+    code, _, err = loracle("sweep", planned, "--vary", "network.rank=8")
+    assert (code, "They are not compared" in err, (home / "comparison.html").read_text("utf-8")) == (0, True, "mine")
+    assert re.search(r"`loracle report \S*tok-rank8\S* --out \S*comparison\.html\S* --overwrite` takes its place", err)

@@ -15,7 +15,7 @@ Prior = Literal["none", "full", "brief"]
 """None; with captions that tell everything; or with half of them told as briefly as the character's."""
 Course = Literal["cosine", "constant"]
 """Of the rate: falling to 0, or as high at the end as at the beginning."""
-SetName = Literal["development", "first", "second", "final", "fourth"]
+SetName = Literal["development", "first", "second", "final", "fourth", "fifth"]
 
 
 @dataclass(frozen=True)
@@ -162,11 +162,14 @@ def _bad_of_three_kinds(one: str, other: str) -> Iterator[Spec]:
 FINAL = (*_grid_of_three_ways(("rilo", "naqe"), 31), *_bad_of_three_kinds("rilo", "naqe"))
 """Of two characters that no other set has. Judged once, by a choice that was landed before any of it was looked at."""
 FOURTH = (*_grid_of_three_ways(("dyso", "pexi"), 51), *_bad_of_three_kinds("dyso", "pexi"))
-"""The same of two other characters, for a choice that has seen `FINAL`. Nobody has run it yet."""
+"""The same of two other characters, for a choice that has seen `FINAL`. Judged once as well."""
+FIFTH = (*_grid_of_three_ways(("vyqa", "jixo"), 71), *_bad_of_three_kinds("vyqa", "jixo"))
+"""The same of two further characters, for a choice that has seen `FOURTH`. Nobody has run it yet."""
 SETS: dict[SetName, tuple[Spec, ...]] = {
     "development": DEVELOPMENT,
     "first": FIRST,
     "second": SECOND,
     "final": FINAL,
     "fourth": FOURTH,
+    "fifth": FIFTH,
 }

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.choice.cast import CAST, write_cast_member
+from benchmarks.choice.cast import write_cast_member
+from benchmarks.choice.members import CAST
 from benchmarks.demo_model.avatar import base_drawing
 from benchmarks.demo_model.characters import character_drawings
 from benchmarks.demo_model.draw import draw

@@ -8,7 +8,7 @@ from benchmarks.choice.design import BAD, SETS, Spec
 from benchmarks.choice.prompts import prompts_of
 
 
-@pytest.mark.parametrize("specs", [SETS["final"], SETS["fourth"]])
+@pytest.mark.parametrize("specs", [SETS["final"], SETS["fourth"], SETS["fifth"]])
 def test_24_runs_are_judged_by_their_truth_and_two_of_each_bad_kind_by_their_name(specs: tuple[Spec, ...]) -> None:
     kinds = Counter(spec.kind for spec in specs)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.choice.cast import CAST, write_cast_member
+from benchmarks.choice.cast import write_cast_member
+from benchmarks.choice.members import CAST
 from benchmarks.choice.truth import (
     PEOPLE_SEED,
     PICTURES,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.choice.outcome import CHOSEN, CLOSE
-from benchmarks.choice.truth import EpochTruth, bootstrap
+from benchmarks.choice.truth import EpochTruth, bootstrap, true_scores
 
 
 def judged_again(runs: Sequence[Mapping[str, Any]], truths: Mapping[str, Sequence[EpochTruth]]) -> dict[str, Any]:
@@ -38,9 +38,8 @@ def judged_again(runs: Sequence[Mapping[str, Any]], truths: Mapping[str, Sequenc
 
 
 def _row(run: Mapping[str, Any], truths: Sequence[EpochTruth]) -> dict[str, Any]:
-    scores, draws = {truth.epoch: truth.score for truth in truths}, bootstrap(truths).T
+    scores, by_epoch = true_scores(truths), bootstrap(truths)
     best = min(scores, key=lambda epoch: (-scores[epoch], epoch))
-    by_epoch = dict(zip(scores, draws, strict=True))
     taken = {rule: 0.0 if epoch is None else scores[epoch] for rule, epoch in run["epochs"].items()}
     good = [
         float(np.std(draw / by_epoch[best]))

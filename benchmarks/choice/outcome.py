@@ -29,6 +29,8 @@ class Chosen:
     tied: tuple[int, ...]
     confidence: float
     reason: str
+    seeds: int = 0
+    """Of each prompt with the trigger; 0: not told."""
 
 
 @dataclass(frozen=True)

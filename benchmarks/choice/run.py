@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -16,13 +16,25 @@ from advisor.files import is_there, write_atomically
 from advisor.run_folder.config_file import read_config
 from advisor.run_folder.events import StepDone, Validated
 from advisor.run_folder.layout import RunFolder
+from advisor.settings.config import TrainingConfig
 from benchmarks.choice import recommend
 from benchmarks.choice.cast import CharacterFolder, write_cast_member, write_others
 from benchmarks.choice.design import BAD, Spec
 from benchmarks.choice.outcome import Outcome
 from benchmarks.choice.pictures import draw_all, load, merged
+from benchmarks.choice.rounds import further_rounds
 from benchmarks.choice.train import epoch_loras, train
-from benchmarks.choice.truth import PICTURES, EpochTruth, Judge, bootstrap, calling_prompts, people_prompts, seeded
+from benchmarks.choice.truth import (
+    PICTURES,
+    EpochTruth,
+    Judge,
+    bootstrap,
+    calling_prompts,
+    people_prompts,
+    seeded,
+    true_scores,
+)
+from trainer.models.families.family import BaseModel
 
 SCORES = TypeAdapter(tuple[PictureScores, ...])
 
@@ -79,28 +91,54 @@ class Work:
             print(f"{self.spec.name}: trained in {seconds:.0f} s", flush=True)
 
     def measure_truth(self) -> None:
-        """Draws and judges each epoch; a run that was made to be bad is judged by its name alone."""
+        """Draws and judges each epoch; a run that was made to be bad is judged by its name alone. What is not clear by
+        that is drawn on, and every round is kept.
+        """
+        if self.spec.kind in BAD:
+            return
         self._measure_truth(self.truth_file, PICTURES)
+        config = read_config(self.run)
+        base, scale = load(config), json.loads(self.truth_file.read_text("utf-8"))["others_change"]
+
+        def draw(epochs: Sequence[int], first: int, number: int) -> list[EpochTruth]:
+            return self._judged(base, config, epochs, range(first, first + number), scale)[0]
+
+        for truths in further_rounds(self.truths(), draw):
+            self._write_truths(self.truth_file, truths, scale)
 
     def measure_truth_again(self, prompts: int) -> None:
         """The same by so many prompts with the trigger and as many without, beside the truth that is there."""
-        self._measure_truth(self.again_file, prompts)
+        if self.spec.kind not in BAD:
+            self._measure_truth(self.again_file, prompts)
 
-    def _measure_truth(self, file: Path, prompts: int) -> None:
-        if is_there(file) or self.spec.kind in BAD:
-            return
-        config = read_config(self.run)
-        base = load(config)
-        calling, people = seeded(calling_prompts(self.character, prompts)), seeded(people_prompts(prompts))
-        judge = Judge.of(self.character, draw_all(base, config, people))
+    def _measure_truth(self, file: Path, number: int) -> None:
+        """The truth of every epoch by so many pictures of each kind, unless it is there."""
+        if not is_there(file):
+            config = read_config(self.run)
+            epochs = [lora.epoch for lora in epoch_loras(self.run)]
+            self._write_truths(file, *self._judged(load(config), config, epochs, range(number)))
+
+    def _judged(
+        self, base: BaseModel, config: TrainingConfig, epochs: Sequence[int], numbers: range, scale: float | None = None
+    ) -> tuple[list[EpochTruth], float]:
+        """What the pictures of these numbers say of epochs, and the scale of the leak."""
+        first, last = numbers.start, numbers.stop
+        calling = seeded(calling_prompts(self.character, last), first)
+        people = seeded(people_prompts(last), first)
+        judge = Judge.of(self.character, draw_all(base, config, people), first, scale)
         truths = []
         for lora in epoch_loras(self.run):
-            with merged(base, lora.path):
-                drawn = [draw_all(base, config, asked) for asked in (calling, people)]
-            truths.append(judge.truth(lora.epoch, *drawn).document())
-        document = {"run": self.spec.name, "others_change": judge.others_change, "epochs": truths}
+            if lora.epoch in epochs:
+                with merged(base, lora.path):
+                    drawn = [draw_all(base, config, asked) for asked in (calling, people)]
+                truths.append(judge.truth(lora.epoch, *drawn))
+        return truths, judge.others_change
+
+    def _write_truths(self, file: Path, truths: Sequence[EpochTruth], scale: float) -> None:
+        epochs = [truth.document() for truth in truths]
+        document = {"run": self.spec.name, "others_change": scale, "epochs": epochs}
         write_atomically(file, json.dumps(document, indent=1) + "\n")
-        print(f"{self.spec.name}: {[round(truth['score'], 3) for truth in truths]}", flush=True)
+        print(f"{self.spec.name}: truth of {[len(truth.identity) for truth in truths]} pictures", flush=True)
 
     def draw(self) -> None:
         """Draws the grid that the recommender judges by, into the run folder."""
@@ -125,12 +163,10 @@ class Work:
             name=self.spec.name,
             kind=self.spec.kind,
             chosen=recommend.chosen_of(self.run, read_config(self.run), pictures),
-            truth={truth.epoch: truth.score for truth in truths},
+            truth=true_scores(truths),
             training_loss=training,
             validation_loss=validation,
-            truth_draws={}
-            if not truths
-            else dict(zip((one.epoch for one in truths), bootstrap(truths).T, strict=True)),
+            truth_draws=bootstrap(truths),
         )
 
     def truths(self) -> tuple[EpochTruth, ...]:

@@ -19,13 +19,14 @@ prompt. A truth of one seed, by which `final` was judged, is that of this seed, 
 error.
 
 Every picture's measures are kept, so that it is known how sure the truth itself is: its error is that of a bootstrap
-over prompts with their seeds, the same draws for all epochs.
+over prompts with their seeds, the same draws for all epochs. Where it is too large to tell which epochs are as good as
+the best, further pictures are drawn (`benchmarks.choice.rounds`).
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import cycle, islice, product
 from statistics import fmean
@@ -41,10 +42,12 @@ from trainer.demo.score import ScoreData, identity, leak, mean_identity, obeyed_
 
 FIRST_SEED = 9_000_101
 """Of the first prompt with the trigger and of the first without; each further one has the next."""
-PICTURES = 80
-"""With the trigger; as many without. An epoch's score errs by 0.046 beside the others' by 20 seeds, so by 0.023 by 80:
-a choice that knows all is then within 5 % of what looks best in 0.97 of runs; by 20 seeds in 0.83, by one in 0.56.
+PICTURES = 20
+"""With the trigger, of every epoch; as many without. An epoch's score errs by 0.046 beside the others' by 20 seeds, so
+by 0.016 by 160: a choice that knows all is within 5 % of what looks best in 0.83 of runs by 20 seeds, by one in 0.56.
 """
+MOST_PICTURES = 160
+"""With the trigger, of epochs that fewer do not tell apart from the best; as many without."""
 PROMPTS = 40
 """Different ones with the trigger; there are few more that no training picture shows."""
 PEOPLE_SEED, SITUATIONS_SEED = 9_100_000, 9_200_000
@@ -80,6 +83,21 @@ class EpochTruth:
         obeys = np.minimum(_means(self.backgrounds, calling), _means(self.tags, people))
         return like * obeys * np.maximum(0.0, 1.0 - _means(self.leak, people))
 
+    @property
+    def num_pictures(self) -> tuple[int, int]:
+        """With the trigger and without."""
+        return len(self.identity), len(self.leak)
+
+    def first(self, calling: int, people: int) -> EpochTruth:
+        """What so many of its pictures, the first ones, say."""
+        identity, backgrounds = self.identity[:calling], self.backgrounds[:calling]
+        return EpochTruth(self.epoch, identity, backgrounds, self.tags[:people], self.leak[:people])
+
+    def with_further(self, other: EpochTruth) -> EpochTruth:
+        """By the pictures of both."""
+        ours, theirs = ((one.identity, one.backgrounds, one.tags, one.leak) for one in (self, other))
+        return EpochTruth(self.epoch, *(first + further for first, further in zip(ours, theirs, strict=True)))
+
     def document(self) -> dict[str, Any]:
         """For JSON, with the score and its factors."""
         means = {name: fmean(getattr(self, name)) for name in ("identity", "backgrounds", "tags", "leak")}
@@ -100,16 +118,45 @@ def _means(values: Sequence[float], weights: Figures) -> Figures:
     return means
 
 
-def bootstrap(truths: Sequence[EpochTruth]) -> Figures:
-    """The score of each epoch in each of DRAWS draws of the pictures, the same for all epochs: [DRAWS, epochs]."""
-    rng, numbers = np.random.default_rng(0), (len(truths[0].identity), len(truths[0].leak))
-    calling, people = (rng.multinomial(number, [1 / number] * number, DRAWS).astype(float) for number in numbers)
-    return np.stack([truth.scores(calling, people) for truth in truths], axis=1)
+def true_scores(truths: Sequence[EpochTruth]) -> dict[int, float]:
+    """The score of each epoch. One of fewer pictures than the best has the best's, times what it is worth relative to
+    the best by the pictures that both have.
+    """
+    return {epoch: float(found[0]) for epoch, found in _scored(truths, _once_each).items()}
 
 
-def seeded(prompts: Sequence[str]) -> list[tuple[str, int]]:
-    """Each with its seed."""
-    return [(prompt, FIRST_SEED + number) for number, prompt in enumerate(prompts)]
+def bootstrap(truths: Sequence[EpochTruth]) -> dict[int, Figures]:
+    """The same in each of DRAWS draws of the pictures, which are the same for all epochs: [DRAWS] of each."""
+    return _scored(truths, _drawn)
+
+
+def _scored(truths: Sequence[EpochTruth], times: Callable[[int, int], Sequence[Figures]]) -> dict[int, Figures]:
+    """The scores where each picture counts as often as `times` says of their numbers: [N] of each epoch."""
+    most = max((one.num_pictures for one in truths), default=(0, 0))
+    best = max((one for one in truths if one.num_pictures == most), key=lambda one: one.score, default=None)
+    found = dict[int, Figures]()
+    for one in truths:
+        counts = times(*one.num_pictures)
+        found[one.epoch] = one.scores(*counts)
+        if best is not None and one.num_pictures != most:
+            beside = best.first(*one.num_pictures).scores(*counts)
+            share = np.divide(found[one.epoch], beside, out=np.zeros_like(beside), where=beside > 0)
+            found[one.epoch] = share * best.scores(*times(*most))
+    return found
+
+
+def _once_each(*numbers: int) -> Sequence[Figures]:
+    return [np.ones((1, number)) for number in numbers]
+
+
+def _drawn(*numbers: int) -> Sequence[Figures]:
+    rng = np.random.default_rng(0)
+    return [rng.multinomial(number, [1 / number] * number, DRAWS).astype(float) for number in numbers]
+
+
+def seeded(prompts: Sequence[str], first: int = 0) -> list[tuple[str, int]]:
+    """Those from the first on, each with its seed."""
+    return [(prompt, FIRST_SEED + number) for number, prompt in enumerate(prompts) if number >= first]
 
 
 def calling_prompts(character: CharacterFolder, number: int = PICTURES) -> tuple[str, ...]:
@@ -148,23 +195,27 @@ class Judge:
     """The mean difference between the base model's pictures of two prompts, each from its own seed, of 255."""
 
     @classmethod
-    def of(cls, character: CharacterFolder, base_people: Pictures) -> Judge:
-        """The judge of a character.
+    def of(
+        cls, character: CharacterFolder, base_people: Pictures, first: int = 0, others_change: float | None = None
+    ) -> Judge:
+        """The judge of a character by so many pictures.
 
         Args:
             character: Its files.
             base_people: The base model's pictures of `people_prompts`, each drawn from its own seed.
+            first: The number of prompts before, by which an earlier judge judged.
+            others_change: Its scale; None: this is the first.
         """
-        data = read_score_data(character.score_data)
+        data, last = read_score_data(character.score_data), first + len(base_people)
         real = [Image.open(path).convert("RGB") for path in sorted(character.held_out.glob("*.png"))]
         others = [*base_people[1:], base_people[0]]
         return cls(
             data=data,
             real_identity=mean_identity(real, data),
-            calling=calling_prompts(character, len(base_people)),
-            people=people_prompts(len(base_people)),
+            calling=calling_prompts(character, last)[first:],
+            people=people_prompts(last)[first:],
             base_people=base_people,
-            others_change=leak(base_people, others, data),
+            others_change=leak(base_people, others, data) if others_change is None else others_change,
         )
 
     def truth(self, epoch: int, calling: Pictures, people: Pictures) -> EpochTruth:

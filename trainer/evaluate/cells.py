@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 
 from advisor.choosing.cells import BASE_EPOCH, BASE_WEIGHT, MOST_SEEDS, Cell
@@ -45,11 +46,14 @@ def planned_cells(
     weights: Sequence[float],
     *,
     config: TrainingConfig,
+    more_seeds: int = 0,
+    deep: Collection[int] = (),
 ) -> tuple[PlannedCell, ...]:
     """The cells of a grid in the order in which they are drawn: epochs, weights, prompts, seeds; the base model first.
 
     Args:
         seeds: of the first prompt; each further prompt has seeds of its own (`seeds_of`).
+        more_seeds: how many more the prompts whose numbers are `deep` are drawn from.
         config: says which base model it is and how pictures are drawn: `model`, `sampling`, the resolution's square.
 
     Raises:
@@ -63,20 +67,26 @@ def planned_cells(
         lora = "" if path is None else lora_digest(path)
         for weight in own_weights:
             for number, prompt in enumerate(prompts):
-                for seed in seeds_of(number, seeds):
+                for seed in seeds_of(number, seeds, more_seeds if number in deep else 0):
                     request = Request.of(config.sampling, prompt, seed=seed, side_px=config.dataset.resolution_px)
                     key = _key(base, lora, weight, request)
                     found.append(PlannedCell(Cell(epoch, weight, number, seed, f"pictures/{key}.png"), path, request))
     return tuple(found)
 
 
-def seeds_of(prompt: int, seeds: Sequence[int]) -> tuple[int, ...]:
+def seeds_of(prompt: int, seeds: Sequence[int], more: int = 0) -> tuple[int, ...]:
     """The seeds that a prompt is drawn from, by its number and the seeds of the first prompt: no two prompts share one.
 
     What an epoch makes of one seed's noise it makes of it at every prompt that calls the character: from epoch to epoch
     the likeness shifts five times as far by the seed as by the prompt (docs/decisions/0039-which-epoch.md).
+
+    Args:
+        more: how many it has beyond these, at most `MOST_SEEDS` together: those that follow the first and are none of
+            them.
     """
-    return tuple((seed + MOST_SEEDS * prompt) % 2**32 for seed in seeds)
+    following = (seeds[0] + number for number in range(MOST_SEEDS)) if seeds else ()
+    further = islice((seed for seed in following if seed not in seeds), more)
+    return tuple((seed + MOST_SEEDS * prompt) % 2**32 for seed in (*seeds, *further))
 
 
 def is_drawn(planned: PlannedCell, folder: GridPaths) -> bool:

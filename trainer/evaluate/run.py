@@ -8,21 +8,24 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
+from advisor.choosing.further import Further
 from advisor.errors import HardwareError, LoraError, TrainingStopped
 from advisor.estimate.vram import decode_bytes
 from advisor.machine.driver_spill import drivers_spill
 from advisor.run_folder.grids.grid_record import GridRecord, write_grid
 from advisor.run_folder.grids.grid_request import GridRequest, read_request
 from advisor.run_folder.layout import RunFolder
+from advisor.settings.config import TrainingConfig
 from trainer.device.choose import Place, choose_place, usable_gpu, use_threads
 from trainer.device.device_memory import cap_memory, is_out_of_memory, room_of
 from trainer.device.offload import offload_device
 from trainer.evaluate.cells import EpochLora, PlannedCell, planned_cells
+from trainer.evaluate.drawn import Drawn
 from trainer.evaluate.grid import MOST_AT_ONCE, Drawing, Watch
 from trainer.evaluate.judge import judged
 from trainer.evaluate.sheet import write_sheet
@@ -41,7 +44,8 @@ KEPT = "The drawing was interrupted; the pictures that were drawn are kept, and 
 
 
 def evaluate(request: GridRequest, events: Events, interrupt: Interrupt) -> GridRecord:
-    """Draw what is missing of the grid, judge it, and keep record and contact sheet.
+    """Draw what is missing of the grid, judge it, and keep record and contact sheet. Where that does not tell which
+    epoch is the best, more is drawn and judged, as far as the request lets it; the sheet has the first pictures.
 
     Raises:
         LoraError: something that the user can mend.
@@ -54,27 +58,62 @@ def evaluate(request: GridRequest, events: Events, interrupt: Interrupt) -> Grid
 
     place = _place(request)
     config, folder = place.config, request.paths
-    loras = [EpochLora(lora.epoch, Path(lora.path)) for lora in request.loras]
     events.phase("load", 1)
-    planned = planned_cells(loras, request.prompts, request.seeds, request.weights, config=config)
-    record = _record(request, planned)
+    planned = _planned(request, config)
     interrupt.check()
     base = _loaded(place, events)
     interrupt.check()
-    events.phase("grid", len(planned))
-    watch = Watch(
+    drawing = Drawing(base, config, folder, _watch(events, check), _at_once(place, base))
+
+    def drawn(planned: Sequence[PlannedCell]) -> GridRecord:
+        events.phase("grid", len(planned))
+        drawing.draw(planned)
+        check()
+        return _record(request, planned)
+
+    def kept_with_choice(record: GridRecord) -> GridRecord:
+        record = judged(record, request, base, config=config, events=events, interrupt=interrupt)
+        check()
+        write_grid(folder.record, record)
+        return record
+
+    record = drawn(planned)
+    write_sheet(record.cells, record.prompts, folder)
+    write_grid(folder.record, record)
+    record = kept_with_choice(record)
+    number, further = len(request.seeds), _further(request)
+    while (wanted := further.seeds_after(number, record.choice)) > number:
+        number = wanted
+        record = kept_with_choice(drawn(_planned(request, config, number)))
+    return record
+
+
+def _watch(events: Events, check: Callable[[], None]) -> Watch:
+    return Watch(
         report=lambda done, total: events.progress("grid", done, total),
         check=check,
         warn=lambda message: events.warning("lora_in_part", message),
     )
-    Drawing(base, config, folder, watch, _at_once(place, base)).draw(planned)
-    check()
-    write_sheet(record.cells, record.prompts, folder)
-    write_grid(folder.record, record)
-    record = judged(record, request, base, config=config, events=events, interrupt=interrupt)
-    check()
-    write_grid(folder.record, record)
-    return record
+
+
+def _planned(request: GridRequest, config: TrainingConfig, seeds: int = 0) -> tuple[PlannedCell, ...]:
+    """The cells, from so many seeds at prompts with the trigger; 0: from those of all prompts."""
+    loras = [EpochLora(lora.epoch, Path(lora.path)) for lora in request.loras]
+    more = max(0, seeds - len(request.seeds))
+    asked = request.prompts, request.seeds, request.weights
+    return planned_cells(loras, *asked, config=config, more_seeds=more, deep=_calling(request))
+
+
+def _calling(request: GridRequest) -> tuple[int, ...]:
+    """The numbers of the prompts that ask for the character."""
+    drawn = Drawn((), request.prompts, request.paths.path, request.config.run.trigger)
+    return tuple(filter(drawn.calls, range(len(request.prompts))))
+
+
+def _further(request: GridRequest) -> Further:
+    """What may be drawn beyond the first seeds."""
+    drawers = 1 + len(request.loras) * len(request.weights)
+    return Further(len(request.seeds), drawers * len(_calling(request)), request.most_further)
 
 
 def _place(request: GridRequest) -> Place:

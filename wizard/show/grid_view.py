@@ -35,6 +35,12 @@ def announcement(request: GridRequest, cost: DrawingCost) -> str:
         *(f"- {prompt}" for prompt in request.prompts),
         f"That takes {takes(cost)}; what was drawn before is not drawn again.",
     ]
+    if request.most_further:
+        more = counted(request.most_further, "more picture")
+        time = (
+            "" if cost.seconds is None else f", about {duration(request.most_further * cost.seconds / cost.num_images)}"
+        )
+        lines.append(f"Up to {more} from further seeds{time}, if these do not tell which epoch is the best.")
     if not cost.fits:
         lines.append(
             f"! It needs about {gib(cost.peak_bytes)} of memory, and {gib(cost.free_bytes)} are free: close other "

@@ -59,7 +59,8 @@ class GridRecord(Record):
     prompts: tuple[Text, ...] = Field((), max_length=MOST_PROMPTS)
     negative: Text = ""
     seeds: tuple[Seed, ...] = Field((), max_length=MOST_SEEDS)
-    """Of the first prompt; the cells have each prompt's own. Of an earlier grid those of all prompts."""
+    """Of the first prompt, as it was drawn at first; the cells have each prompt's own, and those that were drawn from
+    since the first did not tell which epoch is the best. Of an earlier grid those of all prompts."""
     width_px: Count = 0
     height_px: Count = 0
     steps: Count = 0

@@ -10,7 +10,7 @@ from advisor.choosing.cells import MOST_PROMPTS, MOST_SEEDS, Epoch, Seed, Weight
 from advisor.files import write_atomically
 from advisor.run_folder.grids.grid_paths import GridPaths
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.record import Record, Text, read_record
+from advisor.run_folder.record import Count, Record, Text, read_record
 from advisor.settings.config import TrainingConfig
 
 REQUEST_NAME = "request.json"
@@ -37,6 +37,8 @@ class GridRequest(Record):
     seeds: tuple[Seed, ...] = Field(max_length=MOST_SEEDS)
     """Of the first prompt; the others have as many of their own."""
     weights: tuple[Weight, ...] = Field((1.0,), max_length=MOST_WEIGHTS)
+    most_further: Count = 0
+    """Pictures that may be drawn beyond these, from more seeds, where they do not tell which epoch is the best."""
     folder: Text
     """The run folder; of a single LoRA the grid's own folder."""
     is_run: bool = True

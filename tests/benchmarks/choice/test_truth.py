@@ -10,6 +10,7 @@ from PIL import Image
 from benchmarks.choice.cast import write_cast_member
 from benchmarks.choice.members import CAST
 from benchmarks.choice.truth import (
+    MOST_PICTURES,
     PEOPLE_SEED,
     PICTURES,
     PROMPTS,
@@ -17,7 +18,9 @@ from benchmarks.choice.truth import (
     Judge,
     bootstrap,
     calling_prompts,
+    people_prompts,
     seeded,
+    true_scores,
 )
 from benchmarks.demo_model.avatar import base_drawing
 from benchmarks.demo_model.characters import character_drawing
@@ -58,7 +61,7 @@ def real(tmp_path: Path) -> list[Image.Image]:
 
 def test_prompts_with_the_trigger_are_none_of_the_training_ones(tmp_path: Path) -> None:
     folder = write_cast_member(tmp_path, "mipo")
-    prompts = calling_prompts(folder)
+    prompts = calling_prompts(folder, MOST_PICTURES)
 
     assert len(set(prompts)) == PROMPTS
     assert not set(prompts) & {path.read_text("utf-8").strip() for path in folder.images.glob("*.txt")}
@@ -113,12 +116,12 @@ def test_what_a_prompt_does_to_all_epochs_is_no_error_of_their_difference() -> N
     """Prompts that are hard for both of two epochs leave their ratio as it is."""
     draws = bootstrap([of_identity(1, 0.2, 0.8), of_identity(2, 0.1, 0.4)])
 
-    assert draws[:, 0].std() > 0.02
-    assert draws[:, 1] / draws[:, 0] == pytest.approx(0.5)
+    assert draws[1].std() > 0.02
+    assert draws[2] / draws[1] == pytest.approx(0.5)
 
 
 def test_equal_pictures_have_no_error() -> None:
-    assert bootstrap([of_identity(1, 0.5)]).std() == pytest.approx(0.0)
+    assert bootstrap([of_identity(1, 0.5)])[1].std() == pytest.approx(0.0)
 
 
 def test_no_two_pictures_have_the_same_seed(tmp_path: Path) -> None:
@@ -135,4 +138,27 @@ def test_a_truth_of_fewer_pictures_is_still_read() -> None:
     old = EpochTruth.of_document(EpochTruth(1, (0.5,) * 20, ones, ones, (0.0,) * 20).document())
 
     assert old.score == pytest.approx(0.5)
-    assert bootstrap([old]).shape == (400, 1)
+    assert bootstrap([old])[1].shape == (400,)
+
+
+def test_an_epoch_of_fewer_pictures_is_told_by_those_that_the_best_has_too() -> None:
+    """The further pictures of the best are worth less, as those of the other would have been."""
+    best = of_identity(2, 0.8).with_further(of_identity(2, 0.4))
+    scores, draws = true_scores([of_identity(1, 0.4), best]), bootstrap([of_identity(1, 0.4), best])
+
+    assert best.num_pictures == (2 * PICTURES, 2 * PICTURES)
+    assert scores == pytest.approx({1: 0.3, 2: 0.6})
+    assert draws[1] / draws[2] == pytest.approx(0.5)
+
+
+def test_a_judge_of_further_pictures_has_their_prompts_and_the_scale_of_the_first(
+    tmp_path: Path, judge: Judge, people: list[Image.Image]
+) -> None:
+    character = write_cast_member(tmp_path, "mipo")
+    further = Judge.of(character, people[:3], PICTURES, judge.others_change)
+
+    assert further.people == people_prompts(PICTURES + 3)[PICTURES:]
+    assert further.calling == calling_prompts(character, PICTURES + 3)[PICTURES:]
+    assert (*judge.calling, *further.calling) == calling_prompts(character, PICTURES + 3)
+    assert further.others_change == judge.others_change
+    assert seeded(people_prompts(PICTURES + 3), PICTURES)[0][1] == seeded(judge.people)[-1][1] + 1

@@ -19,7 +19,7 @@ from advisor.settings.config import TrainingConfig
 from advisor.units import duration
 from wizard.interview.drawing.grid_loras import loras_by_epoch, thinned
 from wizard.interview.drawing.grid_options import GridWish
-from wizard.interview.drawing.grid_plan import GridPlan, plan_of_run
+from wizard.interview.drawing.grid_plan import GridPlan, plan_of_run, with_further
 from wizard.output import say
 from wizard.own_command import own_command
 from wizard.processes.grid_job import run_grid
@@ -28,9 +28,9 @@ from wizard.show.grid_view import choice_document
 from wizard.show.screen import Screen
 
 MOST_SHARE = 0.15
-"""Of the time that the training took."""
+"""Of the time that the training took; as much again where that does not tell which epoch is the best."""
 LEAST_SECONDS = 60.0
-"""So much is spent on it however short the training was."""
+"""So much is spent on it however short the training was; as much again in the same case."""
 SEEDS = (3, 2)
 """As many as there is time for; a single one has no error that could be told."""
 NOTHING_PICKED = GridWish()
@@ -83,9 +83,16 @@ def recommended(job: TrainerJob, config: TrainingConfig, seconds: float, screen:
             f"{own_command('grid', job.run.as_given)} does it."
         )
         return None
-    about = duration(plan.cost.num_images * each)
-    say(f"Drawing {plan.cost.num_images} pictures to see which epoch is the best, about {about} ...")
+    plan = with_further(plan, 2 * budget, each)
+    say(drawing_sentence(plan, each))
     return by_grid(job, config, plan, screen)
+
+
+def drawing_sentence(plan: GridPlan, each: float) -> str:
+    """What is drawn, and how long that takes where a picture takes `each` seconds."""
+    number, further = plan.cost.num_images, plan.request.most_further
+    more = f"; up to {further} more, {duration(further * each)}, if these do not tell" if further else ""
+    return f"Drawing {number} pictures to see which epoch is the best, about {duration(number * each)}{more} ..."
 
 
 def by_grid(job: TrainerJob, config: TrainingConfig, plan: GridPlan, screen: Screen) -> Recommended | None:

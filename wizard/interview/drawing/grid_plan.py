@@ -132,7 +132,22 @@ def _with_seeds(request: GridRequest, wish: GridWish, hardware: Hardware, gpu: G
         plan = GridPlan(request.model_copy(update={"seeds": seeds}), _cost(request, number, hardware, gpu))
         if plan.cost.seconds is None or plan.cost.seconds <= LONG_SECONDS:
             break
-    return plan
+    return plan if wish.seeds or not request.is_run else with_further(plan, LONG_SECONDS)
+
+
+def with_further(plan: GridPlan, most_seconds: float, each: float | None = None) -> GridPlan:
+    """The same, drawn on where it does not tell which epoch is the best: by as many pictures again, at most, as long as
+    all of it takes no more than `most_seconds`; not at all where its time is not known.
+
+    Args:
+        each: the seconds that a picture takes; None: as predicted.
+    """
+    number = plan.cost.num_images
+    if each is None:
+        each = None if plan.cost.seconds is None else plan.cost.seconds / number
+    fitting = 0 if each is None else number if not each else int(most_seconds / each) - number
+    most = max(0, min(number, fitting))
+    return replace(plan, request=plan.request.model_copy(update={"most_further": most}))
 
 
 def _cost(request: GridRequest, num_seeds: int, hardware: Hardware, gpu: Gpu | None) -> DrawingCost:

@@ -1,4 +1,4 @@
-"""Runs a set, and writes what came of it: `python -m benchmarks.choice fourth --work FOLDER --page`.
+"""Runs a set, and writes what came of it: `python -m benchmarks.choice fifth --work FOLDER --page`.
 
 What is there is kept, so a set that was broken off goes on where it was: begin with an empty folder. Judged is by the
 code as it is, which may be a later one than a set was begun with (`--stage judge --page`): commit it before. Both
@@ -23,7 +23,7 @@ from benchmarks.choice.outcome import Outcome
 from benchmarks.choice.page import ROOT, Commits, document, read_results, write_page, write_results
 from benchmarks.choice.prompts import SEEDS, prompts_of
 from benchmarks.choice.run import Work
-from benchmarks.choice.truth import PICTURES
+from benchmarks.choice.truth import MOST_PICTURES, PICTURES
 from benchmarks.demo_model.evaluate import machine
 
 STAGES = ("train", "draw", "truth", "measure")
@@ -74,7 +74,8 @@ def _write(works: Sequence[Work], outcomes: Sequence[Outcome], given: argparse.N
         results = read_results()
         results["again"] = judged_again(results["runs"], {work.spec.name: work.truths_again() for work in works})
     else:
-        asked = {"prompts": len(prompts_of("")), "seeds": len(SEEDS), "truth_pictures": 2 * PICTURES}
+        truth = {"truth_pictures": 2 * PICTURES, "most_truth_pictures": 2 * MOST_PICTURES}
+        asked = {"prompts": len(prompts_of("")), "seeds": len(SEEDS), **truth}
         commits = Commits(design=_begun_with(given.work / given.set), choice=_code())
         results = document(outcomes, machine(), asked, given.set, commits)
     write_results(results)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from advisor.units import counted
 from benchmarks.choice.design import BAD, SETS, SetName, Spec
 from benchmarks.choice.outcome import CHOSEN, CLOSE, LAST, TRAINING_LOSS, VALIDATION_LOSS, Outcome, totals
 from benchmarks.choice.page_text import AGAIN, HISTORY, TEXT
@@ -68,6 +69,8 @@ def _row(one: Outcome) -> dict[str, Any]:
         "reason": said.reason,
         "is_named": one.is_named,
     }
+    if said.seeds:
+        row["seeds"] = said.seeds
     if one.truth:
         row |= {
             "truth": {str(epoch): round(score, 4) for epoch, score in one.truth.items()},
@@ -95,7 +98,8 @@ def page(results: Mapping[str, Any]) -> str:
         of_design=_of_design(runs, SETS[results["set"]]),
         prompts=results["asked"]["prompts"],
         seeds=results["asked"]["seeds"],
-        truth_pictures=results["asked"]["truth_pictures"],
+        truth_pictures=_truth_pictures(results["asked"]),
+        drawn_on=_drawn_on(runs, results["asked"]["seeds"]),
         passed=sum(run["best"] != run["epochs"][LAST] for run in judged),
         close=found["within_5_percent"],
         no_epoch=found["no_epoch"],
@@ -125,6 +129,21 @@ def _is_reached(found: Mapping[str, Any], bad: Sequence[Mapping[str, Any]], good
         and found["no_epoch"] <= 3
         and all(run["is_named"] for run in (*bad, *good))
     )
+
+
+def _truth_pictures(asked: Mapping[str, int]) -> str:
+    """How many pictures an epoch's truth is of."""
+    first, most = asked["truth_pictures"], asked.get("most_truth_pictures")
+    return f"{first} to {most} pictures" if most else f"{first} pictures"
+
+
+def _drawn_on(runs: Sequence[Mapping[str, Any]], seeds: int) -> str:
+    """In how many runs further seeds were drawn; empty where none were."""
+    more = [run["seeds"] for run in runs if run.get("seeds", seeds) > seeds]
+    if not more:
+        return ""
+    runs_of = counted(len(more), "run")
+    return f" In {runs_of} that did not tell, and prompts with the trigger were drawn from up to {max(more)}."
 
 
 def _sure_line(row: Mapping[str, Any]) -> str:

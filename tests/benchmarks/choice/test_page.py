@@ -1,6 +1,7 @@
 """The committed page about recommended epochs."""
 
 import json
+from dataclasses import replace
 
 from benchmarks.choice.again import judged_again
 from benchmarks.choice.design import SETS
@@ -58,6 +59,17 @@ def test_a_set_tells_with_which_commit_it_was_begun_and_by_which_it_was_judged()
     assert "judged (commit def5678)" in page(results)
     assert "`FOURTH` in" in page(results)
     assert "Judged again" not in page(results)
+
+
+def test_how_many_pictures_truth_and_choice_are_of_is_told() -> None:
+    first, more = outcome(2), outcome(1)
+    more = replace(more, chosen=replace(more.chosen, seeds=9))
+    asked = {"prompts": 8, "seeds": 3, "truth_pictures": 40, "most_truth_pictures": 320}
+    text = page(document([first, more], MACHINE, asked, "fifth", Commits("abc1234", "def5678")))
+
+    assert "40 to 320 pictures an epoch" in text
+    assert "In 1 run that did not tell, and prompts with the trigger were drawn from up to 9." in text
+    assert "drawn from up to" not in page(document([first], MACHINE, ASKED))
 
 
 def test_the_same_choice_judged_again_stands_beside_the_first_judgement() -> None:

@@ -39,6 +39,26 @@ def test_the_base_model_comes_first_then_epochs_weights_prompts_and_seeds(
     assert len({cell.path for cell in cells}) == 20
 
 
+def test_some_prompts_are_drawn_from_more_seeds_and_the_first_pictures_stay(
+    tmp_path: Path, loras: tuple[EpochLora, ...]
+) -> None:
+    config, prompts = grid_config(tmp_path), ("tok", "tok, hat", "a house")
+    first = planned_cells(loras, prompts, (5, 6), (1.0,), config=config)
+    deeper = planned_cells(loras, prompts, (5, 6), (1.0,), config=config, more_seeds=3, deep=(0, 1))
+
+    assert {one.cell for one in first} < {one.cell for one in deeper}
+    of_base = [(one.cell.prompt, one.cell.seed) for one in deeper if one.cell.epoch == 0]
+    assert [seed for prompt, seed in of_base if prompt == 0] == [5, 6, 7, 8, 9]
+    assert [sum(prompt == number for prompt, _ in of_base) for number in range(3)] == [5, 5, 2]
+    assert len({seed for _, seed in of_base}) == len(of_base)
+
+
+def test_further_seeds_are_none_that_a_prompt_has() -> None:
+    assert seeds_of(0, (5, 7), 2) == (5, 7, 6, 8)
+    assert seeds_of(1, (5, 7), 2) == (69, 71, 70, 72)
+    assert seeds_of(0, (), 2) == ()
+
+
 def test_a_prompt_keeps_its_seeds_when_others_are_added() -> None:
     """So that what was drawn before is not drawn again."""
     assert seeds_of(3, (5, 6, 7))[:2] == seeds_of(3, (5, 6))

@@ -62,6 +62,47 @@ def test_a_grid_is_drawn_and_kept_with_its_record_and_all_pictures_in_one(
     assert all(one.weight_norm for one in record.extras)
 
 
+def test_where_few_pictures_do_not_tell_prompts_with_the_trigger_are_drawn_on_as_far_as_may_be(
+    tmp_path: Path, request_of: GridRequest
+) -> None:
+    assert drawn(tmp_path, request_of.model_copy(update={"most_further": 4})) == 0
+
+    run = RunFolder(tmp_path / "run")
+    record = run.read_grid()
+    assert [(cell.epoch, cell.prompt, cell.seed) for cell in record.cells] == [
+        (epoch, *place) for epoch in range(3) for place in ((0, 5), (0, 6), (1, 69))
+    ]
+    assert record.seeds == (5,)
+    assert {(one.prompt, one.seed) for one in record.picture_scores} == {(0, 5), (0, 6), (1, 69)}
+    assert record.choice is not None
+    assert "2 pictures with the trigger" in record.choice.reason
+
+    before = {path.name: path.stat().st_mtime_ns for path in run.grid.pictures.iterdir()}
+    assert drawn(tmp_path, request_of.model_copy(update={"most_further": 4})) == 0
+    assert {path.name: path.stat().st_mtime_ns for path in run.grid.pictures.iterdir()} == before
+    assert run.read_grid() == record
+
+
+def test_ctrl_c_while_it_is_drawn_on_keeps_the_choice_of_the_first_pictures(
+    tmp_path: Path, request_of: GridRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw, batches = sampling.draw_batch, 0
+
+    def broken_off(*args: Any) -> Any:
+        nonlocal batches
+        batches += 1
+        if batches > 4:  # the first ones of the base model and two epochs, then the base model's further one
+            raise KeyboardInterrupt
+        return draw(*args)
+
+    monkeypatch.setattr(grid_module, "draw_batch", broken_off)
+
+    assert drawn(tmp_path, request_of.model_copy(update={"most_further": 4})) == 130
+    record = RunFolder(tmp_path / "run").read_grid()
+    assert len(record.cells) == 6
+    assert record.choice is not None
+
+
 def test_the_validation_losses_of_a_run_are_kept_beside_its_epochs(tmp_path: Path, request_of: GridRequest) -> None:
     with RunFolder(tmp_path / "run").event_writer() as writer:
         for epoch, loss in ((1, 0.5), (2, 0.25)):

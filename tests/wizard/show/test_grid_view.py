@@ -56,6 +56,14 @@ def test_what_will_be_drawn_is_told_with_time_and_memory() -> None:
     ]
 
 
+def test_what_may_be_drawn_on_is_told_with_its_time() -> None:
+    told = announcement(request(most_further=36), COST).splitlines()
+
+    assert told[-1] == (
+        "Up to 36 more pictures from further seeds, about 10 minutes, if these do not tell which epoch is the best."
+    )
+
+
 def test_a_single_lora_has_no_epochs_and_a_card_of_unknown_speed_no_time() -> None:
     told = announcement(request(is_run=False), replace(COST, seconds=None))
 

@@ -15,6 +15,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import blank_config
 from wizard.interview.drawing.evaluation import (
     Recommended,
+    drawing_sentence,
     picked_grid,
     recommendation_document,
     seconds_each,
@@ -22,7 +23,7 @@ from wizard.interview.drawing.evaluation import (
     within,
 )
 from wizard.interview.drawing.grid_options import GridWish
-from wizard.interview.drawing.grid_plan import GridPlan
+from wizard.interview.drawing.grid_plan import GridPlan, with_further
 
 
 def drawn(*times: float, epoch: int = 1) -> list[SampleDrawn]:
@@ -90,6 +91,28 @@ def test_a_training_of_many_epochs_is_looked_at_in_ten_places() -> None:
 
 def test_what_does_not_fit_into_memory_is_not_drawn() -> None:
     assert within(1000, 1.0, wishes((1, 2)), lambda wish: planned(wish, fits=False)) is None
+
+
+@pytest.mark.parametrize(("most_seconds", "further"), [(176, 88), (150, 62), (88, 0), (10, 0)])
+def test_what_does_not_tell_is_drawn_on_by_as_much_again_within_the_time(most_seconds: float, further: int) -> None:
+    plan = planned(GridWish(epochs=tuple(range(1, 11)), seeds=2))
+
+    assert with_further(plan, most_seconds, 1.0).request.most_further == further
+    assert with_further(plan, most_seconds).request.most_further == 0  # the time of a picture is not known
+
+
+def test_pictures_that_take_no_time_are_drawn_on_by_as_many_again() -> None:
+    assert with_further(planned(GridWish(epochs=(1, 2), seeds=2)), 0.0, 0.0).request.most_further == 24
+
+
+def test_it_is_told_how_long_it_takes_and_how_much_longer_it_may_take() -> None:
+    plan = planned(GridWish(epochs=(1, 2), seeds=2))
+
+    assert drawing_sentence(plan, 5.0) == "Drawing 24 pictures to see which epoch is the best, about 2 minutes ..."
+    assert drawing_sentence(with_further(plan, 1000.0, 5.0), 5.0) == (
+        "Drawing 24 pictures to see which epoch is the best, about 2 minutes; up to 24 more, 2 minutes, if these do "
+        "not tell ..."
+    )
 
 
 CHOICE = Choice("good", 2, 1.0, (2,), None, None, 0.9, "Epoch 2 of 3: 0.8.")

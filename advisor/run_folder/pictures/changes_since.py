@@ -35,6 +35,8 @@ class ChangesSince:
     """Those whose file has another content."""
     captions: tuple[str, ...] = ()
     """Those whose caption file has another text, came or went."""
+    root: str = ""
+    """The folder of the pictures."""
 
     def __bool__(self) -> bool:
         return any((self.appeared, self.vanished, self.renamed, self.pictures, self.captions))
@@ -65,6 +67,7 @@ def changes_since(run: RunFolder, config: TrainingConfig) -> ChangesSince:
         renamed=renamed,
         pictures=tuple(line.path for line, found in both if _is_other_picture(line, found, look)),
         captions=tuple(line.path for line, found in both if _is_other_caption(line, found)),
+        root=Path(dataset.images).as_posix(),
     )
 
 

@@ -52,9 +52,13 @@ def edit_warnings(data: RunDataset) -> Iterator[tuple[str, str]]:
         )
 
 
-def file_names(paths: Sequence[str]) -> str:
-    """The first file names of some paths, and how many more there are."""
-    return named((short_text(PurePosixPath(path).name) for path in paths), MOST_NAMES)
+def file_names(paths: Sequence[str], root: str = "") -> str:
+    """The first file names of some paths, with their folders below `root`, and how many more there are."""
+    return named((short_text(_below(PurePosixPath(path), root)) for path in paths), MOST_NAMES)
+
+
+def _below(path: PurePosixPath, root: str) -> str:
+    return str(path.relative_to(root)) if root and path.is_relative_to(root) else path.name
 
 
 def _verb(things: Sequence[object], one: str, several: str) -> str:

@@ -83,17 +83,20 @@ def _question(changes: ChangesSince, run: RunFolder) -> Question:
 
 
 def _parts(changes: ChangesSince, run: RunFolder) -> Iterator[str]:
+    def names(paths: Sequence[str]) -> str:
+        return file_names(paths, changes.root)
+
     if changes.appeared:
-        yield f"{counted(len(changes.appeared), 'new picture')} ({file_names(changes.appeared)})"
+        yield f"{counted(len(changes.appeared), 'new picture')} ({names(changes.appeared)})"
     if changes.vanished:
-        yield f"{counted(len(changes.vanished), 'picture')} gone ({file_names(changes.vanished)})"
+        yield f"{counted(len(changes.vanished), 'picture')} gone ({names(changes.vanished)})"
     if changes.renamed:
-        yield f"{counted(len(changes.renamed), 'picture')} renamed ({file_names([now for _, now in changes.renamed])})"
+        yield f"{counted(len(changes.renamed), 'picture')} renamed ({names([now for _, now in changes.renamed])})"
     if changes.pictures:
-        yield f"{counted(len(changes.pictures), 'picture')} changed ({file_names(changes.pictures)})"
+        yield f"{counted(len(changes.pictures), 'picture')} changed ({names(changes.pictures)})"
     if changes.captions:
         beaten = _beaten(changes.captions, run)
-        yield f"{counted(len(changes.captions), 'caption file')} changed, of {file_names(changes.captions)}{beaten}"
+        yield f"{counted(len(changes.captions), 'caption file')} changed, of {names(changes.captions)}{beaten}"
 
 
 def _beaten(captions: Sequence[str], run: RunFolder) -> str:

@@ -18,7 +18,7 @@ from wizard.interview.pictures.changed_pictures import ask_to_use, changes_text,
 
 CHANGES = ChangesSince(
     appeared=("/p/new.png",), vanished=("/p/a.png", "/p/b.png"), renamed=(("/p/c.png", "/p/d.png"),),
-    pictures=("/p/e.png",), captions=("/p/e.png", "/p/f.png"),
+    pictures=("/p/e.png",), captions=("/p/e.png", "/p/masks/f.png"), root="/p",
 )  # fmt: skip
 
 
@@ -30,7 +30,7 @@ def run(tmp_path: Path) -> RunFolder:
 def test_every_kind_of_change_is_named(run: RunFolder) -> None:
     assert changes_text(CHANGES, run) == (
         "Since the plan was made: 1 new picture (new.png); 2 pictures gone (a.png, b.png); 1 picture renamed (d.png); "
-        "1 picture changed (e.png); 2 caption files changed, of e.png, f.png"
+        "1 picture changed (e.png); 2 caption files changed, of e.png, masks/f.png"
     )
 
 

@@ -126,7 +126,7 @@ def test_a_manifest_of_an_earlier_version_tells_of_names_alone(run: RunFolder, i
     write_manifest_lines(run, [{"path": path.as_posix(), **line} for path in paths])
     (images / "picture-001.txt").write_text("mia, laugh")
 
-    assert found(run) == ChangesSince(appeared=((images / "picture-004.png").as_posix(),))
+    assert found(run) == ChangesSince(appeared=((images / "picture-004.png").as_posix(),), root=images.as_posix())
 
 
 def test_without_manifest_or_pictures_there_is_nothing_to_tell(run: RunFolder, images: Path) -> None:

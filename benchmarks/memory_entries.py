@@ -174,6 +174,26 @@ def kinds() -> Iterator[Entry]:
         )  # fmt: skip
 
 
+def some_blocks() -> Iterator[Entry]:
+    """Checkpointing of the first blocks alone: what the shares come from, then what they are held to."""
+    for blocks in range(1, 9):
+        yield Entry("sd1", batch_size=4, text="cached", checkpointing=True, settings=first_blocks(blocks))
+    for blocks in range(1, 7):
+        yield Entry("sdxl", 1024, 1024, 1, 16, "cached", checkpointing=True, settings=first_blocks(blocks))
+    yield Entry("sd1", batch_size=2, base_dtype="nf4", checkpointing=True, settings=first_blocks(3))
+    yield Entry("sd2", 768, 768, batch_size=2, rank=64, checkpointing=True, settings=first_blocks(5))
+    yield Entry("sdxl", 832, 1216, 2, 32, "cached", checkpointing=True, base_dtype="int8", settings=first_blocks(2))
+    yield Entry("anima", text="cached", checkpointing=True, settings=first_blocks(10))
+    yield Entry("anima", 1024, 1024, 1, 16, "cached", checkpointing=True, settings=first_blocks(21))
+    for blocks in (2, 12, 28):
+        yield Entry("z_image", 768, 768, 1, 16, "cached", checkpointing=True, settings=first_blocks(blocks))
+
+
+def first_blocks(number: int) -> Mapping[str, Mapping[str, Any]]:
+    """The setting."""
+    return {"memory": {"checkpointed_blocks": number}}
+
+
 def anima() -> Iterator[Entry]:
     """Anima, whose text is always cached: 512 to 1024 px, what a plan changes, models with more and fewer blocks."""
     for side in (512, 1024):
@@ -233,4 +253,5 @@ def entries() -> tuple[Entry, ...]:
         *kinds(),
         *anima(),
         *z_image(),
+        *some_blocks(),
     )

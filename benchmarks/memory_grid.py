@@ -24,7 +24,7 @@ from advisor.estimate.vram import vram_parts
 from advisor.families import family as family_facts
 from advisor.families.coefficients import Moment
 from advisor.files import write_atomically
-from benchmarks.memory_entries import Entry, entries
+from benchmarks.memory_entries import Entry, entries, first_blocks
 from benchmarks.memory_page import PAGE, Row, page
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def footprint(family: str, counted: Mapping[str, Any]) -> str:
     tokens = (kept("trained", checkpointing=False, batch_size=batch) - plain) / TOKENS
     tokens_less = (kept("trained", checkpointing=True, batch_size=batch) - less) / TOKENS
     middle, late = _code(_middle(family, counted)), _code(_late(family))
+    by_first = "" if family == "sd2" else f"\n        saved_by_first={_saved_by_first(family, counted)},"
     return f"""{family}:
         plain=StepMemory(({moment(False)},), token_bytes={tokens:_.0f}),
         checkpointed=StepMemory(({moment(True)}, {late}), token_bytes={tokens_less:_.0f}),
@@ -109,7 +110,7 @@ def footprint(family: str, counted: Mapping[str, Any]) -> str:
         checkpointed_quantised=StepMemory(
             ({moment(True, "int8")}, {middle}, {late}),
             token_bytes={tokens_less:_.0f},
-        ),"""
+        ),{by_first}"""
 
 
 def transformer_footprint(family: str, counted: Mapping[str, Any]) -> str:
@@ -159,6 +160,17 @@ def _halved(entry: Entry, counted: Mapping[str, Any]) -> float:
     """Its activations in half precision."""
     found: int = counted[entry.name]["step"]["activations"]
     return found / BYTES_OF[entry.dtype] * BYTES_OF["bfloat16"]
+
+
+def _saved_by_first(family: str, counted: Mapping[str, Any]) -> tuple[float, ...]:
+    """Shares of what checkpointing all blocks saves; SD2's are SD1's."""
+    whole = Entry("sd1", batch_size=4, text="cached", checkpointing=True)
+    if family == "sdxl":
+        whole = Entry("sdxl", 1024, 1024, 1, 16, "cached", checkpointing=True)
+    some = [replace(whole, settings=first_blocks(blocks)) for blocks in range(1, whole.structure.whole_blocks)]
+    plain = replace(whole, checkpointing=False)
+    none, *kept, least = (counted[one.name]["step"]["activations"] for one in (plain, *some, whole))
+    return (*(round((none - one) / (none - least), 3) for one in kept), 1.0)
 
 
 def _late(family: str) -> Moment:

@@ -20,8 +20,9 @@ from advisor.machine.cards import card_named
 from advisor.machine.hardware import Hardware
 from advisor.plan import Plan
 from advisor.planning.planner import make_plan
+from advisor.settings.config import MemoryConfig
 from advisor.settings.parse_value import parse_settings
-from advisor.units import GIB, rate
+from advisor.units import GIB, counted, rate
 
 PAGE = Path(__file__).parents[1] / "docs" / "personas.md"
 SIZES = ((768, 1024), (1024, 1024), (1024, 768), (832, 1216), (1536, 1024))
@@ -148,7 +149,7 @@ def _cells(persona: Persona, plan: Plan) -> Iterator[str]:
     shown = f"{config.dataset.resolution_px} px x {config.dataset.repeats}, {schedule.epochs} epochs"
     yield f"{shown}: {outlook.steps:,} steps"
     yield f"{schedule.batch_size} x {schedule.gradient_accumulation}"
-    yield _saved_by(memory.gradient_checkpointing, memory.base_dtype, memory.compute_dtype, config.optimizer.name)
+    yield _saved_by(memory, config.optimizer.name)
     snr = ", zero SNR" if loss.zero_terminal_snr else ""
     yield f"min-SNR {loss.min_snr_gamma:g}, offset {loss.noise_offset:g}{snr}, clip skip {config.model.clip_skip}"
     free = gpu.free_bytes if gpu else persona.facts.hardware.ram_free_bytes
@@ -158,13 +159,14 @@ def _cells(persona: Persona, plan: Plan) -> Iterator[str]:
     yield ", ".join(warning.code for warning in plan.warnings) or "none"
 
 
-def _saved_by(checkpointing: bool, base: str, compute: str, optimizer: str) -> str:
+def _saved_by(memory: MemoryConfig, optimizer: str) -> str:
+    blocks = f" of {counted(memory.checkpointed_blocks, 'block')}" if memory.checkpointed_blocks else ""
     saved = [
-        *(["checkpointing"] if checkpointing else []),
-        *([f"{base} base"] if base != compute else []),
+        *([f"checkpointing{blocks}"] if memory.gradient_checkpointing else []),
+        *([f"{memory.base_dtype} base"] if memory.base_dtype != memory.compute_dtype else []),
         *([optimizer] if optimizer == "adamw8bit" else []),
     ]
-    return f"{compute}: {', '.join(saved) or 'nothing needed'}"
+    return f"{memory.compute_dtype}: {', '.join(saved) or 'nothing needed'}"
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from advisor.families import family as family_of
 from advisor.files import write_atomically
 from advisor.machine.hardware import Hardware
 from advisor.planning.planner import make_plan
+from advisor.settings.config import MemoryConfig
 from advisor.units import GIB
 
 ROOT = Path(__file__).parents[1]
@@ -93,7 +94,7 @@ def _lines() -> Iterator[str]:
                 f"{card} GB",
                 f"{config.dataset.resolution_px} px",
                 f"{batch}" if parts == 1 else f"{batch}, {parts} to a step",
-                "on" if config.memory.gradient_checkpointing else "off",
+                checkpointing(config.memory, family),
                 config.memory.base_dtype,
                 "trained" if config.optimizer.text_encoder_learning_rate > 0 else "not trained",
                 config.optimizer.name,
@@ -102,6 +103,16 @@ def _lines() -> Iterator[str]:
                 f"{(plan.estimate.seconds or 0) / 3600:.1f} h",
             )
             yield "| " + " | ".join(cells) + " |"
+
+
+def checkpointing(memory: MemoryConfig, family: str) -> str:
+    """Where activations are computed a second time."""
+    structure = family_of(family).standard
+    assert structure is not None
+    if not memory.gradient_checkpointing:
+        return "off"
+    blocks = memory.checkpointed_blocks
+    return f"{blocks} of {structure.whole_blocks} blocks" if blocks else "on"
 
 
 def in_readme(readme: str) -> str:

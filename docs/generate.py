@@ -56,7 +56,8 @@ chosen together: the first of a row of ways to run whose predicted memory the ca
 (`advisor/rules/fitting.py`). The row goes from the least harm to the most: the table's largest batch down to its least,
 checkpointing, the 8-bit optimizer where bitsandbytes works, batch 1 with accumulation, the base model in int8, then in
 nf4, the resolution 64 px at a time down to half, and on a low card at last without the text encoder. A high card's row
-passes through the medium one's, so that more memory never gives a smaller batch or a lower resolution.
+passes through the medium one's, so that more memory never gives a smaller batch or a lower resolution. Where it is
+checkpointed, as few of the denoiser's blocks are as fit, and of the ways that do the same the fastest is taken.
 """
 
 TABLE_HEAD = """## The table: one value for each kind of base model

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import sqrt
 
 from advisor.dataset.buckets import Size
+from advisor.estimate.checkpointing import between, checkpointed_share
 from advisor.families import family
-from advisor.families.coefficients import FlopCoefficients
+from advisor.families.coefficients import FlopCoefficients, StepFlops
 from advisor.families.sd1 import SD1
 from advisor.families.structure import Structure
 from advisor.settings.config import TrainingConfig
@@ -19,8 +21,7 @@ def step_flops(config: TrainingConfig, structure: Structure, *, size: Size | Non
         size: of the pictures in pixels; None: the resolution's square.
     """
     known, standard = _known(config)
-    checkpointing = config.memory.gradient_checkpointing
-    counted = known.checkpointed if checkpointing else known.plain
+    counted = _counted(config, structure, known)
     width, height = size or (config.dataset.resolution_px,) * 2
     pixels = width * height / structure.vae.factor**2
     wider = structure.weights_per_pixel / standard.weights_per_pixel
@@ -54,7 +55,12 @@ def forward_flops(config: TrainingConfig, structure: Structure, *, size: Size | 
                 "schedule": schedule,
                 "optimizer": optimizer,
                 "memory": config.memory.model_copy(
-                    update={"gradient_checkpointing": checkpointing, "cache_text": True, "cache_latents": True}
+                    update={
+                        "gradient_checkpointing": checkpointing,
+                        "checkpointed_blocks": 0,
+                        "cache_text": True,
+                        "cache_latents": True,
+                    }
                 ),
             }
         )
@@ -84,6 +90,19 @@ def read_flops(config: TrainingConfig, structure: Structure, tokens: float) -> f
     """FLOPs of reading a caption of so many tokens before training; 0 where that is part of the steps."""
     known, standard = _known(config)
     return known.read_token * tokens * structure.text_parameters / standard.text_parameters
+
+
+def _counted(config: TrainingConfig, structure: Structure, known: FlopCoefficients) -> StepFlops:
+    """The coefficients of a step with its share of checkpointing; a trained text encoder has all of it or none."""
+    share = checkpointed_share(config, structure).repeated
+    plain, all_of_it = known.plain, known.checkpointed
+    return replace(
+        all_of_it if config.memory.gradient_checkpointing else plain,
+        image=between(plain.image, all_of_it.image, share),
+        pixel=between(plain.pixel, all_of_it.pixel, share),
+        pixel_pair=between(plain.pixel_pair, all_of_it.pixel_pair, share),
+        pixel_rank=between(plain.pixel_rank, all_of_it.pixel_rank, share),
+    )
 
 
 def _rank(config: TrainingConfig) -> float:

@@ -11,6 +11,7 @@ from math import ceil, prod
 from advisor.adapters.layout import adapter_plans
 from advisor.dataset.buckets import Size
 from advisor.estimate.adapter_copies import gathering_bytes, gradient_bytes
+from advisor.estimate.checkpointing import between, checkpointed_share
 from advisor.estimate.disk import BYTES_OF
 from advisor.estimate.quantised_base import unpacking_bytes
 from advisor.families import family
@@ -59,15 +60,14 @@ def step_peak(
         keeps_products: adapters keep their rank-wide products for the backward pass.
     """
     work = _step_size(config, structure, size, batch_parts)
-    checkpointed = config.memory.gradient_checkpointing
-    step = memory_coefficients(config).of_step(checkpointed=checkpointed, **_kind(config))
+    step = _step(config, checkpointed=config.memory.gradient_checkpointing)
     of_denoiser, keeps = _denoiser_parameters(config, structure), work.keeps_gradients
-    rank = config.network.rank if keeps_products and config.network.kind in ("lora", "locon") else 0
     found = [(int(gathering_bytes(copy, trained=trained, keeps=keeps)), 0)]
     for number, moment in enumerate(step.moments):
         gradients = gradient_bytes(copy, trained=trained, reached=moment.gradients * of_denoiser, keeps=keeps)
-        kept = _saved(config, structure, work, step, checkpointed=checkpointed, number=number)
-        kept += work.pixels * rank * moment.pixel_rank_bytes
+        kept = _of_images(config, structure, work, number=number)
+        if number == 0:
+            kept = _first(config, structure, work, keeps_products=keeps_products)
         at_work = moment.unpacked * unpacking_bytes(config.memory, config.model.family, structure)
         at_work += _delta_weight_bytes(config, structure) if number or moment.unpacked else 0
         found.append((int(gradients), int(kept * over_half(config) + at_work)))
@@ -79,8 +79,10 @@ def saved_bytes(
 ) -> float:  # not rounded: equally fast choices must stay equal
     """Activations that a forward pass without checkpointing saves for its backward pass, but for adapters' products."""
     work = _step_size(config, structure, size, batch_parts)
-    first = memory_coefficients(config).of_step(checkpointed=False, **_kind(config))
-    return _saved(config, structure, work, first, checkpointed=False) * over_half(config)
+    kept = _of_images(config, structure, work, checkpointed=False) + _of_text(
+        config, structure, work, checkpointed=False
+    )
+    return kept * over_half(config)
 
 
 def _step_size(config: TrainingConfig, structure: Structure, size: Size | None, batch_parts: int) -> StepSize:
@@ -93,27 +95,47 @@ def _step_size(config: TrainingConfig, structure: Structure, size: Size | None, 
     return StepSize(count * image_area(config, size) / structure.vae.factor**2, count, count * tokens, keeps)
 
 
-def _kind(config: TrainingConfig) -> dict[str, bool]:
-    return {"quantised": config.memory.quantised is not None, "convolutions": config.network.conv_rank > 0}
+def _step(config: TrainingConfig, *, checkpointed: bool) -> StepMemory:
+    return memory_coefficients(config).of_step(
+        checkpointed=checkpointed,
+        quantised=config.memory.quantised is not None,
+        convolutions=config.network.conv_rank > 0,
+    )
 
 
-def _saved(
-    config: TrainingConfig,
-    structure: Structure,
-    work: StepSize,
-    step: StepMemory,
-    *,
-    checkpointed: bool,
-    number: int = 0,
+def _first(config: TrainingConfig, structure: Structure, work: StepSize, *, keeps_products: bool) -> float:
+    """Activation bytes in half precision as the backward pass begins, with the settings' share of checkpointing."""
+    checkpointed = config.memory.gradient_checkpointing
+    plain, all_of_it = (
+        _of_images(config, structure, work, checkpointed=way)
+        + keeps_products * _of_adapters(config, work, checkpointed=way)
+        for way in (False, True)
+    )
+    images = between(plain, all_of_it, checkpointed_share(config, structure).saved)
+    return images + _of_text(config, structure, work, checkpointed=checkpointed)
+
+
+def _of_images(
+    config: TrainingConfig, structure: Structure, work: StepSize, *, checkpointed: bool = True, number: int = 0
 ) -> float:
-    """Activation bytes in half precision at the moment of that number, without what adapters keep of their own."""
-    standard, moment = standard_of(config), step.moments[number]
+    """Activation bytes of the denoiser in half precision at the moment of that number, without its adapters' own."""
+    moment, standard = _step(config, checkpointed=checkpointed).moments[number], standard_of(config)
     scale = structure.activation_channels(checkpointed=checkpointed) / standard.activation_channels(
         checkpointed=checkpointed
     )
-    text = work.tokens * step.token_bytes * structure.text_channels / standard.text_channels
-    image = work.pixels * moment.pixel_bytes + work.images * moment.image_bytes
-    return image * scale + (text if number == 0 else 0)
+    return (work.pixels * moment.pixel_bytes + work.images * moment.image_bytes) * scale
+
+
+def _of_adapters(config: TrainingConfig, work: StepSize, *, checkpointed: bool) -> float:
+    """The same that adapters keep of their own as the backward pass begins."""
+    rank = config.network.rank if config.network.kind in ("lora", "locon") else 0
+    return work.pixels * rank * _step(config, checkpointed=checkpointed).moments[0].pixel_rank_bytes
+
+
+def _of_text(config: TrainingConfig, structure: Structure, work: StepSize, *, checkpointed: bool) -> float:
+    """The same of trained text encoders, which are checkpointed as a whole."""
+    share = structure.text_channels / standard_of(config).text_channels
+    return work.tokens * _step(config, checkpointed=checkpointed).token_bytes * share
 
 
 def _denoiser_parameters(config: TrainingConfig, structure: Structure) -> int:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from advisor.dataset.buckets import Size
+from advisor.estimate.checkpointing import between, checkpointed_share
 from advisor.estimate.flops import forward_flops, step_flops
 from advisor.estimate.quantised_base import packed_layers
 from advisor.estimate.step_peak import saved_bytes
 from advisor.families import family
+from advisor.families.coefficients import StepCalls
 from advisor.families.sd1 import SD1
 from advisor.families.structure import Structure
 from advisor.settings.config import QuantisedDtype, TrainingConfig
@@ -82,7 +84,7 @@ def _unpacked(config: TrainingConfig, structure: Structure) -> float:
     memory = config.memory
     if memory.quantised is None:
         return 0.0
-    times = 3 if memory.gradient_checkpointing else 2
+    times = 2 + checkpointed_share(config, structure).repeated
     return times * UNPACKED_BYTES[memory.quantised] * packed_layers(config.model.family, structure).weights
 
 
@@ -92,14 +94,19 @@ def _calls(config: TrainingConfig, structure: Structure) -> float:
     source = known if known.call_coefficients is not None else SD1
     assert source.call_coefficients is not None
     assert source.standard is not None
-    memory = config.memory
-    counted = source.call_coefficients.checkpointed if memory.gradient_checkpointing else source.call_coefficients.plain
-    denoiser = counted.denoiser * KIND_CALLS[config.network.kind]
-    denoiser += {None: 0, "int8": counted.int8, "nf4": counted.nf4}[memory.quantised]
+    memory, known_calls = config.memory, source.call_coefficients
+    counted = known_calls.checkpointed if memory.gradient_checkpointing else known_calls.plain
+    without, with_all = (_of_denoiser(config, calls) for calls in (known_calls.plain, known_calls.checkpointed))
+    denoiser = between(without, with_all, checkpointed_share(config, structure).calls)
     text = 0 if memory.cache_text else counted.text_forward
     text = counted.text_trained if config.optimizer.trains_text_encoder else text
     share = _layers(source.name, structure) / _layers(source.name, source.standard)
     return denoiser * share + text
+
+
+def _of_denoiser(config: TrainingConfig, counted: StepCalls) -> float:
+    quantised = {None: 0, "int8": counted.int8, "nf4": counted.nf4}[config.memory.quantised]
+    return counted.denoiser * KIND_CALLS[config.network.kind] + quantised
 
 
 @lru_cache(maxsize=64)

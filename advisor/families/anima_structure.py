@@ -108,6 +108,11 @@ class AnimaStructure(PatchTransformerStructure):
         return own.layers * (KEPT_WIDTHS * own.width + KEPT_MLPS * own.mlp_width)
 
     @property
+    def whole_blocks(self) -> int:
+        """The transformer's blocks."""
+        return self.denoiser.layers
+
+    @property
     def text_channels(self) -> float:
         """Channels of the adapter in all layers: the text encoder is not trained."""
         return float(self.adapter.layers * self.adapter.width)

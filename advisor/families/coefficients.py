@@ -46,6 +46,9 @@ class MemoryCoefficients:
     """Peak bytes of the VAE encoder per image pixel, float32."""
     decode_pixel_bytes: float
     """Peak bytes of the VAE decoder per image pixel, float32."""
+    saved_by_first: tuple[float, ...] = ()
+    """Of the activations that checkpointing all of the denoiser's blocks does not keep as the backward pass begins, the
+    share that checkpointing the first one does not, the first two, and so on; empty: all blocks are alike."""
     read_token_bytes: float = 0.0
     """Peak bytes of reading a caption per token, in half precision, where all are read before the denoiser comes."""
 

@@ -126,6 +126,11 @@ class StableDiffusionStructure:
         return activation_channels(self.unet, checkpointed=checkpointed)
 
     @property
+    def whole_blocks(self) -> int:
+        """Down blocks, the middle, up blocks."""
+        return 2 * len(self.unet.block_out_channels) + 1
+
+    @property
     def text_channels(self) -> float:
         """Channels of the text encoders in all layers."""
         return sum(text.width * text.layers for text in self.text)

@@ -101,6 +101,10 @@ class Structure(Protocol):
             value_bytes: of one value in the compute dtype.
         """
 
+    @property
+    def whole_blocks(self) -> int:
+        """Blocks of the denoiser as gradient checkpointing counts them: a U-Net's down blocks, middle and up blocks."""
+
     def num_blocks(self, middle: int) -> int:
         """How many blocks of the denoiser can have a rank or a learning rate of their own.
 

@@ -100,6 +100,11 @@ class ZImageStructure(PatchTransformerStructure):
         return blocks * (KEPT_WIDTHS * own.width + KEPT_MLPS * own.mlp_width)
 
     @property
+    def whole_blocks(self) -> int:
+        """Those of the one sequence: the ones before have no adapters, so that they keep nothing."""
+        return self.denoiser.layers
+
+    @property
     def text_channels(self) -> float:
         """Channels of the blocks that a caption goes through alone: the text encoder is not trained."""
         return float(self.denoiser.refiners * self.denoiser.width) or 1.0

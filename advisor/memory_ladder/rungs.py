@@ -178,6 +178,14 @@ def _checkpointing(situation: Situation) -> Iterator[Rung]:
         yield Rung("checkpointing", CHECKPOINTING.harm, CHECKPOINTING.result, settings=settings)
 
 
+def _more_blocks(situation: Situation) -> Iterator[Rung]:
+    memory, number = situation.config.memory, situation.structure.whole_blocks
+    if memory.gradient_checkpointing and 0 < memory.checkpointed_blocks < number:
+        twice = 2 * memory.checkpointed_blocks
+        settings = {"memory.checkpointed_blocks": twice if twice < number else 0}
+        yield Rung("more_blocks", CHECKPOINTING.harm, CHECKPOINTING.result, settings=settings)
+
+
 def _optimizer(situation: Situation) -> Iterator[Rung]:
     optimizer = situation.config.optimizer
     if situation.has_8bit_optimizer and optimizer.name == "adamw" and not optimizer.arguments:
@@ -201,7 +209,7 @@ def _resolution(situation: Situation) -> Iterator[Rung]:
 
 
 OFFERS: tuple[Callable[[Situation], Iterator[Rung]], ...] = (
-    _smaller_parts, _checkpointing, _optimizer, _base_dtype, _resolution,
+    _smaller_parts, _checkpointing, _more_blocks, _optimizer, _base_dtype, _resolution,
 )  # fmt: skip
 """What can be tried; a new one is a function and a name here."""
 

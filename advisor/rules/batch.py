@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from advisor.estimate.tradeoffs import BASE, CHECKPOINTING, OPTIMIZER_8BIT
 from advisor.facts import Facts
+from advisor.rules.card_class import structure_of
 from advisor.rules.defaults_table import EFFECTIVE_BATCH
 from advisor.rules.fitting import (
     Fit,
@@ -94,6 +95,27 @@ def gradient_checkpointing(facts: Facts, config: TrainingConfig, fitted: Fit) ->
     return Advice(False, f"{_room(fitted)} without it, and with it a step takes {longer.text}")
 
 
+@fitted_rule(sets="memory.checkpointed_blocks", source=CHECKPOINTING_STUDY)
+def checkpointed_blocks(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
+    """In as few blocks as fit, counted from the first; the others are not computed a second time."""
+    facts, fitted = fit_without(facts, config, fitted, "memory.checkpointed_blocks")
+    number, blocks = structure_of(facts).whole_blocks, fitted.choice.blocks
+    if not fitted.config.memory.gradient_checkpointing:
+        return Advice(0, "nothing is computed a second time", origin="default")
+    if blocks:
+        whole = tried(facts, config, replace(fitted.choice, blocks=0))
+        longer = slowdown_of(facts, config, whole, blocks=blocks)
+        reason = f"in the first {blocks} of {number}: {_room(fitted)}; in all of them a step takes {longer.text}"
+        return Advice(blocks, reason)
+    if not fitted.choice.checkpointing or "memory.gradient_checkpointing" in facts.chosen_paths:
+        return Advice(0, "checkpointing was chosen: in all blocks", origin="default")
+    fewer = tried(facts, config, replace(fitted.choice, blocks=number - 1))
+    if fewer.fits:
+        return Advice(0, f"in all {number} blocks: a processor's memory is left to what else runs", OURS)
+    needed = beside_free(fewer.needed_bytes, fitted.free_bytes)
+    return Advice(0, f"in all {number} blocks: one fewer would need {needed}")
+
+
 @fitted_rule(sets="memory.base_dtype", source=OURS)
 def base_dtype(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """The compute dtype; fewer bits only where nothing else fits."""
@@ -146,5 +168,7 @@ def _room(fitted: Fit) -> str:
     return f"about {gib(fitted.needed_bytes)} of the {gib(fitted.free_bytes)} free are enough"
 
 
-RULES = (optimizer_name, batch_size, gradient_accumulation, gradient_checkpointing, base_dtype)
+RULES = (
+    optimizer_name, batch_size, gradient_accumulation, gradient_checkpointing, checkpointed_blocks, base_dtype
+)  # fmt: skip
 """All read the same fit, which looks only at what stands before these."""

@@ -7,6 +7,7 @@ memory never means a lower resolution or, at the same resolution, slower steps.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,6 +31,8 @@ from advisor.units import gib
 
 TEXT_RATE_PATH = "optimizer.text_encoder_learning_rate"
 
+CHECKPOINTING_PATHS = {"memory.gradient_checkpointing", "memory.checkpointed_blocks"}
+
 SPARE_SHARE = 0.05
 """Of the free memory, left for what no count knows: other programs that grow, memory in pieces, libraries' buffers."""
 
@@ -50,6 +53,8 @@ class Choice:
     """None: the compute dtype."""
     text_encoder: bool = True
     """Whether it is trained, where the rules would."""
+    blocks: int = 0
+    """Of the denoiser, that are checkpointed, counted from the first; 0: all of them."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ def fit(facts: Facts, config: TrainingConfig) -> Fit:
         if smallest.fits:
             *rest, smallest = _with_more_bits(facts, config, group, smallest)
             others = (tried(facts, config, choice) for choice in rest)
-            fitting = [*(one for one in others if one.fits), smallest]
+            fitting = [with_fewest_blocks(facts, config, one) for one in (*others, smallest) if one.fits]
             return _with_room_to_draw(facts, config, min(fitting, key=lambda one: _seconds(facts, one.config)))
     assert smallest is not None
     return smallest
@@ -111,6 +116,22 @@ def _with_more_bits(
         if found.fits:
             return *others[:-1], found
     return *group[:-1], smallest
+
+
+def with_fewest_blocks(facts: Facts, config: TrainingConfig, fitted: Fit) -> Fit:
+    """A fit with gradient checkpointing in as few of the denoiser's blocks as fit; others stay as they are.
+
+    Who chose checkpointing has it in all blocks, and a processor's memory is left to what else runs there.
+    """
+    if not fitted.choice.checkpointing or facts.gpu is None or CHECKPOINTING_PATHS & facts.chosen_paths:
+        return fitted
+
+    def with_blocks(blocks: int) -> Fit:
+        return tried(facts, config, replace(fitted.choice, blocks=blocks))
+
+    number = structure_of(facts).whole_blocks
+    fewest = 1 + bisect_left(range(1, number), True, key=lambda blocks: with_blocks(blocks).fits)
+    return with_blocks(fewest) if fewest < number else fitted
 
 
 def _seconds(facts: Facts, config: TrainingConfig) -> float:
@@ -176,13 +197,15 @@ def _with_room_to_draw(facts: Facts, config: TrainingConfig, fitted: Fit) -> Fit
     if facts.gpu is None or not fitted.fits or needed <= fitted.free_bytes or fitted.choice.base_dtype is not None:
         return fitted
     smaller = tried(facts, config, replace(fitted.choice, base_dtype="int8"))
+    smaller = with_fewest_blocks(facts, config, smaller) if smaller.fits else smaller
     helps = smaller.fits and drawing_bytes(facts, smaller.config) <= smaller.free_bytes
     return replace(smaller, drawing_bytes=needed) if helps else fitted
 
 
 def beside_free(needed_bytes: int, free_bytes: int) -> str:
     """What is needed beside what is free, for the sentence of why it is not taken."""
-    spared = f", {100 * SPARE_SHARE:.0f} % of which must stay free" if needed_bytes <= free_bytes else ""
+    looks_enough = needed_bytes <= free_bytes or gib(needed_bytes) == gib(free_bytes)
+    spared = f", {100 * SPARE_SHARE:.0f} % of which must stay free" if looks_enough else ""
     return f"{gib(needed_bytes)} of the {gib(free_bytes)} free{spared}"
 
 
@@ -245,6 +268,7 @@ def _with_choice(facts: Facts, config: TrainingConfig, choice: Choice) -> Traini
         "schedule.gradient_accumulation": choice.accumulation,
         "dataset.resolution_px": choice.resolution_px,
         "memory.gradient_checkpointing": choice.checkpointing,
+        "memory.checkpointed_blocks": choice.blocks if choice.checkpointing else 0,
         "memory.base_dtype": choice.base_dtype or config.memory.compute_dtype,
         "optimizer.name": choice.optimizer,
     }

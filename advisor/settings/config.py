@@ -354,6 +354,9 @@ class MemoryConfig(Settings):
     """What the base model's weights are kept in."""
     gradient_checkpointing: bool = False
     """Compute activations a second time instead of keeping them."""
+    checkpointed_blocks: int = Field(0, ge=0, le=1000)
+    """In how many of the denoiser's blocks, counted from the first, activations are computed a second time where
+    gradient checkpointing is on; 0: in all of them. A U-Net's are its down blocks, the middle and its up blocks."""
     cache_latents: bool = True
     """Encode each picture once, before training."""
     cache_text: bool = False

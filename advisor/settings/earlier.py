@@ -28,6 +28,7 @@ ADDED_SETTINGS = (
     "saving.layer_names",
     "model.text_encoder_path",
     "memory.text_variants",
+    "memory.checkpointed_blocks",
 )
 """Settings that the first configurations lack; the hashes in the first states know nothing of them."""
 

@@ -31,6 +31,7 @@ DROPS: Mapping[str, str] = {
     "loss.ema": "kohya saves the weights as they are, without a moving average",
     "loss.ema_decay": "kohya keeps no moving average",
     "memory.preset": OUR_RULES,
+    "memory.checkpointed_blocks": "kohya checkpoints all blocks or none",
     "memory.text_variants": "kohya encodes captions that change in each step",
     "memory.base_dtype": "kohya keeps the base model in the training precision, so int8 and nf4 need more memory there",
     "machine.gpu_uuid": "kohya takes the first card; with several, fill in `GPU IDs` in the GUI",

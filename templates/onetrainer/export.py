@@ -65,6 +65,7 @@ DROPS: Mapping[str, str] = {
     "loss.multires_iterations": "OneTrainer has no coarser noise",
     "loss.multires_discount": "OneTrainer has no coarser noise",
     "memory.preset": OUR_RULES,
+    "memory.checkpointed_blocks": "OneTrainer checkpoints all blocks or none",
     "memory.text_variants": "OneTrainer encodes captions that change in each step",
     "memory.cache_text": "OneTrainer caches text together with the latents, where it can",
     "machine.data_workers": "OneTrainer reads with threads: machine.cpu_threads",

@@ -119,7 +119,12 @@ def plausible_configs(draw: st.DrawFn, *, families: tuple[str, ...] = ("sd1", "s
         "min_timestep": draw(st.integers(0, 400)), "max_timestep": draw(st.integers(401, 1000)),
         "timestep_mean": draw(st.integers(-8, 8)) / 4, "timestep_scale": draw(st.integers(1, 16)) / 8,
     }  # fmt: skip
-    tree["memory"] |= {"text_variants": 0, "cache_text": False, "cache_latents": not tree["dataset"]["random_crop"]}
+    tree["memory"] |= {
+        "text_variants": 0,
+        "checkpointed_blocks": 0,
+        "cache_text": False,
+        "cache_latents": not tree["dataset"]["random_crop"],
+    }
     tree["machine"] |= {"cpu_threads": draw(st.integers(1, 64)), "gpu_uuid": draw(st.sampled_from(["", "GPU-1-2"]))}
     tree["saving"] |= {"name": draw(WORDS)}
     tree["sampling"] |= {

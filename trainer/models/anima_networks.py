@@ -16,6 +16,7 @@ from torch.nn.functional import interpolate
 
 from advisor.families.anima_structure import AnimaStructure
 from advisor.families.video_vae import VideoVaeStructure
+from trainer.models.checkpointing import checkpoint_first
 
 ROPE_SCALE = (1.0, 4.0, 4.0)
 """How far the transformer's positions are stretched: frames, height, width."""
@@ -77,9 +78,9 @@ class AnimaDenoiser(nn.Module):
         )[0]
         return out[:, :, 0]
 
-    def enable_gradient_checkpointing(self) -> None:
-        """Of the transformer; the adapter is small and without gradients."""
-        self.transformer.enable_gradient_checkpointing()
+    def enable_gradient_checkpointing(self, blocks: int = 0) -> None:
+        """In the transformer's first blocks, 0: in all; the adapter before them is small, and seldom has gradients."""
+        checkpoint_first(self.transformer, self.transformer.transformer_blocks, blocks)
 
 
 def build_vae(vae: VideoVaeStructure) -> nn.Module:

@@ -16,6 +16,7 @@ from torch.nn.functional import pad
 from advisor.families.stable_diffusion import VaeStructure
 from advisor.families.z_image_structure import TOKEN_UNIT, ZImageStructure
 from trainer.models.build import build_vae as build_image_vae
+from trainer.models.checkpointing import checkpoint_first
 
 SIDE = 2
 """Latent pixels along one side of a patch."""
@@ -84,9 +85,9 @@ class ZImageDenoiser(nn.Module):
             both = self._called(block, both, is_there, turns, time)
         return -self._latents(own.all_final_layer[PATCHES](both, c=time), noisy.shape)
 
-    def enable_gradient_checkpointing(self) -> None:
-        """From now on each block's activations are computed a second time in the backward pass instead of kept."""
-        self.transformer.enable_gradient_checkpointing()
+    def enable_gradient_checkpointing(self, blocks: int = 0) -> None:
+        """In the first blocks of the one sequence, 0: in all; those before it have no adapters, and keep nothing."""
+        checkpoint_first(self.transformer, self.transformer.layers, blocks)
 
     def _pictures(self, noisy: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens [B, N, E] of latents, and the turns of their positions, which come after the caption's."""

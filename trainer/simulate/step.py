@@ -235,7 +235,9 @@ class Simulation:
                 generator=torch.Generator(),
             )  # fmt: skip
         if config.memory.gradient_checkpointing:
-            self._family.enable_gradient_checkpointing(base, text_encoder=trains_text)
+            self._family.enable_gradient_checkpointing(
+                base, text_encoder=trains_text, blocks=config.memory.checkpointed_blocks
+            )
         return network
 
     def _copies(self, network: Network, live: LiveBytes) -> ComputeCopies:
@@ -312,7 +314,8 @@ def measured_config(
                 "compute_dtype": dtype,
                 "base_dtype": base_dtype or dtype,
                 "cache_text": text == "cached",
-            },
+            }
+            | settings.get("memory", {}),
             "saving": {"name": "measured"},
         }
     )

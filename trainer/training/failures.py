@@ -86,6 +86,8 @@ def out_of_memory(
         ways.append("schedule.batch_size 1, with schedule.gradient_accumulation as much larger (same result, slower)")
     if is_step and not config.memory.gradient_checkpointing:
         ways.append("memory.gradient_checkpointing true (same result, about 70 % slower)")
+    elif is_step and config.memory.checkpointed_blocks:
+        ways.append("memory.checkpointed_blocks 0, which is all of them (same result, slower)")
     smaller = config.dataset.resolution_px - 64
     if where != LOADING and smaller >= config.dataset.min_bucket_px:
         ways.append(f"dataset.resolution_px {smaller} (smaller pictures, less detail)")

@@ -193,7 +193,9 @@ def _stepper(
     base, network, data = _attached(base, training_set, state, reporter)
     groups = _groups(base, network, reporter)
     if config.memory.gradient_checkpointing:
-        base.family.enable_gradient_checkpointing(base, text_encoder=network.has_text_encoder)
+        base.family.enable_gradient_checkpointing(
+            base, text_encoder=network.has_text_encoder, blocks=config.memory.checkpointed_blocks
+        )
     context = make_context(base, network, data, training_set, reporter)
     optimizer = make_optimizer(
         config.optimizer,

@@ -161,3 +161,11 @@ def test_the_ladder_ends(family: str) -> None:
     case = situation(family=family, base_dtypes=("int8", "nf4"))
 
     assert 3 < len(taken(case)) < 30
+
+
+def test_checkpointing_of_some_blocks_doubles_until_it_is_all() -> None:
+    settings = {"memory.gradient_checkpointing": True, "memory.checkpointed_blocks": 2}
+    config = make_plan_config(vram_gib=12, family="sdxl", settings=settings)
+    found = [dict(rung.settings) for rung in taken(situation(config, "sdxl")) if rung.name == "more_blocks"]
+
+    assert found == [{"memory.checkpointed_blocks": 4}, {"memory.checkpointed_blocks": 0}]

@@ -45,7 +45,7 @@ def test_nothing_that_teaches_the_same_and_fits_is_faster(
     facts = make_facts(gpus=(card,), family=family, has_bitsandbytes=has_bitsandbytes)
     config = make_plan(facts).config
     fitted = fit(facts, config)
-    group = next(group for group in choices(facts, config) if fitted.choice in group)
+    group = next(group for group in choices(facts, config) if replace(fitted.choice, blocks=0) in group)
 
     def seconds(found: TrainingConfig) -> float:
         return step_seconds(found, structure_of(facts), facts.hardware, facts.gpu) or 0.0
@@ -189,4 +189,25 @@ def choice_of(config: TrainingConfig) -> Choice:
     return Choice(
         config.schedule.batch_size, config.dataset.resolution_px, config.memory.gradient_checkpointing,
         config.optimizer.name, config.schedule.gradient_accumulation, quantised, config.optimizer.trains_text_encoder,
+        config.memory.checkpointed_blocks,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("free", [6.0, 9.0, 11.5])
+def test_as_few_blocks_are_checkpointed_as_fit(free: float) -> None:
+    facts = make_facts(family="sdxl", vram_gib=12, free_gib=free)
+    plan = make_plan(facts)
+    choice, blocks = choice_of(plan.config), plan.config.memory.checkpointed_blocks
+
+    assert 0 < blocks < 7
+    assert tried(facts, plan.config, choice).fits
+    assert not tried(facts, plan.config, replace(choice, blocks=blocks - 1, checkpointing=blocks > 1)).fits
+    assert f"in the first {blocks} of 7" in plan.by_path["memory.checkpointed_blocks"].reason
+
+
+def test_who_chose_checkpointing_has_it_in_all_blocks() -> None:
+    chosen = {"memory.gradient_checkpointing": True}
+
+    assert make_plan_config(family="sdxl", vram_gib=12).memory.checkpointed_blocks > 0
+    assert make_plan_config(family="sdxl", vram_gib=12, settings=chosen).memory.checkpointed_blocks == 0
+    assert make_plan_config(vram_gib=None, family="anima").memory.checkpointed_blocks == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from advisor.errors import RunError
 from advisor.run_folder.config_file import read_config
-from advisor.settings.config import TrainingConfig, blank_config, changed
+from advisor.settings.config import TrainingConfig, blank_config, changed, with_values
 from advisor.settings.earlier import ADDED_SETTINGS
 from tests.support.runs import (
     events_of,
@@ -37,11 +38,16 @@ def test_another_seed_gives_other_weights(finished: tuple[Path, TrainingConfig],
     assert not same(weights(tmp_path / "run"), weights(run))
 
 
-@pytest.mark.parametrize("at_step", [3, 4])
+SOME_BLOCKS = {"memory.gradient_checkpointing": True, "memory.checkpointed_blocks": 4}
+
+
+@pytest.mark.parametrize(("at_step", "settings"), [(3, {}), (4, SOME_BLOCKS)])
 def test_an_interrupted_run_saves_its_work_and_goes_on_as_if_nothing_had_been(
-    finished: tuple[Path, TrainingConfig], tmp_path: Path, at_step: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run, config = finished
+    finished: tuple[Path, TrainingConfig], tmp_path: Path, at_step: int, settings: Mapping[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Also where activations of some blocks are computed a second time: the finished run kept them all."""
+    run, config = finished[0], with_values(finished[1], settings)
     interrupt = Interrupt()
     make_step = stepper.Stepper.step
 

@@ -22,7 +22,7 @@ CANDIDATES = tuple(Candidate(path) for path in setting_paths())
         ("alpha", "network.alpha"),
         ("epochs", "schedule.epochs"),
         ("batch", "schedule.batch_size"),
-        ("checkpoint", "memory.gradient_checkpointing"),
+        ("checkpointing", "memory.gradient_checkpointing"),
         ("unet lr", "optimizer.unet_learning_rate"),
         ("noise off", "loss.noise_offset"),
         ("RESOLUTION", "dataset.resolution_px"),

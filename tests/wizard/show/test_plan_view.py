@@ -143,6 +143,11 @@ def test_a_quantised_base_is_shown_since_it_costs_quality() -> None:
     assert "base_dtype" not in rendered(family="sdxl", hardware=make_hardware(24.0))
 
 
+def test_in_how_many_blocks_is_checkpointed_is_shown_where_it_is_not_all() -> None:
+    assert "checkpointed_blocks 4" in rendered(family="sdxl", hardware=make_hardware(12.0))
+    assert "checkpointed_blocks" not in rendered(hardware=make_hardware(12.0))
+
+
 def test_a_plan_says_how_many_pictures_are_drawn_and_how_long_that_takes() -> None:
     assert "pictures  4 by the base alone, then 4 after each epoch, in about 2 minutes" in rendered()
 

@@ -239,5 +239,10 @@ class TrainerFamily(Protocol):
     def is_skipped(self, base: BaseModel, target: LoraTarget, clip_skip: int) -> bool:
         """Whether a layer of a text encoder is never reached with this clip skip."""
 
-    def enable_gradient_checkpointing(self, base: BaseModel, *, text_encoder: bool) -> None:
-        """From now on activations are computed a second time in the backward pass instead of kept."""
+    def enable_gradient_checkpointing(self, base: BaseModel, *, text_encoder: bool, blocks: int = 0) -> None:
+        """From now on activations are computed a second time in the backward pass instead of kept.
+
+        Args:
+            text_encoder: in text encoders too.
+            blocks: in so many of the denoiser's blocks, counted from the first; 0: in all.
+        """

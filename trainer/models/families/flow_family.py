@@ -106,9 +106,9 @@ class FlowFamily(ABC):
         """No layer is."""
         return False
 
-    def enable_gradient_checkpointing(self, base: BaseModel, *, text_encoder: bool) -> None:  # noqa: ARG002
+    def enable_gradient_checkpointing(self, base: BaseModel, *, text_encoder: bool, blocks: int = 0) -> None:  # noqa: ARG002
         """From now on activations are computed a second time in the backward pass instead of kept."""
-        base.denoiser.enable_gradient_checkpointing()
+        base.denoiser.enable_gradient_checkpointing(blocks)
 
     @abstractmethod
     def tokenize(self, base: BaseModel, captions: Sequence[str], *, chunks: int = 1) -> tuple[Tensor, ...]:

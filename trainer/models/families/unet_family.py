@@ -19,6 +19,7 @@ from advisor.families.stable_diffusion import StableDiffusionStructure, TextStru
 from advisor.families.structure import LoraTarget
 from advisor.settings.config import ModelConfig, QuantisedDtype
 from trainer.models.build import asset_config, build_text_encoder, build_unet, build_vae, building, refusing_impossible
+from trainer.models.checkpointing import checkpoint_first
 from trainer.models.clip_text import num_used_layers, text_states
 from trainer.models.diffusers_folder import load_network, load_text_encoder, own_config
 from trainer.models.families.family import AdaptedWith, BaseModel, Conditioning
@@ -202,9 +203,10 @@ class UNetFamily:
         """Whether a layer of the text encoder is never reached with this clip skip."""
         return layer_number(target) >= num_used_layers(base.structure.text[0].layers, clip_skip)
 
-    def enable_gradient_checkpointing(self, base: BaseModel, *, text_encoder: bool) -> None:
+    def enable_gradient_checkpointing(self, base: BaseModel, *, text_encoder: bool, blocks: int = 0) -> None:
         """From now on activations are computed a second time in the backward pass instead of kept."""
-        base.denoiser.enable_gradient_checkpointing()
+        unet = base.denoiser
+        checkpoint_first(unet, (*unet.down_blocks, unet.mid_block, *unet.up_blocks), blocks)
         for encoder in base.text_encoders:
             encoder.is_checkpointed = text_encoder
 

@@ -88,6 +88,16 @@ def test_without_options_all_epochs_are_drawn_at_weight_1_with_proposed_prompts(
     assert request.prompts[4:] == AS_SENTENCES
 
 
+def test_a_grid_of_as_many_seeds_as_it_likes_may_be_drawn_on_and_one_of_so_many_not(
+    run: Path, requests: Requests, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid("run", GridOptions())
+    grid("run", GridOptions(seeds=4))
+
+    assert [request.most_further for request in requests] == [96, 0]
+    assert capsys.readouterr().out.replace("\n", " ").count("Up to 96 more pictures from further seeds") == 1
+
+
 def test_the_runs_own_prompts_come_before_proposed_ones(tmp_path: Path, run: Path, requests: Requests) -> None:
     write_toml(run / "loracle.toml", grid_config(tmp_path, sampling__prompts=("tok at sea",)))
 

@@ -13,6 +13,8 @@ from advisor.run_folder.grids.grid_request import GridRequest
 from advisor.run_folder.grids.picks_file import PickedSide, PickLine, append_pick
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import blank_config
+from tests.support.fake_trainer import run_folder
+from wizard.interview.drawing import evaluation
 from wizard.interview.drawing.evaluation import (
     Recommended,
     drawing_sentence,
@@ -24,6 +26,8 @@ from wizard.interview.drawing.evaluation import (
 )
 from wizard.interview.drawing.grid_options import GridWish
 from wizard.interview.drawing.grid_plan import GridPlan, with_further
+from wizard.processes.trainer_job import TrainerJob
+from wizard.show.screen import make_screen
 
 
 def drawn(*times: float, epoch: int = 1) -> list[SampleDrawn]:
@@ -99,6 +103,22 @@ def test_what_does_not_tell_is_drawn_on_by_as_much_again_within_the_time(most_se
 
     assert with_further(plan, most_seconds, 1.0).request.most_further == further
     assert with_further(plan, most_seconds).request.most_further == 0  # the time of a picture is not known
+
+
+def test_what_does_not_tell_after_a_training_is_drawn_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six seconds a picture in an hour's training: nine minutes for the grid, and as long again at most."""
+    run, asked = RunFolder(run_folder(tmp_path, sampling__prompts=("tok",))), list[GridPlan]()
+    with run.event_writer() as writer:
+        for time in (10, 16):
+            writer.write(SampleDrawn(t=time, path="samples/x.png", epoch=1))  # type: ignore[call-arg]
+    monkeypatch.setattr(evaluation, "loras_by_epoch", lambda *_: {1: tmp_path, 2: tmp_path})
+    monkeypatch.setattr(evaluation, "plan_of_run", lambda _job, wish, _hardware: planned(wish))
+    monkeypatch.setattr(evaluation, "by_grid", lambda _job, _config, plan, _screen: asked.append(plan))
+
+    evaluation.recommended(TrainerJob(run), run.read_config(), 3600.0, make_screen(as_json=True))
+
+    (plan,) = asked
+    assert (plan.cost.num_images, plan.request.most_further) == (36, 36)
 
 
 def test_pictures_that_take_no_time_are_drawn_on_by_as_many_again() -> None:

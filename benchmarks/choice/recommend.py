@@ -13,13 +13,13 @@ from advisor.choosing.further import Further
 from advisor.dataset.captions import has_word
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
+from advisor.tensor_files.digests import model_digest
 from benchmarks.choice.outcome import Chosen
 from benchmarks.choice.pictures import load
 from benchmarks.choice.prompts import CALLING, SEEDS, prompts_of
 from benchmarks.choice.train import epoch_loras
 from trainer.data.tensor_cache import TensorCache
 from trainer.evaluate.cells import PlannedCell, planned_cells
-from trainer.evaluate.digests import model_digest
 from trainer.evaluate.drawn import Drawn
 from trainer.evaluate.grid import Drawing
 from trainer.evaluate.measure import measure

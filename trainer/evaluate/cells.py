@@ -12,8 +12,8 @@ from pathlib import Path
 from advisor.choosing.cells import BASE_EPOCH, BASE_WEIGHT, MOST_SEEDS, Cell
 from advisor.run_folder.grids.grid_paths import GridPaths
 from advisor.settings.config import TrainingConfig
+from advisor.tensor_files.digests import lora_digest, model_digest
 from trainer.diffusion.sampling import Request
-from trainer.evaluate.digests import lora_digest, model_digest
 
 DRAWING = 1
 """Counted up where the same settings begin to draw another picture."""

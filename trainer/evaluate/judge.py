@@ -14,9 +14,9 @@ from advisor.run_folder.grids.grid_record import GridRecord
 from advisor.run_folder.grids.grid_request import GridRequest
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
+from advisor.tensor_files.digests import model_digest
 from trainer.adapters.file_network import attach_file
 from trainer.data.tensor_cache import TensorCache
-from trainer.evaluate.digests import model_digest
 from trainer.evaluate.drawn import Drawn
 from trainer.evaluate.measure import Watch, measure
 from trainer.evaluate.references import References

@@ -21,6 +21,7 @@ from advisor.run_folder.grids.grid_record import GridRecord, write_grid
 from advisor.run_folder.grids.grid_request import GridRequest, read_request
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
+from advisor.tensor_files.digests import lora_digest
 from trainer.device.choose import Place, choose_place, usable_gpu, use_threads
 from trainer.device.device_memory import cap_memory, is_out_of_memory, room_of
 from trainer.device.offload import offload_device
@@ -131,6 +132,7 @@ def _record(request: GridRequest, planned: Sequence[PlannedCell]) -> GridRecord:
     return GridRecord(
         model=config.model.path,
         lora="" if request.is_run else request.loras[0].path,
+        lora_digest="" if request.is_run else lora_digest(Path(request.loras[0].path)),
         trigger=config.run.trigger,
         prompts=request.prompts,
         negative=config.sampling.negative,

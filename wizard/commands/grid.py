@@ -19,6 +19,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.run_folder.paths import LOCK_NAME, TRAINER_LOCK_NAME
 from advisor.same_place import is_same
+from advisor.tensor_files.digests import lora_digest
 from advisor.units import counted
 from wizard.interview.ask import TerminalAsk
 from wizard.interview.drawing.grid_options import GridOptions, GridWish, read_options
@@ -84,10 +85,14 @@ def own_folder(lora: Path, place: Path) -> Path:
 
 
 def _is_of_another(folder: Path, lora: Path) -> bool:
-    """Whether a grid is of another LoRA that is still there, or was picked in, which drawing it anew would undo."""
-    with suppress(RunError):  # no grid, or a damaged one, which is told later
-        other = Path(read_grid(folder / RECORD_NAME).lora)
-        return not is_same(other, lora) and (is_file(other) or is_file(folder / PICKS_NAME))
+    """Whether a grid is of another LoRA that is still there, or was picked in, which drawing it anew would undo; also
+    where that one lay at the same place.
+    """
+    with suppress(LoraError):  # no grid, or a damaged one, or no LoRA, which is told later
+        record, was_picked_in = read_grid(folder / RECORD_NAME), is_file(folder / PICKS_NAME)
+        if not is_same(Path(record.lora), lora):
+            return is_file(Path(record.lora)) or was_picked_in
+        return was_picked_in and bool(record.lora_digest) and record.lora_digest != lora_digest(lora)
     return False
 
 

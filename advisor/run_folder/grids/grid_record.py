@@ -54,6 +54,8 @@ class GridRecord(Record):
     """The base model's path."""
     lora: Text = ""
     """The path of a single LoRA; empty: those of a run."""
+    lora_digest: Text = ""
+    """Of that LoRA (`advisor.tensor_files.digests`); empty: of a run, or of an earlier version's grid."""
     trigger: Text = ""
     """The word that asks for the character; empty: none is known."""
     prompts: tuple[Text, ...] = Field((), max_length=MOST_PROMPTS)

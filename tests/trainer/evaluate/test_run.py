@@ -13,6 +13,7 @@ from advisor.run_folder.events import Validated
 from advisor.run_folder.grids.grid_record import read_grid
 from advisor.run_folder.grids.grid_request import GridRequest, RequestedLora, write_request
 from advisor.run_folder.layout import RunFolder
+from advisor.tensor_files.digests import lora_digest
 from tests.support.grids import epoch_loras, grid_config, random_lora
 from tests.support.runs import events_of
 from tests.support.tiny import tiny_sd1
@@ -133,6 +134,7 @@ def test_a_single_loras_grid_lies_in_its_own_folder(tmp_path: Path, request_of: 
     assert {path.name for path in (tmp_path / "alone").iterdir()} >= {"grid.json", "grid.png", "pictures"}
     record = read_grid(tmp_path / "alone" / "grid.json")
     assert (record.lora, record.choice) == (request_of.loras[0].path, None)
+    assert record.lora_digest == lora_digest(Path(record.lora))
     assert record.picture_scores
 
 

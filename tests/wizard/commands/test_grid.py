@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from advisor.choosing.cells import Cell
 from advisor.choosing.others import AS_SENTENCES
@@ -16,6 +18,7 @@ from advisor.run_folder.grids.grid_request import GridRequest
 from advisor.run_folder.grids.picks_file import PickedSide, PickLine, append_pick
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import RunInUse, writing
+from advisor.tensor_files.digests import lora_digest
 from tests.support.grids import epoch_loras, grid_config, random_lora
 from tests.support.pictures import make_pictures
 from tests.support.report_runs import choice
@@ -297,6 +300,18 @@ def test_each_lora_of_one_name_has_a_grid_of_its_own(tmp_path: Path) -> None:
 
     (tmp_path / "tok-grid-2" / "picks.jsonl").write_text("", "utf-8")
     assert own_folder(loras[0], tmp_path).name == "tok-grid-3", "but one that was picked in stays"
+
+
+def test_picks_in_the_grid_of_a_lora_in_whose_place_another_lies_stay_theirs(tmp_path: Path) -> None:
+    lora = tmp_path / "tok.safetensors"
+    save_file({"a.alpha": torch.tensor(1.0)}, lora)
+    (tmp_path / "tok-grid").mkdir()
+    write_grid(tmp_path / "tok-grid" / "grid.json", GridRecord(lora=str(lora), lora_digest=lora_digest(lora)))
+    (tmp_path / "tok-grid" / "picks.jsonl").write_text("", "utf-8")
+    assert own_folder(lora, tmp_path).name == "tok-grid"
+    save_file({"a.alpha": torch.tensor(2.0)}, lora)
+
+    assert own_folder(lora, tmp_path).name == "tok-grid-2"
 
 
 def test_what_a_grid_kept_beside_its_own_files_is_no_strangers(tmp_path: Path) -> None:

@@ -9,12 +9,27 @@ from typing import Protocol
 
 from advisor.errors import ModelError
 from advisor.files import is_file, is_folder, open_regular
-from advisor.settings.config import ModelConfig
 from advisor.tensor_files.header import read_header
 
 PIECE_BYTES = 1 << 22
 MODEL_EXTENSIONS = (".safetensors", ".json", ".txt")
 """Files of a diffusers folder that its networks and tokenizers are made of."""
+
+
+class ModelFiles(Protocol):
+    """Where a base model lies, as the settings tell it; None where it has no such file of its own."""
+
+    @property
+    def path(self) -> str:
+        """The checkpoint file or diffusers folder."""
+
+    @property
+    def vae_path(self) -> str | None:
+        """Another VAE."""
+
+    @property
+    def text_encoder_path(self) -> str | None:
+        """A flow family's text encoder."""
 
 
 class _Hash(Protocol):
@@ -33,7 +48,7 @@ def lora_digest(path: Path) -> str:
     return found.hexdigest()
 
 
-def model_digest(model: ModelConfig) -> str:
+def model_digest(model: ModelFiles) -> str:
     """The sha256 of a base model's files and of its other VAE.
 
     Raises:

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from advisor.errors import ModelError
 from advisor.settings.config import ModelConfig
-from trainer.evaluate.digests import lora_digest, model_digest
+from advisor.tensor_files.digests import lora_digest, model_digest
 
 TENSORS = {"a.lora_up.weight": torch.ones(2, 2), "a.alpha": torch.tensor(1.0)}
 

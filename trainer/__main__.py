@@ -15,9 +15,11 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import training
 from advisor.settings.config import TrainingConfig
 from advisor.shown_text import visible
+from trainer.lora_files.model_hashes import hashed_aside
 from trainer.reporting.weights_and_biases import WeightsAndBiases
 from trainer.runtime.events import Events
 from trainer.runtime.failure_codes import failed_event
+from trainer.runtime.importing import importing
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.runtime.launcher import follow_launcher
 from trainer.runtime.machine_limits import limit_error
@@ -53,8 +55,10 @@ def _train(run: RunFolder, given: argparse.Namespace, events: Events, interrupt:
     try:
         with interrupt.listening():
             config = run.read_config()
-            from trainer.training.prepare import Options, prepare
-            from trainer.training.train import train
+            hashes = hashed_aside(run.located(config).model)
+            with importing():
+                from trainer.training.prepare import Options, prepare
+                from trainer.training.train import train
 
             with ExitStack() as boards:
                 boards.callback(_closing(_tensorboard(run.path, events), "TensorBoard", events))
@@ -66,7 +70,7 @@ def _train(run: RunFolder, given: argparse.Namespace, events: Events, interrupt:
                     tolerate_sysmem_fallback=given.tolerate_sysmem_fallback,
                     skip_broken=given.skip_broken,
                 )
-                train(prepare(run.path, config, options, events=events, interrupt=interrupt))
+                train(prepare(run.path, config, options, events=events, interrupt=interrupt, hashes=hashes))
         return 0
     except LoraError as error:
         events.send(failed_event(error))

@@ -14,12 +14,11 @@ from typing import Any
 from advisor.adapters.file_names import layer_names
 from advisor.families import family
 from advisor.families.about import licence_of
-from advisor.files import is_file, open_regular
 from advisor.settings.config import TrainingConfig
 from trainer.data.captions import tags_of
 from trainer.data.training_set import Item, TrainingSet, Use
 from trainer.lora_files.loss_metadata import loss_entries
-from trainer.lora_files.write import LEGACY_END, LEGACY_START
+from trainer.lora_files.model_hashes import FileHashes
 
 MODELSPEC_VERSION = "1.0.1"
 """github.com/Stability-AI/ModelSpec"""
@@ -28,17 +27,6 @@ LYCORIS_ARGUMENTS = {
     "loha": {"algo": "loha"}, "lokr": {"algo": "lokr"}, "dora": {"algo": "locon", "dora_wd": "True"},
 }  # fmt: skip
 """What says in kohya's metadata that an adapter is of a kind that LyCORIS brought."""
-
-
-@dataclass(frozen=True)
-class FileHashes:
-    """A model file as other programs know it; None where it is a folder."""
-
-    name: str
-    legacy: str | None = None
-    """Eight digits of a hash over a piece of the file, A1111's first kind."""
-    full: str | None = None
-    """sha256 over the whole file."""
 
 
 @dataclass(frozen=True)
@@ -69,19 +57,6 @@ class SavedAt:
     """Steps done."""
     epoch: int
     """Of the last step, counted from 1."""
-
-
-def file_hashes(path: Path) -> FileHashes:
-    """Both hashes of a model file; of a folder only its name."""
-    if not is_file(path):
-        return FileHashes(path.name)
-    full = sha256()
-    with open_regular(path) as file:
-        while block := file.read(1 << 22):
-            full.update(block)
-        file.seek(LEGACY_START)
-        piece = file.read(LEGACY_END - LEGACY_START)
-    return FileHashes(path.name, sha256(piece).hexdigest()[:8], full.hexdigest())
 
 
 def lora_metadata(session: Session, saved_at: SavedAt, now: float | None = None) -> dict[str, str]:

@@ -21,6 +21,7 @@ from advisor.run_folder.written import Written, WrittenFiles
 from advisor.settings.config import SavingConfig
 from trainer.lora_files.diffusers_copy import DiffusersCopy, copy_name
 from trainer.lora_files.earlier import EarlierLoras, ReportMove
+from trainer.lora_files.model_hashes import LEGACY_END, LEGACY_START
 from trainer.lora_files.original_names import original_state
 from trainer.runtime.disk_space import write_with_room
 
@@ -28,8 +29,6 @@ LENGTH_BYTES = 8
 """A safetensors file begins with its header's length."""
 ALIGNMENT = 8
 """Weights begin at a multiple of this."""
-LEGACY_START, LEGACY_END = 0x100000, 0x110000
-"""The bytes of a file that A1111's first hash looked at."""
 
 
 def lora_file(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], *, header_bytes: int = 0) -> bytes:

@@ -4,12 +4,13 @@ code, given what diffusers calls them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
 from advisor.families.lora_targets import unet_units
 from advisor.families.stable_diffusion import VaeStructure
 from advisor.families.unet import UNetStructure
-
-Prefixes = dict[str, str]
-"""Module names of diffusers and of the file."""
 
 UNET_RESNET = {
     "norm1": "in_layers.0",
@@ -51,7 +52,8 @@ def vae_key(key: str, structure: VaeStructure) -> str:
     return _renamed(key, vae_prefixes(structure), VAE_INNER, within="")
 
 
-def unet_prefixes(structure: UNetStructure) -> Prefixes:
+@cache
+def unet_prefixes(structure: UNetStructure) -> Mapping[str, str]:
     """Where each block of the U-Net is in the file."""
     prefixes = dict(UNET_ENDS)
     for unit in unet_units(structure):
@@ -59,12 +61,13 @@ def unet_prefixes(structure: UNetStructure) -> Prefixes:
             prefixes[f"{unit.path}.conv"] = f"{unit.ldm}.op"
         else:
             prefixes[unit.path] = unit.ldm
-    return prefixes
+    return MappingProxyType(prefixes)
 
 
-def vae_prefixes(structure: VaeStructure) -> Prefixes:
+@cache
+def vae_prefixes(structure: VaeStructure) -> Mapping[str, str]:
     """Where each block of the VAE is in the file."""
-    prefixes: Prefixes = {}
+    prefixes = dict[str, str]()
     num_levels, num_layers = len(structure.block_out_channels), structure.layers_per_block
     for level in range(num_levels):
         down, up = f"encoder.down_blocks.{level}", f"decoder.up_blocks.{level}"
@@ -80,10 +83,10 @@ def vae_prefixes(structure: VaeStructure) -> Prefixes:
             f"{half}.mid_block.resnets.1": f"{half}.mid.block_2",
             f"{half}.conv_norm_out": f"{half}.norm_out",
         }
-    return prefixes
+    return MappingProxyType(prefixes)
 
 
-def _renamed(key: str, prefixes: Prefixes, inner: Prefixes, *, within: str) -> str:
+def _renamed(key: str, prefixes: Mapping[str, str], inner: Mapping[str, str], *, within: str) -> str:
     """The key with its block's name changed, and within blocks named `within` the layer's name too."""
     module, _, weight = key.rpartition(".")
     parts = module.split(".")

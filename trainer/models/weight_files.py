@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +142,7 @@ def fill(
     """Give a network built on `meta` its weights and freeze it.
 
     Args:
-        quantised: what its layers are kept in; each is packed as it is read, so that there is never more than one of
+        quantised: what its layers are kept in; each is packed as it is read, so that there are never more than two of
             them whole.
 
     Raises:
@@ -150,9 +151,10 @@ def fill(
     refuse_missing([one.name for one in sources.values() if one.name not in weights.names], weights.where)
     state = {}
     packed = {} if quantised is None else {f"{path}.weight": path for path in layers_to_quantise(network)}
-    for own, parameter in network.state_dict().items():
+    parameters = network.state_dict()
+    for (own, parameter), whole in zip(parameters.items(), _read_ahead(weights, sources, parameters), strict=True):
         source = sources[own]
-        tensor = _fitted(source.of(weights.tensor(source.name)), parameter.shape, source.name, weights.where)
+        tensor = _fitted(source.of(whole), parameter.shape, source.name, weights.where)
         if quantised is not None and own in packed:
             quantise_layer(network, packed[own], tensor.to(device), quantised, dtype)
         else:
@@ -160,6 +162,18 @@ def fill(
     network.load_state_dict(state, assign=True)
     network.requires_grad_(False)
     network.eval()
+
+
+def _read_ahead(weights: Weights, sources: Sources, wanted: Iterable[str]) -> Iterator[Tensor]:
+    """The tensor of each wanted weight; the next one is read by another thread while one is worked on."""
+    with ThreadPoolExecutor(1) as pool:
+        read: Future[Tensor] | None = None
+        for own in wanted:
+            before, read = read, pool.submit(weights.tensor, sources[own].name)
+            if before is not None:
+                yield before.result()
+        if read is not None:
+            yield read.result()
 
 
 def fill_positions(text_encoder: nn.Module, device: torch.device) -> None:

@@ -15,6 +15,7 @@ from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import training
 from trainer.runtime.events import Events
 from trainer.runtime.failure_codes import failed_event
+from trainer.runtime.importing import keep_imported
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.runtime.launcher import follow_launcher
 from trainer.runtime.machine_limits import limit_error
@@ -45,6 +46,7 @@ def run_process(
         stopped_by: gives what is told of an exception that is no mistake of ours; None: it is one.
     """
     quieten()
+    keep_imported()
     interrupt = Interrupt()
     is_launched = follow_launcher(interrupt.ask)
     with Events(folder) as events:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from trainer.data.training_set import TrainingSet
 from trainer.device.choose import Place, choose_place, slow_numbers, usable_gpu, use_threads
 from trainer.device.device_memory import cap_memory, room_of
 from trainer.device.offload import offload_device
-from trainer.lora_files.metadata import FileHashes, file_hashes
+from trainer.lora_files.model_hashes import Hashes, hashed_aside
 from trainer.models.families.family import BaseModel
 from trainer.models.load import load_base_model
 from trainer.optim.optimizer import TRAINED_PARTS, Group, make_optimizer, trained_groups
@@ -47,9 +47,6 @@ from trainer.training.stepper import Stepper
 
 VAE_DTYPE = torch.float32
 """Images go through the VAE once; half precision saves little there and gives some models NaN."""
-
-Hashes = tuple[FileHashes, FileHashes | None]
-"""Of the base model and of the VAE, if it is another."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +91,24 @@ class Prepared:
     """How long it had trained before it was resumed."""
     disk: DiskRoom
     hashes: Future[Hashes] | None
-    """Computed in a thread; None for a probe."""
+    """Of the model's files, computed in a thread; None for a probe."""
     started: float
     """Unix seconds."""
 
 
-def prepare(run: Path, config: TrainingConfig, options: Options, *, events: Events, interrupt: Interrupt) -> Prepared:
+def prepare(
+    run: Path,
+    config: TrainingConfig,
+    options: Options,
+    *,
+    events: Events,
+    interrupt: Interrupt,
+    hashes: Future[Hashes] | None = None,
+) -> Prepared:
     """Choose the device, load data and base model, fill the caches, make network and optimizer, restore a state.
+
+    Args:
+        hashes: of the model's files, where they were begun before; else they are made beside, but for a probe.
 
     Raises:
         LoraError: something that the user can mend.
@@ -124,7 +132,8 @@ def prepare(run: Path, config: TrainingConfig, options: Options, *, events: Even
             training_set = gather_images(config, run, events, progress=reporter.progress, broken=options.on_broken)
         reporter = replace(reporter, largest=max(training_set.bucket_counts(), key=lambda size: size[0] * size[1]))
         interrupt.check()
-        hashes = None if options.is_probe else _hashed_aside(config)
+        if hashes is None and not options.is_probe:
+            hashes = hashed_aside(config.model)
         with reporter.during(LOADING):
             base = _base_model(place, reporter)
             use_threads(options.threads, place.device, base.denoiser)
@@ -273,16 +282,3 @@ def _placed(device: torch.device) -> torch.device:
     """The device as accelerate names it: with several GPUs, the one of this process."""
     onloaded: torch.device = Accelerator(mixed_precision="no", cpu=device.type == "cpu").device
     return onloaded if onloaded.type == device.type and device.index is None else device
-
-
-def _hashed_aside(config: TrainingConfig) -> Future[Hashes]:
-    """The hashes of the model's files, computed in a thread while all else is prepared."""
-    pool = ThreadPoolExecutor(1)
-    hashes = pool.submit(_hashes_of, config)
-    pool.shutdown(wait=False)
-    return hashes
-
-
-def _hashes_of(config: TrainingConfig) -> Hashes:
-    vae = file_hashes(Path(config.model.vae_path)) if config.model.vae_path else None
-    return file_hashes(Path(config.model.path)), vae

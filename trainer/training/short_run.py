@@ -23,6 +23,7 @@ from trainer.device.choose import peak_memory_bytes, peak_reserved_bytes
 from trainer.runtime.disk_space import waiting_for
 from trainer.runtime.events import Events
 from trainer.runtime.failure_codes import failed_event
+from trainer.runtime.importing import keep_imported
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.runtime.launcher import follow_launcher
 from trainer.runtime.quiet_libraries import quieten
@@ -85,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device")
     given = parser.parse_args(arguments)
     quieten()
+    keep_imported()
     interrupt = Interrupt()
     is_launched = follow_launcher(interrupt.ask)
     with Events(given.out) as events:

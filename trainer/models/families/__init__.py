@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 
-from trainer.models.families.anima import Anima
 from trainer.models.families.family import TrainerFamily
-from trainer.models.families.sdxl import Sdxl
-from trainer.models.families.stable_diffusion import Sd1, Sd2
-from trainer.models.families.z_image import ZImage
 
-TRAINER_FAMILIES: Mapping[str, TrainerFamily] = MappingProxyType(
-    {family.name: family for family in (Sd1(), Sd2(), Sdxl(), Anima(), ZImage())}
-)
+MODULES = {
+    "sd1": ("stable_diffusion", "Sd1"),
+    "sd2": ("stable_diffusion", "Sd2"),
+    "sdxl": ("sdxl", "Sdxl"),
+    "anima": ("anima", "Anima"),
+    "z_image": ("z_image", "ZImage"),
+}
+"""For each family's name in `advisor.families` the module here and its class."""
+
+
+class _Families(Mapping[str, TrainerFamily]):
+    """The families; a module, and the networks that it imports, is read when its family is asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, TrainerFamily] = {}
+
+    def __getitem__(self, name: str) -> TrainerFamily:
+        if name not in self._made:
+            module, kind = MODULES[name]
+            self._made[name] = getattr(import_module(f"{__name__}.{module}"), kind)()
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in MODULES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MODULES)
+
+    def __len__(self) -> int:
+        return len(MODULES)
+
+
+TRAINER_FAMILIES: Mapping[str, TrainerFamily] = _Families()
 """Every family that is trained, by its name in `advisor.families`."""

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from importlib import import_module
+from types import ModuleType
+
 import pytest
 import torch
 
 from advisor.families import family
 from tests.support.tiny import TINY_FOLDER, tiny_sd1
+from trainer.models import families
 from trainer.models.families import TRAINER_FAMILIES
 from trainer.models.families.family import BaseModel
 from trainer.models.families.stable_diffusion import Sd1
@@ -91,3 +95,19 @@ def test_a_half_precision_vae_takes_pictures_and_gives_float32() -> None:
     latents = SD1.encode_images(base, pictures(base), seeded())
 
     assert latents.dtype == SD1.decode_latents(base, latents).dtype == torch.float32
+
+
+def test_a_family_is_imported_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[str]()
+
+    def imported(module: str) -> ModuleType:
+        asked.append(module)
+        return import_module(module)
+
+    monkeypatch.setattr(families, "import_module", imported)
+    monkeypatch.setattr(TRAINER_FAMILIES, "_made", {})
+
+    assert "anima" in TRAINER_FAMILIES
+    assert list(TRAINER_FAMILIES) == ["sd1", "sd2", "sdxl", "anima", "z_image"]
+    assert TRAINER_FAMILIES["sd1"].name == "sd1"
+    assert asked == ["trainer.models.families.stable_diffusion"]

@@ -63,6 +63,7 @@ class Checked:
     """What is remembered of each of the two, where it is good."""
     content: str | None = None
     """The sha256 of the image's file; None where it cannot be read."""
+    mask_content: str | None = None
     why: str | None = None
     """What is wrong."""
 
@@ -74,7 +75,7 @@ class CheckedImages:
     broken: tuple[LeftOutImage, ...]
     """Those that cannot be decoded, or whose mask cannot, in their order."""
     contents: Mapping[str, str]
-    """The sha256 of each file by its path with forward slashes, as far as it could be read."""
+    """The sha256 of each file, masks' too, by its path with forward slashes, as far as it could be read."""
 
 
 def check_images(images: Sequence[CheckedImage], run: Path, *, threads: int, progress: ReportProgress) -> CheckedImages:
@@ -91,6 +92,8 @@ def check_images(images: Sequence[CheckedImage], run: Path, *, threads: int, pro
             good.update(found.good)
             if found.content is not None:
                 contents[image.path.as_posix()] = found.content
+            if image.mask is not None and found.mask_content is not None:
+                contents[image.mask.as_posix()] = found.mask_content
             if found.why is not None:
                 broken.append(LeftOutImage(path=str(image.path), why=found.why, content=found.content or ""))
             progress(done, len(images))
@@ -115,7 +118,7 @@ def _checked(
 
 
 def _check(image: CheckedImage, known: frozenset[str]) -> Checked:
-    entries, content = list[str](), None
+    entries, content, of_mask = list[str](), None, None
     try:
         content = content_digest(image.path)
         entry = _entry(content)
@@ -123,13 +126,14 @@ def _check(image: CheckedImage, known: frozenset[str]) -> Checked:
             upright(image.path)
         entries.append(entry)
         if image.mask is not None:
-            entry = _entry(f"mask {content_digest(image.mask)} {image.size}")
+            of_mask = content_digest(image.mask)
+            entry = _entry(f"mask {of_mask} {image.size}")
             if entry not in known:
                 grey_mask(image.mask, image.size)
             entries.append(entry)
     except DatasetError as error:
-        return Checked(tuple(entries), content, str(error))
-    return Checked(tuple(entries), content)
+        return Checked(tuple(entries), content, of_mask, str(error))
+    return Checked(tuple(entries), content, of_mask)
 
 
 def _entry(what: str) -> str:

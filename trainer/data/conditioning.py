@@ -138,9 +138,10 @@ class Texts:
                 weighted=self._config.dataset.weighted_captions,
                 **({"reading": reading} if reading else {}),
             )
-            if self._cache.get(self._keys[caption]) is None:
+            if not self._cache.has(self._keys[caption]):
                 self._made(caption)
             progress(number, len(captions))
+        self._cache.remember()
 
     def release(self) -> None:
         """Let go of the text encoders: captions come from the cache alone from now on."""

@@ -97,21 +97,21 @@ def cache_latents(
         (item, flip) for item in training_set.items for flip in ((False, True) if config.dataset.flip else (False,))
     ]
     keys = dict[tuple[int, bool], str]()
-    missing = list[tuple[Item, bool, str]]()
-    with ThreadPoolExecutor(config.machine.cpu_threads) as pool:
-        digests = list(pool.map(lambda item: content_digest(item.path), training_set.items))
+    missing = list[tuple[Item, bool]]()
     for item, flip in wanted:
-        key = _key(item, digests[item.index], vae, flip=flip)
-        keys[item.index, flip] = key
-        if cache.get(key) is None:
-            missing.append((item, flip, key))
+        keys[item.index, flip] = _key(item, training_set.content_of(item.path), vae, flip=flip)
+        if not cache.has(keys[item.index, flip]):
+            missing.append((item, flip))
     done = len(wanted) - len(missing)
     progress(done, len(wanted))
-    for (item, _, key), pixels in _read_ahead(missing, config.machine.cpu_threads):
+    for (item, flip), (content, pixels) in _read_ahead(missing, config.machine.cpu_threads):
+        # The file may be another by now than when it was first read.
+        key = keys[item.index, flip] = _key(item, content, vae, flip=flip)
         rng = torch.Generator("cpu").manual_seed(int(key[:15], 16))
         cache.put(key, {"latents": encoded(base, pixels, rng, item.path)})
         done += 1
         progress(done, len(wanted))
+    cache.remember()
     seed = config.run.seed
     return CachedLatents(cache, keys, lambda ref, epoch: config.dataset.flip and is_flipped(seed, ref, epoch))
 
@@ -139,15 +139,14 @@ def _key(item: Item, content: str, vae: str, *, flip: bool) -> str:
 
 
 def _read_ahead(
-    missing: Iterable[tuple[Item, bool, str]], threads: int
-) -> Iterator[tuple[tuple[Item, bool, str], Tensor]]:
-    """Each with its pixels, decoded a little ahead by other threads."""
-    waiting = list[tuple[tuple[Item, bool, str], Future[Tensor]]]()
+    missing: Iterable[tuple[Item, bool]], threads: int
+) -> Iterator[tuple[tuple[Item, bool], tuple[str, Tensor]]]:
+    """Each with its file's sha256 and its pixels, decoded a little ahead by other threads."""
+    waiting = list[tuple[tuple[Item, bool], Future[tuple[str, Tensor]]]]()
     pool = ThreadPoolExecutor(threads)
     try:
-        for entry in missing:
-            item, flip, _ = entry
-            waiting.append((entry, pool.submit(read_image, item.path, item.centred(flip=flip))))
+        for item, flip in missing:
+            waiting.append(((item, flip), pool.submit(_read, item, flip=flip)))
             if len(waiting) > IMAGES_AHEAD * threads:
                 first, pixels = waiting.pop(0)
                 yield first, pixels.result()
@@ -155,3 +154,7 @@ def _read_ahead(
             yield last, pixels.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _read(item: Item, *, flip: bool) -> tuple[str, Tensor]:
+    return content_digest(item.path), read_image(item.path, item.centred(flip=flip))

@@ -66,8 +66,8 @@ def gather_images(
     report = images.without(left_out.paths)
     regularization = None if regularization is None else regularization.without(left_out.paths)
     paths = [Path(report.root) / image.path for image in report.image_files]
-    out = held_out_images(paths, config, run, events, progress=progress)
-    training_set = TrainingSet.of(report, config, regularization=regularization, held_out=out)
+    out = held_out_images(paths, config, run, events, progress=progress, known=contents)
+    training_set = TrainingSet.of(report, config, regularization=regularization, held_out=out, contents=contents)
     write_manifest(run, training_set.items, report=report, notes=notes.with_contents(contents))
     if regularization is not None:
         _warn_of_unused(training_set, regularization, events)

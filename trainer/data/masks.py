@@ -27,7 +27,7 @@ from advisor.errors import DatasetError
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.data.crops import Crops
-from trainer.data.image_files import Crop, content_digest, cropped, tells_alpha, upright
+from trainer.data.image_files import Crop, cropped, tells_alpha, upright
 from trainer.data.tensor_cache import TensorCache, cache_key
 from trainer.data.training_set import Item, SampleRef, TrainingSet
 from trainer.runtime.events import ReportProgress
@@ -58,6 +58,7 @@ class Masks:
             latent_px: pixels along a side of one latent pixel.
         """
         self._items, self._config, self._latent_px = training_set.items, config, latent_px
+        self._content_of = training_set.content_of
         self._crops = Crops(training_set.items, config)
         self._cache = None if config.dataset.random_crop else TensorCache(RunFolder(run).cache("masks"))
         self._sources: dict[int, tuple[Path | None, str]] = {}
@@ -110,8 +111,8 @@ class Masks:
         """The file that holds an image's mask, and its content's hash."""
         if self._config.dataset.mask_source == "files":
             path = mask_file_of(item.path)
-            return path, "" if path is None else content_digest(path)
-        return (item.path, content_digest(item.path)) if tells_alpha(item.path) else (None, "")
+            return path, "" if path is None else self._content_of(path)
+        return (item.path, self._content_of(item.path)) if tells_alpha(item.path) else (None, "")
 
     def _read(self, item: Item, source: Path, crop: Crop) -> Tensor:
         grey = _grey(item, source)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from advisor.errors import RunError
 from advisor.estimate.ram import CACHE_KEPT_BYTES
 from advisor.files import open_regular, write_atomically
+from trainer.data.cache_index import CacheIndex
 from trainer.layers.quantised_layers import PACKED
 from trainer.runtime.disk_space import write_with_room
 
@@ -36,6 +37,27 @@ class TensorCache:
         self._folder = folder
         self._kept: dict[str, Tensors] = {}
         self._kept_bytes = 0
+        self._index: CacheIndex | None = None
+
+    def has(self, key: str) -> bool:
+        """Whether there is an entry that is whole; one that was found whole before is not read for that."""
+        if key in self._kept or self._known.has(key, self._path(key)):
+            return True
+        if self.get(key) is None:
+            return False
+        self._known.add(key, self._path(key))
+        return True
+
+    def remember(self) -> None:
+        """Keep which entries are whole for the next start."""
+        self._known.write()
+        self._index = None
+
+    @property
+    def _known(self) -> CacheIndex:
+        if self._index is None:
+            self._index = CacheIndex(self._folder)
+        return self._index
 
     def get(self, key: str) -> Tensors | None:
         """The entry, on the CPU; None where there is none or it is damaged."""
@@ -44,6 +66,8 @@ class TensorCache:
         tensors = self._read(key)
         if tensors is not None:
             self._keep(key, tensors)
+        else:
+            self._known.drop(key)
         return tensors
 
     def put(self, key: str, tensors: Tensors) -> None:
@@ -52,14 +76,16 @@ class TensorCache:
         Raises:
             RunError: it cannot be written.
         """
-        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        plain, path = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, self._path(key)
         try:
-            path, content = self._path(key), save(plain, {"checksum": digest(plain)})
+            content = save(plain, {"checksum": digest(plain)})
             write_with_room(path, len(content), lambda: write_atomically(path, content))
         except RunError:
             # On Windows a file that another run is reading cannot be replaced; what that run reads will do.
             if self._read(key) is None:
                 raise
+        if self._index is not None:
+            self._index.add(key, path)
         self._keep(key, plain)
 
     def _read(self, key: str) -> Tensors | None:

@@ -8,8 +8,8 @@ others, as in kohya's trainer.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -21,7 +21,7 @@ from advisor.dataset.epoch import matched_repeats
 from advisor.dataset.report import Box, DatasetReport, Folder, ImageFile, PictureCrop
 from advisor.errors import DatasetError
 from advisor.settings.config import TrainingConfig
-from trainer.data.image_files import Crop
+from trainer.data.image_files import Crop, content_digest
 from trainer.seeds import generator
 
 MOST_SAMPLES = 20_000_000
@@ -92,6 +92,8 @@ class TrainingSet:
     items: tuple[Item, ...]
     measured: tuple[Item, ...] = ()
     """Those that the validation loss is measured on: the ones held out, or all that are trained on."""
+    contents: Mapping[str, str] = field(default_factory=dict)
+    """The sha256 of files of images and masks by path with forward slashes, as they were read when training began."""
 
     @classmethod
     def of(
@@ -101,12 +103,14 @@ class TrainingSet:
         *,
         regularization: DatasetReport | None = None,
         held_out: frozenset[Path] = frozenset(),
+        contents: Mapping[str, str] | None = None,
     ) -> TrainingSet:
         """The images that a scan found, as the configuration wants them trained.
 
         Args:
             regularization: the images of the class.
             held_out: those of the report's that are not trained but measured on.
+            contents: as the field; what is not in it is read where it is needed.
 
         Raises:
             DatasetError: there are none, some are in both reports, or they are shown more often than can be listed.
@@ -123,13 +127,21 @@ class TrainingSet:
             items += _of_class(
                 regularization, config, num_samples=sum(item.repeats for item in items), start=len(items)
             )
-        found = cls(items, measured)
+        found = cls(items, measured, contents or {})
         if found.num_samples > MOST_SAMPLES:
             raise DatasetError(
                 f"{report.root}: an epoch would show {found.num_samples:,} pictures, more than {MOST_SAMPLES:,} fit "
                 "in no memory: lower dataset.repeats, or the folders' own, and raise schedule.epochs"
             )
         return found
+
+    def content_of(self, path: Path) -> str:
+        """The sha256 of the file of an image or mask.
+
+        Raises:
+            DatasetError: it was not read yet, and cannot be.
+        """
+        return self.contents.get(path.as_posix()) or content_digest(path)
 
     def used_for(self, use: Use) -> tuple[Item, ...]:
         """The images of one use."""

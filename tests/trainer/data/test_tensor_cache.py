@@ -11,6 +11,7 @@ import torch
 from advisor.dataset.buckets import Placement
 from advisor.errors import RunError
 from tests.support.paths import REPOSITORY
+from trainer.data.cache_index import NAME, CacheIndex
 from trainer.data.image_files import Crop
 from trainer.data.tensor_cache import TensorCache, cache_key, digest
 
@@ -145,3 +146,72 @@ def test_caches_of_earlier_versions_are_still_found() -> None:
 
     assert latents == "60994e3991473646830ac5c3b77a19ed378e6eab"
     assert mask == "88f38f78977b9bba1053bf96671a795b2cce0d9e"
+
+
+def test_what_was_found_whole_is_not_read_for_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = TensorCache(tmp_path)
+    cache.put("abc", TENSORS)
+    cache.put("abd", TENSORS)
+    assert TensorCache(tmp_path).has("abc")
+    first = TensorCache(tmp_path)
+    assert first.has("abc")
+    assert first.has("abd")
+    first.remember()
+
+    monkeypatch.setattr(TensorCache, "_read", lambda *_: pytest.fail("it was read"))
+    again = TensorCache(tmp_path)
+
+    assert again.has("abc")
+    assert again.has("abd")
+
+
+def test_what_is_put_after_a_look_is_remembered_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = TensorCache(tmp_path)
+    assert not cache.has("abc")
+    cache.put("abc", TENSORS)
+    cache.remember()
+
+    monkeypatch.setattr(TensorCache, "_read", lambda *_: pytest.fail("it was read"))
+
+    assert TensorCache(tmp_path).has("abc")
+
+
+def remembered(folder: Path) -> Path:
+    cache = TensorCache(folder)
+    assert not cache.has("abc")
+    cache.put("abc", TENSORS)
+    cache.remember()
+    return only_file(folder)
+
+
+def test_an_entry_that_was_changed_since_is_read_be_it_of_the_same_size_and_time(tmp_path: Path) -> None:
+    path = remembered(tmp_path)
+    before, content = path.stat(), bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert not TensorCache(tmp_path).has("abc")
+
+
+def test_an_entry_that_turns_out_damaged_is_known_as_whole_no_more(tmp_path: Path) -> None:
+    path = remembered(tmp_path)
+    path.write_bytes(b"broken")
+    index = CacheIndex(tmp_path)
+    index.add("abc", path)
+    index.write()
+    assert TensorCache(tmp_path).has("abc")
+
+    assert TensorCache(tmp_path).get("abc") is None
+
+    assert not TensorCache(tmp_path).has("abc")
+
+
+@pytest.mark.parametrize("text", ["", "abc 1 2\n", "abc x 1 2 3\n", "\xff\n", "abc -1 1 1 1\n"])
+def test_a_damaged_index_counts_as_none(text: str, tmp_path: Path) -> None:
+    path = remembered(tmp_path)
+    (tmp_path / NAME).write_text(text, encoding="latin-1")
+
+    assert TensorCache(tmp_path).has("abc")
+    path.unlink()
+    assert not TensorCache(tmp_path).has("abc")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
+import pytest
+from PIL import Image
+
+from advisor import files
 from advisor.settings.config import TrainingConfig
 from tests.support.pictures import draw_picture
 from tests.support.runs import SIZES, events_of, make_config, run_training, same, weights
+from trainer.data import image_files
 
 
 def test_the_same_seed_gives_the_same_weights_with_a_cold_or_a_warm_cache(
@@ -68,3 +74,30 @@ def test_flips_are_cached_beside_the_pictures(material: Path, tmp_path: Path) ->
     run_training(tmp_path, make_config(material, dataset__flip=True, schedule__max_steps=1))
 
     assert len(list((tmp_path / "cache").rglob("*.safetensors"))) == 12
+
+
+def test_a_second_start_hashes_each_picture_and_mask_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = make_config(
+        tmp_path, optimizer__text_encoder_learning_rate=0.0, dataset__shuffle_captions=False, memory__cache_text=True,
+        dataset__masks=True, dataset__mask_source="files", dataset__flip=True, validation__share=0.2,
+        schedule__batch_size=1, schedule__max_steps=1,
+    )  # fmt: skip
+    for picture in sorted((tmp_path / "pictures").glob("*.png")):
+        with Image.open(picture) as image:
+            Image.new("L", image.size, 200).save(picture.with_name(f"{picture.stem}-masklabel.png"))
+    run_training(tmp_path / "first", config)
+    hashed, digest = Counter[str](), files.file_digest
+
+    def counted_digest(path: Path) -> str:
+        hashed[path.name] += 1
+        return digest(path)
+
+    monkeypatch.setattr(image_files, "file_digest", counted_digest)
+    (tmp_path / "second").mkdir()
+    (tmp_path / "first" / "cache").rename(tmp_path / "second" / "cache")
+
+    run_training(tmp_path / "second", config)
+
+    assert set(hashed.values()) == {1}
+    assert len(hashed) == 12
+    assert same(weights(tmp_path / "first"), weights(tmp_path / "second"))

@@ -21,7 +21,6 @@ from advisor.errors import RunError
 from advisor.files import write_atomically
 from advisor.run_folder.events import Paused, Resumed, Started
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.config import TrainingConfig
 from advisor.units import MIB
 from tests.support.paths import REPOSITORY
 from tests.support.runs import events_of, make_config, run_training, write_toml
@@ -32,7 +31,6 @@ from trainer.runtime.disk_space import MARGIN_BYTES, DiskRoom, is_full, waiting_
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt
 from trainer.training import prepare, state
-from trainer.training.prepare import Options
 from wizard.processes.launch import event_note
 
 MakeRoom = Callable[[Callable[[Path], int | None], Callable[[float], None]], DiskRoom]
@@ -162,7 +160,7 @@ def test_an_event_that_fits_only_in_part_is_finished_later(events: Events) -> No
 def test_ctrl_c_ends_a_training_where_not_even_an_event_can_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: Events
 ) -> None:
-    def waits(run: Path, config: TrainingConfig, options: Options, *, events: Events, interrupt: Interrupt) -> None:
+    def waits(run: Path, *_: object, events: Events, interrupt: Interrupt, **__: object) -> None:
         DiskRoom(events, interrupt)
         interrupt.ask()
         events.send(Paused(folder=run.as_posix()))
@@ -179,7 +177,7 @@ def test_ctrl_c_ends_a_training_where_not_even_an_event_can_be_written(
 def test_ctrl_c_ends_it_too_where_the_reason_of_its_end_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(run: Path, config: TrainingConfig, options: Options, *, events: Events, interrupt: Interrupt) -> None:
+    def fails(*_: object, events: Events, interrupt: Interrupt, **__: object) -> None:
         DiskRoom(events, interrupt, sleep=lambda _: interrupt.ask())
         events._writer._file.close()
         events._writer._file = Full()  # type: ignore[assignment]

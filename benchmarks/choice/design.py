@@ -164,7 +164,7 @@ FINAL = (*_grid_of_three_ways(("rilo", "naqe"), 31), *_bad_of_three_kinds("rilo"
 FOURTH = (*_grid_of_three_ways(("dyso", "pexi"), 51), *_bad_of_three_kinds("dyso", "pexi"))
 """The same of two other characters, for a choice that has seen `FINAL`. Judged once as well."""
 FIFTH = (*_grid_of_three_ways(("vyqa", "jixo"), 71), *_bad_of_three_kinds("vyqa", "jixo"))
-"""The same of two further characters, for a choice that has seen `FOURTH`. Nobody has run it yet."""
+"""The same of two further characters, for a choice that has seen `FOURTH`. Judged once as well."""
 SETS: dict[SetName, tuple[Spec, ...]] = {
     "development": DEVELOPMENT,
     "first": FIRST,

@@ -42,7 +42,7 @@ def test_an_epoch_near_the_bound_is_drawn_on_with_the_best_alone_until_enough_is
 
     *_, last = further_rounds(drawing.start(), drawing)
 
-    assert drawing.asked == [((2, 3), have, have) for have in (PICTURES, 2 * PICTURES, 4 * PICTURES)]
+    assert drawing.asked == [((2, 3), have, have) for have in (PICTURES, 2 * PICTURES)]
     assert [one.num_pictures[0] for one in last] == [PICTURES, MOST_PICTURES, MOST_PICTURES]
     assert true_scores(last)[1] < 0.3
 

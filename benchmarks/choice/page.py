@@ -138,10 +138,12 @@ def _truth_pictures(asked: Mapping[str, int]) -> str:
 
 
 def _drawn_on(runs: Sequence[Mapping[str, Any]], seeds: int) -> str:
-    """In how many runs further seeds were drawn; empty where none were."""
+    """In how many runs further seeds were drawn; empty of results before that was done."""
     more = [run["seeds"] for run in runs if run.get("seeds", seeds) > seeds]
-    if not more:
+    if not any("seeds" in run for run in runs):
         return ""
+    if not more:
+        return " None of these runs needed more to tell."
     runs_of = counted(len(more), "run")
     return f" In {runs_of} that did not tell, and prompts with the trigger were drawn from up to {max(more)}."
 

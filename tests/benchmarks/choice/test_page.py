@@ -70,6 +70,8 @@ def test_how_many_pictures_truth_and_choice_are_of_is_told() -> None:
     assert "40 to 320 pictures an epoch" in text
     assert "In 1 run that did not tell, and prompts with the trigger were drawn from up to 9." in text
     assert "drawn from up to" not in page(document([first], MACHINE, ASKED))
+    as_at_first = replace(first, chosen=replace(first.chosen, seeds=3))
+    assert "None of these runs needed more to tell." in page(document([as_at_first], MACHINE, ASKED))
 
 
 def test_the_same_choice_judged_again_stands_beside_the_first_judgement() -> None:

@@ -189,6 +189,13 @@ def some_blocks() -> Iterator[Entry]:
         yield Entry("z_image", 768, 768, 1, 16, "cached", checkpointing=True, settings=first_blocks(blocks))
 
 
+def sliced() -> Iterator[Entry]:
+    """Pictures that the VAE encodes and decodes in slices."""
+    slices = {"memory": {"encode_slices": 2, "decode_slices": 6}}
+    yield Entry("sdxl", 1024, 1024, 1, 16, "cached", True, base_dtype="int8", phases=True, settings=slices)
+    yield Entry("anima", 832, 1216, 1, 16, "cached", True, phases=True, settings=slices)
+
+
 def first_blocks(number: int) -> Mapping[str, Mapping[str, Any]]:
     """The setting."""
     return {"memory": {"checkpointed_blocks": number}}
@@ -218,6 +225,7 @@ def anima() -> Iterator[Entry]:
         "anima", 1024, 1024, rank=128, text="cached", checkpointing=True,
         settings={"schedule": {"gradient_accumulation": 2}},
     )  # fmt: skip
+    yield Entry("anima", 1024, 1024, rank=8, text="cached", base_dtype="int8", checkpointing=True)
     for kind in ("dora", "loha", "lokr"):
         of_kind: dict[str, Any] = {"rank": 16, "text": "cached", "settings": {"network": {"kind": kind}}}
         yield Entry("anima", 768, 768, checkpointing=True, **of_kind)
@@ -237,6 +245,7 @@ def z_image() -> Iterator[Entry]:
         yield Entry(**s, rank=rank, base_dtype="nf4", checkpointing=True)
     yield Entry(**s, width=1024, height=1024, base_dtype="int8", checkpointing=True, phases=True)
     yield Entry(**s, width=832, height=1216, batch_size=2, base_dtype="int8", checkpointing=True)
+    yield Entry(**s, width=1024, height=1024, rank=8, base_dtype="int8", checkpointing=True)
     yield Entry(**s, rank=128, checkpointing=True)
     of_kind: dict[str, Any] = {"rank": 16, "settings": {"network": {"kind": "lokr"}}}
     yield Entry(**s, **of_kind, width=768, height=768, base_dtype="int8", checkpointing=True)
@@ -254,4 +263,5 @@ def entries() -> tuple[Entry, ...]:
         *anima(),
         *z_image(),
         *some_blocks(),
+        *sliced(),
     )

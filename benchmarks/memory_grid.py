@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from advisor.estimate.adapter_copies import copy_bytes
 from advisor.estimate.disk import BYTES_OF, adapter_parameters
 from advisor.estimate.quantised_base import unpacking_bytes
 from advisor.estimate.vram import vram_parts
@@ -139,15 +138,17 @@ def transformer_footprint(family: str, counted: Mapping[str, Any]) -> str:
 def _pixel_rank(family: str, counted: Mapping[str, Any], *, checkpointing: bool) -> float:
     """Bytes that adapters keep per latent pixel and rank; SD2's are SD1's, whose U-Net is the same.
 
-    SDXL's checkpointed is from float32, which takes twice, and Anima's from small ranks: in half precision large ones
-    peak while gradients are gathered.
+    SDXL's checkpointed is from float32, which takes twice, and transformers' from small ranks: in half precision large
+    ones peak while gradients are gathered.
     """
     low = Entry("sd1", batch_size=4, text="cached", checkpointing=checkpointing)
     high = replace(low, rank=64)
     if family_facts(family).text_before_denoiser:
-        low = Entry(family, text="cached", checkpointing=checkpointing, rank=8 if checkpointing else 32)
-        low = replace(low, base_dtype="nf4" if checkpointing else None)
-        high = replace(low, rank=32 if checkpointing else 128)
+        low = Entry(family, text="cached")
+        high = replace(low, rank=128)
+        if checkpointing:
+            high = Entry(family, 1024, 1024, text="cached", checkpointing=True, base_dtype="int8")
+            low = replace(high, rank=8)
     if family == "sdxl":
         low = Entry("sdxl", 1024, 1024, 4 if checkpointing else 2, 16, "cached", checkpointing)
         high = replace(low, batch_size=4, rank=32)
@@ -190,8 +191,7 @@ def _middle(family: str, counted: Mapping[str, Any]) -> Moment:
         entry = Entry("sdxl", 512, 512, rank=8, text="cached", base_dtype="nf4", checkpointing=True)
     found = counted[entry.name]["step"]
     rest = found["activations"] - unpacking_bytes(entry.config().memory, entry.family, entry.structure)
-    share = found["gradients"] / _gradients(entry) * 4 / copy_bytes(entry.config())
-    return Moment(round(share, 2), round(rest / _pixels(entry)), unpacked=1.0)
+    return Moment(round(found["gradients"] / _gradients(entry), 2), round(rest / _pixels(entry)), unpacked=1.0)
 
 
 def _code(moment: Moment) -> str:

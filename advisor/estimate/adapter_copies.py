@@ -1,23 +1,32 @@
 """Bytes of the copies of adapters in the compute dtype, and of the gradients that arrive in it.
 
 What the trainer does with them: `trainer.adapters.compute_copies`. In float32 there are none, nor for DoRA, whose
-lengths are computed in float32.
+lengths are computed in float32, nor beside a base in nf4.
 """
 
 from __future__ import annotations
 
 from advisor.estimate.disk import BYTES_OF
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import MemoryConfig, TrainingConfig
 from advisor.units import MIB
 
 GATHERED_BYTES = 64 * MIB
 """Of gradients in float32 that are made at once of those in the compute dtype."""
 
 
+def are_copied(memory: MemoryConfig) -> bool:
+    """Whether adapters have copies in the compute dtype.
+
+    Beside nf4, which is for where memory is short, they have none (docs/decisions/0049-fewer-operations.md).
+    """
+    return memory.compute_dtype != "float32" and memory.base_dtype != "nf4"
+
+
 def copy_bytes(config: TrainingConfig) -> int:
     """Of the copy of one trained weight; 0 where there is none."""
-    dtype = config.memory.compute_dtype
-    return 0 if dtype == "float32" or config.network.kind == "dora" else int(BYTES_OF[dtype])
+    if config.network.kind == "dora" or not are_copied(config.memory):
+        return 0
+    return int(BYTES_OF[config.memory.compute_dtype])
 
 
 def gradient_bytes(copy: int, *, trained: int, reached: float, keeps: bool) -> float:

@@ -9,6 +9,7 @@ from advisor.estimate.device_speed import Speed, speed_of
 from advisor.estimate.disk import CAPTION_TOKENS, num_samples, num_texts
 from advisor.estimate.flops import decode_flops, encode_flops, read_flops
 from advisor.estimate.step_work import denoising_work, step_work
+from advisor.estimate.vae_slices import computed_px
 from advisor.families.sd1 import STANDARD
 from advisor.families.structure import Structure
 from advisor.machine.hardware import Gpu, Hardware
@@ -81,7 +82,8 @@ def run_times(
     if speed is None:
         return None
     step = speed.seconds(step_work(config, structure)) * correction
-    encode = encode_flops(config, structure, config.dataset.resolution_px**2) / speed.flops_per_second
+    pixels = _vae_pixels(config, structure, config.memory.encode_slices)
+    encode = encode_flops(config, structure, pixels) / speed.flops_per_second
     read = num_texts(config, num_images) * read_flops(config, structure, caption_tokens) / speed.flops_per_second
     images = num_images * config.dataset.views if config.memory.cache_latents else 0
     every = config.saving.every_epochs
@@ -101,7 +103,14 @@ def run_times(
 def image_seconds(speed: Speed, config: TrainingConfig, structure: Structure) -> float:
     """Seconds of drawing an image of the resolution's square: its denoising steps, and the VAE's decoder."""
     denoising = config.sampling.steps * speed.seconds(denoising_work(config, structure))
-    return denoising + decode_flops(config, structure, config.dataset.resolution_px**2) / speed.flops_per_second
+    pixels = _vae_pixels(config, structure, config.memory.decode_slices)
+    return denoising + decode_flops(config, structure, pixels) / speed.flops_per_second
+
+
+def _vae_pixels(config: TrainingConfig, structure: Structure, slices: int) -> int:
+    """Of a square of the resolution, with what slices overlap."""
+    side_px = config.dataset.resolution_px
+    return side_px * computed_px(side_px, slices, structure.vae.factor)
 
 
 def _sampling(speed: Speed, config: TrainingConfig, structure: Structure, epochs: int | None) -> float:

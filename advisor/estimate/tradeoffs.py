@@ -35,6 +35,9 @@ CHECKPOINTING = Cost(0, "the same result")
 OPTIMIZER_8BIT = Cost(1, "hardly visible")
 """AdamW's moments in 8 bits: Dettmers et al. 2021 find the same results as with 32."""
 
+SLICES = Cost(1, "hardly visible")
+"""Pictures are encoded in slices, each faded into the next."""
+
 BASE: Mapping[str, Cost] = {
     "int8": Cost(2, "hardly visible"),
     "nf4": Cost(3, "a little less like the pictures"),

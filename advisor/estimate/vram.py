@@ -15,7 +15,8 @@ from advisor.dataset.buckets import Size
 from advisor.estimate.adapter_copies import copy_bytes
 from advisor.estimate.disk import adapter_parameters
 from advisor.estimate.quantised_base import denoiser_bytes, text_bytes, text_unpacking_bytes
-from advisor.estimate.step_peak import image_area, memory_coefficients, over_half, standard_of, step_peak
+from advisor.estimate.step_peak import memory_coefficients, over_half, standard_of, step_peak
+from advisor.estimate.vae_slices import slice_px
 from advisor.families import family
 from advisor.families.structure import Structure
 from advisor.settings.config import TrainingConfig
@@ -38,6 +39,9 @@ all of those with fused attention and a whole base, which are the nearest to our
 
 PROCESS_OVERHEAD_BYTES = int(0.7 * GIB)
 """Python with torch and diffusers loaded, on a processor."""
+
+PICTURE_BYTES = 12
+"""Of a pixel in three channels of float32: of the whole picture, which lies beside the slice that the VAE is at."""
 
 OPTIMIZER_BYTES = {
     "adamw": 8, "adamw8bit": 2.1, "lion": 4, "adafactor": 4.1, "prodigy": 16, "came": 8.2, "schedule_free_adamw": 8,
@@ -161,8 +165,18 @@ class _VaeWork:
 
 def _vae_work(config: TrainingConfig, structure: Structure, size: Size | None) -> _VaeWork:
     known, standard = memory_coefficients(config), standard_of(config)
-    scale = structure.vae.finest_channels / standard.vae.finest_channels * image_area(config, size)
-    return _VaeWork(int(known.encode_pixel_bytes * scale), int(known.decode_pixel_bytes * scale))
+    wider = structure.vae.finest_channels / standard.vae.finest_channels
+
+    def work(pixel_bytes: float, slices: int) -> int:
+        long_px, short_px = sorted(size or (config.dataset.resolution_px,) * 2, reverse=True)
+        at_once = slice_px(long_px, slices, structure.vae.factor)
+        beside = PICTURE_BYTES * long_px * short_px if at_once < long_px else 0
+        return int(pixel_bytes * wider * at_once * short_px) + beside
+
+    memory = config.memory
+    return _VaeWork(
+        work(known.encode_pixel_bytes, memory.encode_slices), work(known.decode_pixel_bytes, memory.decode_slices)
+    )
 
 
 def _reading_bytes(config: TrainingConfig, structure: Structure) -> int:

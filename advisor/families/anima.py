@@ -58,7 +58,7 @@ STANDARD = AnimaStructure(
 PLAIN = StepMemory((Moment(0.0, 838_579, 131.5, unpacked=1.0, image_bytes=300_472_832),), token_bytes=408_000)
 CHECKPOINTED = StepMemory(
     (
-        Moment(0.0, 63_619, 5.0, unpacked=1.0, image_bytes=12_903_808),
+        Moment(0.0, 63_631, 4.6, unpacked=1.0, image_bytes=12_903_808),
         Moment(0.964, 36_255, unpacked=1.0, image_bytes=21_007_667),
     ),
     token_bytes=408_000,

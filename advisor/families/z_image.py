@@ -48,7 +48,7 @@ STANDARD = ZImageStructure(
 """Z-Image with Qwen3-4B, whose last layer it does not use, and FLUX.1's VAE."""
 
 PLAIN = StepMemory((Moment(0.0, 2_009_601, 157.5, unpacked=1.0, image_bytes=4_129_842_176),), token_bytes=0)
-CHECKPOINTED = StepMemory((Moment(0.0, 139_686, 5.2, unpacked=1.0, image_bytes=289_148_288),), token_bytes=0)
+CHECKPOINTED = StepMemory((Moment(0.0, 139_728, 3.9, unpacked=1.0, image_bytes=289_148_288),), token_bytes=0)
 MEMORY = MemoryCoefficients(
     command="python -m benchmarks.memory_grid --fit",
     plain=PLAIN,

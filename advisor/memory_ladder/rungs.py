@@ -20,12 +20,13 @@ from advisor.estimate.tradeoffs import (
     CHECKPOINTING,
     LEAST_RESOLUTION_SHARE,
     OPTIMIZER_8BIT,
+    SLICES,
     SMALLER_IMAGES,
     SPLIT,
 )
 from advisor.estimate.vram import Phase, phase_bytes, reserved_bytes, vram_parts
 from advisor.families.structure import Structure
-from advisor.settings.config import RESOLUTION_STEP_PX, TrainingConfig, changed, setting
+from advisor.settings.config import MOST_SLICES, RESOLUTION_STEP_PX, TrainingConfig, changed, setting
 from advisor.units import MIB
 from advisor.units import size as size_text
 
@@ -186,6 +187,12 @@ def _more_blocks(situation: Situation) -> Iterator[Rung]:
         yield Rung("more_blocks", CHECKPOINTING.harm, CHECKPOINTING.result, settings=settings)
 
 
+def _slices(situation: Situation) -> Iterator[Rung]:
+    if situation.phase == "caching":
+        twice = min(2 * situation.config.memory.encode_slices, MOST_SLICES)
+        yield Rung("slices", SLICES.harm, SLICES.result, settings={"memory.encode_slices": twice})
+
+
 def _optimizer(situation: Situation) -> Iterator[Rung]:
     optimizer = situation.config.optimizer
     if situation.has_8bit_optimizer and optimizer.name == "adamw" and not optimizer.arguments:
@@ -209,7 +216,7 @@ def _resolution(situation: Situation) -> Iterator[Rung]:
 
 
 OFFERS: tuple[Callable[[Situation], Iterator[Rung]], ...] = (
-    _smaller_parts, _checkpointing, _more_blocks, _optimizer, _base_dtype, _resolution,
+    _smaller_parts, _checkpointing, _more_blocks, _slices, _optimizer, _base_dtype, _resolution,
 )  # fmt: skip
 """What can be tried; a new one is a function and a name here."""
 

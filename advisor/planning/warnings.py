@@ -17,7 +17,7 @@ from advisor.rules.defaults_table import defaults_for
 from advisor.rules.fitting import Choice, Fit, fit
 from advisor.rules.optimizers import optimizer_defaults
 from advisor.rules.schedule import MOST_STEPS, epoch_counts
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import TrainingConfig, changed
 from advisor.units import GIB, gib, rate
 
 MANY_STEPS, FEW_STEPS = MOST_STEPS, 500
@@ -82,6 +82,8 @@ def _bitsandbytes(facts: Facts, config: TrainingConfig, fitted: Fit | None) -> F
     gpu, hardware = facts.gpu, facts.hardware
     if gpu is None or not gpu.is_tested or hardware.has_bitsandbytes or "optimizer.name" in facts.chosen_paths:
         return
+    if "sampling.prompts" not in facts.chosen_paths:  # a plan is fitted before any are proposed
+        config = changed(config, "sampling.prompts", ())
     now = fitted or fit(facts, config)
     then = fit(replace(facts, hardware=replace(hardware, has_bitsandbytes=True)), config)
     if then.choice.optimizer != "adamw8bit" or not then.fits:

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from advisor.estimate.tradeoffs import BASE, CHECKPOINTING, OPTIMIZER_8BIT
 from advisor.facts import Facts
+from advisor.rules.bucket_sizes import largest_bucket
 from advisor.rules.card_class import structure_of
 from advisor.rules.defaults_table import EFFECTIVE_BATCH
 from advisor.rules.fitting import (
+    SPARE_SHARE,
     Fit,
     beside_free,
     captions_vary,
@@ -20,8 +22,9 @@ from advisor.rules.fitting import (
     tried,
 )
 from advisor.rules.rule import Advice, fitted_rule, rule
-from advisor.rules.sources import ADAMW, CHECKPOINTING_STUDY, OURS, SD_SCRIPTS, SD_SCRIPTS_ANIMA, TUTORIAL
-from advisor.settings.config import TrainingConfig
+from advisor.rules.sources import ADAMW, CHECKPOINTING_STUDY, OURS, SD_SCRIPTS, SD_SCRIPTS_ANIMA, TUTORIAL, VAE_TILING
+from advisor.rules.vae_slices import DRAWING, VaeWork, encoding
+from advisor.settings.config import TrainingConfig, setting
 from advisor.units import counted, gib, size
 
 TEXT_VARIANTS = 8
@@ -116,6 +119,29 @@ def checkpointed_blocks(facts: Facts, config: TrainingConfig, fitted: Fit) -> Ad
     return Advice(0, f"in all {number} blocks: one fewer would need {needed}")
 
 
+@fitted_rule(sets="memory.encode_slices", source=VAE_TILING)
+def encode_slices(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
+    """Whole pictures; where encoding them would not fit, in as few slices as do."""
+    return _slices(facts, config, fitted, encoding(largest_bucket(facts, fitted.config)))
+
+
+@fitted_rule(sets="memory.decode_slices", source=VAE_TILING)
+def decode_slices(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
+    """The same of drawing, which lies beside what a step needs."""
+    return _slices(facts, config, fitted, DRAWING)
+
+
+def _slices(facts: Facts, config: TrainingConfig, fitted: Fit, work: VaeWork) -> Advice:
+    facts, fitted = fit_without(facts, config, fitted, work.path)
+    slices = setting(fitted.config, work.path)
+    needed, free = work.needed_bytes(facts, fitted.config, 1), fitted.free_bytes
+    if slices > 1:
+        return Advice(slices, f"{work.doing} whole pictures would need {beside_free(needed, free)}")
+    if needed <= (1 - SPARE_SHARE) * free:
+        return Advice(1, f"{work.doing} whole pictures needs about {gib(needed)} of the {gib(free)} free")
+    return Advice(1, f"{work.doing} whole pictures needs {beside_free(needed, free)}; slices do not fit either")
+
+
 @fitted_rule(sets="memory.base_dtype", source=OURS)
 def base_dtype(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """The compute dtype; fewer bits only where nothing else fits."""
@@ -169,6 +195,7 @@ def _room(fitted: Fit) -> str:
 
 
 RULES = (
-    optimizer_name, batch_size, gradient_accumulation, gradient_checkpointing, checkpointed_blocks, base_dtype
+    optimizer_name, batch_size, gradient_accumulation, gradient_checkpointing, checkpointed_blocks, base_dtype,
+    encode_slices, decode_slices,
 )  # fmt: skip
 """All read the same fit, which looks only at what stands before these."""

@@ -26,6 +26,7 @@ from advisor.machine.hardware import Gpu
 from advisor.rules.bucket_sizes import largest_bucket, with_bucket_limits
 from advisor.rules.card_class import start_resolution, structure_of, text_rate
 from advisor.rules.defaults_table import EFFECTIVE_BATCH, defaults_for
+from advisor.rules.vae_slices import with_slices
 from advisor.settings.config import RESOLUTION_STEP_PX, Preset, TrainingConfig, with_values
 from advisor.units import gib
 
@@ -162,8 +163,9 @@ def fit_without(facts: Facts, config: TrainingConfig, fitted: Fit, path: str) ->
 def tried(facts: Facts, config: TrainingConfig, choice: Choice) -> Fit:
     """A choice with its peak memory."""
     config = _with_choice(facts, config, choice)
-    seen = corrections(facts.receipts, machine_key(facts.hardware, facts.gpu), config)
     size = largest_bucket(facts, config)
+    config = with_slices(facts, config, size, (1 - SPARE_SHARE) * facts.free_bytes)
+    seen = corrections(facts.receipts, machine_key(facts.hardware, facts.gpu), config)
     needed = corrected_parts(vram_parts(config, structure_of(facts), size=size), seen.memory)
     caching = max(phase_bytes(phase, config, structure_of(facts), size=size) for phase in encoding_phases(config))
     return Fit(config, choice, sum(needed.values()), facts.free_bytes, caching)

@@ -159,6 +159,13 @@ V_PREDICTION = Source(
 )
 """How v-prediction bases are marked; kohya's issue 1772 tells what happens when the mark is missed."""
 
+VAE_TILING = Source(
+    "diffusers on tiled VAEs",
+    "https://huggingface.co/docs/diffusers/optimization/memory#vae-tiling",
+    "pictures are encoded and decoded in overlapping pieces that are blended; tones may differ a little between them",
+)
+"""What slices of a picture save, and what they cost."""
+
 CHECKPOINTING_STUDY = Source(
     "SimpleTuner on gradient checkpointing",
     "https://github.com/bghira/SimpleTuner/blob/main/documentation/experimental/SEGMENTED_CHECKPOINTING.md",
@@ -291,7 +298,7 @@ BY_TITLE: Mapping[str, Source] = {
         TUTORIAL, CIVITAI, COLAB, COLAB_XL, NOOBAI, SD_SCRIPTS_SDXL, SD_SCRIPTS_ADVANCED, SD_SCRIPTS, SD_SCRIPTS_ANIMA,
         CIVITAI_ANIMA, ANIMA_STUDIO, COMFYUI_COSMOS,
         MUSUBI_Z_IMAGE, CIVITAI_Z_IMAGE, Z_IMAGE_MAKERS, COMFYUI_Z_IMAGE,
-        KOHYA_GUI, ONETRAINER, V_PREDICTION, CHECKPOINTING_STUDY, NVIDIA,
+        KOHYA_GUI, ONETRAINER, V_PREDICTION, VAE_TILING, CHECKPOINTING_STUDY, NVIDIA,
         GTX16_NAN, MIN_SNR, ZERO_SNR, FLOW_MATCHING, NOISE_OFFSET, ADAMW, PRODIGY, LION, CAME, SCHEDULE_FREE, DORA,
         LYCORIS, OURS, THE_USER, THE_MACHINE, THE_IMAGES, THE_MODEL,
     )

@@ -73,6 +73,7 @@ MOST_BUCKET_PX = 65_536
 MOST_EPOCHS = 1_000_000
 MOST_THREADS = 1024
 MOST_TEXT_VARIANTS = 1000
+MOST_SLICES = 64
 MOST_KEPT = 99_999
 """LoRAs; 0 keeps all."""
 MOST_OF_ANYTHING = 10**9
@@ -359,6 +360,10 @@ class MemoryConfig(Settings):
     gradient checkpointing is on; 0: in all of them. A U-Net's are its down blocks, the middle and its up blocks."""
     cache_latents: bool = True
     """Encode each picture once, before training."""
+    encode_slices: int = Field(1, ge=1, le=MOST_SLICES)
+    """In how many slices, each faded into the next, the VAE encodes a picture, to need less memory; 1: whole."""
+    decode_slices: int = Field(1, ge=1, le=MOST_SLICES)
+    """The same of decoding pictures that are drawn."""
     cache_text: bool = False
     """Encode each caption once, before training; only where the text encoder is not trained."""
     text_variants: int = Field(0, ge=0, le=MOST_TEXT_VARIANTS)

@@ -29,6 +29,8 @@ ADDED_SETTINGS = (
     "model.text_encoder_path",
     "memory.text_variants",
     "memory.checkpointed_blocks",
+    "memory.encode_slices",
+    "memory.decode_slices",
 )
 """Settings that the first configurations lack; the hashes in the first states know nothing of them."""
 

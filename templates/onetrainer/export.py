@@ -66,6 +66,8 @@ DROPS: Mapping[str, str] = {
     "loss.multires_discount": "OneTrainer has no coarser noise",
     "memory.preset": OUR_RULES,
     "memory.checkpointed_blocks": "OneTrainer checkpoints all blocks or none",
+    "memory.encode_slices": "OneTrainer encodes whole pictures",
+    "memory.decode_slices": "OneTrainer decodes whole pictures",
     "memory.text_variants": "OneTrainer encodes captions that change in each step",
     "memory.cache_text": "OneTrainer caches text together with the latents, where it can",
     "machine.data_workers": "OneTrainer reads with threads: machine.cpu_threads",

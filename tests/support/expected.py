@@ -122,6 +122,8 @@ def plausible_configs(draw: st.DrawFn, *, families: tuple[str, ...] = ("sd1", "s
     tree["memory"] |= {
         "text_variants": 0,
         "checkpointed_blocks": 0,
+        "encode_slices": 1,
+        "decode_slices": 1,
         "cache_text": False,
         "cache_latents": not tree["dataset"]["random_crop"],
     }

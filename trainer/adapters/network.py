@@ -13,11 +13,13 @@ from advisor.adapters.layout import MAGNITUDE, AdapterPlan, adapter_plans
 from advisor.adapters.start import ALPHA, DOWN, UP, StartLayer, fitted_start
 from advisor.adapters.start_file import read_start
 from advisor.errors import ConfigErrors, ModelError
+from advisor.estimate.adapter_copies import are_copied
 from advisor.families import family
-from advisor.settings.config import NetworkConfig
+from advisor.settings.config import MemoryConfig, NetworkConfig
 from trainer.adapters import ADAPTERS, Adapter, Dropouts
 from trainer.adapters.compute_copies import ComputeCopies
 from trainer.adapters.resize import resized
+from trainer.device.choose import COMPUTE_DTYPES
 from trainer.models.families.family import BaseModel
 from trainer.models.weight_files import Weights, open_weights
 from trainer.optim.optimizer import TrainedPart
@@ -142,9 +144,10 @@ class Network(nn.Module):
                 blocks.setdefault(target.block or 0, []).extend(adapter.parameters())
         return blocks
 
-    def copies_in(self, dtype: torch.dtype) -> ComputeCopies:
-        """Copies in that dtype of what the adapters compute with, to be cast for each step."""
-        return ComputeCopies.of(self.layers.values(), dtype)
+    def copies(self, memory: MemoryConfig) -> ComputeCopies:
+        """Copies in the compute dtype of what the adapters compute with, to be cast for each step, if there are any."""
+        adapters = self.layers.values() if are_copied(memory) else ()
+        return ComputeCopies.of(adapters, COMPUTE_DTYPES[memory.compute_dtype])
 
     def cap_norms(self, most: float) -> None:
         """Scale down every adapter whose weight delta has a Frobenius norm above `most`; kohya's scale_weight_norms."""

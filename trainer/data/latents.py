@@ -93,6 +93,8 @@ def cache_latents(
     """
     cache = TensorCache(RunFolder(run).cache("latents"))
     vae = f"{module_digest(base.vae)} {next(base.vae.parameters()).dtype} {base.structure.vae.scale_text}"
+    if base.encode_slices > 1:
+        vae += f" in {base.encode_slices} slices"
     wanted = [
         (item, flip) for item in training_set.items for flip in ((False, True) if config.dataset.flip else (False,))
     ]

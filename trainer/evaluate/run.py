@@ -20,7 +20,7 @@ from advisor.machine.driver_spill import drivers_spill
 from advisor.run_folder.grids.grid_record import GridRecord, write_grid
 from advisor.run_folder.grids.grid_request import GridRequest, read_request
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import TrainingConfig, changed
 from advisor.tensor_files.digests import lora_digest
 from trainer.device.choose import Place, choose_place, usable_gpu, use_threads
 from trainer.device.device_memory import cap_memory, is_out_of_memory, room_of
@@ -161,12 +161,12 @@ def _loaded(place: Place, events: Events) -> BaseModel:
     for note in base.notes:
         events.warning("base_model", note)
     events.progress("load", 1, 1)
-    return base
+    return base.with_slices(place.config.memory)
 
 
 def _at_once(place: Place, base: BaseModel) -> int:
-    """How many pictures of a batch fit into what is free: denoising one takes less than decoding it."""
-    each = decode_bytes(place.config, base.structure)
+    """How many pictures of a batch fit into what is free: denoising one takes less than decoding it whole."""
+    each = decode_bytes(changed(place.config, "memory.decode_slices", 1), base.structure)
     return max(1, min(MOST_AT_ONCE, room_of(place.device).free_bytes // each))
 
 

@@ -224,7 +224,7 @@ class Simulation:
                 quantise(base.denoiser, self._config.memory.quantised)
                 for text_encoder in base.text_encoders if family_facts(base.family.name).quantised_text else ():
                     quantise(text_encoder, "int8")
-            return base
+            return base.with_slices(self._config.memory)
 
     def _network(self, base: BaseModel, live: LiveBytes) -> Network:
         config = self._config
@@ -242,7 +242,7 @@ class Simulation:
 
     def _copies(self, network: Network, live: LiveBytes) -> ComputeCopies:
         with live.counting_as("adapter"):
-            return network.copies_in(COMPUTE_DTYPES[self._config.memory.compute_dtype])
+            return network.copies(self._config.memory)
 
     def _batch(self, times: Tensor, cached: Conditioning | None) -> Batch:
         count = times.shape[0]

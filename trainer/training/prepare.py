@@ -186,7 +186,7 @@ def _base_model(place: Place, reporter: Reporter) -> BaseModel:
         events.warning("base_model", note)
     events.progress("load", 1, 1)
     reporter.interrupt.check()
-    return base
+    return base.with_slices(config.memory)
 
 
 def _stepper(

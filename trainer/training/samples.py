@@ -111,12 +111,14 @@ def base_digest(request: Request, config: TrainingConfig) -> str:
     and computed."""
     found = Path(config.model.path).stat()
     memory = config.memory
-    parts = {
+    parts: dict[str, object] = {
         "request": asdict(request),
         "model": config.model.model_dump(),
         "file": [found.st_size, found.st_mtime_ns],
         "numbers": [memory.compute_dtype, memory.base_dtype, config.loss.zero_terminal_snr, config.dataset.chunks],
     }
+    if memory.decode_slices > 1:
+        parts["slices"] = memory.decode_slices
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -13,7 +13,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from advisor.errors import RunError
 from advisor.run_folder.state_manifest import OPTIMIZER_NAME
 from trainer.data.training_set import BatchRefs
-from trainer.device.choose import COMPUTE_DTYPES, free_memory
+from trainer.device.choose import free_memory
 from trainer.device.device_memory import is_out_of_memory
 from trainer.diffusion.processes import process_of
 from trainer.optim.ema import Ema
@@ -54,7 +54,7 @@ class Stepper:
         self._groups, self._schedule, self._batch_parts = tuple(groups), schedule, batch_parts
         self._parameters = [parameter for group in groups for parameter in group.parameters]
         self._process = process_of(context.config)
-        self._copies = context.network.copies_in(COMPUTE_DTYPES[context.config.memory.compute_dtype])
+        self._copies = context.network.copies(context.config.memory)
         is_half = context.config.memory.compute_dtype == "float16"
         self.scaler = torch.amp.GradScaler(context.device.type, enabled=is_half and optimizer is not None)
         self._skips = self._bad_losses = 0

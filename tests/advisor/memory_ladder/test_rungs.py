@@ -92,10 +92,11 @@ def test_no_more_harm_than_wanted() -> None:
     assert next_rung(situation(config), most_harm=0) is None
 
 
-def test_while_pictures_are_encoded_only_smaller_ones_help() -> None:
+def test_while_pictures_are_encoded_slices_and_smaller_ones_help() -> None:
     found = rungs(situation(phase="caching"))
 
-    assert [rung.name for rung in found] == ["resolution"]
+    assert [rung.name for rung in found] == ["slices", "resolution"]
+    assert found[0].settings == {"memory.encode_slices": 2}
 
 
 def test_where_the_base_model_does_not_even_load_nothing_is_offered() -> None:

@@ -59,7 +59,7 @@ def test_every_card_from_eight_gigabytes_on_has_a_plan_that_fits(found: Identity
 
     assert plan.estimate.peak_bytes <= (vram_gib - 0.5) * GIB
     assert {"reading", "caching"} <= plan.estimate.phase_bytes.keys()
-    assert plan.config.dataset.resolution_px == (1024 if vram_gib > 8 else 704)
+    assert plan.config.dataset.resolution_px == (1024 if vram_gib > 8 else 768)
     assert plan.config.memory.base_dtype == {8: "nf4", 12: "nf4", 16: "int8", 24: "bfloat16"}[vram_gib]
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from advisor.settings.config import NetworkConfig
+from advisor.settings.config import MemoryConfig, NetworkConfig
 from tests.support.tiny import tiny_sd1
 from tests.trainer.training.test_step import make_batch, make_config
 from trainer.adapters import compute_copies
@@ -20,6 +20,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "lora": {}, "locon": {"kind": "locon", "conv_rank": 2}, "loha": {"kind": "loha"}, "lokr": {"kind": "lokr"},
     "dora": {"kind": "dora"}, "dropouts": {"dropout": 0.3, "rank_dropout": 0.2, "module_dropout": 0.2},
 }  # fmt: skip
+
+HALF = MemoryConfig(compute_dtype="bfloat16", base_dtype="bfloat16")
 
 
 def attach(base: BaseModel, **settings: Any) -> Network:
@@ -42,7 +44,7 @@ def plain(base: BaseModel, network: Network, batch: Batch) -> tuple[Tensor, dict
 
 def copied(base: BaseModel, network: Network, batch: Batch) -> tuple[Tensor, dict[str, Tensor | None]]:
     """Loss and gradients by copies."""
-    copies = network.copies_in(base.dtype)
+    copies = network.copies(MemoryConfig(compute_dtype="float16") if base.dtype == torch.float16 else HALF)
     with copies.in_use():
         loss = training_loss(base, network, batch, make_config())
         loss.backward()
@@ -96,7 +98,7 @@ def test_gradients_are_added_up_in_float32() -> None:
     network, batch = attach(base), make_batch(base)
 
     _, once = copied(base, network, batch)
-    copies = network.copies_in(base.dtype)
+    copies = network.copies(HALF)
     with copies.in_use():
         for _ in range(3):
             training_loss(base, network, batch, make_config()).backward()
@@ -122,17 +124,18 @@ def test_gradients_gathered_in_many_parts_are_the_same(monkeypatch: pytest.Monke
             assert torch.equal(gradient, other), name
 
 
-def test_there_are_no_copies_in_float32_nor_of_dora() -> None:
+def test_there_are_no_copies_in_float32_nor_of_dora_nor_beside_nf4() -> None:
     half = tiny_sd1(dtype=torch.bfloat16)
 
-    assert attach(tiny_sd1()).copies_in(torch.float32).tensors == []
-    assert attach(half, kind="dora").copies_in(torch.bfloat16).tensors == []
+    assert attach(tiny_sd1()).copies(MemoryConfig(compute_dtype="float32")).tensors == []
+    assert attach(half, kind="dora").copies(HALF).tensors == []
+    assert attach(half).copies(MemoryConfig(compute_dtype="bfloat16", base_dtype="nf4")).tensors == []
 
 
 def test_copies_have_the_values_of_the_moment_they_are_put_to_use() -> None:
     base = tiny_sd1(dtype=torch.bfloat16)
     network = attach(base)
-    copies = network.copies_in(base.dtype)
+    copies = network.copies(HALF)
     adapter = next(iter(network.layers.values()))
     with copies.in_use():
         pass
@@ -148,7 +151,7 @@ def test_copies_have_the_values_of_the_moment_they_are_put_to_use() -> None:
 def test_copies_are_put_away_where_a_step_fails() -> None:
     base = tiny_sd1(dtype=torch.bfloat16)
     network = attach(base)
-    copies = network.copies_in(base.dtype)
+    copies = network.copies(HALF)
 
     def fail() -> None:
         with copies.in_use():

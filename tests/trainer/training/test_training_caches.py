@@ -46,6 +46,19 @@ def test_an_edited_picture_is_encoded_anew_and_a_damaged_cache_too(tmp_path: Pat
     assert min(path.stat().st_size for path in after) > 100
 
 
+def test_latents_of_slices_have_entries_of_their_own(tmp_path: Path) -> None:
+    run_training(tmp_path / "whole", make_config(tmp_path, schedule__max_steps=1))
+    before = {path.name for path in (tmp_path / "whole" / "cache" / "latents").rglob("*.safetensors")}
+    (tmp_path / "sliced").mkdir()
+    (tmp_path / "whole" / "cache").rename(tmp_path / "sliced" / "cache")
+
+    run_training(tmp_path / "sliced", make_config(tmp_path, schedule__max_steps=1, memory__encode_slices=2))
+
+    after = {path.name for path in (tmp_path / "sliced" / "cache" / "latents").rglob("*.safetensors")}
+    assert before < after
+    assert len(after) == 2 * len(before)
+
+
 def test_cached_text_gives_the_same_training_as_text_encoded_each_time(material: Path, tmp_path: Path) -> None:
     for cached in (False, True):
         config = make_config(

@@ -86,20 +86,15 @@ class Anima(FlowFamily):
     def encode_images(self, base: BaseModel, images: Tensor, generator: torch.Generator | None) -> Tensor:  # noqa: ARG002
         """Latents [B, C, H, W] of images [B, 3, h, w]: the distribution's mean, as Anima's trainers take it."""
         with torch.no_grad():
-            weight = next(base.vae.parameters())
-            distribution = base.vae.encode(images[:, :, None].to(weight.device, weight.dtype)).latent_dist
-            latents: Tensor = distribution.mean[:, :, 0].float()
+            latents: Tensor = base.vae_distribution(images[:, :, None]).mean[:, :, 0].float()
             mean, deviation = _normal(base, latents)
             return (latents - mean) / deviation
 
     def decode_latents(self, base: BaseModel, latents: Tensor) -> Tensor:
         """Images [B, 3, h, w] in float32, -1..1, of normalised latents [B, C, H, W]."""
         with torch.no_grad():
-            weight = next(base.vae.parameters())
             mean, deviation = _normal(base, latents)
-            raw = (latents.float() * deviation + mean)[:, :, None]
-            images: Tensor = base.vae.decode(raw.to(weight.device, weight.dtype), return_dict=False)[0]
-            return images[:, :, 0].float().clamp(-1, 1)
+            return base.vae_images((latents.float() * deviation + mean)[:, :, None])[:, :, 0]
 
     def feature_block(self, base: BaseModel) -> nn.Module:
         """The block in the middle."""

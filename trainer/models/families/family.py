@@ -11,16 +11,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import torch
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from advisor.checkpoints.identity import Identity
 from advisor.errors import ModelError
 from advisor.families.structure import LoraTarget, Prediction
-from advisor.settings.config import NUM_TRAIN_TIMESTEPS, ModelConfig, QuantisedDtype
+from advisor.settings.config import NUM_TRAIN_TIMESTEPS, MemoryConfig, ModelConfig, QuantisedDtype
 from advisor.shown_text import short
 from trainer.models.clip_text import text_root
 from trainer.models.tokenizer import Tokenizer
+from trainer.models.vae_slices import decoded, encoded
 
 AdaptedWith = Literal["always", "wide"]
 """Every LoRA adapts the layers that are `always` adapted; few adapt the `wide` kind (convolutions, a text adapter), and
@@ -82,6 +84,10 @@ class BaseModel:
     """Fills the denoiser, which is on `meta` until then, where it is not to lie beside the text encoders."""
     texts: Mapping[str, Conditioning] = field(default_factory=dict)
     """What was encoded before the text encoders were freed, by its text; empty while there are any."""
+    encode_slices: int = 1
+    """In how many slices the VAE encodes a picture (`memory.encode_slices`); 1: whole."""
+    decode_slices: int = 1
+    """The same of decoding."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -98,6 +104,18 @@ class BaseModel:
         """[1]: what the denoiser is told halfway between picture and noise, on its device."""
         middle = 0.5 if self.prediction == "flow" else NUM_TRAIN_TIMESTEPS // 2
         return torch.tensor([middle], device=self.device)
+
+    def with_slices(self, memory: MemoryConfig) -> BaseModel:
+        """The same, whose VAE works in as many slices as the settings say."""
+        return replace(self, encode_slices=memory.encode_slices, decode_slices=memory.decode_slices)
+
+    def vae_distribution(self, images: Tensor) -> DiagonalGaussianDistribution:
+        """That of the VAE's own latents of images [B, 3, ..., h, w] in -1..1."""
+        return encoded(self.vae, images, slices=self.encode_slices, factor=self.structure.vae.factor)
+
+    def vae_images(self, latents: Tensor) -> Tensor:
+        """Images [B, 3, ..., h, w] in float32, -1..1, of the VAE's own latents."""
+        return decoded(self.vae, latents, slices=self.decode_slices, factor=self.structure.vae.factor)
 
     def whole(self) -> BaseModel:
         """The same with its denoiser's weights, read now where they were left for later."""

@@ -164,10 +164,8 @@ class UNetFamily:
 
     def encode_images(self, base: BaseModel, images: Tensor, generator: torch.Generator | None) -> Tensor:
         """Scaled latents [B, C, H, W] in float32 of images [B, 3, h, w] in -1..1."""
-        vae = base.vae
         with torch.no_grad():
-            weight = next(vae.parameters())
-            distribution = vae.encode(images.to(weight.device, weight.dtype)).latent_dist
+            distribution = base.vae_distribution(images)
             latents: Tensor = distribution.mean.float()
             if generator is not None:
                 noise = torch.randn(latents.shape, generator=generator).to(latents.device)
@@ -178,10 +176,7 @@ class UNetFamily:
     def decode_latents(self, base: BaseModel, latents: Tensor) -> Tensor:
         """Images [B, 3, h, w] in float32, -1..1, of scaled latents [B, C, H, W]."""
         with torch.no_grad():
-            weight = next(base.vae.parameters())
-            unscaled = latents.float() / base.structure.vae.scaling_factor
-            images: Tensor = base.vae.decode(unscaled.to(weight.device, weight.dtype), return_dict=False)[0]
-            return images.float().clamp(-1, 1)
+            return base.vae_images(latents.float() / base.structure.vae.scaling_factor)
 
     def feature_block(self, base: BaseModel) -> nn.Module:
         """The decoder's second, which DIFT reads too (Tang et al. 2023, section 5: arxiv.org/abs/2306.03881)."""

@@ -82,8 +82,7 @@ class ZImage(FlowFamily):
         """Scaled latents [B, C, H, W] of images [B, 3, h, w]: the distribution's mean, as musubi-tuner takes it."""
         vae = base.structure.vae
         with torch.no_grad():
-            weight = next(base.vae.parameters())
-            latents: Tensor = base.vae.encode(images.to(weight.device, weight.dtype)).latent_dist.mean.float()
+            latents: Tensor = base.vae_distribution(images).mean.float()
             scaled: Tensor = (latents - vae.shift_factor) * vae.scaling_factor
             return scaled
 
@@ -91,10 +90,7 @@ class ZImage(FlowFamily):
         """Images [B, 3, h, w] in float32, -1..1, of scaled latents [B, C, H, W]."""
         vae = base.structure.vae
         with torch.no_grad():
-            weight = next(base.vae.parameters())
-            raw = latents.float() / vae.scaling_factor + vae.shift_factor
-            images: Tensor = base.vae.decode(raw.to(weight.device, weight.dtype), return_dict=False)[0]
-            return images.float().clamp(-1, 1)
+            return base.vae_images(latents.float() / vae.scaling_factor + vae.shift_factor)
 
     def feature_block(self, base: BaseModel) -> nn.Module:
         """The block in the middle."""

@@ -72,14 +72,23 @@ class Written(Record):
 
     def has_its_source(self, path: Path) -> bool:
         """Whether the picture that the file at `path` was made of is still there, and neither another under its name
-        nor a link to this very file: of a whole picture by its content, of what goes with one by the picture's stamp.
+        nor this very file: of a whole picture by its content, of what goes with one by the picture's stamp.
         """
-        now = _stamp(self.source)
-        if now is None or is_same(Path(self.source), path):
+        source, now = Path(self.source), _stamp(self.source)
+        if now is None or _is_one_place(source, path):
             return False
+        if is_same(source, path):
+            return True
         if now[0] == path.stat().st_size:
-            return file_digest(Path(self.source)) == file_digest(path)
+            return file_digest(source) == file_digest(path)
         return now == self.source_stamp
+
+
+def _is_one_place(one: Path, other: Path) -> bool:
+    """Whether two names lead to one file at one place, by links or mounts; hard links are at several."""
+    if not is_same(one, other):
+        return False
+    return one.resolve() == other.resolve() or is_same(one.parent, other.parent) or other.stat().st_nlink == 1
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:
@@ -122,17 +131,16 @@ class WrittenFiles:
         noted = self._noted(path)
         if noted is None:
             return False
-        is_of_picture = noted.source or noted.modified_ns is not None  # links of earlier versions name no source
-        return bool(is_of_picture) and path.lstat().st_nlink <= num_names and not noted.has_its_source(path)
+        if noted.source:
+            return not noted.has_its_source(path)
+        return noted.modified_ns is not None and path.lstat().st_nlink <= num_names  # a link of an earlier version
 
     def is_original(self, path: Path) -> bool:
         """Whether a file of an export's image folders is by now what it was made of, under another name: its folder was
         mounted there, or the original became a link to it. A hard link of the original, as exports make them, is not.
         """
-        source = Path(self.source_of(path) or path.anchor)
-        if not is_same(source, path):
-            return False
-        return source.resolve() == path.resolve() or is_same(source.parent, path.parent) or path.stat().st_nlink == 1
+        source = self.source_of(path)
+        return bool(source) and _is_one_place(Path(source), path)
 
     def source_of(self, path: Path) -> str:
         """The picture or mask that a file of an export's image folders is, or goes with; empty: that is not known."""

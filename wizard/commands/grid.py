@@ -18,6 +18,7 @@ from advisor.run_folder.grids.picks_file import PickLog, ranking_of, read_picks
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.run_folder.paths import LOCK_NAME, TRAINER_LOCK_NAME
+from advisor.run_folder.place import RunPlace
 from advisor.same_place import is_same
 from advisor.tensor_files.digests import lora_digest
 from advisor.units import counted
@@ -104,14 +105,14 @@ def _is_enough(paths: GridPaths, options: GridOptions) -> bool:
 def _draw_lora(path: Path, folder: Path, options: GridOptions, wish: GridWish, *, as_json: bool) -> None:
     model = None if options.model is None else absolute_path(options.model)
     plan = plan_of_lora(path, model, folder, wish, probe_hardware(Path.cwd()), device=options.device)
-    with writing(RunFolder(folder), WHAT, say):  # after the plan: bad input leaves no folder
-        _draw(plan, as_json=as_json)
+    with writing(RunFolder(folder), WHAT, say) as place:  # after the plan: bad input leaves no folder
+        _draw(plan, place, as_json=as_json)
 
 
 def _draw_run(path: Path, options: GridOptions, wish: GridWish, *, as_json: bool) -> None:
     job, _ = planned_job(path, device=options.device)
-    with writing(job.run, WHAT, say):
-        _draw(plan_of_run(job, wish, probe_hardware(job.run.path)), as_json=as_json)
+    with writing(job.run, WHAT, say) as place:
+        _draw(plan_of_run(job, wish, probe_hardware(job.run.path)), place, as_json=as_json)
 
 
 def refuse_other_files(folder: Path) -> None:
@@ -141,12 +142,12 @@ def _refuse_options_of_loras(options: GridOptions) -> None:
     mistakes.refuse()
 
 
-def _draw(plan: GridPlan, *, as_json: bool) -> None:
+def _draw(plan: GridPlan, place: RunPlace, *, as_json: bool) -> None:
     (say if as_json else show)(announcement(plan.request, plan.cost))
     if not as_json:
         _agree(plan)
     with announced_end("the grid"):
-        run_grid(plan.request, make_screen(as_json=as_json), gpu_uuid=plan.gpu_uuid)
+        run_grid(plan.request, make_screen(as_json=as_json), gpu_uuid=plan.gpu_uuid, place=place)
 
 
 def _agree(plan: GridPlan) -> None:

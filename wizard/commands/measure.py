@@ -76,8 +76,8 @@ def measure(
         KeyboardInterrupt: Ctrl-C.
     """
     job, _ = planned_job(run, device=device)
-    with writing(job.run, "loracle measure", say):
-        _measure(job, run, yes=yes, overwrite=overwrite, as_json=as_json)
+    with writing(job.run, "loracle measure", say) as place:
+        _measure(replace(job, place=place), run, yes=yes, overwrite=overwrite, as_json=as_json)
 
 
 def _measure(job: TrainerJob, run: Path, *, yes: bool, overwrite: bool, as_json: bool) -> None:
@@ -88,6 +88,8 @@ def _measure(job: TrainerJob, run: Path, *, yes: bool, overwrite: bool, as_json:
         show(measured_text(found))
         show(trial_text(trial, steps, begun=folder.has_state()))
     applies = bool(steps) and (yes or (not as_json and _agreed()))
+    if applies and job.place is not None:
+        job.place.check()
     if applies:
         _adjust(folder, steps, overwrite=overwrite, may_ask=is_terminal() and not (yes or as_json))
     if as_json:

@@ -21,6 +21,7 @@ from advisor.planning.compare import (
 from advisor.planning.document import plan_document
 from advisor.planning.planner import make_plan
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.write_over import Occupied
 from advisor.same_place import is_same
 from wizard.interview.plan_facts import edits_source, facts_of_plan
 from wizard.interview.planned_run import imported_advice
@@ -137,8 +138,11 @@ def _write_preset(file: Path, made: Plan, *, overwrite: bool) -> None:
     from advisor.run_folder.keep import kept_sentence
     from templates.native.preset import own_rows, write_preset
 
-    for kept in write_preset(file, made, overwrite=overwrite):
-        say(kept_sentence(kept))
+    try:
+        for kept in write_preset(file, made, overwrite=overwrite):
+            say(kept_sentence(kept))
+    except Occupied as error:
+        raise RunError(f"{error.told}. No preset was written: name another file with --save-preset") from None
     say(saved_text(file, tuple(row.path for row in own_rows(made))))
 
 

@@ -44,8 +44,10 @@ def tag(target: Path, options: TagOptions, *, yes: bool, as_json: bool) -> None:
     tools.refuse()
     file = given_tagger(options.model, tools.sources, TerminalAsk() if is_terminal() and not as_json else None)
     tagging = _Tagging(job.run, config, options, choice, read_tagger(file), tools)
-    with nullcontext() if options.dry_run else writing(job.run, WHAT, say):
+    with nullcontext() if options.dry_run else writing(job.run, WHAT, say) as place:
         answer = tagging.answer(run_dataset(job.run, config), holds_run=not options.dry_run)
+        if place is not None:
+            place.check()
         dataset = run_dataset(job.run, config)  # tagging takes long: captions may have been written meanwhile
         found = tagging.tagged(dataset, answer)
         change = None if options.dry_run else tagging.kept(dataset, found)

@@ -28,7 +28,8 @@ def request_of(run: Path, request: PlanRequest) -> PlanRequest:
     Raises:
         LoraError: there is no run, or it cannot be read.
     """
-    config = RunFolder.given(run).read_config()
+    folder = RunFolder.given(run)
+    config = folder.located(folder.read_config())
     is_flexible = config.run.subject == "character" and config.run.goal == "flexible"
     return replace(
         request,

@@ -94,9 +94,9 @@ def run_trainer(
         KeyboardInterrupt: Ctrl-C, after the work was saved.
         TrainerBroke: the trainer failed by a bug of ours.
     """
-    count, place = interrupts or InterruptCount(), job.place or RunPlace.of(job.run.path)
+    count, place = interrupts or InterruptCount(), job.held_place or RunPlace.of(job.run.path)
     environment = child_environment(os.environ, gpu_uuid=job.gpu_uuid, on_processor=job.on_processor)
-    environment[PLACE_VARIABLE] = place.mark
+    environment[PLACE_VARIABLE] = (job.place or place).mark
     log = job.run.trainer_log
     tail = job.run.new_events()
     place.check()
@@ -114,7 +114,7 @@ def run_trainer(
             raise KeyboardInterrupt("Ended, because what read the output has: the work is saved.") from None
     if child.returncode != 0 and progress.finished is None:
         place.check()
-    if place is not job.place:
+    if place is not job.held_place:
         place.close()
     if count.passed_on > 1 and child.returncode not in (0, INTERRUPTED):
         raise KeyboardInterrupt(f"Ended at once, as you wished. {_last_lora(progress)}")

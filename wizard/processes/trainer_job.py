@@ -33,7 +33,12 @@ class TrainerJob:
     skip_broken: bool = False
     """Leave out images that cannot be decoded, from now on."""
     place: RunPlace | None = None
-    """The folder that is meant by `run`, where a command holds it already."""
+    """The folder of the run that a command holds; `run` itself may be a folder for events alone."""
+
+    @property
+    def held_place(self) -> RunPlace | None:
+        """The folder that is meant by `run`, where it is held already."""
+        return self.place if self.place is not None and self.place.run == self.run.path else None
 
     def command(self) -> list[str]:
         """The trainer's command line."""

@@ -56,6 +56,35 @@ def test_what_became_the_last_copies_is_kept_when_another_run_is_exported_there(
     assert any("6 files of an earlier export, whose pictures are gone from where they were, stay" in n for n in notes)
 
 
+def test_captions_are_kept_where_their_picture_is_gone_and_has_a_second_name_elsewhere(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "a", 3, captions=True)
+    make_pictures(tmp_path / "b", 3, captions=True, sizes=[(320, 256)])
+    export(tmp_path, "a", tmp_path / "out", USUAL)
+    shutil.copytree(tmp_path / "a", tmp_path / "backup", copy_function=os.link)
+    captions = {path.read_bytes().rstrip() for path in (tmp_path / "a").glob("*.txt")}
+    shutil.rmtree(tmp_path / "a")
+
+    export(tmp_path, "b", tmp_path / "out", USUAL, repeats=3)
+
+    assert {path.read_bytes().rstrip() for path in (tmp_path / "out").rglob("*.txt.bak")} == captions
+    assert len(list((tmp_path / "out").rglob("*.png.bak"))) == 3
+
+
+def test_pictures_that_were_moved_over_their_export_are_kept(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "a", 3, captions=True)
+    make_pictures(tmp_path / "b", 3, captions=True, sizes=[(320, 256)])
+    exported = tmp_path / "out" / "img" / "20_foxgirl"
+    export(tmp_path, "a", tmp_path / "out", USUAL)
+    shutil.copytree(exported, tmp_path / "elsewhere", copy_function=os.link)
+    shutil.rmtree(exported)
+    whole = {path.read_bytes().rstrip() for path in (tmp_path / "a").iterdir()}
+    (tmp_path / "a").rename(exported)
+
+    export(tmp_path, "b", tmp_path / "out", OVERWRITE, repeats=3)
+
+    assert {path.read_bytes().rstrip() for path in (tmp_path / "out").rglob("*.bak*")} == whole
+
+
 def test_what_became_the_last_copies_is_kept_where_several_pictures_are_one_file(tmp_path: Path) -> None:
     (first, *_) = make_pictures(tmp_path / "a", 3, captions=True)
     os.link(first, first.with_name("again.png"))

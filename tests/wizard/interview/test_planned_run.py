@@ -10,7 +10,8 @@ from advisor.planning.planner import make_plan
 from advisor.settings.config import NamedFolder
 from templates.native.run_folder import write_run
 from tests.support.factories import make_facts
-from wizard.interview.planned_run import choices_of
+from wizard.interview.planned_run import choices_of, request_of
+from wizard.interview.request import PlanRequest
 
 
 @pytest.fixture
@@ -43,6 +44,15 @@ def test_folders_and_files_that_were_named_by_hand_are_chosen_and_stay_where_the
         "dataset.regularization_images": str(run / "../class pictures"),
         "network.start_from": "/loras/anna.safetensors",
     }
+
+
+def test_paths_that_are_relative_to_the_run_are_read_from_there(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    edit(run, "dataset", 'images = "../pics"')
+    edit(run, "model", 'path = "../base.safetensors"')
+    monkeypatch.chdir(run.parent.parent)
+    found = request_of(run, PlanRequest())
+
+    assert (found.images, found.model) == (str(run / "../pics"), str(run / "../base.safetensors"))
 
 
 def test_the_configuration_that_is_named_is_read(run: Path) -> None:

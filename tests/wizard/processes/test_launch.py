@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from advisor.errors import LoraError, MemoryFacts, OutOfMemory, TrainingStopped
+from advisor.errors import LoraError, MemoryFacts, OutOfMemory, RunError, TrainingStopped
 from advisor.run_folder.events import Failed
 from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.place import PLACE_VARIABLE, RunPlace
 from tests.support.fake_trainer import SCRIPT_HEAD, SilentScreen
 from wizard.exit_codes import TrainerBroke
 from wizard.processes.child import child_environment, own_home
@@ -330,6 +331,29 @@ def test_the_command_names_the_run_and_what_was_asked_for(tmp_path: Path) -> Non
     job = TrainerJob(RunFolder(tmp_path), resume=True, device="cpu")
 
     assert job.command()[1:] == ["-P", "-m", "trainer", str(tmp_path), "--resume", "--device", "cpu"]
+
+
+def test_a_child_is_told_which_run_folder_is_held_though_its_events_go_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = list[str]()
+
+    def started(_: object, environment: dict[str, str], *__: object, **___: object) -> None:
+        told.append(environment[PLACE_VARIABLE])
+        raise OSError
+
+    monkeypatch.setattr("wizard.processes.launch.start_apart", started)
+    for name in ("run", "events"):
+        (tmp_path / name).mkdir()
+    place = RunPlace.of(tmp_path / "run")
+    for run in ("run", "events"):
+        with pytest.raises(RunError):
+            run_trainer(TrainerJob(RunFolder(tmp_path / run), place=place), SilentScreen())
+    place.check()
+
+    assert told == [place.mark, place.mark]
+    assert told[0].endswith(str(tmp_path / "run"))
+    place.close()
 
 
 def test_only_the_end_of_a_long_log_is_shown(tmp_path: Path) -> None:

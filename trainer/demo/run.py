@@ -10,16 +10,17 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import torch
 from PIL import Image
 
 from advisor.errors import LoraError
-from advisor.files import replacing
 from advisor.run_folder.config_file import read_config
 from advisor.run_folder.demo_scores import DemoScores
 from advisor.run_folder.events import Failed
+from advisor.run_folder.keep import write_own
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import training
 from advisor.settings.config import TrainingConfig
@@ -175,8 +176,10 @@ def _keep(run: Path, before: Drawn, after: Drawn, scores: DemoScores) -> None:
 
 
 def _save(picture: Picture, path: Path) -> None:
-    with replacing(path) as temporary:
-        picture.save(temporary, format="PNG")
+    drawn = BytesIO()
+    picture.save(drawn, format="PNG")
+    content = drawn.getvalue()
+    write_own(path, content, content.startswith)  # the demo's own picture of before is the same to the byte
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from advisor.choosing.cells import BASE_EPOCH
 from advisor.dataset.picture_file import opened_picture
-from advisor.files import is_file, replacing
+from advisor.files import is_file
 from advisor.run_folder.events import SampleDrawn
+from advisor.run_folder.keep import write_own
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
 from trainer.device.choose import free_memory
@@ -84,9 +86,15 @@ class Samples:
             information = PngInfo()
             if made_of:
                 information.add_text(MADE_OF, made_of)
-            with replacing(path) as temporary:
-                image.save(temporary, format="PNG", pnginfo=information)
+            content = BytesIO()
+            image.save(content, format="PNG", pnginfo=information)
+            _put(path, content.getvalue())
         self.events.send(SampleDrawn(path=run.within(path), prompt=request.prompt, seed=request.seed, epoch=epoch))
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write a picture; another that is there is kept beside it, unless it is a base model's of ours."""
+    write_own(path, content, lambda found: content.startswith(found) or MADE_OF.encode() in found)
 
 
 def keep_earlier(run: RunFolder, name: str) -> None:

@@ -62,7 +62,10 @@ def train_listed(run: Path, options: ListedOptions, *, what: str, as_json: bool)
         RunStore().remember(job.run.path)
         if options.epochs is not None:
             if epochs_done(job.run) < options.epochs:
-                config = set_epochs(job.run, job.run.read_config(), options.epochs)
+                planned = job.run.read_config()
+                config = set_epochs(job.run, planned, options.epochs)
+                if (wanted := planned.schedule.epochs) > options.epochs:
+                    say(f"! {job.run.config} wanted {counted(wanted, 'epoch')}; {options.epochs} were asked for here")
             elif config.schedule.epochs > options.epochs:
                 say(f"{job.run.path} has {counted(options.epochs, 'epoch')} already; more are planned.")
                 before = trained_before(job.run, config, read_status(job.run))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -136,12 +134,10 @@ def test_a_base_picture_of_something_else_is_drawn_again(tmp_path: Path) -> None
 def test_drawing_that_fails_is_a_warning_and_training_goes_on(
     material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    @contextmanager
-    def broken(path: Path) -> Iterator[Path]:
+    def broken(*_: object) -> None:
         raise error
-        yield path
 
-    monkeypatch.setattr(samples, "replacing", broken)
+    monkeypatch.setattr(samples, "write_own", broken)
 
     run_training(tmp_path, make_config(material, **SHORT | {"schedule__max_steps": 1}, **DRAWN))
 
@@ -164,3 +160,18 @@ def test_a_training_begun_anew_keeps_what_the_one_before_drew(material: Path, tm
     assert {path.name for path in (folder / "earlier-2").iterdir()} == set(earlier)
     assert {path.name for path in folder.glob("*.png")} == {*before, mine.name}
     assert mine.read_bytes() == b"mine"
+
+
+def test_what_the_user_put_at_the_name_of_a_picture_is_kept_beside_it(material: Path, tmp_path: Path) -> None:
+    run_training(tmp_path, make_config(material, **SHORT, **DRAWN))
+    mine = tmp_path / "samples" / "tok-000002-00.png"
+    mine.write_bytes(b"mine")
+    run_training(
+        tmp_path,
+        make_config(material, **SHORT | {"schedule__epochs": 2, "schedule__max_steps": 0}, **DRAWN),
+        resume=True,
+    )
+
+    assert mine.with_name("tok-000002-00.png.bak").read_bytes() == b"mine"
+    assert mine.read_bytes().startswith(b"\x89PNG")
+    assert [path.name for path in mine.parent.glob("*.bak*")] == ["tok-000002-00.png.bak"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import pickletools
+import warnings
 import zlib
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterator, Sequence
@@ -148,7 +149,7 @@ def instructions(pickle: BinaryIO) -> Iterator[tuple[str, str | None]]:
     texts = list[str]()
     memo = dict[int, str]()
     last, sizes = "", TupleSizes()
-    for opcode, found, _ in pickletools.genops(pickle):
+    for opcode, found in _read(pickle):
         if sizes.after(opcode, found) > MOST_IN_A_TUPLE:
             yield NESTED_TUPLES, None
             return
@@ -170,6 +171,17 @@ def instructions(pickle: BinaryIO) -> Iterator[tuple[str, str | None]]:
         if opcode.name not in (*TEXTS, "BINPUT", "LONG_BINPUT", "PUT", "MEMOIZE"):
             last = ""
         yield opcode.name, name
+
+
+def _read(pickle: BinaryIO) -> Iterator[tuple[pickletools.OpcodeInfo, Any]]:
+    """Each instruction with its argument; Python's warnings of odd escapes in a text say nothing to a user."""
+    read = pickletools.genops(pickle)
+    while True:
+        with warnings.catch_warnings(action="ignore"):
+            found = next(read, None)
+        if found is None:
+            return
+        yield found[:2]
 
 
 def modern_name(module: str, name: str = "") -> str:

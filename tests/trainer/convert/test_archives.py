@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.support.archives import File, archive
 from tests.support.checkpoints import BOTH, WEIGHTS, converted, refusal, save, zip_checkpoint
 from tests.support.special_files import KINDS, on_posix, special_file
 from trainer.convert.pickle import convert
+from trainer.convert.pickle_scan import instructions
 
 
 def parts(path: Path) -> dict[str, bytes]:
@@ -214,3 +216,7 @@ def test_a_pickle_that_does_not_fit_its_checksum_is_refused(tmp_path: Path) -> N
 def test_only_regular_files_are_opened(tmp_path: Path, kind: str) -> None:
     with special_file(tmp_path / "a.ckpt", kind) as path, pytest.raises(LoraError, match="no regular file"):
         convert(path, tmp_path / "out.safetensors", lambda line: None)
+
+
+def test_odd_escapes_in_a_text_are_no_warning() -> None:
+    assert ("STRING", None) in list(instructions(io.BytesIO(b"S'a\\qb'\n.")))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from advisor.estimate.disk import BYTES_OF
 from advisor.families import family
-from advisor.families.structure import Structure
+from advisor.families.structure import LoraTarget, Structure
 from advisor.settings.config import MemoryConfig, QuantisedDtype
 from advisor.units import MIB
 
@@ -37,9 +38,7 @@ class PackedLayers:
 @lru_cache(maxsize=64)
 def packed_layers(family_name: str, structure: Structure) -> PackedLayers:
     """Linear layers and convolutions but the outermost and the embeddings."""
-    targets = family(family_name).packed_layers(structure)
-    sizes = [target.weights for target in targets]
-    return PackedLayers(len(sizes), sum(sizes), sum(target.out_features for target in targets), max(sizes))
+    return _measured(family(family_name).packed_layers(structure))
 
 
 def denoiser_bytes(memory: MemoryConfig, family_name: str, structure: Structure) -> int:
@@ -49,6 +48,14 @@ def denoiser_bytes(memory: MemoryConfig, family_name: str, structure: Structure)
         return int(whole * BYTES_OF[memory.base_dtype])
     packed, computed = packed_layers(family_name, structure), BYTES_OF[memory.compute_dtype]
     return int((whole - packed.weights) * computed) + _packed_bytes(packed, memory.quantised, computed)
+
+
+def layers_bytes(memory: MemoryConfig, layers: Sequence[LoraTarget]) -> int:
+    """Bytes of the weights of some of the layers that a quantised base has in fewer bits, as this base has them."""
+    packed = _measured(layers)
+    if memory.quantised is None:
+        return int(packed.weights * BYTES_OF[memory.base_dtype])
+    return _packed_bytes(packed, memory.quantised, BYTES_OF[memory.compute_dtype])
 
 
 def text_bytes(memory: MemoryConfig, family_name: str, structure: Structure) -> int:
@@ -75,6 +82,11 @@ def unpacking_bytes(memory: MemoryConfig, family_name: str, structure: Structure
         return 0
     largest = int(packed_layers(family_name, structure).largest * BYTES_OF[memory.compute_dtype])
     return largest + (NF4_INDEX_BYTES if memory.quantised == "nf4" else 0)
+
+
+def _measured(layers: Sequence[LoraTarget]) -> PackedLayers:
+    sizes = [layer.weights for layer in layers]
+    return PackedLayers(len(sizes), sum(sizes), sum(layer.out_features for layer in layers), max(sizes))
 
 
 def _packed_bytes(packed: PackedLayers, kind: QuantisedDtype, computed: float) -> int:

@@ -358,6 +358,10 @@ class MemoryConfig(Settings):
     checkpointed_blocks: int = Field(0, ge=0, le=1000)
     """In how many of the denoiser's blocks, counted from the first, activations are computed a second time where
     gradient checkpointing is on; 0: in all of them. A U-Net's are its down blocks, the middle and its up blocks."""
+    swapped_blocks: int = Field(0, ge=0, le=1000)
+    """How many of the denoiser's blocks wait in the machine's memory and come to the card one after the other, just as
+    they are computed: the largest first; 0: none. A block is one of a transformer, or a residual block of a U-Net. Two
+    of them are on the card at a time, so that fewer than three save nothing. The result is the same."""
     cache_latents: bool = True
     """Encode each picture once, before training."""
     encode_slices: int = Field(1, ge=1, le=MOST_SLICES)

@@ -31,6 +31,7 @@ ADDED_SETTINGS = (
     "memory.checkpointed_blocks",
     "memory.encode_slices",
     "memory.decode_slices",
+    "memory.swapped_blocks",
 )
 """Settings that the first configurations lack; the hashes in the first states know nothing of them."""
 

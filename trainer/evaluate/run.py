@@ -24,7 +24,9 @@ from advisor.settings.config import TrainingConfig, changed
 from advisor.tensor_files.digests import lora_digest
 from trainer.device.choose import Place, choose_place, usable_gpu, use_threads
 from trainer.device.device_memory import cap_memory, is_out_of_memory, room_of
+from trainer.device.mover import mover_for
 from trainer.device.offload import offload_device
+from trainer.device.swapped_blocks import swap_blocks
 from trainer.evaluate.cells import EpochLora, PlannedCell, planned_cells
 from trainer.evaluate.drawn import Drawn
 from trainer.evaluate.grid import MOST_AT_ONCE, Drawing, Watch
@@ -156,6 +158,7 @@ def _loaded(place: Place, events: Events) -> BaseModel:
         device=offload_device(place.device),
         quantised=place.config.memory.quantised,
     ).whole()
+    swap_blocks(base.denoiser, base.structure, place.config, mover_for(place.device))
     base.denoiser.to(place.device)
     use_threads(None, place.device, base.denoiser)
     for note in base.notes:

@@ -53,7 +53,7 @@ class _Quantised(nn.Module):
 
 
 class QuantisedLinear(_Quantised, nn.Linear):  # type: ignore[override]  # `weight` is computed here
-    """A frozen linear layer whose weight is packed."""
+    """A frozen linear layer whose weight is packed, or is elsewhere until it is used."""
 
     def __init__(self, like: nn.Linear, weight: FrozenWeight) -> None:
         """In place of `like`, whose bias it takes."""
@@ -67,7 +67,7 @@ class QuantisedLinear(_Quantised, nn.Linear):  # type: ignore[override]  # `weig
 
 
 class QuantisedConv2d(_Quantised, nn.Conv2d):  # type: ignore[override]  # `weight` is computed here
-    """A frozen convolution whose weight is packed."""
+    """A frozen convolution whose weight is packed, or is elsewhere until it is used."""
 
     def __init__(self, like: nn.Conv2d, weight: FrozenWeight) -> None:
         """In place of `like`, whose bias it takes."""
@@ -95,12 +95,17 @@ def quantise_layer(network: nn.Module, path: str, weight: Tensor, kind: Quantise
     Args:
         dtype: what it computes in.
     """
-    layer, packed = network.get_submodule(path), quantised(weight, kind, dtype)
+    keep_as(network, path, quantised(weight, kind, dtype))
+
+
+def keep_as(network: nn.Module, path: str, weight: FrozenWeight) -> None:
+    """Put a layer that keeps its weight in this way in the place of the network's own, whose bias it takes."""
+    layer = network.get_submodule(path)
     if isinstance(layer, nn.Linear):
-        network.set_submodule(path, QuantisedLinear(layer, packed))
+        network.set_submodule(path, QuantisedLinear(layer, weight))
     else:
         assert isinstance(layer, nn.Conv2d), path
-        network.set_submodule(path, QuantisedConv2d(layer, packed))
+        network.set_submodule(path, QuantisedConv2d(layer, weight))
 
 
 def layers_to_quantise(network: nn.Module) -> tuple[str, ...]:

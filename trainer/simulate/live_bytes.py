@@ -36,13 +36,13 @@ class LiveBytes(TorchDispatchMode):
         super().__init__()
         self.now: Counter[TensorRole] = Counter()
         self.peak: dict[TensorRole, int] = {}
-        self._role: TensorRole = "activations"
+        self._role: TensorRole | None = "activations"
         self._living: dict[int, tuple[TensorRole, int]] = {}
         self._total = self._most = 0
 
     @contextmanager
-    def counting_as(self, role: TensorRole) -> Iterator[None]:
-        """Within, what is made counts as this."""
+    def counting_as(self, role: TensorRole | None) -> Iterator[None]:
+        """Within, what is made counts as this; None: it lies elsewhere and counts nothing."""
         before, self._role = self._role, role
         try:
             yield
@@ -71,10 +71,10 @@ class LiveBytes(TorchDispatchMode):
         key = storage._cdata
         if key in self._living:
             return
-        number = block_bytes(storage.nbytes())
-        self._living[key] = (self._role, number)
+        role, number = ("base", 0) if self._role is None else (self._role, block_bytes(storage.nbytes()))
+        self._living[key] = (role, number)
         weakref.finalize(storage, self._freed, key)
-        self.now[self._role] += number
+        self.now[role] += number
         self._total += number
         if self._total > self._most:
             self._most, self.peak = self._total, dict(self.now)

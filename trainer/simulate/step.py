@@ -27,6 +27,8 @@ from advisor.units import MIB, gib
 from trainer.adapters.compute_copies import ComputeCopies
 from trainer.adapters.network import Network
 from trainer.device.choose import COMPUTE_DTYPES
+from trainer.device.mover import Copy, PlainMover
+from trainer.device.swapped_blocks import swap_blocks
 from trainer.layers.quantised_layers import quantise
 from trainer.models.families import TRAINER_FAMILIES
 from trainer.models.families.family import BaseModel, Conditioning
@@ -80,6 +82,8 @@ class Simulation:
         """Bytes at the peak of a step after the first, by part."""
         with FakeTensorMode(), LiveBytes() as live:
             step = self._step(live)
+            if self._config.memory.swapped_blocks:
+                step()  # which blocks follow one another is known from then on
             live.forget_peak()
             step()
             return dict(live.peak)
@@ -224,6 +228,7 @@ class Simulation:
                 quantise(base.denoiser, self._config.memory.quantised)
                 for text_encoder in base.text_encoders if family_facts(base.family.name).quantised_text else ():
                     quantise(text_encoder, "int8")
+            swap_blocks(base.denoiser, self._structure, self._config, _UncountedRoom(live))
             return base.with_slices(self._config.memory)
 
     def _network(self, base: BaseModel, live: LiveBytes) -> Network:
@@ -268,6 +273,21 @@ class Simulation:
 
     def _latent_shape(self) -> tuple[int, ...]:
         return self._family.latent_shape(self._structure, self._width, self._height)
+
+
+class _UncountedRoom(PlainMover):
+    """Brings blocks to the device; what waits for it is none of the device's memory."""
+
+    def __init__(self, live: LiveBytes) -> None:
+        self._live = live
+
+    def room(self, number: int) -> Tensor:
+        with self._live.counting_as(None):
+            return super().room(number)
+
+    def start(self, waiting: Tensor, device: torch.device) -> Copy:
+        with self._live.counting_as("base"):
+            return super().start(waiting, device)
 
 
 def _fill(optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], live: LiveBytes) -> None:

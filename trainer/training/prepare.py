@@ -25,7 +25,9 @@ from trainer.data.load import OnBroken, gather_images
 from trainer.data.training_set import TrainingSet
 from trainer.device.choose import Place, choose_place, slow_numbers, usable_gpu, use_threads
 from trainer.device.device_memory import cap_memory, room_of
+from trainer.device.mover import mover_for
 from trainer.device.offload import offload_device
+from trainer.device.swapped_blocks import swap_blocks
 from trainer.lora_files.model_hashes import Hashes, hashed_aside
 from trainer.models.families.family import BaseModel
 from trainer.models.load import load_base_model
@@ -246,8 +248,9 @@ def _schedule(training_set: TrainingSet, config: TrainingConfig, *, begins: Posi
 
 
 def _network(base: BaseModel, reporter: Reporter, state: State | None) -> Network:
-    """The adapters, attached; with the state's weights where there is one."""
+    """The adapters, attached to the denoiser as it lies in memory; with the state's weights where there is one."""
     config = reporter.config
+    swap_blocks(base.denoiser, base.structure, config, mover_for(reporter.device))
     network = Network.attach(
         base,
         config.network if state is None else config.network.model_copy(update={"start_from": None}),

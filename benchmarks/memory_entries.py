@@ -194,6 +194,21 @@ def sliced() -> Iterator[Entry]:
     slices = {"memory": {"encode_slices": 2, "decode_slices": 6}}
     yield Entry("sdxl", 1024, 1024, 1, 16, "cached", True, base_dtype="int8", phases=True, settings=slices)
     yield Entry("anima", 832, 1216, 1, 16, "cached", True, phases=True, settings=slices)
+def swapped() -> Iterator[Entry]:
+    """Blocks that wait in the machine's memory: some and all, of every family, in every kind of base."""
+    yield Entry("sd1", text="cached", checkpointing=True, settings=waiting(20))
+    yield Entry("sd1", batch_size=4, base_dtype="int8", settings=waiting(38))
+    yield Entry("sdxl", 1024, 1024, 1, 16, "cached", checkpointing=True, settings=waiting(40))
+    yield Entry("sdxl", 1024, 1024, 1, 16, "cached", checkpointing=True, settings=waiting(87))
+    yield Entry("sdxl", 1024, 1024, 2, 32, "cached", checkpointing=True, base_dtype="nf4", settings=waiting(60))
+    yield Entry("anima", text="cached", checkpointing=True, settings=waiting(14))
+    yield Entry("anima", 1024, 1024, 1, 16, "cached", checkpointing=True, settings=waiting(28))
+    yield Entry("anima", 1024, 1024, 1, 16, "cached", checkpointing=True, base_dtype="int8", settings=waiting(20))
+
+
+def waiting(number: int) -> Mapping[str, Mapping[str, Any]]:
+    """The setting."""
+    return {"memory": {"swapped_blocks": number}}
 
 
 def first_blocks(number: int) -> Mapping[str, Mapping[str, Any]]:
@@ -264,4 +279,5 @@ def entries() -> tuple[Entry, ...]:
         *z_image(),
         *some_blocks(),
         *sliced(),
+        *swapped(),
     )

@@ -95,7 +95,7 @@ def _lines() -> Iterator[str]:
                 f"{config.dataset.resolution_px} px",
                 f"{batch}" if parts == 1 else f"{batch}, {parts} to a step",
                 checkpointing(config.memory, family),
-                config.memory.base_dtype,
+                base(config.memory),
                 "trained" if config.optimizer.text_encoder_learning_rate > 0 else "not trained",
                 config.optimizer.name,
                 f"{plan.estimate.vram_bytes / GIB:.1f} of {gpu.free_bytes / GIB:.1f} GiB",
@@ -113,6 +113,13 @@ def checkpointing(memory: MemoryConfig, family: str) -> str:
         return "off"
     blocks = memory.checkpointed_blocks
     return f"{blocks} of {structure.whole_blocks} blocks" if blocks else "on"
+
+
+def base(memory: MemoryConfig) -> str:
+    """What the base model's weights are kept in, and how many of its blocks wait in the machine's memory."""
+    return (
+        f"{memory.base_dtype}, {memory.swapped_blocks} blocks swapped" if memory.swapped_blocks else memory.base_dtype
+    )
 
 
 def in_readme(readme: str) -> str:

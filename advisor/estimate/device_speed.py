@@ -46,6 +46,15 @@ CPU_FLOPS_PER_CORE = 35e9
 CPU_BFLOAT16_GAIN = 1.75
 """So many times as fast is a step in bfloat16, on a processor that has it (benchmarks/step_time.py)."""
 
+LINK_BYTES_PER_SECOND = 12e9
+"""From page-locked memory of the machine to a card: PCI Express 3.0 with 16 lanes carries 15.75e9 by its specification,
+of which copies reach about three quarters; newer slots twice as much, and a laptop's half. Unmeasured: no card here."""
+
+LINK_SHARE = 0.3
+"""Of the time that copies take, what is not hidden behind the computing: they wait for room, and share the card's
+memory. So a step of Anima with nearly all of its blocks in the machine's memory takes 4 to 11 % longer, as users of
+other trainers report."""
+
 GPU_UNCERTAINTY, QUANTISED_UNCERTAINTY, CPU_UNCERTAINTY = 2.0, 2.7, 2.5
 """Factors: the real time is rarely more than so many times longer, or shorter. All published times of usual cards lie
 within the first; within the second those of another trainer's int8, which unpacks in more operations (docs/time.md)."""
@@ -67,9 +76,14 @@ class Speed:
     """Where it is from, for the user."""
 
     def seconds(self, work: StepWork) -> float:
-        """Seconds of a step: the card computes while the processor starts what comes next, so the slower one counts."""
+        """Seconds of a step: the card computes while the processor starts what comes next, so the slower one counts.
+
+        So does the link to the card, where weights come over it, but for a share of its time.
+        """
         moving = work.moved_bytes / self.bytes_per_second if self.bytes_per_second else 0.0
-        return max(work.calls * self.call_seconds, work.flops / self.flops_per_second + moving)
+        computing = max(work.calls * self.call_seconds, work.flops / self.flops_per_second + moving)
+        bringing = work.brought_bytes / LINK_BYTES_PER_SECOND
+        return max(computing + LINK_SHARE * bringing, bringing)
 
 
 def speed_of(config: TrainingConfig, hardware: Hardware, gpu: Gpu | None) -> Speed | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from advisor.estimate.disk import CAPTION_TOKENS, adapter_parameters, lora_bytes, num_texts, text_bytes
+from advisor.estimate.swapped_blocks import waiting_bytes
 from advisor.estimate.vram import Phase, encoding_phases, networks_bytes, phase_bytes, waiting_text_bytes
 from advisor.families.structure import Structure
 from advisor.settings.config import TrainingConfig
@@ -56,7 +57,8 @@ def ram_bytes(
 
 def _left_behind(config: TrainingConfig, structure: Structure) -> int:
     """Networks that wait in the machine's memory while steps are made."""
-    return structure.vae.parameters * 4 + (waiting_text_bytes(config, structure) if config.memory.cache_text else 0)
+    text = waiting_text_bytes(config, structure) if config.memory.cache_text else 0
+    return structure.vae.parameters * 4 + text + waiting_bytes(config.memory, config.model.family, structure)
 
 
 def _kept_caches(config: TrainingConfig, structure: Structure, num_images: int, caption_tokens: float) -> int:

@@ -10,6 +10,7 @@ from advisor.estimate.checkpointing import between, checkpointed_share
 from advisor.estimate.flops import forward_flops, step_flops
 from advisor.estimate.quantised_base import packed_layers
 from advisor.estimate.step_peak import saved_bytes
+from advisor.estimate.swapped_blocks import freed_bytes
 from advisor.families import family
 from advisor.families.coefficients import StepCalls
 from advisor.families.sd1 import SD1
@@ -41,6 +42,8 @@ class StepWork:
     """Read and written in the card's memory beside the arithmetic: activations, weights that are unpacked."""
     calls: float
     """Operations that torch dispatches, each of which takes the processor some time."""
+    brought_bytes: float = 0.0
+    """Weights that come out of the machine's memory (`memory.swapped_blocks`)."""
 
 
 def step_work(
@@ -56,7 +59,12 @@ def step_work(
     # With checkpointing activations are kept for a while only, but written and read as without.
     kept = saved_bytes(config, structure, size=size, batch_parts=batch_parts)
     moved = ACTIVATION_TRAFFIC * kept + _unpacked(config, structure)
-    return StepWork(step_flops(config, structure, size=size), passes * moved, passes * _calls(config, structure))
+    return StepWork(
+        step_flops(config, structure, size=size),
+        passes * moved,
+        passes * _calls(config, structure),
+        passes * 2 * freed_bytes(config.memory, config.model.family, structure),  # forward and backward
+    )
 
 
 def denoising_work(config: TrainingConfig, structure: Structure, *, size: Size | None = None) -> StepWork:
@@ -75,6 +83,7 @@ def denoising_work(config: TrainingConfig, structure: Structure, *, size: Size |
         count * forward_flops(config, structure, size=size),
         FORWARD_SHARE * moved,
         FORWARD_SHARE * _calls(alone, structure),
+        freed_bytes(config.memory, config.model.family, structure),
     )
 
 

@@ -32,6 +32,9 @@ SPLIT = Cost(0, "the same result")
 CHECKPOINTING = Cost(0, "the same result")
 """Activations are recomputed in the backward pass."""
 
+SWAPPING = Cost(0, "the same result")
+"""Blocks of the denoiser wait in the machine's memory. Taken when nothing else of that harm is left: it takes time."""
+
 OPTIMIZER_8BIT = Cost(1, "hardly visible")
 """AdamW's moments in 8 bits: Dettmers et al. 2021 find the same results as with 32."""
 

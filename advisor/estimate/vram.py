@@ -16,6 +16,7 @@ from advisor.estimate.adapter_copies import copy_bytes
 from advisor.estimate.disk import adapter_parameters
 from advisor.estimate.quantised_base import denoiser_bytes, text_bytes, text_unpacking_bytes
 from advisor.estimate.step_peak import memory_coefficients, over_half, standard_of, step_peak
+from advisor.estimate.swapped_blocks import freed_bytes
 from advisor.estimate.vae_slices import slice_px
 from advisor.families import family
 from advisor.families.structure import Structure
@@ -146,7 +147,7 @@ def networks_bytes(config: TrainingConfig, structure: Structure) -> int:
 def drawing_bytes(config: TrainingConfig, structure: Structure, *, size: Size | None = None) -> int:
     """Peak bytes of drawing with a finished LoRA: there is no optimizer, and on a card text encoders wait in RAM."""
     trained = adapter_parameters(config, structure)
-    found = denoiser_bytes(config.memory, config.model.family, structure) + structure.vae.parameters * 4
+    found = _denoiser_there(config, structure) + structure.vae.parameters * 4
     found += _text_weights(config, structure) if config.memory.preset == "cpu" else 0
     found += 4 * trained + decode_bytes(config, structure, size=size)
     return found + _overhead(config, found)
@@ -199,12 +200,20 @@ def _resident(config: TrainingConfig, structure: Structure, trained: int, copy: 
     """Bytes by part that stay allocated throughout."""
     memory = config.memory
     return {
-        "denoiser": denoiser_bytes(memory, config.model.family, structure),
+        "denoiser": _denoiser_there(config, structure),
         "text_encoder": 0 if memory.cache_text else _text_weights(config, structure),
         "vae": 0 if memory.cache_latents else structure.vae.parameters * 4,
         "adapter": trained * ((8 if config.loss.ema else 4) + copy),
         "optimizer": int(trained * OPTIMIZER_BYTES.get(config.optimizer.name, 8)),
     }
+
+
+def _denoiser_there(config: TrainingConfig, structure: Structure) -> int:
+    """Bytes of the denoiser where it is computed: all of it, but on a card without most of the blocks that wait."""
+    whole = denoiser_bytes(config.memory, config.model.family, structure)
+    if config.memory.preset == "cpu":
+        return whole
+    return whole - freed_bytes(config.memory, config.model.family, structure)
 
 
 def _text_weights(config: TrainingConfig, structure: Structure) -> int:

@@ -15,6 +15,7 @@ from advisor.dataset.buckets import Size
 from advisor.estimate.device_speed import Speed
 from advisor.estimate.slowdown import slowdown
 from advisor.estimate.step_work import StepWork, step_work
+from advisor.estimate.swapped_blocks import MOST_HERE, most_swapped
 from advisor.estimate.tradeoffs import (
     BASE,
     CHECKPOINTING,
@@ -23,6 +24,7 @@ from advisor.estimate.tradeoffs import (
     SLICES,
     SMALLER_IMAGES,
     SPLIT,
+    SWAPPING,
 )
 from advisor.estimate.vram import Phase, phase_bytes, reserved_bytes, vram_parts
 from advisor.families.structure import Structure
@@ -57,6 +59,8 @@ class Situation:
     """Precisions under the compute dtype that the trainer can keep the base model in."""
     has_8bit_optimizer: bool = False
     """AdamW's 8-bit form works here."""
+    can_swap: bool = False
+    """The card has memory of its own, so that blocks can wait in the machine's."""
     speed: Speed | None = None
     """Of the card or processor that it runs on; None: nothing is known of it."""
 
@@ -193,6 +197,18 @@ def _slices(situation: Situation) -> Iterator[Rung]:
         yield Rung("slices", SLICES.harm, SLICES.result, settings={"memory.encode_slices": twice})
 
 
+def _swapping(situation: Situation) -> Iterator[Rung]:
+    """A quarter of the blocks more, once batches are split and checkpointing is in all blocks: these cost less time."""
+    config = situation.config
+    memory, most = config.memory, most_swapped(config, situation.structure)
+    is_checkpointed = memory.gradient_checkpointing and not memory.checkpointed_blocks
+    is_checkpointed |= not situation.chosen.isdisjoint(("memory.gradient_checkpointing", "memory.checkpointed_blocks"))
+    is_split = situation.batch_parts >= config.schedule.batch_size
+    if situation.can_swap and is_checkpointed and is_split and memory.swapped_blocks < most:
+        settings = {"memory.swapped_blocks": min(most, memory.swapped_blocks + MOST_HERE + -(-most // 4))}
+        yield Rung("swapping", SWAPPING.harm, SWAPPING.result, settings=settings)
+
+
 def _optimizer(situation: Situation) -> Iterator[Rung]:
     optimizer = situation.config.optimizer
     if situation.has_8bit_optimizer and optimizer.name == "adamw" and not optimizer.arguments:
@@ -216,7 +232,7 @@ def _resolution(situation: Situation) -> Iterator[Rung]:
 
 
 OFFERS: tuple[Callable[[Situation], Iterator[Rung]], ...] = (
-    _smaller_parts, _checkpointing, _more_blocks, _slices, _optimizer, _base_dtype, _resolution,
+    _smaller_parts, _checkpointing, _more_blocks, _slices, _swapping, _optimizer, _base_dtype, _resolution,
 )  # fmt: skip
 """What can be tried; a new one is a function and a name here."""
 

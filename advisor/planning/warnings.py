@@ -13,8 +13,9 @@ from advisor.planning.bucket_warnings import bucket_warnings
 from advisor.planning.caption_warnings import caption_warnings
 from advisor.planning.image_warnings import image_warnings
 from advisor.rules.card_class import structure_of
+from advisor.rules.choices import Choice
 from advisor.rules.defaults_table import defaults_for
-from advisor.rules.fitting import Choice, Fit, fit
+from advisor.rules.fitting import Fit, fit
 from advisor.rules.optimizers import optimizer_defaults
 from advisor.rules.schedule import MOST_STEPS, epoch_counts
 from advisor.settings.config import TrainingConfig, changed

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from advisor.estimate.tradeoffs import BASE, CHECKPOINTING, OPTIMIZER_8BIT
+from advisor.estimate.swapped_blocks import most_swapped
+from advisor.estimate.tradeoffs import BASE, CHECKPOINTING, OPTIMIZER_8BIT, SWAPPING
 from advisor.facts import Facts
 from advisor.rules.bucket_sizes import largest_bucket
 from advisor.rules.card_class import structure_of
@@ -119,6 +120,22 @@ def checkpointed_blocks(facts: Facts, config: TrainingConfig, fitted: Fit) -> Ad
     return Advice(0, f"in all {number} blocks: one fewer would need {needed}")
 
 
+@fitted_rule(sets="memory.swapped_blocks", source=SD_SCRIPTS_ANIMA)
+def swapped_blocks(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
+    """None; where steps do not fit in nf4 either, as few as fit, before pictures are made smaller."""
+    facts, fitted = fit_without(facts, config, fitted, "memory.swapped_blocks")
+    blocks, most = fitted.config.memory.swapped_blocks, most_swapped(config, structure_of(facts))
+    if not blocks:
+        return Advice(0, "the denoiser has room where it is computed", origin="default")
+    saved = saved_bytes(facts, config, fitted, swapped=0)
+    cost = SWAPPING.summary(slowdown_of(facts, config, fitted, swapped=0))
+    needed = beside_free(least_bytes(facts, config, fitted, swapped=0, base_dtype="nf4"), fitted.free_bytes)
+    reason = (
+        f"{blocks} of {most} blocks come from the machine's memory as they are computed: saves {size(saved)}, {cost}"
+    )
+    return Advice(blocks, f"{reason}; nf4 without it would need {needed}")
+
+
 @fitted_rule(sets="memory.encode_slices", source=VAE_TILING)
 def encode_slices(facts: Facts, config: TrainingConfig, fitted: Fit) -> Advice:
     """Whole pictures; where encoding them would not fit, in as few slices as do."""
@@ -195,7 +212,7 @@ def _room(fitted: Fit) -> str:
 
 
 RULES = (
-    optimizer_name, batch_size, gradient_accumulation, gradient_checkpointing, checkpointed_blocks, base_dtype,
-    encode_slices, decode_slices,
+    optimizer_name, batch_size, gradient_accumulation, gradient_checkpointing, checkpointed_blocks, swapped_blocks,
+    base_dtype, encode_slices, decode_slices,
 )  # fmt: skip
 """All read the same fit, which looks only at what stands before these."""

@@ -8,7 +8,6 @@ memory never means a lower resolution or, at the same resolution, slower steps.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,21 +15,24 @@ from advisor.estimate.calibration import corrections, machine_key
 from advisor.estimate.device_speed import speed_of
 from advisor.estimate.slowdown import Slowdown, slowdown
 from advisor.estimate.step_work import step_work
+from advisor.estimate.swapped_blocks import most_swapped
 from advisor.estimate.timing import step_seconds
-from advisor.estimate.tradeoffs import BASE, LEAST_RESOLUTION_SHARE
+from advisor.estimate.tradeoffs import BASE
 from advisor.estimate.vram import corrected_parts, encoding_phases, phase_bytes, vram_parts
 from advisor.facts import Facts
 from advisor.families import family
 from advisor.machine.cards import card_named
 from advisor.machine.hardware import Gpu
 from advisor.rules.bucket_sizes import largest_bucket, with_bucket_limits
-from advisor.rules.card_class import start_resolution, structure_of, text_rate
-from advisor.rules.defaults_table import EFFECTIVE_BATCH, defaults_for
+from advisor.rules.card_class import structure_of, text_rate
+from advisor.rules.choices import Choice, batches, choices
 from advisor.rules.vae_slices import with_slices
-from advisor.settings.config import RESOLUTION_STEP_PX, Preset, TrainingConfig, with_values
+from advisor.settings.config import TrainingConfig, with_values
 from advisor.units import gib
 
 TEXT_RATE_PATH = "optimizer.text_encoder_learning_rate"
+
+SWAPPED_PATH = "memory.swapped_blocks"
 
 CHECKPOINTING_PATHS = {"memory.gradient_checkpointing", "memory.checkpointed_blocks"}
 
@@ -39,23 +41,6 @@ SPARE_SHARE = 0.05
 
 USUAL_CARD = card_named("RTX 3060 12GB").as_gpu()
 """Whose speed stands for that of cards that tell none."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One combination of the settings that decide about memory."""
-
-    batch_size: int
-    resolution_px: int
-    checkpointing: bool = False
-    optimizer: str = "adamw"
-    accumulation: int = 1
-    base_dtype: str | None = None
-    """None: the compute dtype."""
-    text_encoder: bool = True
-    """Whether it is trained, where the rules would."""
-    blocks: int = 0
-    """Of the denoiser, that are checkpointed, counted from the first; 0: all of them."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +80,7 @@ def fit(facts: Facts, config: TrainingConfig) -> Fit:
         if smallest.fits:
             *rest, smallest = _with_more_bits(facts, config, group, smallest)
             others = (tried(facts, config, choice) for choice in rest)
-            fitting = [with_fewest_blocks(facts, config, one) for one in (*others, smallest) if one.fits]
+            fitting = [with_fewest(facts, config, one) for one in (*others, smallest) if one.fits]
             return _with_room_to_draw(facts, config, min(fitting, key=lambda one: _seconds(facts, one.config)))
     assert smallest is not None
     return smallest
@@ -119,7 +104,21 @@ def _with_more_bits(
     return *group[:-1], smallest
 
 
-def with_fewest_blocks(facts: Facts, config: TrainingConfig, fitted: Fit) -> Fit:
+def with_fewest(facts: Facts, config: TrainingConfig, fitted: Fit) -> Fit:
+    """A fit with as few blocks in the machine's memory as fit, or with gradient checkpointing in as few as fit."""
+    if not fitted.choice.swapped:
+        return with_fewest_checkpointed(facts, config, fitted)
+    if SWAPPED_PATH in facts.chosen_paths:
+        return fitted
+
+    def with_swapped(blocks: int) -> Fit:
+        return tried(facts, config, replace(fitted.choice, swapped=blocks))
+
+    most = most_swapped(config, structure_of(facts))
+    return with_swapped(1 + bisect_left(range(1, most), True, key=lambda blocks: with_swapped(blocks).fits))
+
+
+def with_fewest_checkpointed(facts: Facts, config: TrainingConfig, fitted: Fit) -> Fit:
     """A fit with gradient checkpointing in as few of the denoiser's blocks as fit; others stay as they are.
 
     Who chose checkpointing has it in all blocks, and a processor's memory is left to what else runs there.
@@ -187,7 +186,7 @@ def slowdown_of(facts: Facts, config: TrainingConfig, fitted: Fit, **back: Any) 
 def least_bytes(facts: Facts, config: TrainingConfig, fitted: Fit, **back: Any) -> int:
     """Peak bytes with the fields in `back`, in the way to make a step that needs the least memory."""
     whole = fitted.choice.batch_size * fitted.choice.accumulation
-    return tried(facts, config, _batches(facts, replace(fitted.choice, batch_size=whole, **back))[-1]).peak_bytes
+    return tried(facts, config, batches(facts, replace(fitted.choice, batch_size=whole, **back))[-1]).peak_bytes
 
 
 def _with_room_to_draw(facts: Facts, config: TrainingConfig, fitted: Fit) -> Fit:
@@ -199,7 +198,7 @@ def _with_room_to_draw(facts: Facts, config: TrainingConfig, fitted: Fit) -> Fit
     if facts.gpu is None or not fitted.fits or needed <= fitted.free_bytes or fitted.choice.base_dtype is not None:
         return fitted
     smaller = tried(facts, config, replace(fitted.choice, base_dtype="int8"))
-    smaller = with_fewest_blocks(facts, config, smaller) if smaller.fits else smaller
+    smaller = with_fewest(facts, config, smaller) if smaller.fits else smaller
     helps = smaller.fits and drawing_bytes(facts, smaller.config) <= smaller.free_bytes
     return replace(smaller, drawing_bytes=needed) if helps else fitted
 
@@ -218,52 +217,6 @@ def drawing_bytes(facts: Facts, config: TrainingConfig) -> int:
     return phase_bytes("sampling", config, structure_of(facts))
 
 
-def choices(facts: Facts, config: TrainingConfig) -> Iterator[tuple[Choice, ...]]:
-    """All ways to run, in groups from the least harm to the most; those of a group teach the same in another time."""
-    preset = config.memory.preset
-    if facts.gpu is None or preset == "cpu":
-        start = Choice(1, start_resolution(facts, config, preset))
-        yield (
-            (replace(start, checkpointing=True),) if defaults_for(config).checkpoints_on_cpu else _batches(facts, start)
-        )
-        return
-    has_8bit = facts.hardware.has_bitsandbytes and facts.gpu is not None and facts.gpu.is_tested
-    passed: tuple[Preset, ...] = ("high", "medium") if preset == "high" else (preset,)
-    for name in passed:
-        start = Choice(EFFECTIVE_BATCH, start_resolution(facts, config, name))
-        if preset != "low" or not has_8bit:
-            yield _batches(facts, start)
-        if has_8bit:
-            start = replace(start, optimizer="adamw8bit")
-            yield _batches(facts, start)
-    yield from _smaller(facts, config, start)
-
-
-def _smaller(facts: Facts, config: TrainingConfig, start: Choice) -> Iterator[tuple[Choice, ...]]:
-    """Ways to run that harm the result: fewer bits of the base, then fewer pixels, then no text encoder."""
-    for base_dtype in BASE:
-        start = replace(start, base_dtype=base_dtype)
-        yield _batches(facts, start)
-    step = RESOLUTION_STEP_PX
-    lowest = max(step, int(start.resolution_px * LEAST_RESOLUTION_SHARE))
-    for resolution_px in range(start.resolution_px - step, lowest - 1, -step):
-        start = replace(start, resolution_px=resolution_px)
-        yield _batches(facts, start)
-    if config.memory.preset == "low":
-        yield _batches(facts, replace(start, text_encoder=False))
-
-
-def _batches(facts: Facts, start: Choice) -> tuple[Choice, ...]:
-    """The ways to make a step of `start.batch_size` pictures; the last needs the least memory.
-
-    Where the user chose the batch, that is a step.
-    """
-    whole = start.batch_size
-    sizes = (1,) if "schedule.batch_size" in facts.chosen_paths else (n for n in range(1, whole + 1) if whole % n == 0)
-    each = [replace(start, batch_size=whole // parts, accumulation=parts) for parts in sizes]
-    return (*each, *(replace(choice, checkpointing=True) for choice in each))
-
-
 def _with_choice(facts: Facts, config: TrainingConfig, choice: Choice) -> TrainingConfig:
     values: dict[str, Any] = {
         "schedule.batch_size": choice.batch_size,
@@ -271,6 +224,7 @@ def _with_choice(facts: Facts, config: TrainingConfig, choice: Choice) -> Traini
         "dataset.resolution_px": choice.resolution_px,
         "memory.gradient_checkpointing": choice.checkpointing,
         "memory.checkpointed_blocks": choice.blocks if choice.checkpointing else 0,
+        SWAPPED_PATH: min(choice.swapped, most_swapped(config, structure_of(facts))) if choice.swapped else 0,
         "memory.base_dtype": choice.base_dtype or config.memory.compute_dtype,
         "optimizer.name": choice.optimizer,
     }

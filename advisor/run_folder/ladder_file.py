@@ -20,8 +20,8 @@ MOST_BATCH_PARTS = 256
 """As many as a batch has pictures."""
 UNTOLD = object()
 SETTINGS_OF_RUNGS = (
-    "memory.gradient_checkpointing", "memory.checkpointed_blocks", "optimizer.name", "memory.base_dtype",
-    "memory.encode_slices", "dataset.resolution_px",
+    "memory.gradient_checkpointing", "memory.checkpointed_blocks", "memory.swapped_blocks", "optimizer.name",
+    "memory.base_dtype", "memory.encode_slices", "dataset.resolution_px",
 )  # fmt: skip
 """Those that a rung changes (`advisor.memory_ladder.rungs`), and no other: whoever writes this file could have a run
 read, send or overwrite something else."""

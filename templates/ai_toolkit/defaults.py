@@ -36,6 +36,7 @@ DEFAULTS: Mapping[str, Any] = {
     "memory.compute_dtype": "float32", "memory.base_dtype": "float16", "memory.gradient_checkpointing": True,
     "memory.cache_latents": False, "memory.cache_text": False, "memory.text_variants": 0,
     "memory.checkpointed_blocks": 0, "memory.encode_slices": 1, "memory.decode_slices": 1,
+    "memory.swapped_blocks": 0,
     "machine.data_workers": 2,
     "saving.every_epochs": 0, "saving.every_steps": 1000, "saving.keep_last": 5, "saving.dtype": "float16",
     "saving.layer_names": "usual", "saving.diffusers_copy": False,

@@ -76,6 +76,7 @@ DROPS: Mapping[str, str] = {
     "memory.checkpointed_blocks": "ai-toolkit checkpoints all blocks or none",
     "memory.encode_slices": "ai-toolkit encodes whole pictures",
     "memory.decode_slices": "ai-toolkit decodes whole pictures",
+    "memory.swapped_blocks": "ai-toolkit offloads layers in its own way: `layer_offloading` there",
     "memory.text_variants": "ai-toolkit encodes captions that change in each step",
     "machine.cpu_threads": "ai-toolkit chooses its threads itself",
     "machine.gpu_uuid": "ai-toolkit takes the first card: set `device` to another, e.g. cuda:1",

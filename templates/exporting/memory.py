@@ -22,8 +22,8 @@ from advisor.units import gib
 BATCH = ("schedule.batch_size", "schedule.gradient_accumulation")
 CHECKPOINTING, RESOLUTION = "memory.gradient_checkpointing", "dataset.resolution_px"
 """Settings that an export may change so that a step fits."""
-CHECKPOINTED = "memory.checkpointed_blocks"
-"""Others checkpoint all blocks or none."""
+ELSEWHERE = {"memory.checkpointed_blocks": 0, "memory.swapped_blocks": 0}
+"""Others checkpoint all blocks or none, and their exports have the whole denoiser on the card."""
 
 AUTOCAST = {"sd1": 1.44, "sd2": 1.44, "sdxl": 1.3}
 """By family: activations under CUDA's autocast over ours, counted on sd-scripts' step. Norms and what they keep are
@@ -69,7 +69,7 @@ class TrainerMemory:
         """A step's peak with pictures of the resolution's square."""
         memory = config.memory
         ours = vram_parts(config, structure)
-        config = with_values(config, {CHECKPOINTED: 0})
+        config = with_values(config, ELSEWHERE)
         whole = vram_parts(config, structure, elsewhere=True)
         is_kept = self.quantises or (memory.quantised == "int8" and config.model.family in self.int8_families)
         if memory.quantised is not None and not is_kept:

@@ -33,6 +33,7 @@ _BOTH: Mapping[str, Any] = {
     "loss.ema": False, "loss.ema_decay": 0.999,
     "memory.gradient_checkpointing": False, "memory.cache_text": False, "memory.text_variants": 0,
     "memory.checkpointed_blocks": 0, "memory.encode_slices": 1, "memory.decode_slices": 1,
+    "memory.swapped_blocks": 0,
     "saving.every_steps": 0, "saving.keep_last": 0, "saving.layer_names": "usual", "saving.diffusers_copy": False,
     "validation.share": 0.0, "validation.every_epochs": 1,
 }  # fmt: skip

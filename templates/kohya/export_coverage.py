@@ -34,6 +34,7 @@ DROPS: Mapping[str, str] = {
     "memory.checkpointed_blocks": "kohya checkpoints all blocks or none",
     "memory.encode_slices": "kohya encodes whole pictures",
     "memory.decode_slices": "kohya decodes whole pictures",
+    "memory.swapped_blocks": "kohya keeps the whole base model on the card; for Anima alone it has `blocks_to_swap`",
     "memory.text_variants": "kohya encodes captions that change in each step",
     "memory.base_dtype": "kohya keeps the base model in the training precision, so int8 and nf4 need more memory there",
     "machine.gpu_uuid": "kohya takes the first card; with several, fill in `GPU IDs` in the GUI",

@@ -68,6 +68,7 @@ DROPS: Mapping[str, str] = {
     "memory.checkpointed_blocks": "OneTrainer checkpoints all blocks or none",
     "memory.encode_slices": "OneTrainer encodes whole pictures",
     "memory.decode_slices": "OneTrainer decodes whole pictures",
+    "memory.swapped_blocks": "OneTrainer offloads a share of the layers in its own way: `layer_offload_fraction` there",
     "memory.text_variants": "OneTrainer encodes captions that change in each step",
     "memory.cache_text": "OneTrainer caches text together with the latents, where it can",
     "machine.data_workers": "OneTrainer reads with threads: machine.cpu_threads",

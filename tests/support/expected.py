@@ -124,6 +124,7 @@ def plausible_configs(draw: st.DrawFn, *, families: tuple[str, ...] = ("sd1", "s
         "checkpointed_blocks": 0,
         "encode_slices": 1,
         "decode_slices": 1,
+        "swapped_blocks": 0,
         "cache_text": False,
         "cache_latents": not tree["dataset"]["random_crop"],
     }

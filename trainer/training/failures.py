@@ -10,7 +10,7 @@ from advisor.dataset.buckets import Size
 from advisor.errors import MemoryFacts, OutOfMemory, TrainingStopped
 from advisor.machine.memory_snapshot import Room, taken_by_others
 from advisor.settings.config import TrainingConfig
-from trainer.device.choose import peak_memory_bytes
+from trainer.device.choose import GPUS_WITH_OWN_MEMORY, peak_memory_bytes
 from trainer.device.device_memory import room_of
 
 TRAINING = "training"
@@ -88,6 +88,8 @@ def out_of_memory(
         ways.append("memory.gradient_checkpointing true (same result, about 70 % slower)")
     elif is_step and config.memory.checkpointed_blocks:
         ways.append("memory.checkpointed_blocks 0, which is all of them (same result, slower)")
+    elif is_step and device.type in GPUS_WITH_OWN_MEMORY and not config.memory.swapped_blocks:
+        ways.append("memory.swapped_blocks 1000, which is all of them (same result, slower)")
     smaller = config.dataset.resolution_px - 64
     if where != LOADING and smaller >= config.dataset.min_bucket_px:
         ways.append(f"dataset.resolution_px {smaller} (smaller pictures, less detail)")

@@ -15,6 +15,8 @@ from advisor.memory_ladder.rungs import Situation
 from advisor.settings.config import QUANTISED, TrainingConfig, flat_settings
 from wizard.processes.trainer_job import TrainerJob
 
+GPUS_WITH_OWN_MEMORY = ("cuda", "xpu")
+"""torch's names of such devices."""
 PHASES: tuple[Phase, ...] = ("loading", "caching", "step")
 """The phases that memory can run out in; any other phase, of a newer trainer, counts as a step."""
 
@@ -44,6 +46,7 @@ def situation_of(job: TrainerJob, facts: MemoryFacts, *, hardware: Hardware | No
         size=facts.largest,
         chosen=frozenset() if plan is None else plan.chosen_paths(dict(flat_settings(planned))),
         base_dtypes=QUANTISED,
+        can_swap=facts.device in GPUS_WITH_OWN_MEMORY,
         speed=speed_of(config, machine, None if facts.device == "cpu" else job.gpu(machine)),
         has_8bit_optimizer=facts.device == "cuda" and bool(installed_packages(("bitsandbytes",))),
     )

@@ -83,14 +83,14 @@ def _short(facts: Facts, plan: Plan, hint: str) -> list[RenderableType]:
 
 
 def is_essential(decision: Decision, plan: Plan) -> bool:
-    """Whether the short view shows it: ESSENTIAL, what the user chose, a quantised base, and checkpointing in part."""
+    """Whether the short view shows it: ESSENTIAL, what the user chose, a quantised base, blocks treated otherwise."""
     if decision.path == FOLDERS:
         return bool(decision.value)
     if decision.path == "dataset.repeats" and plan.config.dataset.folders:
         return False
     if decision.path == "memory.base_dtype" and decision.value in BASE:
         return True
-    if decision.path == "memory.checkpointed_blocks" and decision.value:
+    if decision.path in ("memory.checkpointed_blocks", "memory.swapped_blocks") and decision.value:
         return True
     return decision.path in ESSENTIAL or (decision.is_chosen and decision.path not in ANSWERED)
 

@@ -170,3 +170,32 @@ def test_checkpointing_of_some_blocks_doubles_until_it_is_all() -> None:
     found = [dict(rung.settings) for rung in taken(situation(config, "sdxl")) if rung.name == "more_blocks"]
 
     assert found == [{"memory.checkpointed_blocks": 4}, {"memory.checkpointed_blocks": 0}]
+
+
+@pytest.mark.parametrize("family", ["sd1", "sdxl", "anima"])
+def test_after_checkpointing_blocks_wait_in_the_machines_memory_a_quarter_more_each_time(family: str) -> None:
+    found = taken(situation(make_plan_config(vram_gib=24, family=family), family, can_swap=True, base_dtypes=("int8",)))
+    names = [rung.name for rung in found]
+    swapped = [rung.settings["memory.swapped_blocks"] for rung in found if rung.name == "swapping"]
+    most = {"sd1": 38, "sdxl": 87, "anima": 28}[family]
+
+    assert swapped == sorted(swapped)
+    assert swapped[-1] == most
+    assert 3 <= len(swapped) <= 4
+    assert names.index("checkpointing") < names.index("swapping")
+    assert "smaller_parts" not in names[names.index("swapping") :]
+    assert names.index("swapping") < names.index("base_dtype") < names.index("resolution")
+    assert all(rung.price.startswith("the same result; a step takes") for rung in found if rung.name == "swapping")
+
+
+def test_blocks_wait_only_where_the_card_has_memory_of_its_own() -> None:
+    assert "swapping" not in [rung.name for rung in taken(situation())]
+
+
+def test_who_wants_no_checkpointing_has_blocks_that_wait() -> None:
+    settings = {"schedule.batch_size": 1, "memory.gradient_checkpointing": False}
+    config = make_plan_config(vram_gib=12, settings=settings)
+    found = next_rung(situation(config, can_swap=True, chosen=frozenset(settings)))
+
+    assert found is not None
+    assert found.name == "swapping"

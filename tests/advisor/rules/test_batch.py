@@ -40,9 +40,13 @@ def test_on_a_processor_only_sdxl_checkpoints() -> None:
 def test_a_medium_card_steps_down_from_the_least_harm_to_the_most() -> None:
     row = [make_plan_config(vram_gib=8, free_gib=free / 10) for free in range(75, 8, -1)]
     bases = ("bfloat16", "int8", "nf4")
-    harms = [(bases.index(config.memory.base_dtype), -config.dataset.resolution_px) for config in row]
+    whole = [config for config in row if not config.memory.swapped_blocks]
+    harms = [(bases.index(config.memory.base_dtype), -config.dataset.resolution_px) for config in whole]
+    sides = [-config.dataset.resolution_px for config in row]
 
     assert harms == sorted(harms)
+    assert sides == sorted(sides)
+    assert len(whole) < len(row)
     assert {config.memory.base_dtype for config in row} == set(bases)
     assert {config.memory.gradient_checkpointing for config in row if config.memory.base_dtype == "bfloat16"} == {
         False, True,
@@ -100,11 +104,16 @@ def reason_of_batch(plan: Plan) -> str:
     return plan.by_path["schedule.batch_size"].reason
 
 
-def test_a_base_that_stays_unquantised_is_paid_for_by_the_resolution() -> None:
-    config = make_plan_config(vram_gib=8, free_gib=2.5, settings={"memory.base_dtype": "bfloat16"})
+@pytest.mark.parametrize("swapped", [{}, {"memory.swapped_blocks": 0}])
+def test_a_base_that_stays_unquantised_waits_in_the_machines_memory_or_is_paid_for_by_the_resolution(
+    swapped: dict[str, object],
+) -> None:
+    settings = {"memory.base_dtype": "bfloat16"} | swapped
+    config = make_plan_config(vram_gib=8, free_gib=2.5, settings=settings)
 
     assert config.memory.base_dtype == "bfloat16"
-    assert config.dataset.resolution_px < 512
+    assert (config.memory.swapped_blocks > 0) == (not swapped)
+    assert (config.dataset.resolution_px == 512) == (not swapped)
 
 
 @pytest.mark.parametrize(("path", "value"), [("schedule.batch_size", 16), ("memory.gradient_checkpointing", True)])

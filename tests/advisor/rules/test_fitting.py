@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from advisor.estimate.timing import step_seconds
 from advisor.planning.planner import make_plan
 from advisor.rules.card_class import structure_of
-from advisor.rules.fitting import Choice, choices, fit, tried
+from advisor.rules.choices import ALL_BLOCKS, Choice, choices
+from advisor.rules.fitting import fit, tried
 from advisor.settings.config import TrainingConfig, setting
 from advisor.units import GIB, gib
 from tests.support.factories import make_dataset, make_facts, make_gpu, make_plan_config, make_plan_for
@@ -45,7 +46,8 @@ def test_nothing_that_teaches_the_same_and_fits_is_faster(
     facts = make_facts(gpus=(card,), family=family, has_bitsandbytes=has_bitsandbytes)
     config = make_plan(facts).config
     fitted = fit(facts, config)
-    group = next(group for group in choices(facts, config) if replace(fitted.choice, blocks=0) in group)
+    whole = replace(fitted.choice, blocks=0, swapped=ALL_BLOCKS if fitted.choice.swapped else 0)
+    group = next(group for group in choices(facts, config) if whole in group)
 
     def seconds(found: TrainingConfig) -> float:
         return step_seconds(found, structure_of(facts), facts.hardware, facts.gpu) or 0.0
@@ -189,7 +191,7 @@ def choice_of(config: TrainingConfig) -> Choice:
     return Choice(
         config.schedule.batch_size, config.dataset.resolution_px, config.memory.gradient_checkpointing,
         config.optimizer.name, config.schedule.gradient_accumulation, quantised, config.optimizer.trains_text_encoder,
-        config.memory.checkpointed_blocks,
+        config.memory.checkpointed_blocks, config.memory.swapped_blocks,
     )  # fmt: skip
 
 
@@ -211,3 +213,41 @@ def test_who_chose_checkpointing_has_it_in_all_blocks() -> None:
     assert make_plan_config(family="sdxl", vram_gib=12).memory.checkpointed_blocks > 0
     assert make_plan_config(family="sdxl", vram_gib=12, settings=chosen).memory.checkpointed_blocks == 0
     assert make_plan_config(vram_gib=None, family="anima").memory.checkpointed_blocks == 0
+
+
+@pytest.mark.parametrize(("family", "card"), [("sdxl", 3), ("anima", 3), ("z_image", 6), ("z_image", 8)])
+def test_as_few_blocks_wait_in_the_machines_memory_as_fit_before_pictures_are_made_smaller(
+    family: str, card: float
+) -> None:
+    facts = make_facts(family=family, vram_gib=card)
+    plan = make_plan(facts)
+    choice, memory = choice_of(plan.config), plan.config.memory
+    reason = plan.by_path["memory.swapped_blocks"].reason
+
+    assert choice.checkpointing
+    assert not choice.blocks
+    assert tried(facts, plan.config, choice).fits
+    assert not tried(facts, plan.config, replace(choice, swapped=memory.swapped_blocks - 1)).fits
+    assert not tried(facts, plan.config, replace(choice, swapped=0, batch_size=1, base_dtype="nf4")).fits
+    assert reason.startswith(f"{memory.swapped_blocks} of ")
+    assert "the same result, and a step takes" in reason
+
+
+def test_a_plan_that_fits_without_it_leaves_all_blocks_on_the_card() -> None:
+    for family in ("sd1", "sdxl", "anima"):
+        for card in (6, 8, 12, 24):
+            assert make_plan_config(family=family, vram_gib=card).memory.swapped_blocks == 0
+
+
+def test_nothing_waits_on_a_processor_or_where_the_card_shares_the_machines_memory() -> None:
+    apple = make_gpu(8, free_gib=1.2, vendor="apple", compute_capability=None)
+    for gpus in ((), (apple,)):
+        facts = make_facts(gpus=gpus)
+        assert {choice.swapped for group in choices(facts, make_plan(facts).config) for choice in group} == {0}
+
+
+def test_a_chosen_number_of_blocks_stands() -> None:
+    plan = make_plan_config(family="anima", vram_gib=6, settings={"memory.swapped_blocks": 20})
+
+    assert plan.memory.swapped_blocks == 20
+    assert plan.memory.base_dtype == "bfloat16"

@@ -204,6 +204,7 @@ def swapped() -> Iterator[Entry]:
     yield Entry("anima", text="cached", checkpointing=True, settings=waiting(14))
     yield Entry("anima", 1024, 1024, 1, 16, "cached", checkpointing=True, settings=waiting(28))
     yield Entry("anima", 1024, 1024, 1, 16, "cached", checkpointing=True, base_dtype="int8", settings=waiting(20))
+    yield Entry("z_image", 1024, 1024, 1, 16, "cached", checkpointing=True, base_dtype="int8", settings=waiting(24))
 
 
 def waiting(number: int) -> Mapping[str, Mapping[str, Any]]:

@@ -33,12 +33,15 @@ class Case:
     checkpointing: bool = False
     text: str = "cached"
     """Or `trained`."""
+    swapped: int = 0
+    """Of the denoiser's blocks, that wait in the machine's memory."""
 
     @property
     def name(self) -> str:
         """What tells it apart, e.g. `sd1 512 px batch 1 bfloat16 loracle`."""
         more = [] if self.base_dtype is None else [f"on {self.base_dtype}"]
         more += ["checkpointing"] * self.checkpointing + ["text trained"] * (self.text == "trained")
+        more += [f"{self.swapped} blocks swapped"] * (self.swapped > 0)
         return " ".join([f"{self.family} {self.side_px} px batch {self.batch_size} {self.dtype}", *more, self.way])
 
     def config(self) -> TrainingConfig:
@@ -54,6 +57,7 @@ class Case:
             dtype=self.dtype,
             base_dtype=self.base_dtype,
             dataset={"resolution_px": self.side_px},
+            memory={"swapped_blocks": self.swapped},
         )
 
     def structure(self, *, tiny: bool) -> Structure:
@@ -76,10 +80,13 @@ CASES: tuple[Case, ...] = (
     *_both("sd1", 512, text="trained"),
     Case("sdxl", 1024, checkpointing=True, base_dtype="int8"),
     Case("sdxl", 1024, checkpointing=True, base_dtype="nf4"),
+    Case("anima", 1024, checkpointing=True, swapped=28),
     *_both("sdxl", 1024, batch_size=4, checkpointing=True),
     *_both("sd1", 512, batch_size=4),
     Case("anima", 1024),
     Case("anima", 1024, checkpointing=True, base_dtype="int8"),
+    Case("sdxl", 1024, checkpointing=True, swapped=60),
+    Case("sdxl", 1024, checkpointing=True, base_dtype="int8", swapped=60),
     Case("anima", 512),
     *_both("sd1", 512, dtype="float16"),
     Case("sdxl", 1024, checkpointing=True, dtype="float16"),

@@ -16,6 +16,8 @@ from trainer.data.conditioning import Text, Texts
 from trainer.data.crops import Crops
 from trainer.data.training_set import SampleRef, TrainingSet
 from trainer.device.choose import COMPUTE_DTYPES, free_memory
+from trainer.device.mover import mover_for
+from trainer.device.swapped_blocks import swap_blocks
 from trainer.layers.quantised_layers import quantise
 from trainer.models.families import TRAINER_FAMILIES
 from trainer.models.families.family import BaseModel, Conditioning
@@ -141,6 +143,7 @@ def _base_and_pictures(
     base = replace(base, vae=None)
     if config.memory.quantised is not None:
         quantise(base.denoiser, config.memory.quantised)
+    swap_blocks(base.denoiser, structure, config, mover_for(device))
     text = _text(case, base, structure, config, device)
     if text.states is not None:
         base = replace(base, text_encoders=())

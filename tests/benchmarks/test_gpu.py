@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.gpu import __main__ as gpu
-from benchmarks.gpu import measure
+from benchmarks.gpu import measure, steps
 from benchmarks.gpu.cases import CASES, TINY_SIDE_PX, Case
 from benchmarks.gpu.table import table
+from trainer.device.mover import PlainMover
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,7 @@ from benchmarks.gpu.table import table
         Case("sd1", TINY_SIDE_PX, dtype="float32", text="trained"),
         Case("sdxl", TINY_SIDE_PX, dtype="float32", base_dtype="nf4", checkpointing=True, batch_size=2),
         Case("anima", TINY_SIDE_PX, dtype="float32", checkpointing=True),
+        Case("anima", TINY_SIDE_PX, dtype="float32", base_dtype="int8", swapped=28),
         Case("sd1", TINY_SIDE_PX, "recipe", dtype="float32", text="trained", checkpointing=True),
         Case("sdxl", TINY_SIDE_PX, "recipe", dtype="float32", batch_size=2),
     ],
@@ -27,6 +29,7 @@ from benchmarks.gpu.table import table
 )
 def test_steps_are_made_and_timed(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "MOST_STEPS", 2)
+    monkeypatch.setattr(steps, "mover_for", lambda _: PlainMover())
 
     found = measure.measured(case, "cpu", tiny=True)
 

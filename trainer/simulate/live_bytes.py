@@ -71,7 +71,8 @@ class LiveBytes(TorchDispatchMode):
         key = storage._cdata
         if key in self._living:
             return
-        role, number = ("base", 0) if self._role is None else (self._role, block_bytes(storage.nbytes()))
+        role: TensorRole = self._role or "base"
+        number = 0 if self._role is None else block_bytes(storage.nbytes())
         self._living[key] = (role, number)
         weakref.finalize(storage, self._freed, key)
         self.now[role] += number

@@ -21,6 +21,7 @@ QUICK = (
     "sd2 768x768 batch 2 rank 32 encoded bfloat16",
     "sdxl 1024x1024 batch 1 rank 16 cached bfloat16 on int8",
     "anima 512x512 batch 1 rank 32 cached bfloat16 checkpointing",
+    "sd1 512x512 batch 1 rank 32 cached bfloat16 checkpointing memory.swapped_blocks 20",
 )
 """Of every family, kind of base, half dtype and way to treat the text; three to ten seconds each."""
 SLOW = tuple(entry for entry in entries() if entry.name not in QUICK)

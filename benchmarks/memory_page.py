@@ -65,7 +65,7 @@ REASONS: tuple[Reason, ...] = (
     ),
     (
         lambda one: "swapped_blocks" in one.settings.get("memory", {}),
-        "of the blocks that wait the largest two are counted as on the card; others may be there at the peak",
+        "which of the blocks that wait are on the card at the peak follows from their order; it may be others",
     ),
     (lambda one: "dataset" in one.settings, "cross attention keeps more for longer captions; not modelled"),
     (lambda one: one.family == "sd2", "the later moments' coefficients are SD1's"),

@@ -17,6 +17,10 @@ from advisor.settings.config import MemoryConfig, TrainingConfig
 BLOCK_PATH = re.compile(r".*?\b(?:transformer_blocks|resnets|layers|noise_refiner|context_refiner)\.\d+(?=\.)")
 """A block's path at the start of those of its layers: of a transformer, or a residual block of a U-Net."""
 
+SECTIONS = ("noise_refiner", "context_refiner", "layers", "down_blocks", "mid_block", "up_blocks")
+"""Parts of a denoiser that have blocks, where the table of layers has them in another order than they are computed."""
+PLACE = re.compile(r"(\w+_blocks?|\w+refiner|layers)(?:\.(\d+))?(?:\.(resnets|attentions)\.(\d+))?")
+
 MOST_HERE = 2
 """Of the blocks that wait, so many are on the card at once: the one that is computed, and the one that follows."""
 
@@ -34,12 +38,13 @@ class Block:
 
 @lru_cache(maxsize=64)
 def denoiser_blocks(family_name: str, structure: Structure) -> tuple[Block, ...]:
-    """All that can wait, in the order of the family's table of layers."""
+    """All that can wait, in the order in which they are computed."""
     by_path: dict[str, list[LoraTarget]] = {}
     for target in family(family_name).packed_layers(structure):
         if found := BLOCK_PATH.match(target.path):
             by_path.setdefault(found[0], []).append(target)
-    return tuple(Block(path, tuple(one), sum(layer.weights for layer in one)) for path, one in by_path.items())
+    found = (Block(path, tuple(one), sum(layer.weights for layer in one)) for path, one in by_path.items())
+    return tuple(sorted(found, key=_place))
 
 
 @lru_cache(maxsize=256)
@@ -75,9 +80,28 @@ def freed_bytes(memory: MemoryConfig, family_name: str, structure: Structure) ->
     return sum(sorted(_bytes_of_blocks(memory, family_name, structure))[:-MOST_HERE])
 
 
+def absent_at_peak_bytes(memory: MemoryConfig, family_name: str, structure: Structure, activations: int) -> int:
+    """What of the largest two blocks is not on the card either when a step's memory is at its peak.
+
+    That is as the backward pass begins, when the last two are there; or, where these are small, when the largest two
+    are, with half of the activations, since the largest blocks are in the middle of a U-Net.
+    """
+    each = list(_bytes_of_blocks(memory, family_name, structure))
+    largest, last = sum(sorted(each)[-MOST_HERE:]), sum(each[-MOST_HERE:])
+    return min(largest - last, activations // 2)
+
+
 def _bytes_of_blocks(memory: MemoryConfig, family_name: str, structure: Structure) -> Iterator[int]:
     blocks = waiting_blocks(family_name, structure, memory.swapped_blocks) if memory.swapped_blocks else ()
     return (layers_bytes(memory, block.layers) for block in blocks)
+
+
+def _place(block: Block) -> tuple[int, int, int, bool]:
+    """Where in the order: the part, the block in it, the layer in that; a residual block comes before attention."""
+    found = PLACE.search(block.path)
+    if found is None or found[1] not in SECTIONS:
+        return (0, 0, 0, False)
+    return SECTIONS.index(found[1]), int(found[2] or 0), int(found[4] or 0), found[3] == "attentions"
 
 
 def _size(block: Block) -> int:

@@ -9,7 +9,13 @@ from advisor.estimate.quantised_base import denoiser_bytes
 from advisor.estimate.ram import ram_bytes
 from advisor.estimate.slowdown import slowdown
 from advisor.estimate.step_work import StepWork, step_work
-from advisor.estimate.swapped_blocks import denoiser_blocks, freed_bytes, waiting_blocks, waiting_bytes
+from advisor.estimate.swapped_blocks import (
+    absent_at_peak_bytes,
+    denoiser_blocks,
+    freed_bytes,
+    waiting_blocks,
+    waiting_bytes,
+)
 from advisor.estimate.vram import vram_parts
 from advisor.families import family
 from advisor.families.structure import Structure
@@ -59,8 +65,26 @@ def test_all_that_waits_but_two_blocks_is_not_on_the_card(base_dtype: str) -> No
 
     assert freed_bytes(memory, "anima", structure) == pytest.approx(8 * each, rel=1e-6)
     assert freed_bytes(config_of("anima", 2, base_dtype).memory, "anima", structure) == 0
-    there = vram_parts(config_of("anima", 10, base_dtype), structure)["denoiser"]
+    there = vram_parts(config_of("anima", 10, base_dtype), structure)["denoiser"]  # at the peak any two of them
     assert there == denoiser_bytes(memory, "anima", structure) - freed_bytes(memory, "anima", structure)
+
+
+def test_as_the_backward_pass_begins_a_unets_last_and_small_blocks_are_there() -> None:
+    structure, memory = standard("sdxl"), config_of("sdxl", 87).memory
+    last = sum(block.weights for block in denoiser_blocks("sdxl", structure)[-2:]) * 2
+    largest = sum(sorted(block.weights for block in denoiser_blocks("sdxl", structure))[-2:]) * 2
+
+    assert absent_at_peak_bytes(memory, "sdxl", structure, 10**12) == largest - last > 0
+    assert absent_at_peak_bytes(memory, "sdxl", structure, 1000) == 500
+
+
+@pytest.mark.parametrize("name", ["sd1", "z_image"])
+def test_blocks_are_in_the_order_in_which_they_are_computed(name: str) -> None:
+    first = {"sd1": "down_blocks.0.resnets.0", "z_image": "transformer.noise_refiner.0"}[name]
+    last = {"sd1": "up_blocks.3.attentions.2.transformer_blocks.0", "z_image": "transformer.layers.29"}[name]
+    blocks = denoiser_blocks(name, standard(name))
+
+    assert (blocks[0].path, blocks[-1].path) == (first, last)
 
 
 def test_on_a_processor_nothing_is_freed() -> None:

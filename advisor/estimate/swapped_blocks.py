@@ -43,8 +43,8 @@ def denoiser_blocks(family_name: str, structure: Structure) -> tuple[Block, ...]
     for target in family(family_name).packed_layers(structure):
         if found := BLOCK_PATH.match(target.path):
             by_path.setdefault(found[0], []).append(target)
-    found = (Block(path, tuple(one), sum(layer.weights for layer in one)) for path, one in by_path.items())
-    return tuple(sorted(found, key=_place))
+    blocks = (Block(path, tuple(one), sum(layer.weights for layer in one)) for path, one in by_path.items())
+    return tuple(sorted(blocks, key=_place))
 
 
 @lru_cache(maxsize=256)

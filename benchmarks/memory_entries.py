@@ -194,6 +194,8 @@ def sliced() -> Iterator[Entry]:
     slices = {"memory": {"encode_slices": 2, "decode_slices": 6}}
     yield Entry("sdxl", 1024, 1024, 1, 16, "cached", True, base_dtype="int8", phases=True, settings=slices)
     yield Entry("anima", 832, 1216, 1, 16, "cached", True, phases=True, settings=slices)
+
+
 def swapped() -> Iterator[Entry]:
     """Blocks that wait in the machine's memory: some and all, of every family, in every kind of base."""
     yield Entry("sd1", text="cached", checkpointing=True, settings=waiting(20))

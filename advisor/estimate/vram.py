@@ -15,14 +15,9 @@ from advisor.dataset.buckets import Size
 from advisor.estimate.adapter_copies import copy_bytes
 from advisor.estimate.disk import adapter_parameters
 from advisor.estimate.quantised_base import denoiser_bytes, text_bytes, text_unpacking_bytes
-<<<<<<< HEAD
 from advisor.estimate.step_peak import memory_coefficients, over_half, standard_of, step_peak
-from advisor.estimate.swapped_blocks import freed_bytes
-from advisor.estimate.vae_slices import slice_px
-=======
-from advisor.estimate.step_peak import image_area, memory_coefficients, over_half, standard_of, step_peak
 from advisor.estimate.swapped_blocks import absent_at_peak_bytes, freed_bytes
->>>>>>> 7f37aa23 (Which blocks are on the card at the peak follows from their order; nine configurations are held to 3 %)
+from advisor.estimate.vae_slices import slice_px
 from advisor.families import family
 from advisor.families.structure import Structure
 from advisor.settings.config import TrainingConfig

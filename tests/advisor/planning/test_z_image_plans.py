@@ -59,14 +59,9 @@ def test_every_card_from_six_gigabytes_on_has_a_plan_that_fits(found: Identity, 
 
     assert plan.estimate.peak_bytes <= (vram_gib - 0.5) * GIB
     assert {"reading", "caching"} <= plan.estimate.phase_bytes.keys()
-<<<<<<< HEAD
-    assert plan.config.dataset.resolution_px == (1024 if vram_gib > 8 else 768)
-    assert plan.config.memory.base_dtype == {8: "nf4", 12: "nf4", 16: "int8", 24: "bfloat16"}[vram_gib]
-=======
     assert plan.config.dataset.resolution_px == 1024
     assert plan.config.memory.base_dtype == {6: "nf4", 8: "int8", 12: "nf4", 16: "int8", 24: "bfloat16"}[vram_gib]
     assert (plan.config.memory.swapped_blocks > 0) == (vram_gib <= 8)
->>>>>>> 7f37aa23 (Which blocks are on the card at the peak follows from their order; nine configurations are held to 3 %)
 
 
 def test_on_a_quantised_base_captions_are_read_in_int8_and_fit_eight_gigabytes(found: Identity) -> None:

@@ -8,9 +8,10 @@ answers of whole networks is found by plain hooks that add to a layer's answer w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +132,11 @@ def check_saved(
         worst = worst_of(_checked_layers(layers, adapters, dtype))
         network.multiplier = 0.0
         plain = inputs.conditioning(base)
-        text_change = _change_of_text(base, inputs, plain, layers=layers, adapters=adapters)
-        unet_change = _change_of_answer(base, inputs, plain, layers=layers, adapters=adapters)
+        of_text = {name: one for name, one in adapters.items() if _is_text(name)}
+        of_denoiser = {name: one for name, one in adapters.items() if not _is_text(name)}
+        answer = partial(base.family.predict, base, inputs.latents, inputs.times, plain)
+        text_change = _change(plain["states"], lambda: inputs.conditioning(base)["states"], layers, of_text)
+        unet_change = _change(answer(), answer, layers, of_denoiser)
     finally:
         network.multiplier = strength
         network.train(training)
@@ -157,36 +161,14 @@ def _checked_layers(
                 yield check_layer(layer.module, adapters.get(name), saved_as)
 
 
-def _change_of_text(
-    base: BaseModel,
-    inputs: _Inputs,
-    plain: Conditioning,
-    *,
-    layers: Mapping[str, _Layer],
-    adapters: Mapping[str, Tensors],
+def _change(
+    plain: Tensor, compute: Callable[[], Tensor], layers: Mapping[str, _Layer], adapters: Mapping[str, Tensors]
 ) -> float:
-    of_text = {name: one for name, one in adapters.items() if _is_text(name)}
-    if not of_text:
+    """How far what is computed with these adapters of the file is from what is computed without."""
+    if not adapters:
         return 0.0
-    with _hooked(layers, of_text):
-        return _apart(inputs.conditioning(base)["states"], plain["states"])
-
-
-def _change_of_answer(
-    base: BaseModel,
-    inputs: _Inputs,
-    text: Conditioning,
-    *,
-    layers: Mapping[str, _Layer],
-    adapters: Mapping[str, Tensors],
-) -> float:
-    """Of the denoiser's answer to a text, by its part of the file."""
-    of_denoiser = {name: one for name, one in adapters.items() if not _is_text(name)}
-    if not of_denoiser:
-        return 0.0
-    plain = base.family.predict(base, inputs.latents, inputs.times, text)
-    with _hooked(layers, of_denoiser):
-        return _apart(base.family.predict(base, inputs.latents, inputs.times, text), plain)
+    with _hooked(layers, adapters):
+        return _apart(compute(), plain)
 
 
 def _layers_by_name(base: BaseModel, *, in_original_names: bool) -> dict[str, _Layer]:

@@ -149,8 +149,8 @@ class LoraFiles:
             return
         between = oldest_first(filter(self._is_as_written, self._run.loras(self._config.name, with_last=False)))
         for path in between[: -self._config.keep_last]:
-            made = (path, path.with_name(copy_name(path.name))) if self._copy else (path,)
-            for old in filter(self._is_as_written, made):
+            copy = path.with_name(copy_name(path.name))
+            for old in (path, copy) if self._copy and self._is_as_written(copy) else (path,):
                 with suppress(OSError):
                     old.unlink(missing_ok=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -72,7 +72,9 @@ def grid(target: str, options: GridOptions, *, vote: bool = False, as_json: bool
         else:
             _draw_run(path, options, wish, as_json=as_json)
     if vote:
-        sit(paths, read_grid(paths.record), path.stem if run is None else path.name)
+        with closing(RunPlace.of(paths.within)) as place:  # the page may stay open for hours
+            sit(paths, read_grid(paths.record), path.stem if run is None else path.name, place.check)
+            place.check()
     report = None
     if run is not None:
         report = tried("No report was written", partial(try_run_report, run))

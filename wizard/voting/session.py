@@ -10,7 +10,7 @@ from threading import Lock
 
 from advisor.choosing.picks import BlindPick, Candidate, Pair, Picked, candidates_of, next_pair, session_length
 from advisor.run_folder.grids.grid_record import GridRecord
-from advisor.run_folder.grids.picks_file import PickedSide, PickLine, votable
+from advisor.run_folder.grids.picks_file import PickLine, votable
 
 MOST_OPEN = 32
 """Pairs that are shown and not answered, as by tabs that were closed; older ones are forgotten."""
@@ -48,7 +48,7 @@ class VotingSession:
         self._cells = votable(grid)
         self._picks = list(before)
         self._num_before = len(before)
-        self._made = list[Pair]()
+        self._made = list[tuple[Pair, PickLine]]()
         self._keep = keep
         self._rng = random.Random(seed)
         self._open = dict[int, Pair]()
@@ -83,9 +83,10 @@ class VotingSession:
             pair = self._open.get(number)
             if pair is None:
                 return False
-            self._keep(PickLine(left=PickedSide.of(pair.left), right=PickedSide.of(pair.right), picked=picked))
+            line = PickLine.now(pair.left, pair.right, picked)
+            self._keep(line)
             del self._open[number]
-            self._made.append(pair)
+            self._made.append((pair, line))
             self._picks.append(_blind(pair, picked))
             return True
 
@@ -98,9 +99,11 @@ class VotingSession:
         with self._lock:
             if not self._made:
                 return None
-            self._keep(PickLine(picked="undo"))
+            pair, line = self._made[-1]
+            self._keep(line.undone())
+            self._made.pop()
             self._picks.pop()
-            return self._opened(self._made.pop())
+            return self._opened(pair)
 
     def _opened(self, pair: Pair) -> Question:
         self._number += 1

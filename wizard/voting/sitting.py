@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import webbrowser
+from collections.abc import Callable
 from contextlib import suppress
 
 from advisor.choosing.cells import Cell
@@ -12,7 +13,7 @@ from advisor.errors import RunError
 from advisor.files import is_file
 from advisor.run_folder.grids.grid_paths import GridPaths
 from advisor.run_folder.grids.grid_record import GridRecord
-from advisor.run_folder.grids.picks_file import append_pick, read_picks, votable
+from advisor.run_folder.grids.picks_file import PickLine, append_pick, read_picks, votable
 from templates.report.vote_page import vote_page
 from wizard.output import is_terminal, say
 from wizard.voting.server import VoteServer
@@ -21,11 +22,13 @@ from wizard.voting.session import VotingSession
 SEED_BITS = 32
 
 
-def sit(paths: GridPaths, grid: GridRecord, name: str) -> None:
+def sit(paths: GridPaths, grid: GridRecord, name: str, see_that_it_is_there: Callable[[], None]) -> None:
     """Serve the page until the user presses Finish there, or Ctrl-C here.
 
     Args:
         name: what the LoRA is called.
+        see_that_it_is_there: called before each pick is kept; raises a RunError where the grid is no longer the one
+            that is shown.
 
     Raises:
         RunError: there are no two LoRAs to choose between, the picks cannot be read, or nothing can be served.
@@ -37,9 +40,12 @@ def sit(paths: GridPaths, grid: GridRecord, name: str) -> None:
             "weights (--epochs, --weights)"
         )
     log = read_picks(paths.picks)
-    session = VotingSession(
-        there, log.among(there.cells), lambda line: append_pick(paths.picks, line), secrets.randbits(SEED_BITS)
-    )
+
+    def keep(line: PickLine) -> None:
+        see_that_it_is_there()
+        append_pick(paths.picks, line)
+
+    session = VotingSession(there, log.among(there.cells), keep, secrets.randbits(SEED_BITS))
     try:
         server = VoteServer(session, vote_page(name, grid.trigger), lambda file: paths.pictures / file)
     except OSError as error:

@@ -48,12 +48,33 @@ class PickedSide(Record):
 
 
 class PickLine(Record):
-    """A line of the file: a pick, or that the one before it is taken back."""
+    """A line of the file: a pick, or that one is taken back."""
 
     unix_seconds: float = Field(0.0, alias="t", ge=0, le=MOST_UNIX_SECONDS)
     left: PickedSide | None = None
     right: PickedSide | None = None
     picked: Picked | Literal["undo"]
+    taken_back: float | None = Field(None, alias="of", ge=0, le=MOST_UNIX_SECONDS)
+    """Of an undo: the time of the pick of these two pictures that it takes back; None: the one before it, whichever."""
+
+    @classmethod
+    def now(cls, left: Cell, right: Cell, picked: Picked) -> PickLine:
+        """A pick made at this moment."""
+        seconds = round(time.time(), 3)
+        return cls.model_validate(
+            {"t": seconds, "left": PickedSide.of(left), "right": PickedSide.of(right), "picked": picked}
+        )
+
+    def undone(self) -> PickLine:
+        """The line that takes this pick back, whatever others picked since."""
+        return self.model_copy(
+            update={"unix_seconds": round(time.time(), 3), "picked": "undo", "taken_back": self.unix_seconds}
+        )
+
+    def takes_back(self, pick: PickLine) -> bool:
+        """Whether this undo means that pick."""
+        of = self.taken_back
+        return of is None or (pick.unix_seconds, pick.left, pick.right) == (of, self.left, self.right)
 
 
 @dataclass(frozen=True)
@@ -99,8 +120,8 @@ def read_picks(path: Path) -> PickLog:
             continue
         if found.picked != "undo":
             standing.append(found)
-        elif standing:
-            standing.pop()
+        elif meant := [place for place, pick in enumerate(standing) if found.takes_back(pick)]:
+            del standing[meant[-1]]
     return PickLog(tuple(standing), damaged)
 
 
@@ -110,8 +131,7 @@ def append_pick(path: Path, line: PickLine) -> None:
     Raises:
         RunError: it cannot be written.
     """
-    timed = line.model_copy(update={"unix_seconds": round(time.time(), 3)})
-    text = json.dumps(timed.model_dump(mode="json", by_alias=True, exclude_none=True))
+    text = json.dumps(line.model_dump(mode="json", by_alias=True, exclude_none=True))
     try:
         with open_to_append(path) as file:
             # A line that a crash cut off is ended first; an empty line is passed over.

@@ -228,7 +228,7 @@ def sat(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Sittings of blind picks, by what they were about; in each the first LoRA loses twice to the second."""
     found = list[str]()
 
-    def stand_in(paths: GridPaths, record: GridRecord, name: str) -> None:
+    def stand_in(paths: GridPaths, record: GridRecord, name: str, _: object) -> None:
         found.append(name)
         first, second = (next(cell for cell in record.cells if cell.epoch == epoch) for epoch in (1, 2))
         for _ in range(2):

@@ -7,14 +7,14 @@ import pytest
 from advisor.choosing.cells import Cell
 from advisor.choosing.picks import BlindPick, Candidate, Picked
 from advisor.errors import RunError
-from advisor.run_folder.grids.picks_file import MOST_PICKS_BYTES, PickedSide, PickLine, append_pick, read_picks
+from advisor.run_folder.grids.picks_file import MOST_PICKS_BYTES, PickLine, append_pick, read_picks
 from tests.support.special_files import KINDS, special_file
 
 ONE, TWO = (Cell(epoch, 1.0, 0, 7, f"pictures/{epoch:064x}.png") for epoch in (1, 2))
 
 
 def line(picked: Picked) -> PickLine:
-    return PickLine(left=PickedSide.of(ONE), right=PickedSide.of(TWO), picked=picked)
+    return PickLine.now(ONE, TWO, picked)
 
 
 def test_what_is_appended_is_read_again(tmp_path: Path) -> None:
@@ -76,3 +76,11 @@ def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(RunError, match="delete it to begin anew"):
         read_picks(tmp_path / "picks.jsonl")
+
+
+def test_a_pick_is_taken_back_by_the_sitting_that_made_it_whatever_another_picked_since(tmp_path: Path) -> None:
+    path, ours, theirs = tmp_path / "picks.jsonl", line("left"), PickLine.now(TWO, ONE, "right")
+    for one in (ours, theirs, ours.undone(), ours.undone()):
+        append_pick(path, one)
+
+    assert read_picks(path).lines == (theirs,)

@@ -95,8 +95,6 @@ class Family:
     """Its denoiser has convolutions of 3 x 3, which LoCon adapts."""
     layer_names: LayerNames = "kohya"
     """What programs that draw with such LoRAs call the layers in their files."""
-    in_other_trainers: bool = True
-    """Files of other trainers are written and read for it."""
     num_text_encoders: int = 1
     middle_blocks: int = 1
     """As how many blocks kohya counts the U-Net's middle."""

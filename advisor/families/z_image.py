@@ -210,7 +210,6 @@ Z_IMAGE = Family(
     lora_module="networks.lora_zimage",
     has_convolutions=False,
     layer_names="original",
-    in_other_trainers=False,
     targets=z_image_targets,
     other_targets=other_targets,
     packed_targets=packed_targets,

@@ -14,13 +14,11 @@ from advisor.settings.config import TrainingConfig, changed, setting_paths
 from advisor.shell import quoted
 from advisor.units import rate
 from templates.ai_toolkit.buckets import trained_sizes
-from templates.ai_toolkit.export_anima import ARRIVE as ANIMA_ARRIVE
-from templates.ai_toolkit.export_anima import DROPS as ANIMA_DROPS
-from templates.ai_toolkit.export_anima import STEP_PX, anima_errors, anima_notes, noted_drops
+from templates.ai_toolkit.export_flow import drops_of, flow_base, flow_errors, flow_notes, noted_drops
 from templates.ai_toolkit.export_job import ExportLayout, arguments, job_tree, total_steps
+from templates.ai_toolkit.flow_bases import FLOW_BASES
 from templates.ai_toolkit.memory import MEMORY
-from templates.ai_toolkit.words import ANIMA, FAMILIES, MODEL_DTYPES, SAMPLERS, SETTING_WORDS
-from templates.exporting.anima import anima_drops, is_anima
+from templates.ai_toolkit.words import FAMILIES, MODEL_DTYPES, SAMPLERS, SETTING_WORDS
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
 from templates.exporting.derived import Length
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
@@ -134,7 +132,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
         raise ConfigErrors(errors, where="ai-toolkit would not train this as it is meant")
     notes = [
         *_notes(config),
-        *anima_notes(config),
+        *flow_notes(config, layout.model),
         *_notes_on_files(config, layout),
         *_size_notes(config, images, regularization),
         *fit.notes,
@@ -148,7 +146,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     return Export((file,) if images.folders is None else (file, home / "img"), tuple(notes), start)
 
 
-FAMILY_DROPS = {ANIMA: anima_drops(DROPS, ANIMA_ARRIVE, ANIMA_DROPS)}
+FAMILY_DROPS = {name: drops_of(name, DROPS) for name in FLOW_BASES}
 EXPORTER = Exporter("ai-toolkit", "ai-toolkit", MAPS, DROPS, MEMORY, write, FAMILY_DROPS)
 
 
@@ -175,8 +173,8 @@ def _errors(config: TrainingConfig, layout: ExportLayout) -> Iterator[ConfigErro
     yield from word_errors(config, SETTING_WORDS, "ai-toolkit")
     if config.model.family not in FAMILIES.written:
         return
-    yield from anima_errors(config, layout.model)
-    if config.model.prediction not in ("epsilon", "v_prediction") and not is_anima(config):
+    yield from flow_errors(config, layout.model)
+    if config.model.prediction not in ("epsilon", "v_prediction") and flow_base(config) is None:
         mend = "ai-toolkit knows epsilon, v_prediction here: choose one of them"
         yield ConfigError("model.prediction", config.model.prediction, mend)
     fixed = [item for item in optimizer.arguments if item.partition("=")[0] in FIXED_ARGUMENTS]
@@ -203,7 +201,8 @@ def _size_notes(config: TrainingConfig, images: PlannedImages, regular: PlannedI
         return
     dataset = config.dataset
     ours = epoch_sizes(images.report, config, None if regular is None else regular.report)
-    step = STEP_PX if is_anima(config) else dataset.bucket_step_px
+    base = flow_base(config)
+    step = dataset.bucket_step_px if base is None else base.step_px
     yield from size_notes("ai-toolkit", trained_sizes(reports, dataset.resolution_px, step), ours)
 
 
@@ -233,7 +232,7 @@ def _notes(config: TrainingConfig) -> Iterator[str]:
         yield f"dataset.caption_lines: {DROPS['dataset.caption_lines']}."
     if config.dataset.masks and config.dataset.mask_source == "files":
         yield "dataset.masks: mask files have no place here and whole pictures are trained on; put masks into alpha."
-    quantises = is_anima(config) and config.memory.base_dtype == "int8"
+    quantises = flow_base(config) is not None and config.memory.base_dtype == "int8"
     if (dtype := MODEL_DTYPES.word(config.memory.base_dtype)).is_near and not quantises:
         yield f"memory.base_dtype: ai-toolkit keeps these models whole, so {dtype.ours} becomes {dtype.theirs}."
     if config.saving.every_steps and config.saving.every_epochs:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from advisor.settings.config import TrainingConfig
-from templates.ai_toolkit.export_anima import anima_model, anima_network, anima_times, caches_text
+from templates.ai_toolkit.export_flow import caches_text, flow_base, flow_model, flow_network, flow_times
 from templates.ai_toolkit.words import (
     FAMILIES,
     FLOW_MATCHING,
@@ -24,7 +24,6 @@ from templates.ai_toolkit.words import (
     SCHEDULES,
     TRAIN_DTYPES,
 )
-from templates.exporting.anima import is_anima
 from templates.exporting.derived import Length, conv_alpha
 from templates.exporting.image_folders import PlacedFolder
 
@@ -115,8 +114,8 @@ def _network(config: TrainingConfig, layout: ExportLayout) -> Tree:
     if layout.weights:
         settled["pretrained_lora_path"] = layout.weights
     extra = {name: getattr(network, name) for name in ("rank_dropout", "module_dropout") if getattr(network, name)}
-    if is_anima(config):
-        own = anima_network(config)
+    if (base := flow_base(config)) is not None:
+        own = flow_network(config, base)
         return settled | own | {"network_kwargs": {**own["network_kwargs"], **extra}}
     return settled | ({"network_kwargs": extra} if extra else {})
 
@@ -182,7 +181,7 @@ def _train(config: TrainingConfig, layout: ExportLayout) -> Tree:
         "lr_scheduler": SCHEDULES.theirs(schedule.name),
         "lr_scheduler_params": _schedule_arguments(config, steps, rate),
         "max_grad_norm": optimizer.max_grad_norm,
-        **(anima_times(loss) if is_anima(config) else {"noise_scheduler": "ddpm"}),
+        **({"noise_scheduler": "ddpm"} if flow_base(config) is None else flow_times(loss)),
         "noise_offset": loss.noise_offset,
         "min_denoising_steps": LAST_TIMESTEP + 1 - loss.max_timestep,
         "max_denoising_steps": LAST_TIMESTEP - loss.min_timestep,
@@ -219,15 +218,15 @@ def _model(config: TrainingConfig, layout: ExportLayout) -> Tree:
         "is_v_pred": model.prediction == "v_prediction",
         "dtype": MODEL_DTYPES.theirs(config.memory.base_dtype),
     }
-    if is_anima(config):
-        return settled | anima_model(config)
+    if (base := flow_base(config)) is not None:
+        return settled | flow_model(config, base)
     return settled | ({"vae_path": layout.vae} if layout.vae else {})
 
 
 def _sample(config: TrainingConfig, layout: ExportLayout) -> Tree:
     sampling, side = config.sampling, config.dataset.resolution_px
     return {
-        "sampler": FLOW_MATCHING if is_anima(config) else SAMPLERS.theirs(sampling.sampler),
+        "sampler": SAMPLERS.theirs(sampling.sampler) if flow_base(config) is None else FLOW_MATCHING,
         "sample_every": sampling.every_epochs * epoch_steps(config, layout.length),
         "width": side,
         "height": side,

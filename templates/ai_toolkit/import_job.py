@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from templates.ai_toolkit.defaults import DEFAULTS, WEIGHT_DECAYS
-from templates.ai_toolkit.import_anima import settle_anima, without_unused
+from templates.ai_toolkit.flow_bases import FLOW_BASES
+from templates.ai_toolkit.import_flow import settle_flow, without_unused
 from templates.ai_toolkit.import_folders import settle_datasets
 from templates.ai_toolkit.import_keys import HARMLESS_MEANINGS, HARMLESS_VALUES, SETTING_KEYS, UNMAPPED_KEYS
 from templates.ai_toolkit.import_length import settle_length
 from templates.ai_toolkit.words import (
-    ANIMA,
     FAMILIES,
     KINDS,
     OPTIMIZERS,
@@ -42,7 +42,8 @@ def is_job(tree: Mapping[str, Any]) -> bool:
 def import_job(tree: Mapping[str, Any], local: LocalFiles, *, source: str = "") -> Imported:
     """The job in our settings."""
     given, unused = dict(_shortened(tree)), tuple[Line, ...]()
-    if is_anima := FAMILIES.ours(str(given.get("model.arch", "")).split(":")[0]) == ANIMA:
+    base = FLOW_BASES.get(FAMILIES.ours(str(given.get("model.arch", "")).split(":")[0]) or "")
+    if base is not None:
         given, unused = without_unused(given)
     ledger = Ledger(given)
     kind = ledger.read("type", text, "")
@@ -55,8 +56,8 @@ def import_job(tree: Mapping[str, Any], local: LocalFiles, *, source: str = "") 
     _settle_model(ledger)
     _settle_network(ledger)
     _settle_optimizer(ledger)
-    if is_anima:
-        settle_anima(ledger)
+    if base is not None:
+        settle_flow(ledger, base)
     exposures = settle_datasets(ledger, local)
     settle_length(ledger, exposures)
     _settle_tracking(ledger)

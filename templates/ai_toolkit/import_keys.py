@@ -81,6 +81,7 @@ UNMAPPED_KEYS: Mapping[str, str] = {
     "mask_path": "our mask files lie beside the pictures", "invert_mask": "our masks are not turned round",
     "mask_min_value": "outside of its mask a picture counts nothing with us",
     "loss_multiplier": "all pictures count alike with us", "augments": "we change pictures in no such way",
+    "extras_name_or_path": "text encoder and VAE are those that are found beside the base model",
     "transformer_only": "all of the model's attention layers are adapted",
     "old_lokr_format": "it does not change what is learned",
     "ema_decay": "no average is kept", "use_feedback": "we have no such average",

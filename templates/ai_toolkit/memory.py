@@ -8,6 +8,6 @@ MEMORY = TrainerMemory(
     activations=AUTOCAST,
     checkpointed=AUTOCAST_CHECKPOINTED,
     reported_bytes={},
-    int8_families=frozenset({"anima"}),
+    int8_families=frozenset({"anima", "z_image"}),
     source="neither counted nor reported; taken to be as counted for sd-scripts",
 )

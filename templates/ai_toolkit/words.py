@@ -86,10 +86,13 @@ KINDS = Vocabulary(
 )
 
 FAMILIES = Vocabulary(
-    (Word("sd1", "sd1"), Word("sd2", "sd2", ("v2",)), Word("sdxl", "sdxl", ("xl",)), Word("anima", "anima")),
+    (
+        Word("sd1", "sd1"), Word("sd2", "sd2", ("v2",)), Word("sdxl", "sdxl", ("xl",)), Word("anima", "anima"),
+        Word("z_image", "zimage"),
+    ),
     read_only={
         "sd3": "sd3", "v3": "sd3", "flux": "flux1", "flux2": "flux2", "lumina2": "lumina2", "qwen_image": "qwen_image",
-        "zimage": "z_image", "chroma": "chroma", "wan21": "wan", "auraflow": "auraflow",
+        "chroma": "chroma", "wan21": "wan", "auraflow": "auraflow",
     },
 )  # fmt: skip
 """`model.arch`, and what follows `is_` in its older tick boxes; families that are never written have no row."""
@@ -107,11 +110,6 @@ SETTING_WORDS: Mapping[str, tuple[Vocabulary, ...]] = {
 }
 """The settings whose values are words, and where the export looks them up; a value that has none is refused."""
 
-ANIMA = "anima"
-ANIMA_LAYERS = ("attn1", "attn2", ".ff.")
-"""`only_if_contains`: parts of the names of the layers that a plain LoRA adapts in Anima."""
-ANIMA_TEXT_LAYERS = ("text_conditioner.blocks",)
-"""The same of the text adapter."""
 FLOW_MATCHING = "flowmatch"
 """`noise_scheduler` and `sampler` of such a base model."""
 EVENLY, SIGMOID, SHIFTED, WEIGHTED = "linear", "sigmoid", "shift", "weighted"

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from advisor.errors import RunError
 from advisor.families import KNOWN_FAMILIES
 from advisor.rules.batch import TEXT_VARIANTS
 from templates.importing.imported import Imported, Line
@@ -22,20 +21,6 @@ WHY: Mapping[str, str] = {
     "memory.text_variants": "captions that change are encoded in so many forms before training",
     "sampling.sampler": "flow matching is drawn with Euler's method",
 }
-
-
-def refuse_unread(imported: Imported) -> None:
-    """Raise for a family that we train and do not read other trainers' files of.
-
-    Raises:
-        RunError: it is one.
-    """
-    known = KNOWN_FAMILIES.get(str(imported.effective.get("model.family")))
-    if known is not None and known.trainable and not known.in_other_trainers:
-        raise RunError(
-            f"it trains {known.title}, of which other trainers' files are not read yet, so its settings would mean "
-            "something else here: plan such a training with `loracle plan`"
-        )
 
 
 def for_flow(imported: Imported) -> Imported:

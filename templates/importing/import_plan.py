@@ -19,7 +19,7 @@ from advisor.planning.warnings import plan_warnings
 from advisor.rules.sources import THE_USER
 from advisor.settings.config import TrainingConfig, flat_settings, parse_config, setting, setting_field, setting_paths
 from advisor.units import shown
-from templates.importing.flow import for_flow, refuse_unread
+from templates.importing.flow import for_flow
 from templates.importing.imported import Imported, Line
 
 UNKNOWN = Estimate(0, {}, 0, None, 0, 0, notes=("nothing can be said before the base model and the pictures are here",))
@@ -70,9 +70,7 @@ def plan_import(imported: Imported, facts: Facts | None, own: Mapping[str, Any])
 
     Raises:
         ConfigErrors: the user's own settings are wrong.
-        RunError: the file is for a family of which other trainers' files are not read.
     """
-    refuse_unread(imported)
     advised, problem = _advised(None if facts is None else replace(facts, start=None))
     if advised is None:
         facts = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from advisor.errors import ConfigError
+from advisor.families.anima import ANIMA
 from advisor.rules.fitting import tags_vary
 from advisor.settings.config import LossConfig, NetworkConfig, TrainingConfig
 from advisor.settings.script_times import script_times
@@ -38,6 +39,11 @@ NAMES = (
     "LoRAs have kohya's names there, which ComfyUI and Forge read; diffusers does not: `loracle convert` makes ours of "
     "them."
 )
+
+
+def is_anima(config: TrainingConfig) -> bool:
+    """Whether the base model is an Anima, the one of flow matching that these programs train."""
+    return config.model.family == ANIMA.name
 
 
 def anima_model(layout: ExportLayout) -> dict[str, Value]:

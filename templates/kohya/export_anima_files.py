@@ -8,12 +8,16 @@ from advisor.errors import ConfigError
 from templates.exporting.published_layout import layout_errors
 from templates.exporting.separate_parts import is_file_name
 from templates.kohya.export_layout import ExportLayout
+from templates.kohya.words import ANIMA
+
+PREFIXES = ("net.", "")
+"""What may stand before the names in a denoiser's file there."""
 
 
 def file_errors(layout: ExportLayout, where: str) -> Iterator[ConfigError]:
     """What is wrong with the files for `where`."""
     if is_file_name(layout.model):
-        yield from layout_errors(layout.model, where)
+        yield from layout_errors(ANIMA, layout.model, where, PREFIXES)
     else:
         mend = f"{where} reads Anima from a .safetensors file, as ComfyUI has it: plan with that file"
         yield ConfigError("model.path", layout.model, mend)

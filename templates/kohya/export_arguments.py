@@ -11,8 +11,7 @@ from advisor.settings.config import (
     TrainingConfig,
     ValidationConfig,
 )
-from templates.exporting.anima import is_anima
-from templates.kohya.export_anima import gui_network_arguments
+from templates.kohya.export_anima import gui_network_arguments, is_anima
 from templates.kohya.export_schedule import Curve
 from templates.kohya.words import FIXED_ADAFACTOR
 

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from advisor.errors import ConfigError, ConfigErrors
 from advisor.settings.config import TrainingConfig, setting, setting_paths
-from templates.exporting.anima import is_anima
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
 from templates.exporting.derived import Length, conv_alpha
 from templates.kohya.export_anima import DROPS as ANIMA_DROPS
 from templates.kohya.export_anima import SCRIPT_SETTINGS as ANIMA_SETTINGS
-from templates.kohya.export_anima import anima_errors, anima_gui_errors, anima_notes
+from templates.kohya.export_anima import anima_errors, anima_gui_errors, anima_notes, is_anima
 from templates.kohya.export_arguments import has_safe_separator
 from templates.kohya.export_check import Diagnostic
 from templates.kohya.export_gui_values import is_lycoris

@@ -10,12 +10,12 @@ from advisor.errors import ConfigErrors
 from advisor.files import is_folder, is_there
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig
-from templates.exporting.anima import is_anima
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
 from templates.exporting.memory import fitted
 from templates.exporting.paths import absolute, named_images
 from templates.exporting.planned_images import PlannedImages, planned_images, planned_length, planned_regularization
 from templates.exporting.write_files import write_files
+from templates.kohya.export_anima import is_anima
 from templates.kohya.export_anima_files import file_errors
 from templates.kohya.export_check import check_gui
 from templates.kohya.export_coverage import DROPS, MAPS, drops_of, gui_errors, gui_notes, refuse

@@ -11,9 +11,8 @@ from advisor.settings.config import (
     ScheduleConfig,
     TrainingConfig,
 )
-from templates.exporting.anima import is_anima
 from templates.exporting.derived import conv_alpha
-from templates.kohya.export_anima import anima_gui_values
+from templates.kohya.export_anima import anima_gui_values, is_anima
 from templates.kohya.export_arguments import MOST_NORM, MOST_SNR_GAMMA, command_line, optimizer_arguments
 from templates.kohya.export_layout import ExportLayout
 from templates.kohya.export_schedule import Curve, Warmup, known_steps, limits

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from advisor.families import family
 from advisor.settings.config import DatasetConfig, LossConfig, NetworkConfig, TrainingConfig
-from templates.exporting.anima import is_anima
 from templates.exporting.derived import conv_alpha
 from templates.exporting.image_folders import PlacedFolder
-from templates.kohya.export_anima import anima_model, anima_network_arguments, anima_times, caches_text
+from templates.kohya.export_anima import anima_model, anima_network_arguments, anima_times, caches_text, is_anima
 from templates.kohya.export_arguments import holds_out, optimizer_arguments
 from templates.kohya.export_gui_values import (
     block_dims,

@@ -13,13 +13,12 @@ from advisor.files import is_file, is_there
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import powershell_quoted, powershell_word, quoted
-from templates.exporting.anima import is_anima
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
 from templates.exporting.memory import fitted
 from templates.exporting.paths import absolute, named_images
 from templates.exporting.planned_images import PlannedImages, planned_images, planned_length, planned_regularization
 from templates.exporting.write_files import write_files
-from templates.kohya.export_anima import anima_script_errors, lycoris_preset
+from templates.kohya.export_anima import anima_script_errors, is_anima, lycoris_preset
 from templates.kohya.export_anima_files import file_errors
 from templates.kohya.export_check import check_scripts
 from templates.kohya.export_coverage import DROPS as GUI_DROPS

@@ -85,12 +85,12 @@ def import_lora(
     if (seed := ledger.read("seed", whole)) is not None:
         ledger.settle("seed", "run.seed", seed % 2**32)
     _settle_network(ledger, identity, family)
-    if family == ANIMA:
+    if (known := KNOWN_FAMILIES.get(family)) is not None and known.trainable and known.prediction == "flow":
         settle_times(ledger, "")
     _settle_length(ledger)
     _settle_folders(ledger)
-    known = {**UNMAPPED_KEYS, **{name: RECORDS for name in others if OTHER_RECORDS.match(name)}}
-    lines = ledger.finish(known, {}, frozenset({RECORDS}))
+    records = {**UNMAPPED_KEYS, **{name: RECORDS for name in others if OTHER_RECORDS.match(name)}}
+    lines = ledger.finish(records, {}, frozenset({RECORDS}))
     notes = () if tree else ("it tells nothing of its training, so only what the weights show was taken over",)
     lines += _compare_with_weights(ledger, identity)
     lines += tuple(Line(f"datasets {name}", "", "contradictory", note=DIFFERS) for name in differing)

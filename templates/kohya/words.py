@@ -149,7 +149,7 @@ FAMILY_TICKS: Mapping[str, str] = {
 
 BASE_MODEL_VERSIONS = (
     ("sdxl", "sdxl"), ("sd_v2", "sd2"), ("sd_v1", "sd1"), ("flux", "flux1"), ("sd3", "sd3"), ("anima", "anima"),
-    ("lumina", "lumina2"), ("hunyuan_image", "hunyuan_image"),
+    ("lumina", "lumina2"), ("hunyuan_image", "hunyuan_image"), ("z_image", "z_image"),
 )  # fmt: skip
 """Beginnings of `ss_base_model_version` in a LoRA's metadata -> family."""
 

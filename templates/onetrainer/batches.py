@@ -16,7 +16,7 @@ from advisor.settings.config import TrainingConfig
 
 ASPECTS = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0)
 """Longer side over shorter side of its sizes, which have the area of the resolution's square."""
-SIZE_STEPS = {"sdxl": 64, "anima": 64}
+SIZE_STEPS = {"sdxl": 64, "anima": 64, "z_image": 64}
 """By family: sides are rounded to multiples of this."""
 USUAL_SIZE_STEP = 8
 

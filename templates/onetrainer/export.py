@@ -14,7 +14,6 @@ from advisor.files import is_file, is_there
 from advisor.run_folder.layout import RunFolder
 from advisor.settings.config import NamedFolder, TrainingConfig, setting_paths
 from advisor.shell import quoted
-from templates.exporting.anima import anima_drops, is_anima
 from templates.exporting.coverage import OUR_RULES, drop_notes, word_errors
 from templates.exporting.derived import conv_alpha
 from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
@@ -22,14 +21,13 @@ from templates.exporting.memory import fitted
 from templates.exporting.paths import absolute, located, located_model, located_posix, named_images
 from templates.exporting.planned_images import PlannedImages
 from templates.exporting.write_files import write_files
-from templates.onetrainer.export_anima import ARRIVE as ANIMA_ARRIVE
-from templates.onetrainer.export_anima import DROPS as ANIMA_DROPS
-from templates.onetrainer.export_anima import anima_errors, anima_notes, noted_drops
 from templates.onetrainer.export_concepts import concept_trees, sample_trees
 from templates.onetrainer.export_config import ConceptFolder, ExportLayout, config_tree, known_arguments
+from templates.onetrainer.export_flow import drops_of_flow, flow_base, flow_errors, flow_notes, noted_drops
 from templates.onetrainer.export_images import ImagesThere, edited_images, image_errors, image_notes
+from templates.onetrainer.flow_bases import FLOW_BASES
 from templates.onetrainer.memory import MEMORY
-from templates.onetrainer.words import ANIMA, MODEL_TYPES, SCHEDULES, SETTING_WORDS
+from templates.onetrainer.words import MODEL_TYPES, SCHEDULES, SETTING_WORDS
 from templates.render import render
 
 FOLDER_NAME = "onetrainer"
@@ -115,7 +113,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     fit = fitted(config, run, MEMORY, "OneTrainer")
     config, images = fit.config, ImagesThere.of(fit.config, run)
     model = located_model(config.model.path, run).replace("\\", "/")
-    if errors := (*_errors(config), *anima_errors(config, model), *image_errors(images)):
+    if errors := (*_errors(config), *flow_errors(config, model), *image_errors(images)):
         raise ConfigErrors(errors, where="OneTrainer would not train this as it is meant")
     home = RunFolder(absolute(run)).exports / FOLDER_NAME if out is None else absolute(out)
     if is_file(home):
@@ -132,13 +130,13 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     }
     texts = {home / name: render("files/tree.json.j2", tree=tree) for name, tree in trees.items()}
     kept = write_files(texts, (edited,), config=config, run=run, kind="onetrainer", options=options)
-    notes = [*_notes(config), *anima_notes(config, model), *_notes_on_files(config, layout, is_here=images is not None)]
+    notes = [*_notes(config), *flow_notes(config, model), *_notes_on_files(config, layout, is_here=images is not None)]
     notes += [*image_notes(config, images), *fit.notes, *kept]
     start = HOW_TO_START.format(file=quoted(str(home / "config.json")), output=main["output_model_destination"])
     return Export(tuple(home / name for name in trees), tuple(notes), start)
 
 
-FAMILY_DROPS = {ANIMA: anima_drops(DROPS, ANIMA_ARRIVE, ANIMA_DROPS)}
+FAMILY_DROPS = dict.fromkeys(FLOW_BASES, drops_of_flow(DROPS))
 EXPORTER = Exporter("onetrainer", "OneTrainer", MAPS, DROPS, MEMORY, write, FAMILY_DROPS)
 
 
@@ -151,7 +149,7 @@ def _errors(config: TrainingConfig) -> Iterator[ConfigError]:
         yield ConfigError("model.family", model.family, mend)
         return
     yield from word_errors(config, SETTING_WORDS, "OneTrainer")
-    if model.prediction == "flow" and not is_anima(config):
+    if model.prediction == "flow" and flow_base(config) is None:
         yield ConfigError("model.prediction", model.prediction, "these families know epsilon and v_prediction")
     if not optimizer.unet_learning_rate and not optimizer.text_encoder_learning_rate:
         yield ConfigError("optimizer.unet_learning_rate", 0.0, "OneTrainer needs a part to train: give it a rate")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from advisor.settings.config import TrainingConfig
-from templates.exporting.anima import is_anima
 from templates.onetrainer.export_config import ConceptFolder, ExportLayout
+from templates.onetrainer.export_flow import flow_base
 from templates.onetrainer.words import REGULARIZATION, SAMPLERS
 
 Tree = dict[str, Any]
@@ -48,7 +48,7 @@ def _concept(config: TrainingConfig, name: str, folder: ConceptFolder) -> Tree:
         "balancing": float(folder.repeats),
         "balancing_strategy": "REPEATS",
         "loss_weight": 1.0,
-        **({"text_variations": max(1, config.memory.text_variants)} if is_anima(config) else {}),
+        **({} if flow_base(config) is None else {"text_variations": max(1, config.memory.text_variants)}),
         "image": {
             "__version": 0,
             "enable_crop_jitter": dataset.random_crop,

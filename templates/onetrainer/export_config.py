@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from advisor.families import family
 from advisor.settings.config import LossConfig, OptimizerConfig, ScheduleConfig, TrainingConfig
-from templates.exporting.anima import is_anima
 from templates.exporting.separate_parts import is_file_name
-from templates.onetrainer.export_anima import anima_files, denoiser_file
+from templates.onetrainer.export_flow import denoiser_file, flow_base, flow_files
 from templates.onetrainer.words import (
     ALL_LAYERS,
-    ANIMA_FILTER,
     ATTENTION_FILTER,
     ATTENTION_LAYERS,
     BETAS,
@@ -76,7 +75,7 @@ def config_tree(config: TrainingConfig, layout: ExportLayout) -> Tree:
         **_files(config, layout),
         **_training(config),
         **_loss(config.loss),
-        **(_anima_parts(config, layout) if is_anima(config) else _parts(config, layout.vae)),
+        **(_parts(config, layout.vae) if flow_base(config) is None else _flow_parts(config, layout)),
         **_network(config, layout),
         "optimizer": _optimizer(config.optimizer),
         **_saving(config),
@@ -105,7 +104,7 @@ def _files(config: TrainingConfig, layout: ExportLayout) -> Tree:
         "save_filename_prefix": f"{config.saving.name}-",
         "force_v_prediction": prediction == "v_prediction",
         "force_epsilon_prediction": prediction == "epsilon",
-        **(anima_files(config, layout.model) if is_anima(config) else {}),
+        **({} if (base := flow_base(config)) is None else flow_files(config, base, layout.model)),
     }
 
 
@@ -207,12 +206,15 @@ def _parts(config: TrainingConfig, vae: str) -> Tree:
     return parts
 
 
-def _anima_parts(config: TrainingConfig, layout: ExportLayout) -> Tree:
+def _flow_parts(config: TrainingConfig, layout: ExportLayout) -> Tree:
     """The denoiser is a `transformer`; the text encoder is not trained, and leaving captions out stops OneTrainer."""
-    computed = WEIGHT_DTYPES.theirs(config.memory.compute_dtype)
+    memory = config.memory
+    computed = WEIGHT_DTYPES.theirs(memory.compute_dtype)
+    packs_text = memory.quantised is not None and family(config.model.family).quantised_text is not None
+    text = WEIGHT_DTYPES.theirs("int8") if packs_text else computed
     return {
         "transformer": _part(config.optimizer.unet_learning_rate, config) | denoiser_file(layout.model),
-        "text_encoder": {"train": False, "weight_dtype": computed, "dropout_probability": 0.0},
+        "text_encoder": {"train": False, "weight_dtype": text, "dropout_probability": 0.0},
         "vae": {"model_name": "" if is_file_name(layout.vae) else layout.vae, "weight_dtype": computed},
     }
 
@@ -229,8 +231,9 @@ def _part(rate: float, config: TrainingConfig) -> Tree:
 
 
 def _network(config: TrainingConfig, layout: ExportLayout) -> Tree:
-    network = config.network
+    network, base = config.network, flow_base(config)
     has_convolutions = network.conv_rank > 0
+    usual_filter = "" if has_convolutions else ATTENTION_FILTER
     settled: Tree = {
         "peft_type": KINDS.theirs(network.kind),
         "lora_model_name": layout.weights,
@@ -243,8 +246,8 @@ def _network(config: TrainingConfig, layout: ExportLayout) -> Tree:
         "lokr_decompose_factor": network.factor,
         "dropout_probability": network.dropout,
         "layer_filter_preset": ALL_LAYERS if has_convolutions else ATTENTION_LAYERS,
-        "layer_filter": ANIMA_FILTER if is_anima(config) else "" if has_convolutions else ATTENTION_FILTER,
-        "layer_filter_regex": False,
+        "layer_filter": usual_filter if base is None else base.filters,
+        "layer_filter_regex": base is not None and base.filters_are_patterns,
     }
     return settled
 

@@ -9,14 +9,9 @@ from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Key, Ledger, flat
 from templates.importing.readers import flag, number, text, whole
 from templates.onetrainer.defaults import DEFAULTS, WEIGHT_DECAYS
-from templates.onetrainer.import_anima import (
-    adapts_usual_layers,
-    as_for_others,
-    is_anima_config,
-    original_key,
-    settle_anima,
-)
+from templates.onetrainer.flow_bases import FlowBase
 from templates.onetrainer.import_concepts import settle_concepts, settle_samples
+from templates.onetrainer.import_flow import as_for_others, flow_base_of, original_key, settle_filter, settle_flow
 from templates.onetrainer.import_keys import (
     HARMLESS_MEANINGS,
     HARMLESS_VALUES,
@@ -76,7 +71,7 @@ def import_onetrainer(
     parts: dict[str, Any] = {"concepts": concepts, "samples": samples}
     whole_tree = {**tree, **{name: found for name, found in parts.items() if isinstance(found, list)}}
     given, unused = dict(flat(whole_tree)), tuple[Line, ...]()
-    if is_anima := is_anima_config(tree):
+    if (base := flow_base_of(tree)) is not None:
         given, unused = as_for_others(given)
     ledger = Ledger(given)
     meant_for = _method(ledger)
@@ -87,17 +82,17 @@ def import_onetrainer(
             ledger.take(key, meaning)
     settle_optimizer(ledger, family)
     settle_schedule(ledger)
-    _settle_network(ledger, is_anima=is_anima)
+    _settle_network(ledger, base)
     _settle_loss(ledger)
     _settle_memory(ledger)
     _settle_saving(ledger)
     settle_concepts(ledger)
     settle_samples(ledger)
-    if is_anima:
-        settle_anima(ledger)
+    if base is not None:
+        settle_flow(ledger)
     _mark_other_parts(ledger)
     lines = ledger.finish(UNMAPPED_KEYS, HARMLESS_VALUES, HARMLESS_MEANINGS)
-    if is_anima:
+    if base is not None:
         lines = (*map(original_key, lines), *unused)
     settings = ledger.settings
     defaults = _defaults(settings)
@@ -180,7 +175,7 @@ def _side(raw: Any) -> int:
     return whole(first)
 
 
-def _settle_network(ledger: Ledger, *, is_anima: bool) -> None:
+def _settle_network(ledger: Ledger, base: FlowBase | None) -> None:
     kind = KINDS.ours(ledger.read("peft_type", text, KINDS.theirs("lora")))
     if kind is None:
         ledger.contradict("peft_type", "we have no such kind; a plain LoRA is taken")
@@ -203,13 +198,13 @@ def _settle_network(ledger: Ledger, *, is_anima: bool) -> None:
             preset_key, "all layers: network.conv_rank is the rank" if preset == ALL_LAYERS else "no convolutions"
         )
     filters = ledger.read("layer_filter", text, "")
-    if is_anima:
-        _settle_anima_filter(ledger, filters, preset)
+    if base is not None:
+        settle_filter(ledger, base, filters, preset)
     elif filters not in ("", ATTENTION_FILTER):
         ledger.drop("layer_filter", "we choose no single layers")
     elif filters:
         ledger.idle("layer_filter", "the preset says it")
-    has_convolutions = preset == ALL_LAYERS and not filters and not is_anima
+    has_convolutions = preset == ALL_LAYERS and not filters and base is None
     ledger.imply("network.conv_rank", ledger.settings.get("network.rank", 16) if has_convolutions else 0)
     if has_convolutions and kind == "lora":
         kind = "locon"
@@ -218,18 +213,6 @@ def _settle_network(ledger: Ledger, *, is_anima: bool) -> None:
         ledger.translate("lora_decompose", "network.kind is dora")
     _settle_dora_axis(ledger, kind)
     ledger.imply("network.kind", kind)
-
-
-def _settle_anima_filter(ledger: Ledger, filters: str, preset: str) -> None:
-    """The attentions and MLPs of the blocks, which all LoRAs of ours adapt."""
-    note = "the layers that we adapt: attentions and MLPs"
-    if not filters and preset == ALL_LAYERS:
-        key = "layer_filter_preset" if ledger.has("layer_filter_preset") else "layer_filter"
-        ledger.contradict(key, f"all linear layers there, modulations and embeddings too; here {note}")
-    elif adapts_usual_layers(filters):
-        ledger.idle("layer_filter", note)
-    else:
-        ledger.drop("layer_filter", f"we choose no single layers: {note}")
 
 
 def _settle_dora_axis(ledger: Ledger, kind: str) -> None:
@@ -301,11 +284,13 @@ def _settle_memory(ledger: Ledger) -> None:
     for key in ("unet.weight_dtype", "weight_dtype"):
         if not ledger.has(key):
             continue
-        dtype = WEIGHT_DTYPES.ours(str(ledger.raw(key)))
+        given = str(ledger.raw(key))
+        known = WEIGHT_DTYPES.ours(given)
+        dtype = known or WEIGHT_DTYPES.nearest(given)
         if dtype is None:
             ledger.contradict(key, "we keep the base model in no such type")
         else:
-            ledger.settle(key, "memory.base_dtype", dtype)
+            ledger.settle(key, "memory.base_dtype", dtype, "" if known else f"{dtype} is the nearest")
             break
     for key in ("unet.gradient_checkpointing", "gradient_checkpointing"):
         if not ledger.has(key):

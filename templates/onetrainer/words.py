@@ -96,7 +96,8 @@ WEIGHT_DTYPES = Vocabulary(
         Word("bfloat16", "BFLOAT_16"),
         Word("int8", "INT_8", ("INT_W8A8",)),
         Word("nf4", "NFLOAT_4"),
-    )
+    ),
+    near=dict.fromkeys(("FLOAT_8", "FLOAT_W8A8", "FLOAT_W8A8_COMPRESSED", "INT_W8A8_COMPRESSED"), "int8"),
 )
 """What the base model is kept in."""
 DTYPES = WEIGHT_DTYPES.only(get_args(Dtype))
@@ -117,13 +118,9 @@ ALL_LAYERS, ATTENTION_LAYERS = "full", "attn-mlp"
 ATTENTION_FILTER = "attentions"
 """`layer_filter`: a part of the names of the layers that a plain LoRA adapts."""
 
-ANIMA = "anima"
-ANIMA_FILTER = "attn1,attn2,ff"
-"""`layer_filter`: parts of the names of the layers that a plain LoRA adapts in Anima, as OneTrainer's preset has it."""
-ANIMA_FOLDER = "circlestone-labs/Anima-Base-v1.0-Diffusers"
-"""Where OneTrainer's preset for Anima takes text encoder, text adapter, VAE and tokenizers from."""
 ORIGINAL_NAMES, KOHYA_NAMES = "COMFY_LORA", "KOHYA_LORA"
-"""`output_model_format`: layers named as in the base model's own file, or as kohya's trainers do."""
+"""`output_model_format`: layers named as in the base model's own file, or as kohya's trainers do. Others have the same
+names as the first, with another word before them or without alpha."""
 
 SETTING_WORDS: Mapping[str, tuple[Vocabulary, ...]] = {
     "network.kind": (KINDS,),
@@ -148,10 +145,11 @@ MODEL_TYPES = Vocabulary(
         ),
         Word("sdxl", "STABLE_DIFFUSION_XL_10_BASE", ("STABLE_DIFFUSION_XL_10_BASE_INPAINTING",)),
         Word("anima", "ANIMA"),
+        Word("z_image", "Z_IMAGE"),
     ),
     read_only={
         "STABLE_DIFFUSION_3": "sd3", "STABLE_DIFFUSION_35": "sd3", "FLUX_DEV_1": "flux1", "FLUX_FILL_DEV_1": "flux1",
-        "FLUX_2": "flux2", "CHROMA_1": "chroma", "QWEN": "qwen_image", "Z_IMAGE": "z_image",
+        "FLUX_2": "flux2", "CHROMA_1": "chroma", "QWEN": "qwen_image"
     },
     case_matters=True,
 )  # fmt: skip

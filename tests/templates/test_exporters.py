@@ -80,20 +80,23 @@ def test_a_near_word_is_told(row: Row, tmp_path: Path) -> None:
     assert any(note.startswith(row.path) for note in export.notes)
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
-def test_every_setting_arrives_or_is_dropped_for_anima_too(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [*((name, "anima") for name in EXPORTERS), ("onetrainer", "z_image"), ("ai-toolkit", "z_image")],
+)
+def test_every_setting_arrives_or_is_dropped_for_a_flow_family_too(name: str, family: str) -> None:
     exporter = EXPORTERS[name]
-    drops = exporter.drops_for("anima")
+    drops = exporter.drops_for(family)
 
-    assert exporter.maps_for("anima") | drops.keys() == set(setting_paths())
-    assert not exporter.maps_for("anima") & drops.keys()
+    assert exporter.maps_for(family) | drops.keys() == set(setting_paths())
+    assert not exporter.maps_for(family) & drops.keys()
     assert all(drops.values())
     assert exporter.drops_for("sdxl") is exporter.drops
     assert drops != exporter.drops
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
-def test_z_image_is_written_for_no_trainer_yet_and_said_to_be(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["kohya-gui", "sd-scripts"])
+def test_kohyas_programs_which_do_not_train_z_image_get_no_files_of_it(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigErrors) as caught:
         exported(tmp_path, name, "model.family", "z_image", model={"prediction": "flow"})
 

@@ -17,8 +17,8 @@ from templates.exporters import EXPORTERS
 from templates.exporting.memory import Fitted, TrainerMemory, fitted
 from templates.kohya.memory import MEMORY
 from templates.native.run_folder import write_run
-from tests.support.anima_exports import anima_config
 from tests.support.factories import make_facts
+from tests.support.flow_exports import anima_config
 from tests.support.samples import sample_config
 
 SURE = TrainerMemory({"sd1": 1.5}, {}, {}, "counted")

@@ -2,10 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
-from advisor.errors import RunError
-from templates.importing.flow import for_flow, refuse_unread
+from templates.importing.flow import for_flow
 from templates.importing.imported import Imported
 
 
@@ -40,10 +37,3 @@ def test_other_families_stay_as_they_are() -> None:
     given = Imported("sd-scripts", "t", "", {"model.family": "sdxl", "sampling.sampler": "ddim"}, ())
 
     assert for_flow(given) is given
-
-
-def test_z_image_in_other_trainers_files_is_refused_with_what_works() -> None:
-    with pytest.raises(RunError, match=r"Z-Image, of which other trainers' files are not read yet.*`loracle plan`"):
-        refuse_unread(Imported("onetrainer", "t", "", {"model.family": "z_image"}, ()))
-    refuse_unread(imported({}))
-    refuse_unread(Imported("onetrainer", "t", "", {"model.family": "flux1"}, ()))

@@ -10,7 +10,7 @@ import pytest
 from advisor.errors import ConfigErrors
 from templates.exporters import EXPORTERS
 from templates.exporting.exporter import Export
-from tests.support.anima_exports import FOLDER, NUM_BLOCKS, QWEN, VAE, anima_config
+from tests.support.flow_exports import FOLDER, NUM_BLOCKS, QWEN, VAE, anima_config
 from tests.support.pictures import make_pictures
 from tests.support.tiny_anima import write_tiny_anima
 

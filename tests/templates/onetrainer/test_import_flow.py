@@ -62,3 +62,36 @@ def test_a_shift_by_size_and_forms_of_captions_are_kept() -> None:
     found = imported(dynamic_timestep_shifting=True, concepts=concepts).effective
 
     assert (found["loss.timestep_shift"], found["memory.text_variants"]) == ("auto", 6)
+
+
+Z_PRESET = {
+    "base_model_name": "Tongyi-MAI/Z-Image", "batch_size": 2, "learning_rate": 0.0003, "model_type": "Z_IMAGE",
+    "output_model_format": "DIFFUSERS_LORA", "resolution": "512", "compile": True,
+    "transformer": {"train": True, "weight_dtype": "FLOAT_8", "offload_fraction": 0.6},
+    "text_encoder": {"train": False, "weight_dtype": "FLOAT_8"}, "training_method": "LORA",
+    "vae": {"weight_dtype": "FLOAT_32"}, "train_dtype": "BFLOAT_16", "weight_dtype": "BFLOAT_16",
+    "output_dtype": "BFLOAT_16", "layer_filter_preset": "attn-mlp", "layer_filter_regex": True,
+    "layer_filter": "^(?=.*attention)(?!.*refiner).*,^(?=.*feed_forward)(?!.*refiner).*",
+    "quantization": {"layer_filter": "layers", "layer_filter_preset": "blocks"},
+    "timestep_distribution": "LOGIT_NORMAL",
+}  # fmt: skip
+"""As OneTrainer's own preset for cards of 8 GB has it."""
+
+
+def test_the_preset_of_z_image_is_a_training_of_ours() -> None:
+    found = import_onetrainer(Z_PRESET)
+
+    assert found.effective["model.family"] == "z_image"
+    assert found.effective["model.path"] == "Tongyi-MAI/Z-Image"
+    assert found.effective["memory.base_dtype"] == "int8"
+    assert found.effective["saving.layer_names"] == "usual"
+    assert found.effective["loss.timestep_sampling"] == "logit_normal"
+    assert found.effective["optimizer.text_encoder_learning_rate"] == 0.0
+    assert [line.key for line in (*found.of("unknown"), *found.of("contradictory"))] == []
+    assert "transformer.offload_fraction" in {line.key for line in found.of("dropped")}
+
+
+def test_the_same_words_as_parts_of_names_are_another_filter() -> None:
+    found = import_onetrainer({**Z_PRESET, "layer_filter_regex": False})
+
+    assert "layer_filter" in {line.key for line in found.of("dropped")}

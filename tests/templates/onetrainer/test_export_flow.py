@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from advisor.errors import ConfigErrors
+from advisor.families.z_image import STANDARD
 from templates.exporters import EXPORTERS
 from templates.exporting.exporter import Export
-from tests.support.anima_exports import FOLDER, MODEL, anima_config
+from tests.support.flow_exports import FOLDER, MODEL, Z_MODEL, anima_config, z_image_config
 from tests.support.pictures import make_pictures
 from tests.support.tiny_anima import write_tiny_anima
+from tests.support.tiny_z_image import write_empty_z_image
 
 ANIMA_FOLDER = "circlestone-labs/Anima-Base-v1.0-Diffusers"
 
@@ -80,3 +82,34 @@ def test_training_sizes_are_those_of_64_px(tmp_path: Path) -> None:
     written, _, _ = export(tmp_path, dataset={"resolution_px": 1024, "min_bucket_px": 512, "max_bucket_px": 2048})
 
     assert any("832x1280" in note for note in written.notes)
+
+
+def test_z_image_goes_as_onetrainers_preset_has_it(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "p", 2)
+    config = z_image_config(tmp_path / "p", memory={"base_dtype": "int8"})
+
+    written = EXPORTERS["onetrainer"].write(config, run=tmp_path / "run", out=None)
+    found = json.loads(written.paths[0].read_text("utf-8"))
+
+    assert (found["model_type"], found["base_model_name"]) == ("Z_IMAGE", "Tongyi-MAI/Z-Image")
+    assert (found["transformer"]["model_name"], found["transformer"]["weight_dtype"]) == (Z_MODEL, "INT_8")
+    assert found["text_encoder"] == {"train": False, "weight_dtype": "INT_8", "dropout_probability": 0.0}
+    assert found["layer_filter"] == "^(?=.*attention)(?!.*refiner).*,^(?=.*feed_forward)(?!.*refiner).*"
+    assert (found["layer_filter_regex"], found["layer_filter_preset"]) == (True, "attn-mlp")
+    assert found["output_model_format"] == "COMFY_LORA"
+    (told,) = [note for note in written.notes if note.startswith("model.path")]
+    assert "text adapter" not in told
+    assert not any(note.startswith("saving.layer_names") for note in written.notes)
+
+
+@pytest.mark.parametrize(("prefix", "is_read"), [("", True), ("model.diffusion_model.", True), ("net.", False)])
+def test_a_z_image_needs_names_that_diffusers_reads(tmp_path: Path, prefix: str, is_read: bool) -> None:
+    make_pictures(tmp_path / "p", 2)
+    files = write_empty_z_image(tmp_path / "models", STANDARD, prefix=prefix)
+    config = z_image_config(tmp_path / "p", model={"path": str(files.denoiser)})
+
+    if is_read:
+        assert EXPORTERS["onetrainer"].write(config, run=tmp_path / "run", out=None).paths
+        return
+    with pytest.raises(ConfigErrors, match=r"these are net\.layers"):
+        EXPORTERS["onetrainer"].write(config, run=tmp_path / "run", out=None)

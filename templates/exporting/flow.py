@@ -1,24 +1,18 @@
-"""What exports of Anima have in common, whichever trainer they are for."""
+"""What exports of flow matching base models have in common, whichever trainer they are for."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from advisor.families.anima import ANIMA
 from advisor.settings.config import TrainingConfig, setting
 
 
-def is_anima(config: TrainingConfig) -> bool:
-    """Whether the base model is an Anima."""
-    return config.model.family == ANIMA.name
-
-
-def anima_drops(drops: Mapping[str, str], arrive: Collection[str], more: Mapping[str, str]) -> Mapping[str, str]:
-    """The settings without a place for Anima, and what that means.
+def family_drops(drops: Mapping[str, str], arrive: Collection[str], more: Mapping[str, str]) -> Mapping[str, str]:
+    """The settings without a place for a family, and what that means.
 
     Args:
         drops: those for Stable Diffusion.
-        arrive: which of them have one for Anima.
+        arrive: which of them have one for the family.
         more: those that have one for Stable Diffusion alone.
     """
     return {**{path: meaning for path, meaning in drops.items() if path not in arrive}, **more}

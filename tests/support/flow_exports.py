@@ -1,4 +1,4 @@
-"""Configurations of Anima for exports and imports: by hand, and drawn."""
+"""Configurations of flow matching bases for exports and imports: by hand, and drawn."""
 
 from __future__ import annotations
 
@@ -15,15 +15,29 @@ from tests.support.samples import sample_config
 MODEL, QWEN, VAE = "/m/anima-base-v1.0.safetensors", "/m/qwen_3_06b_base.safetensors", "/m/qwen_image_vae.safetensors"
 FOLDER = "/m/Anima-Base-v1.0-Diffusers"
 NUM_BLOCKS = 28
+Z_MODEL, Z_QWEN, Z_VAE = "/m/z_image_bf16.safetensors", "/m/qwen_3_4b.safetensors", "/m/ae.safetensors"
+Z_FOLDER = "/m/Z-Image"
+FOLDERS = {"anima": FOLDER, "z_image": Z_FOLDER}
 
 
 def anima_config(images: Path | str = "/pictures", /, **groups: Any) -> TrainingConfig:
     """Anima in ComfyUI's three files; groups of settings may be given."""
+    return _config(images, {"family": "anima", **_files("anima")}, groups)
+
+
+def z_image_config(images: Path | str = "/pictures", /, **groups: Any) -> TrainingConfig:
+    """Z-Image in ComfyUI's three files; groups of settings may be given."""
+    return _config(images, {"family": "z_image", **_files("z_image")}, groups)
+
+
+def _files(family: str) -> dict[str, Any]:
+    files = (MODEL, QWEN, VAE) if family == "anima" else (Z_MODEL, Z_QWEN, Z_VAE)
+    return dict(zip(("path", "text_encoder_path", "vae_path"), files, strict=True))
+
+
+def _config(images: Path | str, model: dict[str, Any], groups: dict[str, Any]) -> TrainingConfig:
     tree: dict[str, dict[str, Any]] = {
-        "model": {
-            "path": MODEL, "family": "anima", "prediction": "flow", "lineage": None, "clip_skip": 1,
-            "text_encoder_path": QWEN, "vae_path": VAE,
-        },
+        "model": {"prediction": "flow", "lineage": None, "clip_skip": 1, **model},
         "optimizer": {"text_encoder_learning_rate": 0.0},
         "loss": {"min_snr_gamma": 0.0, "timestep_sampling": "logit_normal"},
         "memory": {"cache_text": True},
@@ -35,16 +49,15 @@ def anima_config(images: Path | str = "/pictures", /, **groups: Any) -> Training
 
 
 @st.composite
-def plausible_anima(draw: st.DrawFn, kinds: tuple[str, ...] = ("lora", "loha", "lokr", "dora")) -> TrainingConfig:
-    """Any training of Anima that is within our limits."""
+def plausible_flow(
+    draw: st.DrawFn, family: str = "anima", kinds: tuple[str, ...] = ("lora", "loha", "lokr", "dora")
+) -> TrainingConfig:
+    """Any training of such a base that is within our limits."""
     tree = draw(plausible_configs()).model_dump()
     kind = draw(st.sampled_from(kinds))
-    tree["model"] |= {
-        "family": "anima", "prediction": "flow", "path": MODEL, "text_encoder_path": QWEN, "vae_path": VAE,
-        "clip_skip": 1, "lineage": None,
-    }  # fmt: skip
+    tree["model"] |= {"family": family, "prediction": "flow", "clip_skip": 1, "lineage": None, **_files(family)}
     tree["network"] |= {
-        "kind": kind, "conv_rank": 0, "conv_alpha": 0.0, "text_adapter": draw(st.booleans()),
+        "kind": kind, "conv_rank": 0, "conv_alpha": 0.0, "text_adapter": family == "anima" and draw(st.booleans()),
         "dropout": tree["network"]["dropout"] if kind == "lora" else 0.0,
     }  # fmt: skip
     tree["optimizer"]["text_encoder_learning_rate"] = 0.0

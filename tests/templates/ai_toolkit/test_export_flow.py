@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from advisor.errors import ConfigErrors
+from advisor.families.z_image import STANDARD
 from templates.exporters import EXPORTERS
 from templates.exporting.exporter import Export
 from templates.importing.document import parse_yaml
-from tests.support.anima_exports import FOLDER, anima_config
+from tests.support.flow_exports import FOLDER, Z_MODEL, anima_config, z_image_config
 from tests.support.pictures import make_pictures
+from tests.support.tiny_z_image import write_empty_z_image
 
 
 def export(place: Path, **groups: Any) -> tuple[Export, dict[str, Any]]:
@@ -82,3 +84,39 @@ def test_shuffled_captions_are_not_cached_where_the_cache_would_hold_one(tmp_pat
 def test_a_single_file_is_refused_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(ConfigErrors, match="diffusers folder alone"):
         export(tmp_path, model={"path": "/m/anima.safetensors"})
+
+
+def test_z_image_trains_the_blocks_that_ours_does(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "p", 2)
+    config = z_image_config(tmp_path / "p", memory={"base_dtype": "int8"}, sampling={"prompts": ["a fox"]})
+
+    written = EXPORTERS["ai-toolkit"].write(config, run=tmp_path / "run", out=None)
+    found = parse_yaml(written.paths[0].read_text("utf-8")).tree["config"]["process"][0]
+
+    assert (found["model"]["arch"], found["model"]["name_or_path"]) == ("zimage", Z_MODEL)
+    assert found["network"]["network_kwargs"] == {"only_if_contains": ["attention.to_", "feed_forward."]}
+    assert [found["model"][key] for key in ("quantize", "qtype", "quantize_te", "qtype_te")] == [
+        True, "int8", True, "int8"
+    ]  # fmt: skip
+    assert (found["train"]["noise_scheduler"], found["train"]["timestep_type"]) == ("flowmatch", "sigmoid")
+    assert found["sample"]["sampler"] == "flowmatch"
+    assert any(note.startswith("model.path") and "Tongyi-MAI/Z-Image-Turbo" in note for note in written.notes)
+    assert not any(note.startswith("memory.base_dtype") for note in written.notes)
+
+
+def test_a_z_image_with_a_prefix_before_its_names_is_refused(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "p", 2)
+    files = write_empty_z_image(tmp_path / "models", STANDARD, prefix="model.diffusion_model.")
+    config = z_image_config(tmp_path / "p", model={"path": str(files.denoiser)})
+
+    with pytest.raises(ConfigErrors, match=r"takes weights named layers\.\.\., and these are model.diffusion_model"):
+        EXPORTERS["ai-toolkit"].write(config, run=tmp_path / "run", out=None)
+
+
+def test_sides_of_z_image_are_multiples_of_16_there(tmp_path: Path) -> None:
+    make_pictures(tmp_path / "p", 2, sizes=((520, 800),))
+
+    written = EXPORTERS["ai-toolkit"].write(z_image_config(tmp_path / "p"), run=tmp_path / "run", out=None)
+
+    (told,) = [note for note in written.notes if note.startswith("Training sizes")]
+    assert "416x624" in told

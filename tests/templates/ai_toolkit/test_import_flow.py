@@ -60,3 +60,27 @@ def test_the_text_adapter_is_kept() -> None:
 
     assert found.effective["network.text_adapter"] is True
     assert found.effective["model.vae_path"] is None
+
+
+def z_image(model: dict[str, Any], **network: Any) -> Imported:
+    return imported(model={"arch": "zimage", "name_or_path": "/m/Z-Image", **model}, network=network)
+
+
+def test_a_job_for_z_image_is_a_training_of_ours() -> None:
+    usual = {"network_kwargs": {"only_if_contains": ["attention.to_", "feed_forward."]}}
+    found = z_image({"quantize": True, "qtype": "int8", "quantize_te": True}, **usual)
+
+    assert found.effective["model.family"] == "z_image"
+    assert found.effective["memory.base_dtype"] == "int8"
+    assert (found.effective["network.rank"], found.effective["network.alpha"]) == (32, 32.0)
+    assert [line.key for line in (*found.of("unknown"), *found.of("contradictory"))] == []
+    assert "network.type" in {line.key for line in z_image({}).of("contradictory")}
+
+
+def test_a_training_adapter_of_turbo_is_told_as_what_we_do_not_do() -> None:
+    adapter = "ostris/zimage_turbo_training_adapter/zimage_turbo_training_adapter_v2.safetensors"
+    found = z_image({"arch": "zimage:turbo", "assistant_lora_path": adapter, "extras_name_or_path": "/m/Turbo"})
+
+    assert found.effective["model.family"] == "z_image"
+    assert "model.assistant_lora_path" in {line.key for line in found.of("contradictory")}
+    assert "model.extras_name_or_path" in {line.key for line in found.of("dropped")}

@@ -1,4 +1,4 @@
-"""What any training of Anima becomes in another trainer's files, and what an import makes of these."""
+"""What any training of a flow matching base becomes in another trainer's files, and what an import makes of these."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from templates.onetrainer import export_config as onetrainer_config
 from templates.onetrainer.export import EXPORTER as ONETRAINER
 from templates.onetrainer.import_config import import_onetrainer
 from templates.render import render
-from tests.support.anima_exports import FOLDER, plausible_anima
 from tests.support.expected import captions_in_kohya, differences, settled
+from tests.support.flow_exports import FOLDERS, plausible_flow
 from tests.support.given_files import GivenFiles
 from tests.templates.importing.test_round_trips import (
     NAMED,
@@ -71,7 +71,7 @@ def in_script_times(config: TrainingConfig) -> dict[str, Any]:
 
 
 def wrong(found: Imported, config: TrainingConfig, expected: dict[str, Any], exporter: Exporter) -> dict[str, Any]:
-    maps = exporter.maps_for("anima") - NAMED
+    maps = exporter.maps_for(config.model.family) - NAMED
     if expected["schedule.max_steps"]:
         maps -= {"schedule.epochs"}
     return differences(for_flow(found).effective, config, expected, maps)
@@ -82,7 +82,7 @@ def odd(found: Imported) -> list[Line]:
 
 
 @quietly
-@given(plausible_anima(kinds=("lora", "loha", "lokr")))
+@given(plausible_flow(kinds=("lora", "loha", "lokr")))
 def test_what_the_gui_is_given_comes_back(config: TrainingConfig) -> None:
     values = gui_settings(config, kohya_layout(config))
     if any(finding.level == "error" for finding in check_gui(values)) or any(schedule_errors(config)):
@@ -98,7 +98,7 @@ def test_what_the_gui_is_given_comes_back(config: TrainingConfig) -> None:
 
 
 @quietly
-@given(plausible_anima())
+@given(plausible_flow())
 def test_what_sd_scripts_are_given_comes_back(config: TrainingConfig) -> None:
     layout = kohya_layout(config)
     if any(f.level == "error" for f in check_scripts(gui_settings(config, layout))) or any(schedule_errors(config)):
@@ -128,8 +128,11 @@ def test_what_sd_scripts_are_given_comes_back(config: TrainingConfig) -> None:
     assert odd(found) == []
 
 
+FAMILIES = st.sampled_from(["anima", "z_image"])
+
+
 @quietly
-@given(plausible_anima())
+@given(FAMILIES.flatmap(plausible_flow))
 def test_what_onetrainer_is_given_comes_back(config: TrainingConfig) -> None:
     layout = onetrainer_config.ExportLayout(
         home="/r/exports/onetrainer", model=config.model.path, vae=config.model.vae_path or "",
@@ -157,18 +160,19 @@ def _varies_in_onetrainer(config: TrainingConfig) -> bool:
 
 
 @quietly
-@given(plausible_anima(kinds=("lora", "lokr")), st.sampled_from([1.0, 3.0]))
+@given(FAMILIES.flatmap(lambda family: plausible_flow(family, kinds=("lora", "lokr"))), st.sampled_from([1.0, 3.0]))
 def test_what_ai_toolkit_is_given_comes_back(config: TrainingConfig, shift: float) -> None:
     config = for_ai_toolkit(config)
     is_normal = config.loss.timestep_sampling == "logit_normal"
     config = changed(config, "loss.timestep_shift", 1.0 if is_normal else shift)
     if shift != 1:
         config = changed(config, "loss.timestep_weighting", "none")
-    config = changed(changed(config, "model.path", FOLDER), "network.alpha", float(config.network.rank))
+    folder = FOLDERS[config.model.family]
+    config = changed(changed(config, "model.path", folder), "network.alpha", float(config.network.rank))
     name = f"{config.dataset.repeats}_{config.run.trigger}"
     pictures = tuple(PlacedImage(Path("/p") / f"{number}.png", f"{number}.png", None) for number in range(NUM_IMAGES))
     layout = ai_toolkit_job.ExportLayout(
-        home="/r/exports/ai-toolkit", model=FOLDER, vae="", weights=config.network.start_from or "",
+        home="/r/exports/ai-toolkit", model=folder, vae="", weights=config.network.start_from or "",
         images=config.dataset.images, folders=(PlacedFolder(config.dataset.repeats, config.run.trigger, pictures),),
         regularization="", regular_folders=(), length=length_of(config),
     )  # fmt: skip
@@ -180,9 +184,10 @@ def test_what_ai_toolkit_is_given_comes_back(config: TrainingConfig, shift: floa
 
     effective, expected = for_flow(found).effective, dict(flat_settings(config))
     for path in (
-        "model.path", "network.rank", "network.alpha", "network.kind", "network.text_adapter", "network.factor",
-        "loss.timestep_sampling", "loss.timestep_shift", "memory.cache_text", "optimizer.unet_learning_rate",
-        "dataset.shuffle_captions", "dataset.tag_dropout", "dataset.caption_dropout", "model.prediction",
+        "model.path", "model.family", "network.rank", "network.alpha", "network.kind", "network.text_adapter",
+        "network.factor", "loss.timestep_sampling", "loss.timestep_shift", "memory.cache_text",
+        "optimizer.unet_learning_rate", "dataset.shuffle_captions", "dataset.tag_dropout", "dataset.caption_dropout",
+        "model.prediction",
     ):  # fmt: skip
         if path == "network.factor" and config.network.kind != "lokr":
             continue

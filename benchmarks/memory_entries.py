@@ -202,6 +202,7 @@ def swapped() -> Iterator[Entry]:
     yield Entry("sd1", batch_size=4, base_dtype="int8", settings=waiting(38))
     yield Entry("sdxl", 1024, 1024, 1, 16, "cached", checkpointing=True, settings=waiting(40))
     yield Entry("sdxl", 1024, 1024, 1, 16, "cached", checkpointing=True, settings=waiting(87))
+    yield Entry("sdxl", 1024, 1024, 2, 32, "cached", checkpointing=True, base_dtype="nf4", settings=waiting(60))
     yield Entry("anima", text="cached", checkpointing=True, settings=waiting(14))
     yield Entry("anima", 1024, 1024, 1, 16, "cached", checkpointing=True, settings=waiting(28))
     yield Entry("anima", 1024, 1024, 1, 16, "cached", checkpointing=True, base_dtype="int8", settings=waiting(20))

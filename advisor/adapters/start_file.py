@@ -75,13 +75,16 @@ def file_layers(file: StartFile, targets: Iterable[LoraTarget]) -> tuple[dict[st
 
     Layers are known by kohya's names, for SDXL also with their paths in diffusers, by those of diffusers and peft with
     or without the pipeline's part in front, and by the base model's own.
+
+    Raises:
+        ModelError: the file has a layer, or a part of one, under two names.
     """
     known = _spellings(targets)
     found: dict[str, dict[str, str]] = {}
     for key in file.shapes:
         layer, role = layer_and_role(key) or (key, "")
         suffix = MAGNITUDE if role.startswith("lora_magnitude_vector") else SUFFIX_OF_ROLE.get(role, role)
-        found.setdefault(layer, {})[suffix] = key
+        _refuse_twice(file, found.setdefault(layer, {}).setdefault(suffix, key), key)
     described = _description(file.metadata)
     ours, others = dict[str, FileLayer](), dict[str, FileLayer]()
     for name, tensors in found.items():
@@ -89,8 +92,17 @@ def file_layers(file: StartFile, targets: Iterable[LoraTarget]) -> tuple[dict[st
         if target is None:
             others[name] = FileLayer(name, tensors)
         else:
+            _refuse_twice(file, ours[target.name].name if target.name in ours else name, name)
             ours[target.name] = FileLayer(name, tensors, _described_alpha(described, target))
     return ours, others
+
+
+def _refuse_twice(file: StartFile, one: str, other: str) -> None:
+    if one != other:
+        raise ModelError(
+            f"{file.path} has the same layer twice, as {one} and as {other}, and nothing says which counts: choose "
+            "another LoRA"
+        )
 
 
 def _spellings(targets: Iterable[LoraTarget]) -> dict[str, LoraTarget]:

@@ -28,8 +28,6 @@ from advisor.files import write_atomically
 from advisor.tensor_files.header import read_header
 from trainer.convert.pickle import Tell, listen, run_command
 
-DOWN, UP, ALPHA = "lora_down.weight", "lora_up.weight", "alpha"
-
 
 def convert_lora(source: Path, out: Path, tell: Tell, *, is_new: bool = False) -> dict[str, Any]:
     """Write the LoRA in `source` to `out`, whole or not at all, and say what was done.
@@ -97,6 +95,8 @@ def _by_layer(source: Path, state: Mapping[str, Any], layers: Mapping[str, LoraT
     """Each layer's tensors, linear layers as matrices, an alpha with each."""
     import torch
 
+    from trainer.convert.sound_layer import ALPHA, DOWN, UP, refuse_damaged
+
     found: dict[str, dict[str, Any]] = {}
     for key, tensor in state.items():
         name, _, suffix = key.partition(".")
@@ -105,14 +105,17 @@ def _by_layer(source: Path, state: Mapping[str, Any], layers: Mapping[str, LoraT
         is_matrix = layers[name].kernel == 0 and tensor.ndim == 4
         found.setdefault(name, {})[suffix] = tensor.flatten(1) if is_matrix else tensor
     for name, tensors in found.items():
-        if DOWN not in tensors or UP not in tensors:
+        if DOWN not in tensors and UP not in tensors:
             raise ModelError(f"{source} lacks a part of {name}: it is cut short; copy or download it anew")
+        refuse_damaged(source, name, tensors)
         tensors.setdefault(ALPHA, torch.tensor(float(tensors[DOWN].shape[0])))
     return found
 
 
 def _plan(source: Path, target: LoraTarget, tensors: Mapping[str, Any]) -> AdapterPlan:
     """The adapter as a plan would have it, so that it is described in the same way."""
+    from trainer.convert.sound_layer import ALPHA, DOWN
+
     lengths = tensors.get(MAGNITUDE)
     if lengths is not None and magnitude_axis(tuple(lengths.shape)) == "input":
         raise ModelError(f"{source} cannot be converted: {INPUT_AXIS_NOT_IN_PEFT}")

@@ -17,6 +17,7 @@ from advisor.families import family
 from advisor.families.family import Family
 from advisor.families.structure import LoraTarget
 from advisor.files import write_atomically
+from trainer.convert.sound_layer import refuse_damaged
 from trainer.lora_files.original_names import kohya_alpha, original_state
 from trainer.lora_files.write import lora_file
 from trainer.models.weight_files import Weights, open_weights
@@ -72,9 +73,7 @@ def _targets(known: Family, file: StartFile) -> tuple[LoraTarget, ...]:
 def _tensors(weights: Weights, layer: FileLayer, source: Path) -> dict[str, Tensor]:
     """A layer's tensors by kohya's words, matrices, an alpha among them; lengths as LyCORIS has them."""
     found = {suffix: weights.tensor(key) for suffix, key in layer.tensors.items()}
-    has = found.keys() & {"lora_down.weight", "lora_up.weight"}
-    if len(has) == 1:
-        raise ModelError(f"{source} lacks a part of {layer.name}: it is cut short; copy or download it anew")
+    refuse_damaged(source, layer.name, found)
     made = {suffix: one.flatten(1) if one.ndim == 4 else one for suffix, one in found.items()}
     if MAGNITUDE in made and made[MAGNITUDE].ndim == 1:
         made[MAGNITUDE] = made[MAGNITUDE][:, None]
@@ -85,6 +84,6 @@ def _tensors(weights: Weights, layer: FileLayer, source: Path) -> dict[str, Tens
 
 def _alpha(tensors: Mapping[str, Tensor], alpha: Tensor | None, described: float | None) -> Tensor:
     if alpha is not None:
-        return alpha
+        return alpha.reshape(())
     rank = kohya_alpha(tensors)
     return rank if described is None else rank.new_tensor(described)

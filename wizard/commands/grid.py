@@ -61,12 +61,14 @@ def grid(target: str, options: GridOptions, *, vote: bool = False, as_json: bool
     if path.suffix.lower() == LORA_EXTENSION and not is_folder(path):
         folder = own_folder(path, Path.cwd()) if options.out is None else absolute_path(options.out)
         refuse_other_files(folder)
+        refuse_picks_of_another(folder, path)
         paths, run = GridPaths.alone(folder), None
     else:
         _refuse_options_of_loras(options)
         run = RunFolder.given(path)
         folder, paths = run.path, run.grid
-    if not vote or not _is_enough(paths, options):
+    is_drawn = is_file(paths.record) and (run is not None or not _is_of_another(folder, path))
+    if not vote or not is_drawn or options != GridOptions(out=options.out, device=options.device):
         if run is None:
             _draw_lora(path, folder, options, wish, as_json=as_json)
         else:
@@ -81,27 +83,41 @@ def grid(target: str, options: GridOptions, *, vote: bool = False, as_json: bool
     _tell(paths, read_grid(paths.record), report, as_json=as_json)
 
 
+def refuse_picks_of_another(folder: Path, lora: Path) -> None:
+    """Refuse to draw a LoRA where the user picked between pictures of another, whose picks would count no more.
+
+    Raises:
+        RunError: it is so.
+    """
+    if is_file(folder / PICKS_NAME) and _is_of_another(folder, lora):
+        raise RunError(
+            f"{folder} has pictures of another LoRA that you picked between: choose another folder (--out), or none"
+        )
+
+
 def own_folder(lora: Path, place: Path) -> Path:
     """NAME-grid at `place`, with a number where another LoRA of that name has its grid there."""
     names = (f"{lora.stem}-grid{f'-{number}' if number > 1 else ''}" for number in count(1))
-    return next(place / name for name in names if not _is_of_another(place / name, lora))
+    return next(place / name for name in names if not _is_kept(place / name, lora))
 
 
 def _is_of_another(folder: Path, lora: Path) -> bool:
-    """Whether a grid is of another LoRA that is still there, or was picked in, which drawing it anew would undo; also
-    where that one lay at the same place.
-    """
+    """Whether a grid is of another LoRA, also of one that lay at the same place."""
     with suppress(LoraError):  # no grid, or a damaged one, or no LoRA, which is told later
-        record, was_picked_in = read_grid(folder / RECORD_NAME), is_file(folder / PICKS_NAME)
-        if not is_same(Path(record.lora), lora):
-            return is_file(Path(record.lora)) or was_picked_in
-        return was_picked_in and bool(record.lora_digest) and record.lora_digest != lora_digest(lora)
+        record = read_grid(folder / RECORD_NAME)
+        if record.lora_digest:
+            return record.lora_digest != lora_digest(lora)
+        return not is_same(Path(record.lora), lora)
     return False
 
 
-def _is_enough(paths: GridPaths, options: GridOptions) -> bool:
-    """Whether a grid is there, and no option asks for another."""
-    return is_file(paths.record) and options == GridOptions(out=options.out, device=options.device)
+def _is_kept(folder: Path, lora: Path) -> bool:
+    """Whether a grid is of another LoRA that is still there, or was picked in, which drawing it anew would undo."""
+    with suppress(LoraError):
+        other = Path(read_grid(folder / RECORD_NAME).lora)
+        is_there_still = not is_same(other, lora) and is_file(other)
+        return _is_of_another(folder, lora) and (is_there_still or is_file(folder / PICKS_NAME))
+    return False
 
 
 def _draw_lora(path: Path, folder: Path, options: GridOptions, wish: GridWish, *, as_json: bool) -> None:
@@ -180,6 +196,8 @@ def _tell(paths: GridPaths, record: GridRecord, report: Path | None, *, as_json:
         show(picks_sentence(ranking, record.choice))
     if log.damaged_lines:
         say(f"{counted(log.damaged_lines, 'damaged line')} of {paths.picks} passed over.")
+    if gone := len(log.lines) - len(log.among(record.cells)):
+        say(f"{counted(gone, 'pick')} of pictures that this grid no longer has: kept in {paths.picks}, not counted.")
     show(places(record, paths))
     if report is not None:
         show(f"Report:     {report}")

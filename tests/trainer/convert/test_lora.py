@@ -18,6 +18,7 @@ from trainer.convert.lora import convert_lora
 
 IN, OUT = "lora_unet_mid_block_attentions_0_proj_in", "unet.mid_block.attentions.0.proj_in"
 TEXT = "lora_te_text_model_encoder_layers_0_mlp_fc1"
+ANIMA, ANIMA_ORIGINAL = "lora_unet_blocks_0_self_attn_q_proj", "diffusion_model.blocks.0.self_attn.q_proj"
 SDXL = "lora_unet_{}_transformer_blocks_9_attn2_to_k"
 
 
@@ -85,6 +86,41 @@ def test_what_these_names_cannot_hold_is_refused(tmp_path: Path, more: dict[str,
         converted(tmp_path, {**sd1(), **more})
 
     assert not (tmp_path / "b.safetensors").exists()
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("layer", [TEXT, ANIMA])
+@pytest.mark.parametrize(
+    ("part", "tensor", "told"),
+    [
+        ("alpha", torch.ones(3, 3), r"alpha is \[3, 3\] numbers, not one"),
+        ("alpha", torch.tensor(NAN), "no number"),
+        ("lora_up.weight", torch.full((3072, 2), NAN), "no number"),
+        ("lora_down.weight", torch.ones(0, 768), "is empty"),
+        ("lora_up.weight", torch.ones(3072, 3), "goes down to"),
+        ("lora_up.weight", None, "lacks a part of"),
+    ],
+)
+def test_a_damaged_layer_is_named_and_nothing_written(
+    tmp_path: Path, layer: str, part: str, tensor: Tensor | None, told: str
+) -> None:
+    state = {**lora(layer, (3072, 768)), **({} if layer == ANIMA else sd1())}
+    state = {key: one for key, one in state.items() if key != f"{layer}.{part}"}
+
+    with pytest.raises(ModelError, match=rf"a\.safetensors .*{told}"):
+        converted(tmp_path, state if tensor is None else {**state, f"{layer}.{part}": tensor})
+
+    assert not (tmp_path / "b.safetensors").exists()
+
+
+@pytest.mark.parametrize("other", [ANIMA_ORIGINAL, ANIMA])
+def test_a_layer_under_two_names_is_refused(tmp_path: Path, other: str) -> None:
+    twice = {f"{other}.lora_A.weight": torch.ones(2, 768), f"{other}.lora_B.weight": torch.ones(3072, 2)}
+
+    with pytest.raises(ModelError, match=r"same layer twice, as \S+self_attn\S+ and as \S+self_attn\S+, "):
+        converted(tmp_path, {**lora(ANIMA, (3072, 768)), **twice})
 
 
 def test_a_checkpoint_is_no_lora(tmp_path: Path) -> None:

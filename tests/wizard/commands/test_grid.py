@@ -314,6 +314,57 @@ def test_picks_in_the_grid_of_a_lora_in_whose_place_another_lies_stay_theirs(tmp
     assert own_folder(lora, tmp_path).name == "tok-grid-2"
 
 
+@pytest.mark.parametrize("out", [None, "tok-grid"])
+def test_no_pictures_of_another_lora_are_voted_on(
+    tmp_path: Path, requests: Requests, monkeypatch: pytest.MonkeyPatch, out: str | None
+) -> None:
+    sittings = list[str]()
+    monkeypatch.setattr(command, "sit", lambda _paths, _record, name, _check: sittings.append(name))
+    lora, config = tmp_path / "tok.safetensors", grid_config(tmp_path)
+    random_lora(tiny_sd1(), lora, seed=1)
+    (tmp_path / "tok-grid").mkdir()
+    write_grid(tmp_path / "tok-grid" / "grid.json", GridRecord(lora=str(lora), lora_digest=lora_digest(lora)))
+    (tmp_path / "prompts.txt").write_text("tok\n", "utf-8")
+    grid(str(lora), GridOptions(out=out), vote=True)
+    assert (requests, sittings) == ([], ["tok"])
+    random_lora(tiny_sd1(), lora, seed=2)
+
+    with pytest.raises(LoraError, match="--model"):
+        grid(str(lora), GridOptions(out=out), vote=True)
+
+    grid(str(lora), GridOptions(out=out, model=config.model.path, prompts="prompts.txt"), vote=True)
+    assert (len(requests), len(sittings)) == (1, 2)
+
+
+def test_where_the_user_picked_between_pictures_of_another_lora_nothing_is_drawn(
+    tmp_path: Path, requests: Requests
+) -> None:
+    lora, other, config = tmp_path / "tok.safetensors", tmp_path / "mia.safetensors", grid_config(tmp_path)
+    for seed, path in enumerate((lora, other)):
+        random_lora(tiny_sd1(), path, seed=seed)
+    (tmp_path / "mine").mkdir()
+    write_grid(tmp_path / "mine" / "grid.json", GridRecord(lora=str(lora), lora_digest=lora_digest(lora)))
+    (tmp_path / "mine" / "picks.jsonl").write_text("", "utf-8")
+
+    with pytest.raises(RunError, match=r"mine has pictures of another LoRA that you picked between: .*--out"):
+        grid(str(other), GridOptions(out="mine", model=config.model.path))
+
+    assert requests == []
+
+
+def test_picks_of_pictures_that_are_gone_are_told(
+    run: Path, sat: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pictures(run, epochs=2, prompts=("mira",))
+    grid("run", GridOptions(), vote=True)
+    assert "no longer has" not in capsys.readouterr().err
+    write_pictures(run, epochs=2, prompts=("mira, smile",), seeds=(9,))
+
+    grid("run", GridOptions(), vote=True)
+
+    assert "2 picks of pictures that this grid no longer has" in " ".join(capsys.readouterr().err.split())
+
+
 def test_what_a_grid_kept_beside_its_own_files_is_no_strangers(tmp_path: Path) -> None:
     for name in ("grid.json", "grid.png", "grid.png.bak", "grid.png.bak2", "picks.jsonl"):
         (tmp_path / "tok-grid").mkdir(exist_ok=True)

@@ -291,8 +291,10 @@ class Setup:
             return
         check_disk(shutil.disk_usage(str(ROOT)).free, kind)
         self.say("Setting up: {} ...".format(version))
-        if VENV.exists():
-            shutil.rmtree(str(VENV))
+        self._clear()
+        VENV.mkdir()
+        self.done = {"venv": "begun: " + version}
+        self._write()  # so that what is broken off is known as ours
         result = subprocess.run(
             [sys.executable, "-m", "venv", str(VENV)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
         )
@@ -303,6 +305,23 @@ class Setup:
             raise Problem("The environment {} cannot be made: {}".format(VENV, text.strip().splitlines()[-1:]))
         self.done = {"venv": version}
         self._write()
+
+    def _clear(self) -> None:
+        """Make way for a new environment: one that was made here is deleted, any other kept under another name."""
+        if not os.path.lexists(str(VENV)):
+            return
+        if STATE.exists() and not VENV.is_symlink():
+            shutil.rmtree(str(VENV))
+            return
+        number = 1
+        while os.path.lexists(str(self._kept(number))):
+            number += 1
+        os.rename(str(VENV), str(self._kept(number)))
+        self.say("{} was not made by start.py: it is kept as {}.".format(VENV, self._kept(number).name))
+
+    @staticmethod
+    def _kept(number: int) -> Path:
+        return VENV.with_name(VENV.name + ".bak" + ("" if number == 1 else str(number)))
 
     def _install_torch(self, choice: TorchChoice) -> None:
         key = "{} from {}".format(TORCH, choice.index_url or "PyPI")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -194,6 +195,56 @@ def test_where_the_cpu_index_cannot_be_reached_pypi_is_taken(monkeypatch: pytest
 
     assert "--index-url" in pip.calls[0]
     assert pip.calls[1][-1] == "torch==2.13.0"
+
+
+class MadeVenv:
+    """Stands where `python -m venv` does."""
+
+    returncode, stdout = 0, b""
+
+    def __init__(self, command: list[str], **_: object) -> None:
+        (Path(command[-1]) / "bin").mkdir()
+
+
+def made_anew(monkeypatch: pytest.MonkeyPatch, folder: Path) -> list[str]:
+    """What is said while the environment in `folder` is made."""
+    make_venv = start.Setup._make_venv
+    FakePip(monkeypatch, folder)
+    monkeypatch.setattr(start.Setup, "_make_venv", make_venv)
+    monkeypatch.setattr(start.Setup, "python", folder / ".venv" / "bin" / "python")
+    monkeypatch.setattr(subprocess, "run", MadeVenv)
+    said = list[str]()
+    start.Setup(said.append).run(development=False)
+    return said
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_an_environment_that_somebody_else_made_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    mine = tmp_path / ("elsewhere" if kind == "link" else ".venv")
+    mine.mkdir()
+    (mine / "notes.txt").write_text("mine", "utf-8")
+    (tmp_path / ".venv.bak").mkdir()
+    if kind == "link":
+        (tmp_path / ".venv").symlink_to(mine)
+
+    said = made_anew(monkeypatch, tmp_path)
+
+    assert (tmp_path / ".venv.bak2" / "notes.txt").read_text("utf-8") == "mine"
+    assert (mine.is_dir(), (tmp_path / ".venv" / "notes.txt").exists()) == (True, False)
+    assert any(".venv was not made by start.py: it is kept as .venv.bak2." in line for line in said)
+
+
+def test_one_that_was_made_here_is_replaced_also_where_that_was_broken_off(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made_anew(monkeypatch, tmp_path)
+    for state in ('{"venv": "Python 3.11.1 in /where/it/was"}', '{"venv": "begun: Python 3.11.1"}'):
+        start.STATE.write_text(state, "utf-8")
+        made_anew(monkeypatch, tmp_path)
+
+    assert [path.name for path in tmp_path.glob(".venv*")] == [".venv"]
 
 
 def test_new_pins_are_installed_and_torch_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -260,8 +260,11 @@ class Menu:
         return self._show_changed()
 
     def _captions(self) -> bool:
+        self._actions.save_answers(self._state)  # edits are kept with them: what Ctrl-C ends is offered next time
         if self._actions.edit_captions(self._state, self._ask):
             return self._replan(self._state)
+        if self._saved is not None:
+            self._actions.delete_answers()
         return False
 
     def _confirm(self, facts: Facts, plan: Plan) -> bool:

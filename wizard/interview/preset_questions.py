@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from advisor.settings.preset_file import PresetFile, PresetSetting
     from wizard.interview.preset_store import PresetStore
 
-YES = "Yes; if it was changed by hand, it stays as NAME.bak, else it is lost"
+REPLACE = "Yes; if it was changed by hand, it stays as NAME.bak, else it is lost"
 RULES_ALONE = "none"
 """The answer for no preset."""
 
@@ -135,5 +135,5 @@ def saved_text(file: Path, paths: tuple[str, ...]) -> str:
 def may_replace(file: Path, ask: Ask, *, no: str = "No, another name") -> bool:
     """Ask whether an existing preset may be replaced."""
     text = f"There is a preset {file.stem} already. Replace it?"
-    question = choice("replace_preset", text, ("no", no), ("yes", YES), back=False)
+    question = choice("replace_preset", text, ("no", no), ("yes", REPLACE), back=False)
     return ask(question) == "yes"

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from advisor.run_folder.layout import RunFolder
 from templates.report.results import lora_names
-from tests.support.runs import events_of, make_config, run_training, same, weights
+from tests.support.runs import events_of, make_config, metadata, run_training, same, weights
 
 
 def names(folder: Path) -> list[str]:
@@ -68,6 +69,22 @@ def test_a_training_that_goes_on_with_more_pictures_ends_with_the_last_wanted_ep
     assert third == list(range(before + 1, after + 1))
     assert names(tmp_path / "run/model") == ["tok-000001.safetensors", "tok-000002.safetensors", "tok.safetensors"]
     assert events_of(tmp_path / "run", "finished")[-1]["epochs"] == 3
+
+
+def test_what_the_user_wrote_into_a_loras_metadata_stays(material: Path, tmp_path: Path) -> None:
+    trained(tmp_path, material, 2)
+    lora = tmp_path / "model/tok.safetensors"
+    tensors, notes = weights(tmp_path), {**metadata(lora), "my_notes": "the best so far"}
+    save_file(tensors, lora, notes)
+    *earlier, last = sorted(path for path in (tmp_path / "state").iterdir() if path.is_dir())
+    assert earlier
+    shutil.rmtree(last)
+    trained(tmp_path, material, 2, resume=True)
+
+    kept = [path for path in (tmp_path / "model").rglob("*.safetensors") if "my_notes" in metadata(path)]
+    assert [path.name for path in kept] == ["tok-000002.safetensors"]
+    assert same(load_file(kept[0]), tensors)
+    assert same(weights(tmp_path), tensors)
 
 
 def test_one_that_ended_within_an_epoch_keeps_its_step_name(material: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from advisor.settings.config import TrainingConfig
 from tests.support.runs import events_of, make_config, run_training, same, weights
@@ -160,6 +161,23 @@ def test_a_training_begun_anew_keeps_what_the_one_before_drew(material: Path, tm
     assert {path.name for path in (folder / "earlier-2").iterdir()} == set(earlier)
     assert {path.name for path in folder.glob("*.png")} == {*before, mine.name}
     assert mine.read_bytes() == b"mine"
+
+
+def test_a_base_picture_that_the_user_painted_on_is_kept_beside_the_new_one(material: Path, tmp_path: Path) -> None:
+    run_training(tmp_path, make_config(material, **SHORT, **DRAWN))
+    painted = tmp_path / "samples" / "tok-000000-00.png"
+    with Image.open(painted) as picture:
+        texts = PngInfo()
+        texts.add_text(samples.MADE_OF, picture.info[samples.MADE_OF])
+        Image.new("RGB", picture.size, "red").save(painted, pnginfo=texts)
+    content = painted.read_bytes()
+    shutil.rmtree(tmp_path / "state")
+    run_training(tmp_path, make_config(material, **SHORT, **DRAWN | {"sampling__steps": 3}))
+    shutil.rmtree(tmp_path / "state")
+    run_training(tmp_path, make_config(material, **SHORT, **DRAWN | {"sampling__steps": 4}))
+
+    assert painted.with_name("tok-000000-00.png.bak").read_bytes() == content
+    assert [path.name for path in painted.parent.glob("*.bak*")] == ["tok-000000-00.png.bak"]
 
 
 def test_what_the_user_put_at_the_name_of_a_picture_is_kept_beside_it(material: Path, tmp_path: Path) -> None:

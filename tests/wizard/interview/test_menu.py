@@ -12,8 +12,9 @@ from advisor.run_folder.write_over import UsersFiles
 from tests.support.menu_actions import Done, make_actions
 from tests.support.scripted import HAPPY, Answer, ScriptedAsk, default, run_interview
 from wizard.interview.change_setting import fixed_values, typed
+from wizard.interview.flow import InterviewState
 from wizard.interview.menu import Menu
-from wizard.interview.questions import BACK
+from wizard.interview.questions import BACK, Ask
 
 STATE = run_interview(ScriptedAsk(*HAPPY))
 
@@ -230,7 +231,7 @@ def test_edited_captions_make_the_plan_anew_and_unsaved() -> None:
     _, done, _, _ = go("save", "captions", "save", "quit", edit_captions=lambda state, ask: True)
 
     assert [run for run, _ in done.saved] == [Path("/runs/mira")] * 2
-    assert len(done.kept) == 1
+    assert done.kept
     assert done.views == [False, False]
 
 
@@ -239,6 +240,17 @@ def test_captions_that_were_only_looked_at_change_nothing() -> None:
 
     assert len(done.saved) == 1
     assert done.views == [False]
+
+
+def test_edits_of_captions_are_kept_where_ctrl_c_ends_them_after_the_run_was_saved() -> None:
+    kept = list[InterviewState]()
+
+    def interrupted(state: InterviewState, ask: Ask) -> bool:
+        assert kept, "answers without which the next conversation would forget the edits"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        go("save", "captions", save_answers=kept.append, edit_captions=interrupted)
 
 
 def test_all_settings_are_shown_when_asked_for() -> None:

@@ -133,6 +133,14 @@ def is_there(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110
 
 
+def is_protected(path: Path) -> bool:
+    """Whether the file at `path` is marked as not to be written: whoever does that wants to keep it."""
+    try:
+        return not path.lstat().st_mode & stat.S_IWUSR
+    except OSError:
+        return False
+
+
 def read_bounded(path: Path, most_bytes: int) -> bytes:
     """What is in a regular file of at most so many bytes.
 

@@ -6,12 +6,15 @@ import os
 import sys
 from collections.abc import Sequence
 
-from wizard.output import drop_output, open_missing_streams
+from wizard.output import drop_output, open_missing_streams, say
+from wizard.own_command import own_command
 
 COMPLETION_VARIABLE = "_LORACLE_COMPLETE"
 """Set by a shell that asks how a command line goes on; its words are in other variables."""
 UNPRINTED = 2
-"""The exit code where help cannot be printed, as onto a full disk."""
+"""The exit code where help cannot be printed, as onto a full disk, or completion not be installed."""
+INSTALL_COMPLETION, SHOW_COMPLETION = "--install-completion", "--show-completion"
+"""Typer's own options."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -34,6 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     try:
         app(args=given, prog_name="loracle")
+    except UnicodeDecodeError:
+        if INSTALL_COMPLETION not in given:
+            raise
+        say(
+            "Completion was not installed: your shell's start-up file (such as ~/.bashrc) is not in UTF-8. It is as it "
+            f"was; `{own_command(SHOW_COMPLETION)}` prints what to add to it"
+        )
+        sys.exit(UNPRINTED)
     except OSError:  # of what typer prints itself, --help: each command has handled its own
         drop_output(sys.stdout)
         sys.exit(UNPRINTED)

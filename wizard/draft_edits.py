@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +12,12 @@ from advisor.data_folder import data_folder, numbered
 from advisor.errors import RunError
 from advisor.files import is_there
 from advisor.run_folder.layout import RunFolder
+from advisor.units import counted
 from wizard.output import say
 
 if TYPE_CHECKING:
     from advisor.dataset.edits import PictureEdit
+    from advisor.dataset.following_edits import FollowedEdits
     from advisor.dataset.report import DatasetReport
     from advisor.run_folder.pictures.edits_file import Change
     from advisor.run_folder.pictures.run_dataset import RunDataset
@@ -132,6 +134,13 @@ class DraftEdits:
             return
         files = read_files()
         ours = self._ours(files)
+        if lost := self._lost(files):
+            from advisor.run_folder.pictures.edits_told import file_names
+
+            say(
+                f"! {counted(len(lost), 'picture')} that you edited ({file_names(lost)}) are not among these, under no "
+                "name: what you decided of them is left out"
+            )
         if not ours and not written:
             return
         with writing(run, "loracle", say):
@@ -146,8 +155,26 @@ class DraftEdits:
         return set() if run is None else self._written.setdefault(run.path, set())
 
     def _ours(self, files: DatasetReport) -> tuple[Change, ...]:
-        """The changes of these pictures."""
-        return tuple(_of_these(self.changes(), files)) if self.changes() else ()
+        """The changes of these pictures, each by the name that its picture has now."""
+        if not self.changes():
+            return ()
+        found = self._followed(files)
+        return tuple(_of_these(self.changes(), found.edits.by_path, dict(found.renamed)))
+
+    def _lost(self, files: DatasetReport) -> tuple[str, ...]:
+        """Paths of edited pictures that are not there any more."""
+        if not self.changes():
+            return ()
+        found = self._followed(files)
+        return tuple(edit.path for edit in found.lost)
+
+    def _followed(self, files: DatasetReport) -> FollowedEdits:
+        from advisor.dataset.following_edits import followed
+        from advisor.run_folder.pictures.edits_file import edits_of
+        from advisor.run_folder.pictures.seen_pictures import look_with
+
+        edits = edits_of(self.changes())
+        return followed(edits, [files.path_of(image) for image in files.image_files], look_with(edits))
 
 
 @dataclass(frozen=True)
@@ -197,10 +224,10 @@ def _copies(ours: Sequence[Change], theirs: Sequence[Change]) -> list[int]:
     return found
 
 
-def _of_these(changes: Sequence[Change], files: DatasetReport) -> Iterable[Change]:
-    paths = {files.path_of(image) for image in files.image_files}
+def _of_these(changes: Sequence[Change], paths: Collection[str], renamed: Mapping[str, str]) -> Iterable[Change]:
     for change in changes:
-        edits = tuple(edit for edit in change.edits if edit.path in paths)
+        moved = (replace(edit, path=renamed.get(edit.path, edit.path)) for edit in change.edits)
+        edits = tuple(edit for edit in moved if edit.path in paths)
         if edits:
             yield replace(change, edits=edits)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from advisor.errors import RunError
-from advisor.files import read_bounded, write_atomically
+from advisor.files import is_protected, read_bounded, write_atomically
 from advisor.run_folder.keep import keep_beside
 from advisor.run_folder.written import Kind, Written, WrittenFiles
 from advisor.units import MIB
@@ -124,7 +124,7 @@ def _is_users(file: NewFile, written: WrittenFiles) -> bool:
         as_written = written.is_as_written(file.path, file.kind)
     except OSError as error:
         raise RunError(f"{file.path} cannot be read: {error.strerror or error}: name another place") from None
-    if not mode & stat.S_IWUSR:  # whoever protects a file wants to keep it
+    if is_protected(file.path):
         return True
     if as_written is None:
         return content is None or not file.was_written(content)

@@ -28,7 +28,7 @@ from advisor.units import MIB
 
 Kind = Literal[
     "run", "report", "preset", "kohya-gui", "sd-scripts", "onetrainer", "ai-toolkit", "images", "grid", "lora",
-    "sample",
+    "sample", "queue",
 ]  # fmt: skip
 """Who writes a file: an export may not take a run's configuration for one of its own files."""
 

@@ -518,3 +518,17 @@ def test_a_name_that_no_file_system_takes_is_wrong_input(loracle: Loracle, comma
     code, _, err = loracle(command, "b" * 300)
 
     assert (code, "mistake" in err) == (2, False)
+
+
+def test_completion_for_a_start_up_file_of_another_encoding_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".bashrc").write_bytes(b'alias x="\xe9"\n')
+
+    with pytest.raises(SystemExit) as ended:
+        main(["--install-completion", "bash"])
+
+    assert ended.value.code == 2
+    assert "is not in UTF-8" in capsys.readouterr().err
+    assert (tmp_path / ".bashrc").read_bytes() == b'alias x="\xe9"\n'

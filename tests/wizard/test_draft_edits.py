@@ -155,3 +155,31 @@ def test_without_changes_no_pictures_are_read(draft: DraftEdits, run: RunFolder)
         raise AssertionError
 
     draft.put_into(run, never)
+
+
+def written(folder: Path, *texts: str) -> DatasetReport:
+    """Files of these contents as pictures."""
+    folder.mkdir()
+    report = make_dataset(len(texts), captions=["mira"], root=str(folder))
+    for image, text in zip(report.image_files, texts, strict=True):
+        (folder / image.path).write_text(text, "utf-8")
+    return report
+
+
+def test_changes_follow_pictures_whose_folder_was_renamed_meanwhile(
+    draft: DraftEdits, tmp_path: Path, run: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = written(tmp_path / "pictures", "one", "two")
+    draft.add("first", [caption(0, "mira, bow", files)], files)
+    draft.add("second", [caption(1, "mira, hat", files)], files)
+    (tmp_path / "pictures").rename(tmp_path / "old")
+    renamed = written(tmp_path / "mia", "one")
+
+    assert [image.caption for image in draft.dataset(renamed).report.image_files] == ["mira, bow"]
+    draft.put_into(run, lambda: renamed)
+
+    (change,) = read_changes(run)
+    assert [(edit.path, edit.caption) for edit in change.edits] == [
+        ((tmp_path / "mia/00000.png").as_posix(), "mira, bow")
+    ]
+    assert "1 picture that you edited (00001.png)" in " ".join(capsys.readouterr().err.split())

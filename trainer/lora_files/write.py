@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from advisor.errors import RunError, TrainingStopped
-from advisor.files import write_atomically
+from advisor.files import is_protected, write_atomically
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.saved_loras import oldest_first
 from advisor.run_folder.written import Written, WrittenFiles
@@ -143,7 +143,7 @@ class LoraFiles:
 
     def remove_old(self) -> None:
         """Keep the newest of those between, if only so many are wanted; the last LoRA always stays, and so does what is
-        not as it was written here: another run's LoRA at the name of one, say.
+        not as it was written here, e.g. another run's LoRA at the name of one, and what somebody protected.
         """
         if not self._config.keep_last:
             return
@@ -151,8 +151,9 @@ class LoraFiles:
         for path in between[: -self._config.keep_last]:
             copy = path.with_name(copy_name(path.name))
             for old in (path, copy) if self._copy and self._is_as_written(copy) else (path,):
-                with suppress(OSError):
-                    old.unlink(missing_ok=True)
+                if not is_protected(old):
+                    with suppress(OSError):
+                        old.unlink(missing_ok=True)
 
     def _is_as_written(self, path: Path) -> bool:
         with suppress(RunError, OSError):

@@ -91,7 +91,7 @@ def _measure(job: TrainerJob, run: Path, *, yes: bool, overwrite: bool, as_json:
     if applies and job.place is not None:
         job.place.check()
     if applies:
-        _adjust(folder, steps, overwrite=overwrite, may_ask=is_terminal() and not (yes or as_json))
+        _adjust(job, steps, overwrite=overwrite, may_ask=is_terminal() and not (yes or as_json))
     if as_json:
         print_json(asdict(found) | adjustment_document(steps, applied=applies))
     if not found.fits and not applies:
@@ -199,17 +199,21 @@ def _agreed() -> bool:
     return TerminalAsk()(question) == "yes"
 
 
-def _adjust(run: RunFolder, steps: tuple[Taken, ...], *, overwrite: bool, may_ask: bool) -> None:
+def _adjust(job: TrainerJob, steps: tuple[Taken, ...], *, overwrite: bool, may_ask: bool) -> None:
     """Change the plan; where loracle.toml was changed by hand, the user is asked.
 
     Raises:
         UsersFiles: it was, and the user did not agree or may not be asked.
+        RunMoved: another folder was put in the run's place meanwhile.
     """
+    run = job.run
     try:
         kept = adjust(run, steps, overwrite=overwrite)
     except UsersFiles as error:
         if not (may_ask and _agreed_to_replace(error.told)):
             raise UsersFiles(error.files, MEND_HERE) from None
+        if job.place is not None:
+            job.place.check()
         kept = adjust(run, steps, overwrite=True)
     for path in kept:
         say(kept_sentence(path))

@@ -95,7 +95,7 @@ def converse(
         actions: makes the menu's actions; None: `real_actions`.
     """
     ask.tell(WELCOME)
-    saved = _resumed_answers(ask, session)
+    saved = _resumed_answers(ask, session, num_changes=0 if draft is None else len(draft.changes()))
     if draft is not None and not saved:
         draft.delete()
     if draft is not None and (kept := len(draft.changes())):
@@ -177,14 +177,15 @@ def _retry(interview: Interview, state: InterviewState, ask: Ask) -> InterviewSt
     return interview.run()
 
 
-def _resumed_answers(ask: Ask, session: Session) -> SavedAnswers:
+def _resumed_answers(ask: Ask, session: Session, *, num_changes: int) -> SavedAnswers:
     """The answers of an interrupted interview, if there are any and the user wants them; else empty."""
     saved = session.load()
     if not saved:
         return saved
     name = saved.answers.get("name") or saved.answers.get("images", "")
     text = f"Go on where you stopped{f' ({name})' if name else ''}?"
-    question = choice("resume", text, ("yes", "Yes, with my answers"), ("no", "No, begin anew"), back=False)
+    anew = f", without the {counted(num_changes, 'change')} of pictures and captions" if num_changes else ""
+    question = choice("resume", text, ("yes", "Yes, with my answers"), ("no", f"No, begin anew{anew}"), back=False)
     return saved if ask(question) == "yes" else SavedAnswers()
 
 

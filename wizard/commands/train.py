@@ -84,6 +84,7 @@ def train(
         wish = GoingOn(resume, epochs)
         if wish == GoingOn() and not as_json and is_terminal():
             wish = _asked(job.run, config)
+            place.check()
         if wish == GoingOn():
             refuse_begun(job.run)
         if wish == GoingOn(resume=True) and _told_finished(job.run, config, as_json=as_json):

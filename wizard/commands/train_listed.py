@@ -64,8 +64,10 @@ def train_listed(run: Path, options: ListedOptions, *, what: str, as_json: bool)
             if epochs_done(job.run) < options.epochs:
                 planned = job.run.read_config()
                 config = set_epochs(job.run, planned, options.epochs)
-                if (wanted := planned.schedule.epochs) > options.epochs:
-                    say(f"! {job.run.config} wanted {counted(wanted, 'epoch')}; {options.epochs} were asked for here")
+                if (wanted := planned.schedule.epochs) != options.epochs:
+                    mark = "! " if wanted > options.epochs else ""
+                    told = f"{job.run.config} wanted {counted(wanted, 'epoch')}; {options.epochs} were asked for here"
+                    say(f"{mark}{told}")
             elif config.schedule.epochs > options.epochs:
                 say(f"{job.run.path} has {counted(options.epochs, 'epoch')} already; more are planned.")
                 before = trained_before(job.run, config, read_status(job.run))

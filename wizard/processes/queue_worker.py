@@ -15,10 +15,12 @@ from pathlib import Path
 
 from advisor.data_folder import data_folder
 from advisor.errors import LoraError, RunError
-from advisor.files import is_file, open_to_append
+from advisor.files import file_digest, is_file, open_to_append
+from advisor.run_folder.keep import keep_beside
 from advisor.run_folder.lock import Holder
 from advisor.run_folder.os_lock import Held, NoLocks, OsLock
 from advisor.run_folder.run_state import still_works
+from advisor.run_folder.written import Written, WrittenFiles
 from wizard.processes.child import child_command, own_home, with_own_packages
 from wizard.processes.launch import log_tail
 from wizard.processes.queue_database import OWNER_ONLY
@@ -145,6 +147,15 @@ def worker_command() -> list[str]:
     return child_command("wizard.cli", "queue", "start")
 
 
+def _keep_log(log: Path, earlier: Path) -> None:
+    """Rename a long log, over the one before; a file of that name that is none stays beside it."""
+    written = WrittenFiles(data=log.parent)
+    if os.path.lexists(earlier) and not written.is_as_written(earlier, "queue"):
+        keep_beside(earlier)
+    written.note({earlier: Written(kind="queue", sha256=(file_digest(log),))})
+    log.replace(earlier)
+
+
 def start_in_background(folder: Path | None = None) -> Holder | None:
     """Start a worker as a process of its own, which outlives this one and its terminal; its output goes to a log.
 
@@ -159,7 +170,7 @@ def start_in_background(folder: Path | None = None) -> Holder | None:
     try:
         home.mkdir(parents=True, exist_ok=True)
         if is_file(log) and log.stat().st_size > MOST_LOG_BYTES:
-            log.replace(home / EARLIER_LOG_NAME)
+            _keep_log(log, home / EARLIER_LOG_NAME)
         os.close(os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, OWNER_ONLY))
         began = log.stat().st_size
         child = _detached(worker_command(), {**with_own_packages(os.environ), "LORACLE_DATA": str(home)}, log)

@@ -22,16 +22,13 @@ from advisor.run_folder.os_lock import Held, NoLocks, OsLock
 WAIVERS_NAME = "waivers.json"
 LOCK_NAME = "waivers.lock"
 MOST_BYTES = 16 * 1024**2
+FIELDS = {"code", "file", "reason"}
 PATIENCE_SECONDS, POLL_SECONDS = 5.0, 0.05
 
 
 def read_waivers(root: str) -> tuple[Waiver, ...]:
     """The waivers for a folder; none where the file is not there or damaged."""
-    return tuple(
-        Waiver(one["code"], one["file"], one["reason"])
-        for one in _all().get(root, [])
-        if isinstance(one, dict) and all(isinstance(one.get(name), str) for name in ("code", "file", "reason"))
-    )
+    return tuple(Waiver(**{name: one[name] for name in FIELDS}) for one in _all().get(root, []) if _is_readable(one))
 
 
 def add_waivers(root: str, waivers: tuple[Waiver, ...]) -> None:
@@ -65,12 +62,21 @@ def _alone() -> Iterator[None]:
 
 
 def _are_waivers(content: bytes) -> bool:
-    """Whether they are waivers; a file that the user edited badly, or another one of that name, is none."""
+    """Whether they are waivers and nothing else; a file that the user edited badly, wrote more into, or another one of
+    that name, is none.
+    """
     try:
         tree = parse_json(content)
     except Malformed:
         return False
-    return isinstance(tree, dict) and all(isinstance(found, list) for found in tree.values())
+    return isinstance(tree, dict) and all(
+        isinstance(found, list) and all(_is_readable(one) and one.keys() == FIELDS for one in found)
+        for found in tree.values()
+    )
+
+
+def _is_readable(one: Any) -> bool:
+    return isinstance(one, dict) and all(isinstance(one.get(name), str) for name in FIELDS)
 
 
 def _all() -> dict[str, list[Any]]:

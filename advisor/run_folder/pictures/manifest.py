@@ -18,13 +18,14 @@ from pydantic import Field, ValidationError
 from advisor.dataset.caption_files import read_caption
 from advisor.dataset.file_stamp import MOST_NUMBER, Stamp
 from advisor.dataset.report import DatasetReport, ImageFile
-from advisor.files import read_bounded
+from advisor.files import is_file, read_bounded
 from advisor.json_text import Malformed
 from advisor.run_folder.keep import delete_own, write_own
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.pictures.file_stamps import FileStamps
 from advisor.run_folder.pictures.run_dataset import RunDataset
 from advisor.run_folder.record import Count, Record, Text, parse_record
+from advisor.run_folder.written import Written, WrittenFiles
 from advisor.units import MIB
 
 MOST_MANIFEST_BYTES = 256 * MIB
@@ -173,13 +174,23 @@ def read_manifest_lines(path: Path) -> tuple[ManifestLine, ...]:
 
 
 def write_manifest_lines(run: RunFolder, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Put the list of images into the run folder; a file there of the user's is kept beside it.
+    """Put the list of images into the run folder; one that the user changed, or made, is kept beside it.
 
     Raises:
         RunError: it cannot be written.
     """
     text = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
-    write_own(run.manifest, text.encode("utf-8", "replace"), _is_manifest)
+    content, written = text.encode("utf-8", "replace"), WrittenFiles(run.path)
+    was_changed = _was_changed(run.manifest, written)
+    written.note({run.manifest: Written.of(content, "run")})
+    write_own(run.manifest, content, lambda found: _is_manifest(found) and not was_changed)
+
+
+def _was_changed(path: Path, written: WrittenFiles) -> bool:
+    try:
+        return is_file(path) and written.is_as_written(path, "run") is False
+    except OSError:
+        return True
 
 
 def forget_manifest(run: RunFolder) -> None:

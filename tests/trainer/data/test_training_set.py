@@ -112,17 +112,22 @@ def test_an_empty_caption_stays_empty() -> None:
     assert TrainingSet.of(make_report(1, caption=""), make_config()).items[0].caption == ""
 
 
-def test_a_list_of_the_users_where_the_manifest_goes_is_kept(tmp_path: Path) -> None:
+def test_a_list_of_the_users_where_the_manifest_goes_is_kept_and_so_is_one_that_they_changed(tmp_path: Path) -> None:
     manifest = tmp_path / "images" / "manifest.jsonl"
     manifest.parent.mkdir()
     manifest.write_text('{"file_name": "a.png", "text": "mira"}\n')
 
     for _ in range(2):
+        write_manifest(tmp_path, TrainingSet.of(make_report(1), make_config()).items)
+    manifest.write_text(changed := manifest.read_text("utf-8").replace('"repeats": 1', '"repeats": 7'), "utf-8")
+    for _ in range(2):
         write_manifest(tmp_path, [])
-        manifest.write_text('{"path": "a", "size": [1, 1], "bucket": [1, 1], "repeats": 1, "caption": ""}\n')
 
-    assert sorted(path.name for path in manifest.parent.iterdir()) == ["manifest.jsonl", "manifest.jsonl.bak"]
-    assert "file_name" in manifest.with_name("manifest.jsonl.bak").read_text()
+    kept = {path.name: path.read_text("utf-8") for path in manifest.parent.iterdir() if path != manifest}
+    assert sorted(kept) == ["manifest.jsonl.bak", "manifest.jsonl.bak2"]
+    assert "file_name" in kept["manifest.jsonl.bak"]
+    assert kept["manifest.jsonl.bak2"] == changed
+    assert '"repeats": 7' in changed
 
 
 def test_the_manifest_tells_each_pictures_size_bucket_repeats_and_caption(tmp_path: Path) -> None:

@@ -108,6 +108,14 @@ def test_an_epochs_name_with_another_content_is_left_alone_and_the_last_lora_kep
     assert names(tmp_path / "model") == ["earlier-1", "tok-000001.safetensors", "tok.safetensors"]
 
 
+def test_one_that_somebody_protected_is_not_removed(material: Path, tmp_path: Path) -> None:
+    trained(tmp_path, material, 2)
+    (tmp_path / "model/tok-000001.safetensors").chmod(0o444)
+    trained(tmp_path, material, 4, resume=True, saving__keep_last=1)
+
+    assert names(tmp_path / "model") == ["tok-000001.safetensors", "tok-000003.safetensors", "tok.safetensors"]
+
+
 @pytest.mark.parametrize("keep_last", [0, 1])
 def test_a_training_begun_anew_moves_the_loras_of_the_one_before(
     material: Path, tmp_path: Path, keep_last: int

@@ -44,7 +44,7 @@ def test_real_steps_are_made_and_shown_beside_the_predicted(
     assert found["fits"]
     assert (found["adjustment"], found["adjusted"]) == ([], False)
     assert not (run / "state").exists()
-    assert not (run / "log").exists()
+    assert not RunFolder(run).events.exists()
     assert not (run / "model").exists()
 
 

@@ -22,6 +22,7 @@ from tests.support.runs import make_config, write_toml
 from tests.support.scripted import ScriptedAsk
 from wizard.commands import train as command
 from wizard.commands.train import train
+from wizard.interview.go_on import GoingOn
 from wizard.processes import before_training
 from wizard.processes.before_training import broken_text
 from wizard.processes.measured_pictures import measured_pictures
@@ -168,6 +169,26 @@ def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: int) -> RunFol
     monkeypatch.setattr(RunFolder, "has_state", lambda _: True)
     monkeypatch.setattr(command, "train_with_retries", never_trained)
     return run
+
+
+def test_no_epochs_are_written_into_a_run_that_took_the_place_of_this_one_while_it_was_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, other = begun(tmp_path, monkeypatch, 2), tmp_path / "other"
+    write_toml(other / "loracle.toml", make_config(tmp_path, schedule__epochs=2, run__seed=9))
+    content = (other / "loracle.toml").read_bytes()
+
+    def exchanged(*_: object) -> GoingOn:
+        run.path.rename(tmp_path / "before")
+        other.rename(run.path)
+        return GoingOn(epochs=4)
+
+    monkeypatch.setattr(command, "is_terminal", lambda: True)
+    monkeypatch.setattr(command, "asked_to_go_on", exchanged)
+    with pytest.raises(RunError, match="no longer the folder that this began in"):
+        train(run.path, device="cpu")
+
+    assert run.config.read_bytes() == content
 
 
 def test_a_run_that_was_begun_is_refused_before_anything_is_told(

@@ -241,6 +241,19 @@ def test_epochs_hold_for_all_and_leave_those_that_have_them(runs: list[Path], tr
     assert [RunFolder(run).read_config().schedule.epochs for run in runs] == [5, 5, 5]
 
 
+@pytest.mark.parametrize(("wanted", "told"), [(9, "! {} wanted 9 epochs; 5 were"), (1, "{} wanted 1 epoch; 5 were")])
+def test_where_the_configuration_wants_another_number_of_epochs_that_is_told(
+    runs: list[Path], trained: list[tuple[Path, bool]], capsys: pytest.CaptureFixture[str], wanted: int, told: str
+) -> None:
+    config = RunFolder(runs[0]).config
+    config.write_text(re.sub(r"(?m)^epochs = \d+", f"epochs = {wanted}", config.read_text("utf-8")), "utf-8")
+    listed(runs, epochs=5)
+
+    lines = capsys.readouterr().err.replace("\n", " ")
+    assert told.format(config) in lines
+    assert (f"! {config}" in lines) == told.startswith("!")
+
+
 def test_one_that_has_more_epochs_than_are_asked_for_is_left_as_it_is(
     runs: list[Path], trained: list[tuple[Path, bool]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -36,7 +36,14 @@ def test_waivers_are_kept_by_folder(data: Path) -> None:
     assert [path.name for path in data.iterdir()] == [WAIVERS_NAME]
 
 
-@pytest.mark.parametrize("mine", ['{"/a": [{"code": "border",}]}', "notes", '{"mine": 1}'])
+@pytest.mark.parametrize(
+    "mine",
+    [
+        '{"/a": [{"code": "border",}]}', "notes", '{"mine": 1}',
+        '{"/a": [{"code": "border", "reason": "of the film"}]}',
+        '{"/a": [{"code": "border", "file": "", "reason": "film stills", "note": "ask Ada"}]}',
+    ],
+)  # fmt: skip
 def test_a_file_that_was_edited_badly_or_is_another_stays_beside_the_new_one(data: Path, mine: str) -> None:
     (data / WAIVERS_NAME).write_text(mine, "utf-8")
 

@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from advisor.families import KNOWN_FAMILIES
 from advisor.files import is_file, replacing
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
+from advisor.run_folder.place import RunPlace
 from advisor.settings.config import TrainingConfig
 from advisor.units import duration
 from templates.report.usage import WEIGHT
@@ -284,7 +286,11 @@ def _offer_next_run(
     place = next_run_place(run.path)
     if not may_ask:
         show(f"The next run: {plan_command(run.as_given, place, changes)}")
-    elif wants_next_run(_terminal_ask(), config, changes, place):
+        return
+    with closing(RunPlace.of(run.path)) as asked_of:
+        if not wants_next_run(_terminal_ask(), config, changes, place):
+            return
+        asked_of.check()
         write_next_run(run.as_given, place, changes)
         RunStore().remember(place)
         show(f"Written to {place}; train it with: {own_command('train', place)}")

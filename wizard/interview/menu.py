@@ -9,8 +9,10 @@ from typing import Literal, TypeVar
 
 from advisor.errors import LoraError
 from advisor.facts import Facts
+from advisor.files import is_there
 from advisor.plan import Plan
 from advisor.run_folder.keep import kept_sentence
+from advisor.run_folder.place import RunPlace
 from advisor.run_folder.write_over import Occupied
 from templates.exporting.exporter import Export
 from wizard.interview.change_setting import change_setting
@@ -77,6 +79,7 @@ class Menu:
         """
         self._ask, self._actions, self._run = ask, actions, run
         self._saved: Path | None = None
+        self._place: RunPlace | None = None  # of what was saved
         self._refused = ""  # what was picked last, where that ended with an error
         self._make_plan(replace(state, run=run))
 
@@ -171,12 +174,17 @@ class Menu:
         return False
 
     def _saved_run(self) -> Path:
-        """The run folder, written if it is not yet."""
+        """The run folder, written if it is not yet.
+
+        Raises:
+            RunMoved: it was, and another folder was put there since.
+        """
         if self._saved is None:
             run = self._run
             if run is None or self._actions.has_trained(run):
                 run = self._actions.free_run(self._facts.answers.name)
             self._write(run)
+        self._refuse_another(self._saved)
         assert self._saved is not None
         return self._saved
 
@@ -187,11 +195,24 @@ class Menu:
             self._write(given_path(answer))
         return False
 
+    def _refuse_another(self, run: Path | None) -> None:
+        """Refuse a run that was put where this plan was saved.
+
+        Raises:
+            RunMoved: there is one.
+        """
+        if self._place is not None and run is not None and run == self._place.run and is_there(run):
+            self._place.check()
+
     def _write(self, run: Path) -> None:
+        self._refuse_another(run)
         self._aim_at(run)
         for kept in self._over(lambda overwrite: self._actions.save(run, self._facts, self._plan, overwrite)):
             self._ask.tell(kept_sentence(kept))
         self._run = self._saved = run
+        if self._place is not None:
+            self._place.close()
+        self._place = RunPlace.of(run)
         self._actions.delete_answers()
         self._ask.tell(f"Saved in {run}\nTrain it any time with: {own_command('train', run)}")
 

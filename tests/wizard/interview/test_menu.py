@@ -253,6 +253,29 @@ def test_edits_of_captions_are_kept_where_ctrl_c_ends_them_after_the_run_was_sav
         go("save", "captions", save_answers=kept.append, edit_captions=interrupted)
 
 
+@pytest.mark.parametrize("then", [("train",), ("export", "kohya-gui"), ("change", "network.rank", "48", "yes", "save")])
+def test_a_run_that_was_put_where_the_plan_was_saved_is_neither_trained_nor_written(
+    tmp_path: Path, then: tuple[str, ...]
+) -> None:
+    run, other = tmp_path / "mira", tmp_path / "other"
+    other.mkdir()
+
+    def save(at: Path, *_: object) -> tuple[Path, ...]:
+        assert not at.exists()
+        at.mkdir()
+        return ()
+
+    def exchanged(state: InterviewState, ask: Ask) -> bool:
+        run.rename(tmp_path / "before")
+        other.rename(run)
+        return False
+
+    _, done, ask, _ = go("save", "captions", *then, "quit", run=run, save=save, edit_captions=exchanged)
+
+    assert "no longer the folder that this began in" in ask.heard
+    assert (done.trained, done.exported) == ([], [])
+
+
 def test_all_settings_are_shown_when_asked_for() -> None:
     _, done, _, _ = go("all", "quit")
 

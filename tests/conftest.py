@@ -10,13 +10,13 @@ from hypothesis import settings
 SLOW_TIMEOUT_SECONDS = 3600
 """For tests marked `slow` that say nothing themselves; the others' stands in pyproject.toml."""
 
-settings.register_profile("quick", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=50)
 settings.register_profile("slow", settings.get_profile("quick"), max_examples=1000)
 settings.load_profile("quick")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """With the slow tests, those that name no number of examples make ten times as many."""
+    """With the slow tests, those that name no number of examples make twenty times as many."""
     settings.load_profile("quick" if "not slow" in config.option.markexpr else "slow")
 
 

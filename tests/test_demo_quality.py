@@ -100,6 +100,7 @@ def test_the_demo_leaves_what_it_promises(finished: tuple[Path, dict[str, Any]])
     assert document["reload_check"]["missing"] == document["reload_check"]["unexpected"] == 0
 
 
+@pytest.mark.slow
 def test_with_learning_rate_0_nothing_is_taught(finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     rates = dict.fromkeys(("learning_rate", "unet_learning_rate"), "0.0")
     quick = {"text_encoder_learning_rate": "0.0", "max_steps": "3", "steps": "4"}

@@ -38,6 +38,8 @@ class DraftEdits:
         self._home = RunFolder((folder or data_folder()) / numbered(DRAFT_NAME, number))
         self._changes: tuple[Change, ...] | None = None
         self._laid: _Laid | None = None  # what `dataset` gave last
+        self.is_in_a_run = False
+        """All of it was put into one; false again once there is more."""
         self._written = dict[Path, set[int]]()  # numbers of the changes that this conversation wrote into a run
 
     def changes(self) -> tuple[Change, ...]:
@@ -69,6 +71,7 @@ class DraftEdits:
         """
         from advisor.run_folder.pictures.edits_file import append_change
 
+        self.is_in_a_run = False
         self._changes = (*self.changes(), append_change(self._home, what, edits, files=files))
 
     def undo(self) -> Change | None:
@@ -79,6 +82,7 @@ class DraftEdits:
         """
         from advisor.run_folder.pictures.edits_file import undo_change
 
+        self.is_in_a_run = False
         taken = undo_change(self._home)
         self._changes = None
         return taken
@@ -149,6 +153,7 @@ class DraftEdits:
                 undo_change(run)
             for change in joined.added:
                 written.add(append_change(run, change.what, change.edits, files=files).number)
+        self.is_in_a_run = True
 
     def _written_into(self, run: RunFolder | None) -> set[int]:
         """Numbers of the changes that this conversation wrote into a run, to be added to."""

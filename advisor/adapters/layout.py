@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from math import isqrt
+from math import isqrt, prod
 from types import MappingProxyType
 
 from advisor.errors import ConfigError
@@ -63,6 +63,19 @@ def adapter_plans(
         if rank:
             plans.append(AdapterPlan(target, rank, alpha, adapter_shapes(target, network, rank)))
     return tuple(plans)
+
+
+@lru_cache(maxsize=256)
+def num_adapter_parameters(
+    family_name: str, structure: Structure, network: NetworkConfig, *, text_encoder: bool
+) -> int:
+    """Weights of all these adapters; a plan that is searched for asks thousands of times.
+
+    Raises:
+        ConfigError: `block_ranks` does not fit the model's blocks.
+    """
+    plans = adapter_plans(family_name, structure, network, text_encoder=text_encoder)
+    return sum(prod(shape) for plan in plans for shape in plan.shapes.values())
 
 
 def block_rates(factors: tuple[float, ...], num_blocks: int) -> tuple[float, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from advisor.choosing.prompt_text import as_prompt, fitting, plain_line
@@ -126,6 +126,7 @@ def proposed_prompts(report: DatasetReport, config: TrainingConfig) -> tuple[Pro
     return prompts_for(CaptionSet.of(report, config))
 
 
+@lru_cache(maxsize=8)
 def prompts_for(captions: CaptionSet) -> tuple[ProposedPrompt, ...]:
     """The same for captions from anywhere, such as a LoRA's metadata."""
     manner = _Tags(captions) if captions.are_tags else _Sentences(captions)

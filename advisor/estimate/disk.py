@@ -8,7 +8,7 @@ from math import ceil, prod
 
 from advisor.adapters.diffusers_names import SUFFIXES, adapter_description, diffusers_tensors
 from advisor.adapters.file_names import file_tensors, layer_names
-from advisor.adapters.layout import MAGNITUDE, AdapterPlan, Shape, adapter_plans
+from advisor.adapters.layout import MAGNITUDE, AdapterPlan, Shape, adapter_plans, num_adapter_parameters
 from advisor.families.structure import Structure
 from advisor.settings.config import TrainingConfig
 
@@ -83,7 +83,8 @@ def planned_copy_header_bytes(config: TrainingConfig, structure: Structure) -> i
 
 def adapter_parameters(config: TrainingConfig, structure: Structure) -> int:
     """Weights that are trained."""
-    return sum(prod(shape) for plan in adapters_of(config, structure) for shape in plan.shapes.values())
+    text_encoder = config.optimizer.trains_text_encoder
+    return num_adapter_parameters(config.model.family, structure, config.network, text_encoder=text_encoder)
 
 
 def disk_bytes(

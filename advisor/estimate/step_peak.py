@@ -6,9 +6,9 @@ A closed form over coefficients that were counted on the real step; how: docs/de
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, prod
+from math import ceil
 
-from advisor.adapters.layout import adapter_plans
+from advisor.adapters.layout import adapter_plans, num_adapter_parameters
 from advisor.dataset.buckets import Size
 from advisor.estimate.adapter_copies import gathering_bytes, gradient_bytes
 from advisor.estimate.checkpointing import between, checkpointed_share
@@ -140,8 +140,7 @@ def _of_text(config: TrainingConfig, structure: Structure, work: StepSize, *, ch
 
 def _denoiser_parameters(config: TrainingConfig, structure: Structure) -> int:
     """Trained weights of the denoiser's adapters."""
-    plans = adapter_plans(config.model.family, structure, config.network, text_encoder=False)
-    return sum(prod(shape) for plan in plans for shape in plan.shapes.values())
+    return num_adapter_parameters(config.model.family, structure, config.network, text_encoder=False)
 
 
 def _delta_weight_bytes(config: TrainingConfig, structure: Structure) -> float:

@@ -528,6 +528,10 @@ def changed(config: TrainingConfig, path: str, value: object) -> TrainingConfig:
         UnknownSetting: there is no such setting.
         ConfigErrors: the value does not fit.
     """
+    setting_field(path)
+    now = setting(config, path)
+    if type(now) is type(value) and now == value:  # most of what a search for a plan tries
+        return config
     return with_values(config, {path: value})
 
 

@@ -74,7 +74,10 @@ def new(run: Path | None = None, request: PlanRequest | None = None) -> None:
             probes = real_probes(options, draft)
             converse(TerminalAsk(), session, run=run, request=request, probes=probes, draft=draft)
         except KeyboardInterrupt as interrupted:  # an interrupted training has a message of its own
-            say("\n" + (str(interrupted) or (KEPT if session.load() else "Interrupted.")))
+            if draft.is_in_a_run and not session.load():
+                draft.delete()
+            is_kept = session.load() or draft.changes()
+            say("\n" + (str(interrupted) or (KEPT if is_kept else "Interrupted.")))
             raise SystemExit(INTERRUPTED) from None
 
 
@@ -95,9 +98,7 @@ def converse(
         actions: makes the menu's actions; None: `real_actions`.
     """
     ask.tell(WELCOME)
-    saved = _resumed_answers(ask, session, num_changes=0 if draft is None else len(draft.changes()))
-    if draft is not None and not saved:
-        draft.delete()
+    saved = _resumed_answers(ask, session, draft)
     if draft is not None and (kept := len(draft.changes())):
         ask.tell(f"With {counted(kept, 'change')} of pictures and captions.")
     if draft is not None and run is not None and (own := _num_own_changes(run)):
@@ -177,16 +178,26 @@ def _retry(interview: Interview, state: InterviewState, ask: Ask) -> InterviewSt
     return interview.run()
 
 
-def _resumed_answers(ask: Ask, session: Session, *, num_changes: int) -> SavedAnswers:
-    """The answers of an interrupted interview, if there are any and the user wants them; else empty."""
-    saved = session.load()
-    if not saved:
+def _resumed_answers(ask: Ask, session: Session, draft: DraftEdits | None) -> SavedAnswers:
+    """The answers of an interrupted interview, if there are any and the user wants them; else empty. What was decided
+    of pictures stays with them, and is deleted only where the user says so.
+    """
+    saved, number = session.load(), 0 if draft is None else len(draft.changes())
+    changes = f"{counted(number, 'change')} of pictures and captions" if number else ""
+    if saved:
+        name = saved.answers.get("name") or saved.answers.get("images", "")
+        text = f"Go on where you stopped{f' ({name})' if name else ''}?"
+        yes, no = "Yes, with my answers", f"No, begin anew{f', without the {changes}' if number else ''}"
+    elif number:
+        text = f"An earlier conversation ended with {changes} that no run has. Keep them for this one?"
+        yes, no = "Yes, where they are of the same pictures", "No, forget them"
+    else:
         return saved
-    name = saved.answers.get("name") or saved.answers.get("images", "")
-    text = f"Go on where you stopped{f' ({name})' if name else ''}?"
-    anew = f", without the {counted(num_changes, 'change')} of pictures and captions" if num_changes else ""
-    question = choice("resume", text, ("yes", "Yes, with my answers"), ("no", f"No, begin anew{anew}"), back=False)
-    return saved if ask(question) == "yes" else SavedAnswers()
+    if ask(choice("resume", text, ("yes", yes), ("no", no), back=False)) == "yes":
+        return saved
+    if draft is not None:
+        draft.delete()
+    return SavedAnswers()
 
 
 class _AnswerSaver:

@@ -13,6 +13,9 @@ from benchmarks.demo_model.draw import draw
 from trainer.demo.score import mean_identity, read_score_data
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cast")

@@ -292,6 +292,22 @@ def test_a_conversation_begun_anew_begins_without_them(tmp_path: Path) -> None:
     assert trained(tmp_path)[0] == "1girl, mira, hat"
 
 
+@pytest.mark.parametrize(("answer", "caption"), [("yes", "mira, 1girl, hat"), ("no", "1girl, mira, hat")])
+def test_changes_that_lost_their_answers_are_offered_and_never_forgotten_unasked(
+    tmp_path: Path, answer: str, caption: str
+) -> None:
+    make_pictures(tmp_path / "pictures", 9, captions=["1girl, mira, hat", "mira, 1girl"])
+    with pytest.raises(KeyboardInterrupt):
+        conversation(tmp_path, *HAPPY[:6], "0", Interrupt)
+    Session(tmp_path / "data").delete()
+
+    ask = conversation(tmp_path, answer, *HAPPY[:6], "go_on", HAPPY[6], "save", "quit")
+
+    assert "An earlier conversation ended with 1 change of pictures and captions" in ask.asked[0].text
+    assert trained(tmp_path)[0] == caption
+    assert not list((tmp_path / "data").iterdir())
+
+
 def edited_run(tmp_path: Path) -> Path:
     """A run folder in which two of four pictures are left out and one has another caption."""
     make_pictures(tmp_path / "pictures", 4, captions=["mira, 1girl, hat", "mira, smile, hat"])

@@ -20,7 +20,7 @@ from advisor.dataset.file_stamp import MOST_NUMBER, Stamp
 from advisor.dataset.report import DatasetReport, ImageFile
 from advisor.files import is_file, read_bounded
 from advisor.json_text import Malformed
-from advisor.run_folder.keep import delete_own, write_own
+from advisor.run_folder.keep import delete_own, keep_beside, write_own
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.pictures.file_stamps import FileStamps
 from advisor.run_folder.pictures.run_dataset import RunDataset
@@ -194,11 +194,14 @@ def _was_changed(path: Path, written: WrittenFiles) -> bool:
 
 
 def forget_manifest(run: RunFolder) -> None:
-    """Delete the list, if that can be, where the run is planned for images that are not here; one of the user's stays.
+    """Delete the list, if that can be, where the run is planned for images that are not here; one of the user's stays,
+    and one that they changed is kept beside.
 
     Raises:
         RunError: a link leads out of the run there.
     """
+    if _was_changed(run.manifest, WrittenFiles(run.path)):
+        keep_beside(run.manifest)
     delete_own(run.manifest, _is_manifest)
 
 

@@ -12,7 +12,6 @@ from benchmarks.demo_model.characters import character_drawings
 from benchmarks.demo_model.draw import draw
 from trainer.demo.score import mean_identity, read_score_data
 
-
 pytestmark = pytest.mark.slow
 
 

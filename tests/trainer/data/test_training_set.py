@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from advisor.dataset.report import DatasetReport, Folder, ImageFile
 from advisor.errors import DatasetError
+from advisor.run_folder.layout import RunFolder
+from advisor.run_folder.pictures.manifest import forget_manifest
 from advisor.settings.config import DatasetConfig, TrainingConfig, parse_config
 from trainer.data.manifest import write_manifest
 from trainer.data.training_set import TrainingSet
@@ -128,6 +130,12 @@ def test_a_list_of_the_users_where_the_manifest_goes_is_kept_and_so_is_one_that_
     assert "file_name" in kept["manifest.jsonl.bak"]
     assert kept["manifest.jsonl.bak2"] == changed
     assert '"repeats": 7' in changed
+    forget_manifest(RunFolder(tmp_path))
+    assert not manifest.exists()
+    write_manifest(tmp_path, [])
+    manifest.write_text(changed, "utf-8")
+    forget_manifest(RunFolder(tmp_path))
+    assert (manifest.exists(), manifest.with_name("manifest.jsonl.bak3").read_text("utf-8")) == (False, changed)
 
 
 def test_the_manifest_tells_each_pictures_size_bucket_repeats_and_caption(tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ from templates.exporting.exporter import USUAL, Export, Exporter, ExportOptions
 from templates.exporting.proposed_prompts import LEFT_OUT, without_proposed_prompts
 from templates.kohya.export_gui import EXPORTER as KOHYA_GUI
 from templates.kohya.export_scripts import EXPORTER as SD_SCRIPTS
+from templates.musubi.export import EXPORTER as MUSUBI_TUNER
 from templates.onetrainer.export import EXPORTER as ONETRAINER
 
 EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
-    {exporter.name: exporter for exporter in (KOHYA_GUI, SD_SCRIPTS, ONETRAINER, AI_TOOLKIT)}
+    {exporter.name: exporter for exporter in (KOHYA_GUI, SD_SCRIPTS, ONETRAINER, AI_TOOLKIT, MUSUBI_TUNER)}
 )
 """By the name that `loracle export --to` takes."""
 

@@ -22,6 +22,8 @@ from templates.kohya.import_dataset_toml import is_dataset
 from templates.kohya.import_gui import LORA_KEYS, import_gui, other_tab
 from templates.kohya.import_lora import import_lora
 from templates.kohya.import_scripts import import_scripts, is_scripts
+from templates.musubi.import_config import import_musubi, is_musubi
+from templates.musubi.import_dataset import is_dataset as is_musubi_dataset
 from templates.onetrainer.import_config import import_onetrainer, is_onetrainer
 
 MAIN_FILES = ("kohya-gui.json", "config.toml", "config.json", "job.yaml", "job.yml", "config.yaml", "config.yml")
@@ -87,6 +89,10 @@ def _by_contents(tree: Any, local: LocalFiles, file: Path) -> Imported:
             return _onetrainer(tree, local, source)
         if LORA_KEYS & tree.keys() and "LoRA_type" in tree:
             return import_gui(tree, local, source=source, dataset=_dataset_of(tree, local))
+        if is_musubi(tree) and file.suffix.lower() != ".json":
+            return _musubi(tree, local, file)
+        if is_musubi_dataset(tree):
+            return import_musubi({}, local, source=source, dataset=tree)
         if is_dataset(tree):
             return import_scripts({}, local, source=source, dataset=tree)
         if is_scripts(tree) and file.suffix.lower() != ".json":
@@ -96,8 +102,8 @@ def _by_contents(tree: Any, local: LocalFiles, file: Path) -> Imported:
         if {"network", "schedule", "saving"} <= tree.keys():
             raise RunError(f"{file} is a configuration of ours already: `loracle train {quoted(str(file))}` trains it")
     raise RunError(
-        f"{file} is no configuration that we know: kohya_ss GUI JSON, sd-scripts TOML, OneTrainer JSON, "
-        "ai-toolkit YAML, or a LoRA with its metadata"
+        f"{file} is no configuration that we know: kohya_ss GUI JSON, TOML of sd-scripts or musubi-tuner, "
+        "OneTrainer JSON, ai-toolkit YAML, or a LoRA with its metadata"
     )
 
 
@@ -105,6 +111,12 @@ def _scripts(tree: Mapping[str, Any], local: LocalFiles, file: Path) -> Imported
     """`config.toml` with what it names: the data set's file, here or where it was written; and the launch line."""
     launch = local.text("train.sh") or ""
     return import_scripts(tree, local, source=str(file), dataset=_dataset_of(tree, local), launch=launch)
+
+
+def _musubi(tree: Mapping[str, Any], local: LocalFiles, file: Path) -> Imported:
+    """The same of musubi-tuner."""
+    launch = local.text("train.sh") or ""
+    return import_musubi(tree, local, source=str(file), dataset=_dataset_of(tree, local), launch=launch)
 
 
 def _dataset_of(tree: Mapping[str, Any], local: LocalFiles) -> Any:

@@ -15,9 +15,9 @@ from advisor.dataset.edits import PictureEdit
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.run_folder.pictures.edits_file import append_change
-from templates.exporters import EXPORTERS
 from tests.support.pictures import make_pictures, scene
 from tests.support.tiny import tiny_sd1_checkpoint
+from tests.support.vocabularies import OF_STABLE_DIFFUSION
 from wizard.commands.check import CheckOptions, check
 from wizard.commands.export import export
 from wizard.commands.plan import plan
@@ -98,6 +98,6 @@ def test_check_plan_train_report_and_exports_read_the_edits_and_leave_the_users_
     report([str(run.path)])
     page = run.report.read_text("utf-8")
     assert "left out by you" in page
-    for name in EXPORTERS:
+    for name in OF_STABLE_DIFFUSION:
         export(run.path, to=name)
     assert everything(images) == before

@@ -22,8 +22,10 @@ from advisor.units import gib
 BATCH = ("schedule.batch_size", "schedule.gradient_accumulation")
 CHECKPOINTING, RESOLUTION = "memory.gradient_checkpointing", "dataset.resolution_px"
 """Settings that an export may change so that a step fits."""
-ELSEWHERE = {"memory.checkpointed_blocks": 0, "memory.swapped_blocks": 0}
-"""Others checkpoint all blocks or none, and their exports have the whole denoiser on the card."""
+SWAPPED = "memory.swapped_blocks"
+ELSEWHERE = {"memory.checkpointed_blocks": 0, SWAPPED: 0}
+"""Others checkpoint all blocks or none, and their exports have the whole denoiser on the card, but for those that swap
+blocks too."""
 
 AUTOCAST = {"sd1": 1.44, "sd2": 1.44, "sdxl": 1.3}
 """By family: activations under CUDA's autocast over ours, counted on sd-scripts' step. Norms and what they keep are
@@ -58,6 +60,8 @@ class TrainerMemory:
     """Where the figures come from, as a phrase."""
     quantises: bool = False
     """It can keep the base model in 8 or 4 bits."""
+    swaps_blocks: bool = False
+    """Blocks of the denoiser can wait in the machine's memory as with us."""
     int8_families: frozenset[str] = frozenset()
     """Where it does not: families that it can keep in 8 bits all the same."""
 
@@ -69,7 +73,8 @@ class TrainerMemory:
         """A step's peak with pictures of the resolution's square."""
         memory = config.memory
         ours = vram_parts(config, structure)
-        config = with_values(config, ELSEWHERE)
+        kept = {SWAPPED} if self.swaps_blocks else set[str]()
+        config = with_values(config, {path: value for path, value in ELSEWHERE.items() if path not in kept})
         whole = vram_parts(config, structure, elsewhere=True)
         is_kept = self.quantises or (memory.quantised == "int8" and config.model.family in self.int8_families)
         if memory.quantised is not None and not is_kept:

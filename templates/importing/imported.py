@@ -9,7 +9,7 @@ from typing import Any, Literal
 Verdict = Literal["kept", "translated", "dropped", "idle", "unknown", "contradictory"]
 """Dropped: it says something that we have no setting for; idle: it stands at what changes nothing."""
 
-Format = Literal["kohya-gui", "sd-scripts", "onetrainer", "ai-toolkit", "lora"]
+Format = Literal["kohya-gui", "sd-scripts", "onetrainer", "ai-toolkit", "musubi-tuner", "lora"]
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from advisor.settings.config import TrainingConfig
 from templates.exporting.derived import Length
@@ -45,3 +46,10 @@ def export_layout(config: TrainingConfig, run: Path, home: Path, length: Length 
         length=length,
         text_encoder=parts.text_encoder,
     )
+
+
+def with_slashes(layout: ExportLayout) -> ExportLayout:
+    """With forward slashes: Windows takes them too, and the TOML reader of sd-scripts has had trouble with others."""
+    names = ("images", "regularization", "log", "output", "model", "vae", "weights", "text_encoder")
+    slashed: dict[str, Any] = {name: Path(found).as_posix() for name in names if (found := getattr(layout, name))}
+    return replace(layout, **slashed)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from advisor.errors import ConfigError, ConfigErrors, RunError
 from advisor.files import is_file, is_there
@@ -24,7 +22,7 @@ from templates.kohya.export_check import check_scripts
 from templates.kohya.export_coverage import DROPS as GUI_DROPS
 from templates.kohya.export_coverage import drops_of, lycoris_notes, refuse, shared_errors, shared_notes
 from templates.kohya.export_gui_values import gui_settings, is_lycoris
-from templates.kohya.export_layout import ExportLayout, export_layout
+from templates.kohya.export_layout import ExportLayout, export_layout, with_slashes
 from templates.kohya.export_script_tables import Subset, dataset_settings, script_settings, subsets
 from templates.kohya.memory import MEMORY
 from templates.kohya.prompt_lines import prompt_lines
@@ -71,7 +69,7 @@ def write(config: TrainingConfig, *, run: Path, out: Path | None = None, options
     images = planned_images(config, run, links / "img")
     regularization = planned_regularization(config, run, links / "reg")
     length = planned_length(config, images, regularization)
-    layout = _with_slashes(export_layout(config, run, home, length))
+    layout = with_slashes(export_layout(config, run, home, length))
     if is_anima(config) and (errors := tuple(file_errors(layout, "sd-scripts"))):
         raise ConfigErrors(errors)
     values = gui_settings(config, layout)
@@ -147,13 +145,6 @@ def _subsets(images: PlannedImages, regularization: PlannedImages | None) -> tup
     if regularization is not None:
         found += subsets(regularization.links.root.as_posix(), regularization.folders or (), is_reg=True)
     return found
-
-
-def _with_slashes(layout: ExportLayout) -> ExportLayout:
-    """Windows takes them too, and the TOML reader of sd-scripts has had trouble with backslashes."""
-    names = ("images", "regularization", "log", "output", "model", "vae", "weights", "text_encoder")
-    slashed: dict[str, Any] = {name: Path(found).as_posix() for name in names if (found := getattr(layout, name))}
-    return replace(layout, **slashed)
 
 
 def _texts(config: TrainingConfig, layout: ExportLayout, home: Path, folders: tuple[Subset, ...]) -> dict[str, str]:

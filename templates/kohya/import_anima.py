@@ -115,14 +115,15 @@ def anima_defaults(family: str, usual: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**usual, **DEFAULTS} if family == ANIMA else usual
 
 
-def settle_times(ledger: Ledger, prefix: str) -> None:
+def settle_times(ledger: Ledger, prefix: str, *, usual: str = "sigmoid") -> None:
     """`timestep_sampling` with its numbers; `sigma` alone looks at `weighting_scheme` for it.
 
     Args:
         prefix: what the GUI's keys begin with; empty in files of sd-scripts.
+        usual: how they are drawn where nothing is said.
     """
     key = _key(ledger, prefix, "timestep_sampling")
-    sampling = str(ledger.read(key, text, "sigmoid")).lower()
+    sampling = str(ledger.read(key, text, usual)).lower()
     scale, shift = (_key(ledger, prefix, name) for name in ("sigmoid_scale", "discrete_flow_shift"))
     if sampling == "sigma":
         _settle_schedule(ledger, key)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from advisor.families import KNOWN_FAMILIES
 from templates.importing.ledger import Ledger
 from templates.importing.readers import flag, number, numbers, says_nothing, text, whole
-from templates.kohya.words import ANIMA, BLOCK_RATES, BLOCKS, GUI_KINDS, LYCORIS_TYPES
+from templates.kohya.words import BLOCK_RATES, BLOCKS, GUI_KINDS, LYCORIS_TYPES
 
 UNMAPPED_ARGUMENTS: Mapping[str, str] = {
     "use_tucker": "we decompose no convolutions", "use_cp": "we decompose no convolutions",
@@ -59,7 +60,7 @@ def settle_arguments(ledger: Ledger, kind: str, found: NetworkArguments, *, is_l
         ledger.translate(found.keys["dora_wd"], f"network.kind is {kind}")
         ledger.imply("network.dora_axis", "input" if _read(ledger, found, "wd_on_output", flag) is False else "output")
     ledger.imply("network.kind", kind)
-    if family == ANIMA:
+    if (known := KNOWN_FAMILIES.get(family)) is not None and not known.has_convolutions:
         _leave_convolutions(ledger, found)
     else:
         _settle_convolutions(ledger, found, kind, is_lycoris=is_lycoris)

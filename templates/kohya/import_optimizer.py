@@ -9,11 +9,14 @@ from typing import Any
 from templates.importing.ledger import Ledger
 from templates.importing.readers import flag, number, numbers, says_nothing, text
 from templates.kohya.words import FIXED_ADAFACTOR, OPTIMIZERS
+from templates.vocabulary import Vocabulary
 
 
-def settle_optimizer(ledger: Ledger, key: str, args_key: str, *, schedule: str | None) -> str | None:
+def settle_optimizer(
+    ledger: Ledger, key: str, args_key: str, *, schedule: str | None, words: Vocabulary = OPTIMIZERS
+) -> str | None:
     """The optimizer and its arguments; its name with us."""
-    name = _optimizer(ledger, key)
+    name = _optimizer(ledger, key, words)
     raw = ledger.raw(args_key)
     if says_nothing(raw) or raw == []:
         ledger.idle(args_key) if raw is not None else None
@@ -38,14 +41,14 @@ def settle_optimizer(ledger: Ledger, key: str, args_key: str, *, schedule: str |
     return name
 
 
-def _optimizer(ledger: Ledger, key: str) -> str | None:
+def _optimizer(ledger: Ledger, key: str, words: Vocabulary) -> str | None:
     given = ledger.read(key, text)
     if given is None:
         return None
-    if (name := OPTIMIZERS.ours(given)) is not None:
+    if (name := words.ours(given)) is not None:
         ledger.settle(key, "optimizer.name", name)
         return name
-    near = OPTIMIZERS.nearest(given)
+    near = words.nearest(given)
     if near is None:
         ledger.contradict(key, "we have no such optimizer, and none that is near it")
         return None

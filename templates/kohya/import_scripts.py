@@ -96,7 +96,7 @@ def import_scripts(
     _settle_network(ledger, family, local)
     settle_saves(ledger, zero_is_left_out=False)
     images = _settle_images(ledger, local, dataset, family)
-    _settle_length(ledger, images.exposures)
+    settle_length(ledger, images.exposures)
     _settle_samples(ledger, local)
     if is_anima:
         settle_anima(ledger, is_gui=False)
@@ -239,7 +239,7 @@ def _settle_images(ledger: Ledger, local: LocalFiles, dataset: Any, family: str)
     return ImportedImages({}, (), settle_folders(ledger, local))
 
 
-def _settle_length(ledger: Ledger, exposures: int | None) -> None:
+def settle_length(ledger: Ledger, exposures: int | None) -> None:
     """Epochs beat steps; with neither there are 1600 steps."""
     epochs, steps = ledger.read("max_train_epochs", whole, 0), ledger.read("max_train_steps", whole, 0)
     if epochs > 0:

@@ -88,7 +88,10 @@ NETWORK_MODULES = Vocabulary(
     (
         Word(
             "lora", "networks.lora",
-            ("networks.lora_flux", "networks.lora_sd3", "networks.lora_lumina", "networks.lora_anima"),
+            (
+                "networks.lora_flux", "networks.lora_sd3", "networks.lora_lumina", "networks.lora_anima",
+                "networks.lora_zimage",
+            ),
         ),
         Word("locon", "networks.lora", (LYCORIS_MODULE,), decided_by="conv_dim"),
         Word("loha", LYCORIS_MODULE, ("networks.loha",), decided_by="algo"),

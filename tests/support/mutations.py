@@ -155,6 +155,6 @@ def written(tree: Tree, name: str, rng: random.Random) -> bytes:
 Writer = Callable[[Tree, random.Random], bytes]
 WRITERS: dict[str, tuple[str, Writer]] = {
     "kohya-gui": ("a.json", as_json), "sd-scripts": ("config.toml", as_toml), "onetrainer": ("config.json", as_json),
-    "ai-toolkit": ("job.yaml", as_yaml), "lora": ("a.safetensors", as_lora),
+    "ai-toolkit": ("job.yaml", as_yaml), "musubi-tuner": ("config.toml", as_toml), "lora": ("a.safetensors", as_lora),
 }  # fmt: skip
 """File name and writer of each format."""

@@ -10,9 +10,13 @@ from templates.exporters import EXPORTERS
 from templates.exporting.exporter import Export
 from templates.importers import import_config
 from templates.vocabulary import Vocabulary
+from tests.support.flow_exports import z_image_config
 from tests.support.pictures import make_pictures
 from tests.support.samples import sample_config
 
+MUSUBI_TUNER = "musubi-tuner"
+OF_STABLE_DIFFUSION = tuple(name for name in EXPORTERS if name != MUSUBI_TUNER)
+"""The exporters that write Stable Diffusion."""
 NEEDED: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
     ("network.kind", "locon"): {"network": {"conv_rank": 8}},
     ("schedule.name", "constant"): {"schedule": {"warmup_share": 0.0}},
@@ -49,7 +53,8 @@ def exported(place: Path, trainer: str, path: str, value: str, **groups: Any) ->
     tree.setdefault(group, {})[name] = value
     if not (place / "pictures").exists():
         make_pictures(place / "pictures", 4)
-    return EXPORTERS[trainer].write(sample_config(place / "pictures", **tree), run=place / "run", out=None)
+    make = z_image_config if trainer == MUSUBI_TUNER else sample_config
+    return EXPORTERS[trainer].write(make(place / "pictures", **tree), run=place / "run", out=None)
 
 
 def come_back(place: Path, trainer: str, path: str, value: str, **groups: Any) -> Any:

@@ -14,16 +14,19 @@ from advisor.settings.config import setting_paths
 from templates.ai_toolkit import words as ai_toolkit
 from templates.exporters import EXPORTERS
 from templates.kohya import words as kohya
+from templates.musubi import words as musubi
 from templates.onetrainer import words as onetrainer
 from templates.vocabulary import Vocabulary, Word
-from tests.support.vocabularies import exported
+from tests.support.vocabularies import OF_STABLE_DIFFUSION, exported
 
 WORDS: dict[str, ModuleType] = {
     "kohya-gui": kohya, "sd-scripts": kohya, "onetrainer": onetrainer, "ai-toolkit": ai_toolkit,
+    "musubi-tuner": musubi,
 }  # fmt: skip
 LOOKED_UP_OTHERWISE = {
     "kohya-gui": (kohya.SCRIPTS, kohya.ALGORITHMS), "sd-scripts": (kohya.SCRIPTS, kohya.ALGORITHMS),
     "onetrainer": (onetrainer.MODEL_TYPES,), "ai-toolkit": (),
+    "musubi-tuner": (musubi.FAMILIES,),
 }  # fmt: skip
 """The families, which have an error of their own, and what follows from another table."""
 
@@ -82,7 +85,7 @@ def test_a_near_word_is_told(row: Row, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "family"),
-    [*((name, "anima") for name in EXPORTERS), ("onetrainer", "z_image"), ("ai-toolkit", "z_image")],
+    [*((name, "anima") for name in OF_STABLE_DIFFUSION), ("onetrainer", "z_image"), ("ai-toolkit", "z_image")],
 )
 def test_every_setting_arrives_or_is_dropped_for_a_flow_family_too(name: str, family: str) -> None:
     exporter = EXPORTERS[name]

@@ -21,6 +21,7 @@ from templates.exporters import EXPORTERS
 from templates.exporting.exporter import USUAL, Export, ExportOptions
 from tests.support.pictures import make_pictures, scene
 from tests.support.samples import sample_config
+from tests.support.vocabularies import OF_STABLE_DIFFUSION
 
 FOLDERS = {
     "kohya-gui": "exports/kohya/img/20_foxgirl",
@@ -59,7 +60,7 @@ def edited(tmp_path: Path) -> Edited:
     return Edited(tmp_path)
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", OF_STABLE_DIFFUSION)
 def test_captions_exclusions_and_crops_arrive_with_every_trainer(edited: Edited, name: str) -> None:
     before = {path: path.read_bytes() for path in edited.images.iterdir()}
     notes = edited.export(name).notes
@@ -79,7 +80,7 @@ def test_captions_exclusions_and_crops_arrive_with_every_trainer(edited: Edited,
     assert {path: path.read_bytes() for path in edited.images.iterdir()} == before
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", OF_STABLE_DIFFUSION)
 def test_a_second_export_follows_the_edits_of_now(edited: Edited, name: str) -> None:
     edited.export(name)
     edited.edit(PictureEdit(edited.path(3), excluded=""), PictureEdit(edited.path(2), crop=(0, 0, 640, 448)))
@@ -154,7 +155,7 @@ def test_a_mask_painted_in_the_export_stays_where_one_would_be_written(
         assert mask.getextrema() == (255, 255)
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", OF_STABLE_DIFFUSION)
 def test_edits_of_pictures_that_are_gone_are_told_in_the_notes(edited: Edited, name: str) -> None:
     (edited.images / "picture-003.png").rename(edited.images / "converted.png")
     scene(9, (640, 448)).save(edited.images / "converted.png")  # another content under another name
@@ -166,7 +167,7 @@ def test_edits_of_pictures_that_are_gone_are_told_in_the_notes(edited: Edited, n
     assert any("1 of these caption files has changed since (picture-001" in note for note in notes), notes
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", OF_STABLE_DIFFUSION)
 def test_what_training_left_out_as_broken_is_not_exported(tmp_path: Path, name: str) -> None:
     run, images = tmp_path / "run", tmp_path / "p"
     paths = make_pictures(images, 4, captions=True)

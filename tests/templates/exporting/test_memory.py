@@ -11,15 +11,16 @@ from advisor.families import KNOWN_FAMILIES
 from advisor.families.sd1 import SD1
 from advisor.planning.planner import make_plan
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.config import TrainingConfig
+from advisor.settings.config import TrainingConfig, changed
 from advisor.units import GIB
 from templates.exporters import EXPORTERS
 from templates.exporting.memory import Fitted, TrainerMemory, fitted
 from templates.kohya.memory import MEMORY
 from templates.native.run_folder import write_run
 from tests.support.factories import make_facts
-from tests.support.flow_exports import anima_config
+from tests.support.flow_exports import anima_config, z_image_config
 from tests.support.samples import sample_config
+from tests.support.vocabularies import OF_STABLE_DIFFUSION
 
 SURE = TrainerMemory({"sd1": 1.5}, {}, {}, "counted")
 DOUBTED = TrainerMemory({"sd1": 1.5}, {}, {"sd1": GIB}, "counted")
@@ -126,7 +127,7 @@ def test_a_run_without_a_plan_or_a_card_is_exported_as_it_is(tmp_path: Path) -> 
     assert fit(tmp_path / "cpu", DOUBTED, vram_gib=None).notes == ()
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", OF_STABLE_DIFFUSION)
 def test_every_exporter_tells_what_its_trainer_takes(tmp_path: Path, name: str) -> None:
     config = planned(tmp_path / "run", vram_gib=24, settings={"schedule.max_steps": 500})
 
@@ -151,3 +152,14 @@ def test_ai_toolkit_keeps_anima_alone_in_8_bits() -> None:
 
     assert int8 < plain - 1_000_000_000
     assert nf4 == plain
+
+
+def test_blocks_that_wait_elsewhere_are_counted_where_a_trainer_can_let_them_wait() -> None:
+    whole = z_image_config(memory={"compute_dtype": "bfloat16", "base_dtype": "bfloat16"})
+    swapped = changed(whole, "memory.swapped_blocks", 20)
+    structure = KNOWN_FAMILIES["z_image"].standard
+    assert structure is not None
+    musubi, onetrainer = (EXPORTERS[name].memory for name in ("musubi-tuner", "onetrainer"))
+
+    assert musubi.need(swapped, structure).counted < musubi.need(whole, structure).counted - 6 * GIB
+    assert onetrainer.need(swapped, structure).counted == onetrainer.need(whole, structure).counted

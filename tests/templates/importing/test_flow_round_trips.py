@@ -30,6 +30,13 @@ from templates.kohya.export_scripts import launch_sh
 from templates.kohya.import_gui import import_gui
 from templates.kohya.import_scripts import import_scripts
 from templates.kohya.prompt_lines import prompt_lines
+from templates.musubi import export_tables as musubi_tables
+from templates.musubi.export import EXPORTER as MUSUBI_TUNER
+from templates.musubi.export import dataset_text, launch_words
+from templates.musubi.export import launch_sh as musubi_launch_sh
+from templates.musubi.export_coverage import errors as musubi_errors
+from templates.musubi.import_config import import_musubi
+from templates.musubi.prompt_lines import prompt_lines as musubi_prompt_lines
 from templates.onetrainer import export_concepts as onetrainer_concepts
 from templates.onetrainer import export_config as onetrainer_config
 from templates.onetrainer.export import EXPORTER as ONETRAINER
@@ -196,3 +203,46 @@ def test_what_ai_toolkit_is_given_comes_back(config: TrainingConfig, shift: floa
     assert effective["loss.timestep_weighting"] == ("bell" if bell else "none")
     assert odd(found) == []
     assert AI_TOOLKIT.maps_for("anima") >= {"loss.timestep_sampling", "network.text_adapter"}
+
+
+@quietly
+@given(plausible_flow("z_image", kinds=("lora", "loha", "lokr")))
+def test_what_musubi_tuner_is_given_comes_back(config: TrainingConfig) -> None:
+    config = changed(config, "loss.kind", "l2")
+    layout = kohya_layout(config)
+    if any(musubi_errors(config, layout)):
+        return
+    draws = bool(config.sampling.prompts and config.sampling.every_epochs)
+    lines = musubi_prompt_lines(config.sampling, config.dataset.resolution_px, 3.0)
+    tables = musubi_tables.config_tables(
+        config, layout, dataset="/r/dataset.toml", prompts="/r/prompts.txt" if draws else ""
+    )
+    folder = musubi_tables.DatasetFolder(config.dataset.images, "/r/cache", config.dataset.repeats)
+    text = render("kohya/files/sd_scripts_config.toml.j2", head="h", tables=tables)
+    commands = launch_words(config, layout, "/r/dataset.toml", "/r/config.toml")
+    local = GivenFiles(
+        {config.dataset.images: {"p": NUM_IMAGES}}, texts={"/r/prompts.txt": "".join(f"{line}\n" for line in lines)}
+    )
+
+    found = import_musubi(
+        parse_toml(text).tree, local, dataset=parse_toml(dataset_text(config, (folder,))).tree,
+        launch=musubi_launch_sh(config, commands),
+    )  # fmt: skip
+
+    whole = {path: value for path, value in in_kohya(config, length_of(config)).items() if "warmup" not in path}
+    expected = settled(config) | whole | ALWAYS | in_script_times(config) | in_musubi_tuner(config)
+    assert wrong(found, config, expected, MUSUBI_TUNER) == {}
+    assert odd(found) == []
+
+
+def in_musubi_tuner(config: TrainingConfig) -> dict[str, Any]:
+    """One rate, latents and text kept, names as kohya's; guidance from a tenth over 2 on."""
+    memory, sampling = config.memory, config.sampling
+    found: dict[str, Any] = {
+        "memory.cache_text": True, "memory.base_dtype": "int8" if memory.quantised else memory.compute_dtype,
+        "memory.swapped_blocks": min(memory.swapped_blocks, 28), "saving.layer_names": "kohya",
+        "dataset.max_tokens": 75, "run.trigger": "",
+    }  # fmt: skip
+    if sampling.prompts and sampling.every_epochs and sampling.guidance <= 2:
+        found["sampling.guidance"] = 1.0
+    return found

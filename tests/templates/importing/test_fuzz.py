@@ -18,8 +18,10 @@ from templates.importers import import_config
 from templates.importing.import_plan import plan_import
 from templates.kohya.export_gui_values import gui_settings
 from templates.kohya.export_script_tables import script_settings
+from templates.musubi.export_tables import config_tables
 from templates.onetrainer import export_concepts as onetrainer_concepts
 from templates.onetrainer import export_config as onetrainer_config
+from tests.support.flow_exports import z_image_config
 from tests.support.mutations import WRITERS, written
 from tests.support.samples import LAYOUT, sample_config
 from tests.templates.kohya.test_import_lora import KOHYA
@@ -46,6 +48,7 @@ def originals() -> dict[str, dict[str, Any]]:
         "sd-scripts": dict(script_settings(config, LAYOUT, dataset="d.toml", prompts="p.txt")),
         "onetrainer": {**onetrainer_config.config_tree(config, onetrainer), **inline},
         "ai-toolkit": ai_toolkit_job.job_tree(config, toolkit),
+        "musubi-tuner": dict(config_tables(z_image_config(), LAYOUT, dataset="d.toml", prompts="p.txt")),
         "lora": dict(KOHYA),
     }
 

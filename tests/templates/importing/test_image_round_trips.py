@@ -25,6 +25,7 @@ from templates.exporting.planned_images import planned_images, planned_length, p
 from templates.importers import import_config
 from tests.support.expected import WORDS, captions_in_kohya, differences, plausible_configs, settled
 from tests.support.pictures import draw_picture
+from tests.support.vocabularies import OF_STABLE_DIFFUSION
 from tests.templates.importing.test_round_trips import for_ai_toolkit, in_ai_toolkit, in_kohya, in_onetrainer
 
 TRIGGER = "mira"
@@ -169,7 +170,7 @@ def expectation(config: TrainingConfig, name: str, run: Path) -> dict[str, Any]:
     return expected | in_ai_toolkit(config, layout)
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", OF_STABLE_DIFFUSION)
 # Shrinking takes minutes on a disk; `Collection` is small enough to read.
 @settings(max_examples=20, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(config=image_configs(), found=collections())

@@ -10,6 +10,7 @@ from templates.importing.import_plan import plan_import
 from templates.importing.imported import Imported
 from templates.onetrainer.import_config import import_onetrainer
 from tests.support.pictures import make_pictures
+from tests.support.vocabularies import OF_STABLE_DIFFUSION
 
 LORA = {
     "backup_after": 10, "base_model_name": "owner/model", "batch_size": 4, "layer_filter_preset": "attn-mlp",
@@ -36,7 +37,7 @@ def notes(found: Imported, key: str) -> list[str]:
     return [line.note for line in found.lines if line.key == key and line.verdict == "contradictory"]
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", OF_STABLE_DIFFUSION)
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_exporter_takes_what_its_own_presets_become(tmp_path: Any, name: str, preset: str) -> None:
     make_pictures(tmp_path / "pictures", 4, sizes=[(1024, 1024)])

@@ -12,10 +12,10 @@ import pytest
 from advisor.planning.planner import make_plan
 from advisor.run_folder.export_lock import exporting
 from advisor.run_folder.lock import RunInUse
-from templates.exporters import EXPORTERS
 from templates.native.loracle_toml import render_config
 from templates.native.run_folder import write_run
 from tests.support.factories import make_facts, make_plan_for
+from tests.support.vocabularies import OF_STABLE_DIFFUSION
 from wizard.commands.export import export
 
 RUN_NAMES = ("Füchse 🦊 (2)", "it's $HOME `id`") if sys.platform != "win32" else ("Füchse 🦊 (2)", "it's $HOME")
@@ -50,7 +50,7 @@ def test_the_line_to_paste_leads_a_shell_to_the_file(
     assert (run / "exports" / name / MAIN_FILES[name]).is_file()
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", OF_STABLE_DIFFUSION)
 def test_sentences_fit_the_terminal_and_paths_stay_whole(
     name: str, run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,7 +63,7 @@ def test_sentences_fit_the_terminal_and_paths_stay_whole(
     assert all(max(map(len, shlex.split(line.replace("'", "")))) > 60 for line in longest), longest
 
 
-@pytest.mark.parametrize("name", EXPORTERS)
+@pytest.mark.parametrize("name", OF_STABLE_DIFFUSION)
 def test_prompts_that_only_a_rule_proposed_are_exported_on_request(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

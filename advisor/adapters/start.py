@@ -198,7 +198,7 @@ class _Fitting:
             what = f"lacks {', '.join(lacking)}" if lacking else f"has {', '.join(more)} beside its factors"
             yield self._fault(f"{layer.found.name} {what}: it is cut short, or was made by a program we do not know")
         for suffix, wanted in layer.plan.shapes.items() if not lacking else ():
-            found = self.file.shapes[tensors[suffix]]
+            found = layer.found.shape(self.file, suffix)
             if not _fits(suffix, found, _with_rank(wanted, layer, suffix)):
                 yield self._fault(
                     f"{tensors[suffix]} is {list(found)}, wanted is {list(wanted)}: it was made for another model, "

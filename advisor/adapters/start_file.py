@@ -12,6 +12,7 @@ from typing import Any
 from advisor.adapters.diffusers_names import DESCRIPTION_KEY, layer_name
 from advisor.adapters.file_names import ORIGINAL_START
 from advisor.adapters.layout import MAGNITUDE, Shape
+from advisor.adapters.shared_rows import RowShare, can_share
 from advisor.checkpoints.identify import identify
 from advisor.checkpoints.identity import Identity
 from advisor.checkpoints.lora import layer_and_role
@@ -42,6 +43,9 @@ class StartFile:
         return self.identity.path
 
 
+ALL_ROWS = RowShare()
+
+
 @dataclass(frozen=True)
 class FileLayer:
     """One layer's adapter in a file."""
@@ -52,6 +56,12 @@ class FileLayer:
     """The file's names of its tensors, by what stands after the layer's name in kohya's files."""
     described_alpha: float | None = None
     """What the header says of alpha, for names that have no tensor for it."""
+    share: RowShare = ALL_ROWS
+    """Which rows of it are this layer's, where it is for several at once."""
+
+    def shape(self, file: StartFile, suffix: str) -> Shape:
+        """The shape of one of the layer's tensors, by kohya's word."""
+        return self.share.shape(suffix, file.shapes[self.tensors[suffix]])
 
 
 def read_start(path: Path) -> StartFile:
@@ -74,10 +84,11 @@ def file_layers(file: StartFile, targets: Iterable[LoraTarget]) -> tuple[dict[st
     """(adapters of these layers, by kohya's names; all others in the file, by its own).
 
     Layers are known by kohya's names, for SDXL also with their paths in diffusers, by those of diffusers and peft with
-    or without the pipeline's part in front, and by the base model's own.
+    or without the pipeline's part in front, and by the base model's own; also where that has several as one.
 
     Raises:
-        ModelError: the file has a layer, or a part of one, under two names.
+        ModelError: the file has a layer, or a part of one, under two names, or has an adapter for several at once that
+            cannot be taken apart.
     """
     known = _spellings(targets)
     found: dict[str, dict[str, str]] = {}
@@ -88,13 +99,24 @@ def file_layers(file: StartFile, targets: Iterable[LoraTarget]) -> tuple[dict[st
     described = _description(file.metadata)
     ours, others = dict[str, FileLayer](), dict[str, FileLayer]()
     for name, tensors in found.items():
-        target = known.get(_plain(name))
-        if target is None:
+        layers = known.get(_plain(name), ())
+        if not layers:
             others[name] = FileLayer(name, tensors)
-        else:
+        if len(layers) > 1:
+            _refuse_whole(file, name, tensors)
+        for target, share in layers:
             _refuse_twice(file, ours[target.name].name if target.name in ours else name, name)
-            ours[target.name] = FileLayer(name, tensors, _described_alpha(described, target))
+            ours[target.name] = FileLayer(name, tensors, _described_alpha(described, target), share)
     return ours, others
+
+
+def _refuse_whole(file: StartFile, name: str, tensors: Mapping[str, str]) -> None:
+    for suffix, key in tensors.items():
+        if not can_share(suffix, file.shapes[key]):
+            raise ModelError(
+                f"{file.path} has {key} for several layers at once, {name}, which cannot be taken apart: choose a LoRA "
+                "with one for each"
+            )
 
 
 def _refuse_twice(file: StartFile, one: str, other: str) -> None:
@@ -105,7 +127,20 @@ def _refuse_twice(file: StartFile, one: str, other: str) -> None:
         )
 
 
-def _spellings(targets: Iterable[LoraTarget]) -> dict[str, LoraTarget]:
+def _spellings(targets: Iterable[LoraTarget]) -> dict[str, tuple[tuple[LoraTarget, RowShare], ...]]:
+    """By each name of a layer which ones are in it, and which of its rows are theirs."""
+    given = tuple(targets)
+    found: dict[str, tuple[tuple[LoraTarget, RowShare], ...]]
+    found = {name: ((target, ALL_ROWS),) for name, target in _own_names(given).items()}
+    for target in given:
+        if target.in_file is not None:
+            name, number, of = target.in_file
+            for spelling in (*(f"{start}{name}" for start in ORIGINAL_STARTS), f"lora_unet_{name.replace('.', '_')}"):
+                found[spelling] = (*found.get(spelling, ()), (target, RowShare(number, of)))
+    return found
+
+
+def _own_names(targets: Iterable[LoraTarget]) -> dict[str, LoraTarget]:
     known: dict[str, LoraTarget] = {}
     for target in targets:
         paths = {target.path, target.path.removeprefix("text_model."), target.path.removesuffix(".0")}

@@ -132,6 +132,9 @@ class LoraTarget:
     """The module's name in the base model's own file, with points; empty where no LoRA file has such names."""
     diffusers: str = ""
     """The module's name in diffusers' files, where it is not that of its part and its path."""
+    in_file: tuple[str, int, int] | None = None
+    """(name, which, of how many): the layer of the base model's own file whose rows, in so many equal shares, hold this
+    one's; None: it is there by itself, under `original`."""
 
     @property
     def weights(self) -> int:

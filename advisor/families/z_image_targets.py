@@ -59,14 +59,23 @@ def _modulations(structure: ZImageStructure) -> Iterator[LoraTarget]:
 
 def _block(structure: ZImageStructure, start: str, block: int | None = None) -> Iterator[LoraTarget]:
     wide, mlp = structure.denoiser.width, structure.denoiser.mlp_width
-    for name in ATTENTION:
-        yield _target(f"{start}.attention.{name}", wide, wide, block=block)
+    for number, name in enumerate(ATTENTION):
+        fused = ("qkv", number, 3) if number < 3 else ("out", 0, 1)
+        yield _target(f"{start}.attention.{name}", wide, wide, block=block, fused=fused)
     yield _target(f"{start}.feed_forward.w1", wide, mlp, block=block)
     yield _target(f"{start}.feed_forward.w2", mlp, wide, block=block)
     yield _target(f"{start}.feed_forward.w3", wide, mlp, block=block)
 
 
-def _target(name: str, inputs: int, outputs: int, block: int | None = None) -> LoraTarget:
+def _target(
+    name: str, inputs: int, outputs: int, block: int | None = None, fused: tuple[str, int, int] | None = None
+) -> LoraTarget:
+    """A layer.
+
+    Args:
+        fused: where it is in single files, in the attention that it is of.
+    """
     path = f"transformer.{name}"
     kohya = f"lora_unet_{name.replace('.', '_')}"
-    return LoraTarget(kohya, "unet", path, inputs, outputs, block=block, original=name, diffusers=path)
+    in_file = None if fused is None else (f"{name.partition('.to_')[0]}.{fused[0]}", *fused[1:])
+    return LoraTarget(kohya, "unet", path, inputs, outputs, block=block, original=name, diffusers=path, in_file=in_file)

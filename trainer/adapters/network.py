@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from advisor.adapters.layout import MAGNITUDE, AdapterPlan, adapter_plans
 from advisor.adapters.start import ALPHA, DOWN, UP, StartLayer, fitted_start
-from advisor.adapters.start_file import read_start
+from advisor.adapters.start_file import FileLayer, read_start
 from advisor.errors import ConfigErrors, ModelError
 from advisor.estimate.adapter_copies import are_copied
 from advisor.families import family
@@ -21,7 +21,7 @@ from trainer.adapters.compute_copies import ComputeCopies
 from trainer.adapters.resize import resized
 from trainer.device.choose import COMPUTE_DTYPES
 from trainer.models.families.family import BaseModel
-from trainer.models.weight_files import Weights, open_weights
+from trainer.models.weight_files import Source, Weights, open_weights
 from trainer.optim.optimizer import TrainedPart
 
 
@@ -236,6 +236,12 @@ class Network(nn.Module):
         return dict(self.adapters.items())  # type: ignore[arg-type]
 
 
+def rows_of(weights: Weights, layer: FileLayer, suffix: str) -> Tensor:
+    """One of a layer's tensors in a file, by kohya's word: its own rows where it is for several layers at once."""
+    key, share = layer.tensors[suffix], layer.share
+    return Source(key, share.number, share.of if share.cuts(suffix) else 1).of(weights.tensor(key))
+
+
 def take_over(adapter: Adapter, layer: StartLayer, weights: Weights) -> None:
     """Give an adapter the tensors that a file has for it, in its own shapes and of its own rank.
 
@@ -245,7 +251,7 @@ def take_over(adapter: Adapter, layer: StartLayer, weights: Weights) -> None:
     keys = dict(layer.found.tensors)
     alpha_key = keys.get(ALPHA)
     alpha = layer.found.described_alpha if alpha_key is None else float(weights.tensor(alpha_key))
-    tensors = {suffix: weights.tensor(keys[suffix]) for suffix in adapter.tensors}
+    tensors = {suffix: rows_of(weights, layer.found, suffix) for suffix in adapter.tensors}
     if layer.is_resized:
         tensors[DOWN], tensors[UP] = resized(tensors[DOWN], tensors[UP], adapter.tensors[DOWN].detach().cpu())
     shaped = {suffix: tensors[suffix].reshape(own.shape) for suffix, own in adapter.tensors.items()}

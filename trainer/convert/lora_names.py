@@ -17,6 +17,7 @@ from advisor.families import family
 from advisor.families.family import Family
 from advisor.families.structure import LoraTarget
 from advisor.files import write_atomically
+from trainer.adapters.network import rows_of
 from trainer.convert.sound_layer import refuse_damaged
 from trainer.lora_files.original_names import kohya_alpha, original_state
 from trainer.lora_files.write import lora_file
@@ -51,12 +52,14 @@ def convert_names(source: Path, out: Path, *, is_new: bool) -> tuple[int, str]:
             for name, layer in ours.items()
             for suffix, tensor in _tensors(weights, layer, source).items()
         }
-    to_original = any(layer.name.startswith("lora_") for layer in ours.values())
+    is_joined = any(layer.share.of > 1 for layer in ours.values())
+    to_original = is_joined or any(layer.name.startswith("lora_") for layer in ours.values())
     kept = {key: value for key, value in file.metadata.items() if not key.startswith("sshs_")}
     kept.pop(DESCRIPTION_KEY, None)
     if to_original:
         made = original_state(state, {name: original_layer(targets[name]) for name in ours})
         told = "its layers have the base model's own names now, and alpha / rank is in its weights"
+        told += "; what was one for several layers is one for each" if is_joined else ""
     else:
         made, told = state, "its layers have kohya's names now, each with an alpha"
     write_atomically(out, lora_file(made, kept), is_new=is_new)
@@ -72,7 +75,7 @@ def _targets(known: Family, file: StartFile) -> tuple[LoraTarget, ...]:
 
 def _tensors(weights: Weights, layer: FileLayer, source: Path) -> dict[str, Tensor]:
     """A layer's tensors by kohya's words, matrices, an alpha among them; lengths as LyCORIS has them."""
-    found = {suffix: weights.tensor(key) for suffix, key in layer.tensors.items()}
+    found = {suffix: rows_of(weights, layer, suffix) for suffix in layer.tensors}
     refuse_damaged(source, layer.name, found)
     made = {suffix: one.flatten(1) if one.ndim == 4 else one for suffix, one in found.items()}
     if MAGNITUDE in made and made[MAGNITUDE].ndim == 1:

@@ -140,7 +140,7 @@ class RunFolder(RunPaths):
         """
         from advisor.run_folder.pictures.held_out import write_held_out
 
-        write_held_out(self.held_out, split)
+        write_held_out(self.path, self.held_out, split)
 
     def read_demo_scores(self) -> DemoScores:
         """What the demo measured.

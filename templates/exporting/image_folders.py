@@ -94,7 +94,8 @@ def folder_name(text: str) -> str:
 
 
 def _free_name(image: ImageFile, folder: str, occupied: set[str], longest_ending: int) -> str:
-    """The image's own name, numbered where another's differs in nothing but its ending or case.
+    """The image's own name, numbered where another's differs in nothing but its ending or case, or where it would be
+    taken for the mask of another.
 
     Args:
         longest_ending: bytes of what files beside it have behind its stem; a stem that leaves no room is cut.
@@ -104,7 +105,8 @@ def _free_name(image: ImageFile, folder: str, occupied: set[str], longest_ending
     most_bytes = MOST_NAME_BYTES - max(longest_ending, len(ending.encode()))
     for stem in _stems(_NOT_IN_NAMES.sub("_", path.stem), most_bytes):
         key = _key(f"{folder}/{stem}")
-        if key not in occupied:
+        looks_like_mask = f"{stem}{ending}".casefold().endswith(MASK_SUFFIX + MASK_EXTENSION)
+        if key not in occupied and not looks_like_mask:
             occupied.add(key)
             return stem + ending
     raise AssertionError("numbers never end")

@@ -38,6 +38,7 @@ from wizard.interview.questions import Option, Question
 from wizard.output import is_terminal, print_json, say, show
 from wizard.own_command import own_command
 from wizard.processes.run_store import RunStore
+from wizard.show.counting import counting
 from wizard.show.import_view import import_view
 
 
@@ -179,7 +180,8 @@ def _facts(found: Imported, own: Mapping[str, Any], out: Path, edits: Edits) -> 
             return None
         hardware = probe_hardware(out)
         answers = _answers(found, own, use_cpu=hardware.main_gpu is None)
-        report = with_edits(scan(images, only=named_folders_of(settings)), edits).report
+        files = scan(images, only=named_folders_of(settings), tell=counting("pictures looked at"))
+        report = with_edits(files, edits).report
         return Facts(hardware, report, identify(model), answers, start=_start(settings))
     except (LoraError, OSError):
         return None

@@ -28,6 +28,7 @@ from wizard.interview.facts import facts_of_request, named_folders_of, split_set
 from wizard.interview.planned_run import choices_of, machine_of, request_of, unrecorded_settings, with_choices
 from wizard.interview.request import PlanRequest
 from wizard.output import say
+from wizard.show.counting import counting
 
 
 def facts_of_plan(
@@ -78,7 +79,7 @@ def facts_of_plan(
 
 def _pictures(run: Path | None, out: Path | None, only: Sequence[NamedFolder] | None, folder: Path) -> DatasetReport:
     """What a folder holds, read through the edits of the plan's run."""
-    source, files = edits_source(run, out), scan(folder, only=only)
+    source, files = edits_source(run, out), scan(folder, only=only, tell=counting("pictures looked at"))
     data = with_edits(files, Edits() if source is None else edits_in(source))
     for told in told_of_edits(data):
         say(told)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 from pydantic import Field
 
 from advisor.errors import RunError
-from advisor.run_folder.record import Difference, Record, Text, read_record, write_record
+from advisor.run_folder.record import Difference, Record, Text, is_record, read_record
+from advisor.run_folder.written import WrittenFiles
 
 MOST_HELD_OUT_BYTES = 256 * 1024**2
 """No honest list is larger: that of some million images."""
@@ -33,10 +35,11 @@ def read_held_out(path: Path) -> HeldOut | None:
         return None
 
 
-def write_held_out(path: Path, split: HeldOut) -> None:
-    """Keep the split.
+def write_held_out(run: Path, path: Path, split: HeldOut) -> None:
+    """Keep the split at `path` in a run; one that the user changed is kept beside it.
 
     Raises:
         RunError: it cannot be written.
     """
-    write_record(path, json.dumps(split.model_dump(), indent=1) + "\n", HeldOut)
+    text = json.dumps(split.model_dump(), indent=1) + "\n"
+    WrittenFiles(run).write(path, text.encode(), "run", partial(is_record, HeldOut))

@@ -18,14 +18,14 @@ from pydantic import Field, ValidationError
 from advisor.dataset.caption_files import read_caption
 from advisor.dataset.file_stamp import MOST_NUMBER, Stamp
 from advisor.dataset.report import DatasetReport, ImageFile
-from advisor.files import is_file, read_bounded
+from advisor.files import read_bounded
 from advisor.json_text import Malformed
-from advisor.run_folder.keep import delete_own, keep_beside, write_own
+from advisor.run_folder.keep import delete_own, keep_beside
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.pictures.file_stamps import FileStamps
 from advisor.run_folder.pictures.run_dataset import RunDataset
 from advisor.run_folder.record import Count, Record, Text, parse_record
-from advisor.run_folder.written import Written, WrittenFiles
+from advisor.run_folder.written import WrittenFiles
 from advisor.units import MIB
 
 MOST_MANIFEST_BYTES = 256 * MIB
@@ -180,17 +180,7 @@ def write_manifest_lines(run: RunFolder, lines: Iterable[Mapping[str, Any]]) -> 
         RunError: it cannot be written.
     """
     text = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
-    content, written = text.encode("utf-8", "replace"), WrittenFiles(run.path)
-    was_changed = _was_changed(run.manifest, written)
-    written.note({run.manifest: Written.of(content, "run")})
-    write_own(run.manifest, content, lambda found: _is_manifest(found) and not was_changed)
-
-
-def _was_changed(path: Path, written: WrittenFiles) -> bool:
-    try:
-        return is_file(path) and written.is_as_written(path, "run") is False
-    except OSError:
-        return True
+    WrittenFiles(run.path).write(run.manifest, text.encode("utf-8", "replace"), "run", _is_manifest)
 
 
 def forget_manifest(run: RunFolder) -> None:
@@ -200,7 +190,7 @@ def forget_manifest(run: RunFolder) -> None:
     Raises:
         RunError: a link leads out of the run there.
     """
-    if _was_changed(run.manifest, WrittenFiles(run.path)):
+    if WrittenFiles(run.path).was_changed(run.manifest, "run"):
         keep_beside(run.manifest)
     delete_own(run.manifest, _is_manifest)
 

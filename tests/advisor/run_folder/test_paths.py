@@ -27,6 +27,7 @@ FOLDERS = ("log", "model", "state", "samples", "cache", "exports", "images")
 ELSEWHERE = {
     ("templates/kohya/export_layout.py", "log"): "kohya's own project folder",
     ("templates/kohya/export_layout.py", "model"): "kohya's own project folder",
+    ("templates/musubi/export.py", "cache"): "musubi-tuner's own cache",
     ("trainer/demo/assets.py", "model"): "the embedded base model beside the program",
 }
 """Other things of the same name."""

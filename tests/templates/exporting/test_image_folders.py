@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from advisor.dataset.mask_files import MASK_EXTENSION, MASK_SUFFIX
-from advisor.dataset.report import CAPTION_EXTENSIONS, DatasetReport, Folder, ImageFile
+from advisor.dataset.report import CAPTION_EXTENSIONS, DatasetReport, Folder, ImageFile, PictureCrop
 from advisor.run_folder.written import WrittenFiles
 from templates.exporting.image_folders import MOST_NAME_BYTES, PlacedFolder, placed_folders
 from templates.exporting.image_links import LinkFolder
@@ -31,6 +31,20 @@ def test_a_name_leaves_room_for_the_caption_and_the_mask_beside_it(tmp_path: Pat
     endings = (*CAPTION_EXTENSIONS, MASK_SUFFIX + MASK_EXTENSION, Path(name).suffix)
     assert max(len(f"{image.stem}{ending}".encode()) for ending in endings) <= MOST_NAME_BYTES
     assert image.name.endswith(Path(name).suffix)
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".PNG"])
+def test_no_picture_takes_the_name_of_anothers_mask(tmp_path: Path, ending: str) -> None:
+    crop = PictureCrop((0, 0, 64, 64), (128, 128))
+    images = (
+        ImageFile(f"1-masklabel{ending}", 64, 64, 0, caption="mira", crop=crop),
+        ImageFile("1.png", 64, 64, 0, caption="mira"),
+    )
+    report = DatasetReport(str(tmp_path), images, (Folder(".", 2),))
+
+    (folder,) = placed_folders(report, (1,), concept="mira", mask_of=lambda source: source.with_suffix(".mask"))
+
+    assert [image.name for image in folder.images] == ["1-masklabel-2.png", "1.png"]
 
 
 def test_cut_names_stay_different(tmp_path: Path) -> None:

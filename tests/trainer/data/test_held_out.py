@@ -125,6 +125,18 @@ def test_a_run_goes_on_with_the_split_that_it_has(tmp_path: Path, monkeypatch: p
     )
 
 
+def test_a_split_that_the_user_changed_is_kept_beside_one_that_is_drawn_anew(tmp_path: Path) -> None:
+    paths, run = make_pictures(tmp_path / "pictures", 6), tmp_path / "run"
+    names_held_out(paths, validating(0.34), run)
+    split = RunFolder(run).held_out
+    names_held_out(paths, validating(0.34), run)
+    assert [path.name for path in split.parent.iterdir()] == [split.name]
+    split.write_text(mine := split.read_text("utf-8").replace("{", '{"note": "the two with the hat",', 1), "utf-8")
+    names_held_out(paths, validating(0.5), run)
+
+    assert split.with_name(f"{split.name}.bak").read_text("utf-8") == mine
+
+
 def test_a_run_that_an_earlier_version_began_keeps_its_split(tmp_path: Path) -> None:
     paths = make_pictures(tmp_path / "pictures", 6)
     for index, path in enumerate(paths):

@@ -89,10 +89,10 @@ def write_record(path: Path, text: str, kind: Any) -> None:
     Raises:
         RunError: it cannot be written, or what is there cannot be kept.
     """
-    write_own(path, text, partial(is_record, kind))
+    write_own(path, text, partial(_is_record, kind))
 
 
-def is_record(kind: Any, content: bytes) -> bool:
+def _is_record(kind: Any, content: bytes) -> bool:
     """Whether it is one, and names any field of it: where all have defaults, a table of anything could be one."""
     with suppress(Malformed, ValidationError):
         tree = parse_json(content, half_characters=True)

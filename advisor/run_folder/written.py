@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -124,24 +124,21 @@ class WrittenFiles:
         return file_digest(path) in noted.sha256
 
     def was_changed(self, path: Path, kind: Kind) -> bool:
-        """Whether there is a file at `path` that is not as it was noted; False where nothing is noted of it."""
+        """Whether there is a file at `path` that may not be as Loracle wrote it."""
         try:
-            return os.path.lexists(path) and self.is_as_written(path, kind) is False
+            return os.path.lexists(path) and not self.is_as_written(path, kind)
         except OSError:
             return True
 
-    def write(self, path: Path, content: bytes, kind: Kind, is_ours: Callable[[bytes], bool]) -> None:
-        """Write a record of the run and note it; one that the user changed, or made, is kept beside it first.
-
-        Args:
-            is_ours: as for `write_own`, of a file that nothing is noted of.
+    def write(self, path: Path, content: bytes, kind: Kind) -> None:
+        """Write a record and note it; another content that may be the user's is kept beside it first.
 
         Raises:
             RunError: it cannot be written, or what is there cannot be kept.
         """
-        was_changed = self.was_changed(path, kind)
+        is_ours = not self.was_changed(path, kind)
         self.note({path: Written.of(content, kind)})
-        write_own(path, content, lambda found: not was_changed and is_ours(found))
+        write_own(path, content, lambda found: is_ours or found == content)
 
     def is_last_copy(self, path: Path, num_names: int = 1) -> bool:
         """Whether a file of an export's image folders may be all that is left of a picture or its caption.

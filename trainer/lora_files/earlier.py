@@ -62,14 +62,14 @@ class EarlierLoras:
     def make_way_at(self, path: Path, content: bytes) -> None:
         """Move what is at `path`, and its copy, unless it has the weights of `content`, a LoRA file to be put there.
 
-        It is moved nevertheless where somebody changed its metadata.
+        It is moved nevertheless where somebody may have changed its metadata.
 
         Raises:
             RunError: it cannot be moved.
         """
         if not os.path.lexists(path):
             return
-        if _same_weights(path, content) and WrittenFiles(self.run.path).is_as_written(path, "lora") is not False:
+        if _same_weights(path, content) and WrittenFiles(self.run.path).is_as_written(path, "lora"):
             return
         made = _saved_at(path) if path == self.run.lora(self.name) else None
         target = None if made is None else self._own_name(made)

@@ -8,13 +8,13 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from advisor.adapters.file_names import layer_names
 from advisor.families import family
 from advisor.families.about import licence_of
 from advisor.settings.config import TrainingConfig
+from advisor.settings.shared_names import last_name, shared_folder
 from trainer.data.captions import tags_of
 from trainer.data.training_set import Item, TrainingSet, Use
 from trainer.lora_files.loss_metadata import loss_entries
@@ -197,9 +197,7 @@ def _folder_name(session: Session, item: Item) -> str:
     """Below the images' root, or what the root itself is called; of a folder elsewhere its name alone."""
     dataset = session.config.dataset
     root = dataset.regularization_images if item.use == "regularization" else dataset.images
-    if item.folder == ".":
-        return Path(root or "").name
-    return Path(item.folder).name if Path(item.folder).is_absolute() else item.folder
+    return last_name(root or "") if item.folder == "." else shared_folder(item.folder)
 
 
 def _tag_frequency(session: Session) -> dict[str, dict[str, int]]:

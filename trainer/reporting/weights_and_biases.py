@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path, PurePath
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -23,7 +23,8 @@ from advisor.json_text import parse_json
 from advisor.run_folder.events import AnyEvent, Finished, SampleDrawn, Started
 from advisor.run_folder.keep import write_own
 from advisor.run_folder.layout import RunFolder
-from advisor.settings.config import PATH_SETTINGS, TrainingConfig, flat_settings
+from advisor.settings.config import PATH_SETTINGS, NamedFolder, TrainingConfig, flat_settings
+from advisor.settings.shared_names import last_name, shared_folder
 from trainer.reporting.curves import Curves, sample_title
 
 INIT_SECONDS = 15
@@ -146,10 +147,16 @@ def sent_settings(config: TrainingConfig) -> dict[str, Any]:
 
 def _sendable(path: str, value: Any) -> Any:
     if path in PATH_SETTINGS and value:  # folders tell whose machine it is
-        return PurePath(value).name
+        return last_name(value)
     if isinstance(value, tuple):
-        return [one.model_dump() if hasattr(one, "model_dump") else one for one in value]
+        return [_sendable_part(one) for one in value]
     return value
+
+
+def _sendable_part(part: Any) -> Any:
+    if isinstance(part, NamedFolder):
+        return part.model_dump() | {"path": shared_folder(part.path)}
+    return part.model_dump() if hasattr(part, "model_dump") else part
 
 
 MOST_ID_BYTES = 4096

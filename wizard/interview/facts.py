@@ -29,7 +29,6 @@ from wizard.interview.questions import FLEXIBLE, PART_KEYS, PREPEND_TRIGGER
 from wizard.interview.request import PlanRequest
 from wizard.interview.steps import checked_trigger
 from wizard.processes.receipt_store import known_receipts
-from wizard.show.counting import counting
 
 SUBJECTS, ADVICES = ("character", FLEXIBLE, "style"), ("tutorial", "current")
 
@@ -124,11 +123,7 @@ def facts_of_request(
     if missing and not mistakes.found:
         mistakes.add(LoraError(f"give {' and '.join(missing)}, or run `loracle` in a terminal and be asked"))
     images, model, file = request.images, request.model, request.preset
-    report = (
-        None
-        if images is None
-        else mistakes.attempt(lambda: scan(given_path(images), tell=counting("pictures looked at")))
-    )
+    report = None if images is None else mistakes.attempt(lambda: scan(given_path(images)))
     identity = None if model is None else mistakes.attempt(lambda: identify(absolute_path(model)))
     hardware = mistakes.attempt(lambda: request.machine.applied(probe()))
     texts, malformed = split_settings(request.settings)

@@ -24,7 +24,8 @@ def set_epochs(run: RunFolder, config: TrainingConfig, epochs: int) -> TrainingC
     if epochs <= done:
         mend = f"{run.path} has done {done} already: give their number in all, {done + 1} or more"
         raise ConfigError(OPTION, epochs, mend)
-    write_number(run.config, "schedule", "epochs", epochs)
+    if config.schedule.epochs != epochs:
+        write_number(run.config, "schedule", "epochs", epochs)
     if run.read_config() != longer:
         raise RunError(
             f"{run.config} changed meanwhile: try `{own_command('train', run.as_given)} {OPTION} {epochs}` again"

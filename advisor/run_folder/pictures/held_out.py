@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 
 from pydantic import Field
 
 from advisor.errors import RunError
-from advisor.run_folder.record import Difference, Record, Text, is_record, read_record
+from advisor.run_folder.record import Difference, Record, Text, read_record
 from advisor.run_folder.written import WrittenFiles
 
 MOST_HELD_OUT_BYTES = 256 * 1024**2
@@ -42,4 +41,4 @@ def write_held_out(run: Path, path: Path, split: HeldOut) -> None:
         RunError: it cannot be written.
     """
     text = json.dumps(split.model_dump(), indent=1) + "\n"
-    WrittenFiles(run).write(path, text.encode(), "run", partial(is_record, HeldOut))
+    WrittenFiles(run).write(path, text.encode(), "run")

@@ -180,7 +180,7 @@ def write_manifest_lines(run: RunFolder, lines: Iterable[Mapping[str, Any]]) -> 
         RunError: it cannot be written.
     """
     text = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
-    WrittenFiles(run.path).write(run.manifest, text.encode("utf-8", "replace"), "run", _is_manifest)
+    WrittenFiles(run.path).write(run.manifest, text.encode("utf-8", "replace"), "run")
 
 
 def forget_manifest(run: RunFolder) -> None:

@@ -140,12 +140,17 @@ def test_no_folder_of_this_machine_is_sent(material: Path) -> None:
         material,
         network__start_from="/home/mira/loras/first.safetensors",
         dataset__regularization_images="/home/mira/r",
+        dataset__folders=({"path": "/home/mira/hats", "repeats": 2}, {"path": "near", "repeats": 1}),
+        dataset__only_folders=True,
+        dataset__regularization_folders=({"path": "../../mira/class", "repeats": 1},),
     )
 
     sent = sent_settings(config)
 
     assert (sent["model.path"], sent["dataset.images"]) == ("tiny-sd1.safetensors", "pictures")
     assert (sent["network.start_from"], sent["dataset.regularization_images"]) == ("first.safetensors", "r")
+    assert [one["path"] for one in sent["dataset.folders"]] == ["hats", "near"]
+    assert [one["path"] for one in sent["dataset.regularization_folders"]] == ["class"]
     assert sent["network.rank"] == 4
     assert "mira" not in json.dumps(sent)
     assert str(material) not in json.dumps(sent)

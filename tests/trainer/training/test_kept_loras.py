@@ -71,7 +71,8 @@ def test_a_training_that_goes_on_with_more_pictures_ends_with_the_last_wanted_ep
     assert events_of(tmp_path / "run", "finished")[-1]["epochs"] == 3
 
 
-def test_what_the_user_wrote_into_a_loras_metadata_stays(material: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_log", [True, False])
+def test_what_the_user_wrote_into_a_loras_metadata_stays(material: Path, tmp_path: Path, has_log: bool) -> None:
     trained(tmp_path, material, 2)
     lora = tmp_path / "model/tok.safetensors"
     tensors, notes = weights(tmp_path), {**metadata(lora), "my_notes": "the best so far"}
@@ -79,6 +80,8 @@ def test_what_the_user_wrote_into_a_loras_metadata_stays(material: Path, tmp_pat
     *earlier, last = sorted(path for path in (tmp_path / "state").iterdir() if path.is_dir())
     assert earlier
     shutil.rmtree(last)
+    if not has_log:
+        shutil.rmtree(tmp_path / "log")
     trained(tmp_path, material, 2, resume=True)
 
     kept = [path for path in (tmp_path / "model").rglob("*.safetensors") if "my_notes" in metadata(path)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,14 @@ def test_a_damaged_state_counts_as_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "state/step-00000008/manifest.json").write_text(content, encoding="utf-8")
 
     assert set_epochs(run, run.read_config(), 3).schedule.epochs == 3
+
+
+@pytest.mark.parametrize("written", ["0x3", "0b11", " 3 # as Ada said"])
+def test_the_number_that_is_there_is_left_as_it_is_written(tmp_path: Path, written: str) -> None:
+    run = planned(tmp_path)
+    text = run.config.read_text("utf-8")
+    run.config.write_text(re.sub(r"(?m)^epochs = \d+.*$", f"epochs = {written}", text), "utf-8")
+    before = run.config.read_bytes()
+
+    assert set_epochs(run, run.read_config(), 3).schedule.epochs == 3
+    assert run.config.read_bytes() == before

@@ -5,9 +5,7 @@ Letters: B pictures, C latent channels, H x W latent pixels.
 
 import copy
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 import torch
@@ -17,7 +15,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from benchmarks.demo_model.data import caption
 from benchmarks.demo_model.tokenizer import MAX_LENGTH
-from benchmarks.demo_model.training import Budget, Stage, optimizers
+from benchmarks.demo_model.training import Budget, Stage, batches_of, optimizers, update
 
 BATCH = 24
 MUON_RATE, ADAM_RATE = 0.0075, 1.5e-3
@@ -123,15 +121,6 @@ def velocity_loss(base: Base, latents: Tensor, tokens: Tensor, kept_share: Tenso
     return loss
 
 
-def _order(pictures: int, seed: int, first_batch: int) -> Iterator[Tensor]:
-    """Batches of picture numbers without end: each picture once a round, a new order every round."""
-    batches = pictures // BATCH
-    for index in count(first_batch):
-        round_number, place = divmod(index, batches)
-        order = torch.randperm(pictures, generator=torch.Generator().manual_seed(seed * 1000 + round_number))
-        yield order[place * BATCH : (place + 1) * BATCH]
-
-
 def train(encoded: Encoded, tokenizer: CLIPTokenizer, folder: Path, budget: Budget, seed: int) -> Base:
     """The trained pair: the running mean of its weights (EMA)."""
     torch.manual_seed(seed)
@@ -145,7 +134,7 @@ def train(encoded: Encoded, tokenizer: CLIPTokenizer, folder: Path, budget: Budg
     }
     stage = Stage("denoiser", folder, budget, held)
     kept_share = new_scheduler().alphas_cumprod
-    batches = _order(len(encoded.tags), seed, stage.step)
+    batches = batches_of(len(encoded.tags), BATCH, seed, stage.step)
     running = 0.0
     for step in stage.steps():
         torch.manual_seed(seed * 1_000_003 + step)
@@ -154,12 +143,7 @@ def train(encoded: Encoded, tokenizer: CLIPTokenizer, folder: Path, budget: Budg
         tokens = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
         stage.set_rates(min(1.0, (step + 1) / WARMUP_STEPS, (1 - stage.progress) / DECAY_SHARE))
         loss = velocity_loss(base, encoded.sample(chosen), tokens, kept_share)
-        for optimizer in pair:
-            optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(base.parameters(), 1.0)
-        for optimizer in pair:
-            optimizer.step()
+        update(base, pair, loss)
         share = min(EMA_DECAY, (step + 1) / (step + 10))
         with torch.no_grad():
             torch._foreach_lerp_(list(mean.parameters()), list(base.parameters()), 1 - share)

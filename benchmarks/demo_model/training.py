@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -92,6 +93,32 @@ def optimizers(
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]
     return both
+
+
+def batches_of(pictures: int, size: int, seed: int, first: int) -> Iterator[Tensor]:
+    """Batches of picture numbers without end: each picture once a round, a new order every round.
+
+    Args:
+        pictures: How many there are.
+        size: How many are in a batch.
+        seed: Of the orders.
+        first: The number of the first batch.
+    """
+    batches = pictures // size
+    for index in count(first):
+        round_number, place = divmod(index, batches)
+        order = torch.randperm(pictures, generator=torch.Generator().manual_seed(seed * 1000 + round_number))
+        yield order[place * size : (place + 1) * size]
+
+
+def update(module: nn.Module, pair: list[torch.optim.Optimizer], loss: Tensor) -> None:
+    """One step down the loss, its gradient's norm cut at 1."""
+    for optimizer in pair:
+        optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_([p for p in module.parameters() if p.requires_grad], 1.0)
+    for optimizer in pair:
+        optimizer.step()
 
 
 class Stage:

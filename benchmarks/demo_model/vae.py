@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.demo_model.data import Pictures, Pixels
-from benchmarks.demo_model.training import Budget, Stage, optimizers
+from benchmarks.demo_model.training import Budget, Stage, optimizers, update
 
 MUON_RATE, ADAM_RATE = 0.014, 2e-3
 KL_WEIGHT = 5e-4
@@ -61,7 +61,7 @@ def to_pixels(pictures: Tensor) -> Pixels:
     return scaled.permute(0, 2, 3, 1).numpy()
 
 
-def _batch(pictures: Pictures, numbers: np.random.Generator, *, whole: bool) -> Tensor:
+def batch_of_both(pictures: Pictures, numbers: np.random.Generator, *, whole: bool) -> Tensor:
     """Half base, half helpers: 16 crops of 64 px, or 8 whole pictures."""
     half = 4 if whole else 8
     chosen = [
@@ -73,7 +73,7 @@ def _batch(pictures: Pictures, numbers: np.random.Generator, *, whole: bool) -> 
     return to_tensor(np.stack(chosen))
 
 
-def _picture_loss(made: Tensor, real: Tensor) -> Tensor:
+def picture_loss(made: Tensor, real: Tensor) -> Tensor:
     """L1 + half the L1 of the gradients, which keeps edges sharp, + the mean square."""
     error = made - real
     edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
@@ -91,7 +91,9 @@ def train_vae(pictures: Pictures, folder: Path, budget: Budget, seed: int) -> Au
         warm = min(1.0, (step + 1) / 50)
         stage.set_rates(warm * (1.0 if done < 0.5 else 0.5 + 0.5 * math.cos(math.pi * (2 * done - 1))))
         torch.manual_seed(seed * 1_000_003 + step)
-        _codec_step(vae, pair, _batch(pictures, np.random.default_rng([seed, step]), whole=done > CROP_SHARE), stage)
+        _codec_step(
+            vae, pair, batch_of_both(pictures, np.random.default_rng([seed, step]), whole=done > CROP_SHARE), stage
+        )
     return vae
 
 
@@ -103,7 +105,7 @@ def refine_vae(vae: AutoencoderKL, pictures: Pictures, folder: Path, budget: Bud
         warm = min(1.0, (step + 1) / 50)
         stage.set_rates(warm * (0.5 + 0.5 * math.cos(math.pi * stage.progress)))
         torch.manual_seed(seed * 1_000_003 + 500_000 + step)
-        _codec_step(vae, pair, _batch(pictures, np.random.default_rng([seed, 3, step]), whole=True), stage)
+        _codec_step(vae, pair, batch_of_both(pictures, np.random.default_rng([seed, 3, step]), whole=True), stage)
     return vae
 
 
@@ -114,8 +116,8 @@ def _codec_step(vae: AutoencoderKL, pair: list[torch.optim.Optimizer], real: Ten
         made = vae.decode(moments.sample()).sample
     mean, log_variance = moments.mean.float(), moments.logvar.float()
     divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
-    loss = _picture_loss(made.float(), real) + KL_WEIGHT * divergence
-    _update(vae, pair, loss)
+    loss = picture_loss(made.float(), real) + KL_WEIGHT * divergence
+    update(vae, pair, loss)
     if stage.step % 25 == 0:
         stage.log(loss=loss.item(), kl=divergence.item(), psnr=psnr(made.detach().float(), real))
 
@@ -128,25 +130,16 @@ def train_decoder(vae: AutoencoderKL, pictures: Pictures, folder: Path, budget: 
     stage = Stage("decoder", folder, budget, {"vae": vae, **{f"optimizer{i}": part for i, part in enumerate(pair)}})
     for step in stage.steps():
         stage.set_rates(1 - stage.progress)
-        real = _batch(pictures, np.random.default_rng([seed, 7, step]), whole=True)
+        real = batch_of_both(pictures, np.random.default_rng([seed, 7, step]), whole=True)
         with torch.autocast("cpu", torch.bfloat16):
             with torch.no_grad():
                 latents = vae.encode(real).latent_dist.mean
             made = vae.decode(latents).sample
-        loss = _picture_loss(made.float(), real)
-        _update(vae, pair, loss)
+        loss = picture_loss(made.float(), real)
+        update(vae, pair, loss)
         if step % 25 == 0:
             stage.log(loss=loss.item(), psnr=psnr(made.detach().float(), real))
     return vae
-
-
-def _update(module: nn.Module, pair: list[torch.optim.Optimizer], loss: Tensor) -> None:
-    for optimizer in pair:
-        optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_([p for p in module.parameters() if p.requires_grad], 1.0)
-    for optimizer in pair:
-        optimizer.step()
 
 
 def psnr(made: Tensor, real: Tensor) -> float:

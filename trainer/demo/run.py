@@ -120,7 +120,7 @@ def show(run: Path, events: Events, interrupt: Interrupt, lora: Path | None = No
     config = read_config(run)
     events.phase("load", 1)
     device = torch.device("cpu")
-    base = load_base_model(config.model, dtype=torch.float32, vae_dtype=torch.float32, device=device)
+    base = load_base_model(config.model, dtype=torch.float32, vae_dtype=torch.float32, device=device).whole()
     use_threads(None, device, base.denoiser)
     prompts = trigger_prompts()
     total = 2 * (len(prompts) + len(BASE_PROMPTS))

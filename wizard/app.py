@@ -160,20 +160,36 @@ def train_command(
         bool, typer.Option("--skip-broken", help="Leave out pictures that cannot be read, from now on.")
     ] = False,
     device: Annotated[str | None, typer.Option(metavar="cpu", help="Train on the processor, in float32.")] = None,
+    gpus: Annotated[
+        str | None, typer.Option(metavar="all|N", help="Let so many cards train it together.  [default: one]")
+    ] = None,
+    gpu: Annotated[
+        str | None, typer.Option(metavar="0,2", help="Which cards, as nvidia-smi counts.  [default: the planned one]")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", help="Let so many processes train it, on the processor.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train a planned run, in a process of its own; several one after another, whatever becomes of the others."""
+    from wizard.processes.process_options import ProcessOptions
+
+    together = ProcessOptions(gpus, gpu, processes)
     if len(runs) > 1:
         from wizard.commands.train_listed import ListedOptions
         from wizard.commands.train_several import train_several
 
         with exit_on_error():
+            together.refuse_for_several_runs()
             train_several(runs, ListedOptions(resume, epochs, skip_broken, device), as_json=as_json)
         return
     from wizard.commands.train import train
 
     with exit_on_error():
-        train(runs[0], resume=resume, epochs=epochs, skip_broken=skip_broken, device=device, as_json=as_json)
+        train(
+            runs[0], resume=resume, epochs=epochs, skip_broken=skip_broken, device=device, processes=together,
+            as_json=as_json,
+        )  # fmt: skip
 
 
 @app.command("measure", short_help="Some real steps, beside what was predicted.")

@@ -34,7 +34,8 @@ def gpu_uuid(facts: Facts, _: TrainingConfig) -> Advice:
         return Advice("", f"{gpu.name} tells no identifier: the first card found is used")
     if len(facts.hardware.gpus) == 1:
         return Advice(gpu.uuid, f"{gpu.name}, the only card; pinned, so that a second one changes nothing")
-    return Advice(gpu.uuid, f"{gpu.name}, of {len(facts.hardware.gpus)} cards the one chosen or with most free memory")
+    which = f"{gpu.name}, of {len(facts.hardware.gpus)} cards the one chosen or with most free memory"
+    return Advice(gpu.uuid, f"{which}; `loracle train RUN --gpus all` lets all of them train it together")
 
 
 RULES = (cpu_threads, data_workers, gpu_uuid)

@@ -44,6 +44,8 @@ class Started(Event):
     """The step of the state that it goes on from; None: from the beginning."""
     memory_cap_bytes: Count | None = None
     """What torch may take of the GPU's memory; None: all."""
+    processes: Count = 1
+    """So many train it together."""
 
 
 class PhaseBegun(Event):

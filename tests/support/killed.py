@@ -103,12 +103,12 @@ def kill_at(run: Path, moment: Moment, started: subprocess.Popen[str]) -> int | 
     return trainer
 
 
-def go_on(run: Path, seconds: float = 180) -> list[tuple[int, str]]:
+def go_on(run: Path, seconds: float = 180, *, options: Sequence[str] = ()) -> list[tuple[int, str]]:
     """Start again, as a user does, until the training has ended; exit codes and what was printed."""
     deadline, ended = time.monotonic() + seconds, list[tuple[int, str]]()
     while not ended or ended[-1][0] != 0:
         assert time.monotonic() < deadline, ended
-        with launched(run, *(["--resume"] if RunFolder(run).has_state() else [])) as again:
+        with launched(run, *options, *(["--resume"] if RunFolder(run).has_state() else [])) as again:
             out, _ = again.communicate(timeout=120)
         ended.append((again.returncode, out))
         # Who was left alone may still be at work, or have saved its first state after it was looked for.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from advisor.settings.config import AdapterKind
-from trainer.adapters.adapter import Adapter, Dropouts
+from trainer.adapters.adapter import Adapter, Dropouts, Rows
 from trainer.adapters.dora import DoraLayer
 from trainer.adapters.loha import LohaLayer
 from trainer.adapters.lokr import LokrLayer
@@ -20,4 +20,4 @@ ADAPTERS: Mapping[AdapterKind, type[Adapter]] = {
 }
 """The layer of each kind."""
 
-__all__ = ["ADAPTERS", "Adapter", "Dropouts"]
+__all__ = ["ADAPTERS", "Adapter", "Dropouts", "Rows"]

@@ -18,6 +18,25 @@ Layer = nn.Linear | nn.Conv2d
 
 
 @dataclass(frozen=True)
+class Rows:
+    """The samples of a batch that a forward pass has, where it has not all of them."""
+
+    start: int
+    stop: int
+    of: int
+    """How many the batch has."""
+
+    def of_axis(self, length: int) -> tuple[int, slice]:
+        """How long an axis of this length would be of the whole batch, and where it lies in that.
+
+        Args:
+            length: a multiple of the samples, each of which has its entries in a row (a caption's chunks).
+        """
+        each = length // (self.stop - self.start)
+        return self.of * each, slice(self.start * each, self.stop * each)
+
+
+@dataclass(frozen=True)
 class Dropouts:
     """Dropout rates of an adapter, 0..1."""
 
@@ -60,6 +79,8 @@ class Adapter(nn.Module, ABC):
         self.dropouts = dropouts
         self._step_seed = 0
         self._skipped = False
+        self.rows: Rows | None = None
+        """What the forward passes have of the batch for which dropout is drawn; None: all of it."""
         self.copies: dict[str, Tensor] = {}
         """Within a training step: the tensors in `copied` in the dtype of the base model (`ComputeCopies`)."""
         device = frozen_weight(layer).device

@@ -61,18 +61,18 @@ class LoraLayer(Adapter):
         return self.down, self.up, self.multiplier * self.scale
 
     def _mask(self, x: Tensor) -> Tensor | None:
-        """What the rank-wide intermediate is multiplied by; drawn from the step's seed."""
+        """What the rank-wide intermediate is multiplied by; drawn for the whole batch from the step's seed."""
         if self.dropouts.inner == 0 and self.dropouts.ranks == 0:
             return None
-        shape = self._inner_shape(x)
-        generator = self.rng(x.device)
+        shape, generator = self._inner_shape(x), self.rng(x.device)
+        shape[0], rows = (shape[0], slice(None)) if self.rows is None else self.rows.of_axis(shape[0])
         mask = torch.ones((), dtype=x.dtype, device=x.device)
         if self.dropouts.inner > 0:
-            mask = mask * _kept(shape, self.dropouts.inner, generator, x)
+            mask = mask * _kept(shape, self.dropouts.inner, generator, x)[rows]
         if self.dropouts.ranks > 0:
             rank_axis = 1 if isinstance(self.layer, nn.Conv2d) else len(shape) - 1
             per_sample = [size if axis in (0, rank_axis) else 1 for axis, size in enumerate(shape)]
-            mask = mask * _kept(per_sample, self.dropouts.ranks, generator, x)
+            mask = mask * _kept(per_sample, self.dropouts.ranks, generator, x)[rows]
         return mask
 
     def _inner_shape(self, x: Tensor) -> list[int]:

@@ -16,7 +16,7 @@ from advisor.errors import ConfigErrors, ModelError
 from advisor.estimate.adapter_copies import are_copied
 from advisor.families import family
 from advisor.settings.config import MemoryConfig, NetworkConfig
-from trainer.adapters import ADAPTERS, Adapter, Dropouts
+from trainer.adapters import ADAPTERS, Adapter, Dropouts, Rows
 from trainer.adapters.compute_copies import ComputeCopies
 from trainer.adapters.resize import resized
 from trainer.device.choose import COMPUTE_DTYPES
@@ -161,6 +161,11 @@ class Network(nn.Module):
             if adapter.dropouts.any:
                 # Adapters get far-apart seeds; two for each, because `Adapter.rng` also uses the next one.
                 adapter.seed_dropout((seed * 1_000_003 + index * 7_919) % 2**62)
+
+    def draw_dropout_of(self, rows: Rows | None) -> None:
+        """What the next forward passes have of the batch that dropout is drawn for; None: all of it."""
+        for adapter in self.layers.values():
+            adapter.rows = rows
 
     def lora_state(self, dtype: torch.dtype, *, scaled: bool = False) -> dict[str, Tensor]:
         """The adapters under the names that kohya, LyCORIS and ComfyUI know, as copies on the CPU.

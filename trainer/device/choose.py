@@ -98,20 +98,21 @@ def usable_gpu() -> str | None:
     return "mps" if torch.backends.mps.is_available() else None
 
 
-def use_threads(threads: int | None, device: torch.device, denoiser: torch.nn.Module) -> None:
+def use_threads(threads: int | None, device: torch.device, denoiser: torch.nn.Module, *, processes: int = 1) -> None:
     """Compute with so many threads; by default on all physical cores, unless OMP_NUM_THREADS says otherwise.
 
     Args:
         threads: how many, if that was asked for.
         device: where it is computed.
         denoiser: a small one is computed on one thread.
+        processes: how many share the cores.
     """
     if threads is not None:
         torch.set_num_threads(threads)
     elif device.type == "cpu" and not os.environ.get("OMP_NUM_THREADS"):
         is_small = _num_weights(denoiser) < SMALL_DENOISER_WEIGHTS
         cores = min(psutil.cpu_count(logical=False) or 1, _allowed_cpus())
-        torch.set_num_threads(1 if is_small else max(1, cores))
+        torch.set_num_threads(1 if is_small else max(1, cores // processes))
 
 
 def peak_memory_bytes(device: torch.device) -> int:

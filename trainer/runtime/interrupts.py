@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 AS_ONE_SECONDS = 1.0
 """Signals so close to the first are the same request: services and shells send several, and to several processes."""
@@ -19,6 +22,15 @@ def ending_signals() -> list[signal.Signals]:
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     signals = [signal.Signals[name] for name in names if hasattr(signal, name)]
     return [one for one in signals if one.name != "SIGHUP" or signal.getsignal(one) is not signal.SIG_IGN]
+
+
+def exit_as(code: int) -> NoReturn:
+    """End this process as another has ended: by the same signal, where one killed it."""
+    if code < 0 and sys.platform != "win32":
+        with suppress(OSError):  # SIGKILL is nobody's to handle
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    sys.exit(code if code >= 0 else 1)
 
 
 class Interrupted(Exception):

@@ -15,6 +15,7 @@ from advisor.settings.config import TrainingConfig
 from trainer.data.training_set import BatchRefs, TrainingSet
 from trainer.device.choose import memory_bytes
 from trainer.device.device_memory import is_out_of_memory
+from trainer.ranks.ranks import RanksEnded
 from trainer.runtime.disk_space import waiting_for
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt, Interrupted
@@ -101,6 +102,7 @@ class Loop:
             TrainingStopped: loss or gradient are no numbers any more.
             Spilled: the GPU's memory spills; a state is saved.
             MemoryError: there is none left; a state is saved if that can be.
+            RanksEnded: another process of the training has ended; a state is saved.
             Interrupted: the user wanted to stop; LoRA and state are saved, once there is a step to save.
         """
         if position.step == 0 and self._config.sampling.draws:
@@ -177,13 +179,18 @@ class Loop:
         raise Spilled(times)
 
     def _try_step(self, group: Sequence[BatchRefs], position: Position) -> StepResult:
-        """The step's result; where memory runs out in it, what came before it is kept first.
+        """The step's result; where memory runs out in it, or another process ends, what came before it is kept first.
 
         Raises:
             MemoryError: memory ran out, of the GPU or of the machine.
+            RanksEnded: another process of the training has ended.
         """
         try:
             return self._stepper.step(group, step=position.step, epoch=position.epoch)
+        except RanksEnded:
+            self._read_last()
+            self._keep_before_step(position)
+            raise
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -1,7 +1,7 @@
 """Micro-batches: a batch split along its first axis, whose gradients add up to the batch's in less memory.
 
-Noise and timesteps are drawn for the whole batch first, so that it learns from the same samples and the same noise
-however it is split.
+Noise, timesteps and dropout are drawn for the whole batch first, so that it learns from the same samples and the same
+noise however it is split, also among processes.
 """
 
 from __future__ import annotations

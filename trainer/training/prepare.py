@@ -33,6 +33,7 @@ from trainer.models.families.family import BaseModel
 from trainer.models.load import load_base_model
 from trainer.optim.optimizer import TRAINED_PARTS, Group, make_optimizer, trained_groups
 from trainer.optim.schedule import Schedule
+from trainer.ranks.ranks import ALONE, Ranks
 from trainer.runtime.disk_space import DiskRoom, waiting_for
 from trainer.runtime.events import Events
 from trainer.runtime.interrupts import Interrupt
@@ -96,6 +97,8 @@ class Prepared:
     """Of the model's files, computed in a thread; None for a probe."""
     started: float
     """Unix seconds."""
+    ranks: Ranks = ALONE
+    """The processes that train it together."""
 
 
 def prepare(
@@ -106,15 +109,19 @@ def prepare(
     events: Events,
     interrupt: Interrupt,
     hashes: Future[Hashes] | None = None,
+    ranks: Ranks = ALONE,
 ) -> Prepared:
     """Choose the device, load data and base model, fill the caches, make network and optimizer, restore a state.
 
     Args:
         hashes: of the model's files, where they were begun before; else they are made beside, but for a probe.
+        ranks: the processes that train together, each of which prepares; files are written by the first, which looks
+            at the pictures for all of them and fills the caches before the others read them.
 
     Raises:
         LoraError: something that the user can mend.
         Interrupted: the user wanted to stop.
+        RanksEnded: another process has ended.
     """
     started, ladder = time.time(), RunFolder(run).read_ladder()
     check_supported(ladder.applied(config))
@@ -125,24 +132,27 @@ def prepare(
     resuming = Resuming(run, states, planned, ladder, events)
     state = None if options.is_probe else resuming.state(wanted=options.resume)
     reporter = Reporter(run, config, place.device, events, interrupt, room_of(place.device))
-    _tell_started(reporter, config_hash(planned), state)
+    _tell_started(reporter, config_hash(planned), state, processes=ranks.world_size)
     if sentence := slow_numbers(place):
         events.warning("slow_half_precision", sentence)
     disk = DiskRoom(events, interrupt)
     with waiting_for(disk):
         with reporter.during(LOADING):
-            training_set = gather_images(config, run, events, progress=reporter.progress, broken=options.on_broken)
+            training_set = ranks.from_first(
+                lambda: gather_images(config, run, events, progress=reporter.progress, broken=options.on_broken)
+            )
         reporter = replace(reporter, largest=max(training_set.bucket_counts(), key=lambda size: size[0] * size[1]))
         interrupt.check()
-        if hashes is None and not options.is_probe:
+        if hashes is None and ranks.is_first and not options.is_probe:
             hashes = hashed_aside(config.model)
         with reporter.during(LOADING):
             base = _base_model(place, reporter)
-            use_threads(options.threads, place.device, base.denoiser)
-            stepper = _stepper(base, training_set, state, reporter, batch_parts=ladder.batch_parts)
+            use_threads(options.threads, place.device, base.denoiser, processes=ranks.world_size)
+            stepper = _stepper(base, training_set, state, reporter, batch_parts=ladder.batch_parts, ranks=ranks)
             if state is not None:
                 resuming.load(stepper, state)
                 resuming.tell_schedule(state, partial(_schedule, training_set, begins=state.position))
+            ranks.as_first(list(stepper.context.network.parameters()))
     return Prepared(
         reporter=reporter,
         planned=planned,
@@ -156,6 +166,7 @@ def prepare(
         disk=disk,
         hashes=hashes,
         started=started,
+        ranks=ranks,
     )
 
 
@@ -170,11 +181,14 @@ def check_supported(config: TrainingConfig) -> None:
         raise ConfigErrors(errors)
 
 
-def _tell_started(reporter: Reporter, planned_hash: str, state: State | None) -> None:
+def _tell_started(reporter: Reporter, planned_hash: str, state: State | None, *, processes: int) -> None:
     """Limit the memory that torch may take, then send the event `started`."""
     cap = cap_memory(reporter.device, reporter.memory_before, spills=spills_here())
     resumed_from = None if state is None else state.position.step
-    reporter.events.send(Started(config_hash=planned_hash, resumed_from=resumed_from, memory_cap_bytes=cap))
+    started = Started(config_hash=planned_hash, resumed_from=resumed_from, memory_cap_bytes=cap)
+    if processes > 1:
+        started = started.model_copy(update={"processes": processes})
+    reporter.events.send(started)
 
 
 def _base_model(place: Place, reporter: Reporter) -> BaseModel:
@@ -198,10 +212,11 @@ def _stepper(
     reporter: Reporter,
     *,
     batch_parts: int,
+    ranks: Ranks,
 ) -> Stepper:
     """Adapters with their weights, data, a new optimizer and the schedule."""
     config = reporter.config
-    base, network, data = _attached(base, training_set, state, reporter)
+    base, network, data = _attached(base, training_set, state, reporter, ranks)
     groups = _groups(base, network, reporter)
     if config.memory.gradient_checkpointing:
         base.family.enable_gradient_checkpointing(
@@ -216,20 +231,24 @@ def _stepper(
         warn=reporter.events.warning,
     )
     schedule = _schedule(training_set, config, begins=_begins(state))
-    return Stepper(context, groups, optimizer, schedule, batch_parts=batch_parts)
+    return Stepper(context, groups, optimizer, schedule, batch_parts=batch_parts, ranks=ranks)
 
 
 def _attached(
-    base: BaseModel, training_set: TrainingSet, state: State | None, reporter: Reporter
+    base: BaseModel, training_set: TrainingSet, state: State | None, reporter: Reporter, ranks: Ranks
 ) -> tuple[BaseModel, Network, Data]:
     """The whole base model with its adapters, and the data.
 
     Where the base model leaves its denoiser for later, captions are read first, and its text encoders make room for it.
     """
+
+    def data_for(*, trains_text: bool) -> Data:
+        return ranks.first_then_others(lambda: make_data(base, training_set, reporter, trains_text=trains_text))
+
     if base.load_denoiser is None:
         network = _network(base, reporter, state)
-        return base, network, make_data(base, training_set, reporter, trains_text=network.has_text_encoder)
-    data = make_data(base, training_set, reporter, trains_text=False)
+        return base, network, data_for(trains_text=network.has_text_encoder)
+    data = data_for(trains_text=False)
     base = with_denoiser_instead(base, data.texts, reporter)
     return base, _network(base, reporter, state), data
 

@@ -11,7 +11,9 @@ from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from advisor.errors import RunError
+from advisor.estimate.shares import share_of
 from advisor.run_folder.state_manifest import OPTIMIZER_NAME
+from trainer.adapters.adapter import Rows
 from trainer.data.training_set import BatchRefs
 from trainer.device.choose import free_memory
 from trainer.device.device_memory import is_out_of_memory
@@ -21,6 +23,7 @@ from trainer.optim.guarded_step import decides_on_device, step_if_finite
 from trainer.optim.memory_form import check_memory, memory_forms
 from trainer.optim.optimizer import Group, TrainedPart, weights_for_use
 from trainer.optim.schedule import Schedule
+from trainer.ranks.ranks import ALONE, Ranks
 from trainer.seeds import generator, seed_of
 from trainer.training.context import TrainingContext
 from trainer.training.micro_batches import micro_batch, micro_batch_slices
@@ -44,12 +47,15 @@ class Stepper:
         schedule: Schedule,
         *,
         batch_parts: int = 1,
+        ranks: Ranks = ALONE,
     ) -> None:
         """Train `groups`; without an optimizer the losses are computed and no weight changes.
 
         Args:
-            batch_parts: into how many micro-batches each batch is split.
+            batch_parts: into how many micro-batches each batch, or this process's share of one, is split.
+            ranks: the processes that compute each step together.
         """
+        self._ranks = ranks
         self.context, self.optimizer = context, optimizer
         self._groups, self._schedule, self._batch_parts = tuple(groups), schedule, batch_parts
         self._parameters = [parameter for group in groups for parameter in group.parameters]
@@ -67,24 +73,34 @@ class Stepper:
             self._ema = Ema(trained, context.config.loss.ema_decay)
 
     def step(self, batches: Sequence[BatchRefs], *, step: int, epoch: int) -> StepResult:
-        """Make the step of this number, counted from 0, with all its batches; on a card it may still be computed."""
+        """Make the step of this number, counted from 0, with all its batches; on a card it may still be computed.
+
+        Raises:
+            RanksEnded: another process of the training has ended; no weight was changed.
+        """
         rates = self._set_rates(step)
         total = torch.zeros((), device=self.context.device)
+        self.scaler.scale(total)  # it finds its scale at the first call, also where this process has no picture
+        own = share_of([len(refs) for refs in batches], self._ranks.rank, self._ranks.world_size)
         with self._copies.in_use():
-            for number, refs in enumerate(batches):
-                for share in self._losses(refs, step=step, number=number, epoch=epoch):
-                    loss = share / len(batches)
+            for number, rows in own:
+                for part in self._losses(batches[number], rows, step=step, number=number, epoch=epoch):
+                    loss = part / len(batches)
                     if self.optimizer is not None:
                         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
                         self._copies.gather_gradients()
                     total += loss.detach()
+        total = self._ranks.sum_gradients(self._parameters, total)
         numbers = self._optimizer_step(total)
         self._after_update(step)
         self._is_updating = False
         return StepResult(numbers, rates, self._is_good)
 
-    def _losses(self, refs: BatchRefs, *, step: int, number: int, epoch: int) -> Iterator[Tensor]:
-        """Yield each micro-batch's share of the batch's loss, computed lazily; the shares add up to the loss."""
+    def _losses(self, refs: BatchRefs, rows: slice, *, step: int, number: int, epoch: int) -> Iterator[Tensor]:
+        """Yield each micro-batch's part of the batch's loss, computed lazily; those of all rows add up to the loss.
+
+        Everything is drawn for the whole batch, whatever rows of it this process computes.
+        """
         context, seed = self.context, self.context.config.run.seed
         latents = context.latents.of(refs, epoch)
         text = context.texts.of(refs, epoch)
@@ -103,11 +119,11 @@ class Stepper:
             sizes=context.crops.sizes(refs, epoch),
             mask=None if context.masks is None else context.masks.of(refs, epoch),
         )
-        parts = micro_batch_slices(len(refs), self._batch_parts)
-        for index, part in enumerate(parts):
-            if index:
-                context.network.seed_dropout(seed_of(seed, "dropout", step, number, index))
-            of_part = batch if len(parts) == 1 else micro_batch(batch, part)
+        for within in micro_batch_slices(rows.stop - rows.start, self._batch_parts):
+            part = slice(rows.start + within.start, rows.start + within.stop)
+            is_whole = part == slice(0, len(refs))
+            context.network.draw_dropout_of(None if is_whole else Rows(part.start, part.stop, len(refs)))
+            of_part = batch if is_whole else micro_batch(batch, part)
             with torch.set_grad_enabled(self.optimizer is not None):
                 loss = training_loss(context.base, context.network, of_part.to(context.device), context.config)
             yield loss * ((part.stop - part.start) / len(refs))

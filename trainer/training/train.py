@@ -20,7 +20,8 @@ from trainer.lora_files.write import LoraFiles
 from trainer.runtime.disk_space import waiting_for
 from trainer.training.callbacks import RunCallbacks
 from trainer.training.failures import SAVING, TRAINING
-from trainer.training.loop import Loop
+from trainer.training.follower_callbacks import FollowerCallbacks
+from trainer.training.loop import Callbacks, Loop
 from trainer.training.prepare import Prepared
 from trainer.training.resuming import config_hash
 from trainer.training.samples import keep_earlier
@@ -28,12 +29,16 @@ from trainer.training.spill_watch import watch_for
 
 
 def train(prepared: Prepared) -> None:
-    """Train, save and check.
+    """Train, save and check; of several processes the first saves and checks.
 
     Raises:
         LoraError: something that the user can mend.
         Interrupted: the user ended it.
+        RanksEnded: another process of the training has ended; a state is saved.
     """
+    if not prepared.ranks.is_first:
+        _follow(prepared)
+        return
     reporter = prepared.reporter
     with waiting_for(prepared.disk):
         callbacks = _callbacks(prepared)
@@ -62,7 +67,14 @@ def train(prepared: Prepared) -> None:
     )
 
 
-def _loop(prepared: Prepared, callbacks: RunCallbacks) -> Loop:
+def _follow(prepared: Prepared) -> None:
+    """Compute this process's share of each step."""
+    with prepared.reporter.during(TRAINING):
+        loop = _loop(prepared, FollowerCallbacks(prepared.stepper))
+        loop.run(prepared.resumed_at or BEGINNING)
+
+
+def _loop(prepared: Prepared, callbacks: Callbacks) -> Loop:
     reporter, context = prepared.reporter, prepared.stepper.context
     watch = watch_for(
         reporter.run,

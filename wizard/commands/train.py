@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from advisor.errors import BrokenImages, LoraError
 from advisor.families import KNOWN_FAMILIES
 from advisor.files import is_file, replacing
+from advisor.machine.probe import probe_hardware
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.lock import writing
 from advisor.run_folder.place import RunPlace
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from advisor.choosing.cells import SettingValue
     from wizard.interview.drawing.evaluation import Recommended
     from wizard.interview.questions import Ask
+    from wizard.processes.process_options import ProcessOptions
     from wizard.show.run_view import RunStatus
 
 
@@ -68,6 +70,7 @@ def train(
     epochs: int | None = None,
     skip_broken: bool = False,
     device: str | None = None,
+    processes: ProcessOptions | None = None,
     as_json: bool = False,
 ) -> None:
     """Train, write receipt and report, then print how to use the LoRA and offer to copy it.
@@ -75,12 +78,15 @@ def train(
     Args:
         epochs: in all; written into the run's loracle.toml. A run with a state then resumes.
         skip_broken: leave out pictures that cannot be decoded; without it the user is asked, in a terminal.
+        processes: which cards, or how many processes, train it together; None: one.
 
     Raises:
         LoraError: the run or its configuration is wrong, another process works on it, or training stopped itself.
         KeyboardInterrupt: Ctrl-C, after the work was saved.
     """
     job, config = planned_job(run, device=device, resume=resume, skip_broken=skip_broken)
+    if processes is not None and processes.is_given:
+        job = _in_processes(job, config, processes)
     with writing(job.run, "loracle train", say) as place:
         RunStore().remember(job.run.path)
         wish = GoingOn(resume, epochs)
@@ -106,6 +112,15 @@ def train(
             print_result(job, config, trained, may_ask=may_ask)
     except OutputLost as lost:
         say(f"! All is trained and saved, but not told: {lost}")
+
+
+def _in_processes(job: TrainerJob, config: TrainingConfig, options: ProcessOptions) -> TrainerJob:
+    from wizard.processes.several_processes import job_in_processes
+
+    job, told = job_in_processes(job, config, options, probe_hardware(job.run.path))
+    for sentence in told:
+        say(f"{sentence}.")
+    return job
 
 
 def result_document(run: RunFolder, trained: Trained) -> dict[str, object]:

@@ -57,7 +57,7 @@ def child_environment(
 
     Args:
         base: this process's own; what the user set of allocators and of waiting threads stays.
-        gpu_uuid: NVML's UUID of the only visible GPU; empty: all are visible.
+        gpu_uuid: NVML's UUID of the only visible GPU, or several with commas between; empty: all are visible.
         on_processor: it trains or draws on the processor.
         nvidia_driver: where NVIDIA's driver for Linux shows that it is loaded.
     """

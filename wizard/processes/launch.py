@@ -95,7 +95,9 @@ def run_trainer(
         TrainerBroke: the trainer failed by a bug of ours.
     """
     count, place = interrupts or InterruptCount(), job.held_place or RunPlace.of(job.run.path)
-    environment = child_environment(os.environ, gpu_uuid=job.gpu_uuid, on_processor=job.on_processor)
+    environment = child_environment(
+        os.environ, gpu_uuid=",".join(job.gpu_uuids) or job.gpu_uuid, on_processor=job.on_processor
+    )
     environment[PLACE_VARIABLE] = (job.place or place).mark
     log = job.run.trainer_log
     tail = job.run.new_events()

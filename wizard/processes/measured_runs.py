@@ -73,6 +73,8 @@ def save_run_receipt(job: TrainerJob, config: TrainingConfig, *, since: float) -
     Args:
         since: unix seconds; earlier events are left out.
     """
+    if job.processes > 1:
+        return  # what several take together says nothing of one
     try:
         events = job.run.read_events().events
     except LoraError:

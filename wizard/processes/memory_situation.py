@@ -8,6 +8,7 @@ from advisor.checkpoints.identify import identify
 from advisor.environment.packages import installed_packages
 from advisor.errors import MemoryFacts, RunError
 from advisor.estimate.device_speed import speed_of
+from advisor.estimate.several_processes import Shares, config_of_share
 from advisor.estimate.vram import Phase
 from advisor.machine.hardware import Hardware
 from advisor.machine.probe import probe_hardware
@@ -36,6 +37,8 @@ def situation_of(job: TrainerJob, facts: MemoryFacts, *, hardware: Hardware | No
     structure = identify(Path(config.model.path)).structure
     if structure is None:
         raise RunError(f"{config.model.path} does not tell how it is built, so nothing can be tried in its place")
+    if job.processes > 1:
+        config = config_of_share(config, Shares.of(config.schedule, job.processes))
     plan, machine = job.run.known_plan(), hardware or probe_hardware(job.run.path)
     return Situation(
         config=config,

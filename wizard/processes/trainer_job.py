@@ -32,6 +32,10 @@ class TrainerJob:
 
     skip_broken: bool = False
     """Leave out images that cannot be decoded, from now on."""
+    processes: int = 1
+    """So many train together."""
+    gpu_uuids: tuple[str, ...] = ()
+    """The cards of several processes, one each; `gpu_uuid` is then the one with least memory free."""
     place: RunPlace | None = None
     """The folder of the run that a command holds; `run` itself may be a folder for events alone."""
 
@@ -45,6 +49,7 @@ class TrainerJob:
         more = (["--resume"] if self.resume else []) + (["--device", self.device] if self.device else [])
         more += ["--skip-broken"] if self.skip_broken else []
         more += ["--tolerate-sysmem-fallback"] if self.tolerate_sysmem_fallback else []
+        more += ["--processes", str(self.processes)] if self.processes > 1 else []
         return child_command("trainer", str(self.run.as_given), *more)
 
     def gpu(self, hardware: Hardware) -> Gpu | None:

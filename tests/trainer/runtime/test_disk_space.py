@@ -25,6 +25,7 @@ from advisor.units import MIB
 from tests.support.paths import REPOSITORY
 from tests.support.runs import events_of, make_config, run_training, write_toml
 from trainer import __main__ as trainer_command
+from trainer import train_run
 from trainer.data.tensor_cache import TensorCache
 from trainer.runtime import disk_space
 from trainer.runtime.disk_space import MARGIN_BYTES, DiskRoom, is_full, waiting_for
@@ -171,7 +172,7 @@ def test_ctrl_c_ends_a_training_where_not_even_an_event_can_be_written(
     events._writer._file = Full()  # type: ignore[assignment]
 
     given = trainer_command._parser().parse_args([str(tmp_path), "--device", "cpu"])
-    assert trainer_command._train(RunFolder(tmp_path), given, events, Interrupt()) == 130
+    assert train_run._train(RunFolder(tmp_path), given, events, Interrupt()) == 130
 
 
 def test_ctrl_c_ends_it_too_where_the_reason_of_its_end_cannot_be_written(

@@ -62,7 +62,7 @@ from trainer.reporting import tensorboard
 tensorboard.TensorBoard.close = fails
 """
 NO_WANDB = """
-import trainer.__main__ as entry
+import trainer.train_run as entry
 from advisor.settings.config import RunConfig
 RunConfig.wandb_project = property(lambda _: "curves")
 class Board:

@@ -21,6 +21,9 @@ from trainer.layers.frozen_weight import FrozenWeight
 
 INT8_MOST = 127
 """The largest code; -128 stays unused, so that codes are symmetric."""
+AT_ONCE = 2**20
+"""Weights that are packed at once. What is made on the way is small then: of whole layers it would leave holes between
+the packed ones where a process keeps what it has freed, several times their size."""
 PIECE = 2**20
 """Bytes of nf4 that are unpacked at once."""
 NF4_LEVELS = (
@@ -41,11 +44,16 @@ def quantised(weight: Tensor, kind: QuantisedDtype, dtype: torch.dtype) -> Froze
 
 @torch.no_grad()
 def _int8(weight: Tensor, dtype: torch.dtype) -> FrozenWeight:
-    rows = weight.float().flatten(1)
-    scales = (rows.abs().amax(1, keepdim=True) / INT8_MOST).clamp_(min=torch.finfo(torch.float32).tiny)
-    codes = rows.div(scales).round_().to(torch.int8).view(weight.shape)
+    rows = weight.flatten(1)
+    codes = torch.empty(rows.shape, dtype=torch.int8, device=weight.device)
+    scales = torch.empty(len(rows), 1, device=weight.device)
+    step = max(1, AT_ONCE // max(1, rows.shape[1]))
+    for start in range(0, len(rows), step):
+        place, some = slice(start, start + step), rows[start : start + step].float()
+        scales[place] = (some.abs().amax(1, keepdim=True) / INT8_MOST).clamp_(min=torch.finfo(torch.float32).tiny)
+        codes[place] = some.div(scales[place]).round_()
     scales = scales.view(-1, *[1] * (weight.ndim - 1))
-    return FrozenWeight(weight.shape, (codes, scales), partial(_unpacked_int8, dtype=dtype))
+    return FrozenWeight(weight.shape, (codes.view(weight.shape), scales), partial(_unpacked_int8, dtype=dtype))
 
 
 def _unpacked_int8(codes: Tensor, scales: Tensor, *, dtype: torch.dtype) -> Tensor:
@@ -56,12 +64,18 @@ def _unpacked_int8(codes: Tensor, scales: Tensor, *, dtype: torch.dtype) -> Tens
 @torch.no_grad()
 def _nf4(weight: Tensor, dtype: torch.dtype) -> FrozenWeight:
     levels = torch.tensor(NF4_LEVELS, device=weight.device)
-    blocks = torch.nn.functional.pad(weight.float().flatten(), (0, -weight.numel() % NF4_BLOCK)).view(-1, NF4_BLOCK)
-    # Rounded before the codes are chosen, so that these make up for the rounding.
-    scales = blocks.abs().amax(1, keepdim=True).bfloat16()
-    shares = blocks / scales.float().clamp(min=torch.finfo(torch.float32).tiny)
-    codes = torch.bucketize(shares, (levels[1:] + levels[:-1]) / 2, out_int32=True).to(torch.uint8).view(-1, 2)
-    packed = codes[:, 0] * 16 + codes[:, 1]
+    whole, number = weight.flatten(), -(-weight.numel() // NF4_BLOCK)
+    packed = torch.empty(number * NF4_BLOCK // 2, dtype=torch.uint8, device=weight.device)
+    scales = torch.empty(number, 1, dtype=torch.bfloat16, device=weight.device)
+    step = AT_ONCE // NF4_BLOCK
+    for start in range(0, number, step):
+        place, some = slice(start, start + step), whole[start * NF4_BLOCK : (start + step) * NF4_BLOCK].float()
+        blocks = torch.nn.functional.pad(some, (0, -some.numel() % NF4_BLOCK)).view(-1, NF4_BLOCK)
+        # Rounded before the codes are chosen, so that these make up for the rounding.
+        scales[place] = blocks.abs().amax(1, keepdim=True)
+        shares = blocks / scales[place].float().clamp(min=torch.finfo(torch.float32).tiny)
+        codes = torch.bucketize(shares, (levels[1:] + levels[:-1]) / 2, out_int32=True).to(torch.uint8).view(-1, 2)
+        packed[start * NF4_BLOCK // 2 : (start + step) * NF4_BLOCK // 2] = codes[:, 0] * 16 + codes[:, 1]
     pairs = torch.stack([levels.repeat_interleave(16), levels.repeat(16)], dim=1).to(dtype)
     return FrozenWeight(weight.shape, (packed, scales, pairs), partial(_unpacked_nf4, shape=weight.shape))
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from statistics import NormalDist
 
 import pytest
@@ -10,7 +13,10 @@ from torch import Tensor
 
 from advisor.estimate.quantised_base import NF4_BLOCK
 from advisor.settings.config import QUANTISED, QuantisedDtype
+from tests.support.paths import REPOSITORY
+from trainer.layers import quantise
 from trainer.layers.quantise import NF4_LEVELS, quantised
+from wizard.processes.child import KEPT_HEAP
 
 SHAPES = ((32, 48), (7, 11), (16, 8, 3, 3), (5, 3, 1, 1))
 """Linear layers and convolutions, also such as fill no whole block of nf4."""
@@ -103,3 +109,52 @@ def test_nf4s_levels_are_those_of_a_normal_distribution() -> None:
     above, below = side(8), [-value for value in side(7)]
     wanted = sorted([*above, 0.0, *below])
     assert [value / max(wanted) for value in wanted] == pytest.approx(NF4_LEVELS, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", QUANTISED)
+@pytest.mark.parametrize("shape", [*SHAPES, (40, 96)])
+def test_a_weight_packed_in_pieces_has_the_same_bits(
+    kind: QuantisedDtype, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weight = weight_of(shape).bfloat16()
+    whole = quantised(weight, kind, torch.bfloat16)
+    monkeypatch.setattr(quantise, "AT_ONCE", 2 * NF4_BLOCK)
+
+    pieces = quantised(weight, kind, torch.bfloat16)
+
+    assert all(torch.equal(one, other) for one, other in zip(whole.tensors, pieces.tensors, strict=True))
+
+
+PACKING = """
+from concurrent.futures import ThreadPoolExecutor
+import psutil, torch
+from trainer.layers.quantise import quantised
+
+def read(shape):
+    return torch.randn(shape).bfloat16()
+
+shapes = [(1024, 640), (256, 640), (256, 640), (640, 1024), (2432, 640), (2432, 640), (640, 2432)] * 30
+read((4, 4))
+before, kept, ahead = psutil.Process().memory_info().rss, [], None
+with ThreadPoolExecutor(1) as pool:
+    for shape in [*shapes, None]:
+        now, ahead = ahead, None if shape is None else pool.submit(read, shape)
+        if now is not None:
+            kept.append(quantised(now.result(), "int8", torch.bfloat16))
+        now = None
+packed = sum(one.numel() * one.element_size() for weight in kept for one in weight.tensors)
+print((psutil.Process().memory_info().rss - before) / packed)
+"""
+"""Layers of a language model's proportions, the next of which is read while one is packed, as `fill` reads them."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's variables")
+def test_packed_layers_leave_no_holes_where_a_process_keeps_what_it_freed() -> None:
+    """As a training on the processor has its memory: `wizard/processes/child.py`."""
+    environment = {**os.environ, **KEPT_HEAP, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        [sys.executable, "-c", PACKING], env=environment, capture_output=True, text=True, timeout=120, check=True
+    )
+
+    assert float(done.stdout) < 2.5

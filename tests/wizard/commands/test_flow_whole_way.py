@@ -1,4 +1,4 @@
-"""Anima from its three files to a report, by the commands that a user types, on a small model of random weights."""
+"""Flow matching bases from their three files to a report, by the commands that a user types, on small random models."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,15 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from advisor.estimate.disk import lora_bytes
-from advisor.families.anima import ANIMA
+from advisor.families import family
+from advisor.families.structure import Structure
 from advisor.run_folder.layout import RunFolder
 from tests.support.killed import Moment, go_on, kill_at, launched
 from tests.support.paths import REPOSITORY
 from tests.support.runs import same, weights
 from tests.support.tiny_anima import TINY_ANIMA, write_tiny_anima
+from tests.support.tiny_z_image import TINY_Z_IMAGE, write_tiny_z_image
+from trainer.models.part_files import PartFiles
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 
@@ -39,15 +44,36 @@ def loracle(*words: str | Path) -> str:
     return done.stdout
 
 
+@dataclass(frozen=True)
+class Base:
+    """A small base model."""
+
+    family: str
+    structure: Structure
+    write: Callable[[Path], PartFiles]
+
+
+BASES = [
+    Base("anima", TINY_ANIMA, write_tiny_anima),
+    pytest.param(Base("z_image", TINY_Z_IMAGE, write_tiny_z_image), marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(params=BASES, ids=lambda base: base.family)
+def base(request: pytest.FixtureRequest) -> Base:
+    found: Base = request.param
+    return found
+
+
 @pytest.fixture
-def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def model(base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LORACLE_DATA", str(tmp_path / "data"))
     for number in range(3):
         picture = tmp_path / "pictures" / f"{number}.png"
         picture.parent.mkdir(exist_ok=True)
         Image.new("RGB", (128, 128), (80 * number, 90, 120)).save(picture)
         picture.with_suffix(".txt").write_text(f"mira, 1girl, pose {number}", encoding="utf-8")
-    return write_tiny_anima(tmp_path / "models").denoiser
+    return base.write(tmp_path / "models").denoiser
 
 
 def planned(model: Path, run: Path) -> dict[str, Any]:
@@ -58,7 +84,8 @@ def planned(model: Path, run: Path) -> dict[str, Any]:
     return document
 
 
-def test_it_is_planned_trained_killed_resumed_drawn_and_reported(model: Path, tmp_path: Path) -> None:
+def test_it_is_planned_trained_killed_resumed_drawn_and_reported(base: Base, model: Path, tmp_path: Path) -> None:
+    known = family(base.family)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     document = planned(model, whole)
     planned(model, broken)
@@ -71,8 +98,8 @@ def test_it_is_planned_trained_killed_resumed_drawn_and_reported(model: Path, tm
     assert same(weights(whole, "mira"), weights(broken, "mira"))
     config = RunFolder(whole).read_config()
     lora = whole / "model" / "mira.safetensors"
-    assert lora.stat().st_size == document["estimate"]["lora_bytes"] == lora_bytes(config, TINY_ANIMA)
-    names = {target.original for target in ANIMA.lora_targets(TINY_ANIMA)}
+    assert lora.stat().st_size == document["estimate"]["lora_bytes"] == lora_bytes(config, base.structure)
+    names = {target.original for target in known.lora_targets(base.structure)}
     assert {name.removeprefix("diffusion_model.").rpartition(".lora_")[0] for name in load_file(lora)} == names
     drawn = json.loads(loracle("grid", whole, "--seeds", "1", "--json"))
     pictures = list((whole / "grid" / "pictures").glob("*.png"))
@@ -80,4 +107,4 @@ def test_it_is_planned_trained_killed_resumed_drawn_and_reported(model: Path, tm
     assert len(pictures) >= 3
     assert len(pictures) % 3 == 0, "of the base model and of two epochs"
     loracle("report", whole)
-    assert "Anima" in (whole / "report.html").read_text(encoding="utf-8")
+    assert known.title in (whole / "report.html").read_text(encoding="utf-8")

@@ -22,7 +22,7 @@ from wizard.interview.conversation import own_conversation
 from wizard.interview.flow import Interview, InterviewState, Probes
 from wizard.interview.machine_options import MachineOptions
 from wizard.interview.paths import absolute_path, given_path
-from wizard.interview.preset_questions import interviewed_preset, preset_text
+from wizard.interview.preset_questions import RULES_ALONE, WANDB_KEY, interviewed_preset, preset_text
 from wizard.interview.preset_store import PresetStore
 from wizard.interview.questions import Ask, choice
 from wizard.interview.steps import STEPS
@@ -104,11 +104,12 @@ def converse(
     if draft is not None and run is not None and (own := _num_own_changes(run)):
         ask.tell(f"{run} has {counted(own, 'change')} of pictures and captions of its own, which count here, too.")
     start, given = _initial_state(saved, request)
-    start = replace(start, run=run)
+    start = replace(_with_preset_of(saved, start, probes, ask), run=run)
     keep = _AnswerSaver(session, ask)
-    interview = Interview(STEPS, probes, ask, start=start, given=given, drafts=saved.answers, keep=keep)
+    drafts = {key: answer for key, answer in saved.answers.items() if key != WANDB_KEY}  # a yes is to one project
+    interview = Interview(STEPS, probes, ask, start=start, given=given, drafts=drafts, keep=keep)
     state = interview.run()
-    if request is not None and request.preset is not None:
+    if "preset" in start.answers:
         preset = probes.preset(state.answers["preset"])
         ask.tell(preset_text(interviewed_preset(preset, state.answers, state.settings)))
     from wizard.commands.plan_actions import real_actions
@@ -159,6 +160,18 @@ def _initial_state(saved: SavedAnswers, request: PlanRequest | None) -> tuple[In
         start = start.with_answer("preset", preset)
     advice = given.pop("advice", None) or saved.answers.get("advice")
     return (start.with_answer("advice", advice) if advice else start), given
+
+
+def _with_preset_of(saved: SavedAnswers, start: InterviewState, probes: Probes, ask: Ask) -> InterviewState:
+    """The state with the preset that an interrupted interview was begun with, which no question asks for."""
+    file = saved.answers.get("preset", RULES_ALONE)
+    if "preset" in start.answers or file == RULES_ALONE or file in probes.presets():
+        return start
+    try:
+        return start.with_answer("preset", _readable_preset(Path(file)))
+    except LoraError as error:
+        ask.tell(f"The plan is made without your preset: {error}")
+        return start
 
 
 def _readable_preset(file: Path) -> str:

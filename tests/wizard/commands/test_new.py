@@ -175,6 +175,43 @@ def test_a_preset_of_the_command_line_is_not_asked_for(tmp_path: Path) -> None:
     assert done.saved[0][1].config.network.rank == 48
 
 
+def test_an_interrupted_interview_keeps_the_preset_of_the_command_line(tmp_path: Path) -> None:
+    file = preset_probes(tmp_path).presets()[0]
+    probes = replace(make_probes(), preset=lambda given: read_preset(Path(given)))
+    with pytest.raises(KeyboardInterrupt):
+        run_new(tmp_path, *HAPPY[:4], Interrupt, probes=probes, request=PlanRequest(preset=Path(file)))
+
+    _, done = run_new(tmp_path, "yes", *HAPPY[4:], "quit", probes=probes)
+    assert Session(tmp_path).load().answers["preset"] == file
+    _, done = run_new(tmp_path, "yes", "save", "quit", probes=probes)
+    assert done.saved[0][1].config.network.rank == 48
+
+    with pytest.raises(KeyboardInterrupt):
+        run_new(tmp_path, *HAPPY[:4], Interrupt, probes=probes, request=PlanRequest(preset=Path(file)))
+    Path(file).unlink()
+    ask, done = run_new(tmp_path, "yes", *HAPPY[4:], "save", "quit", probes=probes)
+    assert "The plan is made without your preset" in ask.heard
+    assert done.saved[0][1].config.network.rank == 32
+
+
+def test_a_yes_to_one_presets_project_is_none_to_anothers(tmp_path: Path) -> None:
+    probes = replace(make_probes(), preset=lambda given: read_preset(Path(given)))
+    for name in ("mine", "stranger"):
+        value = f'{{ value = "{name}-project", reason = "so" }}'
+        text = f'title = "Theirs"\n[settings]\n"run.wandb_project" = {value}\n'
+        (tmp_path / f"{name}.toml").write_text(text, "utf-8")
+    run_new(
+        tmp_path, *HAPPY, "yes", "quit", probes=probes, request=PlanRequest(preset=tmp_path / "mine.toml")
+    )  # fmt: skip
+
+    ask, done = run_new(
+        tmp_path, "yes", "no", "save", "quit", probes=probes, request=PlanRequest(preset=tmp_path / "stranger.toml")
+    )  # fmt: skip
+
+    assert "stranger-project" in next(one.text for one in ask.asked if one.key == "wandb")
+    assert done.saved[0][1].config.run.wandb_project == ""
+
+
 def test_a_preset_of_the_command_line_that_is_not_there_is_told_before_the_first_question(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="cannot be read"):
         run_new(tmp_path, request=PlanRequest(preset=tmp_path / "none.toml"))

@@ -56,12 +56,21 @@ def round_numbers(lowest: float, highest: float, *, whole: bool = False) -> list
         return [lowest]
     power = 10.0 ** math.floor(math.log10((highest - lowest) / MOST_TICKS))
     sizes = (power * factor for factor in (1, 2, 5, 10, 20, 50))
-    size = next(one for one in sizes if (highest - lowest) / one < MOST_TICKS and (one >= 1 or not whole))
-    return [number * size for number in range(math.ceil(lowest / size), math.floor(highest / size) + 1)]
+    size = next(one for one in sizes if len(_multiples(one, lowest, highest)) <= MOST_TICKS and (one >= 1 or not whole))
+    return [number * size for number in _multiples(size, lowest, highest)]
+
+
+def _multiples(size: float, lowest: float, highest: float) -> range:
+    return range(math.ceil(lowest / size), math.floor(highest / size) + 1)
 
 
 def number_text(number: float, height: float) -> str:
     """With as many decimals as tell apart what is a tenth of `height` apart; small ones as powers of ten."""
     if height < 1e-3:
-        return f"{number:.1e}".replace("e-0", "e-").replace("e+00", "")
+        digits = 1 + _power(number) - _power(height) if number else 1
+        return f"{number:.{min(12, max(1, digits))}e}".replace("e-0", "e-").replace("e+00", "")
     return f"{number:.{min(9, max(2, 1 - math.floor(math.log10(height))))}f}"
+
+
+def _power(number: float) -> int:
+    return math.floor(math.log10(abs(number)))

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from advisor.run_folder.events import StepDone, Validated
@@ -107,6 +107,7 @@ def test_what_is_no_training_s_is_left_out() -> None:
     assert curve.made == ()
 
 
+@example([2e-6, 0.0])
 @given(st.lists(st.floats(-1e30, 1e30), min_size=2, max_size=60))
 def test_any_losses_are_drawn_within_the_box(losses: list[float]) -> None:
     curve = curve_of(steps(losses))
@@ -114,6 +115,7 @@ def test_any_losses_are_drawn_within_the_box(losses: list[float]) -> None:
 
     assert chart is not None
     assert 1 <= len(chart.left) <= MOST_TICKS
+    assert len({tick.label for tick in chart.left}) == len(chart.left)
     assert all(-1e-6 <= tick.percent <= 100 + 1e-6 for tick in (*chart.left, *chart.steps, *chart.epochs))
     for point in chart.lines[0].points.split():
         right, down = map(float, point.split(","))

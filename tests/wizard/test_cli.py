@@ -524,10 +524,11 @@ def test_completion_for_a_start_up_file_of_another_encoding_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("typer._completion_shared._get_shell_name", lambda: "bash")
     (tmp_path / ".bashrc").write_bytes(b'alias x="\xe9"\n')
 
     with pytest.raises(SystemExit) as ended:
-        main(["--install-completion", "bash"])
+        main(["--install-completion"])
 
     assert ended.value.code == 2
     assert "is not in UTF-8" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from advisor.files import is_there
 from advisor.run_folder.layout import RunFolder
 from advisor.units import counted
 from wizard.output import say
+from wizard.own_command import own_command
 
 if TYPE_CHECKING:
     from advisor.dataset.edits import PictureEdit
@@ -153,6 +154,11 @@ class DraftEdits:
                 undo_change(run)
             for change in joined.added:
                 written.add(append_change(run, change.what, change.edits, files=files).number)
+        for change in joined.stuck:
+            say(
+                f"! {change.what}: you took it back here, but {run.path} has later changes from elsewhere, so it stays "
+                f"there. `{own_command('captions', run.path)} undo` takes back the last one"
+            )
         self.is_in_a_run = True
 
     def _written_into(self, run: RunFolder | None) -> set[int]:
@@ -202,6 +208,8 @@ class _Joined:
     """Those of the run that stay."""
     added: tuple[Change, ...]
     """Those of the conversation that come behind them."""
+    stuck: tuple[Change, ...]
+    """Those that the conversation took back and that stay, since somebody changed more behind them."""
 
     @classmethod
     def of(cls, theirs: Sequence[Change], ours: Sequence[Change], written: Collection[int]) -> Self:
@@ -213,7 +221,8 @@ class _Joined:
         copies, last = _copies(ours, theirs), len(theirs)
         while last and theirs[last - 1].number in written and theirs[last - 1].number not in copies:
             last -= 1
-        return cls(len(theirs) - last, tuple(theirs[:last]), tuple(ours[len(copies) :]))
+        stuck = tuple(one for one in theirs[:last] if one.number in written and one.number not in copies)
+        return cls(len(theirs) - last, tuple(theirs[:last]), tuple(ours[len(copies) :]), stuck)
 
 
 def _copies(ours: Sequence[Change], theirs: Sequence[Change]) -> list[int]:

@@ -183,3 +183,19 @@ def test_changes_follow_pictures_whose_folder_was_renamed_meanwhile(
         ((tmp_path / "mia/00000.png").as_posix(), "mira, bow")
     ]
     assert "1 picture that you edited (00001.png)" in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_was_taken_back_and_stands_under_later_changes_is_told(
+    draft: DraftEdits, run: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draft.add("first", [caption(0, "mira, bow")], FILES)
+    draft.put_into(run, lambda: FILES)
+    append_change(run, "from elsewhere", [caption(1, "mira, blue")])
+    draft.undo()
+
+    draft.put_into(run, lambda: FILES)
+
+    assert whats(run) == ["first", "from elsewhere"]
+    told = " ".join(capsys.readouterr().err.split())
+    assert "! first: you took it back here, but" in told
+    assert "captions" in told

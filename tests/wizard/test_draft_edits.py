@@ -190,7 +190,7 @@ def test_what_was_taken_back_and_stands_under_later_changes_is_told(
 ) -> None:
     draft.add("first", [caption(0, "mira, bow")], FILES)
     draft.put_into(run, lambda: FILES)
-    append_change(run, "from elsewhere", [caption(1, "mira, blue")])
+    append_change(run, "from elsewhere", [caption(1, "mira, blue")], files=FILES)
     draft.undo()
 
     draft.put_into(run, lambda: FILES)

@@ -48,6 +48,7 @@ def test_every_case_of_ours_has_a_prediction() -> None:
             assert 0 < told["allocated_bytes"] < told["reserved_bytes"] <= told["card_bytes"]
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_tells_figures_and_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good, broken = Case("sd1", TINY_SIDE_PX, dtype="float32"), Case("anima", TINY_SIDE_PX, "recipe")
     monkeypatch.setattr(gpu, "FIRST_GUESS_SECONDS", 1.0)

@@ -41,7 +41,12 @@ def test_the_advisor_knows_which_layers_are_packed(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "dtype", "kind"), [("sd1", "float32", "int8"), ("sd2", "bfloat16", "nf4"), ("sdxl", "float16", "nf4")]
+    ("name", "dtype", "kind"),
+    [
+        ("sd1", "float32", "int8"),
+        ("sd2", "bfloat16", "nf4"),
+        pytest.param("sdxl", "float16", "nf4", marks=pytest.mark.slow),
+    ],
 )
 def test_the_predicted_bytes_are_the_modules(name: str, dtype: str, kind: QuantisedDtype) -> None:
     structure = family_facts(name).standard

@@ -238,6 +238,20 @@ def kept_steps(saving: SavingConfig) -> int:
     return max(0, saving.keep_last * saving.every_steps - 1)
 
 
+def saved_files(saving: SavingConfig) -> dict[str, int]:
+    """How often the scripts save a LoRA, and how many they keep."""
+    settled = dict[str, int]()
+    if saving.every_epochs:
+        settled["save_every_n_epochs"] = saving.every_epochs
+        if saving.keep_last:
+            settled["save_last_n_epochs"] = saving.keep_last
+    if saving.every_steps:
+        settled["save_every_n_steps"] = saving.every_steps
+        if saving.keep_last:
+            settled["save_last_n_steps"] = kept_steps(saving)
+    return settled
+
+
 def tracking(config: TrainingConfig) -> dict[str, str]:
     """Weights & Biases beside TensorBoard, where the curves go to a project; else nothing."""
     project = config.run.wandb_project

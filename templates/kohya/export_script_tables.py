@@ -15,7 +15,7 @@ from templates.kohya.export_gui_values import (
     block_dims,
     block_rates,
     is_lycoris,
-    kept_steps,
+    saved_files,
     tracking,
     uses_convolutions,
 )
@@ -278,15 +278,7 @@ def _saving(config: TrainingConfig, layout: ExportLayout) -> Table:
         "save_model_as": "safetensors",
         "save_precision": SAVE_PRECISIONS.theirs(saving.dtype),
     }
-    if saving.every_epochs:
-        settled["save_every_n_epochs"] = saving.every_epochs
-        if saving.keep_last:
-            settled["save_last_n_epochs"] = saving.keep_last
-    if saving.every_steps:
-        settled["save_every_n_steps"] = saving.every_steps
-        if saving.keep_last:
-            settled["save_last_n_steps"] = kept_steps(saving)
-    return settled
+    return settled | saved_files(saving)
 
 
 def _samples(config: TrainingConfig, prompts: str) -> Table:

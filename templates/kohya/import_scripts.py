@@ -262,17 +262,23 @@ def settle_length(ledger: Ledger, exposures: int | None) -> None:
 
 
 def _settle_samples(ledger: Ledger, local: LocalFiles) -> None:
+    if settle_prompt_file(ledger, local):
+        settle_sampler(ledger, "sample_sampler")
+
+
+def settle_prompt_file(ledger: Ledger, local: LocalFiles) -> bool:
+    """Settle what is drawn while it trains, and how often; False: nothing is."""
     file, every = ledger.read("sample_prompts", text), ledger.read("sample_every_n_epochs", whole, 0)
     if not file or not every:
         mark_samples_idle(ledger)
-        return
+        return False
     found = local.text(file)
     if found is None:
         ledger.drop("sample_prompts", "that file is not on this machine, or outside the folder of the configuration")
     else:
         settle_prompts(ledger, "sample_prompts", found)
     ledger.settle("sample_every_n_epochs", "sampling.every_epochs", every)
-    settle_sampler(ledger, "sample_sampler")
+    return True
 
 
 def _defaults(settings: Mapping[str, Any], usual: Mapping[str, Any], *, has_config: bool) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from advisor.settings.config import TrainingConfig, changed
 from advisor.settings.script_times import script_times
 from templates.exporting.image_folders import PlacedFolder
 from templates.kohya.export_arguments import optimizer_arguments
-from templates.kohya.export_gui_values import kept_steps, tracking
+from templates.kohya.export_gui_values import saved_files, tracking
 from templates.kohya.export_layout import ExportLayout
 from templates.kohya.export_schedule import Curve, Warmup, limits
 from templates.kohya.words import MIXED_PRECISIONS, SAVE_PRECISIONS
@@ -178,12 +178,4 @@ def _saving(config: TrainingConfig, layout: ExportLayout) -> Table:
         **tracking(config),
         "save_precision": SAVE_PRECISIONS.theirs(saving.dtype),
     }
-    if saving.every_epochs:
-        settled["save_every_n_epochs"] = saving.every_epochs
-        if saving.keep_last:
-            settled["save_last_n_epochs"] = saving.keep_last
-    if saving.every_steps:
-        settled["save_every_n_steps"] = saving.every_steps
-        if saving.keep_last:
-            settled["save_last_n_steps"] = kept_steps(saving)
-    return settled
+    return settled | saved_files(saving)

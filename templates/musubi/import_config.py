@@ -10,15 +10,14 @@ from advisor.families import KNOWN_FAMILIES
 from templates.importing.imported import Imported, Line
 from templates.importing.ledger import Ledger
 from templates.importing.local_files import LocalFiles
-from templates.importing.readers import flag, text, whole
+from templates.importing.readers import flag, text
 from templates.kohya.defaults import defaults_beside
 from templates.kohya.import_anima import settle_times
 from templates.kohya.import_dataset_toml import ImportedImages
 from templates.kohya.import_network import NetworkArguments, settle_arguments
 from templates.kohya.import_optimizer import argument_items, settle_optimizer
-from templates.kohya.import_scripts import flattened, launched, settle_length
-from templates.kohya.import_shared import mark_samples_idle, settle_saves
-from templates.kohya.prompt_lines import settle_prompts
+from templates.kohya.import_scripts import flattened, launched, settle_length, settle_prompt_file
+from templates.kohya.import_shared import settle_saves
 from templates.kohya.words import VISIBLE_DEVICES
 from templates.musubi.defaults import DEFAULTS
 from templates.musubi.import_dataset import import_dataset
@@ -164,17 +163,8 @@ def _settle_images(ledger: Ledger, local: LocalFiles, dataset: Any) -> ImportedI
 
 
 def _settle_samples(ledger: Ledger, local: LocalFiles) -> None:
-    file, every = ledger.read("sample_prompts", text), ledger.read("sample_every_n_epochs", whole, 0)
-    if not file or not every:
-        mark_samples_idle(ledger)
-        return
-    found = local.text(file)
-    if found is None:
-        ledger.drop("sample_prompts", "that file is not on this machine, or outside the folder of the configuration")
-    else:
-        settle_prompts(ledger, "sample_prompts", found)
+    if settle_prompt_file(ledger, local) and "sampling.prompts" in ledger.settings:
         _settle_guidance(ledger)
-    ledger.settle("sample_every_n_epochs", "sampling.every_epochs", every)
 
 
 def _settle_guidance(ledger: Ledger) -> None:

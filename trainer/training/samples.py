@@ -24,7 +24,7 @@ from advisor.files import is_file
 from advisor.run_folder.events import SampleDrawn
 from advisor.run_folder.keep import write_own
 from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.written import Written, WrittenFiles
+from advisor.run_folder.written import WrittenFiles
 from advisor.settings.config import TrainingConfig
 from trainer.device.choose import free_memory
 from trainer.diffusion.sampling import Request, draw
@@ -89,17 +89,11 @@ class Samples:
                 information.add_text(MADE_OF, made_of)
             content = BytesIO()
             image.save(content, format="PNG", pnginfo=information)
-            _put(run, path, content.getvalue())
+            if made_of:
+                WrittenFiles(run.path).write(path, content.getvalue(), "sample")
+            else:
+                write_own(path, content.getvalue(), content.getvalue().startswith)
         self.events.send(SampleDrawn(path=run.within(path), prompt=request.prompt, seed=request.seed, epoch=epoch))
-
-
-def _put(run: RunFolder, path: Path, content: bytes) -> None:
-    """Write a picture; another that is there is kept beside it, unless it is as we wrote it for a base model."""
-    written = WrittenFiles(run.path)
-    is_ours = bool(written.is_as_written(path, "sample")) if is_file(path) else False
-    if MADE_OF.encode() in content:
-        written.note({path: Written.of(content, "sample")})
-    write_own(path, content, lambda found: content.startswith(found) or is_ours)
 
 
 def keep_earlier(run: RunFolder, name: str) -> None:

@@ -138,7 +138,7 @@ def test_drawing_that_fails_is_a_warning_and_training_goes_on(
     def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(samples, "write_own", broken)
+    monkeypatch.setattr(samples, "draw", broken)
 
     run_training(tmp_path, make_config(material, **SHORT | {"schedule__max_steps": 1}, **DRAWN))
 

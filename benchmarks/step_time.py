@@ -50,7 +50,10 @@ def main() -> None:
             command = [sys.executable, "-m", "benchmarks.step_time", *sys.argv[1:], "--way", way]
             environment = child_environment(os.environ, on_processor=True) if way.startswith("loracle") else None
             output = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
-            turns[way].append(json.loads(output.splitlines()[-1]))
+            turn = json.loads(output.splitlines()[-1])
+            if environment is not None:  # a machine with other work is another measurement
+                turn["threads_spin"] = environment.get("OMP_WAIT_POLICY") != "PASSIVE"
+            turns[way].append(turn)
             print(way, turns[way][-1], flush=True)
     _write(turns, options)
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -43,7 +44,9 @@ KEPT_HEAP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(16 * GIB)}
 """glibc's malloc keeps what a step has freed for the next one, instead of asking the system for zeroed pages each time:
 mallopt(3). Its threshold for mmap does the same, but glibc before 2.35 refuses one over 32 MiB."""
 IDLE_SHARE = 0.1
-"""A processor of whose cores less than this was busy in the last minute is idle."""
+"""A processor of whose cores less than this is busy is idle."""
+LOOK_SECONDS = 0.5
+"""So long is looked where the last minute was busy, as after the run before in a list."""
 
 
 def child_environment(
@@ -95,10 +98,11 @@ def processor_settings(base: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_idle() -> bool:
-    try:
-        return psutil.getloadavg()[0] < IDLE_SHARE * (psutil.cpu_count() or 1)
-    except OSError:
-        return False
+    """Whether nothing else computes: by the last minute's load, which stays high for a while, else by a look."""
+    with suppress(OSError):
+        if psutil.getloadavg()[0] < IDLE_SHARE * (psutil.cpu_count() or 1):
+            return True
+    return psutil.cpu_percent(LOOK_SECONDS) < IDLE_SHARE * 100
 
 
 def own_home() -> Path:

@@ -315,13 +315,20 @@ def test_glibc_keeps_memory_for_the_next_step_on_a_processor_unless_the_user_say
 
 
 @pytest.mark.parametrize(
-    ("busy", "on_processor", "policy"), [(0.0, True, None), (2.0, True, "PASSIVE"), (0.0, False, "PASSIVE")]
+    ("last_minute", "percent_now", "on_processor", "policy"),
+    [
+        (0.0, 100.0, True, None),
+        (2.0, 50.0, True, "PASSIVE"),
+        (2.0, 2.0, True, None),  # the run before has just ended
+        (0.0, 0.0, False, "PASSIVE"),
+    ],
 )
 def test_waiting_threads_sleep_where_the_machine_has_other_work(
-    busy: float, on_processor: bool, policy: str | None, monkeypatch: pytest.MonkeyPatch
+    last_minute: float, percent_now: float, on_processor: bool, policy: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("psutil.getloadavg", lambda: (busy, 0.0, 0.0))
+    monkeypatch.setattr("psutil.getloadavg", lambda: (last_minute, 0.0, 0.0))
     monkeypatch.setattr("psutil.cpu_count", lambda: 4)
+    monkeypatch.setattr("psutil.cpu_percent", lambda seconds: percent_now)
 
     assert child_environment({}, on_processor=on_processor).get("OMP_WAIT_POLICY") == policy
     assert child_environment({"OMP_WAIT_POLICY": "x"}, on_processor=on_processor)["OMP_WAIT_POLICY"] == "x"

@@ -16,9 +16,10 @@ from templates.kohya.export_gui import EXPORTER as KOHYA_GUI
 from templates.kohya.export_scripts import EXPORTER as SD_SCRIPTS
 from templates.musubi.export import EXPORTER as MUSUBI_TUNER
 from templates.onetrainer.export import EXPORTER as ONETRAINER
+from templates.skypilot.export import EXPORTER as SKYPILOT
 
 EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
-    {exporter.name: exporter for exporter in (KOHYA_GUI, SD_SCRIPTS, ONETRAINER, AI_TOOLKIT, MUSUBI_TUNER)}
+    {exporter.name: exporter for exporter in (KOHYA_GUI, SD_SCRIPTS, ONETRAINER, AI_TOOLKIT, MUSUBI_TUNER, SKYPILOT)}
 )
 """By the name that `loracle export --to` takes."""
 
@@ -27,7 +28,7 @@ def export_run(
     name: str, config: TrainingConfig, *, run: RunFolder, out: Path | None = None, options: ExportOptions = USUAL
 ) -> Export:
     """Write a run's configuration for another trainer, without the prompts that only a rule proposed unless these are
-    wanted.
+    wanted; for our own trainer elsewhere with all.
 
     Args:
         name: a key of `EXPORTERS`.
@@ -35,6 +36,8 @@ def export_run(
     Raises:
         LoraError: as `Write`.
     """
-    written = config if options.with_prompts else without_proposed_prompts(config, run)
-    export = EXPORTERS[name].write(written, run=run.path, out=out, options=options)
+    exporter = EXPORTERS[name]
+    keeps = options.with_prompts or exporter.is_own_trainer
+    written = config if keeps else without_proposed_prompts(config, run)
+    export = exporter.write(written, run=run.path, out=out, options=options)
     return export if written is config else replace(export, notes=(*export.notes, LEFT_OUT))

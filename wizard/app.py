@@ -42,7 +42,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-TRAINERS = "kohya-gui|sd-scripts|onetrainer|ai-toolkit|musubi-tuner"
+TRAINERS = "kohya-gui|sd-scripts|onetrainer|ai-toolkit|musubi-tuner|skypilot"
 """The names in `templates.exporters`, whose import would delay every help text."""
 
 

@@ -27,8 +27,8 @@ from advisor.same_place import is_same
 from advisor.units import MIB
 
 Kind = Literal[
-    "run", "report", "preset", "kohya-gui", "sd-scripts", "onetrainer", "ai-toolkit", "musubi-tuner", "images", "grid",
-    "lora", "sample", "queue",
+    "run", "report", "preset", "kohya-gui", "sd-scripts", "onetrainer", "ai-toolkit", "musubi-tuner", "skypilot",
+    "images", "grid", "lora", "sample", "queue",
 ]  # fmt: skip
 """Who writes a file: an export may not take a run's configuration for one of its own files."""
 

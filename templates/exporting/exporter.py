@@ -69,6 +69,8 @@ class Exporter:
     write: Write
     family_drops: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By family, where it has others than `drops`."""
+    is_own_trainer: bool = False
+    """Our trainer is what trains there, so that it draws what was planned."""
 
     def drops_for(self, family: str) -> Mapping[str, str]:
         """Paths of the settings that have no place there for a family, and what that means."""

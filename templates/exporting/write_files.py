@@ -17,7 +17,7 @@ from templates.exporting.read_only_pictures import refuse_among_pictures
 
 
 def write_files(
-    texts: Mapping[Path, str],
+    texts: Mapping[Path, str | bytes],
     images: Sequence[PlannedImages | None] = (),
     *,
     config: TrainingConfig,
@@ -25,7 +25,10 @@ def write_files(
     kind: Kind,
     options: ExportOptions,
 ) -> tuple[str, ...]:
-    """Make the image folders, then write the texts; what the user should hear of it.
+    """Make the image folders, then write the files; what the user should hear of it.
+
+    Args:
+        texts: what each file holds, text as UTF-8.
 
     Raises:
         UsersFiles: some are the user's and are not to be overwritten; nothing was written.
@@ -33,7 +36,8 @@ def write_files(
         RunError: something cannot be written.
     """
     written, extension = WrittenFiles(absolute(run)), config.dataset.caption_extension
-    files = [NewFile(path, text.encode("utf-8"), kind) for path, text in texts.items()]
+    contents = ((path, text.encode("utf-8") if isinstance(text, str) else text) for path, text in texts.items())
+    files = [NewFile(path, content, kind) for path, content in contents]
     here = [planned for planned in images if planned is not None and planned.folders is not None]
     refuse_among_pictures(here, config.dataset, absolute(run), written)
     among_images = [planned.links.users_files(planned.folders or (), extension, written) for planned in here]

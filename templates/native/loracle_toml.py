@@ -59,19 +59,22 @@ class Table:
     rows: tuple[Row, ...]
 
 
-def render_config(plan: Plan, *, schema: str = "", without: Collection[str] = ()) -> str:
+def render_config(
+    plan: Plan, *, schema: str = "", without: Collection[str] = (), notes: tuple[str, ...] = NOTES
+) -> str:
     """The text of `loracle.toml`; `advisor.run_folder.config_file.read_config` reads the configuration back from it.
 
     Args:
         plan: what is written.
         schema: the JSON Schema's address, for editors; empty: none is named.
         without: paths of settings that are left out, as versions wrote the file that did not have them.
+        notes: what the head says of the file.
 
     Raises:
         LoraError: a value cannot be written, e.g. a path that is no text.
     """
     tables, sources = tuple(_tables(plan, without)), _sources(plan)
-    return render(TEMPLATE, schema=schema, head=HEAD, notes=NOTES, tables=tables, sources=sources)
+    return render(TEMPLATE, schema=schema, head=HEAD, notes=notes, tables=tables, sources=sources)
 
 
 def _tables(plan: Plan, without: Collection[str]) -> Iterator[Table]:

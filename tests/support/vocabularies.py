@@ -15,8 +15,9 @@ from tests.support.pictures import make_pictures
 from tests.support.samples import sample_config
 
 MUSUBI_TUNER = "musubi-tuner"
-OF_STABLE_DIFFUSION = tuple(name for name in EXPORTERS if name != MUSUBI_TUNER)
-"""The exporters that write Stable Diffusion."""
+OTHER_TRAINERS = tuple(name for name, exporter in EXPORTERS.items() if not exporter.is_own_trainer)
+OF_STABLE_DIFFUSION = tuple(name for name in OTHER_TRAINERS if name != MUSUBI_TUNER)
+"""The exporters that write Stable Diffusion for other trainers."""
 NEEDED: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
     ("network.kind", "locon"): {"network": {"conv_rank": 8}},
     ("schedule.name", "constant"): {"schedule": {"warmup_share": 0.0}},

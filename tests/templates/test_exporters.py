@@ -17,7 +17,7 @@ from templates.kohya import words as kohya
 from templates.musubi import words as musubi
 from templates.onetrainer import words as onetrainer
 from templates.vocabulary import Vocabulary, Word
-from tests.support.vocabularies import OF_STABLE_DIFFUSION, exported
+from tests.support.vocabularies import OF_STABLE_DIFFUSION, OTHER_TRAINERS, exported
 
 WORDS: dict[str, ModuleType] = {
     "kohya-gui": kohya, "sd-scripts": kohya, "onetrainer": onetrainer, "ai-toolkit": ai_toolkit,
@@ -50,7 +50,7 @@ def rows() -> Iterator[Row]:
 
 
 def test_each_exporter_has_its_words() -> None:
-    assert set(WORDS) == set(EXPORTERS)
+    assert set(WORDS) == set(OTHER_TRAINERS)
 
 
 @pytest.mark.parametrize("trainer", WORDS)

@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         "--skip-broken", action="store_true", help="leave out pictures that cannot be decoded, from now on"
     )
     parser.add_argument("--threads", type=int, help="threads to compute with")
+    parser.add_argument("--sharing", type=int, default=1, help="so many trainings share the processor's cores")
     parser.add_argument("--processes", type=int, default=1, help="so many train together, each on a card of its own")
     parser.add_argument(
         "--tolerate-sysmem-fallback", action="store_true", help="go on where the card's memory spills, slowly"

@@ -121,6 +121,7 @@ def options_of(given: argparse.Namespace) -> Options:
         device=given.device,
         resume=given.resume,
         threads=given.threads,
+        sharing=given.sharing,
         tolerate_sysmem_fallback=given.tolerate_sysmem_fallback,
         skip_broken=given.skip_broken,
     )

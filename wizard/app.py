@@ -150,7 +150,9 @@ def plan_command(
 def train_command(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN", help="A run folder, or its loracle.toml; several one after another."),
+        typer.Argument(
+            metavar="RUN", help="A run folder, or its loracle.toml; several one after another, or one per card."
+        ),
     ],
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
     epochs: Annotated[
@@ -161,17 +163,24 @@ def train_command(
     ] = False,
     device: Annotated[str | None, typer.Option(metavar="cpu", help="Train on the processor, in float32.")] = None,
     gpus: Annotated[
-        str | None, typer.Option(metavar="all|N", help="Let so many cards train it together.  [default: one]")
+        str | None,
+        typer.Option(
+            metavar="all|N", help="So many cards: one run they train together, of several runs each trains one."
+        ),
     ] = None,
     gpu: Annotated[
         str | None, typer.Option(metavar="0,2", help="Which cards, as nvidia-smi counts.  [default: the planned one]")
     ] = None,
     processes: Annotated[
-        int | None, typer.Option(metavar="N", help="Let so many processes train it, on the processor.")
+        int | None,
+        typer.Option(metavar="N", help="On the processor: so many train one run together, or so many runs at once."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Train a planned run, in a process of its own; several one after another, whatever becomes of the others."""
+    """Train a planned run, in a process of its own; several one after another, whatever becomes of the others.
+
+    With --gpus, --gpu or --processes one run is trained by all of them together, and of several runs each by one.
+    """
     from wizard.processes.process_options import ProcessOptions
 
     together = ProcessOptions(gpus, gpu, processes)
@@ -180,8 +189,8 @@ def train_command(
         from wizard.commands.train_several import train_several
 
         with exit_on_error():
-            together.refuse_for_several_runs()
-            train_several(runs, ListedOptions(resume, epochs, skip_broken, device), as_json=as_json)
+            options = ListedOptions(resume, epochs, skip_broken, device)
+            train_several(runs, options, processes=together, as_json=as_json)
         return
     from wizard.commands.train import train
 

@@ -11,8 +11,10 @@ import json
 import os
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from shutil import get_terminal_size
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, TextIO
@@ -45,15 +47,42 @@ NO_ROOM = (*DISK_FULL, errno.EFBIG, errno.EIO)
 """Output goes to a file whose disk is full, or that may not become larger, or to a terminal that was closed."""
 
 
+NAME: ContextVar[str] = ContextVar("NAME", default="")
+"""What each line begins with, where several trainings print at the same time, each from a thread of its own."""
+PRINTING = threading.RLock()
+"""Held while something is printed, so that no line comes within another."""
+
+
 class OutputLost(LoraError):
     """Stdout goes to a file that takes no more; from now on what is printed there is dropped."""
+
+
+@contextmanager
+def named_output(name: str) -> Iterator[None]:
+    """Within, in this thread, each line that is printed begins with `[name]`."""
+    token = NAME.set(f"[{visible_line(name)}] " if name else "")
+    try:
+        yield
+    finally:
+        NAME.reset(token)
+
+
+def is_named() -> bool:
+    """Whether what this thread prints is told from what others print by a name."""
+    return bool(NAME.get())
+
+
+def _with_name(text: str) -> str:
+    name = NAME.get()
+    return "\n".join(f"{name}{line}" if line else "" for line in text.splitlines()) if name else text
 
 
 def say(text: str, *, end: str = "\n") -> None:
     """Print a message on stderr, wrapped between words if that is a terminal; it is lost where there is no room."""
     text = wrapped(text, columns()) if sys.stderr.isatty() and end == "\n" else visible(as_typed(text))
     try:
-        print(text, file=sys.stderr, flush=True, end=end)  # noqa: T201
+        with PRINTING:
+            print(_with_name(text), file=sys.stderr, flush=True, end=end)  # noqa: T201
     except OSError as error:
         drop_output(sys.stderr)
         if error.errno not in NO_ROOM:
@@ -63,9 +92,9 @@ def say(text: str, *, end: str = "\n") -> None:
 def redraw(text: str) -> None:
     """Print a line on stderr in place of the one that was drawn before; an empty one takes it away.
 
-    Nothing is printed where stderr is no terminal.
+    Nothing is printed where stderr is no terminal, or several trainings print there.
     """
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not is_named():
         width = columns() - 1
         with suppress(OSError):
             print(f"\r{visible_line(text)[:width]:<{width}}\r", file=sys.stderr, flush=True, end="")  # noqa: T201
@@ -113,7 +142,7 @@ def show(view: object) -> None:
 def show_plain(text: str) -> None:
     """Print a text on stdout as it is, without loading rich."""
     with _losing_none():
-        print(visible(as_typed(text)), flush=True)  # noqa: T201
+        print(_with_name(visible(as_typed(text))), flush=True)  # noqa: T201
 
 
 def show_if_possible(text: str) -> None:
@@ -149,7 +178,8 @@ def _losing_none() -> Iterator[None]:
         BrokenPipeError: its reader has gone.
     """
     try:
-        yield
+        with PRINTING:
+            yield
     except OSError as error:
         drop_output(sys.stdout)
         if error.errno not in NO_ROOM:
@@ -186,7 +216,7 @@ def console(file: TextIO | None = None) -> Console:
 
 def columns() -> int:
     """The width to wrap at: the terminal's, within NARROWEST and WIDEST."""
-    return max(NARROWEST, min(get_terminal_size().columns, WIDEST))
+    return max(NARROWEST, min(get_terminal_size().columns, WIDEST) - len(NAME.get()))
 
 
 def wrapped(text: str, width: int) -> str:

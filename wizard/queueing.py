@@ -9,6 +9,7 @@ import typer
 
 from wizard.exit_codes import exit_on_error
 from wizard.options import Json, Run
+from wizard.processes.process_options import ProcessOptions
 
 queueing = typer.Typer(
     name="queue",
@@ -17,6 +18,9 @@ queueing = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 sweeping = typer.Typer()
+Gpus = Annotated[str | None, typer.Option(metavar="all|N", help="So many cards, each of which trains a run.")]
+Gpu = Annotated[str | None, typer.Option(metavar="0,2", help="Which cards, as nvidia-smi counts; each trains a run.")]
+Processes = Annotated[int | None, typer.Option(metavar="N", help="So many runs at once, on the processor.")]
 Runs = Annotated[list[Path], typer.Argument(metavar="RUN", help="A run folder, or its loracle.toml; several.")]
 
 
@@ -80,24 +84,31 @@ def move_command(
         move(run, place)
 
 
-@queueing.command("start", short_help="Train what waits, one after another.")
+@queueing.command("start", short_help="Train what waits, one after another or one per card.")
 def start_command(
     background: Annotated[
         bool, typer.Option("--background", help="In a process of its own, which outlives this terminal.")
     ] = False,
+    gpus: Gpus = None,
+    gpu: Gpu = None,
+    processes: Processes = None,
 ) -> None:
-    """Train the runs that wait, one after another, until none does; those that were begun are gone on with."""
+    """Train the runs that wait, one after another, until none does; those that were begun are gone on with.
+
+    With --gpus, --gpu or --processes several are trained at the same time, each by one card or process; to let several
+    cards train one run together is `loracle train RUN --gpus`.
+    """
     from wizard.commands.queue_start import start
 
     with exit_on_error():
-        start(background=background)
+        start(ProcessOptions(gpus, gpu, processes), background=background)
 
 
-@queueing.command("stop", short_help="End the training; the run at hand is saved.")
+@queueing.command("stop", short_help="End the training; what is at hand is saved.")
 def stop_command(
-    after_run: Annotated[bool, typer.Option("--after-run", help="Once the run at hand is trained.")] = False,
+    after_run: Annotated[bool, typer.Option("--after-run", help="Once what is at hand is trained.")] = False,
 ) -> None:
-    """End what `start` began: the run at hand is saved, and waits on at its place."""
+    """End what `start` began: what is at hand is saved, and waits on at its place."""
     from wizard.commands.queue import stop
 
     with exit_on_error():
@@ -122,10 +133,17 @@ def sweep_command(
         bool, typer.Option("--skip-broken", help="Leave out pictures that cannot be read, from now on.")
     ] = False,
     device: Annotated[str | None, typer.Option(metavar="cpu", help="Train on the processor, in float32.")] = None,
+    gpus: Gpus = None,
+    gpu: Gpu = None,
+    processes: Processes = None,
     as_json: Json = False,
 ) -> None:
-    """Train a planned run with other values of some settings, each as a run of its own; compare them on one page."""
+    """Train a planned run with other values of some settings, each as a run of its own; compare them on one page.
+
+    With --gpus, --gpu or --processes several trials are trained at the same time, each by one card or process.
+    """
     from wizard.commands.sweep import SweepOptions, sweep
 
+    several = ProcessOptions(gpus, gpu, processes)
     with exit_on_error():
-        sweep(run, SweepOptions(tuple(vary), trials, out, add_only, skip_broken, device), as_json=as_json)
+        sweep(run, SweepOptions(tuple(vary), trials, out, add_only, skip_broken, device, several), as_json=as_json)

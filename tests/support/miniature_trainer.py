@@ -24,13 +24,16 @@ from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.runtime.launcher import follow_launcher
 
 STEPS = 4
+CARDS = "It sees the cards "
 STEP_VARIABLE = "MINIATURE_STEP_SECONDS"
 LAUNCHER = """
 import os, sys
 from wizard.processes import trainer_job
 trainer_job.child_command = lambda _, *given: [sys.executable, "-P", "-m", "tests.support.miniature_trainer", *given]
 from wizard.processes import queue_worker
-queue_worker.worker_command = lambda: [sys.executable, "-P", "-c", os.environ["MINIATURE_LAUNCHER"], "queue", "start"]
+queue_worker.worker_command = lambda *given: [
+    sys.executable, "-P", "-c", os.environ["MINIATURE_LAUNCHER"], "queue", "start", *given
+]
 from wizard.cli import main
 main()
 """
@@ -61,7 +64,14 @@ def loracle(
     )  # fmt: skip
 
 
+def cards_seen(run: Path) -> list[str]:
+    """Which cards each start of a run's training could see, as its log tells."""
+    lines = RunFolder(run).trainer_log.read_text("utf-8").splitlines()
+    return [line.removeprefix(CARDS) for line in lines if line.startswith(CARDS)]
+
+
 def main(arguments: Sequence[str]) -> int:
+    print(f"{CARDS}{os.environ.get('CUDA_VISIBLE_DEVICES', '')}", flush=True)
     run, interrupt = RunFolder.given(Path(arguments[0])), Interrupt()
     is_launched = follow_launcher(interrupt.ask)
     with training(run, "the trainer", print, is_launched=is_launched) as check, Events(run.path) as events:

@@ -59,6 +59,8 @@ class Options:
     device: str | None = None
     resume: bool = False
     threads: int | None = None
+    sharing: int = 1
+    """So many trainings share the processor's cores."""
     tolerate_sysmem_fallback: bool = False
     """Keep training, however slowly, where the GPU's driver moves its memory into system memory."""
     is_probe: bool = False
@@ -147,7 +149,7 @@ def prepare(
             hashes = hashed_aside(config.model)
         with reporter.during(LOADING):
             base = _base_model(place, reporter)
-            use_threads(options.threads, place.device, base.denoiser, processes=ranks.world_size)
+            use_threads(options.threads, place.device, base.denoiser, processes=ranks.world_size * options.sharing)
             stepper = _stepper(base, training_set, state, reporter, batch_parts=ladder.batch_parts, ranks=ranks)
             if state is not None:
                 resuming.load(stepper, state)

@@ -157,7 +157,7 @@ def named_entry(name: str, entries: Sequence[QueueEntry]) -> QueueEntry:
 
 
 def stop(*, after_run: bool = False) -> None:
-    """Ask the worker to end: now, with the run at hand saved, or once that is trained.
+    """Ask the worker to end: now, with what is at hand saved, or once that is trained.
 
     Raises:
         LoraError: the worker is on another machine, or the database cannot be written.
@@ -167,10 +167,12 @@ def stop(*, after_run: bool = False) -> None:
         show("Nobody works on the queue.")
         return
     store.ask_to_stop(known_as(worker), "after_run" if after_run else "now")
+    at_hand = sum(1 for entry in store.entries() if entry.state == "training")
+    runs = "runs" if at_hand > 1 else "run"
     if after_run:
-        show("The queue ends after the run at hand.")
+        show(f"The queue ends after the {runs} at hand.")
         return
-    say("The run at hand is saved ...")
+    say(f"The {runs} at hand {'are' if at_hand > 1 else 'is'} saved ...")
     until = time.monotonic() + STOP_SECONDS
     while time.monotonic() < until:
         if worker_at_work() != worker:

@@ -1,62 +1,54 @@
-"""`loracle queue start`: trains the runs of the queue, one after another, until none waits."""
+"""`loracle queue start`: trains the runs of the queue, one after another or one per card, until none waits."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
-from advisor.errors import RunError
-from advisor.files import is_file
-from advisor.run_folder.layout import RunFolder
-from advisor.run_folder.lock import RunInUse
-from advisor.run_folder.state_manifest import newest_position
-from advisor.settings.file_names import CONFIG_NAME
-from advisor.units import counted
-from wizard.commands.train_listed import ListedOptions, outcome_of, train_listed
+from advisor.machine.probe import probe_hardware
+from wizard.commands.queue_turn import QueueTurns
 from wizard.commands.train_several import NotAllTrained, tell_summary
-from wizard.output import say, show, show_if_possible
+from wizard.output import show
 from wizard.own_command import own_command
-from wizard.processes.launch import TrainerCrashed
 from wizard.processes.list_ending import ending_interrupts
+from wizard.processes.process_options import ProcessOptions
 from wizard.processes.queue_store import QueueStore
 from wizard.processes.queue_worker import (
     LOG_NAME,
-    WHAT,
-    StopAsked,
     WorkerRuns,
     listening_for_stop,
     only_worker,
     start_in_background,
     worker_at_work,
 )
+from wizard.processes.side_by_side import SideBySide
+from wizard.processes.slots import Slots, slots_asked_for
 from wizard.show.list_summary import RunOutcome, list_exit_code
-from wizard.show.queue_view import EntryState, QueueEntry
 
-HELD_SECONDS = 5.0
-"""So often it is looked whether a run that another process holds is free."""
-MOST_CRASHES = 3
-"""A trainer that was killed or crashed is started again from its last state, until so many have come no further."""
+ONE_AFTER_ANOTHER = ProcessOptions()
 
 
-def start(*, background: bool = False) -> None:
+def start(processes: ProcessOptions = ONE_AFTER_ANOTHER, *, background: bool = False) -> None:
     """Train the runs that wait, here or in a process that outlives the terminal.
 
+    Args:
+        processes: cards, each of which trains a run at the same time; or so many runs at once on the processor.
+
     Raises:
-        LoraError: another process works on the queue, or some runs failed.
+        LoraError: an option is wrong, another process works on the queue, or some runs failed.
         KeyboardInterrupt: Ctrl-C or `loracle queue stop`, after the work was saved.
     """
+    processes.refuse_contradictions(on_processor=None)
+    slots = slots_asked_for(processes, probe_hardware(Path.cwd())) if processes.is_given else None
     store = QueueStore()
     if not store.open_entries():
         show(f"Nothing waits in the queue: {own_command('queue', 'add')} RUN adds a run.")
         return
     if background:
-        _start_in_background(store)
+        _start_in_background(store, processes)
         return
-    worker = QueueWorker(store)
+    worker = QueueWorker(QueueTurns(store), slots)
     with ending_interrupts():
         try:
             worker.work()
@@ -64,15 +56,16 @@ def start(*, background: bool = False) -> None:
             if worker.outcomes:
                 tell_summary(worker.outcomes, as_json=False)
     if worker.was_ended:
-        raise KeyboardInterrupt(f"The queue was ended. Go on with: {own_command('queue', 'start')}")
+        go_on = own_command("queue", "start", *processes.as_typed)
+        raise KeyboardInterrupt(f"The queue was ended. Go on with: {go_on}")
     if list_exit_code(worker.outcomes):
         raise NotAllTrained(worker.outcomes)
 
 
-def _start_in_background(store: QueueStore) -> None:
+def _start_in_background(store: QueueStore, processes: ProcessOptions) -> None:
     if (other := worker_at_work()) is not None:
         raise WorkerRuns(f"The queue is worked on already: {other}; `loracle queue stop` ends that")
-    worker = start_in_background()
+    worker = start_in_background(*processes.as_typed)
     log = store.path.parent / LOG_NAME
     if worker is None:
         show(f"The queue is through already; what it said is in {log}")
@@ -85,16 +78,16 @@ def _start_in_background(store: QueueStore) -> None:
 class QueueWorker:
     """Works on the queue."""
 
-    store: QueueStore
-    train: Callable[..., RunOutcome] = train_listed
-    as_json: bool = False
-    """Nothing is printed on stdout."""
-    outcomes: list[RunOutcome] = field(default_factory=list)
-    """Of the runs whose turn has ended, in their order."""
-    was_ended: bool = False
+    turns: QueueTurns
+    slots: Slots | None = None
+    """Where runs are trained at the same time; None: one after another."""
+    was_ended: bool = field(default=False, init=False)
     """By the user, while a run was trained or waited for."""
-    _waits_for: str = ""
-    """Who holds the run whose turn it is, as was told; empty: it is not waited for."""
+
+    @property
+    def outcomes(self) -> list[RunOutcome]:
+        """Of the runs whose turn has ended, in their order."""
+        return self.turns.outcomes
 
     def work(self) -> None:
         """Train until none waits, or the user ends it.
@@ -105,7 +98,7 @@ class QueueWorker:
         """
         try:
             goes_on = self._work_alone()
-            while goes_on and self.store.open_entries():  # one came before the lock was free
+            while goes_on and self.turns.waiting():  # one came before the lock was free
                 goes_on = False
                 with suppress(WorkerRuns):  # who takes care of it
                     goes_on = self._work_alone()
@@ -114,79 +107,15 @@ class QueueWorker:
 
     def _work_alone(self) -> bool:
         """Train until none waits; whether the user has not ended that."""
-        with only_worker(self.store.path.parent) as known, listening_for_stop(self.store, known) as stop:
-            while not self.was_ended and stop.wish is None and (entry := self.store.take()) is not None:
-                self._turn(entry, stop)
+        store = self.turns.store
+        with only_worker(store.path.parent) as known, listening_for_stop(store, known) as stop:
+            self.turns.stop = stop
+            store.put_back_all()
+            if self.slots is None:
+                while not self.was_ended and stop.wish is None and (entry := store.take()) is not None:
+                    self.was_ended = self.turns.turn(entry) or self.was_ended
+            else:
+                several = SideBySide(self.turns, self.slots, may_begin=lambda: stop.wish is None)
+                several.work()
+                self.was_ended = several.was_ended
             return not self.was_ended and stop.wish is None
-
-    def _turn(self, entry: QueueEntry, stop: StopAsked) -> None:
-        """Train a run, if it is still there and nobody else works on it."""
-        if not is_file(config_of(entry.path)):
-            message = f"{entry.path} is gone: it was moved or deleted. Add it from where it is now"
-            say(f"! {message}")
-            self._note(entry, RunOutcome(entry.path, "failed", RunError.exit_code, message), "gone")
-            return
-        self._tell_turn(entry)
-        try:
-            train = partial(self.train, entry.path, options_of(entry), what=WHAT, as_json=self.as_json)
-            outcome = outcome_of(entry.path, train, passing=(RunInUse, TrainerCrashed))
-        except RunInUse as held:
-            self._wait_for(entry, held, stop)
-        except TrainerCrashed as crashed:
-            self._after_crash(entry, crashed)
-        else:
-            self._note(entry, outcome, "failed" if outcome.outcome == "failed" else "trained")
-
-    def _tell_turn(self, entry: QueueEntry) -> None:
-        if self._waits_for:  # told already
-            return
-        more = len(self.store.open_entries()) - 1
-        now = time.strftime("%Y-%m-%d %H:%M")
-        tell = say if self.as_json else show_if_possible
-        tell(f"\n{now} {entry.path} ({counted(more, 'more run')} in the queue)")
-
-    def _wait_for(self, entry: QueueEntry, held: RunInUse, stop: StopAsked) -> None:
-        """Tell once who holds the run; then look at the queue anew, which may have been changed meanwhile."""
-        if str(held) != self._waits_for:
-            self._waits_for = str(held)
-            say(f"Waiting: {held}")
-        self.store.put_back(entry.number, f"waits: {held}")
-        until = time.monotonic() + HELD_SECONDS
-        while stop.wish is None and time.monotonic() < until:
-            time.sleep(0.1)
-
-    def _after_crash(self, entry: QueueEntry, crashed: TrainerCrashed) -> None:
-        """Let it wait for its next turn, at its place; one that came no further for too often has failed."""
-        reached = newest_position(RunFolder(config_of(entry.path).parent).states())
-        step = 0 if reached is None else reached.step
-        crashes = entry.crashes + 1 if step <= entry.crashed_at_step else 1
-        say(str(crashed))
-        if crashes >= MOST_CRASHES:
-            self._note(entry, RunOutcome(entry.path, "failed", crashed.exit_code, str(crashed), step), "failed")
-            return
-        say(f"It is started again from {'its last state' if step else 'its beginning'}.")
-        self.store.note_crash(entry.number, crashes, step)
-        self.store.put_back(entry.number, "its trainer crashed")
-
-    def _note(self, entry: QueueEntry, outcome: RunOutcome, state: EntryState) -> None:
-        """Keep what came of it; a run that the user interrupted waits on at its place."""
-        self._waits_for = ""
-        self.outcomes.append(outcome)
-        self.was_ended = self.was_ended or outcome.was_ended
-        if outcome.outcome == "interrupted":
-            self.store.put_back(entry.number, outcome.message)
-            return
-        self.store.end(entry.number, state, message=outcome.message, steps=outcome.steps, lora=outcome.lora)
-
-
-def options_of(entry: QueueEntry) -> ListedOptions:
-    """What an entry is trained with: one that was begun is gone on with."""
-    chosen = entry.options
-    return ListedOptions(
-        True, chosen.epochs, chosen.skip_broken, chosen.device, chosen.cache_from, begun_at=entry.began_at
-    )
-
-
-def config_of(path: Path) -> Path:
-    """The configuration of a run that is named by its folder or by that file."""
-    return path if path.suffix == ".toml" and is_file(path) else path / CONFIG_NAME

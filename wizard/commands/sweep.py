@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from advisor.errors import Mistakes, RunError
+from advisor.errors import ConfigError, Mistakes, RunError
 from advisor.files import is_file
+from advisor.machine.probe import probe_hardware
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import COMPARISON_NAME
 from advisor.run_folder.pictures.run_dataset import edits_in
@@ -16,7 +17,8 @@ from advisor.run_folder.write_over import Occupied, UsersFiles
 from advisor.settings.config import setting, setting_paths
 from advisor.units import counted, named
 from templates.report.comparison import write_comparison
-from wizard.commands.queue_start import QueueWorker
+from wizard.commands.queue_start import ONE_AFTER_ANOTHER, QueueWorker
+from wizard.commands.queue_turn import QueueTurns
 from wizard.commands.train_several import NotAllTrained, tell_summary
 from wizard.interview.next_run import planned_with
 from wizard.interview.sweep_trials import Trial, parse_varied, trials_of
@@ -25,10 +27,12 @@ from wizard.own_command import own_command
 from wizard.processes.after_training import tried
 from wizard.processes.before_training import finished_text
 from wizard.processes.list_ending import ending_interrupts
+from wizard.processes.process_options import ProcessOptions
 from wizard.processes.queue_store import QueueStore
 from wizard.processes.queue_worker import worker_at_work
 from wizard.processes.run_store import RunStore
-from wizard.processes.trainer_job import refuse_device
+from wizard.processes.slots import Slots, slots_asked_for
+from wizard.processes.trainer_job import is_on_processor, refuse_device
 from wizard.show.list_summary import RunOutcome, list_exit_code, outcome_row
 from wizard.show.queue_view import QueueOptions
 
@@ -50,6 +54,8 @@ class SweepOptions:
     """They are put into the queue, and not trained here."""
     skip_broken: bool = False
     device: str | None = None
+    processes: ProcessOptions = ONE_AFTER_ANOTHER
+    """Cards, each of which trains a trial at the same time; or so many trials at once on the processor."""
 
 
 def sweep(run: Path, options: SweepOptions, *, as_json: bool = False) -> None:
@@ -63,6 +69,7 @@ def sweep(run: Path, options: SweepOptions, *, as_json: bool = False) -> None:
     """
     store, base = QueueStore(), RunFolder.given(run)
     refuse_device(options.device)
+    slots = _slots(base, options)
     trials = trials_of(base.path, parse_varied(options.vary), options.trials)
     home = (options.out or base.path.with_name(f"{base.path.name}-sweep")).absolute()
     folders = {trial: home / trial.name for trial in trials}
@@ -81,7 +88,8 @@ def sweep(run: Path, options: SweepOptions, *, as_json: bool = False) -> None:
         say(f"{by}\nCompare then with: {compare}")
         outcomes = list[RunOutcome]()
     else:
-        outcomes = _train(store, set(folders.values()), as_json=as_json, compare=compare)
+        worked = QueueWorker(QueueTurns(store, as_json=as_json), slots)
+        outcomes = _train(worked, set(folders.values()), options, compare=compare)
     page = None if options.add_only or worker else _compare(home, list(folders.values()), compare)
     if as_json:
         print_json(_document(folders, outcomes, page))
@@ -144,21 +152,37 @@ def _add(store: QueueStore, base: RunFolder, folders: Sequence[Path], options: S
     return added
 
 
-def _train(store: QueueStore, places: set[Path], *, as_json: bool, compare: str) -> list[RunOutcome]:
+def _slots(base: RunFolder, options: SweepOptions) -> Slots | None:
+    """Where trials are trained at the same time; None: one after another, or not here.
+
+    Raises:
+        LoraError: an option is wrong, or cannot be meant beside another.
+    """
+    processes = options.processes
+    if not processes.is_given:
+        return None
+    if options.add_only or (worker := worker_at_work()) is not None:
+        by = "with --add-only nothing is trained here" if options.add_only else f"the queue is worked on by {worker}"
+        raise ConfigError(processes.as_typed[0], processes.as_typed[1], f"leave it out: {by}")
+    config = base.read_config()
+    processes.refuse_contradictions(on_processor=is_on_processor(config, options.device))
+    return slots_asked_for(processes, probe_hardware(base.path), planned=[config.machine.gpu_uuid])
+
+
+def _train(worker: QueueWorker, places: set[Path], options: SweepOptions, *, compare: str) -> list[RunOutcome]:
     """Work on the queue until nothing waits; what came of the trials.
 
     Raises:
         KeyboardInterrupt: the user ended it.
     """
-    worker = QueueWorker(store, as_json=as_json)
     with ending_interrupts():
         try:
             worker.work()
         finally:
-            if worker.outcomes and not as_json:
+            if worker.outcomes and not worker.turns.as_json:
                 tell_summary(worker.outcomes, as_json=False)
     if worker.was_ended:
-        go_on = own_command("queue", "start")
+        go_on = own_command("queue", "start", *options.processes.as_typed)
         raise KeyboardInterrupt(f"The sweep was ended. Go on with: {go_on}\nCompare then with: {compare}")
     return [one for one in worker.outcomes if one.run in places]
 

@@ -20,10 +20,12 @@ from wizard.exit_codes import INTERRUPTED, tell_failure
 from wizard.interview.pictures.changed_pictures import tell_pictures
 from wizard.output import OutputLost, say
 from wizard.processes.before_training import finished_text, refuse_begun
+from wizard.processes.interrupt_count import InterruptCount
 from wizard.processes.more_epochs import epochs_done, set_epochs
 from wizard.processes.run_status import read_status
 from wizard.processes.run_store import RunStore
 from wizard.processes.shared_cache import share_cache
+from wizard.processes.slots import Slot
 from wizard.processes.trainer_job import planned_job
 from wizard.show.list_summary import RunOutcome
 from wizard.show.notice import announced_end
@@ -41,6 +43,10 @@ class ListedOptions:
     device: str | None = None
     cache_from: Path | None = None
     """A run whose encoded pictures and captions are used where they fit."""
+    slot: Slot | None = None
+    """Where it is trained; None: where it was planned."""
+    interrupts: InterruptCount | None = None
+    """Counts the requests to end it, where it is trained by a thread of its own."""
     begun_at: float | None = None
     """When its turn came first, in unix seconds: a training that ended since is this one, though its last state may not
     have been saved."""
@@ -57,7 +63,9 @@ def train_listed(run: Path, options: ListedOptions, *, what: str, as_json: bool)
         LoraError, TrainerBroke, KeyboardInterrupt: as `loracle train` of it alone.
     """
     began = time.monotonic()
-    job, config = planned_job(run, device=options.device, skip_broken=options.skip_broken)
+    gpu = None if options.slot is None else options.slot.gpu
+    given = None if gpu is None else gpu.uuid
+    job, config = planned_job(run, device=options.device, skip_broken=options.skip_broken, gpu_uuid=given)
     with writing(job.run, what, say) as place:
         RunStore().remember(job.run.path)
         if options.epochs is not None:
@@ -80,7 +88,9 @@ def train_listed(run: Path, options: ListedOptions, *, what: str, as_json: bool)
         tell_pictures(job.run, config, None)
         if options.cache_from is not None:
             share_cache(RunFolder(options.cache_from), job.run)
-        job = replace(job, resume=job.run.has_state(), place=place)
+        sharing = 1 if options.slot is None else options.slot.sharing
+        resume = job.run.has_state()
+        job = replace(job, resume=resume, place=place, sharing=sharing, interrupts=options.interrupts)
         with announced_end(config.saving.name):
             trained = recorded(job, config, as_json=as_json, may_ask=False)
     if not as_json:

@@ -1,4 +1,4 @@
-"""`loracle train A B C`: runs trained one after another; a failed one does not hold the others up."""
+"""`loracle train A B C`: runs trained one after another, or one per card; a failed one does not hold the others up."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from advisor.errors import LoraError, Mistakes, RunError
+from advisor.machine.probe import probe_hardware
 from advisor.run_folder.layout import RunFolder
 from advisor.units import counted
+from wizard.commands.train_at_once import ListTurns, at_once, slots_of_list
 from wizard.commands.train_listed import ListedOptions, outcome_of, train_listed
 from wizard.exit_codes import INTERRUPTED
 from wizard.output import print_json_line, say, show, show_if_possible
@@ -17,6 +19,7 @@ from wizard.own_command import own_command
 from wizard.processes.before_training import refuse_begun
 from wizard.processes.list_ending import ending_interrupts
 from wizard.processes.more_epochs import with_epochs
+from wizard.processes.process_options import ProcessOptions
 from wizard.processes.trainer_job import refuse_device
 from wizard.show.list_summary import (
     RunOutcome,
@@ -28,14 +31,15 @@ from wizard.show.list_summary import (
 )
 
 COMMAND = "loracle train"
+ONE_AFTER_ANOTHER = ProcessOptions()
 
 
 class NotAllTrained(LoraError):
     """Some runs of a list were not trained; it ends with the list's exit code."""
 
     def __init__(self, outcomes: Sequence[RunOutcome]) -> None:
-        """Name those that failed."""
-        failed = [one for one in outcomes if one.outcome == "failed"]
+        """Name those that failed, or that no card could train."""
+        failed = [one for one in outcomes if one.exit_code and one.outcome in ("failed", "not_begun")]
         names = ", ".join(str(one.run) for one in failed)
         self.exit_code = list_exit_code(outcomes)
         super().__init__(f"{len(failed)} of {counted(len(outcomes), 'run')} failed: {names}")
@@ -45,6 +49,7 @@ def train_several(
     runs: Sequence[Path],
     options: ListedOptions,
     *,
+    processes: ProcessOptions = ONE_AFTER_ANOTHER,
     as_json: bool = False,
     train: Callable[..., RunOutcome] = train_listed,
 ) -> None:
@@ -53,6 +58,7 @@ def train_several(
     All that is wrong with the list is refused before the first is trained.
 
     Args:
+        processes: cards, each of which trains a run at the same time; or so many runs at once on the processor.
         as_json: stdout has a document a line: before and after each run, and a summary.
         train: trains one; tests give another.
 
@@ -60,29 +66,43 @@ def train_several(
         LoraError: a run or an option is wrong, or some runs failed.
         KeyboardInterrupt: Ctrl-C, after the work was saved.
     """
-    outcomes = list[RunOutcome]()
     with ending_interrupts():
-        paths = _checked(runs, options)
-        with suppress(KeyboardInterrupt, BrokenPipeError):  # between two runs; what read the output has gone
-            for number, path in enumerate(paths, start=1):
-                _tell_turn(path, number, len(paths), as_json=as_json)
-                outcomes.append(outcome_of(path, partial(train, path, options, what=COMMAND, as_json=as_json)))
-                if as_json:
-                    print_json_line(ended_document(outcomes[-1]))
-                if outcomes[-1].was_ended:
-                    break
-        was_ended = len(outcomes) < len(paths) or outcomes[-1].was_ended
-        outcomes += [RunOutcome(path, "not_begun", INTERRUPTED) for path in paths[len(outcomes) :]]
+        folders = _checked(runs, options)
+        paths = [run.as_given for run in folders]
+        slots = slots_of_list(folders, options.device, processes, probe_hardware(Path.cwd()))
+        if slots is None:
+            found = _one_after_another(paths, options, train, as_json=as_json)
+        else:
+            found = at_once(ListTurns(paths, options, train, COMMAND, as_json), slots)
+        was_ended = len(found) < len(paths) or any(one.was_ended for one in found.values())
+        outcomes = [found.get(path) or RunOutcome(path, "not_begun", INTERRUPTED) for path in paths]
         with suppress(BrokenPipeError):
             tell_summary(outcomes, as_json=as_json)
     if was_ended:
-        raise KeyboardInterrupt(_how_to_go_on(outcomes))
+        raise KeyboardInterrupt(_how_to_go_on(outcomes, processes))
     if list_exit_code(outcomes):
         raise NotAllTrained(outcomes)
 
 
-def _checked(runs: Sequence[Path], options: ListedOptions) -> list[Path]:
-    """The runs' paths, each once.
+def _one_after_another(
+    paths: Sequence[Path], options: ListedOptions, train: Callable[..., RunOutcome], *, as_json: bool
+) -> dict[Path, RunOutcome]:
+    """Train each; what came of those that were begun."""
+    outcomes = dict[Path, RunOutcome]()
+    with suppress(KeyboardInterrupt, BrokenPipeError):  # between two runs; what read the output has gone
+        for number, path in enumerate(paths, start=1):
+            _tell_turn(path, number, len(paths), as_json=as_json)
+            outcome = outcome_of(path, partial(train, path, options, what=COMMAND, as_json=as_json))
+            outcomes[path] = outcome
+            if as_json:
+                print_json_line(ended_document(outcome))
+            if outcome.was_ended:
+                break
+    return outcomes
+
+
+def _checked(runs: Sequence[Path], options: ListedOptions) -> list[RunFolder]:
+    """The runs, each once.
 
     Raises:
         LoraError: all that is wrong with them and with the options.
@@ -94,7 +114,7 @@ def _checked(runs: Sequence[Path], options: ListedOptions) -> list[Path]:
     for run in distinct:
         mistakes.attempt(partial(_refuse, run, options))
     mistakes.refuse()
-    return [run.as_given for run in distinct]
+    return distinct
 
 
 def _refuse(run: RunFolder, options: ListedOptions) -> None:
@@ -144,9 +164,9 @@ def tell_summary(outcomes: Sequence[RunOutcome], *, as_json: bool) -> None:
     show(summary_view(outcomes, Path.cwd()))
 
 
-def _how_to_go_on(outcomes: Sequence[RunOutcome]) -> str:
+def _how_to_go_on(outcomes: Sequence[RunOutcome], processes: ProcessOptions) -> str:
     """The command that trains what is left; the runs that were not begun are named in the table."""
     left = [one.run for one in outcomes if one.outcome in ("interrupted", "not_begun", "failed")]
     untouched = sum(1 for one in outcomes if one.outcome == "not_begun")
     told = f"The list was ended; {counted(untouched, 'run')} of it {'was' if untouched == 1 else 'were'} not begun."
-    return f"{told}\nGo on with: {own_command('train', *left)} --resume" if left else told
+    return f"{told}\nGo on with: {own_command('train', *left, *processes.as_typed)} --resume" if left else told

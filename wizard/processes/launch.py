@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 from advisor.errors import BrokenImages, LoraError, MemoryFacts, OutOfMemory, RunError, TrainingStopped
 from advisor.files import is_there, open_regular
@@ -20,10 +17,10 @@ from advisor.run_folder.event_file import EventTail
 from advisor.run_folder.events import AnyEvent, LoraMoved, LoraSaved, Resumed, WarningGiven
 from advisor.run_folder.paths import TRAINER_LOG_NAME
 from advisor.run_folder.place import PLACE_VARIABLE, RunPlace
-from trainer.runtime.interrupts import AS_ONE_SECONDS, ending_signals
 from trainer.runtime.machine_limits import limit_sentence
 from wizard.exit_codes import INTERRUPTED, TrainerBroke
 from wizard.processes.child import WINDOWS_CTRL_C, child_environment, crash_name, interrupt, start_apart
+from wizard.processes.interrupt_count import InterruptCount
 from wizard.processes.trainer_job import TrainerJob
 from wizard.show.progress import TrainingProgress
 from wizard.show.screen import Screen
@@ -41,38 +38,6 @@ class TrainerCrashed(TrainingStopped):
     """The trainer was killed, or crashed below Python; what it trained alone may not be why."""
 
 
-@dataclass
-class InterruptCount:
-    """Counts Ctrl-C and other requests to end, and how many of them the trainer was sent."""
-
-    received: int = 0
-    received_at: float = 0.0
-    """Of the last one; seconds of the monotonic clock, as `passed_on_at`."""
-    passed_on: int = 0
-    passed_on_at: float = 0.0
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Count SIGINT, SIGTERM and SIGHUP instead of acting on them; outside the main thread do nothing.
-
-        A hang-up that was ignored from the start (`nohup`) stays ignored: the training outlives the terminal.
-        """
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self._receive) for number in ending_signals()}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        now = time.monotonic()
-        if not self.received or now - self.received_at > AS_ONE_SECONDS:
-            self.received, self.received_at = self.received + 1, now
-
-
 def run_trainer(
     job: TrainerJob,
     screen: Screen,
@@ -84,6 +49,7 @@ def run_trainer(
 
     Args:
         command: makes the command line; the demo, the probe and tests pass another than the trainer's.
+        interrupts: counts the requests to end it; None: the job's own, else this process's signals.
 
     Returns:
         The progress after the last event. Whatever the process did after its event `finished` is no error any more.
@@ -94,7 +60,9 @@ def run_trainer(
         KeyboardInterrupt: Ctrl-C, after the work was saved.
         TrainerBroke: the trainer failed by a bug of ours.
     """
-    count, place = interrupts or InterruptCount(), job.held_place or RunPlace.of(job.run.path)
+    count, place = interrupts or job.interrupts or InterruptCount(), job.held_place or RunPlace.of(job.run.path)
+    if job.interrupts is not None and job.interrupts.received:
+        raise KeyboardInterrupt("Ended before its process was started.")
     environment = child_environment(
         os.environ, gpu_uuid=",".join(job.gpu_uuids) or job.gpu_uuid, on_processor=job.on_processor
     )

@@ -1,4 +1,4 @@
-"""`loracle train --gpus`, `--gpu` and `--processes`."""
+"""`--gpus`, `--gpu` and `--processes`: one run is trained by all of them together, of several runs each has one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_PROCESSES = 64
 
 @dataclass(frozen=True)
 class ProcessOptions:
-    """What the command line says of several processes."""
+    """What the command line says of several cards or processes."""
 
     gpus: str | None = None
     """`all`, or how many."""
@@ -26,20 +26,17 @@ class ProcessOptions:
         """Whether any of them is."""
         return (self.gpus, self.gpu, self.processes) != (None, None, None)
 
-    def refuse_for_several_runs(self) -> None:
-        """Refuse them where several runs are trained one after another, each by one process.
-
-        Raises:
-            ConfigErrors: one of them is given.
-        """
+    @property
+    def as_typed(self) -> tuple[str, ...]:
+        """The command line's words for them."""
         given = {"--gpus": self.gpus, "--gpu": self.gpu, "--processes": self.processes}
-        mend = "it is for one run: leave it out, or train the runs by a `loracle train` each"
-        errors = [ConfigError(name, found, mend) for name, found in given.items() if found is not None]
-        if errors:
-            raise ConfigErrors(errors)
+        return tuple(word for name, value in given.items() if value is not None for word in (name, str(value)))
 
-    def refuse_contradictions(self, *, on_processor: bool) -> None:
+    def refuse_contradictions(self, *, on_processor: bool | None) -> None:
         """Refuse what cannot be meant together.
+
+        Args:
+            on_processor: whether it is trained there; None: some of several runs may be.
 
         Raises:
             ConfigErrors: all of it.
@@ -50,7 +47,7 @@ class ProcessOptions:
         if (self.gpus or self.gpu) is not None and (on_processor or self.processes is not None):
             name, found = ("--gpu", self.gpu) if self.gpus is None else ("--gpus", self.gpus)
             errors.append(ConfigError(name, found, "leave it out: this trains on the processor (--processes N)"))
-        if self.processes is not None and not on_processor:
+        if self.processes is not None and on_processor is False:
             mend = "it is for trainings on the processor (--device cpu); several cards are --gpus all, or --gpu 0,1"
             errors.append(ConfigError("--processes", self.processes, mend))
         if self.processes is not None and not 1 <= self.processes <= MOST_PROCESSES:

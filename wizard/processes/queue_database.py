@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from advisor.files import mend_of_writing
 
 APPLICATION_ID = 0x4C6F7261
 """By which a database of the queue is told from others: SQLite's PRAGMA application_id."""
-VERSION = 2
+VERSION = 3
 """Of the form; kept as PRAGMA user_version."""
 SCHEMA = (
     """CREATE TABLE entries (
@@ -22,10 +23,13 @@ SCHEMA = (
         epochs INTEGER, skip_broken INTEGER NOT NULL, device TEXT, added_at REAL NOT NULL, began_at REAL, ended_at REAL,
         message TEXT NOT NULL DEFAULT '', steps INTEGER NOT NULL DEFAULT 0, lora BLOB,
         crashes INTEGER NOT NULL DEFAULT 0, crashed_at_step INTEGER NOT NULL DEFAULT 0,
-        cache_from BLOB)""",
+        cache_from BLOB, card TEXT NOT NULL DEFAULT '')""",
     "CREATE TABLE wishes (worker TEXT PRIMARY KEY, wish TEXT NOT NULL)",
 )
-FROM_EARLIER = {1: "ALTER TABLE entries ADD COLUMN cache_from BLOB"}
+FROM_EARLIER = {
+    1: "ALTER TABLE entries ADD COLUMN cache_from BLOB",
+    2: "ALTER TABLE entries ADD COLUMN card TEXT NOT NULL DEFAULT ''",
+}
 """What makes the next form of an earlier one."""
 PATIENCE_SECONDS = 10.0
 """How long another command's transaction is waited for; they take milliseconds."""
@@ -63,7 +67,7 @@ def opened(path: Path) -> sqlite3.Connection:
 
 def _see_that_it_is_ours(database: sqlite3.Connection, path: Path) -> None:
     if _form(database) == (0, 0) and _is_empty(database):
-        database.execute("PRAGMA journal_mode = WAL")
+        _keep_a_log(database)
         database.execute("BEGIN IMMEDIATE")
         with database:
             if _is_empty(database):  # nobody else has made it meanwhile
@@ -82,6 +86,19 @@ def _see_that_it_is_ours(database: sqlite3.Connection, path: Path) -> None:
         raise sqlite3.DatabaseError(str(found[0]) if found else "it cannot be checked")
     if version < VERSION:
         _bring_up(database)
+
+
+def _keep_a_log(database: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging. SQLite waits for nobody there: another process may make the database as well."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _bring_up(database: sqlite3.Connection) -> None:

@@ -22,7 +22,7 @@ from wizard.show.queue_view import EntryState, QueueEntry, QueueOptions
 DATABASE_NAME = "queue.sqlite"
 COLUMNS = (
     "number, path, state, epochs, skip_broken, device, added_at, began_at, ended_at, message, steps, lora, crashes, "
-    "crashed_at_step, cache_from"
+    "crashed_at_step, cache_from, card"
 )
 OPEN_STATES = ("waiting", "training")
 MOST_ENDED = 200
@@ -105,11 +105,26 @@ class QueueStore:
             ).fetchone()
             if row is None:
                 return None
-            database.execute(
-                "UPDATE entries SET state = 'training', began_at = COALESCE(began_at, ?) WHERE number = ?",
-                (time.time(), row[0]),
-            )
-            return next(entry for entry in self._all(database) if entry.number == row[0])
+            return self._begun(database, row[0], "")
+
+    def begin(self, number: int, card: str) -> QueueEntry | None:
+        """An entry that is being trained from now on; None where it was taken out, or has ended.
+
+        Args:
+            card: where, for the user; empty: where it was planned.
+        """
+        with self._transaction() as database:
+            found = next((entry for entry in self._all(database) if entry.number == number), None)
+            if found is None or found.state not in OPEN_STATES:
+                return None
+            return self._begun(database, number, card)
+
+    def _begun(self, database: sqlite3.Connection, number: int, card: str) -> QueueEntry:
+        database.execute(
+            "UPDATE entries SET state = 'training', began_at = COALESCE(began_at, ?), card = ? WHERE number = ?",
+            (time.time(), card, number),
+        )
+        return next(entry for entry in self._all(database) if entry.number == number)
 
     def put_back(self, number: int, message: str = "") -> None:
         """Let an entry wait again, at its place.
@@ -118,7 +133,14 @@ class QueueStore:
             message: why.
         """
         with self._transaction() as database:
-            database.execute("UPDATE entries SET state = 'waiting', message = ? WHERE number = ?", (message, number))
+            database.execute(
+                "UPDATE entries SET state = 'waiting', message = ?, card = '' WHERE number = ?", (message, number)
+            )
+
+    def put_back_all(self) -> None:
+        """Let those wait again that a worker which has died left at its death."""
+        with self._transaction() as database:
+            database.execute("UPDATE entries SET state = 'waiting', card = '' WHERE state = 'training'")
 
     def note_crash(self, number: int, crashes: int, step: int) -> None:
         """Keep how often a run's trainer has crashed without having come beyond this step."""

@@ -142,9 +142,9 @@ def _interrupt_own_process() -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def worker_command() -> list[str]:
-    """The command line of a worker in the background."""
-    return child_command("wizard.cli", "queue", "start")
+def worker_command(*options: str) -> list[str]:
+    """The command line of a worker in the background, which is started with these options."""
+    return child_command("wizard.cli", "queue", "start", *options)
 
 
 def _keep_log(log: Path, earlier: Path) -> None:
@@ -156,8 +156,12 @@ def _keep_log(log: Path, earlier: Path) -> None:
     log.replace(earlier)
 
 
-def start_in_background(folder: Path | None = None) -> Holder | None:
+def start_in_background(*options: str, folder: Path | None = None) -> Holder | None:
     """Start a worker as a process of its own, which outlives this one and its terminal; its output goes to a log.
+
+    Args:
+        options: of `loracle queue start`.
+        folder: None: the user's data folder.
 
     Returns:
         Who it is; None: it found nothing to do, or is through already.
@@ -173,7 +177,7 @@ def start_in_background(folder: Path | None = None) -> Holder | None:
             _keep_log(log, home / EARLIER_LOG_NAME)
         os.close(os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, OWNER_ONLY))
         began = log.stat().st_size
-        child = _detached(worker_command(), {**with_own_packages(os.environ), "LORACLE_DATA": str(home)}, log)
+        child = _detached(worker_command(*options), {**with_own_packages(os.environ), "LORACLE_DATA": str(home)}, log)
     except OSError as error:
         raise RunError(f"the queue cannot be started in the background: {error.strerror or error}") from error
     since, deadline = time.time(), time.monotonic() + START_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def job_in_processes(
         slow = ". They share the processor's cores, so it is no faster" if shares.processes > 1 else ""
         told = (f"{shares.sentence}{slow}", *_unused(shares, options.processes, "processes"))
         return replace(job, processes=shares.processes), told
-    cards = cards_asked_for(options, hardware, planned=job.gpu_uuid)
+    cards = cards_asked_for(options, hardware, planned=(job.gpu_uuid,))
     _refuse_unfit(cards, config)
     shares = Shares.of(config.schedule, len(cards))
     used = cards[: shares.processes]
@@ -47,11 +48,11 @@ def job_in_processes(
     return job, (*_told_of_cards(used, config, structure, shares, hardware), *_unused(shares, len(cards), "cards"))
 
 
-def cards_asked_for(options: ProcessOptions, hardware: Hardware, *, planned: str) -> tuple[Gpu, ...]:
-    """The cards in the order in which they are taken: those that are named, else the planned one, then by free memory.
+def cards_asked_for(options: ProcessOptions, hardware: Hardware, *, planned: Sequence[str]) -> tuple[Gpu, ...]:
+    """The cards in the order in which they are taken: those that are named, else those planned, then by free memory.
 
     Args:
-        planned: that card's UUID; empty: none was.
+        planned: UUIDs of cards that runs were planned for; those that come more often are taken first.
 
     Raises:
         HardwareError: they are not there, or cannot be told apart.
@@ -66,7 +67,7 @@ def cards_asked_for(options: ProcessOptions, hardware: Hardware, *, planned: str
             there = ", ".join(f"{index} ({gpu.name})" for index, gpu in sorted(found.items()))
             raise HardwareError(f"--gpu {options.gpu}: name each card once, with commas between. There are {there}")
         return tuple(found[int(word)] for word in words)
-    ranked = sorted(found.values(), key=lambda gpu: (gpu.uuid != planned, -gpu.free_bytes, gpu.index))
+    ranked = sorted(found.values(), key=lambda gpu: (-planned.count(gpu.uuid), -gpu.free_bytes, gpu.index))
     if options.gpus == "all":
         return tuple(ranked)
     if options.gpus is None or not options.gpus.isdecimal() or not 1 <= int(options.gpus) <= len(ranked):

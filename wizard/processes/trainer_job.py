@@ -13,6 +13,7 @@ from advisor.run_folder.place import RunPlace
 from advisor.settings.config import TrainingConfig
 from wizard.output import say
 from wizard.processes.child import child_command
+from wizard.processes.interrupt_count import InterruptCount
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class TrainerJob:
     """So many train together."""
     gpu_uuids: tuple[str, ...] = ()
     """The cards of several processes, one each; `gpu_uuid` is then the one with least memory free."""
+    sharing: int = 1
+    """So many trainings share the processor's cores."""
+    interrupts: InterruptCount | None = None
+    """Counts the requests to end it, where another thread than the one that follows it hears them."""
     place: RunPlace | None = None
     """The folder of the run that a command holds; `run` itself may be a folder for events alone."""
 
@@ -50,6 +55,7 @@ class TrainerJob:
         more += ["--skip-broken"] if self.skip_broken else []
         more += ["--tolerate-sysmem-fallback"] if self.tolerate_sysmem_fallback else []
         more += ["--processes", str(self.processes)] if self.processes > 1 else []
+        more += ["--sharing", str(self.sharing)] if self.sharing > 1 else []
         return child_command("trainer", str(self.run.as_given), *more)
 
     def gpu(self, hardware: Hardware) -> Gpu | None:
@@ -58,7 +64,7 @@ class TrainerJob:
 
 
 def planned_job(
-    run: Path, *, device: str | None, resume: bool = False, skip_broken: bool = False
+    run: Path, *, device: str | None, resume: bool = False, skip_broken: bool = False, gpu_uuid: str | None = None
 ) -> tuple[TrainerJob, TrainingConfig]:
     """The job of a planned run, and its configuration.
 
@@ -66,6 +72,7 @@ def planned_job(
         run: a run folder, or its loracle.toml.
         device: `cpu`, or None for the GPU that was planned.
         skip_broken: leave out images that cannot be decoded.
+        gpu_uuid: the card that it is given; None: the planned one, as far as it is there.
 
     Raises:
         LoraError: another device, or a run or configuration that cannot be read.
@@ -77,12 +84,13 @@ def planned_job(
     mistakes.refuse()
     assert folder is not None
     assert config is not None
-    uuid = "" if device == "cpu" else _present_gpu(config.machine.gpu_uuid)
+    if gpu_uuid is None:
+        gpu_uuid = "" if device == "cpu" else _present_gpu(config.machine.gpu_uuid)
     job = TrainerJob(
         folder,
         resume=resume,
         device=device,
-        gpu_uuid=uuid,
+        gpu_uuid=gpu_uuid,
         on_processor=is_on_processor(config, device),
         skip_broken=skip_broken,
     )

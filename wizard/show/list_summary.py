@@ -1,4 +1,4 @@
-"""What came of several runs that were trained one after another: a table, and documents."""
+"""What came of several runs that were trained by one command: a table, and documents."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Literal
 from rich.table import Table
 from rich.text import Text
 
+from advisor.machine.hardware import Gpu
 from advisor.shown_text import short_text, visible_line
 from advisor.units import duration
 from wizard.exit_codes import DEFECT, INTERRUPTED, STOPPED
@@ -89,9 +90,15 @@ def _lora(one: RunOutcome) -> str:
     return short_path(one.lora, one.run if one.lora.is_relative_to(one.run) else one.run.parent)
 
 
-def began_document(run: Path, number: int, runs: int) -> dict[str, object]:
-    """The line of `train A B --json` before a run."""
-    return {"t": round(time.time(), 3), "event": "run_began", "run": str(run), "number": number, "runs": runs}
+def began_document(run: Path, number: int, runs: int, *, gpu: Gpu | None = None) -> dict[str, object]:
+    """The line of `train A B --json` before a run.
+
+    Args:
+        gpu: the card that it was given; None: none was.
+    """
+    card = None if gpu is None else {"index": gpu.index, "name": gpu.name, "uuid": gpu.uuid}
+    document = {"t": round(time.time(), 3), "event": "run_began", "run": str(run), "number": number, "runs": runs}
+    return document | {"card": card}
 
 
 def ended_document(one: RunOutcome) -> dict[str, object]:

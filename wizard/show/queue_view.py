@@ -60,6 +60,8 @@ class QueueEntry:
     crashes: int
     """So often its trainer has crashed without having come beyond this step."""
     crashed_at_step: int
+    card: str = ""
+    """Where it is trained, or was to its end, for the user; empty: where it was planned."""
 
     @classmethod
     def of_row(cls, row: Sequence[object]) -> QueueEntry:
@@ -89,6 +91,7 @@ class QueueEntry:
             lora=None if lora is None else _path(lora),
             crashes=_whole(more[0]),
             crashed_at_step=_whole(more[1]),
+            card=_text(more[3]),
         )
 
     def is_of(self, path: Path) -> bool:
@@ -161,7 +164,8 @@ def _more(entry: QueueEntry, worker: Holder | None, now: float) -> str:
         *(("on the processor",) if options.device else ()),
         *(("without broken pictures",) if options.skip_broken else ()),
     )
-    told = tuple(filter(None, (short_text(entry.message.partition("\n")[0]),)))
+    where = f"on {entry.card}" if entry.card else ""
+    told = tuple(filter(None, (short_text(where), short_text(entry.message.partition("\n")[0]))))
     if entry.ended_at is not None:
         steps = (f"{entry.steps:,} steps",) if entry.steps else ()
         return ", ".join((*steps, ago(now - entry.ended_at), *told))
@@ -189,6 +193,7 @@ def queue_document(entries: Sequence[QueueEntry], worker: Holder | None) -> dict
                 "message": entry.message,
                 "steps": entry.steps,
                 "lora": None if entry.lora is None else str(entry.lora),
+                "card": entry.card,
             }
             for entry in entries
         ],

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from advisor.units import duration
-from wizard.output import say, show_if_possible
+from wizard.output import is_named, say, show_if_possible
 from wizard.show.durations import clock_time
 from wizard.show.progress import PHASES, TrainingProgress
 
@@ -61,10 +61,12 @@ class PlainScreen:
 
 
 def make_screen(*, as_json: bool) -> Screen:
-    """The live bar if stdout is a terminal, else plain lines; under `--json` plain lines on stderr."""
+    """The live bar if stdout is a terminal, else plain lines, as for each of several trainings at the same time; under
+    `--json` plain lines on stderr.
+    """
     if as_json:
         return PlainScreen(say)
-    if not sys.stdout.isatty():
+    if is_named() or not sys.stdout.isatty():
         return PlainScreen(show_if_possible)
     from wizard.show.live_screen import LiveScreen
 

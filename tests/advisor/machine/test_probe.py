@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -22,24 +21,14 @@ from advisor.machine.other_vendors import apple_gpu, linux_gpus
 from advisor.machine.probe import probe_hardware
 from advisor.machine.visible_devices import visible_gpus
 from advisor.units import GIB
+from tests.support.made_up_nvml import build_library
 from tests.support.paths import REPOSITORY
 
-SOURCE = REPOSITORY / "tests" / "data" / "nvml" / "made_up_nvml.c"
 TELL = """
 import dataclasses, json, pathlib
 from advisor.machine.probe import probe_hardware
 print(json.dumps(dataclasses.asdict(probe_hardware(pathlib.Path('.')))))
 """
-
-
-def build_library(folder: Path, *flags: str) -> Path:
-    """The made-up driver library, compiled into `folder`."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None or sys.platform != "linux":
-        pytest.skip("needs a C compiler on Linux")
-    command = [compiler, "-shared", "-fPIC", *flags, "-o", str(folder / "libnvidia-ml.so.1"), str(SOURCE)]
-    subprocess.run(command, check=True)
-    return folder
 
 
 @pytest.fixture(scope="module")

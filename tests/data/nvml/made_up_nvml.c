@@ -1,6 +1,6 @@
 /* A made-up libnvidia-ml: the functions that we ask, with answers chosen by environment variables.
 
-   MADE_UP_NVML         one | two | mig | empty_mig | shared | lost     which machine it plays; default: one
+   MADE_UP_NVML         one | two | three | mig | empty_mig | shared | lost     which machine it plays; default: one
    MADE_UP_NVML_INIT    the number that nvmlInit answers; default 0, which is success
 
    With -DOLD_DRIVER it lacks what old drivers lack: MIG, cores, CUDA's version, compute capability.
@@ -23,6 +23,7 @@ typedef struct {
 static Device cards[] = {
     {"NVIDIA GeForce RTX 3070", "GPU-11111111-aaaa", 8ULL * GIB - 1024 * 1024, 7ULL * GIB, 8, 6, 0, 0, 0},
     {"NVIDIA GeForce GTX 1660", "GPU-22222222-bbbb", 6ULL * GIB, 5ULL * GIB, 7, 5, 0, 0, 0},
+    {"NVIDIA GeForce RTX 3090", "GPU-66666666-ffff", 24ULL * GIB, 23ULL * GIB, 8, 6, 0, 0, 0},
 };
 static Device slices[] = {
     {"NVIDIA H100 80GB HBM3 MIG 1g.10gb", "MIG-33333333-cccc", 10ULL * GIB, 9ULL * GIB, 9, 0, 0, 0, 0},
@@ -61,7 +62,7 @@ Result nvmlDeviceGetName(Device *device, char *name, unsigned length) { return c
 Result nvmlDeviceGetUUID(Device *device, char *uuid, unsigned length) { return copy(uuid, length, device->uuid); }
 
 Result nvmlDeviceGetCount_v2(unsigned *count) {
-    *count = is("two") || is("lost") ? 2 : 1;
+    *count = is("three") ? 3 : is("two") || is("lost") ? 2 : 1;
     return SUCCESS;
 }
 Result nvmlDeviceGetHandleByIndex_v2(unsigned index, Device **device) {

@@ -23,8 +23,9 @@ from tests.support.miniature_trainer import STEPS
 from tests.support.runs import events_of, make_config, write_toml
 from tests.support.states import write_state_manifest
 from wizard.cli import main
-from wizard.commands import queue_start
+from wizard.commands import queue_start, queue_turn
 from wizard.commands.queue_start import QueueWorker
+from wizard.commands.queue_turn import QueueTurns
 from wizard.commands.train_listed import ListedOptions
 from wizard.commands.train_several import NotAllTrained
 from wizard.processes import queue_worker
@@ -95,7 +96,7 @@ class FakeTraining:
 
 
 def worked(store: QueueStore, train: FakeTraining) -> QueueWorker:
-    worker = QueueWorker(store, train=train)
+    worker = QueueWorker(QueueTurns(store, train=train))
     with ending_interrupts():  # as the command has it, also where Ctrl-C is ignored, as in a shell's background
         worker.work()
     return worker
@@ -129,7 +130,7 @@ def test_the_list_as_json(runs: list[Path], capsys: pytest.CaptureFixture[str]) 
     assert 0 <= time.time() - entry.pop("added") < 60
     assert entry == {
         "number": 1, "path": str(runs[2]), "state": "waiting", "epochs": 9, "skip_broken": True, "device": "cpu",
-        "began": None, "ended": None, "message": "", "steps": 0, "lora": None,
+        "began": None, "ended": None, "message": "", "steps": 0, "lora": None, "card": "",
     }  # fmt: skip
 
 
@@ -330,7 +331,7 @@ def test_a_run_that_another_process_holds_is_waited_for(
             assert states(queued)[0] == ("a b", "training")
             raise RunInUse("a b is in use: another works on it")
 
-    monkeypatch.setattr(queue_start, "HELD_SECONDS", 0.01)
+    monkeypatch.setattr(queue_turn, "HELD_SECONDS", 0.01)
     worked(queued, FakeTraining(held))
 
     assert tried == [runs[0]] * 4 + runs[1:]
@@ -346,7 +347,7 @@ def test_a_run_that_is_waited_for_may_be_moved_behind_the_others(
             queued.arrange([2, 3, 1])
             raise RunInUse("in use")
 
-    monkeypatch.setattr(queue_start, "HELD_SECONDS", 0.01)
+    monkeypatch.setattr(queue_turn, "HELD_SECONDS", 0.01)
     train = FakeTraining(held)
     worked(queued, train)
 
@@ -410,7 +411,7 @@ def test_failures_are_the_exit_code(queued: QueueStore, monkeypatch: pytest.Monk
     def fails(run: Path) -> None:
         raise LoraError("no pictures")
 
-    monkeypatch.setattr(queue_start, "QueueWorker", lambda store: QueueWorker(store, train=FakeTraining(fails)))
+    monkeypatch.setattr(queue_start, "QueueTurns", lambda store: QueueTurns(store, train=FakeTraining(fails)))
     with pytest.raises(NotAllTrained) as ended:
         queue_start.start()
 
@@ -421,9 +422,9 @@ def test_a_run_that_another_process_trains_is_not_trained_beside_it(
     queued: QueueStore, runs: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the run's real lock, and the real `train_listed` up to it."""
-    monkeypatch.setattr(queue_start, "HELD_SECONDS", 0.01)
+    monkeypatch.setattr(queue_turn, "HELD_SECONDS", 0.01)
     monkeypatch.setattr("wizard.commands.train.train_with_retries", lambda *_: pytest.fail("trained beside it"))
-    worker = QueueWorker(queued)
+    worker = QueueWorker(QueueTurns(queued))
 
     def end() -> None:
         wait_for(lambda: queued.entries()[0].message.startswith("waits: "), "the queue to wait")

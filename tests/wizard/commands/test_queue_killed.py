@@ -42,10 +42,24 @@ def miniature() -> subprocess.Popen[str]:
     return _started(miniature_trainer.command("queue", "start"), miniature_trainer.environment(0.03))
 
 
+def miniature_two() -> subprocess.Popen[str]:
+    """The same with two runs at a time."""
+    return _started(miniature_trainer.command("queue", "start", "--processes", 2), miniature_trainer.environment(0.03))
+
+
 def real() -> subprocess.Popen[str]:
     """The same with the real trainer."""
+    return _real()
+
+
+def real_two() -> subprocess.Popen[str]:
+    """And with two of its runs at a time."""
+    return _real("--processes", "2")
+
+
+def _real(*options: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
-    return _started([sys.executable, "-P", "-m", "wizard.cli", "queue", "start"], environment)
+    return _started([sys.executable, "-P", "-m", "wizard.cli", "queue", "start", *options], environment)
 
 
 def _started(command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
@@ -81,8 +95,8 @@ def at_work(runs: list[Path]) -> Path | None:
 def kill(worker: subprocess.Popen[str], runs: list[Path], victim: Victim) -> None:
     if victim in ("launcher", "both"):
         worker.kill()
-    trainer = None if victim == "launcher" else next(filter(None, map(trainer_pid, runs)), None)
-    if trainer is not None:
+    trainers = [] if victim == "launcher" else [pid for pid in map(trainer_pid, runs) if pid is not None]
+    for trainer in trainers if victim == "both" else trainers[:1]:
         with suppress(ProcessLookupError):
             os.kill(trainer, signal.SIGKILL)
 
@@ -136,24 +150,39 @@ def test_one_that_is_killed_goes_on_and_trains_each_run_exactly_once(folder: Pat
     assert [len(events_of(run, "started")) for run in runs] == [2, 2, 1]
 
 
+def test_one_that_trains_two_at_a_time_and_is_killed_goes_on_with_both(folder: Path) -> None:
+    runs = queued(folder, 4)
+    with working(miniature_two) as worker:
+        wait_for(lambda: worker.poll() is not None or all(has_begun(run, "step") for run in runs[:2]), "steps")
+        kill(worker, runs, "launcher")
+    with working(miniature_two) as worker:
+        wait_for(lambda: worker.poll() is not None or any(has_begun(run, "step") for run in runs[2:]), "a step")
+        kill(worker, runs, "both")
+    work_with_kills(runs, miniature_two, [], 60)
+
+    assert_each_was_trained_exactly_once(runs, 8)
+
+
 def moments(number: int, longest: float) -> list[tuple[Victim, float]]:
     draw = random.Random(SEED)
     return [(VICTIMS[index % len(VICTIMS)], draw.uniform(0.2, longest)) for index in range(number)]
 
 
 @pytest.mark.slow
-def test_twenty_runs_killed_at_many_random_moments_in_miniature(folder: Path) -> None:
+@pytest.mark.parametrize("start", [miniature, miniature_two])
+def test_twenty_runs_killed_at_many_random_moments_in_miniature(folder: Path, start: Start) -> None:
     runs = queued(folder, 20)
 
-    assert work_with_kills(runs, miniature, moments(30, 4.0), 600) >= 10
+    assert work_with_kills(runs, start, moments(30, 1.5), 600) >= 10
     assert_each_was_trained_exactly_once(runs, 8)
 
 
 @pytest.mark.slow
-def test_twenty_runs_killed_at_ten_random_moments(folder: Path) -> None:
+@pytest.mark.parametrize(("start", "longest"), [(real, 12.0), (real_two, 6.0)])
+def test_twenty_runs_killed_at_ten_random_moments(folder: Path, start: Start, longest: float) -> None:
     runs = queued(folder, 20)
 
-    assert work_with_kills(runs, real, moments(10, 40.0), 3000) == 10
+    assert work_with_kills(runs, start, moments(10, longest), 3000) == 10
     assert_each_was_trained_exactly_once(runs, events_of(runs[-1], "step")[-1]["step"])
     for run in runs:
         assert_every_lora_loads(run)

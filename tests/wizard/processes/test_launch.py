@@ -22,7 +22,8 @@ from advisor.run_folder.place import PLACE_VARIABLE, RunPlace
 from tests.support.fake_trainer import SCRIPT_HEAD, SilentScreen
 from wizard.exit_codes import TrainerBroke
 from wizard.processes.child import child_environment, own_home
-from wizard.processes.launch import InterruptCount, error_of_exit, log_tail, run_trainer
+from wizard.processes.interrupt_count import InterruptCount
+from wizard.processes.launch import error_of_exit, log_tail, run_trainer
 from wizard.processes.trainer_job import TrainerJob
 from wizard.show.progress import TrainingProgress
 
@@ -221,7 +222,7 @@ def test_a_trainer_that_does_not_listen_is_killed_by_the_third_ctrl_c(tmp_path: 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
 def test_signals_only_count_while_it_trains(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wizard.processes.launch.AS_ONE_SECONDS", 0.0)
+    monkeypatch.setattr("wizard.processes.interrupt_count.AS_ONE_SECONDS", 0.0)
     count, before = InterruptCount(), signal.getsignal(signal.SIGINT)
 
     deadline = time.monotonic() + 30

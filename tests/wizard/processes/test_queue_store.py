@@ -189,10 +189,10 @@ def refused(store: QueueStore) -> str:
 
 def test_a_newer_one_is_refused_with_what_to_do(store: QueueStore) -> None:
     with closing(sqlite3.connect(store.path)) as database:
-        database.execute("PRAGMA user_version = 3")
+        database.execute("PRAGMA user_version = 4")
 
     told = refused(store)
-    assert "was written by a newer Loracle (form 3; this one knows 2)" in told
+    assert "was written by a newer Loracle (form 4; this one knows 3)" in told
     assert "move the file away" in told
 
 
@@ -217,6 +217,9 @@ def test_one_of_the_form_before_is_read_and_written(tmp_path: Path) -> None:
 
     assert [entry.path for entry in store.entries()] == [Path("/old"), tmp_path / "new"]
     assert [entry.options.cache_from for entry in store.entries()] == [None, tmp_path / "old"]
+    begun = store.begin(1, "a card")
+    assert begun is not None
+    assert (begun.card, store.entries()[1].card) == ("a card", "")
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 99, b"SQLite format 3\0" + bytes(range(256)) * 40])

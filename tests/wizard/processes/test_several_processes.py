@@ -56,7 +56,7 @@ def job(tmp_path: Path, **fields: object) -> TrainerJob:
 def test_the_cards_are_those_named_else_the_planned_one_and_those_with_most_room(
     options: ProcessOptions, indexes: list[int]
 ) -> None:
-    assert [gpu.index for gpu in cards_asked_for(options, HERE, planned="GPU-2")] == indexes
+    assert [gpu.index for gpu in cards_asked_for(options, HERE, planned=("GPU-2",))] == indexes
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_cards_are_those_named_else_the_planned_one_and_those_with_most_room
 )
 def test_cards_that_are_not_there_are_refused(options: ProcessOptions, told: str) -> None:
     with pytest.raises(HardwareError) as caught:
-        cards_asked_for(options, HERE, planned="")
+        cards_asked_for(options, HERE, planned=())
 
     assert told in str(caught.value)
 
@@ -80,7 +80,7 @@ def test_cards_that_are_not_there_are_refused(options: ProcessOptions, told: str
 @pytest.mark.parametrize("gpus", [(), (make_gpu(16.0, uuid="", vendor="amd"),)])
 def test_other_cards_than_nvidias_are_refused(gpus: tuple[Gpu, ...]) -> None:
     with pytest.raises(HardwareError, match="need NVIDIA's cards"):
-        cards_asked_for(ProcessOptions(gpus="all"), make_hardware(gpus=gpus), planned="")
+        cards_asked_for(ProcessOptions(gpus="all"), make_hardware(gpus=gpus), planned=())
 
 
 @pytest.mark.parametrize(
@@ -190,11 +190,3 @@ def test_without_a_base_model_to_look_at_only_the_shares_are_told(
     _, told = job_in_processes(job(tmp_path), config, ProcessOptions(gpus="2"), HERE)
 
     assert told == ("2 processes: each takes 2 of the 4 pictures of a step",)
-
-
-def test_for_several_runs_they_are_refused() -> None:
-    ProcessOptions().refuse_for_several_runs()
-
-    with pytest.raises(ConfigErrors) as caught:
-        ProcessOptions(gpus="all", processes=2).refuse_for_several_runs()
-    assert len(str(caught.value).splitlines()) == 2

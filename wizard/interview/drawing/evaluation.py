@@ -102,7 +102,8 @@ def by_grid(job: TrainerJob, config: TrainingConfig, plan: GridPlan, screen: Scr
         LoraError: drawing failed.
         KeyboardInterrupt: Ctrl-C; what was drawn is kept.
     """
-    choice = run_grid(plan.request, screen, gpu_uuid=plan.gpu_uuid, place=job.place).choice
+    drawn = run_grid(plan.request, screen, gpu_uuid=plan.gpu_uuid, place=job.place, interrupts=job.interrupts)
+    choice = drawn.choice
     if choice is None:
         return None
     lora = None if choice.epoch is None else loras_by_epoch(job.run, config).get(choice.epoch)

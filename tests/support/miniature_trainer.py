@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from advisor.errors import MemoryFacts
 from advisor.files import write_atomically
 from advisor.run_folder.events import EpochDone, Failed, Finished, LoraSaved, PhaseBegun, Started, StepDone
 from advisor.run_folder.layout import RunFolder
@@ -24,8 +25,11 @@ from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.runtime.launcher import follow_launcher
 
 STEPS = 4
+OUT_OF_MEMORY = 75
 CARDS = "It sees the cards "
 STEP_VARIABLE = "MINIATURE_STEP_SECONDS"
+HUNGRY_VARIABLE = "MINIATURE_HUNGRY"
+"""The name of the run folder that runs out of memory at its first start."""
 LAUNCHER = """
 import os, sys
 from wizard.processes import trainer_job
@@ -80,6 +84,10 @@ def main(arguments: Sequence[str]) -> int:
             with interrupt.listening():
                 _train(run, events, interrupt, resume="--resume" in arguments)
             return 0
+        except MemoryError:
+            facts = MemoryFacts(device="cpu", largest=(128, 128))
+            events.send(Failed(code="out_of_memory", message="Memory ran out", memory=facts))
+            return OUT_OF_MEMORY
         except Interrupted:
             events.send(Failed(code="interrupted", message="Training was interrupted; the work is saved"))
             return Interrupted.exit_code
@@ -93,6 +101,8 @@ def _train(run: RunFolder, events: Events, interrupt: Interrupt, *, resume: bool
     events.send(PhaseBegun(name="train", total=epochs * STEPS, epochs=epochs))
     for step in range(position.step + 1, epochs * STEPS + 1):
         time.sleep(seconds)
+        if step == 2 and run.path.name == os.environ.get(HUNGRY_VARIABLE) and not run.read_ladder().taken:
+            raise MemoryError
         epoch = -(-step // STEPS)
         events.send(StepDone(step=step, epoch=epoch, loss=0.1, seconds=seconds))
         if step % STEPS == 0 or interrupt.asked:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,7 @@ from wizard.processes.interrupt_count import InterruptCount
 from wizard.processes.launch import TrainerCrashed
 from wizard.processes.queue_store import QueueStore
 from wizard.processes.queue_worker import WHAT, StopAsked
-from wizard.processes.run_status import read_status
+from wizard.processes.run_status import has_made_steps
 from wizard.processes.slots import Demand, Slot, demand_of
 from wizard.show.list_summary import RunOutcome
 from wizard.show.queue_view import EntryState, QueueEntry
@@ -73,14 +72,16 @@ class QueueTurns:
         except LoraError:
             return Demand(None)
 
+    def has_loaded(self, one: QueueEntry, since: float) -> bool:
+        """Whether it makes steps."""
+        return has_made_steps(RunFolder(config_of(one.path).parent), since)
+
     def is_ready(self, one: QueueEntry, at_work: Sequence[QueueEntry]) -> bool:
         """Whether the run whose encoded pictures it uses is not about to encode them."""
         source = one.options.cache_from
         if source is None or not any(other.is_of(source) for other in at_work):
             return True
-        with suppress(LoraError, OSError):
-            return read_status(RunFolder(source)).progress.step > 0
-        return True
+        return has_made_steps(RunFolder(source), since=0.0)
 
     def refuse(self, one: QueueEntry, why: str) -> None:
         """Tell that none of the cards can train it; it waits for a worker that has another."""

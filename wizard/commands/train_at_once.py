@@ -15,6 +15,7 @@ from wizard.commands.train_listed import ListedOptions, outcome_of
 from wizard.output import named_output, print_json_line, say, show_if_possible
 from wizard.processes.interrupt_count import InterruptCount
 from wizard.processes.process_options import ProcessOptions
+from wizard.processes.run_status import has_made_steps
 from wizard.processes.side_by_side import SideBySide
 from wizard.processes.slots import Demand, Slot, Slots, demand_of, slots_asked_for
 from wizard.processes.trainer_job import is_on_processor
@@ -53,6 +54,10 @@ class ListTurns:
             LoraError: its configuration cannot be read.
         """
         return demand_of(RunFolder.given(self.paths[one]), self.options.device, hardware)
+
+    def has_loaded(self, one: int, since: float) -> bool:
+        """Whether it makes steps."""
+        return has_made_steps(RunFolder.given(self.paths[one]), since)
 
     def is_ready(self, one: int, at_work: Sequence[int]) -> bool:  # noqa: ARG002
         """None waits for another."""
@@ -117,7 +122,7 @@ def slots_of_list(
     slots = slots_asked_for(options, hardware, planned=[config.machine.gpu_uuid for config in configs])
     if slots is not None:
         for run in on_cards:
-            if why := slots.why_nowhere(demand_of(run, device, hardware), hardware):
+            if why := slots.why_nowhere(demand_of(run, device, hardware)):
                 mistakes.add(HardwareError(f"{run.path}: {why}"))
     mistakes.refuse()
     return slots

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from advisor.errors import LoraError
 from advisor.files import is_file, is_folder
-from advisor.run_folder.events import AnyEvent
+from advisor.run_folder.events import AnyEvent, StepDone
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.run_state import state_of
 from advisor.settings.file_names import CONFIG_NAME
@@ -42,6 +42,14 @@ def progress_of(events: Iterable[AnyEvent], before: TrainingProgress) -> Trainin
     for event in events:
         before = before.after(event)
     return before
+
+
+def has_made_steps(run: RunFolder, since: float) -> bool:
+    """Whether its training has made a step since then, in unix seconds; what cannot be read has not."""
+    with suppress(LoraError, OSError):
+        events = run.read_events().events
+        return any(isinstance(event, StepDone) and event.unix_seconds >= since for event in reversed(events))
+    return False
 
 
 def statuses(folders: Iterable[Path]) -> Iterator[RunStatus | UnreadableRun]:

@@ -16,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 from advisor.errors import LoraError
 from advisor.machine.hardware import Hardware
 from advisor.machine.probe import probe_hardware
+from advisor.units import gib
 from wizard.output import named_output, say
 from wizard.processes.interrupt_count import InterruptCount
 from wizard.processes.slots import Demand, Slot, Slots, tight_text
@@ -47,6 +48,9 @@ class Turns(Protocol[T]):
             LoraError: that cannot be read.
         """
 
+    def has_loaded(self, one: T, since: float) -> bool:
+        """Whether a run that was begun then, in unix seconds, has all in memory that it needs."""
+
     def is_ready(self, one: T, at_work: Sequence[T]) -> bool:
         """Whether it need not wait for one of those that are trained now."""
 
@@ -64,8 +68,12 @@ class Turns(Protocol[T]):
 class _AtWork(Generic[T]):
     one: T
     slot: Slot
+    ram_bytes: int
+    """That it needs of the machine's memory and may not have taken yet."""
     interrupts: InterruptCount
     thread: threading.Thread
+    began_at: float = field(default_factory=time.time)
+    """Unix seconds."""
 
 
 @dataclass
@@ -85,6 +93,8 @@ class SideBySide(Generic[T]):
     _passed_on: int = 0
     _failure: BaseException | None = None
     _demands: dict[Hashable, Demand] = field(default_factory=dict)
+    _waits_for_ram: set[Hashable] = field(default_factory=set)
+    """Those of which that was told."""
     _freed_at: float = field(default_factory=time.monotonic)
     """When the last run has ended; seconds of the monotonic clock."""
 
@@ -148,14 +158,19 @@ class SideBySide(Generic[T]):
         demand, key = self._demand(one, hardware), self.turns.key(one)
         if demand is None:
             return False
-        if why := self.slots.why_nowhere(demand, hardware):
+        is_settled = time.monotonic() - self._freed_at >= SETTLE_SECONDS
+        why = self.slots.why_nowhere(demand)
+        if not why and is_settled and not self._at_work and not self.slots.is_there(demand, hardware):
+            why = "the card that could train it is not there any more (`loracle doctor`)"
+        if why:
             self.turns.refuse(one, why)
             del self._demands[key]
             return False
         taken = [other.slot for other in self._at_work.values()]
-        is_settled = time.monotonic() - self._freed_at >= SETTLE_SECONDS
         slot = self.slots.slot_for(demand, taken, hardware, is_settled=is_settled)
         if slot is None or not self.turns.is_ready(one, [other.one for other in self._at_work.values()]):
+            return True
+        if not self._has_ram(one, demand, hardware):
             return True
         del self._demands[key]
         if (begun := self.turns.begin(one, slot)) is None:
@@ -166,8 +181,25 @@ class SideBySide(Generic[T]):
                 say(f"! {tight}")
         interrupts = InterruptCount()
         thread = threading.Thread(target=self._turn, args=(key, begun, slot, interrupts), name=name)
-        self._at_work[key] = _AtWork(begun, slot, interrupts, thread)
+        self._at_work[key] = _AtWork(begun, slot, demand.ram_bytes, interrupts, thread)
         thread.start()
+        return False
+
+    def _has_ram(self, one: T, demand: Demand, hardware: Hardware) -> bool:
+        """Whether the machine's memory suffices beside what those will take that load still; one alone may try."""
+        if not self._at_work or not hardware.ram_bytes:
+            return True
+        for other in self._at_work.values():
+            if other.ram_bytes and self.turns.has_loaded(other.one, other.began_at):
+                other.ram_bytes = 0
+        free = hardware.ram_free_bytes - sum(other.ram_bytes for other in self._at_work.values())
+        if demand.ram_bytes <= free:
+            return True
+        key = self.turns.key(one)
+        if key not in self._waits_for_ram:
+            self._waits_for_ram.add(key)
+            with named_output(self.turns.name(one)):
+                say(f"Waits for memory (RAM): it needs about {gib(demand.ram_bytes)}, and {gib(max(0, free))} are left")
         return False
 
     def _demand(self, one: T, hardware: Hardware) -> Demand | None:
@@ -180,8 +212,8 @@ class SideBySide(Generic[T]):
         except LoraError as error:
             self.turns.refuse(one, str(error))
             return None
-        unfit = self.slots.unfit(demand, hardware)
-        if unfit and not self.slots.why_nowhere(demand, hardware):
+        unfit = self.slots.unfit(demand)
+        if unfit and not self.slots.why_nowhere(demand):
             with named_output(self.turns.name(one)):
                 say(f"! It is not given {'; nor '.join(unfit)}")
         return demand

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from advisor.errors import LoraError, MemoryFacts
+from advisor.estimate.ram import ram_bytes
 from advisor.estimate.vram import Phase, encoding_phases
 from advisor.machine.hardware import Gpu, Hardware
 from advisor.memory_ladder.rungs import Situation
@@ -16,6 +17,9 @@ from wizard.processes.memory_situation import situation_of
 from wizard.processes.process_options import ProcessOptions
 from wizard.processes.several_processes import cards_asked_for
 from wizard.processes.trainer_job import TrainerJob, is_on_processor
+
+USUAL_IMAGES = 1000
+"""In a data set; how many there are changes the need of RAM by some hundredths."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,9 @@ class Slot:
 class Slots:
     """How many runs are trained at the same time, and where."""
 
-    uuids: tuple[str, ...] = ()
-    """Of the cards, each of which trains a run; none: runs that were planned for a card are trained one after another,
-    as without the options."""
+    gpus: tuple[Gpu, ...] = ()
+    """The cards, each of which trains a run; none: runs that were planned for a card are trained one after another, as
+    without the options."""
     on_processor: int = 1
     """So many runs that are planned for the processor."""
 
@@ -58,7 +62,7 @@ class Slots:
             return None
         if demand.needs is None:
             return Slot(on_processor=True, sharing=self.on_processor)
-        if not self.uuids:
+        if not self.gpus:
             return Slot()
         busy = {slot.gpu.uuid for slot in taken if slot.gpu is not None}
         gpu = card_for(demand.needs, self.cards(hardware), busy, is_settled=is_settled)
@@ -69,27 +73,29 @@ class Slots:
         on_processor = sum(slot.on_processor for slot in taken)
         if demand.needs is None:
             return on_processor < self.on_processor
-        return len(taken) - on_processor < max(1, len(self.uuids))
+        return len(taken) - on_processor < max(1, len(self.gpus))
 
     def cards(self, hardware: Hardware) -> tuple[Gpu, ...]:
-        """The cards as they are now, in the driver's order; one that has dropped off its bus is not among them."""
-        return tuple(gpu for gpu in hardware.gpus if gpu.uuid and gpu.uuid in self.uuids)
+        """The cards as they are now, in the driver's order; one that it does not tell of is not among them."""
+        uuids = {gpu.uuid for gpu in self.gpus}
+        return tuple(gpu for gpu in hardware.gpus if gpu.uuid in uuids)
 
-    def unfit(self, demand: Demand, hardware: Hardware) -> tuple[str, ...]:
+    def unfit(self, demand: Demand) -> tuple[str, ...]:
         """For each card that cannot train a run, which it is and why."""
         if demand.needs is None:
             return ()
-        found = ((gpu, demand.needs.why_not(gpu)) for gpu in self.cards(hardware))
+        found = ((gpu, demand.needs.why_not(gpu)) for gpu in self.gpus)
         return tuple(f"{Slot(gpu).name}: {why}" for gpu, why in found if why)
 
-    def why_nowhere(self, demand: Demand, hardware: Hardware) -> str:
+    def why_nowhere(self, demand: Demand) -> str:
         """Why no card can train a run; empty: one can, if perhaps not now."""
-        if demand.needs is None or not self.uuids:
-            return ""
-        cards, unfit = self.cards(hardware), self.unfit(demand, hardware)
-        if len(unfit) < len(cards):
-            return ""
-        return f"no card can train it: {'; '.join(unfit) or 'none of them is there any more'}"
+        unfit = self.unfit(demand)
+        return f"no card can train it: {'; '.join(unfit)}" if unfit and len(unfit) == len(self.gpus) else ""
+
+    def is_there(self, demand: Demand, hardware: Hardware) -> bool:
+        """Whether the driver still tells of any of the cards that can train a run."""
+        needs = demand.needs
+        return needs is None or not self.gpus or any(not needs.why_not(gpu) for gpu in self.cards(hardware))
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,8 @@ class Demand:
 
     needs: CardNeeds | None
     """Of a card; None: it is trained on the processor."""
+    ram_bytes: int = 0
+    """Of the machine's memory, at its peak, predicted; 0: nothing is known."""
 
 
 def demand_of(run: RunFolder, device: str | None, hardware: Hardware) -> Demand:
@@ -110,15 +118,18 @@ def demand_of(run: RunFolder, device: str | None, hardware: Hardware) -> Demand:
         LoraError: its configuration cannot be read.
     """
     config = run.read_config()
-    if is_on_processor(config, device):
-        return Demand(None)
+    on_processor = is_on_processor(config, device)
     needs = CardNeeds(run.read_ladder().applied(config).memory.compute_dtype, config.machine.gpu_uuid)
     try:
-        situation = situation_of(TrainerJob(run), MemoryFacts(device="cuda"), hardware=hardware)
+        facts = MemoryFacts(device="cpu" if on_processor else "cuda")
+        found = situation_of(TrainerJob(run, device=device), facts, hardware=hardware)
     except LoraError:  # of the base model: the trainer tells what is wrong with it
-        return Demand(needs)
-    phases: tuple[Phase, ...] = (*encoding_phases(situation.config), "step")
-    return Demand(replace(needs, needed_bytes=max(_bytes_of(phase, situation) for phase in phases)))
+        return Demand(None if on_processor else needs)
+    ram = ram_bytes(found.config, found.structure, num_images=USUAL_IMAGES, on_gpu=not on_processor)
+    if on_processor:
+        return Demand(None, ram)
+    phases: tuple[Phase, ...] = (*encoding_phases(found.config), "step")
+    return Demand(replace(needs, needed_bytes=max(_bytes_of(phase, found) for phase in phases)), ram)
 
 
 def _bytes_of(phase: Phase, situation: Situation) -> int:
@@ -146,4 +157,5 @@ def slots_asked_for(options: ProcessOptions, hardware: Hardware, *, planned: Col
         return None
     if options.processes is not None:
         return Slots(on_processor=options.processes)
-    return Slots(tuple(gpu.uuid for gpu in cards_asked_for(options, hardware, planned=tuple(planned))))
+    cards = cards_asked_for(options, hardware, planned=tuple(planned))
+    return Slots(tuple(sorted(cards, key=lambda gpu: gpu.index)))

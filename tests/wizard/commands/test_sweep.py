@@ -20,6 +20,7 @@ from wizard.cli import main
 from wizard.commands import train as train_command
 from wizard.commands.plan import plan
 from wizard.interview.request import PlanRequest
+from wizard.processes import side_by_side
 from wizard.processes.queue_store import QueueStore
 from wizard.processes.queue_worker import only_worker
 from wizard.processes.trainer_job import TrainerJob
@@ -152,6 +153,39 @@ def test_the_same_command_again_trains_what_is_not_trained(
     ]
     assert document["trials"][1]["settings"] == {"network.rank": 4, "optimizer.learning_rate": 5e-5}
     assert document["comparison"] == str(planned.with_name("tok-sweep") / "comparison.html")
+
+
+def test_several_trials_are_trained_at_the_same_time_with_what_the_first_of_them_encodes(
+    planned: Path, trained: list[TrainerJob], loracle: Loracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(side_by_side, "LOOK_SECONDS", 0.02)
+    code, out, err = loracle("sweep", planned, *VARY, "--device", "cpu", "--processes", 3, "--json")
+
+    assert code == 0, err
+    assert trained[0].run.path.name == NAMES[0]
+    assert sorted(job.run.path.name for job in trained) == sorted(NAMES)
+    assert {job.sharing for job in trained} == {3}
+    entries = [job.run.cache("latents") / "aa" / "aa1.safetensors" for job in trained]
+    assert all(entry.samefile(entries[0]) for entry in entries)
+    assert [one["outcome"] for one in json.loads(out)["trials"]] == ["trained"] * 4
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--processes", 2, "--add-only"), "with --add-only nothing is trained here"),
+        (("--gpus", "all", "--device", "cpu"), "this trains on the processor"),
+    ],
+    ids=["add-only", "device"],
+)
+def test_what_trains_trials_at_the_same_time_is_refused_where_it_cannot_be_meant(
+    planned: Path, trained: list[TrainerJob], loracle: Loracle, options: tuple[object, ...], told: str
+) -> None:
+    code, _, err = loracle("sweep", planned, *VARY, *options)
+
+    assert (code, told in err) == (2, True)
+    assert QueueStore().entries() == []
+    assert not planned.with_name("tok-sweep").exists()
 
 
 def test_they_are_only_added_where_that_is_asked_or_somebody_works_on_the_queue(

@@ -15,7 +15,7 @@ from advisor.run_folder.layout import RunFolder
 from tests.support import miniature_trainer
 from tests.support.killed import has_begun, wait_for
 from tests.support.made_up_nvml import GTX_1660, RTX_3070, RTX_3090, build_library, with_cards
-from tests.support.miniature_trainer import cards_seen
+from tests.support.miniature_trainer import HUNGRY_VARIABLE, cards_seen
 from tests.support.runs import events_of, make_config, write_toml
 
 TWO = ("--processes", "2")
@@ -68,7 +68,7 @@ def test_two_are_trained_at_the_same_time_and_all_are_told_in_their_order(folder
 
 
 def test_each_card_trains_the_runs_that_it_can_and_the_one_planned_for_it(folder: Path, driver: Path) -> None:
-    """Two GTX and RTX of 6 and 8 GB beside an RTX 3090: a made-up driver's."""
+    """On an RTX of 8 GB, a GTX of 6 GB and an RTX of 24 GB, of which a made-up driver tells."""
     own = for_a_card(folder, "own", machine__gpu_uuid=RTX_3090)
     large = for_a_card(folder, "large", dataset__resolution_px=1024, schedule__batch_size=64)
     old = planned(folder, "old", memory__preset="medium")
@@ -135,6 +135,18 @@ def test_a_failed_one_does_not_end_those_beside_it(folder: Path) -> None:
     assert ended.returncode in (1, 2, 3)
     assert "1 of 3 runs failed" in ended.stderr
     assert all(events_of(run, "finished") for run in (runs[0], runs[2]))
+
+
+def test_one_that_steps_down_for_memory_leaves_the_one_beside_it_as_it_is(folder: Path) -> None:
+    hungry, other = planned(folder, "hungry"), planned(folder, "other")
+    ended = miniature_trainer.loracle("train", hungry, other, *TWO, more={HUNGRY_VARIABLE: "hungry"}, step_seconds=0.15)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "[hungry] Out of memory at step 1. Going on with " in ended.stdout
+    assert len(RunFolder(hungry).read_ladder().taken) == 1
+    assert len(events_of(hungry, "started")) == 2
+    assert [event["step"] for event in events_of(other, "step")] == list(range(1, 9))
+    assert not RunFolder(other).read_ladder().taken
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")

@@ -28,7 +28,7 @@ from wizard.processes.slots import Demand, Slot, Slots
 SMALL = make_gpu(8.0, uuid="GPU-0", index=0, name="NVIDIA GeForce RTX 3070")
 LARGE = make_gpu(24.0, uuid="GPU-1", index=1, name="NVIDIA GeForce RTX 3090")
 HERE = make_hardware(gpus=(SMALL, LARGE))
-ALL = Slots(("GPU-0", "GPU-1"))
+ALL = Slots((SMALL, LARGE))
 LITTLE, MUCH = CardNeeds("bfloat16", needed_bytes=6 * GIB), CardNeeds("bfloat16", needed_bytes=20 * GIB)
 Training = Callable[[str, InterruptCount], bool]
 
@@ -54,6 +54,8 @@ class FakeTurns:
     refused: dict[str, str] = field(default_factory=dict)
     ready: Callable[[str, Sequence[str]], bool] = lambda one, at_work: True
     gone: tuple[str, ...] = ()
+    ram_bytes: int = 0
+    loaded: set[str] = field(default_factory=set)
     _now: set[str] = field(default_factory=set)
     most_at_once: int = 0
 
@@ -67,7 +69,11 @@ class FakeTurns:
         return one
 
     def demand(self, one: str, hardware: Hardware) -> Demand:  # noqa: ARG002
-        return Demand(self.needs[one])
+        return Demand(self.needs[one], self.ram_bytes)
+
+    def has_loaded(self, one: str, since: float) -> bool:
+        assert 0 <= time.time() - since < 60
+        return one in self.loaded
 
     def is_ready(self, one: str, at_work: Sequence[str]) -> bool:
         return self.ready(one, at_work)
@@ -231,6 +237,53 @@ def test_none_is_begun_once_none_may_be() -> None:
     SideBySide[str](turns, Slots(), may_begin=lambda: not turns.begun, look=lambda _: HERE).work()
 
     assert turns.ended == ["a"]
+
+
+def test_beside_one_that_loads_still_another_is_begun_only_if_memory_suffices_for_both(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(side_by_side, "LOOK_SECONDS", 0.01)
+    seen = list[int]()
+
+    def trains(one: str, interrupts: InterruptCount) -> bool:
+        if one == "a":
+            time.sleep(0.1)
+            seen.append(len(turns.begun))
+            turns.loaded.add("a")
+            wait_for(lambda: len(turns.begun) == 2, "the other", 20)
+        return False
+
+    turns = FakeTurns(dict.fromkeys("ab", LITTLE), trains, ram_bytes=9 * GIB)
+    worked(turns, hardware=replace(HERE, ram_bytes=32 * GIB, ram_free_bytes=16 * GIB))
+
+    assert seen == [1]
+    assert turns.ended.count("b") == 1
+    assert (
+        capsys.readouterr().err.count("[b] Waits for memory (RAM): it needs about 9.0 GiB, and 7.0 GiB are left") == 1
+    )
+
+
+def test_one_alone_is_begun_however_little_memory_there_is() -> None:
+    turns = FakeTurns(dict.fromkeys("ab", LITTLE), ram_bytes=9 * GIB)
+    worked(turns, hardware=replace(HERE, ram_bytes=8 * GIB, ram_free_bytes=GIB))
+
+    assert turns.ended == ["a", "b"]
+    assert turns.most_at_once == 1
+
+
+def test_a_card_that_is_gone_for_good_is_told_and_one_that_comes_back_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(side_by_side, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(side_by_side, "SETTLE_SECONDS", 0.2)
+    without, looks = make_hardware(gpus=(SMALL,)), [1, 1, 1]
+    gone = FakeTurns({"a": MUCH})
+    worked(gone, hardware=without)
+    back = FakeTurns({"a": MUCH})
+    SideBySide[str](back, ALL, look=lambda _: without if looks and looks.pop() else HERE).work()
+
+    assert "is not there any more" in gone.refused["a"]
+    assert (back.ended, back.refused) == (["a"], {})
 
 
 def test_their_lines_tell_whose_they_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ SMALL = make_gpu(8.0, uuid="GPU-0", index=0, name="NVIDIA GeForce RTX 3070")
 LARGE = make_gpu(24.0, uuid="GPU-1", index=1, name="NVIDIA GeForce RTX 3090")
 OLD = make_gpu(6.0, uuid="GPU-2", index=2, name="NVIDIA GeForce GTX 1660", compute_capability=(7, 5))
 HERE = make_hardware(gpus=(SMALL, LARGE, OLD))
-ALL = Slots(("GPU-0", "GPU-1", "GPU-2"))
+ALL = Slots((SMALL, LARGE, OLD))
 ON_PROCESSOR = Demand(None)
 OF_A_CARD = Demand(CardNeeds("bfloat16", needed_bytes=7 * GIB))
 
@@ -68,17 +68,24 @@ def test_so_many_processes_share_the_processor_and_runs_for_a_card_have_theirs_o
 def test_cards_that_cannot_train_a_run_are_named_with_the_reason() -> None:
     large = Demand(CardNeeds("bfloat16", needed_bytes=30 * GIB))
 
-    assert ALL.unfit(OF_A_CARD, HERE) == (
+    assert ALL.unfit(OF_A_CARD) == (
         "NVIDIA GeForce GTX 1660 (card 2): it has no bfloat16, in which the run is planned",
     )
-    assert ALL.why_nowhere(OF_A_CARD, HERE) == ""
-    assert ALL.why_nowhere(large, HERE).startswith(
+    assert ALL.why_nowhere(OF_A_CARD) == ""
+    assert ALL.why_nowhere(large).startswith(
         "no card can train it: NVIDIA GeForce RTX 3070 (card 0): it has 8.0 GiB, and the run needs about 30.0 GiB; "
     )
-    assert ALL.why_nowhere(OF_A_CARD, make_hardware(gpus=())) == (
-        "no card can train it: none of them is there any more"
-    )
-    assert ALL.why_nowhere(ON_PROCESSOR, HERE) == Slots().why_nowhere(large, HERE) == ""
+    assert ALL.why_nowhere(ON_PROCESSOR) == Slots().why_nowhere(large) == ""
+
+
+def test_a_card_that_the_driver_does_not_tell_of_is_not_taken() -> None:
+    without = make_hardware(gpus=(LARGE, OLD))
+
+    assert ALL.slot_for(OF_A_CARD, [], without, is_settled=True) == Slot(LARGE)
+    assert ALL.is_there(OF_A_CARD, without)
+    assert not ALL.is_there(OF_A_CARD, make_hardware(gpus=(OLD,)))
+    assert ALL.is_there(ON_PROCESSOR, make_hardware(None))
+    assert Slots().is_there(OF_A_CARD, make_hardware(None))
 
 
 def test_a_card_with_too_little_free_is_told() -> None:
@@ -97,6 +104,7 @@ def test_what_a_run_asks_of_a_card_is_read_from_it(tmp_path: Path) -> None:
     assert found is not None
     assert more is not None
     assert (found.compute_dtype, found.planned_uuid) == ("bfloat16", "GPU-1")
+    assert demand_of(run, None, HERE).ram_bytes > GIB
     assert found.needed_bytes is not None
     assert more.needed_bytes is not None
     assert 0 < found.needed_bytes < GIB < 12 * GIB < more.needed_bytes
@@ -110,23 +118,27 @@ def test_without_a_base_model_to_look_at_its_memory_is_not_known(tmp_path: Path)
 
 
 def test_a_run_for_the_processor_asks_for_no_card(tmp_path: Path) -> None:
-    assert demand_of(planned(tmp_path), "cpu", HERE) == ON_PROCESSOR
-    assert demand_of(planned(tmp_path / "b", memory__preset="cpu"), None, HERE) == ON_PROCESSOR
+    for found in (
+        demand_of(planned(tmp_path), "cpu", HERE),
+        demand_of(planned(tmp_path / "b", memory__preset="cpu"), None, HERE),
+    ):
+        assert found.needs is None
+        assert GIB / 2 < found.ram_bytes < GIB
 
 
 @pytest.mark.parametrize(
     ("options", "slots"),
     [
         (ProcessOptions(), None),
-        (ProcessOptions(gpus="all"), Slots(("GPU-2", "GPU-1", "GPU-0"))),
-        (ProcessOptions(gpus="2"), Slots(("GPU-2", "GPU-1"))),
-        (ProcessOptions(gpu="0,2"), Slots(("GPU-0", "GPU-2"))),
+        (ProcessOptions(gpus="all"), Slots((SMALL, LARGE, OLD))),
+        (ProcessOptions(gpus="2"), Slots((LARGE, OLD))),
+        (ProcessOptions(gpu="0,2"), Slots((SMALL, OLD))),
         (ProcessOptions(processes=3), Slots(on_processor=3)),
     ],
     ids=str,
 )
 def test_the_slots_are_those_asked_for_planned_cards_first(options: ProcessOptions, slots: Slots | None) -> None:
-    assert slots_asked_for(options, HERE, planned=["GPU-2", "", "GPU-2", "GPU-0"][:3]) == slots
+    assert slots_asked_for(options, HERE, planned=["GPU-2", "", "GPU-2"]) == slots
 
 
 def test_what_cannot_be_meant_together_is_refused() -> None:

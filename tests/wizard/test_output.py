@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import threading
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.support.fake_trainer import run_folder
 from tests.support.states import write_state_manifest
 from wizard.commands.train import train
 from wizard.interview.ask import TerminalAsk
-from wizard.output import console, say, show, show_plain, wrapped
+from wizard.output import console, is_named, named_output, redraw, say, show, show_plain, wrapped
 from wizard.processes.trainer_job import TrainerJob
 from wizard.show.identity_view import identity_lines
 from wizard.show.live_screen import LiveScreen
@@ -156,6 +157,45 @@ def test_two_paths_in_a_sentence_are_broken_between_them() -> None:
     assert wrapped(text, 50).splitlines() == [
         "/home/me/pictures/mira.png is the same picture as", "/home/me/pictures/mira copy/mira.png",
     ]  # fmt: skip
+
+
+def test_lines_of_one_of_several_trainings_begin_with_its_name_and_keep_the_width(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with named_output("runs/a b\x1b"):
+        show(f"{LONG}\n\nShort.")
+        say("! said")
+        redraw("counting")
+        assert is_named()
+    say("after")
+
+    told = capsys.readouterr()
+    lines = told.out.splitlines()
+    assert all(line.startswith("[runs/a b\\x1b] ") for line in lines if line)
+    assert lines[-2:] == ["", "[runs/a b\\x1b] Short."]
+    assert max(map(len, lines)) <= 60
+    assert told.err.splitlines() == ["[runs/a b\\x1b] ! said", "after"]
+    assert not is_named()
+
+
+def test_what_threads_print_at_the_same_time_is_not_mixed_within_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def prints(name: str) -> None:
+        with named_output(name):
+            for _ in range(200):
+                show_plain("a\nb")
+
+    threads = [threading.Thread(target=prints, args=(name,)) for name in ("one", "two", "three")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1200
+    pairs = set(zip(lines[::2], lines[1::2], strict=True))
+    assert pairs == {(f"[{name}] a", f"[{name}] b") for name in ("one", "two", "three")}
 
 
 @pytest.mark.parametrize("told", [say, show, show_plain])

@@ -42,6 +42,13 @@ def test_small_models_get_one_thread_large_ones_all_cores(asked: int | None, den
     assert torch.get_num_threads() == threads
 
 
+@pytest.mark.parametrize(("sharing", "threads"), [(1, 3), (2, 1), (3, 1), (9, 1)])
+def test_those_that_share_the_cores_get_their_part_of_them(sharing: int, threads: int) -> None:
+    use_threads(None, CPU, LARGE, processes=sharing)
+
+    assert torch.get_num_threads() == threads
+
+
 def test_a_large_model_in_fewer_bits_gets_all_cores_too() -> None:
     packed = nn.Sequential(of_weights(SMALL_DENOISER_WEIGHTS))
     quantise_layer(packed, "0", torch.empty(1, SMALL_DENOISER_WEIGHTS, device="meta"), "int8", torch.float32)

@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,15 @@ def test_ctrl_c_is_handed_on_once_and_the_work_is_saved(tmp_path: Path) -> None:
     assert any("then saving" in note for note in screen.notes)
 
 
+def test_a_trainer_is_not_started_once_another_thread_was_asked_to_end_it(tmp_path: Path) -> None:
+    count = InterruptCount()
+    count.ask()
+    job = TrainerJob(RunFolder(tmp_path), interrupts=count)
+
+    with pytest.raises(KeyboardInterrupt, match="before its process was started"):
+        run_trainer(job, SilentScreen(), command=lambda _: pytest.fail("started"))
+
+
 def test_a_trainer_that_does_not_listen_is_killed_by_the_third_ctrl_c(tmp_path: Path) -> None:
     count, screen = InterruptCount(), SilentScreen()
     threading.Thread(target=interrupting(count, screen, times=3), daemon=True).start()
@@ -339,6 +349,7 @@ def test_the_command_names_the_run_and_what_was_asked_for(tmp_path: Path) -> Non
     job = TrainerJob(RunFolder(tmp_path), resume=True, device="cpu")
 
     assert job.command()[1:] == ["-P", "-m", "trainer", str(tmp_path), "--resume", "--device", "cpu"]
+    assert replace(job, sharing=3).command()[-2:] == ["--sharing", "3"]
 
 
 def test_a_child_is_told_which_run_folder_is_held_though_its_events_go_elsewhere(

@@ -54,6 +54,7 @@ def child_environment(
     *,
     gpu_uuid: str = "",
     on_processor: bool = False,
+    is_alone: bool = True,
     nvidia_driver: Path = NVIDIA_DRIVER,
 ) -> dict[str, str]:
     """The child's environment: our packages are importable, nothing is downloaded, one GPU is visible.
@@ -62,12 +63,13 @@ def child_environment(
         base: this process's own; what the user set of allocators and of waiting threads stays.
         gpu_uuid: NVML's UUID of the only visible GPU, or several with commas between; empty: all are visible.
         on_processor: it trains or draws on the processor.
+        is_alone: nothing else of ours does so at the same time.
         nvidia_driver: where NVIDIA's driver for Linux shows that it is loaded.
     """
     environment = {
         **(processor_settings(base) if on_processor else {}),
         # Waiting threads sleep instead of spinning: on a processor with other work spinning took most of the time.
-        **({} if on_processor and _is_idle() else {"OMP_WAIT_POLICY": "PASSIVE"}),
+        **({} if on_processor and is_alone and _is_idle() else {"OMP_WAIT_POLICY": "PASSIVE"}),
         **base,
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",

@@ -64,8 +64,9 @@ def run_trainer(
     if job.interrupts is not None and job.interrupts.received:
         raise KeyboardInterrupt("Ended before its process was started.")
     environment = child_environment(
-        os.environ, gpu_uuid=",".join(job.gpu_uuids) or job.gpu_uuid, on_processor=job.on_processor
-    )
+        os.environ, gpu_uuid=",".join(job.gpu_uuids) or job.gpu_uuid, on_processor=job.on_processor,
+        is_alone=job.sharing == 1,
+    )  # fmt: skip
     environment[PLACE_VARIABLE] = (job.place or place).mark
     log = job.run.trainer_log
     tail = job.run.new_events()

@@ -342,6 +342,7 @@ def test_waiting_threads_sleep_where_the_machine_has_other_work(
     monkeypatch.setattr("psutil.cpu_percent", lambda seconds: percent_now)
 
     assert child_environment({}, on_processor=on_processor).get("OMP_WAIT_POLICY") == policy
+    assert child_environment({}, on_processor=on_processor, is_alone=False)["OMP_WAIT_POLICY"] == "PASSIVE"
     assert child_environment({"OMP_WAIT_POLICY": "x"}, on_processor=on_processor)["OMP_WAIT_POLICY"] == "x"
 
 

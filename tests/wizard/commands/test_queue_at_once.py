@@ -22,7 +22,7 @@ from tests.support.miniature_trainer import cards_seen
 from tests.support.runs import events_of, make_config, write_toml
 from wizard.cli import main
 from wizard.commands import queue_turn
-from wizard.commands.queue import show_list
+from wizard.commands.queue import show_list, stop
 from wizard.commands.queue_start import QueueWorker
 from wizard.commands.queue_turn import QueueTurns
 from wizard.commands.train_listed import ListedOptions
@@ -296,19 +296,24 @@ def test_each_card_trains_its_own_run_and_what_none_can_train_waits_on(
 
 
 @posix
-def test_a_worker_in_the_background_has_its_options(runs: list[Path], folder: Path) -> None:
-    started = miniature_trainer.loracle("queue", "start", "--background", "--processes", "2", step_seconds=0.3)
+def test_a_worker_in_the_background_has_its_options(
+    runs: list[Path], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for run in runs:
+        write_toml(run / "loracle.toml", make_config(folder, schedule__epochs=500))
+    started = miniature_trainer.loracle("queue", "start", "--background", "--processes", "2", step_seconds=0.1)
     assert started.returncode == 0, started.stderr
     wait_for(lambda: all(has_begun(run, "step") for run in runs[:2]), "two at once", 30)
-    listed = miniature_trainer.loracle("queue", "list", "--json")
-    stopped = miniature_trainer.loracle("queue", "stop")
+    show_list(as_json=True)
+    entries = json.loads(capsys.readouterr().out)["entries"]
+    stop()
 
-    entries = json.loads(listed.stdout)["entries"]
     assert [(one["state"], one["card"]) for one in entries if one["state"] == "training"] == [
         ("training", "the processor")
     ] * 2
-    assert "The runs at hand are saved" in stopped.stderr
-    assert "The queue was ended" in stopped.stdout
+    told = capsys.readouterr()
+    assert "The runs at hand are saved" in told.err
+    assert "The queue was ended" in told.out
     assert set(states().values()) == {"waiting"}
     assert all(RunFolder(run).has_state() for run in runs[:2])
     with only_worker():

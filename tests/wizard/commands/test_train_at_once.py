@@ -55,7 +55,7 @@ def were_at_once(one: Path, other: Path) -> bool:
 
 def test_two_are_trained_at_the_same_time_and_all_are_told_in_their_order(folder: Path) -> None:
     runs = [planned(folder, name) for name in ("a b", "Füchse", "🦊")]
-    ended = miniature_trainer.loracle("train", *runs, *TWO, step_seconds=0.1)
+    ended = miniature_trainer.loracle("train", *runs, *TWO, step_seconds=0.05)
 
     assert ended.returncode == 0, ended.stderr
     assert were_at_once(*runs[:2])
@@ -75,7 +75,7 @@ def test_each_card_trains_the_runs_that_it_can_and_the_one_planned_for_it(folder
     small = for_a_card(folder, "small")
     runs = (own, large, old, small)
     ended = miniature_trainer.loracle(
-        "train", *runs, "--gpus", "all", more=with_cards(driver, "three"), step_seconds=0.1
+        "train", *runs, "--gpus", "all", more=with_cards(driver, "three"), step_seconds=0.05
     )
 
     assert ended.returncode == 0, ended.stderr
@@ -111,7 +111,7 @@ def test_one_that_is_planned_for_a_card_is_not_taken_for_the_processor(folder: P
 def test_as_json_each_has_its_lines_with_its_card_and_the_summary_its_order(folder: Path, driver: Path) -> None:
     runs = for_a_card(folder, "a"), for_a_card(folder, "b"), planned(folder, "c")
     ended = miniature_trainer.loracle(
-        "train", *runs, "--gpu", "0,2", "--json", more=with_cards(driver, "three"), step_seconds=0.1
+        "train", *runs, "--gpu", "0,2", "--json", more=with_cards(driver, "three"), step_seconds=0.05
     )
 
     assert ended.returncode == 0, ended.stderr
@@ -130,7 +130,7 @@ def test_a_failed_one_does_not_end_those_beside_it(folder: Path) -> None:
     runs = [planned(folder, name) for name in "abc"]
     (runs[1] / "log").mkdir()
     (runs[1] / "log" / "events.jsonl").mkdir()  # cannot be written
-    ended = miniature_trainer.loracle("train", *runs, *TWO, step_seconds=0.1)
+    ended = miniature_trainer.loracle("train", *runs, *TWO, step_seconds=0.05)
 
     assert ended.returncode in (1, 2, 3)
     assert "1 of 3 runs failed" in ended.stderr
@@ -139,7 +139,7 @@ def test_a_failed_one_does_not_end_those_beside_it(folder: Path) -> None:
 
 def test_one_that_steps_down_for_memory_leaves_the_one_beside_it_as_it_is(folder: Path) -> None:
     hungry, other = planned(folder, "hungry"), planned(folder, "other")
-    ended = miniature_trainer.loracle("train", hungry, other, *TWO, more={HUNGRY_VARIABLE: "hungry"}, step_seconds=0.15)
+    ended = miniature_trainer.loracle("train", hungry, other, *TWO, more={HUNGRY_VARIABLE: "hungry"}, step_seconds=0.05)
 
     assert ended.returncode == 0, ended.stderr
     assert "[hungry] Out of memory at step 1. Going on with " in ended.stdout

@@ -136,6 +136,12 @@ def sweep_command(
     gpus: Gpus = None,
     gpu: Gpu = None,
     processes: Processes = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Let a Ray cluster train them, several at once.")
+    ] = None,
+    stop_early: Annotated[
+        bool, typer.Option("--stop-early", help="On a cluster: stop trials whose pictures fall behind.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train a planned run with other values of some settings, each as a run of its own; compare them on one page.
@@ -146,4 +152,8 @@ def sweep_command(
 
     several = ProcessOptions(gpus, gpu, processes)
     with exit_on_error():
-        sweep(run, SweepOptions(tuple(vary), trials, out, add_only, skip_broken, device, several), as_json=as_json)
+        sweep(
+            run,
+            SweepOptions(tuple(vary), trials, out, add_only, skip_broken, device, several, cluster, stop_early),
+            as_json=as_json,
+        )

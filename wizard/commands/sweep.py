@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from advisor.errors import ConfigError, Mistakes, RunError
+from advisor.errors import ConfigError, ConfigErrors, Mistakes, RunError
 from advisor.files import is_file
 from advisor.machine.probe import probe_hardware
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import COMPARISON_NAME
 from advisor.run_folder.pictures.run_dataset import edits_in
 from advisor.run_folder.write_over import Occupied, UsersFiles
-from advisor.settings.config import setting, setting_paths
+from advisor.settings.config import TrainingConfig, setting, setting_paths
 from advisor.units import counted, named
 from templates.report.comparison import write_comparison
 from wizard.commands.queue_start import ONE_AFTER_ANOTHER, QueueWorker
@@ -26,6 +26,7 @@ from wizard.output import print_json, say, show
 from wizard.own_command import own_command
 from wizard.processes.after_training import tried
 from wizard.processes.before_training import finished_text
+from wizard.processes.cluster_sweep import ClusterSweep, train_on_cluster
 from wizard.processes.list_ending import ending_interrupts
 from wizard.processes.process_options import ProcessOptions
 from wizard.processes.queue_store import QueueStore
@@ -38,6 +39,7 @@ from wizard.show.queue_view import QueueOptions
 
 OF_THE_RUN = ("dataset.images", "model.path", "run.trigger")
 """Settings in which a trial that is there shows whose it is."""
+ANY_CARD = ("machine.gpu_uuid=",)
 ELSEWHERE = "choose another folder with --out, or move it away"
 
 
@@ -56,6 +58,28 @@ class SweepOptions:
     device: str | None = None
     processes: ProcessOptions = ONE_AFTER_ANOTHER
     """Cards, each of which trains a trial at the same time; or so many trials at once on the processor."""
+    cluster: str | None = None
+    """The address of a Ray cluster that trains them; None: this machine does, by the queue."""
+    stop_early: bool = False
+    """On a cluster: trials that fall behind by what their pictures show are stopped."""
+
+    def refuse_contradictions(self) -> None:
+        """Refuse what cannot be meant together.
+
+        Raises:
+            ConfigErrors: all of it.
+        """
+        errors = list[ConfigError]()
+        if self.stop_early and self.cluster is None:
+            mend = "it is for --cluster: the queue trains one after another, each to its end"
+            errors.append(ConfigError("--stop-early", True, mend))
+        if self.add_only and self.cluster is not None:
+            errors.append(ConfigError("--add-only", True, "the queue is this machine's: leave one of the two out"))
+        if self.processes.is_given and self.cluster is not None:
+            mend = "leave --gpus, --gpu and --processes out: each trial takes a card of the cluster"
+            errors.append(ConfigError("--cluster", self.cluster, mend))
+        if errors:
+            raise ConfigErrors(errors)
 
 
 def sweep(run: Path, options: SweepOptions, *, as_json: bool = False) -> None:
@@ -68,12 +92,16 @@ def sweep(run: Path, options: SweepOptions, *, as_json: bool = False) -> None:
         KeyboardInterrupt: Ctrl-C, after the work was saved; the trials wait in the queue.
     """
     store, base = QueueStore(), RunFolder.given(run)
+    options.refuse_contradictions()
     refuse_device(options.device)
     slots = _slots(base, options)
     trials = trials_of(base.path, parse_varied(options.vary), options.trials)
     home = (options.out or base.path.with_name(f"{base.path.name}-sweep")).absolute()
     folders = {trial: home / trial.name for trial in trials}
-    _plan(base, folders)
+    _plan(base, folders, on_cluster=options.cluster is not None)
+    if options.cluster is not None:
+        _on_cluster(folders, options.cluster, options, home=home, as_json=as_json)
+        return
     added = _add(store, base, list(folders.values()), options)
     if not as_json:
         show(f"{counted(len(trials), 'trial')} in {home}; {len(added)} of them to be trained.")
@@ -97,14 +125,72 @@ def sweep(run: Path, options: SweepOptions, *, as_json: bool = False) -> None:
         raise NotAllTrained(outcomes)
 
 
-def _plan(base: RunFolder, folders: Mapping[Trial, Path]) -> None:
+def _on_cluster(
+    folders: Mapping[Trial, Path], address: str, options: SweepOptions, *, home: Path, as_json: bool
+) -> None:
+    """Let a cluster train the trials that have not all their epochs, as many at once as it has room for; compare all.
+
+    Raises:
+        LoraError: the cluster cannot be reached, or some trials failed.
+        KeyboardInterrupt: Ctrl-C; the trials save their work and end.
+    """
+    configs = {place: RunFolder(place).read_config() for place in folders.values()}
+    left = [place for place, config in configs.items() if not finished_text(RunFolder(place), config)]
+    compare = own_command("report", *folders.values(), "--out", home / COMPARISON_NAME)
+    if not as_json:
+        show(f"{counted(len(folders), 'trial')} in {home}; {len(left)} of them to be trained by {address}.")
+    outcomes = list[RunOutcome]()
+    if left:
+        first = configs[left[0]]
+        job = ClusterSweep(
+            address=address, home=home, runs=tuple(left), epochs=max(one.schedule.epochs for one in configs.values()),
+            on_cards=not is_on_processor(first, options.device), device=options.device,
+            skip_broken=options.skip_broken, rungs=_rungs(first) if options.stop_early else (),
+        )  # fmt: skip
+        for place in left:
+            RunStore().remember(place)
+        try:
+            outcomes = train_on_cluster(job, say)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"The sweep was ended. The same command goes on.\nCompare: {compare}") from None
+        if not as_json:
+            tell_summary(outcomes, as_json=False)
+    page = _compare(home, list(folders.values()), compare)
+    if as_json:
+        print_json(_document(folders, outcomes, page))
+    if list_exit_code(outcomes):
+        raise NotAllTrained(outcomes)
+
+
+def _rungs(config: TrainingConfig) -> tuple[int, ...]:
+    """The epochs at which trials are judged: after a quarter and a half of the training, where LoRAs are saved.
+
+    Raises:
+        ConfigError: none is saved before the end.
+    """
+    epochs, every = config.schedule.epochs, config.saving.every_epochs
+    saved = range(every, epochs, every) if every else ()
+    if not saved:
+        mend = "--stop-early judges trials by LoRAs of epochs before the last, and none is saved: save some"
+        raise ConfigError("saving.every_epochs", every, mend)
+    first = next((epoch for epoch in saved if epoch * 4 >= epochs), saved[-1])
+    return tuple(dict.fromkeys(epoch for epoch in (first, 2 * first) if epoch in saved))
+
+
+def _plan(base: RunFolder, folders: Mapping[Trial, Path], *, on_cluster: bool = False) -> None:
     """Write the run folders that are not there yet; all are planned before the first is written.
+
+    Args:
+        on_cluster: a cluster gives each its card.
 
     Raises:
         LoraError: all that is wrong with them.
     """
     mistakes = Mistakes()
-    writes = [mistakes.attempt(partial(_planned, base, trial, place)) for trial, place in folders.items()]
+    writes = [
+        mistakes.attempt(partial(_planned, base, trial, place, on_cluster=on_cluster))
+        for trial, place in folders.items()
+    ]
     mistakes.refuse()
     for write in writes:
         if write is None:
@@ -115,10 +201,10 @@ def _plan(base: RunFolder, folders: Mapping[Trial, Path]) -> None:
             raise RunError(f"{error.told}. Nothing was written there: {ELSEWHERE}") from None
 
 
-def _planned(base: RunFolder, trial: Trial, place: Path) -> Callable[[], object] | None:
+def _planned(base: RunFolder, trial: Trial, place: Path, *, on_cluster: bool) -> Callable[[], object] | None:
     """What writes a trial; None where it is there already: what else of the run has changed since is told."""
     folder = RunFolder(place)
-    planned = planned_with(base.as_given, place, trial.settings)
+    planned = planned_with(base.as_given, place, trial.settings + (ANY_CARD if on_cluster else ()))
     if not is_file(folder.config):
         return planned.write
     config = folder.read_config()

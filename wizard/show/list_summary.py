@@ -17,8 +17,9 @@ from advisor.units import duration
 from wizard.exit_codes import DEFECT, INTERRUPTED, STOPPED
 from wizard.show.run_view import short_path
 
-OutcomeKind = Literal["trained", "finished_before", "failed", "interrupted", "not_begun"]
-"""`finished_before`: it had all that it was planned for; `not_begun`: the list was ended before its turn."""
+OutcomeKind = Literal["trained", "finished_before", "failed", "interrupted", "not_begun", "stopped_early"]
+"""`finished_before`: it had all that it was planned for; `not_begun`: the list was ended before its turn;
+`stopped_early`: others of a sweep were worth more."""
 
 OUTCOMES: dict[OutcomeKind, str] = {
     "trained": "trained",
@@ -26,6 +27,7 @@ OUTCOMES: dict[OutcomeKind, str] = {
     "failed": "failed",
     "interrupted": "interrupted",
     "not_begun": "not begun",
+    "stopped_early": "stopped early",
 }
 WORST_FIRST = (INTERRUPTED, DEFECT, STOPPED)
 """Of several exit codes the first of these that is among them is a list's, else any that is not 0."""

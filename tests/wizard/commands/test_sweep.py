@@ -17,13 +17,16 @@ from tests.support.pictures import make_pictures
 from tests.support.runs import make_config
 from tests.support.states import write_state_manifest
 from wizard.cli import main
+from wizard.commands import sweep as sweep_command
 from wizard.commands import train as train_command
 from wizard.commands.plan import plan
 from wizard.interview.request import PlanRequest
 from wizard.processes import side_by_side
+from wizard.processes.cluster_sweep import ClusterSweep
 from wizard.processes.queue_store import QueueStore
 from wizard.processes.queue_worker import only_worker
 from wizard.processes.trainer_job import TrainerJob
+from wizard.show.list_summary import RunOutcome
 from wizard.show.progress import TrainingProgress
 
 Loracle = Callable[..., tuple[int, str, str]]
@@ -285,3 +288,51 @@ def test_what_the_user_put_in_the_way_of_a_trial_or_of_the_page_stays(
     code, _, err = loracle("sweep", planned, "--vary", "network.rank=8")
     assert (code, "They are not compared" in err, (home / "comparison.html").read_text("utf-8")) == (0, True, "mine")
     assert re.search(r"`loracle report \S*tok-rank8\S* --out \S*comparison\.html\S* --overwrite` takes its place", err)
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [
+        (("--stop-early",), "--stop-early"),
+        (("--cluster", "10.0.0.1:6379", "--add-only"), "--add-only"),
+        (("--cluster", "10.0.0.1:6379", "--processes", 2), "--cluster"),
+    ],
+)
+def test_what_cannot_be_meant_together_on_a_cluster_is_refused(
+    planned: Path, loracle: Loracle, options: tuple[object, ...], wrong: str
+) -> None:
+    code, _, err = loracle("sweep", planned, *VARY, "--device", "cpu", *options)
+
+    assert code == 2
+    assert wrong in err
+    assert not planned.with_name("tok-sweep").exists()
+
+
+def test_a_cluster_trains_what_is_left_and_all_are_compared(
+    planned: Path, trained: list[TrainerJob], loracle: Loracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = planned.with_name("tok-sweep")
+    given = list[ClusterSweep]()
+
+    def trains(sweep: ClusterSweep, _: object) -> list[RunOutcome]:
+        given.append(sweep)
+        for run in sweep.runs:
+            folder = RunFolder(run)
+            folder.lora(run.name).parent.mkdir()
+            folder.lora(run.name).write_bytes(b"weights")
+            write_state_manifest(folder.state_of_step(8), step=8, epoch=2)
+        return [RunOutcome(run, "trained", steps=8) for run in sweep.runs]
+
+    monkeypatch.setattr(sweep_command, "train_on_cluster", trains)
+    first, out, err = loracle("sweep", planned, *VARY, "--device", "cpu", "--cluster", "10.0.0.1:6379", "--stop-early")
+    again, _, _ = loracle("sweep", planned, *VARY, "--device", "cpu", "--cluster", "10.0.0.1:6379")
+
+    assert (first, again) == (0, 0), err
+    assert len(given) == 1
+    assert given[0].runs == tuple(home / name for name in NAMES)
+    assert (given[0].address, given[0].epochs, given[0].rungs, given[0].on_cards) == ("10.0.0.1:6379", 2, (1,), False)
+    assert RunFolder(home / NAMES[0]).read_config().machine.gpu_uuid == ""
+    assert (home / "comparison.html").exists()
+    assert trained == []
+    assert QueueStore().entries() == []
+    assert "4 of them to be trained by 10.0.0.1:6379" in " ".join(out.split())

@@ -1,0 +1,1 @@
+"""Trainings on several machines, joined by Ray."""

@@ -181,8 +181,8 @@ class SideBySide(Generic[T]):
                 say(f"! {tight}")
         interrupts = InterruptCount()
         thread = threading.Thread(target=self._turn, args=(key, begun, slot, interrupts), name=name)
+        thread.start()  # which raises where the system gives none
         self._at_work[key] = _AtWork(begun, slot, demand.ram_bytes, interrupts, thread)
-        thread.start()
         return False
 
     def _has_ram(self, one: T, demand: Demand, hardware: Hardware) -> bool:

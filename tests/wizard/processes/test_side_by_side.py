@@ -232,6 +232,23 @@ def test_what_goes_wrong_with_the_list_ends_the_others_and_is_raised() -> None:
     assert sorted(turns.ended) == ["a", "b"]
 
 
+def test_where_the_system_gives_no_further_thread_the_others_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = list[str]()
+    start = threading.Thread.start
+
+    def starts(thread: threading.Thread) -> None:
+        if thread.name == "b":
+            raise RuntimeError("can't start new thread")
+        started.append(thread.name)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", starts)
+    turns = FakeTurns(dict.fromkeys("abc", LITTLE), until_asked)
+    with pytest.raises(RuntimeError, match="new thread"):
+        worked(turns)
+    assert (started, turns.ended) == (["a"], ["a"])
+
+
 def test_none_is_begun_once_none_may_be() -> None:
     turns = FakeTurns(dict.fromkeys("abc", None))
     SideBySide[str](turns, Slots(), may_begin=lambda: not turns.begun, look=lambda _: HERE).work()

@@ -89,7 +89,8 @@ class SideBySide(Generic[T]):
     """By the user."""
     _signals: InterruptCount = field(default_factory=InterruptCount)
     _at_work: dict[Hashable, _AtWork[T]] = field(default_factory=dict)
-    _over: queue.SimpleQueue[tuple[Hashable, bool | BaseException]] = field(default_factory=queue.SimpleQueue)
+    _over: queue.Queue[tuple[Hashable, bool | BaseException]] = field(default_factory=queue.Queue)
+    """No SimpleQueue, which waits for ever where a signal comes at the end of its timeout."""
     _passed_on: int = 0
     _failure: BaseException | None = None
     _demands: dict[Hashable, Demand] = field(default_factory=dict)

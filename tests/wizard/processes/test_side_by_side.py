@@ -210,6 +210,33 @@ def test_ctrl_c_asks_each_of_them_to_end_and_begins_no_other() -> None:
     assert signal.getsignal(signal.SIGINT) == before
 
 
+class SlowCount(InterruptCount):
+    """Takes longer to count a request than it is waited for the end of a run."""
+
+    def ask(self) -> None:
+        time.sleep(0.3)
+        super().ask()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_a_request_that_comes_as_the_waiting_ends_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SimpleQueue would wait for ever then: it takes the time that is left, which is below zero, for none at all."""
+    monkeypatch.setattr(side_by_side, "LOOK_SECONDS", 0.2)
+
+    def trains(one: str, interrupts: InterruptCount) -> bool:
+        time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return until_asked(one, interrupts)
+
+    turns = FakeTurns({"a": LITTLE}, trains)
+    several = SideBySide[str](turns, ALL, look=lambda _: HERE, _signals=SlowCount())
+    began = time.monotonic()
+    several.work()
+
+    assert several.was_ended
+    assert time.monotonic() - began < 10
+
+
 def test_where_one_of_them_is_ended_by_the_user_the_others_are_asked_to_end() -> None:
     def trains(one: str, interrupts: InterruptCount) -> bool:
         return one == "a" or until_asked(one, interrupts)

@@ -183,7 +183,8 @@ TEXT = """# Several cards, on paper
 Written by `python -m benchmarks.scale` for thirty pictures and an {card} each, from counted steps
 ([time.md](time.md)) and usual speeds of links. **Nothing on this page is measured.** What really ran: two and three
 processes on one processor, which train what one trains ([decisions/0062](decisions/0062-several-processes.md)), and
-no two cards yet. Cards in several machines are not built; their rows say what the wire would allow.
+no two cards yet. Several machines train together by torchrun ([decisions/0063](decisions/0063-several-machines.md)),
+which ran between processes on one machine; their rows say what the wire would allow.
 
 ## What is exchanged
 

@@ -1,6 +1,7 @@
 """`python -P -m trainer RUN`: trains; talks through RUN/log/events.jsonl, and on stderr of failures only.
 
-With `--processes N` this process starts N others, the first of which is the run's: `trainer.train_in_ranks`.
+With `--processes N` this process starts N others, the first of which is the run's: `trainer.train_in_ranks`. With
+`--rendezvous` it is one of several that others have started: `trainer.train_distributed`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from trainer.ranks.rendezvous import Rendezvous
 from trainer.runtime.interrupts import Interrupt, exit_as
 from trainer.runtime.launcher import follow_launcher
 from trainer.runtime.quiet_libraries import quieten
@@ -22,6 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     quieten()
     interrupt = Interrupt()
     is_launched = follow_launcher(interrupt.ask)
+    if given.rendezvous is not None:
+        from trainer.train_distributed import train_distributed
+
+        return train_distributed(given, given.rendezvous, interrupt, is_launched=is_launched)
     if given.processes > 1:
         return train_in_ranks(given, interrupt, is_launched=is_launched)
     return train_run(given, interrupt, is_launched=is_launched)
@@ -38,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, help="threads to compute with")
     parser.add_argument("--sharing", type=int, default=1, help="so many trainings share the processor's cores")
     parser.add_argument("--processes", type=int, default=1, help="so many train together, each on a card of its own")
+    parser.add_argument("--rendezvous", type=Rendezvous.of_argument, help="where the processes of machines meet")
     parser.add_argument(
         "--tolerate-sysmem-fallback", action="store_true", help="go on where the card's memory spills, slowly"
     )

@@ -64,7 +64,7 @@ def rank_process(start: RankStart, given: argparse.Namespace) -> None:
             start.follow(interrupt)
             code = train_run(given, interrupt, is_launched=True, ranks=ranks)
         else:
-            code = _follow(given, ranks)
+            code = follow(given, ranks)
     finally:
         ranks.close()
     if code:
@@ -72,7 +72,7 @@ def rank_process(start: RankStart, given: argparse.Namespace) -> None:
     end_with_launcher()
 
 
-def _follow(given: argparse.Namespace, ranks: RankGroup) -> int:
+def follow(given: argparse.Namespace, ranks: RankGroup) -> int:
     """Compute shares as long as the first process trains, which tells of what goes wrong here too."""
     for number in ending_signals():
         if number != signal.SIGTERM:  # which the launcher sends once one of them has failed

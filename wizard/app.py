@@ -175,6 +175,9 @@ def train_command(
         int | None,
         typer.Option(metavar="N", help="On the processor: so many train one run together, or so many runs at once."),
     ] = None,
+    distributed: Annotated[
+        bool, typer.Option("--distributed", help="As one of the processes that torchrun starts, on several machines.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train a planned run, in a process of its own; several one after another, whatever becomes of the others.
@@ -184,6 +187,15 @@ def train_command(
     from wizard.processes.process_options import ProcessOptions
 
     together = ProcessOptions(gpus, gpu, processes)
+    if distributed:
+        from wizard.commands.train_distributed import train_distributed
+
+        with exit_on_error():
+            train_distributed(
+                runs, resume=resume, epochs=epochs, skip_broken=skip_broken, device=device, processes=together,
+                as_json=as_json,
+            )  # fmt: skip
+        return
     if len(runs) > 1:
         from wizard.commands.train_listed import ListedOptions
         from wizard.commands.train_several import train_several

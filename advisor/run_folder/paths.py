@@ -43,6 +43,7 @@ CHECKED_IMAGES_NAME = "cache/images/checked.txt"
 EVENTS_NAME = "log/events.jsonl"
 TRAINER_LOG_NAME = "log/trainer.log"
 WANDB_ID_NAME = "log/wandb.json"
+MEETING_NAME = "log/meeting.txt"
 DEMO_SCORES_NAME = "log/demo.json"
 WRITTEN_NAME = "log/written.json"
 LADDER_NAME = "state/ladder.json"
@@ -187,6 +188,11 @@ class RunPaths:
     def wandb_id(self) -> Path:
         """By which name Weights & Biases knows the run, so that a resumed training goes on with it."""
         return self._at(WANDB_ID_NAME)
+
+    @property
+    def meeting(self) -> Path:
+        """By which processes of several machines see that they have the same folder; only while they start."""
+        return self._at(MEETING_NAME)
 
     @property
     def demo_scores(self) -> Path:

@@ -1,10 +1,11 @@
-"""Processes of one machine that exchange by torch.distributed: gloo between processors, NCCL between NVIDIA's cards.
+"""Processes that exchange by torch.distributed: gloo between processors, NCCL between NVIDIA's cards.
 
 Each exchange begins with a meeting: a number of each process, 0 while all is well. A process that failed comes to the
 next meeting, whichever it is, and says so there; one that is gone breaks its connections, which the others notice at
 once. So no wait needs a limit, and the first process may encode pictures for hours.
 
-All of it is bound to the machine's loopback address, and no port is open but those of gloo's connections.
+All of it is bound to one network interface, the machine's loopback unless several machines train together, and no port
+is open but those of gloo's and NCCL's connections.
 """
 
 from __future__ import annotations
@@ -39,17 +40,20 @@ FAILED = "failed"
 class RankGroup(Ranks):
     """One of the processes of a training."""
 
-    def __init__(self, store: Store, rank: int, world_size: int, *, on_cards: bool = False) -> None:
+    def __init__(
+        self, store: Store, rank: int, world_size: int, *, on_cards: bool = False, interface: str | None = None
+    ) -> None:
         """Join the others; waits until all are there.
 
         Args:
             store: where they find one another.
             on_cards: each computes on a graphics card of its own.
+            interface: the name of the network interface by which they exchange; None: this machine's loopback.
         """
         self.rank, self.world_size, self._store = rank, world_size, store
         self._values = 0
         """How many the first process has given."""
-        bind_to_loopback()
+        bind_to(interface or loopback_interface())
         self._control: Any = ProcessGroupGloo(PrefixStore("control", store), rank, world_size, PATIENCE)
         self._cards: Any = None
         if on_cards and torch.cuda.is_available() and is_nccl_available():
@@ -168,11 +172,16 @@ def _flat(tensors: Sequence[Tensor]) -> Tensor:
     return torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
 
 
-def bind_to_loopback() -> None:
-    """Let gloo and NCCL of this process use the loopback interface alone."""
-    names = [name for name, found in psutil.net_if_addrs().items() if any(one.address == LOOPBACK for one in found)]
-    if names:
-        os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = names[0]
+def loopback_interface() -> str | None:
+    """The name of the interface that only this machine reaches."""
+    found = psutil.net_if_addrs().items()
+    return next((name for name, ones in found if any(one.address == LOOPBACK for one in ones)), None)
+
+
+def bind_to(interface: str | None) -> None:
+    """Let gloo and NCCL of this process use one network interface alone; None: those that they find."""
+    if interface is not None:
+        os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = interface
 
 
 @contextmanager

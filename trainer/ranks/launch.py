@@ -27,14 +27,13 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from trainer.ranks.group import LOOPBACK, RankGroup
+from trainer.ranks.rendezvous import OF_TORCHRUN
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.runtime.launcher import GONE
 
 POLL_SECONDS = 0.1
 NOTICE_SECONDS = 5.0
 """So long the first process waits, where another is gone, for the launcher to see who ended first."""
-OF_TORCHRUN = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-"""Variables of the processes that libraries would join a group of their own by."""
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ from wizard.user_data import remember, remembered
 
 if TYPE_CHECKING:
     from advisor.choosing.cells import SettingValue
+    from trainer.ranks.rendezvous import Rendezvous
     from wizard.interview.drawing.evaluation import Recommended
     from wizard.interview.questions import Ask
     from wizard.processes.process_options import ProcessOptions
@@ -71,6 +72,7 @@ def train(
     skip_broken: bool = False,
     device: str | None = None,
     processes: ProcessOptions | None = None,
+    rendezvous: Rendezvous | None = None,
     as_json: bool = False,
 ) -> None:
     """Train, write receipt and report, then print how to use the LoRA and offer to copy it.
@@ -79,27 +81,31 @@ def train(
         epochs: in all; written into the run's loracle.toml. A run with a state then resumes.
         skip_broken: leave out pictures that cannot be decoded; without it the user is asked, in a terminal.
         processes: which cards, or how many processes, train it together; None: one.
+        rendezvous: where it meets processes that others have started; nobody is asked anything then. None: none are.
 
     Raises:
         LoraError: the run or its configuration is wrong, another process works on it, or training stopped itself.
         KeyboardInterrupt: Ctrl-C, after the work was saved.
     """
-    job, config = planned_job(run, device=device, resume=resume, skip_broken=skip_broken)
+    gpu_uuid = None if rendezvous is None else ""  # each process finds its own card
+    job, config = planned_job(run, device=device, resume=resume, skip_broken=skip_broken, gpu_uuid=gpu_uuid)
+    job = replace(job, rendezvous=rendezvous)
+    may_ask = is_terminal() and not as_json and rendezvous is None
     if processes is not None and processes.is_given:
         job = _in_processes(job, config, processes)
     with writing(job.run, "loracle train", say) as place:
         RunStore().remember(job.run.path)
         wish = GoingOn(resume, epochs)
-        if wish == GoingOn() and not as_json and is_terminal():
+        if wish == GoingOn() and may_ask:
             wish = _asked(job.run, config)
             place.check()
         if wish == GoingOn():
             refuse_begun(job.run)
-        if wish == GoingOn(resume=True) and _told_finished(job.run, config, as_json=as_json):
+        # With others a trainer is started all the same, which tells them to end.
+        if wish == GoingOn(resume=True) and rendezvous is None and _told_finished(job.run, config, as_json=as_json):
             return
         if wish.epochs is not None:
             config = set_epochs(job.run, job.run.read_config(), wish.epochs)
-        may_ask = is_terminal() and not as_json
         tell_pictures(job.run, config, _terminal_ask if may_ask else None)
         resume = wish.resume or (wish.epochs is not None and job.run.has_state())
         job = replace(job, resume=resume, place=place)

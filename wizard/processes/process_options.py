@@ -1,4 +1,7 @@
-"""`--gpus`, `--gpu` and `--processes`: one run is trained by all of them together, of several runs each has one."""
+"""`--gpus`, `--gpu`, `--processes`: one run is trained by all of them together, of several runs each has one.
+
+`--distributed` is one run's, by processes that torchrun has started.
+"""
 
 from __future__ import annotations
 

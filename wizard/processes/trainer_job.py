@@ -11,6 +11,7 @@ from advisor.machine.probe import probe_hardware
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.place import RunPlace
 from advisor.settings.config import TrainingConfig
+from trainer.ranks.rendezvous import Rendezvous
 from wizard.output import say
 from wizard.processes.child import child_command
 from wizard.processes.interrupt_count import InterruptCount
@@ -37,6 +38,8 @@ class TrainerJob:
     """So many train together."""
     gpu_uuids: tuple[str, ...] = ()
     """The cards of several processes, one each; `gpu_uuid` is then the one with least memory free."""
+    rendezvous: Rendezvous | None = None
+    """Where it meets processes that others have started, of which it is the first."""
     sharing: int = 1
     """So many trainings share the processor's cores."""
     interrupts: InterruptCount | None = None
@@ -55,6 +58,7 @@ class TrainerJob:
         more += ["--skip-broken"] if self.skip_broken else []
         more += ["--tolerate-sysmem-fallback"] if self.tolerate_sysmem_fallback else []
         more += ["--processes", str(self.processes)] if self.processes > 1 else []
+        more += ["--rendezvous", self.rendezvous.as_argument] if self.rendezvous is not None else []
         more += ["--sharing", str(self.sharing)] if self.sharing > 1 else []
         return child_command("trainer", str(self.run.as_given), *more)
 

@@ -19,6 +19,7 @@ from advisor.run_folder.layout import RunFolder
 from tests.support.killed import assert_every_lora_loads, has_begun, launched, trainer_pid, wait_for
 from tests.support.paths import REPOSITORY
 from tests.support.runs import events_of, make_config, same, weights, write_toml
+from tests.wizard.commands.test_train_processes import BENT, LAUNCHER
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 pytestmark = [pytest.mark.slow, posix]
@@ -137,6 +138,21 @@ def test_ctrl_c_ends_all_of_them_with_a_state(folder: Path) -> None:
     assert events_of(run, "failed")[0]["code"] == "interrupted", out
     assert RunFolder(run).has_state()
     assert_every_lora_loads(run)
+
+
+def test_where_one_has_no_memory_left_the_others_join_the_first_again_a_rung_lower(folder: Path) -> None:
+    run, port, script = planned(folder, "ladder", schedule__batch_size=4), free_port(), folder / "bent.py"
+    script.write_text(BENT.format(error="MemoryError('std::bad_alloc')"))
+    launcher = [sys.executable, "-P", "-c", LAUNCHER.format(script=str(script)), "train", str(run), "--distributed"]
+
+    with started(launcher, by_hand(run, 1, port)[1]) as second, started(launcher, by_hand(run, 0, port)[1]) as first:
+        out, _ = first.communicate(timeout=250)
+        told, _ = second.communicate(timeout=60)
+
+    assert (first.returncode, second.returncode) == (0, 0), out + told
+    assert [rung["rung"] for rung in events_of(run, "ladder")] == ["checkpointing", "smaller_parts"]
+    assert [event["resumed_from"] for event in events_of(run, "started")] == [None, 2, 2]
+    assert [event["processes"] for event in events_of(run, "started")] == [2, 2, 2]
 
 
 def test_processes_that_differ_are_told_apart_before_a_step(folder: Path, tmp_path: Path) -> None:

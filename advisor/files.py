@@ -17,6 +17,7 @@ from tempfile import mkstemp
 from typing import BinaryIO
 
 from advisor.errors import LoraError, RunError
+from advisor.same_place import resolved
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 """The disk is full, or the user's share of it."""
@@ -97,7 +98,7 @@ def open_to_append(path: Path) -> FileIO:
 
 
 def _become_own(path: Path) -> None:
-    there = path.resolve()
+    there = resolved(path)
     with replacing(there) as temporary:
         shutil.copyfile(there, temporary)
 

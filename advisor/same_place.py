@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 Identity = tuple[int, int]
 """The disk, and the number of a file or folder there: what all its names have in common."""
+
+
+def resolved(path: Path) -> Path:
+    """The absolute path without links; where links lead round in a ring, as far as they can be followed.
+
+    Unlike `Path.resolve`, which raises a RuntimeError there until Python 3.13.
+    """
+    return Path(os.path.realpath(path))
 
 
 def identity(path: Path, *, follow_links: bool = True) -> Identity | None:
@@ -19,7 +28,7 @@ def identity(path: Path, *, follow_links: bool = True) -> Identity | None:
 
 def is_same(one: Path, other: Path) -> bool:
     """Whether two names are of one file or folder; they need not be there."""
-    if one.resolve() == other.resolve():
+    if resolved(one) == resolved(other):
         return True
     found = identity(one)
     return found is not None and found == identity(other)
@@ -27,7 +36,7 @@ def is_same(one: Path, other: Path) -> bool:
 
 def lies_in(path: Path, folder: Path) -> bool:
     """Whether `path` is a folder or lies in it; neither need be there."""
-    place, around = path.resolve(), folder.resolve()
+    place, around = resolved(path), resolved(folder)
     if place.is_relative_to(around):
         return True
     wanted = identity(around)

@@ -19,6 +19,7 @@ from advisor.families.signature import Tensors
 from advisor.families.stable_diffusion import StableDiffusionStructure
 from advisor.families.structure import Prediction, Structure
 from advisor.files import is_file, is_folder
+from advisor.same_place import resolved
 from advisor.shown_text import short, short_text
 from advisor.tensor_files.dtypes import num_parameters, quantised, weight_dtype
 from advisor.tensor_files.header import Header, read_header
@@ -65,7 +66,7 @@ def identify_folder(folder: Path) -> Identity:
     weights = {name: _weights(folder / name) for name in parts}
     prediction, reason, zero_snr, notes = _prediction(folder, known)
     structure, unusual = _structure(folder, config, known, prediction, weights)
-    lineage = guess_lineage(known.name if known else None, {}, folder.resolve().name)
+    lineage = guess_lineage(known.name if known else None, {}, resolved(folder).name)
     inputs = config.table.get("in_channels")
     variant = VARIANT_OF_INPUTS.get(inputs) if isinstance(inputs, int) and denoiser == "unet" else None
     variant = None if _takes_latents_alone(structure) else variant

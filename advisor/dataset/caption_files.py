@@ -7,6 +7,7 @@ from pathlib import Path
 
 from advisor.dataset.caption_encoding import guess_encoding
 from advisor.files import open_regular
+from advisor.same_place import resolved
 
 MOST_CAPTION_BYTES = 64 * 1024
 """A longer file is no caption; the text encoder sees some 1,000 bytes of it at most."""
@@ -33,7 +34,7 @@ def read_caption(path: Path, image: Path) -> CaptionText:
     """
     try:
         if path.is_symlink() and not _goes_with(path, image):
-            return CaptionText(None, "unreadable_caption", f"it is a link to {path.resolve()}, {LINKED}")
+            return CaptionText(None, "unreadable_caption", f"it is a link to {resolved(path)}, {LINKED}")
         with open_regular(path) as file:
             content = file.read(MOST_CAPTION_BYTES + 1)
     except OSError as error:
@@ -43,8 +44,8 @@ def read_caption(path: Path, image: Path) -> CaptionText:
 
 def _goes_with(link: Path, image: Path) -> bool:
     """Whether a caption's link stays in its folder, or leads to what beside the real picture is of the same name."""
-    target = link.resolve()
-    return target.parent == link.parent.resolve() or target.with_suffix("") == image.resolve().with_suffix("")
+    target = resolved(link)
+    return target.parent == resolved(link.parent) or target.with_suffix("") == resolved(image).with_suffix("")
 
 
 def caption_text(content: bytes) -> CaptionText:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from advisor.files import kernel_number, kernel_text
 from advisor.machine.hardware import Gpu
+from advisor.same_place import resolved
 from advisor.units import GIB
 
 AMD, INTEL = "0x1002", "0x8086"
@@ -70,7 +71,7 @@ def _amd(node: Path, index: int) -> Gpu | str:
 
 
 def _intel(node: Path, index: int) -> Gpu | str | None:
-    slot = (node / "device").resolve().name
+    slot = resolved(node / "device").name
     if slot.startswith(BUILT_IN_SLOT):
         return None
     total = next((number for name in INTEL_MEMORY_FILES if (number := kernel_number(node / name))), None)

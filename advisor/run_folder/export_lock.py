@@ -12,6 +12,7 @@ from advisor.data_folder import data_folder
 from advisor.errors import RunError
 from advisor.run_folder.lock import Holder, RunInUse
 from advisor.run_folder.os_lock import Held, NoLocks, OsLock
+from advisor.same_place import resolved
 
 DIGITS = 16
 
@@ -27,7 +28,7 @@ def exporting(folder: Path, what: str) -> Iterator[None]:
     Raises:
         RunInUse: another process exports there; it is named.
     """
-    name = sha256(os.fsencode(folder.resolve())).hexdigest()[:DIGITS]
+    name = sha256(os.fsencode(resolved(folder))).hexdigest()[:DIGITS]
     path = data_folder() / f"exporting-{name}"
     lock = None
     try:

@@ -23,7 +23,7 @@ from advisor.run_folder.keep import write_own
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import WRITTEN_NAME
 from advisor.run_folder.record import Record, Text, parse_record
-from advisor.same_place import is_same
+from advisor.same_place import is_same, resolved
 from advisor.units import MIB
 
 Kind = Literal[
@@ -89,7 +89,7 @@ def _is_one_place(one: Path, other: Path) -> bool:
     """Whether two names lead to one file at one place, by links or mounts; hard links are at several."""
     if not is_same(one, other):
         return False
-    return one.resolve() == other.resolve() or is_same(one.parent, other.parent) or other.stat().st_nlink == 1
+    return resolved(one) == resolved(other) or is_same(one.parent, other.parent) or other.stat().st_nlink == 1
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:

@@ -10,7 +10,7 @@ from advisor.dataset.mask_files import MASK_FOLDER
 from advisor.errors import RunError
 from advisor.run_folder.pictures.own_folders import picture_folders
 from advisor.run_folder.written import WrittenFiles
-from advisor.same_place import identity, lies_in
+from advisor.same_place import identity, lies_in, resolved
 from advisor.settings.config import DatasetConfig
 from templates.exporting.planned_images import PlannedImages
 
@@ -27,13 +27,13 @@ def refuse_among_pictures(
     read = picture_folders(dataset, run)
     placed = [image for one in planned for folder in one.folders or () for image in folder.images]
     folders = {image.source.parent for image in placed} | {image.mask.parent for image in placed if image.mask}
-    sources = {image.source.resolve() for image in placed} | set(_linked(folders))
+    sources = {resolved(image.source) for image in placed} | set(_linked(folders))
     # Where pictures are links, the folders that they lead to, though not what lies beside these.
     really = {identity(source.parent) for source in sources} - {None}
     for one in planned:
         root = one.links.root
         ours = [root / name for name in one.links.ours()]
-        for place in {path.parent for path in ours if path.resolve() in sources or _is_original(path, written)}:
+        for place in {path.parent for path in ours if resolved(path) in sources or _is_original(path, written)}:
             raise _among(place)
         for place in dict.fromkeys((*(root / folder.name for folder in one.folders or ()), *(p.parent for p in ours))):
             if identity(place) in really or any(_is_among(place, around, run) for around in read):
@@ -58,7 +58,7 @@ def _linked(folders: Iterable[Path]) -> Iterator[Path]:
         for place in (folder, folder / MASK_FOLDER):
             try:
                 with os.scandir(place) as entries:
-                    yield from (Path(entry.path).resolve() for entry in entries if entry.is_symlink())
+                    yield from (resolved(Path(entry.path)) for entry in entries if entry.is_symlink())
             except OSError:  # there is no folder of masks
                 continue
 

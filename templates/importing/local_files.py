@@ -12,6 +12,7 @@ from typing import Protocol
 
 from advisor.errors import RunError
 from advisor.files import is_file, is_folder
+from advisor.same_place import resolved
 from templates.importing.document import read_text
 
 NUMBERED_FOLDER = re.compile(r"^(\d{1,6})(?:_(.*))?$", re.DOTALL)
@@ -75,7 +76,7 @@ class DiskFiles:
         try:
             if path is None or not is_file(path):
                 return None
-            if not (self.outside or path.resolve().is_relative_to(self.home.resolve())):
+            if not (self.outside or resolved(path).is_relative_to(resolved(self.home))):
                 self.left.append(file)
                 return None
             return read_text(path, MOST_PROMPT_BYTES)[0]

@@ -10,6 +10,7 @@ from advisor.choosing.cells import BASE_EPOCH
 from advisor.errors import RunError
 from advisor.files import is_file
 from advisor.run_folder.layout import RunFolder
+from advisor.same_place import resolved
 from templates.render import render
 from templates.report.embedding import embedded
 from templates.report.pictures import BASE, MOST_PICTURES, Column, Row, grid_wall, sample_wall
@@ -67,7 +68,7 @@ def write_comparison(
         RunError: a run is given twice or there are too many, one has no plan.json or a damaged one, or the page cannot
             be written.
     """
-    if len({run.path.resolve() for run in runs}) < len(runs):
+    if len({resolved(run.path) for run in runs}) < len(runs):
         raise RunError("the same run is given twice: name each once")
     if len(runs) > MOST_RUNS:
         raise RunError(f"{len(runs)} runs are too many to be seen side by side: name {MOST_RUNS} at most")

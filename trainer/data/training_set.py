@@ -20,6 +20,7 @@ from advisor.dataset.captions import CaptionReader
 from advisor.dataset.epoch import matched_repeats
 from advisor.dataset.report import Box, DatasetReport, Folder, ImageFile, PictureCrop
 from advisor.errors import DatasetError
+from advisor.same_place import resolved
 from advisor.settings.config import TrainingConfig
 from trainer.data.image_files import Crop, content_digest
 from trainer.seeds import generator
@@ -225,10 +226,10 @@ def _placed(report: DatasetReport, config: TrainingConfig) -> Iterator[tuple[Ima
 
 def _refuse_shared(report: DatasetReport, regularization: DatasetReport) -> None:
     """Images that are both learned and held against the learning would be neither."""
-    subject = {(Path(report.root) / image.path).resolve() for image in report.image_files}
+    subject = {resolved(Path(report.root) / image.path) for image in report.image_files}
     for image in regularization.image_files:
         path = Path(regularization.root) / image.path
-        if path.resolve() in subject:
+        if resolved(path) in subject:
             raise DatasetError(
                 f"{path} lies in dataset.images and in dataset.regularization_images: put the regularization "
                 "pictures into a folder of their own"

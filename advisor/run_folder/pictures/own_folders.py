@@ -9,7 +9,7 @@ from advisor.dataset.folders import named_path
 from advisor.errors import RunError
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import FOLDERS
-from advisor.same_place import is_same, lies_in
+from advisor.same_place import is_same, lies_in, resolved
 from advisor.settings.config import DatasetConfig, NamedFolder, TrainingConfig
 
 
@@ -40,6 +40,6 @@ def refuse_own_folders(run: RunFolder, config: TrainingConfig) -> None:
         inside = next((name for name in sorted(FOLDERS) if lies_in(pictures, run.path / name)), None)
         if inside is not None:
             raise RunError(
-                f"{pictures.resolve()} are pictures, and a run in {run.path} writes into its folder {inside}: name "
+                f"{resolved(pictures)} are pictures, and a run in {run.path} writes into its folder {inside}: name "
                 "another folder for the run, e.g. one beside it"
             )

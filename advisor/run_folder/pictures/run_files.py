@@ -10,6 +10,7 @@ from advisor.dataset.scan import Tell, scan
 from advisor.errors import DatasetError
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.pictures.own_folders import refuse_own_folders
+from advisor.same_place import resolved
 from advisor.settings.config import NamedFolder, TrainingConfig
 
 
@@ -36,7 +37,7 @@ def _outside(report: DatasetReport, run: RunFolder) -> DatasetReport:
     Raises:
         DatasetError: all of it does.
     """
-    root, inner = Path(report.root).resolve(), run.path.resolve()
+    root, inner = resolved(Path(report.root)), resolved(run.path)
     if not inner.is_relative_to(root):
         return report
     kept = tuple(one for one in report.image_files if not (root / one.path).is_relative_to(inner))

@@ -13,6 +13,7 @@ from advisor.files import is_file, is_there, read_bounded
 from advisor.run_folder.config_file import MOST_CONFIG_BYTES
 from advisor.run_folder.layout import RunFolder
 from advisor.run_folder.paths import CACHE, LOCK_NAME
+from advisor.same_place import resolved
 from advisor.settings.config import TrainingConfig, setting_paths
 from advisor.shell import quoted
 from advisor.units import gib, named
@@ -117,7 +118,7 @@ def task_name(config: TrainingConfig) -> str:
 
 
 def _place_errors(home: Path) -> Iterator[ConfigError]:
-    if not is_handed_on(home.resolve()):
+    if not is_handed_on(resolved(home)):
         mend = "SkyPilot does not hand a path with ', a backslash or such signs on to rsync as it is: name another"
         yield ConfigError("--out", str(home), mend)
 

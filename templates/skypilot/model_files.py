@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from advisor.errors import ConfigError, RunError
 from advisor.files import file_digest, is_file, is_folder, is_there
+from advisor.same_place import resolved
 from advisor.settings.config import TrainingConfig, setting
 from templates.exporting.paths import located
 from templates.exporting.separate_parts import separate_parts
@@ -104,7 +105,7 @@ def model_errors(config: TrainingConfig, run: Path) -> Iterator[ConfigError]:
 
 def _path_errors(path: str, source: Path) -> Iterator[ConfigError]:
     for mount in _mounts(source, ""):
-        if not is_handed_on(mount.source.resolve()) or not PLAIN_PLACE.fullmatch(mount.place):
+        if not is_handed_on(resolved(mount.source)) or not PLAIN_PLACE.fullmatch(mount.place):
             mend = "SkyPilot does not hand a path with ', a backslash or such signs on as it is: rename it"
             yield ConfigError(path, str(mount.source), mend)
             return
@@ -139,8 +140,8 @@ def _mounts(source: Path, place: str) -> list[Mount]:
     """A file, or a folder; one with links in it file by file, since links would be copied as links."""
     if not is_folder(source):
         return [Mount(source, place)]
-    files, root = {file.relative_to(source): file for file in _files(source)}, source.resolve()
-    if all(file.resolve() == root / inner for inner, file in files.items()):
+    files, root = {file.relative_to(source): file for file in _files(source)}, resolved(source)
+    if all(resolved(file) == root / inner for inner, file in files.items()):
         return [Mount(source, place)]
     return [Mount(file, f"{place}/{inner.as_posix()}") for inner, file in files.items()]
 
@@ -166,13 +167,13 @@ def _files(folder: Path) -> Iterator[Path]:
     """The regular files below a folder, also where links lead to them; each folder once."""
     seen = set[Path]()
     for inside, folders, names in os.walk(folder, followlinks=True):
-        seen.add(Path(inside).resolve())
-        folders[:] = sorted(name for name in folders if (Path(inside) / name).resolve() not in seen)
+        seen.add(resolved(Path(inside)))
+        folders[:] = sorted(name for name in folders if resolved(Path(inside) / name) not in seen)
         yield from (file for name in sorted(names) if is_file(file := Path(inside) / name))
 
 
 def _digest(file: Path) -> str:
-    name = file.resolve().name
+    name = resolved(file).name
     return name if file.is_symlink() and DIGEST.fullmatch(name) else file_digest(file)
 
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 
 from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]
 
-from advisor.errors import HardwareError, LoraError, TrainingStopped
+from advisor.errors import HardwareError, LoraError, OutOfMemory, TrainingStopped
 from advisor.estimate.several_processes import Shares
 from advisor.run_folder.layout import RunFolder
 from trainer.ranks.acquaintance import get_acquainted
@@ -29,12 +29,12 @@ from trainer.ranks.machines import (
     all_have_done,
     has,
     interface_of,
-    is_loopback,
     local_address,
     store_of,
     wait_until,
 )
 from trainer.ranks.rendezvous import Rendezvous
+from trainer.runtime.addresses import is_loopback
 from trainer.runtime.interrupts import Interrupt, Interrupted
 from trainer.train_in_ranks import follow
 from trainer.train_run import print_error, train_run
@@ -45,7 +45,6 @@ BEGUN, RESUMED = "begun", "resumed"
 """What a start's token ends with."""
 GRACE_SECONDS = 20.0
 """So long a process that is asked to end leaves the first one for saving; torchrun kills all of them after 30."""
-OUT_OF_MEMORY = 75
 
 
 def train_distributed(
@@ -99,7 +98,7 @@ def _follow_starts(given: argparse.Namespace, rendezvous: Rendezvous) -> int:
         signal.signal(signal.SIGTERM, before)
         if code is None:
             raise TrainingStopped("The first process of this training has ended without a word; `--resume` goes on")
-        if code != OUT_OF_MEMORY:
+        if code != OutOfMemory.exit_code:
             return 0  # the first one's exit code counts
 
 

@@ -53,22 +53,15 @@ def loracle(
 ) -> None:
     """Answer a few questions, get a character LoRA that fits your card. Without a command: the questions."""
     if version:
-        typer.echo(f"loracle {_installed_version()}")
+        from advisor.environment.packages import own_version
+
+        typer.echo(f"loracle {own_version()}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         from wizard.commands.new import new
 
         with exit_on_error():
             new()
-
-
-def _installed_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("loracle")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 @app.command("new", short_help="The questions, then plan, save and train.")
@@ -161,7 +154,7 @@ def train_command(
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave out pictures that cannot be read, from now on.")
     ] = False,
-    device: Annotated[str | None, typer.Option(metavar="cpu", help="Train on the processor, in float32.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="cpu", help="Train on the processor.")] = None,
     gpus: Annotated[
         str | None,
         typer.Option(
@@ -216,7 +209,7 @@ def train_command(
 @app.command("measure", short_help="Some real steps, beside what was predicted.")
 def measure_command(
     run: Run,
-    device: Annotated[str | None, typer.Option(metavar="cpu", help="On the processor, in float32.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="cpu", help="On the processor.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Adjust the plan to what was measured, without asking.")] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -247,7 +240,7 @@ def grid_command(
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Where to, for a LoRA's file.  [default: ./NAME-grid]")
     ] = None,
-    device: Annotated[str | None, typer.Option(metavar="cpu", help="Draw on the processor, in float32.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="cpu", help="Draw on the processor.")] = None,
     vote: Annotated[
         bool, typer.Option("--vote", help="Pick yourself: two pictures at a time, and not which epoch drew them.")
     ] = False,

@@ -41,7 +41,7 @@ def add_command(
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave out pictures that cannot be read, from now on.")
     ] = False,
-    device: Annotated[str | None, typer.Option(metavar="cpu", help="Train on the processor, in float32.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="cpu", help="Train on the processor.")] = None,
 ) -> None:
     """Add runs at the end of the queue; those that were begun are gone on with."""
     from wizard.commands.queue import add
@@ -132,7 +132,7 @@ def sweep_command(
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave out pictures that cannot be read, from now on.")
     ] = False,
-    device: Annotated[str | None, typer.Option(metavar="cpu", help="Train on the processor, in float32.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="cpu", help="Train on the processor.")] = None,
     gpus: Gpus = None,
     gpu: Gpu = None,
     processes: Processes = None,

@@ -56,6 +56,14 @@ def this_python() -> PythonFacts:
     return PythonFacts(sys.version_info[:3], struct.calcsize("P") * 8)
 
 
+def own_version() -> str:
+    """Of the Loracle that runs."""
+    try:
+        return metadata.version(OURSELVES)
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
 def installed_packages(names: tuple[str, ...] = WATCHED) -> dict[str, Package]:
     """Those of the named packages that are installed."""
     found = {}

@@ -7,7 +7,6 @@ those of whoever started it; nothing of either is started from here.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import platform
 import re
@@ -25,6 +24,7 @@ from packaging.version import Version
 from advisor.environment.packages import OURSELVES
 from advisor.errors import LoraError
 from advisor.files import is_file
+from trainer.runtime.addresses import is_loopback
 
 LEAST_RAY = Version("2.52")
 """The first with tokens."""
@@ -88,17 +88,6 @@ def connected(address: str, warn: Callable[[str], object] = lambda _: None) -> I
 def has_token(environment: Mapping[str, str], home: Path) -> bool:
     """Whether Ray would find a token."""
     return bool(environment.get(TOKEN) or environment.get(TOKEN_PATH)) or is_file(home / OWN_TOKEN)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name is this machine's, and only that."""
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    try:
-        found = {str(one[4][0]) for one in socket.getaddrinfo(host, None)}
-    except OSError:
-        return False
-    return all(ipaddress.ip_address(one.partition("%")[0]).is_loopback for one in found)
 
 
 def _host_of(address: str) -> str:

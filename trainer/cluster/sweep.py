@@ -29,10 +29,10 @@ MOST_FAILURES = 3
 REDUCTION = 2
 """Of those that are judged at a rung one in so many goes on."""
 QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1", "TUNE_DISABLE_SIGINT_HANDLER": "1",
 }  # fmt: skip
-"""Ray's variables by which it sends nothing anywhere, writes no results of its own, and leaves Ctrl-C to this."""
+"""Tune's variables by which it writes no results of its own, and leaves Ctrl-C to this."""
 
 
 class SweepSpec(TypedDict):

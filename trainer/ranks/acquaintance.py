@@ -12,17 +12,18 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
 from torch.distributed import Store  # type: ignore[attr-defined]
 
+from advisor.environment.packages import own_version
 from advisor.errors import LoraError, RunError
 from advisor.files import file_digest, is_folder, is_there, read_bounded, write_atomically
 from advisor.run_folder.layout import RunFolder
-from trainer.ranks.machines import POLL_SECONDS, all_have_done, has, is_loopback, wait_until
+from trainer.ranks.machines import POLL_SECONDS, all_have_done, has, wait_until
 from trainer.ranks.rendezvous import Rendezvous
+from trainer.runtime.addresses import is_loopback
 from trainer.runtime.interrupts import Interrupt
 
 SHARED_SECONDS = 10.0
@@ -78,7 +79,7 @@ def facts_of(rendezvous: Rendezvous, token: str, run: Path, own_address: str) ->
     facts = {
         "machine": socket.gethostname(),
         "address": own_address,
-        "loracle": _own_version(),
+        "loracle": own_version(),
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
@@ -140,13 +141,6 @@ def _say(store: Store, rendezvous: Rendezvous, facts: Facts) -> None:
 def _late(store: Store, names: list[str]) -> str:
     missing = ", ".join(name.removeprefix(f"{ABOUT} ") for name in names if not has(store, [name]))
     return f"Of the processes that train this run together these have not come: {missing}. Start them, or see why"
-
-
-def _own_version() -> str:
-    try:
-        return version("loracle")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 def _is_seen(path: Path, token: str) -> bool:

@@ -50,11 +50,6 @@ def local_address(rendezvous: Rendezvous) -> str:
         ) from error
 
 
-def is_loopback(address: str) -> bool:
-    """Whether an address is one that only this machine reaches."""
-    return address.startswith("127.") or address == "::1"
-
-
 def interface_of(address: str) -> str | None:
     """The name of the network interface with this address of this machine; None: nothing is known of one."""
     wanted = "127.0.0.1" if address.startswith("127.") else address

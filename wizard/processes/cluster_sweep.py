@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from advisor.errors import LoraError, RunError
-from advisor.run_folder.event_file import LineTail
 from trainer.runtime.machine_limits import limit_sentence
 from wizard.exit_codes import INTERRUPTED, STOPPED, TrainerBroke
-from wizard.processes.child import WINDOWS_CTRL_C, child_command, child_environment, interrupt, start_apart
+from wizard.processes.child import WINDOWS_CTRL_C, child_command
+from wizard.processes.telling_child import run_telling
 from wizard.processes.temporary_folder import temporary_folder
 from wizard.show.list_summary import RunOutcome
 
 DRIVER_MODULE, TRIAL_MODULE = "trainer.cluster.sweep", "wizard.commands.sweep_trial"
-POLL_SECONDS = 0.1
 GRACE_SECONDS = 120.0
 """So long the trials, which are at a step each, may take to save their work when the sweep is ended."""
 LOG_BYTES = 4000
@@ -126,60 +122,17 @@ def train_on_cluster(
     """
     followed = Followed(tell)
     with temporary_folder("sweep") as folder:
-        file, log = folder / "sweep.json", folder / "sweep.log"
+        file = folder / "sweep.json"
         file.write_text(json.dumps(sweep.document()), "utf-8")
-        log.touch()
-        tail = LineTail(log)
         made = command(file) if command else child_command(DRIVER_MODULE, str(file))
-        try:
-            child = start_apart(list(made), child_environment(os.environ), log, is_followed=True)
-        except OSError as error:
-            raise RunError(f"the sweep cannot be started: {error.strerror or error}") from error
-        _follow(child, tail, followed)
-        if child.returncode in (INTERRUPTED, WINDOWS_CTRL_C):
-            raise KeyboardInterrupt
-        if followed.failure is not None:
-            raise followed.failure
-        if not followed.is_over:
-            text = log.read_text("utf-8", "replace")
-            if limit := limit_sentence(text):
-                raise RunError(f"The sweep broke off. {limit}")
-            raise TrainerBroke(f"The sweep on {sweep.address} broke off.\n{text[-LOG_BYTES:]}")
+        ended = run_telling(made, followed.after, name="sweep", grace_seconds=GRACE_SECONDS)
+    if ended.code in (INTERRUPTED, WINDOWS_CTRL_C):
+        raise KeyboardInterrupt
+    if followed.failure is not None:
+        raise followed.failure
+    if not followed.is_over:
+        if limit := limit_sentence(ended.printed):
+            raise RunError(f"The sweep broke off. {limit}")
+        raise TrainerBroke(f"The sweep on {sweep.address} broke off.\n{ended.printed[-LOG_BYTES:]}")
     lost = f"nothing was heard of it from {sweep.address}"
     return [followed.outcomes.get(run, RunOutcome(run, "failed", STOPPED, lost)) for run in sweep.runs]
-
-
-def _follow(child: subprocess.Popen[bytes], tail: LineTail, followed: Followed) -> None:
-    try:
-        ended = False
-        while not ended:
-            ended = child.poll() is not None
-            for line in tail.new():
-                if (event := _message(line)) is not None:
-                    followed.after(event)
-            if not ended:
-                time.sleep(POLL_SECONDS)
-    except BaseException:
-        _stop(child)
-        raise
-    finally:
-        if child.stdin is not None:
-            child.stdin.close()
-
-
-def _message(line: bytes) -> dict[str, Any] | None:
-    """The message in a line of output; None: there is none, as in what Ray prints."""
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) and isinstance(found.get("event"), str) else None
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    interrupt(child)
-    try:
-        child.wait(GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.ray_nodes import Nodes, needs_ray, two_nodes
-from trainer.cluster.connect import ClusterError, connected, has_token, is_loopback, unlike_versions
+from trainer.cluster.connect import ClusterError, connected, has_token, unlike_versions
 
 CODE = """
 import sys
@@ -30,14 +30,6 @@ def joined(address: str, **environment: str) -> str:
     )  # fmt: skip
     assert done.stdout, done.stderr
     return done.stdout
-
-
-@pytest.mark.parametrize(
-    ("host", "is_it"),
-    [("127.0.0.1", True), ("::1", True), ("10.0.0.1", False), ("0.0.0.0", False), ("no-such-host.invalid", False)],
-)
-def test_what_is_this_machine_alone(host: str, is_it: bool) -> None:
-    assert is_loopback(host) == is_it
 
 
 def test_where_ray_finds_a_token(tmp_path: Path) -> None:

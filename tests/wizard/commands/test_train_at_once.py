@@ -150,7 +150,7 @@ def test_one_that_steps_down_for_memory_leaves_the_one_beside_it_as_it_is(folder
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_whoever_ends_it_finds_each_with_a_state_and_is_told_how_it_goes_on(folder: Path, number: int) -> None:
     runs = [planned(folder, name, schedule__epochs=500) for name in "abc"]
     started = subprocess.Popen(
